@@ -1,0 +1,162 @@
+//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 v1.1 out.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+use crate::domain::catalogue::nearest;
+use crate::provenance::sha256;
+use crate::t5::{CheckpointError, T5, T5Config, Weights};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+
+/// The bundled miniature's name.
+pub const NANO: &str = "nano";
+
+/// Which backbone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackboneChoice {
+    /// The bundled miniature, pre-trained on generated text.
+    Nano,
+    /// `config.json`, `model.safetensors` and `tokenizer.json` in a folder.
+    Folder(PathBuf),
+}
+
+/// A backbone that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackboneError {
+    /// Neither a known name nor a folder.
+    #[error("unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json")]
+    Unknown {
+        /// What was typed.
+        found: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// A file of it can't be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its configuration or weights are wrong.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Its tokenizer is wrong.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
+
+/// A loaded backbone with the hashes of what it was loaded from.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    /// `nano` or the folder's name.
+    pub name: String,
+    /// `config.json`.
+    pub config: T5Config,
+    /// The network, on a plain device.
+    pub model: T5,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// SHA-256 of `model.safetensors`.
+    pub model_sha256: String,
+    /// SHA-256 of `tokenizer.json`.
+    pub tokenizer_sha256: String,
+}
+
+impl BackboneChoice {
+    /// What `--model` means.
+    ///
+    /// # Errors
+    /// Neither a known name nor a folder.
+    pub fn parse(text: &str) -> Result<Self, BackboneError> {
+        if text == NANO {
+            return Ok(BackboneChoice::Nano);
+        }
+        if Path::new(text).is_dir() {
+            return Ok(BackboneChoice::Folder(PathBuf::from(text)));
+        }
+        let hint = match nearest(text, [NANO]).first() {
+            Some(name) => format!("did you mean '{name}'? "),
+            None => String::new(),
+        };
+        Err(BackboneError::Unknown {
+            found: text.to_string(),
+            hint,
+        })
+    }
+
+    /// Its name in records.
+    pub fn name(&self) -> String {
+        match self {
+            BackboneChoice::Nano => NANO.to_string(),
+            BackboneChoice::Folder(path) => path
+                .canonicalize()
+                .ok()
+                .and_then(|path| path.file_name().map(|n| n.to_string_lossy().into_owned()))
+                .unwrap_or_else(|| path.display().to_string()),
+        }
+    }
+
+    /// Reads configuration only: enough for a plan.
+    ///
+    /// # Errors
+    /// `config.json` is absent or not that of a T5 v1.1.
+    pub fn config(&self) -> Result<T5Config, BackboneError> {
+        match self {
+            BackboneChoice::Nano => Ok(T5Config::parse(nano::CONFIG, "nano/config.json")?),
+            BackboneChoice::Folder(path) => Ok(T5Config::read(&path.join("config.json"))?),
+        }
+    }
+
+    /// Loads everything onto `device`.
+    ///
+    /// # Errors
+    /// A file is absent, damaged, or does not fit the others.
+    pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
+        let config = self.config()?;
+        match self {
+            BackboneChoice::Nano => self.build(config, "nano", nano::WEIGHTS, nano::TOKENIZER, device),
+            BackboneChoice::Folder(path) => {
+                let tokenizer = read(&path.join("tokenizer.json"))?;
+                let weights = read(&path.join("model.safetensors"))?;
+                let place = path.display().to_string();
+                self.build(config, &place, &weights, &tokenizer, device)
+            }
+        }
+    }
+
+    fn build(
+        &self,
+        config: T5Config,
+        place: &str,
+        weights: &[u8],
+        tokenizer: &[u8],
+        device: &Device,
+    ) -> Result<Backbone, BackboneError> {
+        let parsed = Weights::parse(weights, &format!("{place}/model.safetensors"))?;
+        Ok(Backbone {
+            name: self.name(),
+            model: T5::load(&config, parsed, device)?,
+            tokenizer: Tokenizer::parse(tokenizer, &format!("{place}/tokenizer.json"), &config)?,
+            config,
+            model_sha256: sha256(weights),
+            tokenizer_sha256: sha256(tokenizer),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BackboneError> {
+    std::fs::read(path).map_err(|source| BackboneError::Io {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// The bundled miniature's files.
+mod nano {
+    pub const CONFIG: &[u8] = include_bytes!("../models/nano/config.json");
+    pub const WEIGHTS: &[u8] = include_bytes!("../models/nano/model.safetensors");
+    pub const TOKENIZER: &[u8] = include_bytes!("../models/nano/tokenizer.json");
+}

@@ -1,0 +1,37 @@
+//! `promptshift datasets`: the miniature domains, made again from their grammars.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::progress::Voice;
+use crate::synthetic::{self, Split};
+
+/// The seed of the bundled files.
+const MINI_SEED: u64 = 2021;
+
+/// Flags of `datasets`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The folder to write `<domain>/<split>.parquet` to.
+    #[arg(long, value_name = "DIR", default_value = "datasets/mini")]
+    out: PathBuf,
+    /// The seed; the bundled files have the default.
+    #[arg(long, default_value_t = MINI_SEED)]
+    seed: u64,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    for domain in synthetic::domains() {
+        for split in Split::ALL {
+            let rows = synthetic::rows(domain, split, arguments.seed, synthetic::sizes(domain, split));
+            let folder = arguments.out.join(domain.name);
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
+            synthetic::write_parquet(&rows, domain, &folder.join(format!("{}.parquet", split.name())))?;
+        }
+        Voice::of_terminal().say(&format!("{}: {}", domain.name, domain.about));
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! `--dry-run`: the plan and what it will cost, before anything is trained.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Tensor;
+
+use crate::backbone::Backbone;
+use crate::experiment::{Material, TokenCounts};
+use crate::plan::Plan;
+use crate::recipe::{Method, Recipe};
+
+/// The share of the matrix-product rate that training and decoding reach, measured on the bundled
+/// miniature; larger models reach more.
+const REALISED: f64 = 0.25;
+
+/// The plan in words, with an estimate of its time from the arithmetic that it needs and this
+/// machine's own rate.
+pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String {
+    let tokens = material.tokens(backbone, &plan.limits);
+    let rate = matrix_product_rate(backbone) * REALISED;
+    let mut text = format!(
+        "{} on '{}' with {} ({} parameters)\n",
+        plan.transfer,
+        plan.suite.name(),
+        plan.backbone.name(),
+        backbone.config.parameters(),
+    );
+    for note in &material.notes {
+        writeln!(text, "  {note}").expect("strings take text");
+    }
+    let mut total = Duration::ZERO;
+    for cell in plan.cells() {
+        let training = cell
+            .recipe
+            .as_ref()
+            .map_or(0.0, |recipe| recipe_flop(recipe, backbone, &tokens));
+        let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs);
+        let time = Duration::from_secs_f64((training + evaluation) / rate);
+        total += time;
+        let name = match cell.method {
+            Method::Untuned => "untuned".to_string(),
+            method => format!("{}, seed {}", method.title(), cell.seed),
+        };
+        let recipe = match &cell.recipe {
+            Some(recipe) => format!(
+                ": {} steps of {} examples, learning rate {}",
+                recipe.budget.steps, recipe.budget.batch_size, recipe.optimizer.learning_rate
+            ),
+            None => String::new(),
+        };
+        writeln!(text, "  {name}{recipe}: about {}", in_words(time)).expect("strings take text");
+    }
+    writeln!(
+        text,
+        "{} cells, about {} here (within a factor of two or three)",
+        plan.cells().len(),
+        in_words(total)
+    )
+    .expect("strings take text");
+    text
+}
+
+/// Steps and validations of one training. The backward pass costs as much as the forward for the
+/// states and, where the weights move, as much again for them.
+fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
+    let budget = &recipe.budget;
+    let (passes, prompt) = match &recipe.prompt {
+        Some(prompt) => (2.0, prompt.length as f64),
+        None => (3.0, 0.0),
+    };
+    let batch = budget.batch_size as f64;
+    let step = forward_flop(
+        backbone,
+        batch * (tokens.train_input + prompt),
+        batch * tokens.train_target,
+    );
+    let validations = 1 + budget.steps.div_ceil(budget.evaluate_every);
+    let validation = forward_flop(backbone, tokens.validation_inputs, tokens.validation_outputs);
+    budget.steps as f64 * passes * step + validations as f64 * validation
+}
+
+/// Two operations a weight and token: encoder weights for inputs, decoder and head for outputs
+/// (attention's own products are small beside them at these lengths).
+fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
+    let config = &backbone.config;
+    let (d, inner, ff) = (config.d_model as f64, config.inner() as f64, config.d_ff as f64);
+    let encoder = config.num_layers as f64 * (4.0 * d * inner + 3.0 * d * ff);
+    let decoder = config.decoder_layers() as f64 * (6.0 * d * inner + 3.0 * d * ff);
+    let cross = config.decoder_layers() as f64 * 2.0 * d * inner;
+    let head = config.vocab_size as f64 * d;
+    2.0 * (inputs * (encoder + cross) + outputs * (decoder + head))
+}
+
+/// Operations a second of a matrix product of 512 on the backbone's device.
+fn matrix_product_rate(backbone: &Backbone) -> f64 {
+    const SIZE: usize = 512;
+    let device = backbone.model.device();
+    let a = Tensor::<2>::ones([SIZE, SIZE], &device);
+    let mut fastest = f64::INFINITY;
+    for _ in 0..5 {
+        let started = Instant::now();
+        let product = a.clone().matmul(a.clone());
+        let _ = product.slice([0..1, 0..1]).into_data();
+        fastest = fastest.min(started.elapsed().as_secs_f64());
+    }
+    2.0 * (SIZE as f64).powi(3) / fastest
+}
+
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3600.0)
+    }
+}

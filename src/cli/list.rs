@@ -1,0 +1,175 @@
+//! `promptshift list`: domains with their shift, models and methods.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::backbone::BackboneChoice;
+use crate::domain::card::Card;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::describe::{Description, Vocabulary};
+use crate::domain::row::Row;
+use crate::domain::suite::Suite;
+use crate::domain::{Split, Task};
+use crate::recipe::{Method, Recipe};
+
+/// Flags of `list`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// List the domains of a folder of real data instead of the bundled ones.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let suite = match arguments.data {
+        Some(folder) if !folder.is_dir() => {
+            anyhow::bail!("--data {}: wanted a folder of domains, found none", folder.display())
+        }
+        Some(folder) => Suite::Folder(folder),
+        None => Suite::Mini,
+    };
+    let catalogue = Catalogue::bundled();
+    println!("Domains of the suite '{}'\n{}\n", suite.name(), domains(&catalogue, &suite)?);
+    println!("Models\n{}\n", models()?);
+    println!("Methods\n{}", methods());
+    Ok(())
+}
+
+/// Domains by task; the shift is measured against the first of each task.
+fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
+    let mut table = new_table(&[
+        "domain", "what it is", "train", "val.", "test", "words", "answer", "known words", "questions begin",
+    ]);
+    for task in [Task::ExtractiveQa, Task::Paraphrase] {
+        let cards: Vec<&Card> = catalogue
+            .cards()
+            .iter()
+            .filter(|card| card.task == task && !suite.splits(card).is_empty())
+            .collect();
+        let Some(first) = cards.first() else {
+            continue;
+        };
+        let reference = match suite.source(first) {
+            Ok(splits) => {
+                let rows = suite.read(first, &splits.train, None)?;
+                Some(Vocabulary::of(&rows.examples))
+            }
+            Err(_) => None,
+        };
+        for card in &cards {
+            table.add_row(domain_row(suite, card, first, reference.as_ref())?);
+        }
+    }
+    right_align(&mut table, 2..8);
+    Ok(table)
+}
+
+fn domain_row(
+    suite: &Suite,
+    card: &Card,
+    first: &Card,
+    reference: Option<&Vocabulary>,
+) -> anyhow::Result<Vec<String>> {
+    let about = match (suite, &card.miniature) {
+        (Suite::Mini, Some(miniature)) => miniature,
+        _ => &card.about,
+    };
+    let mut row = vec![card.name.clone(), about.clone()];
+    for split in Split::ALL {
+        row.push(match suite.count(card, split)? {
+            Some(rows) => rows.to_string(),
+            None => "—".to_string(),
+        });
+    }
+    let portion = match suite.target(card) {
+        Ok(portion) => portion,
+        Err(_) => suite.source(card)?.test,
+    };
+    let rows: Vec<Row> = suite.read(card, &portion, Some(2_000))?.examples;
+    let found = Description::of(&rows);
+    let number = |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));
+    row.push(number(found.context_words.or(found.text_words)));
+    row.push(number(found.answer_words));
+    row.push(match reference.and_then(|words| words.overlap(&rows)) {
+        Some(share) => format!("{:.0} % of {}", 100.0 * share, first.name),
+        None => "—".to_string(),
+    });
+    let openings = found.openings.iter().take(3);
+    row.push(
+        openings
+            .map(|(word, share)| format!("{word} {:.0} %", 100.0 * share))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    Ok(row)
+}
+
+fn models() -> anyhow::Result<Table> {
+    let mut table = new_table(&["model", "what it is", "parameters"]);
+    let nano = BackboneChoice::Nano.config()?;
+    table.add_row([
+        "nano".to_string(),
+        "bundled T5 v1.1 in miniature, pre-trained on generated text of the suite 'mini'".to_string(),
+        nano.parameters().to_string(),
+    ]);
+    table.add_row([
+        "DIR".to_string(),
+        "any T5 v1.1 as Hugging Face lays it out: config.json, model.safetensors, tokenizer.json"
+            .to_string(),
+        "—".to_string(),
+    ]);
+    right_align(&mut table, 2..3);
+    Ok(table)
+}
+
+fn methods() -> Table {
+    let mut table = new_table(&["method", "what is tuned", "default recipe on nano", "on other models"]);
+    for method in Method::ALL {
+        let (what, recipes) = match method {
+            Method::Untuned => ("nothing: the model as it was pre-trained", None),
+            Method::Prompt => (
+                "a soft prompt before the input; the model is frozen (Lester et al. 2021)",
+                Some((Recipe::miniature_prompt(), Recipe::paper_prompt())),
+            ),
+            Method::Model => (
+                "every parameter (full fine-tuning)",
+                Some((Recipe::miniature_model(), Recipe::paper_model())),
+            ),
+        };
+        let (nano, other) = match recipes {
+            Some((nano, other)) => (in_short(&nano), in_short(&other)),
+            None => ("—".to_string(), "—".to_string()),
+        };
+        table.add_row([method.name().to_string(), what.to_string(), nano, other]);
+    }
+    table
+}
+
+fn in_short(recipe: &Recipe) -> String {
+    let prompt = match &recipe.prompt {
+        Some(prompt) => format!("{} vectors, ", prompt.length),
+        None => String::new(),
+    };
+    format!(
+        "{prompt}Adafactor {}, {} steps of {}",
+        recipe.optimizer.learning_rate, recipe.budget.steps, recipe.budget.batch_size
+    )
+}
+
+fn new_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.to_vec());
+    table
+}
+
+fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in table.column_iter_mut().skip(columns.start).take(columns.len()) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line: one file per verb. The only place that prints.
+
+mod completions;
+mod datasets;
+mod estimate;
+mod interrupt;
+mod list;
+mod output;
+mod pretrain;
+mod progress;
+mod redirection;
+mod report;
+mod score;
+mod transfer;
+
+use std::fmt;
+
+use clap::{Parser, Subcommand};
+
+use crate::experiment::ExperimentError;
+
+/// Tune a T5 on one domain, evaluate it zero-shot on shifted ones, and report how much it loses.
+///
+/// Exit codes: 0 done; 1 bad data, model or records, or a run that failed; 2 a command line that
+/// can't be understood; 130 interrupted (records that were complete stay).
+#[derive(Debug, Parser)]
+#[command(name = "promptshift", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Tune on a source domain, evaluate on it and on targets, report the gaps.
+    Transfer(transfer::Arguments),
+    /// List domains, models and methods.
+    List(list::Arguments),
+    /// Render stored records again.
+    Report(report::Arguments),
+    /// Score stored predictions again.
+    Score(score::Arguments),
+    /// Make a miniature T5: its tokenizer and its pre-training on generated text.
+    Pretrain(pretrain::Arguments),
+    /// Make the miniature domains again.
+    Datasets(datasets::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+}
+
+/// Why the program ends without having done what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line can't be understood: exit code 2.
+    Usage(anyhow::Error),
+    /// Bad data, model or records, or a run that failed: exit code 1.
+    Run(anyhow::Error),
+    /// Ctrl-C: exit code 130.
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code, as documented in `--help`.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Run(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Interrupted => 130,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(error) | Failure::Run(error) => write!(f, "error: {error:#}"),
+            Failure::Interrupted => f.write_str(
+                "interrupted: complete records are kept, and the same command goes on from them",
+            ),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        match error.downcast_ref() {
+            Some(ExperimentError::Interrupted) => Failure::Interrupted,
+            _ => Failure::Run(error),
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever went wrong, in words for the user.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Transfer(arguments) => transfer::run(arguments),
+            Verb::List(arguments) => Ok(list::run(arguments)?),
+            Verb::Report(arguments) => Ok(report::run(arguments)?),
+            Verb::Score(arguments) => Ok(score::run(arguments)?),
+            Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
+            Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),
+            Verb::Completions(arguments) => {
+                completions::run(arguments);
+                Ok(())
+            }
+        }
+    }
+}

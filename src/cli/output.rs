@@ -1,0 +1,68 @@
+//! Where a report goes: `report.md` and figures into a folder, the result to standard output.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::record::store::StoredRecord;
+use crate::report::{self, json, terminal};
+
+/// What standard output carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The whole report: for a file or a pipe.
+    Markdown,
+    /// A short table and the report's path: for a screen.
+    Summary,
+    /// The comparison as JSON.
+    Json,
+}
+
+impl Form {
+    /// A summary where standard output is a terminal, else the whole report.
+    pub fn of_terminal() -> Self {
+        if std::io::stdout().is_terminal() {
+            Form::Summary
+        } else {
+            Form::Markdown
+        }
+    }
+}
+
+/// The folder of figures beside a report.
+const FIGURES: &str = "figures";
+
+/// Renders `records`, writes `report.md` and its figures into `out`, and prints the result.
+///
+/// # Errors
+/// The records do not belong together, or a file can't be written.
+pub fn write(records: &[StoredRecord], out: &Path, form: Form) -> anyhow::Result<()> {
+    let report = report::render(records, FIGURES)?;
+    let figures = out.join(FIGURES);
+    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
+    for figure in &report.figures {
+        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+    }
+    let file = out.join("report.md");
+    replace(&file, report.markdown.as_bytes())?;
+    let text = match form {
+        Form::Json => json::json(&report.comparisons) + "\n",
+        // Seen from the current folder, the figures are inside `out`.
+        Form::Markdown => report::render(records, &figures.display().to_string())?.markdown,
+        Form::Summary => {
+            let tables: Vec<String> = report.comparisons.iter().map(terminal::summary).collect();
+            format!("{}\nreport: {}\n", tables.join("\n"), file.display())
+        }
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("standard output")
+}
+
+/// A report is made again whenever it is asked for; it is replaced whole.
+fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let beside = path.with_extension("partial");
+    std::fs::write(&beside, bytes).with_context(|| beside.display().to_string())?;
+    std::fs::rename(&beside, path).with_context(|| path.display().to_string())
+}

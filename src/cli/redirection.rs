@@ -1,0 +1,53 @@
+//! `promptshift transfer squad->textbookqa`, without quotes: a shell passes `squad-` and sends
+//! standard output to a file `textbookqa`. Here that is recognised.
+
+use std::fs::File;
+
+use anyhow::bail;
+
+use crate::transfer::{Transfer, shell_redirection};
+
+/// The transfer that was typed, and the name of the file that the shell sends the report to if it
+/// took the arrow apart.
+///
+/// # Errors
+/// No transfer, or half of one with standard output not in a file that completes it.
+pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> {
+    let [word] = words else {
+        return Ok((Transfer::parse(words)?, None));
+    };
+    if !word.ends_with(['-', '=']) {
+        return Ok((Transfer::parse(words)?, None));
+    }
+    let wanted = format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
+    let Some(file) = stdout_file() else {
+        bail!("'{word}' is half a transfer, and standard output is no file of this folder; {wanted}");
+    };
+    match shell_redirection(word, &file) {
+        Some(transfer) => Ok((transfer, Some(file))),
+        None => bail!("'{word}' with standard output in the file '{file}' is not a transfer; {wanted}"),
+    }
+}
+
+/// The name of the regular file in the current folder that standard output goes to. A redirection
+/// that came from `a->b` has no folder in its name.
+#[cfg(unix)]
+fn stdout_file() -> Option<String> {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+
+    let stdout = File::from(std::io::stdout().as_fd().try_clone_to_owned().ok()?);
+    let open = stdout.metadata().ok().filter(|open| open.is_file())?;
+    std::fs::read_dir(".").ok()?.find_map(|entry| {
+        let entry = entry.ok()?;
+        let found = entry.metadata().ok()?;
+        let same = found.dev() == open.dev() && found.ino() == open.ino();
+        same.then(|| entry.file_name().to_string_lossy().into_owned())
+    })
+}
+
+/// Other systems' shells keep their file names to themselves.
+#[cfg(not(unix))]
+fn stdout_file() -> Option<String> {
+    None
+}

@@ -1,0 +1,38 @@
+//! `promptshift report DIR...`: records rendered again, without model or data.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output;
+use crate::record::store::find;
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Folders with records, at any depth.
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The folder to write report.md and its figures to; the report goes to standard output, and
+    /// figures to the first DIR, where none is given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the comparison as JSON instead of the report.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut records = Vec::new();
+    for folder in &arguments.folders {
+        records.extend(find(folder)?);
+    }
+    let out = arguments.out.as_ref().unwrap_or(&arguments.folders[0]);
+    let form = if arguments.json {
+        output::Form::Json
+    } else {
+        output::Form::of_terminal()
+    };
+    output::write(&records, out, form)
+}

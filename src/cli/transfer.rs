@@ -1,0 +1,408 @@
+//! `promptshift transfer 'squad->textbookqa'`: the main job.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::bail;
+use burn::tensor::Device;
+use clap::Args;
+
+use super::Failure;
+use super::estimate;
+use super::interrupt;
+use super::output::{self, Form};
+use super::progress::{Voice, Work};
+use super::redirection;
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::domain::catalogue::{Catalogue, nearest};
+use crate::domain::suite::Suite;
+use crate::experiment::{self, Event, Material};
+use crate::plan::Plan;
+use crate::provenance::Origin;
+use crate::recipe::{Limits, Method, PromptInit, Recipe};
+use crate::record::store::Store;
+use crate::train::Progress;
+use crate::transfer::Transfer;
+
+/// Flags of `transfer`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// SOURCE->TARGET[,TARGET...], in quotes since > is the shell's: 'squad->textbookqa',
+    /// 'squad->all'. SOURCE:TARGET and two words do as well.
+    #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
+    transfer: Vec<String>,
+    /// 'nano', the bundled miniature, or a folder with config.json, model.safetensors and
+    /// tokenizer.json of a T5 v1.1.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.
+    #[arg(long, value_name = "SUITE", conflicts_with = "data")]
+    suite: Option<String>,
+    /// A folder of real data: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What is tuned: prompt (a soft prompt, the model frozen), model (everything). The untuned
+    /// model is always reported beside them.
+    #[arg(long, value_delimiter = ',', default_value = "prompt,model", value_name = "METHODS")]
+    methods: Vec<String>,
+    /// How many seeds (3 means 0,1,2), or a list of them (7,11).
+    #[arg(long, default_value = "2", value_name = "N|LIST")]
+    seeds: Seeds,
+    /// Training steps at most, instead of the recipe's.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    steps: Option<usize>,
+    /// Examples a step, instead of the recipe's.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    batch_size: Option<usize>,
+    /// Vectors in the soft prompt, instead of the recipe's.
+    #[arg(long, value_name = "P")]
+    prompt_length: Option<usize>,
+    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, or text:SOME WORDS.
+    #[arg(long, value_name = "INIT")]
+    init: Option<Init>,
+    /// Training rows at most.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    train_rows: Option<usize>,
+    /// Rows at most of each evaluated split.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    eval_rows: Option<usize>,
+    /// Where to compute: cpu.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+    /// The folder for records, predictions, figures and the report; a folder of the plan's own
+    /// under runs/ where none is given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the plan and what it will cost, and stop.
+    #[arg(long)]
+    dry_run: bool,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+    /// Print the comparison as JSON instead of the report.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--seeds`.
+#[derive(Debug, Clone)]
+struct Seeds(Vec<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("wanted a count (3) or a list of seeds (0,1,2), found '{text}'");
+        let mut numbers = text
+            .split(',')
+            .map(|seed| seed.trim().parse::<u64>().map_err(|_| wanted()))
+            .collect::<Result<Vec<u64>, String>>()?;
+        if !text.contains(',') {
+            numbers = (0..numbers[0]).collect();
+        }
+        let mut distinct = numbers.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if numbers.is_empty() || distinct.len() < numbers.len() {
+            return Err(wanted());
+        }
+        Ok(Seeds(numbers))
+    }
+}
+
+/// `--init`.
+#[derive(Debug, Clone)]
+struct Init(PromptInit);
+
+impl FromStr for Init {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Init(match text {
+            "uniform" => PromptInit::Uniform,
+            "uniform-one-sided" => PromptInit::UniformOneSided,
+            "vocab" => PromptInit::Vocab,
+            "labels" => PromptInit::Labels,
+            _ => match text.strip_prefix("text:") {
+                Some(words) => PromptInit::Text(words.to_string()),
+                None => {
+                    return Err(format!(
+                        "wanted uniform, uniform-one-sided, vocab, labels or text:SOME WORDS, found '{text}'"
+                    ));
+                }
+            },
+        }))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let voice = if arguments.quiet {
+        Voice::Quiet
+    } else {
+        Voice::of_terminal()
+    };
+    let catalogue = Catalogue::bundled();
+    let (plan, redirected) = plan(&arguments, &catalogue).map_err(Failure::Usage)?;
+    if let Some(file) = &redirected {
+        voice.say(&format!(
+            "The shell took `>` for itself: running '{}' and writing the report to the file \
+             '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
+            plan.transfer, plan.transfer
+        ));
+    }
+    let device = device(&arguments.device).map_err(Failure::Usage)?;
+    let material = Material::read(&plan, &catalogue)?;
+    let backbone = plan.backbone.load(&device)?;
+    if arguments.dry_run {
+        print!("{}", estimate::describe(&plan, &material, &backbone));
+        return Ok(());
+    }
+    interrupt::listen()?;
+    let out = arguments.out.clone().unwrap_or_else(|| default_out(&plan));
+    let first = plan.cells().into_iter().next().expect("the untuned cell");
+    let store = Store::open(&out, &first)?;
+    let origin = origin(&arguments, &material, &backbone);
+    let mut narrator = Narrator::new(voice, &plan);
+    let records = experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
+        narrator.tell(event);
+        interrupt::flow()
+    })?;
+    narrator.end();
+    let form = match (arguments.json, &redirected) {
+        (true, _) => Form::Json,
+        (false, Some(_)) => Form::Markdown,
+        (false, None) => Form::of_terminal(),
+    };
+    output::write(&records, &out, form)?;
+    voice.say(&format!("report: {}", out.join("report.md").display()));
+    Ok(())
+}
+
+/// Everything that was typed, resolved and checked; and the file that standard output goes to, if
+/// the shell took the arrow apart.
+fn plan(
+    arguments: &Arguments,
+    catalogue: &Catalogue,
+) -> anyhow::Result<(Plan, Option<String>)> {
+    let suite = match (&arguments.suite, &arguments.data) {
+        (_, Some(folder)) if !folder.is_dir() => {
+            bail!("--data {}: wanted a folder of domains, found none", folder.display())
+        }
+        (_, Some(folder)) => Suite::Folder(folder.clone()),
+        (None, None) => Suite::Mini,
+        (Some(name), None) if name == "mini" => Suite::Mini,
+        (Some(name), None) => bail!(
+            "unknown suite '{name}': wanted 'mini', the bundled one; real data are read with --data DIR"
+        ),
+    };
+    let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
+    let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
+    let backbone = BackboneChoice::parse(&arguments.model)?;
+    let methods = methods(&arguments.methods)?;
+    let task = catalogue.get(&transfer.source)?.task;
+    let mut recipes = BTreeMap::new();
+    for &method in methods.iter().filter(|&&method| method != Method::Untuned) {
+        let mut recipe = Recipe::default_for(&backbone, method);
+        if let Some(steps) = arguments.steps {
+            recipe.budget.steps = steps;
+        }
+        if let Some(size) = arguments.batch_size {
+            recipe.budget.batch_size = size;
+        }
+        if let Some(prompt) = &mut recipe.prompt {
+            prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
+            if let Some(Init(init)) = &arguments.init {
+                prompt.init = init.clone();
+            }
+        }
+        recipes.insert(method, recipe);
+    }
+    Ok((
+        Plan {
+            transfer,
+            suite,
+            limits: Limits::default_for(task),
+            backbone,
+            methods,
+            seeds: arguments.seeds.0.clone(),
+            recipes,
+            train_rows: arguments.train_rows,
+            eval_rows: arguments.eval_rows,
+        },
+        redirected,
+    ))
+}
+
+fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
+    let known = Method::ALL.map(Method::name);
+    let mut methods = Vec::new();
+    for name in names {
+        let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) else {
+            let hint = match nearest(name, known).first() {
+                Some(near) => format!("did you mean '{near}'? "),
+                None => String::new(),
+            };
+            bail!("unknown method '{name}': {hint}known: {}", known.join(", "));
+        };
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    Ok(methods)
+}
+
+fn device(name: &str) -> anyhow::Result<Device> {
+    match name {
+        "cpu" => Ok(Device::flex()),
+        other => bail!("unknown device '{other}': this build computes on: cpu"),
+    }
+}
+
+/// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
+fn default_out(plan: &Plan) -> PathBuf {
+    let recipes = serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
+        .expect("recipes are plain data");
+    let hash = &crate::provenance::sha256(&recipes)[..8];
+    let Transfer { source, targets } = &plan.transfer;
+    let targets = match targets.len() {
+        1..=3 => targets.join("-"),
+        count => format!("{count}-targets"),
+    };
+    let (suite, model) = (plan.suite.name(), plan.backbone.name());
+    Path::new("runs").join(format!("{source}-to-{targets}-{suite}-{model}-{hash}"))
+}
+
+fn origin(arguments: &Arguments, material: &Material, backbone: &Backbone) -> Origin {
+    Origin {
+        command: command(),
+        data_sha256: material.hashes(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        device: arguments.device.clone(),
+        threads: rayon::current_num_threads(),
+    }
+}
+
+/// The command as it can be typed again.
+fn command() -> String {
+    std::iter::once("promptshift".to_string())
+        .chain(std::env::args().skip(1).map(|word| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
+            if word.chars().all(plain) && !word.is_empty() {
+                word
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
+        }))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Tells on standard error what goes on.
+struct Narrator {
+    voice: Voice,
+    cells: usize,
+    at: usize,
+    steps: usize,
+    name: String,
+    work: Option<Work>,
+}
+
+impl Narrator {
+    fn new(voice: Voice, plan: &Plan) -> Self {
+        Narrator {
+            voice,
+            cells: plan.cells().len(),
+            at: 0,
+            steps: 0,
+            name: String::new(),
+            work: None,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        match event {
+            Event::Found(stored) => {
+                self.at += 1;
+                self.voice
+                    .say(&format!("{} has a record already", stored.folder.display()));
+            }
+            Event::Started(cell) => {
+                self.at += 1;
+                self.end();
+                self.name = match cell.method {
+                    Method::Untuned => format!("[{}/{}] untuned", self.at, self.cells),
+                    method => format!(
+                        "[{}/{}] {}, seed {}",
+                        self.at,
+                        self.cells,
+                        method.title(),
+                        cell.seed
+                    ),
+                };
+                self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
+                if self.steps > 0 {
+                    self.work = Some(self.voice.work(&self.name, self.steps));
+                }
+            }
+            Event::Training(Progress::Step { step, loss }) => {
+                if let Some(work) = &mut self.work {
+                    work.at(step, &format!("loss {loss:.3}"));
+                }
+            }
+            Event::Training(Progress::Validated(point)) => {
+                if let Some(work) = &self.work {
+                    work.say(&format!(
+                        "{} step {}: source validation {:.1} %",
+                        self.name,
+                        point.step,
+                        100.0 * point.validation_score
+                    ));
+                }
+            }
+            Event::Predicting {
+                domain,
+                done,
+                total,
+            } => {
+                if done == total {
+                    self.end();
+                    return;
+                }
+                let work = self
+                    .work
+                    .get_or_insert_with(|| self.voice.work(&format!("{} on {domain}", self.name), total));
+                work.at(done, "");
+            }
+            Event::Recorded(stored) => {
+                self.end();
+                let scores: Vec<String> = stored
+                    .record
+                    .evaluations
+                    .iter()
+                    .map(|evaluation| {
+                        let metric = crate::eval::score::Metric::main(evaluation.task);
+                        let value = evaluation.metrics[metric.name()];
+                        format!("{} {:.1}", evaluation.domain, 100.0 * value)
+                    })
+                    .collect();
+                self.voice.say(&format!("{}: {}", self.name, scores.join(", ")));
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(work) = self.work.take() {
+            work.end();
+        }
+    }
+}

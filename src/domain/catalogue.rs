@@ -1,0 +1,350 @@
+//! The catalogue: every known domain by its name.
+
+use thiserror::Error;
+
+use super::Task;
+use super::card::{self, Card};
+use super::suite::Suite;
+use crate::transfer::Transfer;
+
+/// Every known domain.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    cards: Vec<Card>,
+}
+
+/// A transfer whose names are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// The domain that is trained on.
+    pub source: &'a Card,
+    /// The domains that are only evaluated; never empty, never the source.
+    pub targets: Vec<&'a Card>,
+}
+
+/// Why a transfer cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CatalogueError {
+    /// No domain has this name.
+    #[error("unknown domain '{name}': {}known: {}", did_you_mean(.nearest), .known.join(", "))]
+    Unknown {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// The domain is known and has no files in this suite.
+    #[error(
+        "domain '{name}' is not in the suite '{suite}': wanted one of {}{hint}",
+        .has.join(", ")
+    )]
+    NotInSuite {
+        /// The domain.
+        name: String,
+        /// The suite's name.
+        suite: String,
+        /// The domains that it has.
+        has: Vec<String>,
+        /// Where it may be had.
+        hint: &'static str,
+    },
+    /// Nothing known is in this suite.
+    #[error(
+        "the suite '{suite}' has no known domain: wanted DOMAIN/test.parquet or \
+         DOMAIN/validation.parquet in {place}, with DOMAIN one of {}",
+        .known.join(", ")
+    )]
+    EmptySuite {
+        /// The suite's name.
+        suite: String,
+        /// Where it was looked for.
+        place: String,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// Source and target ask different things.
+    #[error(
+        "'{source_name}' is {source_task} and '{target}' is {target_task}: wanted a source and a \
+         target of one task, such as {}",
+        .others.join(", ")
+    )]
+    TaskMismatch {
+        /// The source.
+        source_name: String,
+        /// Its task.
+        source_task: Task,
+        /// The target.
+        target: String,
+        /// Its task.
+        target_task: Task,
+        /// Targets of the source's task in this suite.
+        others: Vec<String>,
+    },
+    /// `all` stands for nothing.
+    #[error("'{name}->all' has no target: wanted other domains of its task in '{suite}', found 0")]
+    NoOthers {
+        /// The source.
+        name: String,
+        /// The suite's name.
+        suite: String,
+    },
+}
+
+/// `did you mean 'a' or 'b'? `, or nothing.
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = nearest.iter().map(|name| format!("'{name}'")).collect();
+    format!("did you mean {}? ", quoted.join(" or "))
+}
+
+impl Catalogue {
+    /// The catalogue of the cards compiled in.
+    pub fn bundled() -> Catalogue {
+        Catalogue {
+            cards: card::bundled(),
+        }
+    }
+
+    /// Every card, in the order of `list`.
+    pub fn cards(&self) -> &[Card] {
+        &self.cards
+    }
+
+    /// The domain of this name.
+    pub fn get(&self, name: &str) -> Result<&Card, CatalogueError> {
+        let unknown = || CatalogueError::Unknown {
+            name: name.to_string(),
+            nearest: nearest(name, self.cards.iter().map(|card| card.name.as_str())),
+            known: self.names(),
+        };
+        self.cards
+            .iter()
+            .find(|card| card.name == name)
+            .ok_or_else(unknown)
+    }
+
+    /// Every known name, in the order of the cards.
+    fn names(&self) -> Vec<String> {
+        self.cards.iter().map(|card| card.name.clone()).collect()
+    }
+
+    /// The domains that a suite can score on.
+    pub fn within(&self, suite: &Suite) -> Vec<&Card> {
+        self.cards
+            .iter()
+            .filter(|card| suite.target(card).is_ok())
+            .collect()
+    }
+
+    /// Resolves a transfer's names, and `all` as every other domain of the source's task that the
+    /// suite has.
+    pub fn resolve(
+        &self,
+        transfer: &Transfer,
+        suite: &Suite,
+    ) -> Result<Resolved<'_>, CatalogueError> {
+        let source = self.get_within(&transfer.source, suite)?;
+        let others: Vec<&Card> = self
+            .within(suite)
+            .into_iter()
+            .filter(|card| card.task == source.task && card.name != source.name)
+            .collect();
+        if transfer.is_to_all() {
+            if others.is_empty() {
+                return Err(CatalogueError::NoOthers {
+                    name: source.name.clone(),
+                    suite: suite.name(),
+                });
+            }
+            return Ok(Resolved {
+                source,
+                targets: others,
+            });
+        }
+        let mut targets = Vec::new();
+        for name in &transfer.targets {
+            let target = self.get_within(name, suite)?;
+            if target.task != source.task {
+                return Err(CatalogueError::TaskMismatch {
+                    source_name: source.name.clone(),
+                    source_task: source.task,
+                    target: target.name.clone(),
+                    target_task: target.task,
+                    others: others.iter().map(|card| card.name.clone()).collect(),
+                });
+            }
+            targets.push(target);
+        }
+        Ok(Resolved { source, targets })
+    }
+
+    /// The domain of this name, if the suite has any file of it.
+    fn get_within(&self, name: &str, suite: &Suite) -> Result<&Card, CatalogueError> {
+        let card = self.get(name)?;
+        if !suite.splits(card).is_empty() {
+            return Ok(card);
+        }
+        let has: Vec<String> = (self.within(suite).iter())
+            .map(|card| card.name.clone())
+            .collect();
+        if has.is_empty() {
+            return Err(CatalogueError::EmptySuite {
+                suite: suite.name(),
+                place: suite.place(),
+                known: self.names(),
+            });
+        }
+        Err(CatalogueError::NotInSuite {
+            name: name.to_string(),
+            suite: suite.name(),
+            has,
+            hint: match suite {
+                Suite::Mini => "; real files of it are read with --data DIR",
+                Suite::Folder(_) => "; DIR/DOMAIN/test.parquet is where its files belong",
+            },
+        })
+    }
+}
+
+impl Resolved<'_> {
+    /// The transfer with every name written out.
+    pub fn transfer(&self) -> Transfer {
+        Transfer {
+            source: self.source.name.clone(),
+            targets: (self.targets.iter())
+                .map(|card| card.name.clone())
+                .collect(),
+        }
+    }
+}
+
+/// How similar (Jaro and Winkler, in [0, 1]) a known name has to be to be suggested.
+const SIMILAR: f64 = 0.8;
+/// How much less similar than the best a name may be to be suggested beside it.
+const NEARLY_AS_SIMILAR: f64 = 0.03;
+
+/// The known names most like the one typed, whatever its case; the best first.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let typed = name.to_lowercase();
+    let mut similar: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&typed, &known.to_lowercase()), known))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .collect();
+    similar.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let best = similar.first().map_or(0.0, |(similarity, _)| *similarity);
+    similar
+        .into_iter()
+        .take_while(|(similarity, _)| *similarity >= best - NEARLY_AS_SIMILAR)
+        .map(|(_, name)| name.to_string())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn folder_with(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("a folder");
+            fs::write(path, b"").expect("a file");
+        }
+        folder
+    }
+
+    fn resolve(words: &str, files: &[&str]) -> Result<String, String> {
+        let folder = folder_with(files);
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        let transfer = Transfer::parse(&[words.to_string()]).map_err(|e| e.to_string())?;
+        Catalogue::bundled()
+            .resolve(&transfer, &suite)
+            .map(|resolved| resolved.transfer().to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    const FILES: [&str; 6] = [
+        "squad/train.parquet",
+        "squad/validation.parquet",
+        "squadshifts_amazon/test.parquet",
+        "bioasq/test.parquet",
+        "race/train.parquet",
+        "mrpc/test.parquet",
+    ];
+
+    #[test]
+    fn an_unknown_domain_is_answered_with_the_nearest() {
+        let catalogue = Catalogue::bundled();
+        let message = |name| catalogue.get(name).map_err(|error| error.to_string());
+        let sqad = message("sqad").expect_err("is unknown");
+        assert!(
+            sqad.starts_with(
+                "unknown domain 'sqad': did you mean 'squad'? known: squad, textbookqa,"
+            ),
+            "{sqad}"
+        );
+        let xyz = message("xyz").expect_err("is unknown");
+        assert!(
+            xyz.starts_with("unknown domain 'xyz': known: squad"),
+            "{xyz}"
+        );
+        for (typed, best) in [
+            ("textbok", "textbookqa"),
+            ("BioASQ", "bioasq"),
+            ("relation-extraction", "relation_extraction"),
+            ("mprc", "mrpc"),
+        ] {
+            let found = nearest(typed, catalogue.cards().iter().map(|c| c.name.as_str()));
+            assert_eq!(found.first().map(String::as_str), Some(best), "{typed}");
+        }
+    }
+
+    #[test]
+    fn all_is_every_other_domain_of_the_task_that_can_be_scored() {
+        assert_eq!(
+            resolve("squad->all", &FILES).as_deref(),
+            Ok("squad->bioasq,squadshifts_amazon")
+        );
+        assert_eq!(
+            resolve("squad->squadshifts_amazon", &FILES).as_deref(),
+            Ok("squad->squadshifts_amazon")
+        );
+    }
+
+    #[test]
+    fn a_transfer_that_cannot_be_run_says_why() {
+        for (words, part) in [
+            (
+                "squad->bioask",
+                "unknown domain 'bioask': did you mean 'bioasq'",
+            ),
+            ("sqad->bioasq", "unknown domain 'sqad'"),
+            ("squad->duorc", "domain 'duorc' is not in the suite"),
+            (
+                "squad->duorc",
+                "wanted one of squad, bioasq, mrpc, squadshifts_amazon",
+            ),
+            (
+                "squad->mrpc",
+                "'squad' is question answering and 'mrpc' is paraphrase",
+            ),
+            ("squad->mrpc", "such as bioasq, squadshifts_amazon"),
+            ("mrpc->all", "'mrpc->all' has no target"),
+        ] {
+            let message = resolve(words, &FILES).expect_err("cannot be run");
+            assert!(message.contains(part), "{words}: {message}");
+        }
+        let message = resolve("squad->all", &["other/test.parquet"]).expect_err("no domain");
+        assert!(
+            message.contains("has no known domain: wanted DOMAIN/test.parquet"),
+            "{message}"
+        );
+    }
+}

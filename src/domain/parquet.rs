@@ -1,0 +1,431 @@
+//! Parquet files as text and integers, read by row group, only the columns asked for.
+//!
+//! The layouts of the Hub are read by position and kind rather than by exact type: strings may be
+//! plain, large, views or dictionaries, a list's child may be called `item` or `element`. Rows are
+//! counted from 0 in messages.
+
+mod batch;
+mod error;
+
+pub use batch::Batch;
+pub use error::TableError;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::reader::{ChunkReader, Length};
+use arrow::datatypes::{DataType, Field, Fields};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::row::hex;
+
+/// A parquet file, not yet opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableFile {
+    /// A file on disk.
+    Disk(PathBuf),
+    /// A file compiled into the binary.
+    Compiled {
+        /// The name for messages.
+        name: String,
+        /// Its content.
+        bytes: &'static [u8],
+    },
+}
+
+impl TableFile {
+    /// Its name in messages and records.
+    pub fn name(&self) -> String {
+        match self {
+            TableFile::Disk(path) => path.display().to_string(),
+            TableFile::Compiled { name, .. } => name.clone(),
+        }
+    }
+
+    /// SHA-256 of its bytes.
+    pub fn sha256(&self) -> Result<String, TableError> {
+        let digest = match self {
+            TableFile::Disk(path) => digest_of(path).map_err(|error| TableError::Open {
+                file: self.name(),
+                found: error.to_string(),
+            })?,
+            TableFile::Compiled { bytes, .. } => Sha256::digest(bytes).to_vec(),
+        };
+        Ok(hex(&digest))
+    }
+
+    /// Reads the footer.
+    pub fn open(&self) -> Result<Table, TableError> {
+        let file = self.name();
+        let input = match self {
+            TableFile::Disk(path) => match File::open(path) {
+                Ok(opened) => Input::Disk(opened),
+                Err(error) => {
+                    let found = error.to_string();
+                    return Err(TableError::Open { file, found });
+                }
+            },
+            TableFile::Compiled { bytes, .. } => Input::Compiled(bytes),
+        };
+        if input.len() == 0 {
+            let found = "0 bytes".to_string();
+            return Err(TableError::NotParquet { file, found });
+        }
+        let opened = survive(|| ParquetRecordBatchReaderBuilder::try_new(input));
+        let builder = match opened.and_then(|opened| opened.map_err(|error| error.to_string())) {
+            Ok(builder) => builder,
+            Err(found) => return Err(TableError::NotParquet { file, found }),
+        };
+        let table = Table { file, builder };
+        if table.rows() == 0 {
+            return Err(TableError::Empty { file: table.file });
+        }
+        Ok(table)
+    }
+}
+
+fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(hasher.finalize().to_vec());
+        }
+        hasher.update(&buffer[..length]);
+    }
+}
+
+/// An opened file: its columns are known, its rows are not read.
+pub struct Table {
+    file: String,
+    builder: ParquetRecordBatchReaderBuilder<Input>,
+}
+
+/// Rows decoded at a time.
+const BATCH_ROWS: usize = 1024;
+
+impl Table {
+    /// The number of rows that the footer states.
+    pub fn rows(&self) -> usize {
+        usize::try_from(self.builder.metadata().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// Whether it has a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        find(self.builder.schema().fields(), column).is_some()
+    }
+
+    /// Whether a column is a struct; an error where there is no such column.
+    pub fn is_struct(&self, column: &str) -> Result<bool, TableError> {
+        self.field(column)
+            .map(|field| matches!(field.data_type(), DataType::Struct(_)))
+    }
+
+    /// Starts to read these columns; a dotted name is a field of a struct. With a `limit`, no
+    /// more than that is decoded before the first batch is handed over.
+    pub fn batches(self, columns: &[&str], limit: Option<usize>) -> Result<Batches, TableError> {
+        for column in columns {
+            self.field(column)?;
+        }
+        let schema = self.builder.parquet_schema();
+        let mask = ProjectionMask::columns(schema, columns.iter().copied());
+        let builder = self
+            .builder
+            .with_projection(mask)
+            .with_batch_size(limit.unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS));
+        let reader = survive(|| builder.build())
+            .and_then(|built| built.map_err(|error| error.to_string()))
+            .map_err(|found| TableError::NotParquet {
+                file: self.file.clone(),
+                found,
+            })?;
+        Ok(Batches {
+            file: self.file,
+            reader,
+            rows: 0,
+        })
+    }
+
+    fn field(&self, column: &str) -> Result<&Field, TableError> {
+        let fields = self.builder.schema().fields();
+        find(fields, column).ok_or_else(|| TableError::MissingColumn {
+            file: self.file.clone(),
+            column: column.to_string(),
+            found: fields.iter().map(|field| field.name().clone()).collect(),
+        })
+    }
+}
+
+/// Finds a field, in structs too, by its dotted name.
+fn find<'a>(fields: &'a Fields, column: &str) -> Option<&'a Field> {
+    let (name, rest) = match column.split_once('.') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (column, None),
+    };
+    let (_, field) = fields.find(name)?;
+    match (rest, field.data_type()) {
+        (None, _) => Some(field),
+        (Some(rest), DataType::Struct(children)) => find(children, rest),
+        (Some(_), _) => None,
+    }
+}
+
+/// The rows of a file, some at a time.
+pub struct Batches {
+    file: String,
+    reader: ParquetRecordBatchReader,
+    rows: usize,
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first_row = self.rows;
+        let reader = &mut self.reader;
+        let damaged = |found| TableError::Damaged {
+            file: self.file.clone(),
+            row: first_row,
+            found,
+        };
+        Some(match survive(|| reader.next()) {
+            Ok(None) => return None,
+            Ok(Some(Ok(columns))) => {
+                self.rows += columns.num_rows();
+                Ok(Batch {
+                    file: self.file.clone(),
+                    first_row,
+                    columns,
+                })
+            }
+            Ok(Some(Err(error))) => Err(damaged(error.to_string())),
+            Err(panic) => Err(damaged(panic)),
+        })
+    }
+}
+
+/// Runs a decoder of the `parquet` crate, which (60.1.0) panics on some damaged pages; the
+/// panic's message is the error.
+fn survive<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        message
+            .unwrap_or("bytes that cannot be decoded")
+            .to_string()
+    })
+}
+
+/// Where bytes come from.
+enum Input {
+    Disk(File),
+    Compiled(&'static [u8]),
+}
+
+impl Length for Input {
+    fn len(&self) -> u64 {
+        match self {
+            Input::Disk(file) => Length::len(file),
+            Input::Compiled(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+impl ChunkReader for Input {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(match self {
+            Input::Disk(file) => Box::new(file.get_read(start)?),
+            Input::Compiled(bytes) => Box::new(Bytes::from_static(bytes).get_read(start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        match self {
+            Input::Disk(file) => file.get_bytes(start, length),
+            Input::Compiled(bytes) => Bytes::from_static(bytes).get_bytes(start, length),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::{list_of, read, texts, write, write_squad};
+    use arrow::array::{ListArray, StringArray};
+    use arrow::compute::cast;
+    use arrow::datatypes::Int32Type;
+    use std::fs;
+    use std::sync::Arc;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    fn message(path: &Path) -> String {
+        let found = read(path, &["context"], |batch| batch.texts("context"));
+        found.expect_err("a bad file").to_string()
+    }
+
+    #[test]
+    fn what_is_not_a_whole_parquet_file_is_refused_by_name() {
+        let folder = folder();
+        let whole = write_squad(&folder.path().join("whole.parquet"), 20);
+        let bytes = fs::read(&whole).expect("the file just written");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("none"), b"").expect("a file");
+        fs::write(at("text"), b"context,question\n").expect("a file");
+        fs::write(at("cut"), &bytes[..bytes.len() - 40]).expect("a file");
+        let empty = write(&at("empty"), vec![("context", texts(&[]))]);
+        for (path, part) in [
+            (
+                at("absent"),
+                "absent: wanted a parquet file, found: No such file",
+            ),
+            (
+                at("none"),
+                "none: wanted a whole parquet file, found: 0 bytes",
+            ),
+            (at("text"), "text: wanted a whole parquet file, found: "),
+            (at("cut"), "cut: wanted a whole parquet file, found: "),
+            (
+                folder.path().to_path_buf(),
+                "wanted a whole parquet file, found: ",
+            ),
+            (empty, "empty: wanted rows, found 0"),
+        ] {
+            let message = message(&path);
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn damage_anywhere_is_an_error_or_another_text_and_no_panic_gets_out() {
+        let folder = folder();
+        let whole = write_squad(&folder.path().join("whole.parquet"), 10);
+        let bytes = fs::read(&whole).expect("the file just written");
+        let columns = ["id", "context", "question", "answers.text"];
+        for at in (0..bytes.len()).step_by(7) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0xff;
+            let path = folder.path().join("damaged.parquet");
+            fs::write(&path, damaged).expect("a file");
+            let _ = read(&path, &columns, |batch| {
+                batch.text_lists("answers.text")?;
+                batch.texts("context")
+            });
+        }
+    }
+
+    #[test]
+    fn every_layout_of_text_is_read() {
+        let folder = folder();
+        let plain = texts(&["a", "é", "a"]);
+        let int32 = Box::new(DataType::Int32);
+        for kind in [
+            DataType::Utf8,
+            DataType::LargeUtf8,
+            DataType::Utf8View,
+            DataType::Dictionary(int32.clone(), Box::new(DataType::Utf8)),
+            DataType::Dictionary(int32, Box::new(DataType::LargeUtf8)),
+        ] {
+            let column = cast(&plain, &kind).expect("a cast of strings");
+            let path = write(&folder.path().join("a.parquet"), vec![("context", column)]);
+            let found = read(&path, &["context"], |batch| batch.texts("context"));
+            assert_eq!(found.expect("texts"), ["a", "é", "a"], "{kind}");
+        }
+    }
+
+    #[test]
+    fn lists_are_found_by_position() {
+        let folder = folder();
+        for child in ["item", "element", "array"] {
+            let column = list_of(texts(&["a", "b", "c"]), [2, 0, 1].into_iter(), child);
+            let large = cast(
+                &column,
+                &DataType::LargeList(Arc::new(Field::new(child, DataType::Utf8, true))),
+            )
+            .expect("a cast of lists");
+            for column in [column, large] {
+                let path = write(&folder.path().join("a.parquet"), vec![("answers", column)]);
+                let found = read(&path, &["answers"], |batch| batch.text_lists("answers"));
+                assert_eq!(found.expect("lists"), [vec!["a", "b"], vec![], vec!["c"]]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_null_is_named_by_its_row_in_the_file() {
+        let folder = folder();
+        let path = folder.path().join("a.parquet");
+        let some_null = StringArray::from(vec![Some("a"), Some("b"), Some("c"), None]);
+        write(&path, vec![("context", Arc::new(some_null))]);
+        let table = TableFile::Disk(path.clone()).open().expect("a whole file");
+        let found: Result<Vec<_>, _> = table
+            .batches(&["context"], Some(2))
+            .expect("the column")
+            .map(|batch| batch?.texts("context"))
+            .collect();
+        let message = found.expect_err("row 3 is null").to_string();
+        assert!(
+            message.ends_with("column 'context', row 3: wanted text, found null"),
+            "{message}"
+        );
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])]);
+        write(&path, vec![("answers", Arc::new(lists))]);
+        let found = read(&path, &["answers"], |batch| batch.text_lists("answers"));
+        let message = found.expect_err("integers").to_string();
+        assert!(
+            message.contains("wanted a list of texts, found List"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_limit_reads_no_more_than_it_needs() {
+        let folder = folder();
+        let path = write_squad(&folder.path().join("a.parquet"), 20);
+        let table = TableFile::Disk(path).open().expect("a whole file");
+        assert_eq!(table.rows(), 20);
+        let mut batches = table.batches(&["id"], Some(4)).expect("the column");
+        let first = batches.next().expect("a batch").expect("rows");
+        assert_eq!((first.rows(), first.first_row()), (4, 0));
+        assert!(first.has("id") && !first.has("context"));
+    }
+
+    #[test]
+    fn a_compiled_file_reads_like_one_on_disk() {
+        let folder = folder();
+        let path = write_squad(&folder.path().join("a.parquet"), 20);
+        let bytes: &'static [u8] = fs::read(&path).expect("the file").leak();
+        let name = "mini/a.parquet".to_string();
+        let compiled = TableFile::Compiled { name, bytes };
+        let disk = TableFile::Disk(path);
+        let texts = |file: &TableFile| -> Vec<String> {
+            let batches = file
+                .open()
+                .and_then(|table| table.batches(&["context"], None));
+            batches
+                .expect("a whole file")
+                .flat_map(|batch| batch.and_then(|b| b.texts("context")).expect("texts"))
+                .collect()
+        };
+        assert_eq!(texts(&compiled), texts(&disk));
+        assert_eq!(texts(&disk).len(), 20);
+        assert_eq!(
+            compiled.sha256().expect("bytes"),
+            disk.sha256().expect("bytes")
+        );
+    }
+}

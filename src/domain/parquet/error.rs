@@ -1,0 +1,111 @@
+//! What can be wrong with a file of rows; rows are counted from 0.
+
+use thiserror::Error;
+
+/// Why a file could not be read as rows.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// It cannot be opened.
+    #[error("{file}: wanted a parquet file, found: {found}")]
+    Open {
+        /// The file.
+        file: String,
+        /// What the system says.
+        found: String,
+    },
+    /// It is something else, or its end is cut off.
+    #[error("{file}: wanted a whole parquet file, found: {found}")]
+    NotParquet {
+        /// The file.
+        file: String,
+        /// What the reader says.
+        found: String,
+    },
+    /// It holds columns and no rows.
+    #[error("{file}: wanted rows, found 0")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// Its footer is whole and its rows are not.
+    #[error("{file}: damaged after row {row}: {found}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Rows read before.
+        row: usize,
+        /// What the reader says.
+        found: String,
+    },
+    /// A column is missing.
+    #[error("{file}: wanted a column '{column}', found only: {}", .found.join(", "))]
+    MissingColumn {
+        /// The file.
+        file: String,
+        /// The column, with dots between a struct and its fields.
+        column: String,
+        /// The columns that it has.
+        found: Vec<String>,
+    },
+    /// A column holds something else.
+    #[error("{file}: column '{column}': wanted {wanted}, found {found}")]
+    WrongType {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The kind of value needed.
+        wanted: &'static str,
+        /// The Arrow type found.
+        found: String,
+    },
+    /// A value is absent.
+    #[error("{file}: column '{column}', row {row}: wanted {wanted}, found null")]
+    Null {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The row.
+        row: usize,
+        /// The kind of value needed.
+        wanted: &'static str,
+    },
+    /// A question without an answer.
+    #[error("{file}: column '{column}', row {row}: wanted at least one answer, found none")]
+    NoAnswer {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The row.
+        row: usize,
+    },
+    /// GLUE's test files have no labels: they are -1.
+    #[error(
+        "{file}: column '{column}', row {row}: wanted a label, found -1, which is how GLUE marks \
+         unlabelled rows: this file cannot be scored, use the validation file as the test"
+    )]
+    Unlabelled {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The row.
+        row: usize,
+    },
+    /// A class index that has no label.
+    #[error("{file}: column '{column}', row {row}: wanted a label in 0..{classes}, found {found}")]
+    LabelRange {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The row.
+        row: usize,
+        /// The number of classes.
+        classes: usize,
+        /// The label.
+        found: i64,
+    },
+}

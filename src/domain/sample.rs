@@ -1,0 +1,116 @@
+//! Small parquet files for the readers' tests.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::file::properties::WriterProperties;
+use arrow::array::{
+    ArrayRef, Int32Array, ListArray, RecordBatch, StringArray, StructArray, new_empty_array,
+};
+use arrow::datatypes::{DataType, Field};
+
+use super::card::{self, Card};
+use super::parquet::{Batch, TableError, TableFile};
+
+/// The bundled card of this name.
+pub fn card(name: &str) -> Card {
+    card::bundled()
+        .into_iter()
+        .find(|card| card.name == name)
+        .expect("a bundled card")
+}
+
+/// Writes columns as a file, in row groups of three rows.
+pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
+    fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .expect("columns of one length");
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(3))
+        .build();
+    let file = File::create(path).expect("a new file");
+    let mut writer =
+        ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("a schema");
+    writer.write(&batch).expect("a batch");
+    writer.close().expect("a footer");
+    path.to_path_buf()
+}
+
+/// Every batch of some columns of a file, as `read` has it.
+pub fn read<T>(
+    path: &Path,
+    columns: &[&str],
+    read: impl Fn(&Batch) -> Result<Vec<T>, TableError>,
+) -> Result<Vec<T>, TableError> {
+    let table = TableFile::Disk(path.to_path_buf()).open()?;
+    let mut rows = Vec::new();
+    for batch in table.batches(columns, None)? {
+        rows.extend(read(&batch?)?);
+    }
+    Ok(rows)
+}
+
+/// A column of texts.
+pub fn texts(texts: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(texts.to_vec()))
+}
+
+/// A column of lists of texts.
+pub fn lists(lists: &[&[&str]]) -> ArrayRef {
+    let flat: Vec<&str> = lists.iter().flat_map(|list| list.iter().copied()).collect();
+    let values: ArrayRef = if flat.is_empty() {
+        new_empty_array(&DataType::Utf8)
+    } else {
+        texts(&flat)
+    };
+    list_of(values, lists.iter().map(|list| list.len()), "element")
+}
+
+/// SQuAD's `answers` with starts of 0.
+pub fn answers(texts: &[&[&str]]) -> ArrayRef {
+    let lengths = || texts.iter().map(|list| list.len());
+    let starts: ArrayRef = Arc::new(Int32Array::from(vec![0; lengths().sum()]));
+    let text = lists(texts);
+    let answer_start = list_of(starts, lengths(), "element");
+    let field =
+        |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
+    Arc::new(StructArray::from(vec![
+        (field("text", &text), text),
+        (field("answer_start", &answer_start), answer_start),
+    ]))
+}
+
+/// Lists of these lengths, whose child has this name.
+pub fn list_of(values: ArrayRef, lengths: impl Iterator<Item = usize>, child: &str) -> ArrayRef {
+    let field = Arc::new(Field::new(child, values.data_type().clone(), true));
+    let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);
+    Arc::new(ListArray::new(field, offsets, values, None))
+}
+
+/// A SQuAD file of as many questions, two to a passage.
+pub fn write_squad(path: &Path, rows: usize) -> PathBuf {
+    let numbered = |name: &str, divisor: usize| -> Vec<String> {
+        (0..rows)
+            .map(|row| format!("{name} {}", row / divisor))
+            .collect()
+    };
+    let (ids, contexts) = (numbered("id", 1), numbered("passage", 2));
+    let (questions, golds) = (numbered("question", 1), numbered("passage", 2));
+    let borrow =
+        |texts: &[String]| -> ArrayRef { Arc::new(StringArray::from_iter_values(texts.iter())) };
+    let golds: Vec<Vec<&str>> = golds.iter().map(|gold| vec![gold.as_str()]).collect();
+    let golds: Vec<&[&str]> = golds.iter().map(Vec::as_slice).collect();
+    write(
+        path,
+        vec![
+            ("id", borrow(&ids)),
+            ("context", borrow(&contexts)),
+            ("question", borrow(&questions)),
+            ("answers", answers(&golds)),
+        ],
+    )
+}

@@ -1,0 +1,6 @@
+//! From predictions to scores.
+
+pub mod answer;
+mod marks;
+pub mod predict;
+pub mod score;

@@ -1,0 +1,70 @@
+//! THE BORDER back from tensors to text: examples → generated answers.
+
+use std::ops::ControlFlow;
+
+use crate::batch::{Encoding, buckets};
+use crate::domain::Example;
+use crate::recipe::Limits;
+use crate::t5::{Dropout, Generated, Tokens, greedy};
+use crate::tokenizer::Tokenizer;
+use crate::tuning::Tuned;
+
+/// Padded input positions of one batch: enough to keep two cores busy, little enough that scores
+/// of a T5-base fit beside its weights.
+const POSITIONS: usize = 8_192;
+
+/// One generated answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// Sum of the tokens' log-probabilities (natural), end of sequence included.
+    pub log_prob: f64,
+    /// Input tokens, end of sequence included, after the cut.
+    pub input_tokens: usize,
+    /// Generated tokens, end of sequence included.
+    pub output_tokens: usize,
+    /// Whether the input was cut.
+    pub cut: bool,
+}
+
+/// Greedy answers to `examples`, in their order. `watch` is told how many are done and may break
+/// the work off.
+///
+/// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
+pub fn predict(
+    tuned: &Tuned,
+    examples: &[Example],
+    tokenizer: &Tokenizer,
+    limits: &Limits,
+    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<(), Vec<Answer>> {
+    let encodings: Vec<Encoding> = examples
+        .iter()
+        .map(|example| Encoding::of(example, tokenizer, limits))
+        .collect();
+    let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
+    let mut answers: Vec<Option<Answer>> = vec![None; examples.len()];
+    let mut done = 0;
+    for group in buckets(&lengths, POSITIONS) {
+        let inputs: Vec<&[u32]> = group.iter().map(|&i| encodings[i].input.as_slice()).collect();
+        let tokens = Tokens::padded(&inputs, tokenizer.pad());
+        let encoded = tuned.encode(&tokens, &mut Dropout::off());
+        let outputs = greedy(&tuned.backbone, &encoded, tokenizer.end(), limits.answer);
+        for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
+            answers[i] = Some(Answer {
+                text: tokenizer.decode(&ids),
+                log_prob,
+                input_tokens: lengths[i],
+                output_tokens: ids.len(),
+                cut: encodings[i].cut,
+            });
+        }
+        done += group.len();
+        watch(done)?;
+    }
+    let answers = answers
+        .into_iter()
+        .map(|answer| answer.expect("every example is in exactly one group"));
+    ControlFlow::Continue(answers.collect())
+}

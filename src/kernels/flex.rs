@@ -1,0 +1,99 @@
+//! What the fused operations share: when they run, how they see tensors as slices, and how they
+//! split rows among threads.
+
+use std::ops::Range;
+
+use burn::backend::{DispatchDevice, TensorMetadata};
+use burn::tensor::{DType, Shape, Tensor};
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+/// Elements in the share of one task: enough to be worth waking a thread for. It also fixes how
+/// sums are split, so that results do not depend on the number of threads.
+const ELEMENTS_PER_TASK: usize = 16 * 1024;
+
+/// Whether the fused version can take this tensor; other devices and types take the reference.
+pub fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
+    let device = tensor.device().without_autodiff();
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
+}
+
+/// The same values in row-major order without gaps: a copy only where they are not.
+pub fn contiguous(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// The values of a [`contiguous`] tensor.
+pub fn values(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("a contiguous f32 tensor")
+}
+
+/// The values of a [`contiguous`] tensor, copied first if another tensor shares them.
+pub fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    tensor.storage_mut()
+}
+
+pub fn zeros<const D: usize>(shape: [usize; D]) -> FlexTensor {
+    FlexTensor::zeros(Shape::new(shape), DType::F32)
+}
+
+pub fn from_values<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(burn::tensor::TensorData::new(values, shape))
+}
+
+pub fn dims2(tensor: &FlexTensor) -> [usize; 2] {
+    tensor.shape().dims()
+}
+
+fn rows_per_task(width: usize) -> usize {
+    (ELEMENTS_PER_TASK / width.max(1)).max(1)
+}
+
+/// Calls `work` for every share of `data`, with where the share starts; a share is whole rows.
+pub fn for_each_share(data: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let length = rows_per_task(width) * width;
+    if data.len() <= length {
+        return work(0, data);
+    }
+    let shares = data.par_chunks_mut(length).enumerate();
+    shares.for_each(|(index, share)| work(index * length, share));
+}
+
+/// Like [`for_each_share`], for two buffers of one shape.
+pub fn for_each_share_of_two(
+    one: &mut [f32],
+    two: &mut [f32],
+    width: usize,
+    work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
+) {
+    let length = rows_per_task(width) * width;
+    if one.len() <= length {
+        return work(0, one, two);
+    }
+    let shares = one
+        .par_chunks_mut(length)
+        .zip(two.par_chunks_mut(length))
+        .enumerate();
+    shares.for_each(|(index, (one, two))| work(index * length, one, two));
+}
+
+/// The results of `work` for every share of `rows` rows, in order.
+pub fn map_shares<T: Send>(
+    rows: usize,
+    width: usize,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    let per_task = rows_per_task(width);
+    let share = |index: usize| work(index * per_task..rows.min((index + 1) * per_task));
+    match rows.div_ceil(per_task) {
+        1 => vec![share(0)],
+        tasks => (0..tasks).into_par_iter().map(share).collect(),
+    }
+}
+
+/// Adds `values` to `total`, element by element.
+pub fn add_to(total: &mut [f32], values: &[f32]) {
+    for (total, value) in total.iter_mut().zip(values) {
+        *total += value;
+    }
+}

@@ -1,0 +1,188 @@
+//! Matrices inside larger buffers, and their products: the one place that calls `gemm`.
+
+use std::marker::PhantomData;
+
+/// A matrix to read, anywhere inside a buffer.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    /// From the first element on.
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// `rows` rows of `columns` neighbours, each row `row_stride` after the one before.
+    pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
+        if rows > 0 && columns > 0 {
+            let used = (rows - 1) * row_stride + columns;
+            assert!(used <= data.len(), "a matrix reaches beyond its buffer");
+        }
+        Self {
+            data,
+            rows,
+            columns,
+            row_stride,
+            column_stride: 1,
+        }
+    }
+
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// `count` rows from row `first` on.
+    pub fn rows(self, first: usize, count: usize) -> Self {
+        assert!(first + count <= self.rows, "rows beyond the matrix");
+        // An empty matrix may start beyond its buffer.
+        let start = (first * self.row_stride).min(self.data.len());
+        Self {
+            data: &self.data[start..],
+            rows: count,
+            ..self
+        }
+    }
+}
+
+/// A matrix to write, inside a buffer that others may write elsewhere at the same time.
+pub struct MatrixMut<'a> {
+    first: *mut f32,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    buffer: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: a `MatrixMut` is the only way to reach its elements while it lives, like `&mut [f32]`.
+unsafe impl Send for MatrixMut<'_> {}
+
+impl<'a> MatrixMut<'a> {
+    /// A whole buffer of `rows` rows of `columns`.
+    pub fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Self {
+        assert!(
+            rows * columns <= data.len(),
+            "a matrix reaches beyond its buffer"
+        );
+        let first = data.as_mut_ptr();
+        Self {
+            first,
+            rows,
+            columns,
+            row_stride: columns,
+            buffer: PhantomData,
+        }
+    }
+
+    /// The blocks of a buffer `[batch * rows, heads * width]`, one for every example and head, in
+    /// that order.
+    pub fn blocks(data: &'a mut [f32], batch: usize, heads: usize, width: usize) -> Vec<Self> {
+        let row_stride = heads * width;
+        let rows = data.len() / (batch * row_stride).max(1);
+        assert_eq!(
+            data.len(),
+            batch * rows * row_stride,
+            "a buffer of whole blocks"
+        );
+        let start = data.as_mut_ptr();
+        let block = |index: usize| {
+            let offset = (index / heads) * rows * row_stride + (index % heads) * width;
+            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no
+            // rows, so that nothing reads or writes there.
+            let first = start.wrapping_add(offset);
+            // No two blocks share an element: they differ in the example, hence the rows, or in
+            // the head, hence the columns.
+            Self {
+                first,
+                rows,
+                columns: width,
+                row_stride,
+                buffer: PhantomData,
+            }
+        };
+        (0..batch * heads).map(block).collect()
+    }
+
+    /// `count` rows from row `first` on, for as long as `self` is not used.
+    pub fn rows(&mut self, first: usize, count: usize) -> MatrixMut<'_> {
+        assert!(first + count <= self.rows, "rows beyond the matrix");
+        let first = self.first.wrapping_add(first * self.row_stride);
+        MatrixMut {
+            first,
+            rows: count,
+            buffer: PhantomData,
+            ..*self
+        }
+    }
+
+    /// `self = left right`.
+    pub fn set_product(&mut self, left: Matrix, right: Matrix) {
+        self.product(left, right, false);
+    }
+
+    /// `self += left right`.
+    pub fn add_product(&mut self, left: Matrix, right: Matrix) {
+        self.product(left, right, true);
+    }
+
+    fn product(&mut self, left: Matrix, right: Matrix, add: bool) {
+        assert_eq!(left.rows, self.rows, "a product's rows");
+        assert_eq!(right.columns, self.columns, "a product's columns");
+        assert_eq!(left.columns, right.rows, "a product's inner length");
+        // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
+        // element with the others, because it holds its elements mutably. On one thread, because
+        // the callers already share their work among all threads.
+        unsafe {
+            gemm::gemm(
+                self.rows,
+                self.columns,
+                left.columns,
+                self.first,
+                1,
+                self.row_stride as isize,
+                add,
+                left.data.as_ptr(),
+                left.column_stride as isize,
+                left.row_stride as isize,
+                right.data.as_ptr(),
+                right.column_stride as isize,
+                right.row_stride as isize,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Matrix, MatrixMut};
+
+    #[test]
+    fn products_of_blocks_and_transposes() {
+        // Two examples of two rows, two heads of width 1; the second head of the second example.
+        let mut data = vec![0.0; 8];
+        let left = [1.0, 2.0, 3.0, 4.0];
+        let right = [10.0, 100.0];
+        let mut blocks = MatrixMut::blocks(&mut data, 2, 2, 1);
+        let (left, right) = (Matrix::new(&left, 2, 2, 2), Matrix::new(&right, 2, 1, 1));
+        blocks[3].set_product(left, right);
+        blocks[3].add_product(left.transposed(), right);
+        blocks[0].rows(1, 1).set_product(left.rows(1, 1), right);
+        assert_eq!(
+            data,
+            [0.0, 0.0, 430.0, 0.0, 0.0, 210.0 + 310.0, 0.0, 430.0 + 420.0]
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! Fused operations: the steps of T5 that many small tensor operations would make slow.
+//!
+//! Each file holds one operation: its formula, the public function, the same in plain Burn
+//! operations (`reference`), and a forward and a backward for the Flex backend. The public function
+//! takes the fused version for f32 on Flex, with or without automatic differentiation, and the
+//! reference on any other device; tests compare the two.
+//!
+//! - A backward computes the gradients that the graph asks for and no others; without any, nothing
+//!   is saved.
+//! - Results are the same bits in every run: work is split by size, never by the number of threads,
+//!   and partial sums are added in order.
+//! - An operation writes into a buffer that it was given where nothing else holds it. Move tensors
+//!   in rather than clone them.
+
+pub mod attention;
+pub mod cross_entropy;
+pub mod gated_gelu;
+pub mod rms_norm;
+
+mod flex;
+mod matrix;
+#[cfg(test)]
+mod testing;
+mod vector;
+
+pub use attention::{Visible, attention};
+pub use cross_entropy::cross_entropy;
+pub use gated_gelu::gated_gelu;
+pub use rms_norm::rms_norm;

@@ -1,0 +1,25 @@
+//! When a model tuned on one domain meets another, how much does it lose, and does tuning less of
+//! it lose less?
+#![recursion_limit = "256"]
+
+pub mod backbone;
+pub mod batch;
+pub mod cli;
+pub mod domain;
+pub mod eval;
+pub mod experiment;
+pub mod kernels;
+pub mod memory;
+pub mod plan;
+pub mod pretrain;
+pub mod provenance;
+pub mod recipe;
+pub mod record;
+pub mod report;
+pub mod stats;
+pub mod synthetic;
+pub mod t5;
+pub mod tokenizer;
+pub mod train;
+pub mod transfer;
+pub mod tuning;

@@ -1,0 +1,61 @@
+//! The plan: what will be done, resolved and checked, before anything is loaded or trained.
+
+use std::collections::BTreeMap;
+
+use crate::backbone::BackboneChoice;
+use crate::domain::suite::Suite;
+use crate::recipe::{Limits, Method, Recipe};
+use crate::record::Cell;
+use crate::transfer::Transfer;
+
+/// A transfer × methods × seeds, on one model, with one recipe a method.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Source and targets, every name resolved.
+    pub transfer: Transfer,
+    /// Where rows are read from.
+    pub suite: Suite,
+    /// The model.
+    pub backbone: BackboneChoice,
+    /// What is tuned, in the order of the report; the untuned backbone is always first.
+    pub methods: Vec<Method>,
+    /// Seeds, for every method that trains.
+    pub seeds: Vec<u64>,
+    /// The recipe of each method that trains.
+    pub recipes: BTreeMap<Method, Recipe>,
+    /// Sequence lengths, the same for every method.
+    pub limits: Limits,
+    /// At most so many training rows.
+    pub train_rows: Option<usize>,
+    /// At most so many rows of each evaluated split.
+    pub eval_rows: Option<usize>,
+}
+
+impl Plan {
+    /// Every cell, untuned first, then seed by seed: an interrupted run leaves whole comparisons.
+    pub fn cells(&self) -> Vec<Cell> {
+        let untuned = std::iter::once(self.cell(Method::Untuned, 0));
+        let trained = self.seeds.iter().flat_map(|&seed| {
+            self.methods
+                .iter()
+                .filter(|&&method| method != Method::Untuned)
+                .map(move |&method| self.cell(method, seed))
+        });
+        untuned.chain(trained).collect()
+    }
+
+    fn cell(&self, method: Method, seed: u64) -> Cell {
+        Cell {
+            source: self.transfer.source.clone(),
+            targets: self.transfer.targets.clone(),
+            method,
+            seed,
+            model: self.backbone.name(),
+            suite: self.suite.name(),
+            train_rows: self.train_rows,
+            eval_rows: self.eval_rows,
+            limits: self.limits,
+            recipe: self.recipes.get(&method).cloned(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The pre-training loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::adamw::scaled_adamw;
+use super::probe::{ProbeScore, probe};
+use super::recipe::PretrainRecipe;
+use super::stream::Stream;
+use super::vocabulary::train_tokenizer;
+use crate::recipe::{Objective, Reduction, Schedule};
+use crate::t5::{CheckpointError, T5, T5Config, Weights, initialise};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::train::{Course, NotFinite, Trainer};
+use crate::tuning::model_tuning;
+
+/// Pre-training that can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PretrainError {
+    /// A file can't be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The tokenizer could not be trained.
+    #[error("training the tokenizer: {0}")]
+    Vocabulary(tokenizers::Error),
+    /// The tokenizer can't be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The weights can't be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The loss ran away.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
+}
+
+/// One point of the pre-training's curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainPoint {
+    /// Steps taken.
+    pub step: usize,
+    /// The stage that it is in.
+    pub stage: String,
+    /// Input tokens seen, padding not counted.
+    pub input_tokens: u64,
+    /// Target tokens seen.
+    pub target_tokens: u64,
+    /// Mean loss a target token since the previous point.
+    pub loss: f64,
+    /// Seconds since the start, probes not counted.
+    pub seconds: f64,
+    /// How well it answers in a format of its pre-training.
+    pub probe: ProbeScore,
+}
+
+/// What is committed beside the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainReport {
+    /// The recipe.
+    pub recipe: PretrainRecipe,
+    /// Parameters in all.
+    pub parameters: usize,
+    /// Ids of the tokenizer.
+    pub vocabulary: usize,
+    /// The learning curve.
+    pub curve: Vec<PretrainPoint>,
+}
+
+/// Trains tokenizer and model from a recipe and writes `tokenizer.json`, `config.json`,
+/// `model.safetensors` and `pretraining.json` into `out`, again every `checkpoint_every` steps.
+/// `watch` is told of every step (its number and loss) and of every point of the curve.
+///
+/// # Errors
+/// A file can't be written, or the loss stops being a finite number.
+pub fn pretrain(
+    recipe: &PretrainRecipe,
+    out: &Path,
+    checkpoint_every: usize,
+    device: &Device,
+    watch: &mut dyn FnMut(usize, f64, Option<&PretrainPoint>),
+) -> Result<PretrainReport, PretrainError> {
+    std::fs::create_dir_all(out).map_err(|source| io(out, source))?;
+    let trained = train_tokenizer(recipe).map_err(PretrainError::Vocabulary)?;
+    let config = recipe.config(trained.get_vocab_size(true));
+    let json = trained.to_string(true).map_err(PretrainError::Vocabulary)?;
+    write(&out.join("tokenizer.json"), json.as_bytes())?;
+    write_json(&out.join("config.json"), &config)?;
+    let tokenizer = Tokenizer::parse(json.as_bytes(), "tokenizer.json", &config)?;
+
+    // Through the file's format, so that a checkpoint holds exactly what training started from.
+    let weights = initialise(&config, recipe.initialisation, recipe.seed);
+    let model = T5::load(&config, weights, device)?;
+    let mut trainer = start(recipe, model);
+    let mut stream = Stream::new(recipe, &tokenizer);
+    let mut report = PretrainReport {
+        recipe: recipe.clone(),
+        parameters: config.parameters(),
+        vocabulary: config.vocab_size,
+        curve: Vec::new(),
+    };
+    let mut since = Since::default();
+    for stage in &recipe.stages {
+        stream.enter_stage();
+        for _ in 0..stage.steps {
+            let started = Instant::now();
+            let batch = stream.next_batch(stage);
+            let loss = trainer.step(&batch)?;
+            since.seconds += started.elapsed().as_secs_f64();
+            since.input_tokens += batch.inputs.count() as u64;
+            since.target_tokens += batch.targets.count() as u64;
+            since.loss_sum += loss.sum;
+            since.loss_tokens += loss.tokens;
+            let step = trainer.steps_taken();
+            watch(step, loss.sum / loss.tokens as f64, None);
+            if step % checkpoint_every == 0 || step == recipe.steps() {
+                let model = trainer.tuned().valid().backbone;
+                let point = since.point(step, &stage.name, probe(&model, &tokenizer));
+                watch(step, point.loss, Some(&point));
+                report.curve.push(point);
+                save(&model, &config, &report, out)?;
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
+    let course = Course {
+        learning_rate: recipe.learning_rate,
+        schedule: Schedule::WarmupDecay {
+            warmup: recipe.warmup_steps,
+            share: recipe.decay_share,
+            floor: recipe.decay_floor,
+        },
+        steps: recipe.steps(),
+    };
+    let objective = Objective {
+        reduction: Reduction::Mean,
+        z_loss: 0.0,
+        dropout: 0.0,
+        clip_norm: Some(recipe.clip_norm),
+    };
+    let module = model_tuning(model);
+    let optimizer = scaled_adamw(&module);
+    Trainer::new(module, optimizer, course, objective, recipe.seed)
+}
+
+/// Counts since the start, and the loss since the previous point.
+#[derive(Default)]
+struct Since {
+    seconds: f64,
+    input_tokens: u64,
+    target_tokens: u64,
+    loss_sum: f64,
+    loss_tokens: usize,
+}
+
+impl Since {
+    fn point(&mut self, step: usize, stage: &str, probe: ProbeScore) -> PretrainPoint {
+        let loss = std::mem::take(&mut self.loss_sum) / std::mem::take(&mut self.loss_tokens) as f64;
+        PretrainPoint {
+            step,
+            stage: stage.to_string(),
+            input_tokens: self.input_tokens,
+            target_tokens: self.target_tokens,
+            loss,
+            seconds: self.seconds,
+            probe,
+        }
+    }
+}
+
+fn save(
+    model: &T5,
+    config: &T5Config,
+    report: &PretrainReport,
+    out: &Path,
+) -> Result<(), PretrainError> {
+    let weights: Weights = model.weights();
+    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    debug_assert_eq!(config.parameters(), report.parameters);
+    write(&out.join("model.safetensors"), &weights.to_bytes(metadata))?;
+    write_json(&out.join("pretraining.json"), report)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), PretrainError> {
+    let text = serde_json::to_string_pretty(value).expect("plain data becomes JSON");
+    write(path, (text + "\n").as_bytes())
+}
+
+/// Writes beside the file and renames, so that a killed run leaves the previous checkpoint whole.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PretrainError> {
+    let beside = path.with_extension("partial");
+    std::fs::write(&beside, bytes).map_err(|source| io(&beside, source))?;
+    std::fs::rename(&beside, path).map_err(|source| io(path, source))
+}
+
+fn io(path: &Path, source: std::io::Error) -> PretrainError {
+    PretrainError::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}

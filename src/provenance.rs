@@ -1,0 +1,129 @@
+//! Where numbers come from: the program, the machine and the hashes of what was read.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+
+use crate::record::Provenance;
+
+/// What one run read and where it ran; the rest of [`Provenance`] the program knows by itself.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The command as it can be typed again.
+    pub command: String,
+    /// SHA-256 of each data file, by `domain/split`.
+    pub data_sha256: BTreeMap<String, String>,
+    /// SHA-256 of the backbone's weights file.
+    pub model_sha256: String,
+    /// SHA-256 of the backbone's tokenizer file.
+    pub tokenizer_sha256: String,
+    /// `cpu`, `cuda:0`, ...
+    pub device: String,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// The provenance of a cell that starts now.
+pub fn collect(origin: Origin) -> Provenance {
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: revision().to_owned(),
+        command: origin.command,
+        data_sha256: origin.data_sha256,
+        model_sha256: origin.model_sha256,
+        tokenizer_sha256: origin.tokenizer_sha256,
+        device: origin.device,
+        processor: processor(),
+        threads: origin.threads,
+        software: software(),
+        // A clock before 1970 is a broken clock, not a reason to lose a run.
+        started_unix_seconds: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_secs()),
+    }
+}
+
+/// The git revision that this program was built from, or `unknown`.
+pub fn revision() -> &'static str {
+    option_env!("PROMPTSHIFT_REVISION").unwrap_or("unknown")
+}
+
+/// Versions of what the numbers depend on.
+fn software() -> BTreeMap<String, String> {
+    [
+        ("rustc", option_env!("PROMPTSHIFT_RUSTC")),
+        ("burn", option_env!("PROMPTSHIFT_BURN")),
+        ("tokenizers", option_env!("PROMPTSHIFT_TOKENIZERS")),
+    ]
+    .into_iter()
+    .map(|(name, version)| (name.to_owned(), version.unwrap_or("unknown").to_owned()))
+    .collect()
+}
+
+/// The processor's name as Linux tells it, or else its architecture.
+fn processor() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| model_name(&text).map(str::to_owned))
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// The first `model name` of `/proc/cpuinfo`.
+fn model_name(cpuinfo: &str) -> Option<&str> {
+    cpuinfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == "model name")
+        .map(|(_, name)| name.trim())
+        .filter(|name| !name.is_empty())
+}
+
+/// SHA-256 of bytes, in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a file's content, read in pieces.
+pub fn sha256_file(path: &Path) -> io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok(hexadecimal(&hasher.finalize()));
+        }
+        hasher.update(&piece[..read]);
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn sha256_is_that_of_fips_180_4() {
+        assert_eq!(sha256(b"abc"), ABC);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("abc");
+        std::fs::write(&path, "abc").expect("written");
+        assert_eq!(sha256_file(&path).expect("read"), ABC);
+    }
+
+    #[test]
+    fn the_processor_is_named() {
+        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\n\nmodel name\t: Other\n";
+        assert_eq!(model_name(text), Some("Some CPU @ 2.00GHz"));
+        assert_eq!(model_name("model name\t:\n"), None);
+        assert!(!processor().is_empty());
+    }
+}

@@ -1,0 +1,313 @@
+//! The recipe: everything that decides how a method is trained, as plain data.
+//!
+//! A recipe holds no default of its own beyond the named constructors here; what a run used is
+//! written into its [`Record`](crate::record::Record) as resolved.
+
+use serde::{Deserialize, Serialize};
+
+use crate::backbone::BackboneChoice;
+use crate::domain::Task;
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The backbone as it was pre-trained: the row every tuned method is held against.
+    Untuned,
+    /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder
+    /// input; the backbone is frozen.
+    Prompt,
+    /// Model tuning, the paper's word for full fine-tuning: every parameter moves.
+    Model,
+}
+
+impl Method {
+    /// Every method, in the order of the report's columns.
+    pub const ALL: [Method; 3] = [Method::Untuned, Method::Prompt, Method::Model];
+
+    /// The name typed at the command line and written into records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Untuned => "untuned",
+            Method::Prompt => "prompt",
+            Method::Model => "model",
+        }
+    }
+
+    /// The name printed in reports.
+    pub fn title(self) -> &'static str {
+        match self {
+            Method::Untuned => "untuned",
+            Method::Prompt => "prompt tuning",
+            Method::Model => "model tuning",
+        }
+    }
+}
+
+/// How the prompt's `P` vectors start (Lester et al. 2021, §3.2 and figure 3b).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptInit {
+    /// U[-0.5, 0.5], as the paper says.
+    Uniform,
+    /// U[0, 0.5), as the reference code does (`flax.linen.initializers.uniform(0.5)`).
+    UniformOneSided,
+    /// Rows of the input embedding, drawn without replacement from the 5,000 most common ids.
+    Vocab,
+    /// The mean embedding of each class label's tokens, one position a label; the rest as [`PromptInit::Vocab`].
+    Labels,
+    /// The embeddings of a text's tokens, one position a token; the rest as [`PromptInit::Vocab`].
+    Text(String),
+}
+
+/// The soft prompt's shape and start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptRecipe {
+    /// `P`, the number of prompt vectors.
+    pub length: usize,
+    /// How they start.
+    pub init: PromptInit,
+}
+
+/// Adafactor (Shazeer & Stern 2018) with the options of T5X that the paper's recipes set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdafactorRecipe {
+    /// The learning rate at the schedule's height.
+    pub learning_rate: f64,
+    /// Multiply each step by max(1e-3, RMS(parameter)): T5's pre-training and model tuning.
+    pub parameter_scaling: ParameterScaling,
+    /// Whether matrices keep row and column second moments or a full one (the prompt's case).
+    pub second_moment: SecondMoment,
+    /// Fraction of the parameter that a step removes, not multiplied by the learning rate (T5X).
+    pub weight_decay: f64,
+    /// The step that the second moment's decay `1 - t^-0.8` starts counting from; T5X restores
+    /// the pre-trained model's step, a fresh optimiser starts at 0.
+    pub start_step: usize,
+}
+
+/// See [`AdafactorRecipe::parameter_scaling`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterScaling {
+    /// The learning rate is relative to the parameter's root mean square.
+    Relative,
+    /// The learning rate is absolute.
+    Absolute,
+}
+
+/// See [`AdafactorRecipe::second_moment`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondMoment {
+    /// Row and column means for matrices.
+    Factored,
+    /// One value a parameter.
+    Full,
+}
+
+/// The learning rate over the steps, as a share of its height.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// 1 throughout (the paper's).
+    Constant,
+    /// 0 → 1 over `steps`, then 1.
+    Warmup {
+        /// Steps until the full learning rate.
+        steps: usize,
+    },
+    /// 0 → 1 over `warmup`, 1, then down to `floor` over the last `share` of the steps.
+    WarmupDecay {
+        /// Steps until the full learning rate.
+        warmup: usize,
+        /// Share of all steps spent on the way down, in [0, 1].
+        share: f64,
+        /// The share of the learning rate left at the end, in [0, 1].
+        floor: f64,
+    },
+}
+
+/// How token losses become the number that is differentiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Sum over the batch's target tokens (T5X).
+    Sum,
+    /// Mean over the batch's target tokens (Transformers).
+    Mean,
+}
+
+/// The training objective: cross-entropy of the target's tokens, end of sequence included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Objective {
+    /// Sum or mean over target tokens.
+    pub reduction: Reduction,
+    /// Weight of `(log Z)²` for each token (T5X: 1e-4).
+    pub z_loss: f64,
+    /// Dropout rate wherever T5 has dropout, in [0, 1).
+    pub dropout: f64,
+    /// Global norm to which gradients are clipped, if any.
+    pub clip_norm: Option<f64>,
+}
+
+/// How long training lasts and how its best step is found, on source validation only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Optimiser steps at most.
+    pub steps: usize,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// Source validation is scored every so many steps; the best step is kept.
+    pub evaluate_every: usize,
+    /// Evaluations without a better score after which training stops; `None` never stops early.
+    pub patience: Option<usize>,
+}
+
+/// Longest sequences in tokens, end of sequence included; the prompt is not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest input; what is beyond is cut from the end.
+    pub input: usize,
+    /// Longest training target.
+    pub target: usize,
+    /// Longest generated answer.
+    pub answer: usize,
+}
+
+/// One method's whole recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The soft prompt, for prompt tuning.
+    pub prompt: Option<PromptRecipe>,
+    /// The optimiser.
+    pub optimizer: AdafactorRecipe,
+    /// The learning rate's course.
+    pub schedule: Schedule,
+    /// The loss.
+    pub objective: Objective,
+    /// Steps, batch, selection.
+    pub budget: Budget,
+}
+
+impl Limits {
+    /// T5's lengths (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84); the
+    /// miniature's passages and answers are shorter than these.
+    pub fn default_for(task: Task) -> Self {
+        Limits {
+            input: 512,
+            target: match task {
+                Task::ExtractiveQa => 97,
+                Task::Paraphrase => 84,
+            },
+            answer: 32,
+        }
+    }
+}
+
+impl Recipe {
+    /// The recipe that a method has by default on a backbone.
+    ///
+    /// # Panics
+    /// [`Method::Untuned`] has none.
+    pub fn default_for(backbone: &BackboneChoice, method: Method) -> Self {
+        match (backbone, method) {
+            (_, Method::Untuned) => panic!("the untuned backbone is not trained"),
+            (BackboneChoice::Nano, Method::Prompt) => Recipe::miniature_prompt(),
+            (BackboneChoice::Nano, Method::Model) => Recipe::miniature_model(),
+            (BackboneChoice::Folder(_), Method::Prompt) => Recipe::paper_prompt(),
+            (BackboneChoice::Folder(_), Method::Model) => Recipe::paper_model(),
+        }
+    }
+
+    /// Lester et al. 2021: 100 vectors, Adafactor at a constant 0.3 without parameter scaling, 30,000
+    /// steps of 32 examples (paper §3; `prompt_tuning/configs/models/t5_1_1_prompt.gin`). Dropout as
+    /// T5X fine-tunes (0.1); the second moment starts fresh, where T5X restores the step.
+    pub fn paper_prompt() -> Self {
+        Recipe {
+            prompt: Some(PromptRecipe {
+                length: 100,
+                init: PromptInit::Vocab,
+            }),
+            optimizer: AdafactorRecipe {
+                learning_rate: 0.3,
+                parameter_scaling: ParameterScaling::Absolute,
+                second_moment: SecondMoment::Full,
+                weight_decay: 1e-5,
+                start_step: 0,
+            },
+            schedule: Schedule::Constant,
+            objective: Objective {
+                reduction: Reduction::Sum,
+                z_loss: 1e-4,
+                dropout: 0.1,
+                clip_norm: None,
+            },
+            budget: Budget {
+                steps: 30_000,
+                batch_size: 32,
+                evaluate_every: 1_000,
+                patience: None,
+            },
+        }
+    }
+
+    /// T5's own fine-tuning, the paper's baseline: Adafactor at a constant 0.001 relative to each
+    /// parameter (T5's `constant_0_001`), 128 examples of 512 tokens a step.
+    pub fn paper_model() -> Self {
+        Recipe {
+            prompt: None,
+            optimizer: AdafactorRecipe {
+                learning_rate: 1e-3,
+                parameter_scaling: ParameterScaling::Relative,
+                second_moment: SecondMoment::Factored,
+                weight_decay: 0.0,
+                start_step: 0,
+            },
+            budget: Budget {
+                batch_size: 128,
+                ..Recipe::paper_prompt().budget
+            },
+            ..Recipe::paper_prompt()
+        }
+    }
+
+    /// Prompt tuning of the bundled miniature: the paper's in small, with a learning rate that
+    /// falls, since a run has hundreds of steps rather than tens of thousands.
+    pub fn miniature_prompt() -> Self {
+        Recipe {
+            prompt: Some(PromptRecipe {
+                length: 20,
+                init: PromptInit::Vocab,
+            }),
+            schedule: Schedule::WarmupDecay {
+                warmup: 10,
+                share: 0.5,
+                floor: 0.05,
+            },
+            objective: Objective {
+                dropout: 0.0,
+                ..Recipe::paper_prompt().objective
+            },
+            budget: Budget {
+                steps: 300,
+                batch_size: 16,
+                evaluate_every: 50,
+                patience: None,
+            },
+            ..Recipe::paper_prompt()
+        }
+    }
+
+    /// Model tuning of the bundled miniature.
+    pub fn miniature_model() -> Self {
+        let prompt = Recipe::miniature_prompt();
+        Recipe {
+            prompt: None,
+            optimizer: AdafactorRecipe {
+                learning_rate: 5e-3,
+                ..Recipe::paper_model().optimizer
+            },
+            ..prompt
+        }
+    }
+}

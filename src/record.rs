@@ -1,0 +1,219 @@
+//! The record of one cell (a method with a seed on one transfer): everything that the report
+//! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
+
+pub(crate) mod difference;
+pub mod store;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Split, Task};
+use crate::recipe::{Limits, Method, Recipe};
+
+/// The version of the record's schema.
+pub const RECORD_VERSION: u32 = 1;
+
+/// One method, trained with one seed on the source, scored on source and targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`RECORD_VERSION`].
+    pub version: u32,
+    /// What was asked for.
+    pub cell: Cell,
+    /// Where every number comes from.
+    pub provenance: Provenance,
+    /// How training went; absent for the untuned backbone.
+    pub training: Option<Training>,
+    /// Source first, then targets in the order asked for.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// The identity of a record: two runs with equal cells give equal records, apart from clocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The domain that is trained on.
+    pub source: String,
+    /// The domains that are only evaluated.
+    pub targets: Vec<String>,
+    /// What is tuned.
+    pub method: Method,
+    /// The seed of initialisation, order of examples and dropout.
+    pub seed: u64,
+    /// The backbone's name: `nano` or a folder's name.
+    pub model: String,
+    /// The suite that the domains were read from: `mini` or a folder's name.
+    pub suite: String,
+    /// At most so many training rows.
+    pub train_rows: Option<usize>,
+    /// At most so many rows of each evaluated split.
+    pub eval_rows: Option<usize>,
+    /// Sequence lengths, the same for every method.
+    pub limits: Limits,
+    /// The recipe as resolved; absent for the untuned backbone.
+    pub recipe: Option<Recipe>,
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// promptshift's version.
+    pub version: String,
+    /// The git revision that it was built from, with `-dirty` where the tree had changes.
+    pub revision: String,
+    /// The command that asked for it.
+    pub command: String,
+    /// SHA-256 of each data file read, by `domain/split`.
+    pub data_sha256: BTreeMap<String, String>,
+    /// SHA-256 of the backbone's weights file.
+    pub model_sha256: String,
+    /// SHA-256 of the backbone's tokenizer file.
+    pub tokenizer_sha256: String,
+    /// `cpu`, `cuda:0`, ...
+    pub device: String,
+    /// The processor's name.
+    pub processor: String,
+    /// Threads used.
+    pub threads: usize,
+    /// Versions of what the numbers depend on: burn, rustc, tokenizers.
+    pub software: BTreeMap<String, String>,
+    /// Start of the cell, seconds since 1970.
+    pub started_unix_seconds: u64,
+}
+
+/// Why training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// All steps were taken.
+    Budget,
+    /// Source validation stopped getting better.
+    Patience,
+}
+
+/// How training went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Numbers that the optimiser may move.
+    pub trainable_parameters: usize,
+    /// All numbers of backbone and prompt.
+    pub total_parameters: usize,
+    /// Rows in the training set.
+    pub examples: usize,
+    /// Training inputs that were longer than the limit.
+    pub cut_inputs: usize,
+    /// Steps taken.
+    pub steps: usize,
+    /// The step whose parameters were kept, by source validation.
+    pub best_step: usize,
+    /// Why it ended.
+    pub stop: Stop,
+    /// The learning curve.
+    pub curve: Vec<CurvePoint>,
+    /// Input and target tokens seen, padding and prompt not counted.
+    pub tokens: u64,
+    /// Seconds spent in training steps (validation not counted).
+    pub train_seconds: f64,
+    /// Seconds spent scoring source validation.
+    pub validation_seconds: f64,
+    /// The highest number of bytes allocated on the host during training.
+    pub peak_bytes: u64,
+    /// The saved delta's file (prompt or model), relative to the record.
+    pub saved: Option<String>,
+}
+
+/// One point of the learning curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Steps taken so far.
+    pub step: usize,
+    /// Mean training loss a target token since the previous point; absent at step 0.
+    pub train_loss: Option<f64>,
+    /// The main metric on source validation, in [0, 1].
+    pub validation_score: f64,
+}
+
+/// Source or target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The domain that was trained on.
+    Source,
+    /// A domain that was not.
+    Target,
+}
+
+/// Scores on one domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The domain's name.
+    pub domain: String,
+    /// Source or target.
+    pub role: Role,
+    /// What is asked.
+    pub task: Task,
+    /// The split that was scored.
+    pub split: Split,
+    /// Examples scored.
+    pub examples: usize,
+    /// Inputs that were longer than the limit.
+    pub cut_inputs: usize,
+    /// Metric → value in [0, 1]: `exact_match` and `f1`, or `accuracy` and `f1`.
+    pub metrics: BTreeMap<String, f64>,
+    /// The expected main metric of a random fact of the passage, or of the constant answer that is
+    /// most common in source training; absent where neither is defined.
+    pub floor: Option<f64>,
+    /// Seconds from tokens to text, for all examples.
+    pub seconds: f64,
+    /// Tokens generated, end of sequence included.
+    pub generated_tokens: u64,
+    /// The highest number of bytes allocated on the host during the evaluation.
+    pub peak_bytes: u64,
+    /// The predictions' file (JSON lines of [`Prediction`]), relative to the record.
+    pub predictions: String,
+    /// Its SHA-256.
+    pub predictions_sha256: String,
+}
+
+/// One example's prediction and what it is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The example.
+    pub id: String,
+    /// Its passage: the cluster in the statistics.
+    pub passage: String,
+    /// The generated text.
+    pub prediction: String,
+    /// The right answers, or the one right label's string.
+    pub answers: Vec<String>,
+    /// What it is worth.
+    pub score: Score,
+    /// Sum of the generated tokens' log-probabilities (natural), end of sequence included.
+    pub log_prob: f64,
+    /// Input tokens, end of sequence included, after the cut.
+    pub input_tokens: usize,
+    /// Generated tokens, end of sequence included.
+    pub output_tokens: usize,
+    /// Whether the input was longer than the limit.
+    pub cut: bool,
+}
+
+/// What one prediction is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
+    /// Extractive question answering, each in [0, 1].
+    Span {
+        /// Equal to a gold answer after normalisation.
+        exact_match: f64,
+        /// Word overlap with the best gold answer.
+        f1: f64,
+    },
+    /// Classification by generated label.
+    Label {
+        /// The right class.
+        gold: usize,
+        /// The class whose string was generated; `None` for any other string, counted wrong.
+        predicted: Option<usize>,
+    },
+}

@@ -1,0 +1,229 @@
+//! Reading records back, with every check that needs no metric.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::{IoContext, StoreError};
+use super::{PARTIAL, RECORD};
+use crate::provenance::sha256;
+use crate::record::{Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, difference};
+
+/// A record as it was read from its folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRecord {
+    /// The folder it lies in.
+    pub folder: PathBuf,
+    /// The record.
+    pub record: Record,
+    /// The predictions of each of the record's evaluations, in their order.
+    pub predictions: Vec<Vec<Prediction>>,
+    /// The size of the saved delta, where one was saved.
+    pub saved_bytes: Option<u64>,
+}
+
+impl StoredRecord {
+    /// Checks that the record was made from the model and data at hand: an equal cell whose files
+    /// have changed since is another experiment.
+    pub fn check_inputs(&self, wanted: &Provenance) -> Result<(), StoreError> {
+        let found = &self.record.provenance;
+        let inputs = |origin: &Provenance| {
+            serde_json::json!({
+                "model_sha256": origin.model_sha256,
+                "tokenizer_sha256": origin.tokenizer_sha256,
+                "data_sha256": origin.data_sha256,
+            })
+        };
+        match difference::first(&inputs(found), &inputs(wanted)) {
+            None => Ok(()),
+            Some(difference) => Err(StoreError::OtherCell {
+                path: self.folder.join(RECORD),
+                field: difference.field,
+                wanted: difference.second,
+                found: difference.first,
+            }),
+        }
+    }
+}
+
+/// How deep below the folder asked for a record may lie.
+const DEEPEST: usize = 6;
+
+/// Every record in a folder and below it, in the order of their paths.
+pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
+    let mut homes = Vec::new();
+    search(folder, DEEPEST, &mut homes)?;
+    if homes.is_empty() {
+        return Err(StoreError::NoRecords {
+            path: folder.to_owned(),
+        });
+    }
+    homes.iter().map(|home| read(home)).collect()
+}
+
+fn search(folder: &Path, depth: usize, homes: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+    if folder.join(RECORD).is_file() {
+        homes.push(folder.to_owned());
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let mut inner = Vec::new();
+    for entry in fs::read_dir(folder).at("list", folder)? {
+        let entry = entry.at("list", folder)?;
+        let hidden = entry.file_name().to_string_lossy().starts_with(PARTIAL);
+        // `file_type` does not follow links, so a circle of links ends here.
+        if !hidden && entry.file_type().at("look at", &entry.path())?.is_dir() {
+            inner.push(entry.path());
+        }
+    }
+    inner.sort();
+    inner
+        .iter()
+        .try_for_each(|path| search(path, depth - 1, homes))
+}
+
+/// Reads the record of one cell's folder.
+pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
+    let path = home.join(RECORD);
+    let record = parse(&path, &fs::read(&path).at("read", &path)?)?;
+    check_domains(&path, &record)?;
+    let predictions = record
+        .evaluations
+        .iter()
+        .map(|evaluation| read_predictions(home, &path, evaluation))
+        .collect::<Result<_, _>>()?;
+    let saved_bytes = match record
+        .training
+        .as_ref()
+        .and_then(|training| training.saved.as_ref())
+    {
+        None => None,
+        Some(name) => {
+            let saved = beside(&path, name)?;
+            Some(
+                fs::metadata(&saved)
+                    .at("find the saved delta", &saved)?
+                    .len(),
+            )
+        }
+    };
+    Ok(StoredRecord {
+        folder: home.to_owned(),
+        record,
+        predictions,
+        saved_bytes,
+    })
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
+    let malformed = |found: String| StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("a promptshift record of version {RECORD_VERSION}"),
+        found,
+    };
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| malformed(format!("{} bytes that end in: {error}", bytes.len())))?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(RECORD_VERSION) => {}
+        Some(version) => return Err(malformed(format!("version {version}"))),
+        None => return Err(malformed("JSON without a version".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|error| malformed(error.to_string()))
+}
+
+/// The evaluations are of the cell's source and targets, in that order.
+fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
+    let wanted: Vec<(&str, Role)> = std::iter::once((record.cell.source.as_str(), Role::Source))
+        .chain(
+            record
+                .cell
+                .targets
+                .iter()
+                .map(|target| (target.as_str(), Role::Target)),
+        )
+        .collect();
+    let found: Vec<(&str, Role)> = record
+        .evaluations
+        .iter()
+        .map(|evaluation| (evaluation.domain.as_str(), evaluation.role))
+        .collect();
+    if wanted == found {
+        return Ok(());
+    }
+    let names = |pairs: &[(&str, Role)]| {
+        pairs
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    Err(StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("evaluations of source and targets: {}", names(&wanted)),
+        found: names(&found),
+    })
+}
+
+fn read_predictions(
+    home: &Path,
+    record: &Path,
+    evaluation: &Evaluation,
+) -> Result<Vec<Prediction>, StoreError> {
+    let path = beside(record, &evaluation.predictions)?;
+    debug_assert!(path.starts_with(home));
+    let malformed = |wanted: String, found: String| StoreError::Malformed {
+        path: path.clone(),
+        wanted,
+        found,
+    };
+    let bytes = fs::read(&path).at("read", &path)?;
+    let hash = sha256(&bytes);
+    if hash != evaluation.predictions_sha256 {
+        return Err(malformed(
+            format!(
+                "the predictions with SHA-256 {}, as record.json says",
+                evaluation.predictions_sha256
+            ),
+            format!(
+                "SHA-256 {hash} ({} bytes): the file was changed or cut off",
+                bytes.len()
+            ),
+        ));
+    }
+    let predictions = bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(|(index, line)| {
+            serde_json::from_slice(line).map_err(|error| {
+                malformed(
+                    "a prediction on each line".to_owned(),
+                    format!("line {}: {error}", index + 1),
+                )
+            })
+        })
+        .collect::<Result<Vec<Prediction>, _>>()?;
+    if predictions.len() != evaluation.examples {
+        return Err(malformed(
+            format!("{} predictions, as record.json says", evaluation.examples),
+            format!("{}", predictions.len()),
+        ));
+    }
+    Ok(predictions)
+}
+
+/// The path of a file that a record names, which must lie beside it.
+fn beside(record: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Ok(record.with_file_name(name)),
+        _ => Err(StoreError::Malformed {
+            path: record.to_owned(),
+            wanted: "names of files beside it".to_owned(),
+            found: format!("'{name}'"),
+        }),
+    }
+}

@@ -1,0 +1,378 @@
+//! The analysis: what the records of a study say about methods, domains and gaps.
+//!
+//! For method f, source s and target t, with M the main metric (a ratio of sums over the domain's
+//! examples) averaged over seeds:
+//!
+//! - gap `G_t(f) = M_s(f) - M_t(f)`;
+//! - difference on a domain `M_t(prompt) - M_t(model)`;
+//! - difference of gaps `G_t(prompt) - G_t(model)`;
+//! - means over targets are means of the targets' values, never of pooled examples.
+//!
+//! Every value comes with a 95 % interval of [`crate::stats::bootstrap`], from the same resamples.
+
+use serde::Serialize;
+
+use super::cautions;
+use super::cost::{Cost, cost};
+use super::error::ReportError;
+use super::evidence::samples;
+use super::study::Study;
+use super::verdict;
+use crate::domain::{Split, Task};
+use crate::eval::score::Metric;
+use crate::recipe::Method;
+use crate::record::{Evaluation, Role};
+use crate::stats::bootstrap::{Bootstrap, Draws};
+use crate::stats::estimate::{Estimate, mean, standard_deviation};
+use crate::stats::panel::Panel;
+
+/// The analysis of one study. Scores are in [0, 1].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The domain trained on.
+    pub source: String,
+    /// The domains only evaluated.
+    pub targets: Vec<String>,
+    /// The backbone.
+    pub model: String,
+    /// The suite.
+    pub suite: String,
+    /// What is asked.
+    pub task: Task,
+    /// The main metric's name in records.
+    pub metric: &'static str,
+    /// The other metric's name in records.
+    pub second_metric: &'static str,
+    /// The resamples behind each interval.
+    pub resamples: usize,
+    /// Source first, then targets.
+    pub domains: Vec<Domain>,
+    /// The methods that have records, in the order of [`Method::ALL`].
+    pub methods: Vec<MethodResult>,
+    /// Prompt tuning minus model tuning, where both have records.
+    pub difference: Option<Difference>,
+    /// Two sentences that the numbers support.
+    pub answer: Vec<String>,
+    /// What to mind when reading them.
+    pub cautions: Vec<String>,
+}
+
+/// One evaluated domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// Source or target.
+    pub role: Role,
+    /// The split scored.
+    pub split: Split,
+    /// Examples scored.
+    pub examples: usize,
+    /// Passages that they are about.
+    pub passages: usize,
+    /// Inputs longer than the limit.
+    pub cut_inputs: usize,
+    /// The score that needs no understanding.
+    pub floor: Option<f64>,
+}
+
+/// One method over its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MethodResult {
+    /// The method.
+    pub method: Method,
+    /// Its seeds, ascending.
+    pub seeds: Vec<u64>,
+    /// Its scores on each of [`Comparison::domains`].
+    pub scores: Vec<DomainScore>,
+    /// The mean of the targets' scores.
+    pub mean_target: Option<Estimate>,
+    /// The mean of the targets' gaps.
+    pub mean_gap: Option<Estimate>,
+    /// Its source score minus the untuned backbone's, where that has a record.
+    pub above_untuned: Option<Estimate>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+}
+
+/// One method on one domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DomainScore {
+    /// Mean over seeds of the main metric.
+    pub score: Estimate,
+    /// Standard deviation over seeds (n - 1).
+    pub deviation: Option<f64>,
+    /// The main metric of each seed.
+    pub by_seed: Vec<f64>,
+    /// Source score minus this; absent for the source.
+    pub gap: Option<Estimate>,
+    /// Mean over seeds of the other metric.
+    pub second: f64,
+    /// Its standard deviation over seeds.
+    pub second_deviation: Option<f64>,
+}
+
+/// Prompt tuning minus model tuning.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// Of the scores on each of [`Comparison::domains`].
+    pub scores: Vec<Estimate>,
+    /// Of the gaps on each target.
+    pub gaps: Vec<Estimate>,
+    /// Of the means over targets.
+    pub mean_target: Estimate,
+    /// Of the mean gaps.
+    pub mean_gap: Estimate,
+}
+
+impl Comparison {
+    /// A method's result, if it has records.
+    pub fn method(&self, method: Method) -> Option<&MethodResult> {
+        self.methods.iter().find(|result| result.method == method)
+    }
+
+    /// The tuned methods whose score on a domain is not clearly above its floor.
+    pub fn at_floor(&self, domain: usize) -> Vec<Method> {
+        let Some(floor) = self.domains[domain].floor else {
+            return Vec::new();
+        };
+        self.tuned()
+            .filter(|result| result.scores[domain].score.interval.low <= floor)
+            .map(|result| result.method)
+            .collect()
+    }
+
+    /// The tuned methods' results.
+    pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
+        self.methods
+            .iter()
+            .filter(|result| result.method != Method::Untuned)
+    }
+}
+
+impl MethodResult {
+    /// The score on the source.
+    pub fn source(&self) -> &DomainScore {
+        &self.scores[0]
+    }
+
+    /// The scores on the targets, in the order of [`Comparison::targets`].
+    pub fn targets(&self) -> &[DomainScore] {
+        &self.scores[1..]
+    }
+
+    /// Whether the source score lies clearly above the untuned backbone's and the floor.
+    pub fn learned(&self, source: &Domain) -> Learned {
+        let beats_untuned = self
+            .above_untuned
+            .is_none_or(|gain| gain.interval.low > 0.0);
+        let beats_floor = source
+            .floor
+            .is_none_or(|floor| self.source().score.interval.low > floor);
+        match (beats_untuned, beats_floor) {
+            (true, true) => Learned::Yes,
+            (false, _) => Learned::NotAboveUntuned,
+            (true, false) => Learned::NotAboveFloor,
+        }
+    }
+}
+
+/// Whether training taught the source's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learned {
+    /// The source score is above untuned backbone and floor.
+    Yes,
+    /// The source score cannot be told from the untuned backbone's, or is below it.
+    NotAboveUntuned,
+    /// The source score cannot be told from the floor, or is below it.
+    NotAboveFloor,
+}
+
+/// Analyses a study.
+pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
+    let bootstrap = Bootstrap::default();
+    let cell = study.cell();
+    let task = study.evaluations()[0].task;
+    let [main, second] = Metric::of(task);
+    let panels: Vec<Panel> = (0..study.evaluations().len())
+        .map(|domain| panel(study, main, domain))
+        .collect();
+    let scores = Scores(bootstrap.scores(&panels));
+    let domains = domains(study, &panels);
+    let methods = Method::ALL
+        .into_iter()
+        .filter(|method| !study.of(*method).is_empty())
+        .map(|method| method_result(study, &panels, &scores, method, second))
+        .collect();
+    let mut comparison = Comparison {
+        source: cell.source.clone(),
+        targets: cell.targets.clone(),
+        model: cell.model.clone(),
+        suite: cell.suite.clone(),
+        task,
+        metric: main.name(),
+        second_metric: second.name(),
+        resamples: bootstrap.resamples,
+        domains,
+        methods,
+        difference: scores.difference(),
+        answer: Vec::new(),
+        cautions: Vec::new(),
+    };
+    comparison.answer = verdict::answer(&comparison);
+    comparison.cautions = cautions::cautions(study, &comparison);
+    Ok(comparison)
+}
+
+/// All methods on one domain, in the order of [`Method::ALL`].
+fn panel(study: &Study, metric: Metric, domain: usize) -> Panel {
+    let methods = Method::ALL.map(|method| {
+        study
+            .of(method)
+            .into_iter()
+            .flat_map(|stored| {
+                samples(metric, stored.record.cell.seed, &stored.predictions[domain])
+            })
+            .collect()
+    });
+    Panel::new(&methods)
+}
+
+fn domains(study: &Study, panels: &[Panel]) -> Vec<Domain> {
+    study
+        .evaluations()
+        .iter()
+        .zip(panels)
+        .enumerate()
+        .map(|(index, (evaluation, panel))| Domain {
+            name: evaluation.domain.clone(),
+            role: evaluation.role,
+            split: evaluation.split,
+            examples: evaluation.examples,
+            passages: panel.clusters(),
+            cut_inputs: evaluation.cut_inputs,
+            floor: study
+                .records()
+                .iter()
+                .find_map(|stored| stored.record.evaluations[index].floor),
+        })
+        .collect()
+}
+
+fn method_result(
+    study: &Study,
+    panels: &[Panel],
+    scores: &Scores,
+    method: Method,
+    second: Metric,
+) -> MethodResult {
+    let records = study.of(method);
+    let by_domain = (0..panels.len())
+        .map(|domain| {
+            let evaluations: Vec<&Evaluation> = records
+                .iter()
+                .map(|stored| &stored.record.evaluations[domain])
+                .collect();
+            let runs = panels[domain].methods()[place(method)].as_ref();
+            let by_seed = runs.map(|runs| runs.scores()).unwrap_or_default();
+            let seconds: Vec<f64> = evaluations
+                .iter()
+                .filter_map(|evaluation| evaluation.metrics.get(second.name()).copied())
+                .collect();
+            DomainScore {
+                score: scores.score(domain, method),
+                deviation: standard_deviation(&by_seed),
+                by_seed,
+                gap: (domain > 0).then(|| scores.gap(domain, method).estimate()),
+                second: mean(&seconds).expect("the evidence was checked: every metric is there"),
+                second_deviation: standard_deviation(&seconds),
+            }
+        })
+        .collect();
+    MethodResult {
+        method,
+        seeds: records
+            .iter()
+            .map(|stored| stored.record.cell.seed)
+            .collect(),
+        scores: by_domain,
+        mean_target: scores.mean_target(method).map(|mean| mean.estimate()),
+        mean_gap: scores.mean_gap(method).map(|mean| mean.estimate()),
+        above_untuned: scores.above_untuned(method),
+        cost: cost(&records),
+    }
+}
+
+/// The resampled scores `[domain][method]`, source first.
+struct Scores(Vec<Vec<Option<Draws>>>);
+
+/// A method's place in a panel.
+fn place(method: Method) -> usize {
+    method as usize
+}
+
+impl Scores {
+    fn find(&self, domain: usize, method: Method) -> Option<&Draws> {
+        self.0[domain][place(method)].as_ref()
+    }
+
+    fn draws(&self, domain: usize, method: Method) -> &Draws {
+        self.find(domain, method)
+            .expect("a method with records has samples on every domain")
+    }
+
+    fn score(&self, domain: usize, method: Method) -> Estimate {
+        let estimate = self.draws(domain, method).estimate();
+        Estimate {
+            interval: estimate.interval.clamp(0.0, 1.0),
+            ..estimate
+        }
+    }
+
+    fn gap(&self, domain: usize, method: Method) -> Draws {
+        self.draws(0, method).minus(self.draws(domain, method))
+    }
+
+    fn targets(&self) -> std::ops::Range<usize> {
+        1..self.0.len()
+    }
+
+    fn mean_target(&self, method: Method) -> Option<Draws> {
+        let all: Vec<&Draws> = self
+            .targets()
+            .filter_map(|domain| self.find(domain, method))
+            .collect();
+        Draws::mean(&all)
+    }
+
+    fn mean_gap(&self, method: Method) -> Option<Draws> {
+        Some(self.find(0, method)?.minus(&self.mean_target(method)?))
+    }
+
+    fn above_untuned(&self, method: Method) -> Option<Estimate> {
+        if method == Method::Untuned {
+            return None;
+        }
+        let untuned = self.find(0, Method::Untuned)?;
+        Some(self.find(0, method)?.minus(untuned).estimate())
+    }
+
+    fn difference(&self) -> Option<Difference> {
+        let (prompt, model) = (Method::Prompt, Method::Model);
+        self.find(0, prompt).and(self.find(0, model))?;
+        let score = |domain| self.draws(domain, prompt).minus(self.draws(domain, model));
+        let gap = |domain| self.gap(domain, prompt).minus(&self.gap(domain, model));
+        let minus = |one: Option<Draws>, other: Option<Draws>| Some(one?.minus(&other?).estimate());
+        Some(Difference {
+            scores: (0..self.0.len())
+                .map(|domain| score(domain).estimate())
+                .collect(),
+            gaps: self
+                .targets()
+                .map(|domain| gap(domain).estimate())
+                .collect(),
+            mean_target: minus(self.mean_target(prompt), self.mean_target(model))?,
+            mean_gap: minus(self.mean_gap(prompt), self.mean_gap(model))?,
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! A frame with scores in percent on its left side.
+
+use super::Drawn;
+use super::style::{Anchor, Canvas, FAINT, GRID, INK, Point, line, text};
+
+/// Percent at the bottom and the top of an axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    low: i32,
+    high: i32,
+}
+
+impl Range {
+    /// Round tens around scores in [0, 1]; from zero, unless all are far above it.
+    pub(super) fn around(scores: impl IntoIterator<Item = f64>) -> Range {
+        let (low, high) = scores
+            .into_iter()
+            .fold((1.0_f64, 0.0_f64), |(low, high), score| {
+                (low.min(score), high.max(score))
+            });
+        let high = ((10.0 * high + 0.3).ceil() as i32 * 10).clamp(20, 100);
+        let low = if low < 0.45 {
+            0
+        } else {
+            (10.0 * low - 0.5).floor() as i32 * 10
+        };
+        Range {
+            low: low.min(high - 20),
+            high,
+        }
+    }
+
+    fn step(self) -> usize {
+        if self.high - self.low > 50 { 20 } else { 10 }
+    }
+}
+
+/// A rectangle of pixels whose height is an axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub left: i32,
+    pub right: i32,
+    pub top: i32,
+    pub bottom: i32,
+    pub range: Range,
+}
+
+impl Frame {
+    /// The pixel row of a score in [0, 1].
+    pub(super) fn row(&self, score: f64) -> i32 {
+        let share = (100.0 * score - f64::from(self.range.low))
+            / f64::from(self.range.high - self.range.low);
+        self.bottom - (share * f64::from(self.bottom - self.top)).round() as i32
+    }
+
+    /// The pixel column of a share of the width.
+    pub(super) fn column(&self, share: f64) -> i32 {
+        self.left + (share * f64::from(self.right - self.left)).round() as i32
+    }
+
+    /// Grid lines with their percentages.
+    pub(super) fn draw(&self, canvas: &Canvas) -> Drawn {
+        for percent in (self.range.low..=self.range.high).step_by(self.range.step()) {
+            let row = self.row(f64::from(percent) / 100.0);
+            let colour = if percent == self.range.low {
+                FAINT
+            } else {
+                GRID
+            };
+            line(
+                canvas,
+                vec![(self.left, row), (self.right, row)],
+                colour.into(),
+                1,
+            )?;
+            text(
+                canvas,
+                &percent.to_string(),
+                (self.left - 8, row),
+                12,
+                FAINT,
+                Anchor::Right,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A word under the frame.
+    pub(super) fn under(&self, canvas: &Canvas, words: &str, column: i32) -> Drawn {
+        let at: Point = (column, self.bottom + 16);
+        text(canvas, words, at, 13, INK, Anchor::Middle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_is_round_and_holds_the_scores() {
+        assert_eq!(Range::around([0.12, 0.71]), Range { low: 0, high: 80 });
+        assert_eq!(Range::around([0.99]), Range { low: 80, high: 100 });
+        assert_eq!(Range::around([0.0, 0.0]), Range { low: 0, high: 20 });
+        assert_eq!(Range::around([0.62, 0.81]), Range { low: 50, high: 90 });
+    }
+}

@@ -1,0 +1,168 @@
+//! Learning curves: source validation over the steps of training.
+
+use plotters::style::{Color, WHITE};
+
+use super::Drawn;
+use super::axis::{Frame, Range};
+use super::legend::{self, Entry};
+use super::style::{Anchor, Canvas, FAINT, INK, Point, colour, line, marker, text};
+use crate::recipe::Method;
+use crate::record::{CurvePoint, Training};
+use crate::report::comparison::Comparison;
+use crate::report::number::{metric_title, whole};
+use crate::report::study::Study;
+
+pub(super) const SIZE: (u32, u32) = (632, 420);
+
+/// The curves of all seeds of one method.
+struct Curves<'a> {
+    method: Method,
+    runs: Vec<&'a Training>,
+}
+
+pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> Drawn {
+    canvas.fill(&WHITE)?;
+    let metric = metric_title(comparison.metric);
+    let title = format!(
+        "{metric} on {} validation while training, in percent",
+        comparison.source
+    );
+    text(canvas, &title, (16, 22), 17, INK, Anchor::Left)?;
+    let curves: Vec<Curves> = comparison
+        .tuned()
+        .map(|result| Curves {
+            method: result.method,
+            runs: runs(study, result.method),
+        })
+        .collect();
+    let mut entries: Vec<Entry> = curves
+        .iter()
+        .map(|curves| Entry::Method(curves.method))
+        .collect();
+    entries.push(Entry::Seed);
+    legend::draw(canvas, (16, 48), 616, &entries)?;
+    text(
+        canvas,
+        "The marker is the mean of the steps that were kept.",
+        (16, 70),
+        12,
+        FAINT,
+        Anchor::Left,
+    )?;
+
+    let points = || {
+        curves
+            .iter()
+            .flat_map(|curves| &curves.runs)
+            .flat_map(|run| &run.curve)
+    };
+    let last = points().map(|point| point.step).max().unwrap_or(0).max(1);
+    let range = Range::around(points().map(|point| point.validation_score));
+    let frame = Frame {
+        left: 50,
+        right: 612,
+        top: 96,
+        bottom: 362,
+        range,
+    };
+    frame.draw(canvas)?;
+    steps(canvas, &frame, last)?;
+    for curves in &curves {
+        draw_curves(canvas, curves, &frame, last)?;
+    }
+    Ok(())
+}
+
+fn runs<'a>(study: &Study<'a>, method: Method) -> Vec<&'a Training> {
+    study
+        .of(method)
+        .into_iter()
+        .filter_map(|stored| stored.record.training.as_ref())
+        .collect()
+}
+
+/// Numbers of steps under the frame.
+fn steps(canvas: &Canvas, frame: &Frame, last: usize) -> Drawn {
+    for quarter in 0..=4 {
+        let column = frame.column(f64::from(quarter) / 4.0);
+        let step = last as f64 * f64::from(quarter) / 4.0;
+        line(
+            canvas,
+            vec![(column, frame.bottom), (column, frame.bottom + 4)],
+            FAINT.into(),
+            1,
+        )?;
+        text(
+            canvas,
+            &whole(step),
+            (column, frame.bottom + 16),
+            12,
+            FAINT,
+            Anchor::Middle,
+        )?;
+    }
+    let middle = frame.column(0.5);
+    text(
+        canvas,
+        "optimiser steps",
+        (middle, frame.bottom + 38),
+        13,
+        INK,
+        Anchor::Middle,
+    )
+}
+
+fn draw_curves(canvas: &Canvas, curves: &Curves, frame: &Frame, last: usize) -> Drawn {
+    let at = |step: usize, score: f64| -> Point {
+        (frame.column(step as f64 / last as f64), frame.row(score))
+    };
+    let colour = colour(curves.method);
+    for run in &curves.runs {
+        let points = run
+            .curve
+            .iter()
+            .map(|point| at(point.step, point.validation_score))
+            .collect();
+        line(canvas, points, colour.mix(0.45), 1)?;
+    }
+    let mean = mean_curve(&curves.runs);
+    line(
+        canvas,
+        mean.iter().map(|(step, score)| at(*step, *score)).collect(),
+        colour.into(),
+        3,
+    )?;
+    let kept: Vec<&CurvePoint> = curves
+        .runs
+        .iter()
+        .filter_map(|run| run.curve.iter().find(|point| point.step == run.best_step))
+        .collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let count = kept.len() as f64;
+    let step = kept.iter().map(|point| point.step as f64).sum::<f64>() / count;
+    let score = kept.iter().map(|point| point.validation_score).sum::<f64>() / count;
+    marker(canvas, curves.method, at(step.round() as usize, score), 6)
+}
+
+/// The mean over runs at the steps that all of them were scored at.
+fn mean_curve(runs: &[&Training]) -> Vec<(usize, f64)> {
+    let Some(first) = runs.first() else {
+        return Vec::new();
+    };
+    first
+        .curve
+        .iter()
+        .filter_map(|point| {
+            let scores: Option<Vec<f64>> = runs
+                .iter()
+                .map(|run| {
+                    let found = run.curve.iter().find(|other| other.step == point.step)?;
+                    Some(found.validation_score)
+                })
+                .collect();
+            Some((point.step, scores?.iter().sum::<f64>() / runs.len() as f64))
+        })
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! Colours, markers and text, the same in every figure.
+//!
+//! Colours are Okabe & Ito's (2008, *Color universal design*), which colour-blind readers can tell
+//! apart; each method has a marker of its own as well.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::Drawn;
+use crate::recipe::Method;
+
+pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
+pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
+
+pub(super) fn colour(method: Method) -> RGBColor {
+    match method {
+        Method::Prompt => RGBColor(0, 114, 178),
+        Method::Model => RGBColor(213, 94, 0),
+        Method::Untuned => RGBColor(90, 90, 90),
+    }
+}
+
+/// A point in pixels.
+pub(super) type Point = (i32, i32);
+
+/// The method's marker: a circle, a square, a hollow diamond.
+pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> Drawn {
+    let (x, y) = at;
+    let fill = colour(method).filled();
+    match method {
+        Method::Prompt => canvas.draw(&Circle::new(at, size, fill))?,
+        Method::Model => {
+            canvas.draw(&Rectangle::new(
+                [(x - size, y - size), (x + size, y + size)],
+                fill,
+            ))?;
+        }
+        Method::Untuned => {
+            let corners = [
+                (x, y - size),
+                (x + size, y),
+                (x, y + size),
+                (x - size, y),
+                (x, y - size),
+            ];
+            canvas.draw(&Polygon::new(corners, WHITE.filled()))?;
+            canvas.draw(&PathElement::new(corners, colour(method).stroke_width(2)))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn line(canvas: &Canvas, points: Vec<Point>, colour: RGBAColor, width: u32) -> Drawn {
+    Ok(canvas.draw(&PathElement::new(points, colour.stroke_width(width)))?)
+}
+
+/// A horizontal line of dashes.
+pub(super) fn dashes(canvas: &Canvas, from: i32, to: i32, y: i32, colour: RGBColor) -> Drawn {
+    for start in (from..to).step_by(8) {
+        line(
+            canvas,
+            vec![(start, y), ((start + 5).min(to), y)],
+            colour.into(),
+            2,
+        )?;
+    }
+    Ok(())
+}
+
+/// Where a text stands relative to its point.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Anchor {
+    Left,
+    Middle,
+    Right,
+}
+
+pub(super) fn text(
+    canvas: &Canvas,
+    words: &str,
+    at: Point,
+    size: i32,
+    colour: RGBColor,
+    anchor: Anchor,
+) -> Drawn {
+    let horizontal = match anchor {
+        Anchor::Left => HPos::Left,
+        Anchor::Middle => HPos::Center,
+        Anchor::Right => HPos::Right,
+    };
+    let style = ("sans-serif", size)
+        .into_font()
+        .color(&colour)
+        .pos(Pos::new(horizontal, VPos::Center));
+    Ok(canvas.draw(&Text::new(words.to_owned(), at, style))?)
+}
+
+/// About how wide a text is, in pixels: readers' fonts differ.
+pub(super) fn width(words: &str, size: i32) -> i32 {
+    (0.58 * f64::from(size) * words.chars().count() as f64).ceil() as i32
+}
+
+/// Moves labels apart: keeps their order and puts at least `gap` between neighbours, as near to
+/// where they want to be as one pass down and one pass up get them.
+pub(super) fn spread(wanted: &[i32], gap: i32) -> Vec<i32> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|index| wanted[*index]);
+    let mut placed = wanted.to_vec();
+    for pair in order.windows(2) {
+        let least = placed[pair[0]] + gap;
+        placed[pair[1]] = placed[pair[1]].max(least);
+    }
+    let shift: i32 = order
+        .iter()
+        .map(|index| placed[*index] - wanted[*index])
+        .sum();
+    let back = shift / i32::try_from(wanted.len().max(1)).unwrap_or(1);
+    placed.iter().map(|place| place - back).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_their_order_and_distance() {
+        assert_eq!(spread(&[100, 50], 14), [100, 50]);
+        assert_eq!(spread(&[50, 50], 14), [43, 57]);
+        assert_eq!(spread(&[], 14), Vec::<i32>::new());
+    }
+}

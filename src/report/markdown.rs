@@ -1,0 +1,121 @@
+//! A comparison as markdown: the question, the answer, the table, what it cost, how to read it,
+//! cautions, provenance.
+
+pub mod costs;
+pub mod differences;
+pub mod origin;
+pub mod scores;
+pub mod seeds;
+pub mod table;
+
+use super::comparison::Comparison;
+use super::figures::Figure;
+use super::number::{capital, list, metric_title, whole};
+use super::study::Study;
+
+/// One study's section.
+pub fn section(
+    study: &Study,
+    comparison: &Comparison,
+    figures: &[Figure],
+    figure_folder: &str,
+) -> String {
+    let mut text = format!(
+        "# {} → {}\n\n",
+        comparison.source,
+        comparison.targets.join(", ")
+    );
+    if comparison.suite == "mini" {
+        text.push_str(&generated_text(comparison));
+    }
+    text.push_str(&format!("{}\n\n", comparison.answer.join(" ")));
+    text.push_str(&scores::table(comparison).markdown());
+    text.push_str(&format!("\n{}\n\n", scores::caption(comparison)));
+    for figure in figures {
+        text.push_str(&format!(
+            "![{}]({figure_folder}/{})\n\n",
+            figure.title, figure.name
+        ));
+    }
+    text.push_str(&differences::section(comparison));
+    text.push_str("## What it cost\n\n");
+    text.push_str(&costs::table(comparison).markdown());
+    text.push_str(
+        "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
+         scoring of source validation.\n\n",
+    );
+    text.push_str("## Every seed\n\n");
+    text.push_str(&seeds::table(study, comparison).markdown());
+    text.push_str(&format!(
+        "\n## The other metric: {}\n\n",
+        metric_title(comparison.second_metric)
+    ));
+    text.push_str(&scores::second_table(comparison).markdown());
+    text.push_str("\n## How to read it\n\n");
+    for line in reading(comparison) {
+        text.push_str(&format!("- {line}\n"));
+    }
+    text.push_str("\n## Cautions\n\n");
+    for caution in &comparison.cautions {
+        text.push_str(&format!("- {caution}\n"));
+    }
+    text.push_str("\n## Provenance\n\n");
+    text.push_str(&origin::section(study, comparison));
+    text
+}
+
+/// The first lines of a report on the bundled suite.
+fn generated_text(comparison: &Comparison) -> String {
+    let names: Vec<&str> = comparison
+        .domains
+        .iter()
+        .map(|domain| domain.name.as_str())
+        .collect();
+    format!(
+        "> **Generated text.** The domains of suite `mini` are written by grammars and only named \
+         after what they imitate: these numbers say nothing about English, nor about the real {}. They \
+         show the whole path on a laptop. The real thing:\n>\n\
+         > ```sh\n> promptshift transfer 'squad->squadshifts_amazon' --data DIR --model DIR\n> ```\n\n",
+        list(&names)
+    )
+}
+
+fn reading(comparison: &Comparison) -> Vec<String> {
+    let metric = metric_title(comparison.metric);
+    let floor = match comparison.metric {
+        "accuracy" => "always giving the label that is most common in source training",
+        _ => "answering with a fact of the passage drawn at random",
+    };
+    vec![
+        format!(
+            "**Zero-shot.** Methods are trained on {source}'s training split, their best step is chosen \
+             on {source}'s validation split, and targets are only ever scored.",
+            source = comparison.source
+        ),
+        "**Prompt tuning** trains vectors put before the embedded input and leaves the backbone as it \
+         is; **model tuning**, the paper's word for full fine-tuning, trains every parameter \
+         (Lester et al. 2021)."
+            .to_owned(),
+        format!(
+            "**{}** is in percent, Σ over all examples, then the mean over seeds; ± is the \
+             standard deviation over seeds (n − 1): the spread of another training run, not of another \
+             test set.",
+            capital(metric)
+        ),
+        "**Gap** = source score − target score, in points: positive is lost. **Difference of gaps** = \
+         gap of prompt tuning − gap of model tuning: negative favours prompt tuning."
+            .to_owned(),
+        format!(
+            "**[low, high]** is a 95 % percentile interval of {} resamples of seeds and, within each \
+             domain, of whole passages (questions on one passage are not independent); methods are \
+             compared on the same drawn passages. Where it holds zero, the data do not tell the sign.",
+            whole(comparison.resamples as f64)
+        ),
+        format!(
+            "**untuned** is the backbone as it was pre-trained; **floor** is the expected score of {floor}."
+        ),
+        "**Learning curves** show source validation, by which the best step is kept; test scores come \
+         from that step."
+            .to_owned(),
+    ]
+}

@@ -1,0 +1,79 @@
+//! The table of costs: a row a resource, a column a method.
+
+use super::table::{MISSING, TextTable, UNDEFINED};
+use crate::recipe::Method;
+use crate::report::comparison::Comparison;
+use crate::report::cost::{Cost, TrainingCost};
+use crate::report::number::{bytes, share, whole};
+
+const METHODS: [Method; 3] = [Method::Prompt, Method::Model, Method::Untuned];
+
+/// The name of a row and how it is read from a cost.
+type Line<C> = (&'static str, fn(&C) -> String);
+
+/// What each method cost.
+pub fn table(comparison: &Comparison) -> TextTable {
+    let costs = METHODS.map(|method| comparison.method(method).and_then(|r| r.cost.as_ref()));
+    let mut header = vec![String::new()];
+    header.extend(METHODS.map(|method| method.title().to_owned()));
+    let training: [Line<TrainingCost>; 10] = [
+        ("trainable parameters", |cost| {
+            whole(cost.trainable_parameters as f64)
+        }),
+        ("share of all parameters", |cost| {
+            share(cost.trainable_parameters as f64 / cost.total_parameters as f64)
+        }),
+        ("stored for each seed", |cost| {
+            cost.saved_bytes.map_or(UNDEFINED.to_owned(), bytes)
+        }),
+        ("training examples", |cost| whole(cost.examples as f64)),
+        ("steps", |cost| whole(cost.steps)),
+        ("training tokens", |cost| whole(cost.tokens)),
+        ("training tokens/s", |cost| rate(cost.tokens_per_second)),
+        ("training seconds", |cost| {
+            format!("{:.1}", cost.train_seconds)
+        }),
+        ("validation seconds", |cost| {
+            format!("{:.1}", cost.validation_seconds)
+        }),
+        ("peak memory, training", |cost| bytes(cost.peak_bytes)),
+    ];
+    let evaluation: [Line<Cost>; 2] = [
+        ("evaluation examples/s", |cost| {
+            rate(cost.evaluation_examples_per_second)
+        }),
+        ("peak memory, evaluation", |cost| {
+            bytes(cost.evaluation_peak_bytes)
+        }),
+    ];
+    let mut rows = Vec::new();
+    for (name, show) in training {
+        rows.push(row(name, costs, |cost| cost.training.as_ref().map(show)));
+    }
+    for (name, show) in evaluation {
+        rows.push(row(name, costs, |cost| Some(show(cost))));
+    }
+    TextTable {
+        words: &[0],
+        header,
+        rows,
+    }
+}
+
+fn row(
+    name: &str,
+    costs: [Option<&Cost>; 3],
+    show: impl Fn(&Cost) -> Option<String>,
+) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend(costs.map(|cost| {
+        cost.map_or(MISSING.to_owned(), |cost| {
+            show(cost).unwrap_or(UNDEFINED.to_owned())
+        })
+    }));
+    row
+}
+
+fn rate(rate: Option<f64>) -> String {
+    rate.map_or(UNDEFINED.to_owned(), whole)
+}

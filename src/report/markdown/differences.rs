@@ -1,0 +1,134 @@
+//! Prompt tuning against model tuning, domain by domain.
+
+use super::table::{TextTable, UNDEFINED};
+use crate::report::comparison::{Comparison, Difference};
+use crate::report::number::{difference, metric_title};
+use crate::stats::estimate::Estimate;
+
+/// The section, empty where one of the methods has no records.
+pub fn section(comparison: &Comparison) -> String {
+    let Some(differences) = &comparison.difference else {
+        return String::new();
+    };
+    format!(
+        "## Prompt tuning − model tuning\n\n{}\n{}\n\n",
+        table(comparison, differences).markdown(),
+        tally(comparison, differences)
+    )
+}
+
+fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
+    let metric = metric_title(comparison.metric);
+    let header = vec![
+        String::new(),
+        format!("difference in {metric} [95 %]"),
+        "difference of gaps [95 %]".to_owned(),
+        "what the intervals say".to_owned(),
+    ];
+    let mut rows = Vec::new();
+    for (index, domain) in comparison.domains.iter().enumerate() {
+        let score = differences.scores[index];
+        rows.push(
+            match index.checked_sub(1).map(|target| differences.gaps[target]) {
+                None => row(
+                    format!("{} (source)", domain.name),
+                    score,
+                    None,
+                    vec![on_score(score)],
+                ),
+                Some(gap) => {
+                    let floor = comparison.at_floor(index);
+                    let on_gap = if floor.is_empty() {
+                        on_gap(gap)
+                    } else {
+                        "gaps: at the floor"
+                    };
+                    row(
+                        domain.name.clone(),
+                        score,
+                        Some(gap),
+                        vec![on_score(score), on_gap],
+                    )
+                }
+            },
+        );
+    }
+    if comparison.targets.len() > 1 {
+        let (score, gap) = (differences.mean_target, differences.mean_gap);
+        let name = "**mean of targets**".to_owned();
+        rows.push(row(
+            name,
+            score,
+            Some(gap),
+            vec![on_score(score), on_gap(gap)],
+        ));
+    }
+    TextTable {
+        words: &[0, 3],
+        header,
+        rows,
+    }
+}
+
+fn row(name: String, score: Estimate, gap: Option<Estimate>, says: Vec<&str>) -> Vec<String> {
+    let gap = gap.map_or(UNDEFINED.to_owned(), difference);
+    vec![name, difference(score), gap, says.join(", ")]
+}
+
+fn on_score(score: Estimate) -> &'static str {
+    sign(
+        score,
+        "prompt scores higher",
+        "prompt scores lower",
+        "scores: open",
+    )
+}
+
+fn on_gap(gap: Estimate) -> &'static str {
+    sign(gap, "prompt loses more", "prompt loses less", "gaps: open")
+}
+
+fn sign(
+    estimate: Estimate,
+    above: &'static str,
+    below: &'static str,
+    open: &'static str,
+) -> &'static str {
+    match estimate.interval {
+        interval if interval.low > 0.0 => above,
+        interval if interval.high < 0.0 => below,
+        _ => open,
+    }
+}
+
+/// How many targets point which way.
+fn tally(comparison: &Comparison, differences: &Difference) -> String {
+    let legend = "Points, paired by passage. Open: the interval holds zero. At the floor: a method is \
+                  not clearly above it there, so the gaps are not compared.";
+    let targets = comparison.targets.len();
+    if targets == 1 {
+        return legend.to_owned();
+    }
+    let above: Vec<usize> = (0..targets)
+        .filter(|target| comparison.at_floor(target + 1).is_empty())
+        .collect();
+    let gaps: Vec<&'static str> = above
+        .iter()
+        .map(|target| on_gap(differences.gaps[*target]))
+        .collect();
+    let scores: Vec<&'static str> = differences.scores[1..]
+        .iter()
+        .map(|score| on_score(*score))
+        .collect();
+    let count =
+        |words: &[&'static str], wanted: &str| words.iter().filter(|word| **word == wanted).count();
+    format!(
+        "{legend} Of {targets} targets, prompt tuning scores higher on {} and lower on {}; of the {} \
+         where both methods are above the floor, it loses less on {} and more on {}; the rest are open.",
+        count(&scores, "prompt scores higher"),
+        count(&scores, "prompt scores lower"),
+        above.len(),
+        count(&gaps, "prompt loses less"),
+        count(&gaps, "prompt loses more"),
+    )
+}

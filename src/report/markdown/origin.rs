@@ -1,0 +1,100 @@
+//! Provenance: what was read, what ran, and the command that does it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::recipe::Method;
+use crate::record::Provenance;
+use crate::report::comparison::Comparison;
+use crate::report::number::{day, list};
+use crate::report::study::Study;
+
+/// One line in the open, the rest folded.
+pub fn section(study: &Study, comparison: &Comparison) -> String {
+    let origins: Vec<&Provenance> = study
+        .records()
+        .iter()
+        .map(|stored| &stored.record.provenance)
+        .collect();
+    let all = |field: fn(&Provenance) -> String| -> Vec<String> {
+        let values: BTreeSet<String> = origins.iter().map(|origin| field(origin)).collect();
+        values.into_iter().collect()
+    };
+    let commands = all(|origin| origin.command.clone());
+    let mut text = format!("```sh\n{}\n```\n\n", commands.join("\n"));
+    text.push_str("<details><summary>Versions, hashes and recipes</summary>\n\n");
+    let cell = study.cell();
+    let rows = |rows: Option<usize>| rows.map_or("all".to_owned(), |rows| rows.to_string());
+    let seeds: Vec<String> = study.seeds().iter().map(u64::to_string).collect();
+    let mut facts = vec![
+        (
+            "promptshift",
+            all(|origin| format!("{} ({})", origin.version, origin.revision)),
+        ),
+        ("started", all(|origin| day(origin.started_unix_seconds))),
+        ("processor", all(|origin| origin.processor.clone())),
+        (
+            "device, threads",
+            all(|origin| format!("{}, {}", origin.device, origin.threads)),
+        ),
+        ("software", all(software)),
+        ("seeds", vec![list(&seeds)]),
+        ("suite", vec![comparison.suite.clone()]),
+        (
+            "rows",
+            vec![format!(
+                "training {}, scored {}",
+                rows(cell.train_rows),
+                rows(cell.eval_rows)
+            )],
+        ),
+        (
+            "longest sequences in tokens",
+            vec![format!(
+                "input {}, training target {}, answer {}",
+                cell.limits.input, cell.limits.target, cell.limits.answer
+            )],
+        ),
+        ("model", vec![comparison.model.clone()]),
+    ];
+    facts.push(("model SHA-256", all(|origin| origin.model_sha256.clone())));
+    facts.push((
+        "tokenizer SHA-256",
+        all(|origin| origin.tokenizer_sha256.clone()),
+    ));
+    text.push_str("| | |\n| --- | --- |\n");
+    for (name, values) in facts {
+        text.push_str(&format!("| {name} | {} |\n", values.join("; ")));
+    }
+    let files: BTreeMap<&String, &String> = origins
+        .iter()
+        .flat_map(|origin| &origin.data_sha256)
+        .collect();
+    for (file, hash) in files {
+        text.push_str(&format!("| {file} SHA-256 | {hash} |\n"));
+    }
+    text.push('\n');
+    for method in [Method::Prompt, Method::Model] {
+        let recipe = study
+            .of(method)
+            .first()
+            .and_then(|stored| stored.record.cell.recipe.clone());
+        if let Some(recipe) = recipe {
+            let json = serde_json::to_string_pretty(&recipe).expect("a recipe is plain data");
+            text.push_str(&format!(
+                "Recipe of {}:\n\n```json\n{json}\n```\n\n",
+                method.title()
+            ));
+        }
+    }
+    text.push_str("</details>\n");
+    text
+}
+
+fn software(origin: &Provenance) -> String {
+    let parts: Vec<String> = origin
+        .software
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    parts.join(", ")
+}

@@ -1,0 +1,193 @@
+//! Studies: records of the same transfer, model, suite, rows and limits, which differ in method and seed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::error::ReportError;
+use super::evidence;
+use crate::recipe::Method;
+use crate::record::difference;
+use crate::record::store::StoredRecord;
+use crate::record::{Cell, Evaluation};
+
+/// Records that may be compared; never empty.
+#[derive(Debug, Clone)]
+pub struct Study<'a> {
+    records: Vec<&'a StoredRecord>,
+}
+
+impl<'a> Study<'a> {
+    /// The cell of the first record: source, targets, model, suite, rows and limits are those of all.
+    pub fn cell(&self) -> &'a Cell {
+        &self.records[0].record.cell
+    }
+
+    /// The evaluations of the first record: domains, tasks, splits and sizes are those of all.
+    pub fn evaluations(&self) -> &'a [Evaluation] {
+        &self.records[0].record.evaluations
+    }
+
+    /// All records, by method and seed.
+    pub fn records(&self) -> &[&'a StoredRecord] {
+        &self.records
+    }
+
+    /// The records of one method, by seed.
+    pub fn of(&self, method: Method) -> Vec<&'a StoredRecord> {
+        self.records
+            .iter()
+            .copied()
+            .filter(|stored| stored.record.cell.method == method)
+            .collect()
+    }
+
+    /// The seeds of all tuned methods.
+    pub fn seeds(&self) -> BTreeSet<u64> {
+        self.records
+            .iter()
+            .map(|stored| &stored.record.cell)
+            .filter(|cell| cell.method != Method::Untuned)
+            .map(|cell| cell.seed)
+            .collect()
+    }
+}
+
+/// Sorts records into studies, in the order of their first record, and checks that each can be
+/// compared. A folder that is given twice counts once.
+pub fn studies(records: &[StoredRecord]) -> Result<Vec<Study<'_>>, ReportError> {
+    let mut folders: BTreeSet<&Path> = BTreeSet::new();
+    let mut studies: Vec<Study> = Vec::new();
+    for stored in records
+        .iter()
+        .filter(|stored| folders.insert(&stored.folder))
+    {
+        match studies
+            .iter_mut()
+            .find(|study| alike(study.cell(), &stored.record.cell))
+        {
+            Some(study) => study.records.push(stored),
+            None => studies.push(Study {
+                records: vec![stored],
+            }),
+        }
+    }
+    for study in &mut studies {
+        study
+            .records
+            .sort_by_key(|stored| (stored.record.cell.method, stored.record.cell.seed));
+        check(study)?;
+    }
+    if studies.is_empty() {
+        Err(ReportError::Nothing)
+    } else {
+        Ok(studies)
+    }
+}
+
+fn alike(one: &Cell, other: &Cell) -> bool {
+    let key = |cell: &Cell| {
+        (
+            cell.source.clone(),
+            cell.targets.clone(),
+            cell.model.clone(),
+            cell.suite.clone(),
+            cell.train_rows,
+            cell.eval_rows,
+            cell.limits,
+        )
+    };
+    key(one) == key(other)
+}
+
+fn check(study: &Study) -> Result<(), ReportError> {
+    for stored in &study.records {
+        evidence::check(stored)?;
+    }
+    for pair in study.records.windows(2) {
+        let (first, second) = (&pair[0].record.cell, &pair[1].record.cell);
+        if first.method != second.method {
+            continue;
+        }
+        if first.method == Method::Untuned || first.seed == second.seed {
+            return Err(ReportError::Twice {
+                first: pair[0].folder.clone(),
+                second: pair[1].folder.clone(),
+                method: first.method,
+                seed: first.seed,
+            });
+        }
+        same("recipe", pair[0], pair[1], &first.recipe, &second.recipe)?;
+    }
+    let first = study.records[0];
+    for stored in &study.records[1..] {
+        let (one, other) = (&first.record.provenance, &stored.record.provenance);
+        same(
+            "model_sha256",
+            first,
+            stored,
+            &one.model_sha256,
+            &other.model_sha256,
+        )?;
+        same(
+            "tokenizer_sha256",
+            first,
+            stored,
+            &one.tokenizer_sha256,
+            &other.tokenizer_sha256,
+        )?;
+        for (file, hash) in &one.data_sha256 {
+            if let Some(second) = other.data_sha256.get(file) {
+                same(
+                    &format!("data_sha256 of {file}"),
+                    first,
+                    stored,
+                    hash,
+                    second,
+                )?;
+            }
+        }
+        for (index, predictions) in first.predictions.iter().enumerate() {
+            let ids = |stored: &StoredRecord| -> Vec<String> {
+                stored.predictions[index]
+                    .iter()
+                    .map(|prediction| prediction.id.clone())
+                    .collect()
+            };
+            if predictions.len() != stored.predictions[index].len() || ids(first) != ids(stored) {
+                let domain = &first.record.evaluations[index].domain;
+                return Err(ReportError::Mixed {
+                    first: first.folder.clone(),
+                    second: stored.folder.clone(),
+                    field: format!("the list of examples of {domain}"),
+                    found: format!("{} ids", predictions.len()),
+                    other: format!("{} ids, not the same", stored.predictions[index].len()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An error where two records' plain data differ.
+fn same<T: serde::Serialize>(
+    what: &str,
+    first: &StoredRecord,
+    second: &StoredRecord,
+    one: &T,
+    other: &T,
+) -> Result<(), ReportError> {
+    match difference::first(one, other) {
+        None => Ok(()),
+        Some(difference) => Err(ReportError::Mixed {
+            first: first.folder.clone(),
+            second: second.folder.clone(),
+            field: [what, &difference.field]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("."),
+            found: difference.first,
+            other: difference.second,
+        }),
+    }
+}

@@ -1,0 +1,252 @@
+use std::path::Path;
+
+use super::fixture::Fixture;
+use super::*;
+use crate::recipe::Method;
+
+/// Compares a report with its golden file byte for byte. `PROMPTSHIFT_BLESS=FOLDER cargo test
+/// report` writes reports and figures there, to be looked at and copied to `src/report/golden`.
+fn golden(name: &str, wanted: &str) {
+    let fixture = match name {
+        "one_target" => Fixture::one_target(),
+        "six_targets" => Fixture::six_targets(),
+        _ => Fixture::pairs(),
+    };
+    let report = render(&fixture.records(), name).expect("the fixture is consistent");
+    if let Ok(folder) = std::env::var("PROMPTSHIFT_BLESS") {
+        let folder = Path::new(&folder);
+        std::fs::create_dir_all(folder.join(name)).expect("a folder for figures");
+        std::fs::write(folder.join(format!("{name}.md")), &report.markdown).expect("written");
+        for figure in &report.figures {
+            std::fs::write(folder.join(name).join(&figure.name), &figure.svg).expect("written");
+        }
+        return;
+    }
+    assert!(
+        report.markdown == wanted,
+        "{name} is not its golden file:\n{}",
+        report.markdown
+    );
+    assert_eq!(report, render(&fixture.records(), name).expect("again"));
+}
+
+#[test]
+fn one_target_is_its_golden_file() {
+    golden("one_target", include_str!("golden/one_target.md"));
+}
+
+#[test]
+fn six_targets_are_their_golden_file() {
+    golden("six_targets", include_str!("golden/six_targets.md"));
+}
+
+#[test]
+fn pairs_are_their_golden_file() {
+    golden("pairs", include_str!("golden/pairs.md"));
+}
+
+fn records() -> Vec<StoredRecord> {
+    Fixture {
+        passages: 20,
+        ..Fixture::one_target()
+    }
+    .records()
+}
+
+fn report(records: &[StoredRecord]) -> Report {
+    render(records, "figures").expect("the records are consistent")
+}
+
+#[test]
+fn a_missing_cell_is_missing_and_not_zero() {
+    let mut records = records();
+    records.retain(|stored| {
+        (stored.record.cell.method, stored.record.cell.seed) != (Method::Model, 1)
+    });
+    let markdown = report(&records).markdown;
+    assert!(markdown.contains("| model tuning, 1 | missing | missing | missing | missing |"));
+    assert!(markdown.contains("different seeds"), "{markdown}");
+}
+
+#[test]
+fn a_missing_method_is_missing_and_not_zero() {
+    let mut records = records();
+    records.retain(|stored| stored.record.cell.method == Method::Prompt);
+    let report = report(&records);
+    assert!(
+        report
+            .markdown
+            .contains("| model tuning | missing | missing | missing |")
+    );
+    assert!(
+        report
+            .markdown
+            .contains("| untuned | missing | missing | missing |")
+    );
+    assert!(
+        report
+            .markdown
+            .contains("no records of model tuning to compare it with")
+    );
+    assert_eq!(report.comparisons[0].difference, None);
+}
+
+#[test]
+fn one_seed_is_said_to_be_one() {
+    let fixture = Fixture {
+        seeds: vec![4],
+        ..Fixture::one_target()
+    };
+    let report = report(&fixture.records());
+    let text = "Prompt tuning and model tuning have one seed";
+    assert!(report.markdown.contains(text), "{}", report.markdown);
+    assert_eq!(report.comparisons[0].methods[1].scores[0].deviation, None);
+}
+
+#[test]
+fn the_untuned_backbone_alone_is_a_report() {
+    let records = records();
+    let report = report(&records[..1]);
+    assert!(
+        report.markdown.contains("no answer yet"),
+        "{}",
+        report.markdown
+    );
+    assert_eq!(report.figures.len(), 1);
+}
+
+#[test]
+fn a_method_that_did_not_learn_has_no_gap_worth_comparing() {
+    let mut fixture = Fixture::one_target();
+    fixture.domains[0].1[Method::Prompt as usize] = 0.1;
+    let report = report(&fixture.records());
+    let answer = report.comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains("prompt tuning did not learn squad"),
+        "{answer}"
+    );
+    assert!(report.comparisons[0].cautions[0].contains("**Prompt tuning did not learn squad**"));
+}
+
+#[test]
+fn nothing_is_lost_at_the_floor() {
+    let mut fixture = Fixture::one_target();
+    fixture.domains[1].1 = [0.05, 0.1, 0.6];
+    let report = report(&fixture.records());
+    let answer = report.comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains("The gaps are not compared: prompt tuning did not get"),
+        "{answer}"
+    );
+    assert!(
+        report.markdown.contains("gaps: at the floor"),
+        "{}",
+        report.markdown
+    );
+}
+
+#[test]
+fn several_studies_have_a_section_and_figures_each() {
+    let mut all = records();
+    let pairs = Fixture {
+        passages: 20,
+        ..Fixture::pairs()
+    }
+    .records();
+    all.extend(pairs.into_iter().map(|stored| StoredRecord {
+        folder: Path::new("pairs").join(&stored.folder),
+        ..stored
+    }));
+    let report = report(&all);
+    assert_eq!(report.comparisons.len(), 2);
+    assert!(report.markdown.starts_with("# squad → textbookqa\n"));
+    assert!(report.markdown.contains("\n# qqp → mrpc\n"));
+    assert!(report.markdown.contains("(figures/scores-2.svg)"));
+    assert_eq!(report.figures[2].name, "scores-2.svg");
+}
+
+#[test]
+fn a_folder_given_twice_counts_once() {
+    let records = records();
+    let twice = [records.clone(), records.clone()].concat();
+    assert_eq!(report(&twice), report(&records));
+}
+
+#[test]
+fn the_order_of_records_does_not_matter() {
+    let records = records();
+    let backwards: Vec<StoredRecord> = records.iter().rev().cloned().collect();
+    assert_eq!(report(&backwards).markdown, report(&records).markdown);
+}
+
+#[test]
+fn records_that_do_not_belong_together_are_an_error() {
+    let error = |change: &dyn Fn(&mut Vec<StoredRecord>)| {
+        let mut records = records();
+        change(&mut records);
+        render(&records, "figures")
+            .expect_err("an error was wanted")
+            .to_string()
+    };
+    assert_eq!(error(&|records| records.clear()), "no records to report on");
+    let text = error(&|records| {
+        records[2].record.cell.seed = 0;
+    });
+    assert!(
+        text.contains("are both prompt tuning with seed 0"),
+        "{text}"
+    );
+    let text = error(&|records| {
+        records[2].record.provenance.model_sha256 = "e".repeat(64);
+    });
+    assert!(text.contains("model_sha256"), "{text}");
+    let text = error(&|records| {
+        let recipe = records[2]
+            .record
+            .cell
+            .recipe
+            .as_mut()
+            .expect("a tuned cell");
+        recipe.budget.steps = 9;
+    });
+    assert!(
+        text.contains("recipe.budget.steps is 400 in the first and 9"),
+        "{text}"
+    );
+    let text = error(&|records| {
+        records[3].predictions[1][0].id = "other".to_owned();
+    });
+    assert!(
+        text.contains("the list of examples of textbookqa"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_metric_that_its_predictions_do_not_give_is_an_error() {
+    let mut records = records();
+    records[1].record.evaluations[1]
+        .metrics
+        .insert("f1".to_owned(), 0.99);
+    let error = render(&records, "figures")
+        .expect_err("an error was wanted")
+        .to_string();
+    assert!(
+        error.contains("f1 on textbookqa is 0.99, but its predictions give"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_same_numbers_are_in_words_and_in_json() {
+    let report = report(&records());
+    let value: serde_json::Value =
+        serde_json::from_str(&json::json(&report.comparisons)).expect("JSON");
+    assert_eq!(value[0]["source"], "squad");
+    let score = value[0]["methods"][1]["scores"][0]["score"]["value"]
+        .as_f64()
+        .expect("a number");
+    let text = number::percent(score);
+    assert!(report.markdown.contains(&format!("scores {text} F1 there")));
+    assert!(terminal::summary(&report.comparisons[0]).contains(&text));
+}

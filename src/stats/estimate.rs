@@ -1,0 +1,113 @@
+//! Means, standard deviations and percentile intervals.
+
+use serde::Serialize;
+
+/// A range of plausible values.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Whether the interval lies on one side of `value`.
+    pub fn excludes(self, value: f64) -> bool {
+        value < self.low || value > self.high
+    }
+
+    /// The interval with its ends moved into `[low, high]`.
+    pub fn clamp(self, low: f64, high: f64) -> Interval {
+        Interval {
+            low: self.low.clamp(low, high),
+            high: self.high.clamp(low, high),
+        }
+    }
+}
+
+/// A value with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The value on all the data.
+    pub value: f64,
+    /// Its 95 % interval.
+    pub interval: Interval,
+}
+
+/// The mean; `None` of nothing.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The standard deviation of a sample, `sqrt(Σ(x - x̄)² / (n - 1))`; `None` of fewer than two.
+pub fn standard_deviation(values: &[f64]) -> Option<f64> {
+    let centre = mean(values).filter(|_| values.len() > 1)?;
+    let squares: f64 = values.iter().map(|value| (value - centre).powi(2)).sum();
+    Some((squares / (values.len() - 1) as f64).sqrt())
+}
+
+/// The middle value, or the mean of the middle two; `None` of nothing.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (!sorted.is_empty()).then(|| quantile(&sorted, 0.5))
+}
+
+/// The central 95 % of bootstrap values; `None` of nothing.
+pub fn percentile_interval(values: &[f64]) -> Option<Interval> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (!sorted.is_empty()).then(|| Interval {
+        low: quantile(&sorted, 0.025),
+        high: quantile(&sorted, 0.975),
+    })
+}
+
+/// The quantile with linear interpolation (Hyndman & Fan 1996, type 7) of sorted values.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let position = share * (sorted.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_deviation_by_hand() {
+        assert_eq!(mean(&[]), None);
+        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
+        // Deviations -2, -1, 3: squares 14, over 2 is 7.
+        let deviation = standard_deviation(&[1.0, 2.0, 6.0]).expect("three values");
+        assert!((deviation - 7.0_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(standard_deviation(&[1.0]), None);
+        assert_eq!(median(&[5.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn percentiles_of_a_known_row() {
+        // 0, 1, ..., 1000: R's quantile(0:1000, c(.025, .975)) is 25 and 975.
+        let values: Vec<f64> = (0..=1000).rev().map(f64::from).collect();
+        let interval = percentile_interval(&values).expect("values");
+        assert_eq!(
+            interval,
+            Interval {
+                low: 25.0,
+                high: 975.0
+            }
+        );
+        assert!(interval.excludes(24.0) && !interval.excludes(25.0));
+        assert_eq!(
+            percentile_interval(&[2.0]),
+            Some(Interval {
+                low: 2.0,
+                high: 2.0
+            })
+        );
+        assert_eq!(percentile_interval(&[]), None);
+    }
+}

@@ -1,0 +1,592 @@
+//! Pre-training documents: passages with notes about them.
+//!
+//! The corpus is unlabelled text that happens to contain questions and answers, as text on the web
+//! does; it is not free of them. It never shows the format of the down-stream tasks, nor a question
+//! phrasing of a data set, nor a name of the validation or test split.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::domains::{Task, domains};
+use super::grammar::{Fact, Passage, Reader, Reading};
+use super::names::{NameKind, Namer, Pool, pick, strip};
+use super::pairs::{Pairing, Sense};
+use super::split::Split;
+
+/// One pre-training document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub text: String,
+    /// Answers and names, for salient-span masking. Each occurs in the text.
+    pub salient: Vec<String>,
+    /// The byte at which the document naturally falls in two, a passage and what follows from it:
+    /// the first byte of the second half.
+    pub cut: Option<usize>,
+}
+
+/// The shares of the kinds of documents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DocumentMix {
+    /// The share of the passages that carry questions and answers; of the rest, three in five carry
+    /// a re-telling.
+    pub qa_share: f64,
+    /// The share of glossaries: lists of keys and values without any passage.
+    pub glossary_share: f64,
+    /// The least and the most facts of a passage, in place of the domain's own: a curriculum begins
+    /// with few.
+    pub facts: Option<(usize, usize)>,
+}
+
+impl Default for DocumentMix {
+    fn default() -> Self {
+        DocumentMix {
+            qa_share: 0.85,
+            glossary_share: 0.05,
+            facts: None,
+        }
+    }
+}
+
+/// The share of documents with a pair of sentences, among those that are no glossary.
+const PAIRS: f64 = 0.12;
+/// How often a passage is of the source domain, where each other reading domain counts 1.
+const SOURCE_WEIGHT: usize = 3;
+
+/// Writes a document of the training split.
+pub fn document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Document {
+    let draft = draft(rng, mix);
+    let mut text = strip(&draft.head);
+    let cut = (!draft.tail.is_empty()).then_some(text.len());
+    text.push_str(&strip(&draft.tail));
+    let mut salient: Vec<String> = Vec::with_capacity(draft.salient.len());
+    let lower = text.to_ascii_lowercase();
+    for string in draft.salient.iter().map(|string| strip(string)) {
+        // As the text spells it: a name may have its capital only where it opens a sentence.
+        let at = text
+            .find(&string)
+            .or_else(|| lower.find(&string.to_ascii_lowercase()));
+        let at = at.expect("a salient string is part of its document");
+        let spelled = &text[at..at + string.len()];
+        if !salient.iter().any(|other| other == spelled) {
+            salient.push(spelled.to_owned());
+        }
+    }
+    Document { text, salient, cut }
+}
+
+/// The text of [`document`] with a [`SEPARATOR`](super::SEPARATOR) between the syllables of names, to train a
+/// tokenizer on.
+pub fn tokenizer_document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> String {
+    let draft = draft(rng, mix);
+    draft.head + &draft.tail
+}
+
+/// A document with separators, before and after its cut.
+struct Draft {
+    head: String,
+    tail: String,
+    salient: Vec<String>,
+}
+
+fn draft(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Draft {
+    if rng.random_bool(mix.glossary_share) {
+        return glossary(rng);
+    }
+    let (mut readings, mut pairings): (Vec<&Reading>, Vec<&Pairing>) = (Vec::new(), Vec::new());
+    for domain in domains() {
+        match &domain.task {
+            Task::Reading(reading) if readings.is_empty() => {
+                readings.extend([reading; SOURCE_WEIGHT]);
+            }
+            Task::Reading(reading) => readings.push(reading),
+            Task::Pairs(pairing) => pairings.push(pairing),
+        }
+    }
+    if rng.random_bool(PAIRS) {
+        let pairing = pairings[rng.random_range(0..pairings.len())];
+        return pair(rng, pairing);
+    }
+    let reading = readings[rng.random_range(0..readings.len())];
+    passage(rng, reading, mix)
+}
+
+const ASKS: &[&str] = &[
+    "Ask:", "Query:", "Problem:", "Task:", "Q:", "Tell me:", "Puzzle:", "",
+];
+const READS: &[&str] = &[
+    "Read:", "Passage:", "Source:", "Text:", "From:", "Notes:", "Page:",
+];
+/// Half of the documents go from the passage to the answer without a word.
+const REPLIES: &[&str] = &[
+    "Reply: ",
+    "Solution: ",
+    "Result: ",
+    "Found: ",
+    "",
+    "",
+    "",
+    "",
+];
+const SEES: &[&str] = &[
+    "See the text.",
+    "Look below.",
+    "Here is the text.",
+    "It says so here.",
+];
+const CONCLUDES: &[&str] = &["The answer is ", "So it is ", "We read: "];
+const RETELLS: &[&str] = &["In short:", "In other words:", "To sum up:", "Once more:"];
+
+fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft {
+    let limits = mix.facts.unwrap_or(reading.facts);
+    let passage = reading.passage(rng, Split::Train, Reader::PreTraining, limits);
+    let Passage { text, mut facts } = passage;
+    let mut salient: Vec<String> = facts.iter().map(|fact| fact.answer.clone()).collect();
+    salient.extend(facts.iter().map(|fact| fact.subject.clone()));
+    facts.shuffle(rng);
+
+    if rng.random_bool(mix.qa_share) {
+        let (head, tail) = quiz(rng, &text, &facts);
+        return Draft {
+            head,
+            tail,
+            salient,
+        };
+    }
+    if rng.random_bool(0.6) {
+        let retold: Vec<String> = facts
+            .iter()
+            .take(4)
+            .map(|fact| fact.retold(rng, Reader::PreTraining))
+            .collect();
+        let tail = format!("{} {}", pick(rng, RETELLS), retold.join(" "));
+        return Draft {
+            head: text + " ",
+            tail,
+            salient,
+        };
+    }
+    Draft {
+        head: text,
+        tail: String::new(),
+        salient,
+    }
+}
+
+/// A passage with questions: 3 of 8 ask first and need no whole sentence to reply, 3 of 8 ask first
+/// and conclude, the others ask about the passage after it.
+fn quiz(rng: &mut ChaCha8Rng, text: &str, facts: &[Fact]) -> (String, String) {
+    let question = |rng: &mut ChaCha8Rng, fact: &Fact| {
+        fact.relation
+            .question(rng, Reader::PreTraining, &fact.subject)
+    };
+    let first = &facts[0];
+    match rng.random_range(0..8) {
+        0..3 => {
+            let asked = question(rng, first);
+            let (ask, read) = (pick(rng, ASKS), pick(rng, READS));
+            let head = format!("{ask} {asked} {read} {text} ")
+                .trim_start()
+                .to_owned();
+            (head, format!("{}{}", pick(rng, REPLIES), first.answer))
+        }
+        3..6 => {
+            let head = format!("{} {} {text} ", question(rng, first), pick(rng, SEES));
+            (head, format!("{}{}.", pick(rng, CONCLUDES), first.answer))
+        }
+        6 => {
+            let some = &facts[..facts.len().min(3)];
+            let asked = numbered(some.iter().map(|fact| question(rng, fact)));
+            let key = numbered(some.iter().map(|fact| fact.answer.clone()));
+            (format!("{text} Questions: {asked} "), format!("Key: {key}"))
+        }
+        _ => {
+            let notes: Vec<String> = facts
+                .iter()
+                .take(3)
+                .map(|fact| format!("Q: {} A: {}.", question(rng, fact), fact.answer))
+                .collect();
+            (format!("{text} "), notes.join(" "))
+        }
+    }
+}
+
+fn numbered(entries: impl Iterator<Item = String>) -> String {
+    let entries: Vec<String> = entries
+        .enumerate()
+        .map(|(index, entry)| format!("{}) {entry}", index + 1))
+        .collect();
+    entries.join(" ")
+}
+
+const LABELS: &[(&str, &str)] = &[
+    ("First:", "Second:"),
+    ("One:", "Two:"),
+    ("A:", "B:"),
+    ("Here:", "There:"),
+    ("Left:", "Right:"),
+    ("1)", "2)"),
+];
+/// A cue and the words for the same and for a different meaning. The data sets' label words are
+/// among them, as they are in any large text: a frozen model can only say words that it knows.
+const VERDICTS: &[(&str, &str, &str)] = &[
+    ("Same meaning:", "yes", "no"),
+    ("Do they agree?", "yes", "no"),
+    ("Alike or different?", "alike", "different"),
+    ("Same or other?", "same", "other"),
+    ("Compare:", "same", "different"),
+    ("One meaning or two?", "one", "two"),
+    ("Verdict:", "duplicate", "not_duplicate"),
+    ("Finding:", "equivalent", "not_equivalent"),
+];
+
+/// Two sentences and whether they mean the same, or one sentence in other words.
+fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
+    if rng.random_bool(0.2) {
+        let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, Sense::Same);
+        let head = format!(
+            "{} {} ",
+            pair.first,
+            pick(rng, &["In other words:", "Or:", "Again:"])
+        );
+        return Draft {
+            head,
+            tail: pair.second,
+            salient: pair.salient,
+        };
+    }
+    let sense = if rng.random_bool(0.5) {
+        Sense::Same
+    } else {
+        Sense::Different
+    };
+    let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, sense);
+    let (one, two) = LABELS[rng.random_range(0..LABELS.len())];
+    let (cue, same, different) = VERDICTS[rng.random_range(0..VERDICTS.len())];
+    let verdict = match sense {
+        Sense::Same => same,
+        Sense::Different => different,
+    };
+    let body = format!("{one} {} {two} {} ", pair.first, pair.second);
+    let (head, tail) = if rng.random_bool(0.5) {
+        (format!("{cue} {body}"), verdict.to_owned())
+    } else {
+        (body, format!("{cue} {verdict}"))
+    };
+    Draft {
+        head,
+        tail,
+        salient: pair.salient,
+    }
+}
+
+const KEYS: &[&str] = &[
+    "river",
+    "mayor",
+    "export",
+    "founder",
+    "trade",
+    "book",
+    "teacher",
+    "spouse",
+    "birthplace",
+    "profession",
+    "product",
+    "director",
+    "rival",
+    "motto",
+    "group",
+    "drug",
+    "target",
+    "dose",
+    "tissue",
+    "gene",
+    "friend",
+    "lunch",
+    "pet",
+    "age",
+    "mother",
+    "team",
+    "award",
+    "employer",
+    "boss",
+    "crime",
+    "yards",
+    "points",
+    "coach",
+    "quarterback",
+    "town",
+    "year",
+    "work",
+    "capital",
+    "mountain",
+    "province",
+    "captain",
+    "cargo",
+    "flag",
+    "enemy",
+    "colour",
+    "habitat",
+    "disguise",
+    "duel",
+    "flood",
+    "profit",
+    "hotel",
+    "battery",
+    "disease",
+    "organ",
+    "person",
+    "animal",
+    "mineral",
+    "liquid",
+    "weapon",
+    "object",
+    "fortune",
+    "company",
+    "country",
+    "institution",
+    "story",
+    "player",
+    "injury",
+    "degrees",
+    "metres",
+    "plant",
+    "place",
+    "thing",
+    "name",
+    "title",
+    "patients",
+    "length",
+];
+const VALUES: &[NameKind] = &[
+    NameKind::Person,
+    NameKind::Town,
+    NameKind::Institution,
+    NameKind::Gene,
+    NameKind::Drug,
+    NameKind::Disease,
+    NameKind::Mineral,
+    NameKind::Creature,
+    NameKind::Child,
+    NameKind::Teacher,
+    NameKind::Character,
+    NameKind::River,
+    NameKind::Mountain,
+    NameKind::Company,
+    NameKind::Team,
+];
+
+/// A list of keys and values, and what one of the keys stands for: looking up without language.
+fn glossary(rng: &mut ChaCha8Rng) -> Draft {
+    let pool = if rng.random_bool(0.5) {
+        Pool::Source
+    } else {
+        Pool::Shifted
+    };
+    let namer = Namer {
+        pool,
+        split: Split::Train,
+    };
+    let count = rng.random_range(2..=7);
+    let style = rng.random_range(0..3);
+    let owners = [
+        namer.draw(NameKind::Person, rng),
+        namer.draw(NameKind::Town, rng),
+    ];
+    let mut keys: Vec<String> = Vec::with_capacity(count);
+    while keys.len() < count {
+        let word = pick(rng, KEYS);
+        let key = match style {
+            0 => namer.draw(NameKind::Town, rng),
+            1 => word.to_owned(),
+            _ => format!("{} {word}", owners[rng.random_range(0..2)]),
+        };
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let mut values: Vec<String> = Vec::with_capacity(count);
+    while values.len() < count {
+        let value = if rng.random_bool(0.2) {
+            rng.random_range(2..2000).to_string()
+        } else {
+            namer.draw(VALUES[rng.random_range(0..VALUES.len())], rng)
+        };
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let between = pick(rng, &[": ", " means ", " - ", " is "]);
+    let after = pick(rng, &["; ", ". ", ", "]);
+    let entries: Vec<String> = keys
+        .iter()
+        .zip(&values)
+        .map(|(key, value)| format!("{key}{between}{value}"))
+        .collect();
+    let list = entries.join(after);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(rng);
+    let (key, value) = (&keys[order[0]], &values[order[0]]);
+    let (head, tail) = match rng.random_range(0..4) {
+        0 => {
+            let (ask, read) = (pick(rng, ASKS), pick(rng, READS));
+            let head = format!("{ask} {key}? {read} {list}. ")
+                .trim_start()
+                .to_owned();
+            (head, format!("{}{value}", pick(rng, REPLIES)))
+        }
+        1 => {
+            let head = format!("{key}? {} {list}. ", pick(rng, SEES));
+            (head, format!("{}{value}.", pick(rng, CONCLUDES)))
+        }
+        2 => {
+            let some = &order[..count.min(3)];
+            let asked = numbered(some.iter().map(|&index| format!("{}?", keys[index])));
+            let key = numbered(some.iter().map(|&index| values[index].clone()));
+            (
+                format!("{list}. Questions: {asked} "),
+                format!("Key: {key}"),
+            )
+        }
+        _ => {
+            let notes: Vec<String> = order
+                .iter()
+                .take(4)
+                .map(|&index| format!("Q: {}? A: {}.", keys[index], values[index]))
+                .collect();
+            (format!("{list}. "), notes.join(" "))
+        }
+    };
+    Draft {
+        head,
+        tail,
+        salient: values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::synthetic::names::SEPARATOR;
+
+    const MIX: DocumentMix = DocumentMix {
+        qa_share: 0.85,
+        glossary_share: 0.1,
+        facts: None,
+    };
+
+    fn documents(seed: u64, count: usize) -> Vec<Document> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..count).map(|_| document(&mut rng, &MIX)).collect()
+    }
+
+    /// Every question of the data sets with one place, cut there.
+    fn held_out() -> Vec<(&'static str, &'static str)> {
+        let mut templates: Vec<&'static str> = Vec::new();
+        for domain in domains() {
+            match &domain.task {
+                Task::Reading(reading) => {
+                    for relation in reading.subjects.iter().flat_map(|kind| kind.relations) {
+                        templates.extend(relation.asked);
+                    }
+                }
+                Task::Pairs(pairing) => {
+                    for intent in pairing.topics.iter().flat_map(|topic| topic.intents) {
+                        if intent.asked[0].contains("{S}") && intent.detail.is_none() {
+                            templates.extend(intent.asked);
+                        }
+                    }
+                }
+            }
+        }
+        templates
+            .into_iter()
+            .map(|t| t.split_once("{S}").expect("a subject"))
+            .collect()
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_documents_and_another_seed_gives_others() {
+        assert_eq!(documents(1, 200), documents(1, 200));
+        assert_ne!(documents(1, 200), documents(2, 200));
+    }
+
+    #[test]
+    fn the_tokenizer_sees_the_same_text() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for document in documents(1, 200) {
+            let separated = tokenizer_document(&mut rng, &MIX);
+            assert_eq!(strip(&separated), document.text);
+            assert!(!document.text.contains(SEPARATOR));
+        }
+    }
+
+    #[test]
+    fn salient_strings_occur_and_the_cut_is_inside() {
+        for document in documents(2, 2000) {
+            for string in &document.salient {
+                assert!(
+                    document.text.contains(string),
+                    "{string:?} in {:?}",
+                    document.text
+                );
+            }
+            if let Some(cut) = document.cut {
+                assert!(cut < document.text.len());
+                assert_eq!(&document.text[cut - 1..cut], " ");
+            }
+        }
+    }
+
+    #[test]
+    fn downstream_formats_never_occur() {
+        const CUES: &[&str] = &[
+            "question:",
+            "context:",
+            "question1",
+            "question2",
+            "sentence1",
+            "sentence2",
+            "qqp",
+            "mrpc",
+            "squad",
+            "answer:",
+        ];
+        for document in documents(3, 5000) {
+            let text = document.text.to_ascii_lowercase();
+            for cue in CUES {
+                assert!(!text.contains(cue), "{cue} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn questions_of_the_data_sets_never_occur() {
+        let held_out: Vec<(String, String)> = held_out()
+            .into_iter()
+            .map(|(before, after)| (before.to_ascii_lowercase(), after.to_ascii_lowercase()))
+            .collect();
+        for document in documents(4, 3000) {
+            let text = document.text.to_ascii_lowercase();
+            for question in text.split_inclusive('?').filter(|part| part.ends_with('?')) {
+                for (before, after) in held_out
+                    .iter()
+                    .filter(|(_, after)| question.ends_with(after))
+                {
+                    let name = &question[..question.len() - after.len()];
+                    let name = if before.is_empty() {
+                        name.rsplit(". ").next()
+                    } else {
+                        name.rfind(before.as_str())
+                            .map(|at| &name[at + before.len()..])
+                    };
+                    // A subject has at most three words; more is the end of another question.
+                    let found = name.is_some_and(|name| name.split(' ').count() <= 3);
+                    assert!(!found, "`{before}..{after}` in {question}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! The grammar of a passage: subjects, relations, answers and the sentences that state them.
+//!
+//! A [`Relation`] says one thing about a subject in several ways: statements with the places `{S}`
+//! (subject) and `{A}` (answer), and questions with the place `{S}`. `{a S}` and `{a A}` put the
+//! fitting `a` or `an` in front. Statements begin in lower case, since an opener may precede them.
+//!
+//! # What pre-training may see
+//!
+//! Questions come in two sets: `notes` are for the pre-training documents, `asked` for the data
+//! sets, so no question of a data set was ever phrased like that in pre-training. Statements in
+//! `told` serve both; those in `held` serve the data sets only.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::names::{NameKind, Namer, Pool, capitalise, pick, strip, takes_an};
+use super::split::Split;
+
+/// Who will read a text, and so which phrasings it may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The model in pre-training: `told` and `notes`.
+    PreTraining,
+    /// A data set of a domain: `told`, `held` and `asked`.
+    DataSet,
+}
+
+/// What kind of thing answers a question.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    /// An invented name.
+    Name(NameKind),
+    /// A year, counted from the year in which the subject's story begins, so that a birth comes
+    /// before a death.
+    Year { from: u32, to: u32 },
+    /// A number and, if not empty, its unit.
+    Number {
+        from: u32,
+        to: u32,
+        unit: &'static str,
+    },
+    /// An entry of a closed list.
+    OneOf(&'static [&'static str]),
+    /// `a silver kite`: an article (may be empty), an adjective and a noun.
+    Compound {
+        article: &'static str,
+        adjectives: &'static [&'static str],
+        nouns: &'static [&'static str],
+    },
+}
+
+impl Answer {
+    /// A value for a subject whose story begins in the year `epoch`.
+    pub fn draw(&self, rng: &mut ChaCha8Rng, namer: &Namer, epoch: u32) -> String {
+        match *self {
+            Answer::Name(kind) => namer.draw(kind, rng),
+            Answer::Year { from, to } => (epoch + rng.random_range(from..=to)).to_string(),
+            Answer::Number { from, to, unit } => {
+                let number = rng.random_range(from..=to);
+                if unit.is_empty() {
+                    number.to_string()
+                } else {
+                    format!("{number} {unit}")
+                }
+            }
+            Answer::OneOf(list) => pick(rng, list).to_owned(),
+            Answer::Compound {
+                article,
+                adjectives,
+                nouns,
+            } => {
+                let adjective = pick(rng, adjectives);
+                let noun = pick(rng, nouns);
+                match article {
+                    "" => format!("{adjective} {noun}"),
+                    "a" if takes_an(adjective) => format!("an {adjective} {noun}"),
+                    article => format!("{article} {adjective} {noun}"),
+                }
+            }
+        }
+    }
+}
+
+/// One thing that can be said, and asked, about a subject.
+#[derive(Debug)]
+pub struct Relation {
+    pub answer: Answer,
+    pub told: &'static [&'static str],
+    pub held: &'static [&'static str],
+    pub notes: &'static [&'static str],
+    pub asked: &'static [&'static str],
+}
+
+impl Relation {
+    fn statement(&self, rng: &mut ChaCha8Rng, reader: Reader) -> &'static str {
+        let held = match reader {
+            Reader::PreTraining => 0,
+            Reader::DataSet => self.held.len(),
+        };
+        let index = rng.random_range(0..self.told.len() + held);
+        if index < self.told.len() {
+            self.told[index]
+        } else {
+            self.held[index - self.told.len()]
+        }
+    }
+
+    /// A question about this relation of the subject.
+    pub fn question(&self, rng: &mut ChaCha8Rng, reader: Reader, subject: &str) -> String {
+        let templates = match reader {
+            Reader::PreTraining => self.notes,
+            Reader::DataSet => self.asked,
+        };
+        let template = pick(rng, templates);
+        capitalise(fill(template, subject, "").text)
+    }
+}
+
+/// A kind of subject and what can be said about it, in the order of a story.
+#[derive(Debug)]
+pub struct SubjectType {
+    pub name: NameKind,
+    pub relations: &'static [Relation],
+}
+
+/// A reading domain: what its passages are about and how they are told.
+#[derive(Debug)]
+pub struct Reading {
+    pub pool: Pool,
+    /// The least and the most facts of a passage.
+    pub facts: (usize, usize),
+    pub subjects: &'static [SubjectType],
+    /// Phrases that may stand before a statement, with their comma.
+    pub openers: &'static [&'static str],
+    /// Sentences that state no fact.
+    pub asides: &'static [&'static str],
+    /// The least and the most asides of a passage.
+    pub aside_count: (usize, usize),
+}
+
+/// One fact that a passage states.
+#[derive(Debug)]
+pub struct Fact {
+    pub subject: String,
+    pub relation: &'static Relation,
+    /// The answer as the passage spells it.
+    pub answer: String,
+    /// The answer inside a sentence, so without a capital that it owes to its position.
+    value: String,
+    statement: &'static str,
+}
+
+impl Fact {
+    /// The fact in other words than those of the passage.
+    pub fn retold(&self, rng: &mut ChaCha8Rng, reader: Reader) -> String {
+        let statement = (0..8)
+            .map(|_| self.relation.statement(rng, reader))
+            .find(|&statement| statement != self.statement)
+            .unwrap_or(self.statement);
+        capitalise(fill(statement, &self.subject, &self.value).text)
+    }
+}
+
+/// A text and its facts. All strings still hold the separators of
+/// [`names`](super::names).
+#[derive(Debug)]
+pub struct Passage {
+    pub text: String,
+    pub facts: Vec<Fact>,
+}
+
+/// The share of passages that speak about two subjects of one type, so that a question must be
+/// bound to the right one.
+const TWO_SUBJECTS: f64 = 0.6;
+/// The share of statements that follow an opener.
+const OPENERS: f64 = 0.15;
+
+impl Reading {
+    /// Writes a passage in which every answer occurs exactly once.
+    pub fn passage(
+        &self,
+        rng: &mut ChaCha8Rng,
+        split: Split,
+        reader: Reader,
+        facts: (usize, usize),
+    ) -> Passage {
+        loop {
+            let passage = self.attempt(rng, split, reader, facts);
+            if let Some(passage) = passage.filter(Passage::is_unambiguous) {
+                return passage;
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        rng: &mut ChaCha8Rng,
+        split: Split,
+        reader: Reader,
+        (least, most): (usize, usize),
+    ) -> Option<Passage> {
+        let namer = Namer {
+            pool: self.pool,
+            split,
+        };
+        let kind = &self.subjects[rng.random_range(0..self.subjects.len())];
+        let count = rng.random_range(least..=most).min(2 * kind.relations.len());
+        let two = count > kind.relations.len() || count >= 3 && rng.random_bool(TWO_SUBJECTS);
+        let counts: &[usize] = if two {
+            &[count.div_ceil(2), count / 2]
+        } else {
+            &[count]
+        };
+
+        let mut facts: Vec<Fact> = Vec::with_capacity(count);
+        let mut sentences: Vec<String> = Vec::with_capacity(count + self.aside_count.1);
+        let mut first_relations: Vec<usize> = Vec::new();
+        let mut last_opener = "";
+        for &count in counts {
+            let subject = namer.draw(kind.name, rng);
+            let epoch = rng.random_range(1640..=1880);
+            let chosen = choose_relations(rng, kind.relations.len(), count, &first_relations);
+            for &index in &chosen {
+                let relation = &kind.relations[index];
+                let value = relation.answer.draw(rng, &namer, epoch);
+                let statement = relation.statement(rng, reader);
+                let filled = fill(statement, &subject, &value);
+                let opener = if takes_opener(statement) && rng.random_bool(OPENERS) {
+                    pick(rng, self.openers)
+                } else {
+                    ""
+                };
+                let (sentence, shift) = if opener.is_empty() || opener == last_opener {
+                    (capitalise(filled.text), 0)
+                } else {
+                    last_opener = opener;
+                    (format!("{opener} {}", filled.text), opener.len() + 1)
+                };
+                let start = filled.answer_start? + shift;
+                let answer = sentence[start..start + value.len()].to_owned();
+                let subject = subject.clone();
+                facts.push(Fact {
+                    subject,
+                    relation,
+                    answer,
+                    value,
+                    statement,
+                });
+                sentences.push(sentence);
+            }
+            first_relations = chosen;
+        }
+        let asides = rng.random_range(self.aside_count.0..=self.aside_count.1);
+        let mut order: Vec<&str> = self.asides.to_vec();
+        let (drawn, _) = order.partial_shuffle(rng, asides);
+        for aside in drawn {
+            let place = rng.random_range(0..=sentences.len());
+            sentences.insert(place, (*aside).to_owned());
+        }
+        Some(Passage {
+            text: sentences.join(" "),
+            facts,
+        })
+    }
+}
+
+/// An opener fits before a statement that begins with a noun, and not before another adverbial.
+fn takes_opener(statement: &str) -> bool {
+    statement.starts_with('{') || statement.starts_with("the ")
+}
+
+/// `count` relations out of `of`, in the order of the table. The first is shared with the other
+/// subject of the passage, if there is one: else the question alone would often name the sentence.
+fn choose_relations(rng: &mut ChaCha8Rng, of: usize, count: usize, shared: &[usize]) -> Vec<usize> {
+    let mut chosen: Vec<usize> = Vec::with_capacity(count);
+    if !shared.is_empty() {
+        chosen.push(shared[rng.random_range(0..shared.len())]);
+    }
+    while chosen.len() < count {
+        let index = rng.random_range(0..of);
+        if !chosen.contains(&index) {
+            chosen.push(index);
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+impl Passage {
+    fn is_unambiguous(&self) -> bool {
+        let text = strip(&self.text).to_ascii_lowercase();
+        self.facts.iter().all(|fact| {
+            let answer = strip(&fact.answer).to_ascii_lowercase();
+            mentions(&text, &answer).take(2).count() == 1
+        })
+    }
+}
+
+/// Where `needle` occurs in `text` as whole words, in bytes.
+pub fn mentions<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let bytes = text.as_bytes();
+    let is_word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    text.match_indices(needle)
+        .map(|(at, _)| at)
+        .filter(move |&at| !(is_word(at + needle.len()) || at > 0 && is_word(at - 1)))
+}
+
+/// A template with its places filled.
+pub(super) struct Filled {
+    pub text: String,
+    pub answer_start: Option<usize>,
+}
+
+/// Puts the subject and the answer into a template.
+pub(super) fn fill(template: &str, subject: &str, answer: &str) -> Filled {
+    let mut text = String::with_capacity(template.len() + subject.len() + answer.len());
+    let mut answer_start = None;
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        text.push_str(&rest[..open]);
+        let close = open
+            + rest[open..]
+                .find('}')
+                .expect("a place is closed in every template");
+        let (article, place) = match &rest[open + 1..close] {
+            "S" => ("", subject),
+            "A" => ("", answer),
+            "a S" => (if takes_an(subject) { "an " } else { "a " }, subject),
+            "a A" => (if takes_an(answer) { "an " } else { "a " }, answer),
+            other => unreachable!("`{{{other}}}` is not a place of the grammar"),
+        };
+        text.push_str(article);
+        if rest[..close].ends_with('A') {
+            answer_start = Some(text.len());
+        }
+        text.push_str(place);
+        rest = &rest[close + 1..];
+    }
+    text.push_str(rest);
+    Filled { text, answer_start }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::synthetic::domains::{Task, domains};
+
+    #[test]
+    fn articles_follow_the_next_sound() {
+        let filled = fill("{S} was {a A}.", "Belgre", "engineer");
+        assert_eq!(filled.text, "Belgre was an engineer.");
+        assert_eq!(filled.answer_start, Some(14));
+        assert_eq!(fill("{a S} is {A}.", "toad", "wet").text, "a toad is wet.");
+    }
+
+    #[test]
+    fn a_mention_is_a_whole_word() {
+        assert_eq!(
+            mentions("in 16 of 1612, 16.", "16").collect::<Vec<_>>(),
+            [3, 15]
+        );
+    }
+
+    fn readings() -> impl Iterator<Item = (&'static str, &'static Reading)> {
+        domains().iter().filter_map(|domain| match &domain.task {
+            Task::Reading(reading) => Some((domain.name, reading)),
+            Task::Pairs(_) => None,
+        })
+    }
+
+    #[test]
+    fn the_readers_share_no_question_and_not_all_statements() {
+        let relations = || {
+            readings()
+                .flat_map(|(_, reading)| reading.subjects)
+                .flat_map(|kind| kind.relations)
+        };
+        let mut seen: HashSet<&str> = HashSet::new();
+        for relation in relations() {
+            seen.extend(relation.told.iter().chain(relation.notes));
+            assert!(relation.told.len() >= 3 && !relation.held.is_empty());
+            assert!(relation.notes.len() >= 3 && relation.asked.len() >= 3);
+        }
+        for relation in relations() {
+            for template in relation.held.iter().chain(relation.asked) {
+                assert!(!seen.contains(template), "{template}");
+            }
+        }
+    }
+
+    #[test]
+    fn templates_have_their_places_and_their_stops() {
+        for (_, reading) in readings() {
+            for relation in reading.subjects.iter().flat_map(|kind| kind.relations) {
+                for statement in relation.told.iter().chain(relation.held) {
+                    assert_eq!(statement.matches("S}").count(), 1, "{statement}");
+                    assert_eq!(statement.matches("A}").count(), 1, "{statement}");
+                    assert!(
+                        statement.ends_with('.') && !statement.contains("  "),
+                        "{statement}"
+                    );
+                    assert!(!statement.starts_with(char::is_uppercase), "{statement}");
+                }
+                for question in relation.notes.iter().chain(relation.asked) {
+                    assert_eq!(question.matches("S}").count(), 1, "{question}");
+                    assert!(question.ends_with('?'), "{question}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn passages_read_like_english() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for (name, reading) in readings() {
+            for _ in 0..500 {
+                let passage =
+                    reading.passage(&mut rng, Split::Train, Reader::DataSet, reading.facts);
+                let text = strip(&passage.text);
+                assert!(text.is_ascii() && text.ends_with(['.', '?']));
+                for sentence in text.split(". ") {
+                    assert!(
+                        sentence.starts_with(|c: char| !c.is_ascii_lowercase()),
+                        "{sentence}"
+                    );
+                }
+                let lower = text.to_ascii_lowercase();
+                for wrong in [
+                    "the the ", " a a ", " an an ", " a the ", "  ", " a an ", " the a ",
+                ] {
+                    assert!(!lower.contains(wrong), "{wrong:?} in {name}: {text}");
+                }
+                for vowel in ["a", "e", "i", "o", "u"] {
+                    assert!(!lower.contains(&format!(" a {vowel}")), "{name}: {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn facts_are_as_many_as_asked_for() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        for (_, reading) in readings() {
+            for _ in 0..200 {
+                let passage = reading.passage(&mut rng, Split::Test, Reader::PreTraining, (2, 3));
+                assert!((2..=3).contains(&passage.facts.len()));
+            }
+        }
+    }
+}

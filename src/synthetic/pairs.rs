@@ -1,0 +1,231 @@
+//! Pairs of sentences that mean the same, or nearly.
+//!
+//! A sentence renders a *meaning*: a subject and one or two intents with their details. A positive
+//! pair renders one meaning twice in different words; a negative pair changes one thing of the
+//! meaning (the subject, a detail or an intent) and renders it like a positive one, so that the
+//! share of common words does not give the label away. As with questions, `notes` phrasings are
+//! for pre-training and `asked` phrasings for the data sets.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::grammar::{Answer, Reader, fill};
+use super::names::{NameKind, Namer, Pool, capitalise, pick};
+use super::split::Split;
+
+/// One thing to ask or report about `{S}`, with the detail `{A}` if it has one.
+#[derive(Debug)]
+pub struct Intent {
+    pub detail: Option<Answer>,
+    pub notes: &'static [&'static str],
+    pub asked: &'static [&'static str],
+}
+
+/// A kind of subject with its intents.
+#[derive(Debug)]
+pub struct Topic {
+    pub name: NameKind,
+    pub intents: &'static [Intent],
+}
+
+/// How a meaning becomes a sentence.
+#[derive(Debug)]
+pub enum Form {
+    /// One intent, whose template is the sentence.
+    Single,
+    /// Two intents, whose templates stand at `{1}` and `{2}` of a frame.
+    Joined {
+        notes: &'static [&'static str],
+        asked: &'static [&'static str],
+    },
+}
+
+/// A domain of sentence pairs.
+#[derive(Debug)]
+pub struct Pairing {
+    pub pool: Pool,
+    pub topics: &'static [Topic],
+    pub form: Form,
+    /// The share of positive pairs in the data set.
+    pub positives: f64,
+    /// The names of the two columns of text in the data set.
+    pub columns: (&'static str, &'static str),
+}
+
+#[derive(Clone)]
+struct Clause {
+    intent: &'static Intent,
+    detail: String,
+}
+
+#[derive(Clone)]
+struct Meaning {
+    subject: String,
+    clauses: Vec<Clause>,
+}
+
+/// Two sentences, with the separators of [`names`](super::names), and the names in the first.
+#[derive(Debug)]
+pub struct Pair {
+    pub first: String,
+    pub second: String,
+    pub salient: Vec<String>,
+}
+
+/// Whether the two sentences of a pair mean the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sense {
+    Same,
+    Different,
+}
+
+impl Pairing {
+    /// Writes a pair.
+    pub fn pair(&self, rng: &mut ChaCha8Rng, split: Split, reader: Reader, sense: Sense) -> Pair {
+        let namer = Namer {
+            pool: self.pool,
+            split,
+        };
+        let topic = &self.topics[rng.random_range(0..self.topics.len())];
+        let meaning = self.meaning(rng, &namer, topic);
+        let other = match sense {
+            Sense::Same => meaning.clone(),
+            Sense::Different => altered(rng, &namer, topic, &meaning),
+        };
+        let first = self.sentence(rng, reader, &meaning);
+        let second = loop {
+            let second = self.sentence(rng, reader, &other);
+            if second != first {
+                break second;
+            }
+        };
+        let mut salient = vec![meaning.subject];
+        let details = meaning.clauses.into_iter().map(|clause| clause.detail);
+        salient.extend(details.filter(|detail| !detail.is_empty()));
+        Pair {
+            first,
+            second,
+            salient,
+        }
+    }
+
+    fn meaning(&self, rng: &mut ChaCha8Rng, namer: &Namer, topic: &'static Topic) -> Meaning {
+        let subject = namer.draw(topic.name, rng);
+        let count = match self.form {
+            Form::Single => 1,
+            Form::Joined { .. } => 2,
+        };
+        let mut clauses: Vec<Clause> = Vec::with_capacity(count);
+        while clauses.len() < count {
+            let clause = unused_clause(rng, namer, topic, &clauses);
+            clauses.push(clause);
+        }
+        Meaning { subject, clauses }
+    }
+
+    fn sentence(&self, rng: &mut ChaCha8Rng, reader: Reader, meaning: &Meaning) -> String {
+        let mut phrases = meaning.clauses.iter().map(|clause| {
+            let templates = match reader {
+                Reader::PreTraining => clause.intent.notes,
+                Reader::DataSet => clause.intent.asked,
+            };
+            fill(pick(rng, templates), &meaning.subject, &clause.detail).text
+        });
+        let mut one = phrases.next().expect("a meaning has a clause");
+        let two = phrases.next();
+        let (Form::Joined { notes, asked }, Some(mut two)) = (&self.form, two) else {
+            return capitalise(one);
+        };
+        if rng.random_bool(0.5) {
+            std::mem::swap(&mut one, &mut two);
+        }
+        let frame = match reader {
+            Reader::PreTraining => pick(rng, notes),
+            Reader::DataSet => pick(rng, asked),
+        };
+        let sentence = frame.replace("{S}", &meaning.subject).replace("{1}", &one);
+        capitalise(sentence.replace("{2}", &two))
+    }
+}
+
+fn unused_clause(
+    rng: &mut ChaCha8Rng,
+    namer: &Namer,
+    topic: &'static Topic,
+    used: &[Clause],
+) -> Clause {
+    loop {
+        let intent = &topic.intents[rng.random_range(0..topic.intents.len())];
+        if used
+            .iter()
+            .all(|clause| !std::ptr::eq(clause.intent, intent))
+        {
+            return Clause {
+                intent,
+                detail: detail(rng, namer, intent),
+            };
+        }
+    }
+}
+
+/// No detail counts years, so the epoch does not matter.
+fn detail(rng: &mut ChaCha8Rng, namer: &Namer, intent: &Intent) -> String {
+    intent
+        .detail
+        .map_or_else(String::new, |answer| answer.draw(rng, namer, 1900))
+}
+
+/// The meaning with one thing changed.
+fn altered(
+    rng: &mut ChaCha8Rng,
+    namer: &Namer,
+    topic: &'static Topic,
+    meaning: &Meaning,
+) -> Meaning {
+    let mut other = meaning.clone();
+    let place = rng.random_range(0..other.clauses.len());
+    let has_detail = other.clauses[place].intent.detail.is_some();
+    match rng.random_range(0..if has_detail { 3 } else { 2 }) {
+        0 => {
+            while other.subject == meaning.subject {
+                other.subject = namer.draw(topic.name, rng);
+            }
+        }
+        1 => other.clauses[place] = unused_clause(rng, namer, topic, &meaning.clauses),
+        _ => {
+            while other.clauses[place].detail == meaning.clauses[place].detail {
+                other.clauses[place].detail = detail(rng, namer, other.clauses[place].intent);
+            }
+        }
+    }
+    other
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::synthetic::domains::{Task, domains};
+
+    #[test]
+    fn a_positive_pair_has_the_same_names_and_a_negative_one_is_another_text() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for domain in domains() {
+            let Task::Pairs(pairing) = &domain.task else {
+                continue;
+            };
+            for _ in 0..500 {
+                let pair = pairing.pair(&mut rng, Split::Train, Reader::DataSet, Sense::Same);
+                let second = pair.second.to_ascii_lowercase();
+                for name in &pair.salient {
+                    assert!(
+                        second.contains(&name.to_ascii_lowercase()),
+                        "{name}: {second}"
+                    );
+                }
+                assert_ne!(pair.first, pair.second);
+            }
+        }
+    }
+}

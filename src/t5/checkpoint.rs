@@ -1,0 +1,413 @@
+//! `model.safetensors` as Hugging Face lays T5 v1.1 out, both ways; every tensor accounted for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::config::T5Config;
+use super::decoder::{Decoder, DecoderBlock};
+use super::encoder::{Encoder, EncoderBlock};
+use super::layers::{Attention, FeedForward, Linear, Norm};
+use super::model::T5;
+use super::position::{Direction, RelativeBias};
+
+/// A checkpoint that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `config.json` is not that of a T5 v1.1.
+    #[error("{path}: wanted the config.json of a T5 v1.1 (model_type t5, feed_forward_proj gated-gelu, tie_word_embeddings false), found {found}")]
+    Config {
+        /// The file.
+        path: String,
+        /// What is in it instead.
+        found: String,
+    },
+    /// The weights file is not safetensors.
+    #[error("{path}: not a safetensors file: {source}")]
+    Format {
+        /// The file.
+        path: String,
+        /// Why.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor that the configuration asks for is absent.
+    #[error("{path}: no tensor '{name}', wanted with shape {wanted:?}")]
+    Missing {
+        /// The file.
+        path: String,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        wanted: Vec<usize>,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("{path}: tensor '{name}' has shape {found:?}, config.json wants {wanted:?}")]
+    Shape {
+        /// The file.
+        path: String,
+        /// The tensor.
+        name: String,
+        /// The shape wanted.
+        wanted: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor holds something else than floating-point numbers.
+    #[error("{path}: tensor '{name}' has dtype {found}, wanted F32, F16 or BF16")]
+    Dtype {
+        /// The file.
+        path: String,
+        /// The tensor.
+        name: String,
+        /// The dtype in the file.
+        found: String,
+    },
+    /// The file holds tensors that this model has no place for.
+    #[error("{path}: tensors that a T5 v1.1 of this config.json has no place for: {names}")]
+    Unused {
+        /// The file.
+        path: String,
+        /// Their names.
+        names: String,
+    },
+}
+
+/// The tensors of a weights file, f32, by name: shape and values.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    path: String,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+/// Copies of the shared embedding that Hugging Face's files may hold, unused on purpose.
+const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+
+impl Weights {
+    /// An empty set, to be filled with [`Weights::put`]; `path` is what errors call it.
+    pub fn empty(path: &str) -> Self {
+        Weights {
+            path: path.to_string(),
+            tensors: BTreeMap::new(),
+        }
+    }
+
+    /// Parses a safetensors file's bytes; f16 and bf16 become f32.
+    ///
+    /// # Errors
+    /// Not safetensors, or a tensor that is not of floating-point numbers.
+    pub fn parse(bytes: &[u8], path: &str) -> Result<Self, CheckpointError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Format {
+            path: path.to_string(),
+            source,
+        })?;
+        let mut weights = Weights::empty(path);
+        for (name, view) in file.tensors() {
+            let values = floats(&view).ok_or_else(|| CheckpointError::Dtype {
+                path: path.to_string(),
+                name: name.clone(),
+                found: format!("{:?}", view.dtype()),
+            })?;
+            weights.put(&name, view.shape().to_vec(), values);
+        }
+        Ok(weights)
+    }
+
+    /// Reads a safetensors file.
+    ///
+    /// # Errors
+    /// As [`Weights::parse`], or the file can't be read.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
+            path: name.clone(),
+            source,
+        })?;
+        Self::parse(&bytes, &name)
+    }
+
+    /// Adds a tensor.
+    pub fn put(&mut self, name: &str, shape: Vec<usize>, values: Vec<f32>) {
+        self.tensors.insert(name.to_string(), (shape, values));
+    }
+
+    /// Takes the tensor `name`, which must have this shape.
+    ///
+    /// # Errors
+    /// It is absent or has another shape.
+    pub fn take<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        device: &Device,
+    ) -> Result<Tensor<D>, CheckpointError> {
+        let (found, values) =
+            self.tensors
+                .remove(name)
+                .ok_or_else(|| CheckpointError::Missing {
+                    path: self.path.clone(),
+                    name: name.to_string(),
+                    wanted: shape.to_vec(),
+                })?;
+        if found != shape {
+            return Err(CheckpointError::Shape {
+                path: self.path.clone(),
+                name: name.to_string(),
+                wanted: shape.to_vec(),
+                found,
+            });
+        }
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// Ends the reading: every tensor must have been taken.
+    ///
+    /// # Errors
+    /// Some were not.
+    pub fn finish(self) -> Result<(), CheckpointError> {
+        let left: Vec<&str> = self
+            .tensors
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !COPIES.contains(name))
+            .collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(CheckpointError::Unused {
+            path: self.path,
+            names: left.join(", "),
+        })
+    }
+
+    /// The safetensors file's bytes, with `metadata` in its header.
+    pub fn to_bytes(&self, metadata: BTreeMap<String, String>) -> Vec<u8> {
+        let raw: BTreeMap<&String, (&Vec<usize>, Vec<u8>)> = self
+            .tensors
+            .iter()
+            .map(|(name, (shape, values))| {
+                let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                (name, (shape, bytes))
+            })
+            .collect();
+        let views = raw.iter().map(|(name, (shape, bytes))| {
+            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes)
+                .expect("four bytes for each value of the shape");
+            (name.as_str(), view)
+        });
+        safetensors::serialize(views, Some(metadata.into_iter().collect()))
+            .expect("names, shapes and values are consistent")
+    }
+}
+
+/// A tensor's values as f32.
+fn floats(view: &TensorView) -> Option<Vec<f32>> {
+    let data = view.data();
+    let halves = || data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    match view.dtype() {
+        Dtype::F32 => Some(
+            data.chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect(),
+        ),
+        Dtype::BF16 => Some(halves().map(|h| half::bf16::from_bits(h).to_f32()).collect()),
+        Dtype::F16 => Some(halves().map(|h| half::f16::from_bits(h).to_f32()).collect()),
+        _ => None,
+    }
+}
+
+/// Reads named tensors into the parts of a model on one device.
+struct Loader<'a> {
+    weights: &'a mut Weights,
+    config: &'a T5Config,
+    device: &'a Device,
+}
+
+impl Loader<'_> {
+    /// Hugging Face keeps `[out, in]`; ours is `[in, out]`.
+    fn linear(&mut self, name: &str, input: usize, output: usize) -> Result<Linear, CheckpointError> {
+        let name = format!("{name}.weight");
+        let weight = self.weights.take(&name, [output, input], self.device)?;
+        Ok(Linear::new(contiguous_transpose(weight)))
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm, CheckpointError> {
+        let name = format!("{name}.weight");
+        let gain = self.weights.take(&name, [self.config.d_model], self.device)?;
+        Ok(Norm::new(gain, self.config.layer_norm_epsilon))
+    }
+
+    fn attention(&mut self, name: &str) -> Result<Attention, CheckpointError> {
+        let (d, inner) = (self.config.d_model, self.config.inner());
+        Ok(Attention::new(
+            self.linear(&format!("{name}.q"), d, inner)?,
+            self.linear(&format!("{name}.k"), d, inner)?,
+            self.linear(&format!("{name}.v"), d, inner)?,
+            self.linear(&format!("{name}.o"), inner, d)?,
+            self.config.num_heads,
+        ))
+    }
+
+    fn feed_forward(&mut self, name: &str) -> Result<FeedForward, CheckpointError> {
+        let (d, ff) = (self.config.d_model, self.config.d_ff);
+        Ok(FeedForward {
+            gate: self.linear(&format!("{name}.wi_0"), d, ff)?,
+            up: self.linear(&format!("{name}.wi_1"), d, ff)?,
+            down: self.linear(&format!("{name}.wo"), ff, d)?,
+        })
+    }
+
+    fn bias(&mut self, stack: &str, direction: Direction) -> Result<RelativeBias, CheckpointError> {
+        let name =
+            format!("{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+        let config = self.config;
+        let shape = [config.relative_attention_num_buckets, config.num_heads];
+        let table = self.weights.take(&name, shape, self.device)?;
+        Ok(RelativeBias::new(table, direction, config.relative_attention_max_distance))
+    }
+
+    fn encoder(&mut self) -> Result<Encoder, CheckpointError> {
+        Ok(Encoder {
+            bias: self.bias("encoder", Direction::Bidirectional)?,
+            blocks: (0..self.config.num_layers)
+                .map(|i| {
+                    let block = format!("encoder.block.{i}.layer");
+                    Ok(EncoderBlock {
+                        attention_norm: self.norm(&format!("{block}.0.layer_norm"))?,
+                        attention: self.attention(&format!("{block}.0.SelfAttention"))?,
+                        feed_forward_norm: self.norm(&format!("{block}.1.layer_norm"))?,
+                        feed_forward: self.feed_forward(&format!("{block}.1.DenseReluDense"))?,
+                    })
+                })
+                .collect::<Result<_, CheckpointError>>()?,
+            norm: self.norm("encoder.final_layer_norm")?,
+        })
+    }
+
+    fn decoder(&mut self) -> Result<Decoder, CheckpointError> {
+        Ok(Decoder {
+            bias: self.bias("decoder", Direction::Causal)?,
+            blocks: (0..self.config.decoder_layers())
+                .map(|i| {
+                    let block = format!("decoder.block.{i}.layer");
+                    Ok(DecoderBlock {
+                        self_norm: self.norm(&format!("{block}.0.layer_norm"))?,
+                        self_attention: self.attention(&format!("{block}.0.SelfAttention"))?,
+                        cross_norm: self.norm(&format!("{block}.1.layer_norm"))?,
+                        cross_attention: self.attention(&format!("{block}.1.EncDecAttention"))?,
+                        feed_forward_norm: self.norm(&format!("{block}.2.layer_norm"))?,
+                        feed_forward: self.feed_forward(&format!("{block}.2.DenseReluDense"))?,
+                    })
+                })
+                .collect::<Result<_, CheckpointError>>()?,
+            norm: self.norm("decoder.final_layer_norm")?,
+        })
+    }
+}
+
+impl T5 {
+    /// Builds the model from all of `weights`.
+    ///
+    /// # Errors
+    /// A tensor is absent, has another shape, or has no place.
+    pub fn load(
+        config: &T5Config,
+        mut weights: Weights,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        let mut loader = Loader {
+            weights: &mut weights,
+            config,
+            device,
+        };
+        let (vocab, d) = (config.vocab_size, config.d_model);
+        let embedding = loader.weights.take("shared.weight", [vocab, d], device)?;
+        let model = T5 {
+            embedding: burn::module::Param::from_tensor(embedding),
+            encoder: loader.encoder()?,
+            decoder: loader.decoder()?,
+            head: loader.linear("lm_head", d, vocab)?,
+            start_id: config.decoder_start_token_id as usize,
+        };
+        weights.finish()?;
+        Ok(model)
+    }
+
+    /// All parameters under Hugging Face's names and in its layout: the inverse of [`T5::load`].
+    pub fn weights(&self) -> Weights {
+        let mut out = Weights::empty("");
+        put(&mut out, "shared.weight", self.embedding.val());
+        put_linear(&mut out, "lm_head", &self.head);
+        let table = "block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+        put(&mut out, &format!("encoder.{table}"), self.encoder.bias.table.val());
+        put(&mut out, &format!("decoder.{table}"), self.decoder.bias.table.val());
+        for (i, block) in self.encoder.blocks.iter().enumerate() {
+            let name = format!("encoder.block.{i}.layer");
+            put_norm(&mut out, &format!("{name}.0.layer_norm"), &block.attention_norm);
+            put_attention(&mut out, &format!("{name}.0.SelfAttention"), &block.attention);
+            put_norm(&mut out, &format!("{name}.1.layer_norm"), &block.feed_forward_norm);
+            put_feed_forward(&mut out, &format!("{name}.1.DenseReluDense"), &block.feed_forward);
+        }
+        put_norm(&mut out, "encoder.final_layer_norm", &self.encoder.norm);
+        for (i, block) in self.decoder.blocks.iter().enumerate() {
+            let name = format!("decoder.block.{i}.layer");
+            put_norm(&mut out, &format!("{name}.0.layer_norm"), &block.self_norm);
+            put_attention(&mut out, &format!("{name}.0.SelfAttention"), &block.self_attention);
+            put_norm(&mut out, &format!("{name}.1.layer_norm"), &block.cross_norm);
+            put_attention(&mut out, &format!("{name}.1.EncDecAttention"), &block.cross_attention);
+            put_norm(&mut out, &format!("{name}.2.layer_norm"), &block.feed_forward_norm);
+            put_feed_forward(&mut out, &format!("{name}.2.DenseReluDense"), &block.feed_forward);
+        }
+        put_norm(&mut out, "decoder.final_layer_norm", &self.decoder.norm);
+        out
+    }
+}
+
+fn put<const D: usize>(out: &mut Weights, name: &str, tensor: Tensor<D>) {
+    let shape = tensor.dims().to_vec();
+    let values = tensor.into_data().try_to_vec().expect("parameters are f32");
+    out.put(name, shape, values);
+}
+
+fn put_linear(out: &mut Weights, name: &str, linear: &Linear) {
+    let weight = contiguous_transpose(linear.weight.val());
+    put(out, &format!("{name}.weight"), weight);
+}
+
+fn put_norm(out: &mut Weights, name: &str, norm: &Norm) {
+    put(out, &format!("{name}.weight"), norm.gain.val());
+}
+
+fn put_attention(out: &mut Weights, name: &str, attention: &Attention) {
+    put_linear(out, &format!("{name}.q"), &attention.query);
+    put_linear(out, &format!("{name}.k"), &attention.key);
+    put_linear(out, &format!("{name}.v"), &attention.value);
+    put_linear(out, &format!("{name}.o"), &attention.output);
+}
+
+fn put_feed_forward(out: &mut Weights, name: &str, feed_forward: &FeedForward) {
+    put_linear(out, &format!("{name}.wi_0"), &feed_forward.gate);
+    put_linear(out, &format!("{name}.wi_1"), &feed_forward.up);
+    put_linear(out, &format!("{name}.wo"), &feed_forward.down);
+}
+
+/// The transpose, laid out anew: parameters are read many times.
+fn contiguous_transpose(x: Tensor<2>) -> Tensor<2> {
+    let [rows, columns] = x.dims();
+    let device = x.device();
+    let values: Vec<f32> = x.into_data().try_to_vec().expect("parameters are f32");
+    let transposed: Vec<f32> = (0..columns)
+        .flat_map(|c| (0..rows).map(move |r| (r, c)))
+        .map(|(r, c)| values[r * columns + c])
+        .collect();
+    Tensor::from_data(TensorData::new(transposed, [columns, rows]), &device)
+}

@@ -1,0 +1,217 @@
+//! `config.json` of a T5 v1.1 checkpoint, as Hugging Face lays it out.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::CheckpointError;
+
+/// The shape of a T5 v1.1 backbone. Field names are `config.json`'s.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct T5Config {
+    /// Always `t5`.
+    pub model_type: String,
+    /// `V`, the rows of the embedding and of the head (32,128 for the published checkpoints: more
+    /// than the tokenizer's 32,100 ids).
+    pub vocab_size: usize,
+    /// `D`.
+    pub d_model: usize,
+    /// `K`, the width of one head; `H·K` need not be `D`.
+    pub d_kv: usize,
+    /// `H`.
+    pub num_heads: usize,
+    /// `F`, the width between the feed-forward's two maps.
+    pub d_ff: usize,
+    /// Encoder blocks.
+    pub num_layers: usize,
+    /// Decoder blocks; as many as the encoder's where the file has none.
+    #[serde(default)]
+    pub num_decoder_layers: Option<usize>,
+    /// Relative-position buckets (32).
+    pub relative_attention_num_buckets: usize,
+    /// The distance from which all positions share a bucket (128).
+    #[serde(default = "published_max_distance")]
+    pub relative_attention_max_distance: usize,
+    /// ε of the norms (1e-6).
+    pub layer_norm_epsilon: f64,
+    /// `gated-gelu` in v1.1: `gelu_tanh(x W₀) ⊙ (x W₁)`.
+    pub feed_forward_proj: String,
+    /// `false` in v1.1: the output head is a matrix of its own.
+    #[serde(default = "tied_when_absent")]
+    pub tie_word_embeddings: bool,
+    /// The token that starts every output (0, the padding token: T5 has no token of its own).
+    pub decoder_start_token_id: u32,
+    /// Padding (0).
+    pub pad_token_id: u32,
+    /// End of sequence (1).
+    pub eos_token_id: u32,
+}
+
+/// Transformers' default; old files do not have the key.
+fn published_max_distance() -> usize {
+    128
+}
+
+/// Transformers' default; v1.1 files say `false`.
+fn tied_when_absent() -> bool {
+    true
+}
+
+impl T5Config {
+    /// Reads and checks `config.json`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a T5 configuration, or is one of a T5 that is not v1.1.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Self::parse(&bytes, &path.display().to_string())
+    }
+
+    /// Parses and checks the text of a `config.json`; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`T5Config::read`].
+    pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
+        let wrong = |found: String| CheckpointError::Config {
+            path: name.to_string(),
+            found,
+        };
+        let json: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
+        match json.get("model_type").and_then(|v| v.as_str()) {
+            Some("t5") => {}
+            Some(other) => return Err(wrong(format!("model_type '{other}'"))),
+            None => return Err(wrong("no model_type".to_string())),
+        }
+        let config: T5Config =
+            serde_json::from_value(json).map_err(|e| wrong(format!("a T5 config, but {e}")))?;
+        if config.feed_forward_proj != "gated-gelu" {
+            return Err(wrong(format!(
+                "feed_forward_proj '{}' (T5 v1.0?)",
+                config.feed_forward_proj
+            )));
+        }
+        if config.tie_word_embeddings {
+            return Err(wrong(
+                "tie_word_embeddings true (T5 v1.0 ties the head to the embedding)".to_string(),
+            ));
+        }
+        for (key, value) in [
+            ("vocab_size", config.vocab_size),
+            ("d_model", config.d_model),
+            ("d_kv", config.d_kv),
+            ("num_heads", config.num_heads),
+            ("d_ff", config.d_ff),
+            ("num_layers", config.num_layers),
+            ("num_decoder_layers", config.decoder_layers()),
+        ] {
+            if value == 0 {
+                return Err(wrong(format!("{key} 0")));
+            }
+        }
+        if config.relative_attention_num_buckets < 4
+            || config.relative_attention_max_distance <= config.relative_attention_num_buckets
+        {
+            return Err(wrong(format!(
+                "relative_attention_num_buckets {} with relative_attention_max_distance {}",
+                config.relative_attention_num_buckets, config.relative_attention_max_distance
+            )));
+        }
+        Ok(config)
+    }
+
+    /// Decoder blocks.
+    pub fn decoder_layers(&self) -> usize {
+        self.num_decoder_layers.unwrap_or(self.num_layers)
+    }
+
+    /// `H·K`, the width inside attention.
+    pub fn inner(&self) -> usize {
+        self.num_heads * self.d_kv
+    }
+
+    /// The published v1.1 sizes: `small`, `base`, `large`, `xl`, `xxl`
+    /// (google-research/prompt-tuning, `configs/models/sizes`).
+    pub fn published(size: &str) -> Option<Self> {
+        let (d_model, layers, heads, d_ff) = match size {
+            "small" => (512, 8, 6, 1024),
+            "base" => (768, 12, 12, 2048),
+            "large" => (1024, 24, 16, 2816),
+            "xl" => (2048, 24, 32, 5120),
+            "xxl" => (4096, 24, 64, 10240),
+            _ => return None,
+        };
+        Some(T5Config {
+            model_type: "t5".to_string(),
+            vocab_size: 32_128,
+            d_model,
+            d_kv: 64,
+            num_heads: heads,
+            d_ff,
+            num_layers: layers,
+            num_decoder_layers: Some(layers),
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+            layer_norm_epsilon: 1e-6,
+            feed_forward_proj: "gated-gelu".to_string(),
+            tie_word_embeddings: false,
+            decoder_start_token_id: 0,
+            pad_token_id: 0,
+            eos_token_id: 1,
+        })
+    }
+
+    /// All parameters, in closed form.
+    pub fn parameters(&self) -> usize {
+        let (d, inner, ff) = (self.d_model, self.inner(), self.d_ff);
+        let encoder = self.num_layers * (4 * d * inner + 3 * d * ff + 2 * d) + d;
+        let decoder = self.decoder_layers() * (8 * d * inner + 3 * d * ff + 3 * d) + d;
+        let bias_tables = 2 * self.relative_attention_num_buckets * self.num_heads;
+        2 * self.vocab_size * d + encoder + decoder + bias_tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_sizes_have_the_papers_parameter_counts() {
+        for (size, parameters) in [
+            ("small", 76_961_152),
+            ("base", 247_577_856),
+            ("large", 783_150_080),
+            ("xl", 2_849_757_184),
+            ("xxl", 11_135_332_352),
+        ] {
+            let config = T5Config::published(size).expect("a published size");
+            assert_eq!(config.parameters(), parameters, "{size}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_t5_v1_1_is_refused_by_name() {
+        let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
+        let refused = |json: &serde_json::Value| {
+            T5Config::parse(json.to_string().as_bytes(), "config.json")
+                .expect_err("must be refused")
+                .to_string()
+        };
+        json["feed_forward_proj"] = "relu".into();
+        assert!(refused(&json).contains("feed_forward_proj 'relu'"));
+        json["feed_forward_proj"] = "gated-gelu".into();
+        json["tie_word_embeddings"] = true.into();
+        assert!(refused(&json).contains("tie_word_embeddings"));
+        json["model_type"] = "bert".into();
+        assert!(refused(&json).contains("model_type 'bert'"));
+        assert!(
+            T5Config::parse(b"{", "config.json")
+                .expect_err("must be refused")
+                .to_string()
+                .contains("not JSON")
+        );
+    }
+}

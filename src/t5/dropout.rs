@@ -1,0 +1,62 @@
+//! T5's dropout: inverted, with one mask for all positions of a sequence.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The source of dropout masks. Its random numbers are its own, so that a seed gives the same
+/// masks whatever else runs; at rate 0 it changes nothing and draws nothing.
+#[derive(Debug, Clone)]
+pub struct Dropout {
+    rate: f64,
+    rng: ChaCha8Rng,
+}
+
+impl Dropout {
+    /// Dropout for training. `rate` in [0, 1).
+    pub fn new(rate: f64, seed: u64) -> Self {
+        Dropout {
+            rate,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// No dropout: evaluation.
+    pub fn off() -> Self {
+        Dropout::new(0.0, 0)
+    }
+
+    /// Whether values pass unchanged.
+    pub fn is_off(&self) -> bool {
+        self.rate == 0.0
+    }
+
+    /// Drops features of `x` `[B·T, D]`, the same ones at every position of a sequence
+    /// (T5X drops with `broadcast_dims=(-2,)`).
+    pub fn rows(&mut self, x: Tensor<2>, batch: usize) -> Tensor<2> {
+        if self.is_off() {
+            return x;
+        }
+        let [rows, width] = x.dims();
+        let mask = self.mask(batch * width, &x.device()).reshape([batch, 1, width]);
+        (x.reshape([batch, rows / batch, width]) * mask).reshape([rows, width])
+    }
+
+    /// Drops attention probabilities `[B, H, Tq, Tk]`, the same keys for every query.
+    pub fn probabilities(&mut self, p: Tensor<4>) -> Tensor<4> {
+        if self.is_off() {
+            return p;
+        }
+        let [batch, heads, _, keys] = p.dims();
+        let mask = self.mask(batch * heads * keys, &p.device());
+        p * mask.reshape([batch, heads, 1, keys])
+    }
+
+    fn mask(&mut self, count: usize, device: &Device) -> Tensor<1> {
+        let kept = (1.0 / (1.0 - self.rate)) as f32;
+        let values: Vec<f32> = (0..count)
+            .map(|_| if self.rng.random_bool(self.rate) { 0.0 } else { kept })
+            .collect();
+        Tensor::from_data(TensorData::new(values, [count]), &device.clone().without_autodiff())
+    }
+}

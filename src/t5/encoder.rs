@@ -1,0 +1,85 @@
+//! The encoder: blocks of self-attention and feed-forward, each after a norm and with a residual.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::dropout::Dropout;
+use super::layers::{Attention, FeedForward, Norm};
+use super::position::RelativeBias;
+use crate::kernels::Visible;
+
+/// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// `[B, T, D]`.
+    pub rows: Tensor<3>,
+    /// The real positions of each example, at its start; the rest is padding.
+    pub lengths: Vec<usize>,
+}
+
+impl Embedded {
+    /// Puts a soft prompt `[P, D]` before every example. The prompt takes the real positions
+    /// `0..P`, so that relative positions are computed over `P + T` (Lester et al. 2021).
+    pub fn after_prompt(self, prompt: Tensor<2>) -> Self {
+        let [batch, _, width] = self.rows.dims();
+        let [length, _] = prompt.dims();
+        let prompt = prompt.unsqueeze::<3>().expand([batch, length, width]);
+        Embedded {
+            rows: Tensor::cat(vec![prompt, self.rows], 1),
+            lengths: self.lengths.iter().map(|t| t + length).collect(),
+        }
+    }
+}
+
+/// What the decoder looks at.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// `[B·T, D]`, after the final norm.
+    pub hidden: Tensor<2>,
+    /// The real positions of each example.
+    pub lengths: Vec<usize>,
+}
+
+#[derive(Module, Debug)]
+pub(super) struct EncoderBlock {
+    pub(super) attention_norm: Norm,
+    pub(super) attention: Attention,
+    pub(super) feed_forward_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+}
+
+/// The encoder stack.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    pub(super) bias: RelativeBias,
+    pub(super) blocks: Vec<EncoderBlock>,
+    pub(super) norm: Norm,
+}
+
+impl Encoder {
+    /// Embedded tokens → hidden states.
+    pub fn forward(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+        let [batch, length, width] = input.rows.dims();
+        let bias = self.bias.between(0, length, length);
+        let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
+        for block in &self.blocks {
+            let normed = block.attention_norm.forward(x.clone());
+            let mixed = block.attention.forward(
+                normed.clone(),
+                block.attention.memory(normed),
+                Some(bias.clone()),
+                batch,
+                Visible::Lengths(&input.lengths),
+                dropout,
+            );
+            x = x + dropout.rows(mixed, batch);
+            let normed = block.feed_forward_norm.forward(x.clone());
+            let changed = block.feed_forward.forward(normed, batch, dropout);
+            x = x + dropout.rows(changed, batch);
+        }
+        Encoded {
+            hidden: dropout.rows(self.norm.forward(x), batch),
+            lengths: input.lengths,
+        }
+    }
+}

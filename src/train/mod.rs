@@ -1,0 +1,14 @@
+//! Training: one step for everything that is trained, one flat loop for every tuning method.
+
+mod adafactor;
+mod clip;
+mod fit;
+mod schedule;
+mod trainer;
+mod training_set;
+
+pub use adafactor::PaperAdafactor;
+pub use fit::{FitError, Fitted, Progress, fit};
+pub use schedule::share;
+pub use trainer::{Course, NotFinite, StepLoss, Trainer};
+pub use training_set::TrainingSet;

@@ -1,0 +1,131 @@
+//! One optimiser step, the same for tuning and for pre-training.
+
+use burn::optim::{GradientsParams, ModuleOptimizer};
+
+use super::clip::clip_global_norm;
+use super::schedule::share;
+use crate::batch::Batch;
+use crate::recipe::{Objective, Reduction, Schedule};
+use crate::t5::Dropout;
+use crate::tuning::Tuned;
+
+/// A step whose loss is not a number; the parameters are as they were before it.
+#[derive(Debug, thiserror::Error)]
+#[error("the loss at step {step} is {loss}, not a finite number: try a lower learning rate")]
+pub struct NotFinite {
+    /// The step, from 0.
+    pub step: usize,
+    /// NaN or infinite.
+    pub loss: f64,
+}
+
+/// The loss of one batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepLoss {
+    /// Summed over target tokens.
+    pub sum: f64,
+    /// Target tokens.
+    pub tokens: usize,
+}
+
+/// The learning rate over a whole training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Course {
+    /// At the schedule's height.
+    pub learning_rate: f64,
+    /// How it rises and falls.
+    pub schedule: Schedule,
+    /// The steps that the schedule is spread over.
+    pub steps: usize,
+}
+
+/// A module in training with its optimiser.
+pub struct Trainer {
+    /// `None` only while a step is under way.
+    tuned: Option<Tuned>,
+    optimizer: ModuleOptimizer,
+    course: Course,
+    objective: Objective,
+    dropout: Dropout,
+    step: usize,
+}
+
+impl Trainer {
+    /// `seed` is that of dropout.
+    pub fn new(
+        tuned: Tuned,
+        optimizer: ModuleOptimizer,
+        course: Course,
+        objective: Objective,
+        seed: u64,
+    ) -> Self {
+        Trainer {
+            tuned: Some(tuned),
+            optimizer,
+            course,
+            dropout: Dropout::new(objective.dropout, seed),
+            objective,
+            step: 0,
+        }
+    }
+
+    /// What is being trained.
+    pub fn tuned(&self) -> &Tuned {
+        self.tuned.as_ref().expect("no step is under way")
+    }
+
+    /// Steps taken.
+    pub fn steps_taken(&self) -> usize {
+        self.step
+    }
+
+    /// Forward, backward, clip, update.
+    ///
+    /// # Errors
+    /// The loss is NaN or infinite.
+    pub fn step(&mut self, batch: &Batch) -> Result<StepLoss, NotFinite> {
+        let tuned = self.tuned.take().expect("no step is under way");
+        let encoded = tuned.encode(&batch.inputs, &mut self.dropout);
+        let losses = tuned.backbone.token_losses(
+            &encoded,
+            &batch.targets,
+            self.objective.z_loss,
+            &mut self.dropout,
+        );
+        let tokens = batch.targets.count();
+        let loss = match self.objective.reduction {
+            Reduction::Sum => losses.sum(),
+            Reduction::Mean => losses.mean(),
+        };
+        let value = f64::from(loss.clone().into_scalar::<f32>());
+        if !value.is_finite() {
+            self.tuned = Some(tuned);
+            return Err(NotFinite {
+                step: self.step,
+                loss: value,
+            });
+        }
+        let mut grads = GradientsParams::from_grads(loss.backward(), &tuned);
+        if let Some(limit) = self.objective.clip_norm {
+            clip_global_norm(&tuned, &mut grads, limit);
+        }
+        let Course {
+            learning_rate,
+            schedule,
+            steps,
+        } = self.course;
+        let rate = learning_rate * share(schedule, self.step, steps);
+        self.tuned = Some(self.optimizer.step(rate, tuned, grads));
+        self.step += 1;
+        let sum = match self.objective.reduction {
+            Reduction::Sum => value,
+            Reduction::Mean => value * tokens as f64,
+        };
+        Ok(StepLoss { sum, tokens })
+    }
+
+    /// Ends training.
+    pub fn into_tuned(self) -> Tuned {
+        self.tuned.expect("no step is under way")
+    }
+}

@@ -1,0 +1,41 @@
+//! Zero-shot as a type: [`fit`](super::fit) takes a [`TrainingSet`], and the only way to make one
+//! is from the training rows of a transfer's source.
+
+use crate::batch::Encoding;
+use crate::domain::Example;
+use crate::recipe::Limits;
+use crate::tokenizer::Tokenizer;
+
+/// The source's training rows in token ids.
+pub struct TrainingSet {
+    encodings: Vec<Encoding>,
+    pad: u32,
+}
+
+impl TrainingSet {
+    /// Tokenizes the source's training rows.
+    pub fn of_source(rows: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
+        TrainingSet {
+            encodings: rows
+                .iter()
+                .map(|row| Encoding::of(row, tokenizer, limits))
+                .collect(),
+            pad: tokenizer.pad(),
+        }
+    }
+
+    /// The examples.
+    pub fn encodings(&self) -> &[Encoding] {
+        &self.encodings
+    }
+
+    /// The padding id.
+    pub fn pad(&self) -> u32 {
+        self.pad
+    }
+
+    /// Inputs that were longer than the limit.
+    pub fn cut_inputs(&self) -> usize {
+        self.encodings.iter().filter(|e| e.cut).count()
+    }
+}

@@ -1,0 +1,151 @@
+//! Prompt tuning (Lester, Al-Rfou & Constant 2021, "The Power of Scale for Parameter-Efficient
+//! Prompt Tuning", arXiv 2104.08691): `P` vectors before the embedded input of a frozen model.
+//!
+//! Reference code: google-research/prompt-tuning, `prompt_tuning/prompts.py` (initialisation) and
+//! `prompt_tuning/train/prompts.py` (where it enters).
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
+use rand::seq::index;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::Tuned;
+use crate::recipe::{PromptInit, PromptRecipe};
+use crate::t5::T5;
+
+/// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
+/// these are the 5,000 most common pieces (the reference's `population_size`).
+pub const COMMON_IDS: usize = 5_000;
+
+/// The prompt `[P, D]`, one for all examples.
+#[derive(Module, Debug)]
+pub struct SoftPrompt {
+    vectors: Param<Tensor<2>>,
+}
+
+impl SoftPrompt {
+    /// The vectors `[P, D]`.
+    pub fn vectors(&self) -> Tensor<2> {
+        self.vectors.val()
+    }
+}
+
+/// A prompt that can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// `P` is 0.
+    #[error("prompt length 0: wanted at least one vector")]
+    Empty,
+    /// More vectors than ids to draw them from.
+    #[error("prompt length {length} with --init vocab: wanted at most {population}, the common ids that the vectors are drawn from without replacement")]
+    TooLong {
+        /// `P`.
+        length: usize,
+        /// How many ids there are to draw from.
+        population: usize,
+    },
+    /// `--init labels` for a task without labels.
+    #[error("--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text")]
+    NoLabels(String),
+    /// `--init text` with a text of no tokens.
+    #[error("--init text: the text has no tokens")]
+    EmptyText,
+}
+
+/// Token ids of the texts that [`PromptInit::Labels`] and [`PromptInit::Text`] start from, without
+/// end of sequence.
+#[derive(Debug, Clone, Default)]
+pub struct Labels {
+    /// The source domain's name, for errors.
+    pub domain: String,
+    /// One list a label; empty for tasks without labels.
+    pub labels: Vec<Vec<u32>>,
+    /// The text's tokens.
+    pub text: Vec<u32>,
+}
+
+/// Freezes the backbone and puts a new soft prompt before its input.
+///
+/// # Errors
+/// The recipe can't be met: see [`PromptError`].
+pub fn prompt_tuning(
+    backbone: T5,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let vectors = start(&backbone.embedding(), recipe, words, seed)?;
+    let device = backbone.device().autodiff();
+    let prompt = SoftPrompt {
+        vectors: Param::from_tensor(Tensor::from_data(vectors, &device)),
+    };
+    Ok(Tuned {
+        backbone: backbone.no_grad(),
+        prompt: Some(prompt),
+    })
+}
+
+/// The prompt's first values, `[P, D]`.
+fn start(
+    embedding: &Tensor<2>,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<TensorData, PromptError> {
+    let length = recipe.length;
+    if length == 0 {
+        return Err(PromptError::Empty);
+    }
+    let [vocab, width] = embedding.dims();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    if let PromptInit::Uniform | PromptInit::UniformOneSided = recipe.init {
+        let low = if recipe.init == PromptInit::Uniform { -0.5 } else { 0.0 };
+        let values: Vec<f32> = (0..length * width)
+            .map(|_| rng.random_range(low..0.5f32))
+            .collect();
+        return Ok(TensorData::new(values, [length, width]));
+    }
+    let population = COMMON_IDS.min(vocab);
+    if length > population {
+        return Err(PromptError::TooLong { length, population });
+    }
+    let table: Vec<f32> = embedding
+        .clone()
+        .into_data()
+        .try_to_vec()
+        .expect("embeddings are f32");
+    let row = |id: usize| &table[id * width..(id + 1) * width];
+    let mut rows: Vec<Vec<f32>> = index::sample(&mut rng, population, length)
+        .iter()
+        .map(|id| row(id).to_vec())
+        .collect();
+    match &recipe.init {
+        PromptInit::Labels if words.labels.is_empty() => {
+            return Err(PromptError::NoLabels(words.domain.clone()));
+        }
+        PromptInit::Labels => {
+            for (position, tokens) in rows.iter_mut().zip(&words.labels) {
+                *position = mean(tokens.iter().map(|&id| row(id as usize)), width);
+            }
+        }
+        PromptInit::Text(_) if words.text.is_empty() => return Err(PromptError::EmptyText),
+        PromptInit::Text(_) => {
+            for (position, &id) in rows.iter_mut().zip(&words.text) {
+                *position = row(id as usize).to_vec();
+            }
+        }
+        PromptInit::Vocab | PromptInit::Uniform | PromptInit::UniformOneSided => {}
+    }
+    Ok(TensorData::new(rows.concat(), [length, width]))
+}
+
+/// The mean of some rows of a given width.
+fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
+    let count = rows.len() as f32;
+    let mut total = vec![0.0; width];
+    for row in rows {
+        total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
+    }
+    total.into_iter().map(|t| t / count).collect()
+}

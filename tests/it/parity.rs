@@ -1,0 +1,254 @@
+//! Our T5 against Hugging Face Transformers' on a tiny random checkpoint with reference values
+//! (tests/golden/make_t5.py): encoder, logits, loss, gradients, greedy outputs.
+
+use std::path::PathBuf;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use promptshift::t5::{Dropout, Embedded, Encoded, T5, T5Config, Tokens, Weights, greedy, position};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn json(name: &str) -> Value {
+    let text = std::fs::read_to_string(golden(name)).expect("a committed file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The checkpoint on a plain device.
+pub fn tiny() -> (T5Config, T5) {
+    let config = T5Config::read(&golden("t5_v1_1_tiny/config.json")).expect("config.json");
+    let weights = Weights::read(&golden("t5_v1_1_tiny/model.safetensors")).expect("weights");
+    let model = T5::load(&config, weights, &Device::flex()).expect("every tensor has its place");
+    (config, model)
+}
+
+struct Reference {
+    bytes: Vec<u8>,
+    json: Value,
+}
+
+impl Reference {
+    fn read() -> Self {
+        Reference {
+            bytes: std::fs::read(golden("t5_v1_1_tiny/reference.safetensors")).expect("committed"),
+            json: json("t5_v1_1_tiny/reference.json"),
+        }
+    }
+
+    fn floats(&self, name: &str) -> Vec<f32> {
+        let file = SafeTensors::deserialize(&self.bytes).expect("safetensors");
+        file.tensor(name)
+            .expect(name)
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect()
+    }
+
+    fn ids(&self, name: &str) -> Vec<Vec<u32>> {
+        serde_json::from_value(self.json[name].clone()).expect(name)
+    }
+
+    fn inputs(&self) -> Tokens {
+        Tokens::padded(&self.ids("input_ids"), 0)
+    }
+
+    fn targets(&self) -> Tokens {
+        Tokens::padded(&self.ids("targets"), 0)
+    }
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("f32")
+}
+
+fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!(
+            (a - b).abs() <= tolerance * b.abs().max(1.0),
+            "{what}[{i}]: ours {a}, Transformers {b}"
+        );
+    }
+}
+
+/// Rows of `padded` `[B, width, W]` that are real.
+fn real(padded: &[f32], lengths: &[usize], width: usize) -> Vec<f32> {
+    let row = padded.len() / lengths.len() / width;
+    lengths
+        .iter()
+        .enumerate()
+        .flat_map(|(b, &length)| padded[b * width * row..][..length * row].to_vec())
+        .collect()
+}
+
+fn prompt(reference: &Reference, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(reference.floats("prompt"), [5, 32]), device)
+}
+
+fn encode(model: &T5, input: Embedded) -> Encoded {
+    model.encode(input, &mut Dropout::off())
+}
+
+#[test]
+fn encoder_and_logits_agree() {
+    let reference = Reference::read();
+    let (_, model) = tiny();
+    let (inputs, targets) = (reference.inputs(), reference.targets());
+    for (prefix, prompted) in [("", false), ("prompt.", true)] {
+        let mut input = model.embed(&inputs);
+        if prompted {
+            input = input.after_prompt(prompt(&reference, &Device::flex()));
+        }
+        let width = input.rows.dims()[1];
+        let encoded = encode(&model, input);
+        assert_close(
+            "encoder output",
+            &real(&values(encoded.hidden.clone()), &encoded.lengths, width),
+            &real(&reference.floats(&format!("{prefix}encoder_output")), &encoded.lengths, width),
+            1e-4,
+        );
+        assert_close(
+            "logits",
+            &values(model.logits(&encoded, &targets)),
+            &real(&reference.floats(&format!("{prefix}logits")), &targets.lengths, targets.width),
+            1e-4,
+        );
+    }
+}
+
+#[test]
+fn losses_agree() {
+    let reference = Reference::read();
+    let (_, model) = tiny();
+    let encoded = encode(&model, model.embed(&reference.inputs()));
+    let losses = model.token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off());
+    assert_close("sum", &values(losses.clone().sum()), &reference.floats("loss_sum"), 1e-4);
+    assert_close("mean", &values(losses.mean()), &reference.floats("loss_mean"), 1e-4);
+}
+
+#[test]
+fn the_prompts_gradient_agrees() {
+    let reference = Reference::read();
+    let (_, model) = tiny();
+    let prompt = prompt(&reference, &Device::flex().autodiff()).require_grad();
+    let input = model.embed(&reference.inputs()).after_prompt(prompt.clone());
+    let encoded = encode(&model, input);
+    let loss = model
+        .token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off())
+        .sum();
+    assert_close("loss", &values(loss.clone()), &reference.floats("prompt.loss_sum"), 1e-4);
+    let gradient = prompt.grad(&loss.backward()).expect("the prompt is tracked");
+    assert_close("gradient", &values(gradient), &reference.floats("prompt.grad"), 1e-4);
+}
+
+/// Replaces every parameter by its gradient.
+struct ToGradients<'a>(&'a Gradients);
+
+impl ModuleMapper for ToGradients<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let gradient = param.val().grad(self.0).expect("every weight is used");
+        Param::initialized(param.id, gradient)
+    }
+}
+
+#[test]
+fn gradients_of_every_kind_of_weight_agree() {
+    let reference = Reference::read();
+    let (config, model) = tiny();
+    let model = model.train();
+    let encoded = encode(&model, model.embed(&reference.inputs()));
+    let loss = model
+        .token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off())
+        .sum();
+    let grads = loss.backward();
+    // Gradients in the checkpoint's layout: each parameter is replaced by its own gradient.
+    let ours = model.clone().map(&mut ToGradients(&grads)).weights();
+    let ours = ours.to_bytes(Default::default());
+    let ours = SafeTensors::deserialize(&ours).expect("safetensors");
+    let mut compared = 0;
+    for name in ours.names() {
+        let file = SafeTensors::deserialize(&reference.bytes).expect("safetensors");
+        if file.tensor(&format!("grad.{name}")).is_err() {
+            continue;
+        }
+        let theirs = reference.floats(&format!("grad.{name}"));
+        let data = ours.tensor(name).expect("listed").data();
+        let ours: Vec<f32> = data
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        assert_close(name, &ours, &theirs, 1e-4);
+        compared += 1;
+    }
+    assert_eq!(compared, 9, "all of the reference's gradients");
+    assert_eq!(config.parameters(), model.num_params());
+}
+
+#[test]
+fn greedy_outputs_and_their_log_probabilities_agree() {
+    let reference = Reference::read();
+    let (config, model) = tiny();
+    for (prefix, prompted) in [("", false), ("prompt.", true)] {
+        let mut input = model.embed(&reference.inputs());
+        if prompted {
+            input = input.after_prompt(prompt(&reference, &Device::flex()));
+        }
+        let outputs = greedy(&model, &encode(&model, input), config.eos_token_id, 16);
+        let ids: Vec<Vec<u32>> = outputs.iter().map(|o| o.ids.clone()).collect();
+        assert_eq!(ids, reference.ids(&format!("{prefix}greedy")));
+        let log_probs: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();
+        let theirs = reference.floats(&format!("{prefix}greedy_logprob"));
+        assert_close("log-probability", &log_probs, &theirs, 1e-4);
+    }
+}
+
+/// The cache gives what decoding the whole prefix again gives: the last row's bias, not row 0's.
+#[test]
+fn decoding_with_the_cache_equals_decoding_without_it() {
+    let reference = Reference::read();
+    let (config, model) = tiny();
+    let encoded = encode(&model, model.embed(&reference.inputs()));
+    let outputs = greedy(&model, &encoded, config.eos_token_id, 16);
+    for (row, output) in outputs.iter().enumerate() {
+        let input = &reference.ids("input_ids")[row];
+        let alone = encode(&model, model.embed(&Tokens::padded(&[input], 0)));
+        // Teacher-forced on its own output: every token must be the most probable one.
+        let logits = model.logits(&alone, &Tokens::padded(&[&output.ids], 0));
+        let best: Vec<i32> = logits.argmax(1).into_data().try_to_vec().expect("i32");
+        let best: Vec<u32> = best.into_iter().map(|id| id as u32).collect();
+        assert_eq!(best, output.ids, "example {row}");
+    }
+}
+
+#[test]
+fn every_bucket_agrees() {
+    let table = json("relative_position_buckets.json");
+    let first = table["first"].as_i64().expect("a number");
+    for (name, direction) in [
+        ("bidirectional", position::Direction::Bidirectional),
+        ("causal", position::Direction::Causal),
+    ] {
+        for (i, bucket) in table[name].as_array().expect("a list").iter().enumerate() {
+            let relative = first + i as i64;
+            assert_eq!(
+                position::bucket(relative, direction, 32, 128) as u64,
+                bucket.as_u64().expect("a number"),
+                "{name} {relative}"
+            );
+        }
+    }
+}
+
+#[test]
+fn weights_go_out_as_they_came_in() {
+    let (config, model) = tiny();
+    let bytes = model.weights().to_bytes(Default::default());
+    let again = Weights::parse(&bytes, "again").expect("what was written");
+    let again = T5::load(&config, again, &Device::flex()).expect("every tensor has its place");
+    assert_eq!(bytes, again.weights().to_bytes(Default::default()));
+}

@@ -1,0 +1,204 @@
+//! What each method moves, what it leaves alone, and that it learns.
+
+use std::ops::ControlFlow;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::suite::Suite;
+use promptshift::domain::{Example, Task};
+use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe, Recipe};
+use promptshift::train::{Fitted, TrainingSet, fit};
+use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
+
+fn nano() -> Backbone {
+    BackboneChoice::Nano.load(&Device::flex()).expect("it is compiled in")
+}
+
+fn squad(rows: usize) -> Vec<Example> {
+    let catalogue = Catalogue::bundled();
+    let card = catalogue.get("squad").expect("a card");
+    let splits = Suite::Mini.source(card).expect("compiled in");
+    Suite::Mini
+        .load(card, &splits.train, Some(rows))
+        .expect("compiled in")
+        .examples
+}
+
+fn tuned(backbone: &Backbone, recipe: &Recipe, seed: u64) -> Tuned {
+    let model = backbone.model.clone();
+    match &recipe.prompt {
+        Some(prompt) => {
+            prompt_tuning(model, prompt, &Labels::default(), seed).expect("a valid recipe")
+        }
+        None => model_tuning(model),
+    }
+}
+
+/// Trains on `examples` for `steps` and keeps the last step.
+fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example], seed: u64) -> Fitted {
+    let limits = Limits::default_for(Task::ExtractiveQa);
+    let set = TrainingSet::of_source(examples, &backbone.tokenizer, &limits);
+    let mut step = 0.0;
+    let mut later_is_better = |_: &Tuned| {
+        step += 1.0;
+        ControlFlow::Continue(step)
+    };
+    fit(
+        tuned(backbone, recipe, seed),
+        &set,
+        recipe,
+        seed,
+        &mut later_is_better,
+        &mut |_| ControlFlow::Continue(()),
+    )
+    .expect("a finite loss")
+}
+
+fn short(method: Method, steps: usize) -> Recipe {
+    let mut recipe = Recipe::default_for(&BackboneChoice::Nano, method);
+    recipe.budget.steps = steps;
+    recipe.budget.batch_size = 8;
+    recipe.budget.evaluate_every = steps;
+    recipe
+}
+
+fn bytes(tuned: &Tuned) -> Vec<u8> {
+    tuned.backbone.weights().to_bytes(Default::default())
+}
+
+fn prompt(tuned: &Tuned) -> Vec<f32> {
+    let prompt = tuned.prompt.as_ref().expect("prompt tuning");
+    prompt.vectors().into_data().try_to_vec().expect("f32")
+}
+
+#[test]
+fn prompt_tuning_moves_the_prompt_and_nothing_else() {
+    let backbone = nano();
+    let recipe = short(Method::Prompt, 3);
+    let before = tuned(&backbone, &recipe, 1);
+    let length = recipe.prompt.as_ref().expect("a prompt").length;
+    assert_eq!(before.trainable_parameters(), length * backbone.config.d_model);
+    let after = train(&backbone, &recipe, &squad(32), 1).best;
+    assert_eq!(bytes(&before), bytes(&after), "the backbone is bit-identical");
+    let moved = prompt(&before)
+        .iter()
+        .zip(prompt(&after))
+        .filter(|(before, after)| *before != after)
+        .count();
+    assert_eq!(moved, length * backbone.config.d_model, "every number of the prompt moved");
+}
+
+#[test]
+fn model_tuning_moves_every_tensor() {
+    let backbone = nano();
+    let recipe = short(Method::Model, 3);
+    let before = tuned(&backbone, &recipe, 1);
+    assert_eq!(before.trainable_parameters(), backbone.config.parameters());
+    assert_eq!(before.num_params(), backbone.config.parameters());
+    let after = train(&backbone, &recipe, &squad(32), 1).best;
+    let (before, after) = (bytes(&before), bytes(&after));
+    let before = safetensors::SafeTensors::deserialize(&before).expect("safetensors");
+    let after = safetensors::SafeTensors::deserialize(&after).expect("safetensors");
+    for name in before.names() {
+        let data = |file: &safetensors::SafeTensors| file.tensor(name).expect(name).data().to_vec();
+        assert_ne!(data(&before), data(&after), "{name} has not moved");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_bits_and_another_seed_others() {
+    let backbone = nano();
+    let examples = squad(64);
+    for method in [Method::Prompt, Method::Model] {
+        let mut recipe = short(method, 4);
+        recipe.objective.dropout = 0.1;
+        let run = |seed| {
+            let fitted = train(&backbone, &recipe, &examples, seed);
+            let losses: Vec<_> = fitted.curve.iter().map(|p| p.train_loss).collect();
+            let mut bits = bytes(&fitted.best);
+            if fitted.best.prompt.is_some() {
+                bits = prompt(&fitted.best).iter().flat_map(|v| v.to_le_bytes()).collect();
+            }
+            (losses, bits)
+        };
+        assert!(run(1) == run(1), "{} differs from itself", method.title());
+        assert!(run(1) != run(2), "{} does not depend on its seed", method.title());
+    }
+}
+
+#[test]
+fn eight_examples_are_learnt_by_heart() {
+    let backbone = nano();
+    let examples = squad(8);
+    for (method, steps) in [(Method::Prompt, 150), (Method::Model, 60)] {
+        let recipe = short(method, steps);
+        let curve = train(&backbone, &recipe, &examples, 0).curve;
+        let first = train(&backbone, &short(method, 1), &examples, 0).curve[1].train_loss;
+        let mut last = short(method, steps);
+        last.budget.evaluate_every = steps - 5;
+        let curve_end = train(&backbone, &last, &examples, 0).curve;
+        let end = curve_end.last().and_then(|point| point.train_loss).expect("a loss");
+        let start = first.expect("a loss");
+        assert!(curve.len() == 2 && end < 0.35 * start, "{}: {start} → {end}", method.title());
+    }
+}
+
+#[test]
+fn prompts_start_as_the_paper_says() {
+    let backbone = nano();
+    let start = |init: PromptInit, words: &Labels| {
+        let recipe = PromptRecipe { length: 6, init };
+        let tuned = prompt_tuning(backbone.model.clone(), &recipe, words, 7).expect("valid");
+        prompt(&tuned)
+    };
+    let none = Labels::default();
+    let uniform = start(PromptInit::Uniform, &none);
+    assert!(uniform.iter().all(|v| (-0.5..0.5).contains(v)) && uniform.iter().any(|v| *v < 0.0));
+    let one_sided = start(PromptInit::UniformOneSided, &none);
+    assert!(one_sided.iter().all(|v| (0.0..0.5).contains(v)));
+
+    let d = backbone.config.d_model;
+    let table: Vec<f32> = backbone.model.embedding().into_data().try_to_vec().expect("f32");
+    let row = |id: usize| table[id * d..(id + 1) * d].to_vec();
+    let vocab = start(PromptInit::Vocab, &none);
+    let mut drawn = Vec::new();
+    for vector in vocab.chunks(d) {
+        let id = (0..backbone.config.vocab_size).find(|&id| row(id) == vector);
+        drawn.push(id.expect("a row of the embedding, exactly"));
+    }
+    drawn.sort_unstable();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 6, "drawn without replacement");
+
+    let words = Labels {
+        domain: "qqp".to_string(),
+        labels: vec![vec![10, 12], vec![11]],
+        text: vec![20, 21, 22],
+    };
+    let labels = start(PromptInit::Labels, &words);
+    let mean: Vec<f32> = row(10).iter().zip(row(12)).map(|(a, b)| (a + b) / 2.0).collect();
+    assert_eq!(labels[..d], mean, "several tokens are averaged into one position");
+    assert_eq!(labels[d..2 * d], row(11));
+    assert_eq!(labels[2 * d..], vocab[2 * d..], "the rest is drawn from the vocabulary");
+    let text = start(PromptInit::Text("x".to_string()), &words);
+    assert_eq!(text[..3 * d], [row(20), row(21), row(22)].concat());
+}
+
+#[test]
+fn prompts_that_cannot_be_made_are_refused() {
+    let backbone = nano();
+    let refused = |length, init| {
+        let recipe = PromptRecipe { length, init };
+        prompt_tuning(backbone.model.clone(), &recipe, &Labels::default(), 0)
+            .expect_err("must be refused")
+    };
+    assert!(matches!(refused(0, PromptInit::Vocab), PromptError::Empty));
+    assert!(matches!(refused(100_000, PromptInit::Vocab), PromptError::TooLong { .. }));
+    assert!(matches!(refused(5, PromptInit::Labels), PromptError::NoLabels(_)));
+    assert!(matches!(
+        refused(5, PromptInit::Text(String::new())),
+        PromptError::EmptyText
+    ));
+}
