@@ -24,7 +24,7 @@ use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Training,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
-use crate::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
+use crate::tuning::{self, Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +180,18 @@ impl Material {
     }
 }
 
+/// Whether every prompt of the plan can be made, before any time is spent.
+///
+/// # Errors
+/// One can't.
+pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), PromptError> {
+    for prompt in plan.recipes.values().filter_map(|recipe| recipe.prompt.as_ref()) {
+        let words = words(&prompt.init, &material.source.card, backbone);
+        tuning::check(prompt, &words, backbone.config.vocab_size)?;
+    }
+    Ok(())
+}
+
 /// How many tokens a plan's training and evaluation see.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenCounts {
@@ -230,6 +242,7 @@ pub fn run(
             version: RECORD_VERSION,
             cell,
             provenance,
+            notes: material.notes.clone(),
             training,
             evaluations,
         })?;

@@ -23,6 +23,9 @@ pub struct Record {
     pub cell: Cell,
     /// Where every number comes from.
     pub provenance: Provenance,
+    /// What has to be said about the choice of rows: files that serve as more than one split.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// How training went; absent for the untuned backbone.
     pub training: Option<Training>,
     /// Source first, then targets in the order asked for.

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::progress::Voice;
-use crate::synthetic::{self, Split};
-
-/// The seed of the bundled files.
-const MINI_SEED: u64 = 2021;
+use crate::domain::Split;
+use crate::synthetic::{self, MINI_SEED};
 
 /// Flags of `datasets`.
 #[derive(Debug, Args)]

@@ -162,6 +162,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let device = device(&arguments.device).map_err(Failure::Usage)?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());

@@ -1,7 +1,8 @@
 //! The pre-training's own progress: can the model answer in a format of its pre-training, about
 //! entities and in phrasings that it has never seen?
 
-use crate::synthetic::{self, Rows, Split};
+use crate::domain::Split;
+use crate::synthetic::{self, Rows};
 use crate::t5::{Dropout, T5, Tokens};
 use crate::tokenizer::Tokenizer;
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::synthetic::Phrasings;
 use crate::t5::{Initialisation, T5Config};
 
 /// Everything that decides a miniature's weights.
@@ -84,6 +85,10 @@ pub struct Stage {
     pub qa_share: f64,
     /// Share of documents that are lists of keys and values.
     pub glossary_share: f64,
+    /// Share of question-first notes with random cue words, rather than one set of them.
+    pub varied_cues: f64,
+    /// How many ways there are of saying and asking a thing.
+    pub phrasings: Phrasings,
     /// Fewest and most facts in a passage; each domain's own where absent.
     pub facts: Option<(usize, usize)>,
 }

@@ -58,6 +58,8 @@ impl<'a> Stream<'a> {
             qa_share: stage.qa_share,
             glossary_share: stage.glossary_share,
             facts: stage.facts,
+            varied_cues: stage.varied_cues,
+            phrasings: stage.phrasings,
         };
         let mut pairs: Vec<Pair> = (0..size * POOL)
             .filter_map(|_| {

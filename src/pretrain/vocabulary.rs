@@ -31,11 +31,7 @@ pub fn train_tokenizer(recipe: &PretrainRecipe) -> tokenizers::Result<Tokenizer>
         documents,
     } = recipe.vocabulary;
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-    let mix = DocumentMix {
-        qa_share: 0.85,
-        glossary_share: 0.05,
-        facts: None,
-    };
+    let mix = DocumentMix::default();
     let texts: Vec<String> = (0..documents)
         .map(|_| tokenizer_document(&mut rng, &mix))
         .collect();

@@ -31,6 +31,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<String> {
     cautions.extend(few_passages(comparison));
     cautions.extend(many_intervals(comparison));
     cautions.extend(cut(study, comparison));
+    cautions.extend(rows(study));
     cautions.extend(programs(study));
     cautions.extend(seen_in_pretraining(comparison));
     cautions.push(
@@ -227,6 +228,12 @@ fn cut(study: &Study, comparison: &Comparison) -> Option<String> {
             list(&all)
         )
     })
+}
+
+/// Where a file served as more than one split.
+fn rows(study: &Study) -> Vec<String> {
+    let notes = &study.records()[0].record.notes;
+    notes.iter().map(|note| format!("Rows of {note}.")).collect()
 }
 
 /// Records of more than one program or of one that cannot be made again.

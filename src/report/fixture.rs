@@ -111,6 +111,7 @@ impl Fixture {
                 recipe: tuned.then(|| recipe(method)),
             },
             provenance: provenance(&names(0..)),
+            notes: Vec::new(),
             training: tuned.then(|| training(method, seed, self.domains[0].1[method as usize])),
             evaluations,
         };

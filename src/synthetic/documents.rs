@@ -12,7 +12,7 @@ use super::domains::{Task, domains};
 use super::grammar::{Fact, Passage, Reader, Reading};
 use super::names::{NameKind, Namer, Pool, pick, strip};
 use super::pairs::{Pairing, Sense};
-use super::split::Split;
+use crate::domain::Split;
 
 /// One pre-training document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,21 @@ pub struct DocumentMix {
     /// The least and the most facts of a passage, in place of the domain's own: a curriculum begins
     /// with few.
     pub facts: Option<(usize, usize)>,
+    /// The share of question-first documents with random cue words around question, passage and
+    /// reply; the others say `Ask:`, `Read:` and `Reply:`.
+    pub varied_cues: f64,
+    /// How many ways there are of saying and asking a thing.
+    pub phrasings: Phrasings,
+}
+
+/// See [`DocumentMix::phrasings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phrasings {
+    /// One: the start of a curriculum.
+    One,
+    /// All that pre-training may use.
+    All,
 }
 
 impl Default for DocumentMix {
@@ -44,6 +59,8 @@ impl Default for DocumentMix {
             qa_share: 0.85,
             glossary_share: 0.05,
             facts: None,
+            varied_cues: 0.75,
+            phrasings: Phrasings::All,
         }
     }
 }
@@ -139,14 +156,18 @@ const RETELLS: &[&str] = &["In short:", "In other words:", "To sum up:", "Once m
 
 fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft {
     let limits = mix.facts.unwrap_or(reading.facts);
-    let passage = reading.passage(rng, Split::Train, Reader::PreTraining, limits);
+    let reader = match mix.phrasings {
+        Phrasings::One => Reader::Beginner,
+        Phrasings::All => Reader::PreTraining,
+    };
+    let passage = reading.passage(rng, Split::Train, reader, limits);
     let Passage { text, mut facts } = passage;
     let mut salient: Vec<String> = facts.iter().map(|fact| fact.answer.clone()).collect();
     salient.extend(facts.iter().map(|fact| fact.subject.clone()));
     facts.shuffle(rng);
 
     if rng.random_bool(mix.qa_share) {
-        let (head, tail) = quiz(rng, &text, &facts);
+        let (head, tail) = quiz(rng, &text, &facts, reader, mix.varied_cues);
         return Draft {
             head,
             tail,
@@ -175,24 +196,39 @@ fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft 
 
 /// A passage with questions: 3 of 8 ask first and need no whole sentence to reply, 3 of 8 ask first
 /// and conclude, the others ask about the passage after it.
-fn quiz(rng: &mut ChaCha8Rng, text: &str, facts: &[Fact]) -> (String, String) {
+fn quiz(
+    rng: &mut ChaCha8Rng,
+    text: &str,
+    facts: &[Fact],
+    reader: Reader,
+    varied_cues: f64,
+) -> (String, String) {
     let question = |rng: &mut ChaCha8Rng, fact: &Fact| {
         fact.relation
-            .question(rng, Reader::PreTraining, &fact.subject)
+            .question(rng, reader, &fact.subject)
     };
     let first = &facts[0];
     match rng.random_range(0..8) {
         0..3 => {
             let asked = question(rng, first);
-            let (ask, read) = (pick(rng, ASKS), pick(rng, READS));
+            let (ask, read, reply) = if rng.random_bool(varied_cues) {
+                (pick(rng, ASKS), pick(rng, READS), pick(rng, REPLIES))
+            } else {
+                ("Ask:", "Read:", "Reply: ")
+            };
             let head = format!("{ask} {asked} {read} {text} ")
                 .trim_start()
                 .to_owned();
-            (head, format!("{}{}", pick(rng, REPLIES), first.answer))
+            (head, format!("{reply}{}", first.answer))
         }
         3..6 => {
-            let head = format!("{} {} {text} ", question(rng, first), pick(rng, SEES));
-            (head, format!("{}{}.", pick(rng, CONCLUDES), first.answer))
+            let (see, conclude) = if rng.random_bool(varied_cues) {
+                (pick(rng, SEES), pick(rng, CONCLUDES))
+            } else {
+                (SEES[0], CONCLUDES[0])
+            };
+            let head = format!("{} {see} {text} ", question(rng, first));
+            (head, format!("{conclude}{}.", first.answer))
         }
         6 => {
             let some = &facts[..facts.len().min(3)];

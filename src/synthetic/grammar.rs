@@ -15,11 +15,14 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::names::{NameKind, Namer, Pool, capitalise, pick, strip, takes_an};
-use super::split::Split;
+use crate::domain::Split;
 
 /// Who will read a text, and so which phrasings it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
+    /// The model at the start of pre-training: the first of `told` and of `notes`, so that a
+    /// question and its statement share their words.
+    Beginner,
     /// The model in pre-training: `told` and `notes`.
     PreTraining,
     /// A data set of a domain: `told`, `held` and `asked`.
@@ -94,21 +97,23 @@ pub struct Relation {
 
 impl Relation {
     fn statement(&self, rng: &mut ChaCha8Rng, reader: Reader) -> &'static str {
-        let held = match reader {
-            Reader::PreTraining => 0,
-            Reader::DataSet => self.held.len(),
+        let (told, held): (_, &[&str]) = match reader {
+            Reader::Beginner => (&self.told[..1], &[]),
+            Reader::PreTraining => (self.told, &[]),
+            Reader::DataSet => (self.told, self.held),
         };
-        let index = rng.random_range(0..self.told.len() + held);
-        if index < self.told.len() {
-            self.told[index]
+        let index = rng.random_range(0..told.len() + held.len());
+        if index < told.len() {
+            told[index]
         } else {
-            self.held[index - self.told.len()]
+            held[index - told.len()]
         }
     }
 
     /// A question about this relation of the subject.
     pub fn question(&self, rng: &mut ChaCha8Rng, reader: Reader, subject: &str) -> String {
         let templates = match reader {
+            Reader::Beginner => &self.notes[..1],
             Reader::PreTraining => self.notes,
             Reader::DataSet => self.asked,
         };

@@ -7,7 +7,7 @@
 //!
 //! What keeps it honest:
 //!
-//! - Names are split by their letters (see [`Split`]): a name of the test split occurs nowhere else.
+//! - Names are split by their letters (see [`split_of_word`]): a name of the test split occurs nowhere else.
 //! - Question phrasings are split by their reader (see `grammar.rs`): those of the data sets, and some
 //!   of their statements, are never part of pre-training.
 //! - A passage states 3 to 8 facts, and every answer occurs in it once, so the expected score of
@@ -27,9 +27,12 @@ mod rows;
 mod split;
 mod write;
 
-pub use documents::{Document, DocumentMix, document, tokenizer_document};
+pub use documents::{Document, DocumentMix, Phrasings, document, tokenizer_document};
 pub use domains::{Domain, domains};
 pub use names::SEPARATOR;
 pub use rows::{PairRow, QaRow, Rows, rows, sizes};
-pub use split::Split;
+pub use split::split_of_word;
 pub use write::{WriteError, write_parquet};
+
+/// The seed of the bundled files.
+pub const MINI_SEED: u64 = 2021;

@@ -9,7 +9,8 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::split::Split;
+use super::split::split_of_word;
+use crate::domain::Split;
 
 /// Stands between the syllables of a name inside this module and in
 /// [`tokenizer_document`](super::tokenizer_document); never in any other public text.
@@ -219,7 +220,7 @@ impl Namer {
                 word.push(SEPARATOR);
                 word.push_str(ending);
             }
-            if Split::of_word(&strip(&word)) == self.split {
+            if split_of_word(&strip(&word)) == self.split {
                 return word;
             }
         }
@@ -233,7 +234,7 @@ impl Namer {
                 gene.push(SEPARATOR);
             }
             gene.push(char::from(b'0' + rng.random_range(1..=9u8)));
-            if Split::of_word(&strip(&gene)) == self.split {
+            if split_of_word(&strip(&gene)) == self.split {
                 return gene;
             }
         }
@@ -293,7 +294,7 @@ mod tests {
             };
             for _ in 0..500 {
                 for word in strip(&namer.draw(NameKind::Person, &mut rng)).split(' ') {
-                    assert_eq!(Split::of_word(word), split);
+                    assert_eq!(split_of_word(word), split);
                 }
             }
         }

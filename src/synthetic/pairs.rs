@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::grammar::{Answer, Reader, fill};
 use super::names::{NameKind, Namer, Pool, capitalise, pick};
-use super::split::Split;
+use crate::domain::Split;
 
 /// One thing to ask or report about `{S}`, with the detail `{A}` if it has one.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Pairing {
     fn sentence(&self, rng: &mut ChaCha8Rng, reader: Reader, meaning: &Meaning) -> String {
         let mut phrases = meaning.clauses.iter().map(|clause| {
             let templates = match reader {
-                Reader::PreTraining => clause.intent.notes,
+                Reader::Beginner | Reader::PreTraining => clause.intent.notes,
                 Reader::DataSet => clause.intent.asked,
             };
             fill(pick(rng, templates), &meaning.subject, &clause.detail).text
@@ -140,7 +140,7 @@ impl Pairing {
             std::mem::swap(&mut one, &mut two);
         }
         let frame = match reader {
-            Reader::PreTraining => pick(rng, notes),
+            Reader::Beginner | Reader::PreTraining => pick(rng, notes),
             Reader::DataSet => pick(rng, asked),
         };
         let sentence = frame.replace("{S}", &meaning.subject).replace("{1}", &one);

@@ -7,7 +7,8 @@ use super::domains::{Domain, Task};
 use super::grammar::{Passage, Reader, Reading, mentions};
 use super::names::strip;
 use super::pairs::{Pairing, Sense};
-use super::split::{Split, fnv1a};
+use super::split::fnv1a;
+use crate::domain::Split;
 
 /// A question about a passage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,7 +269,7 @@ mod tests {
             let text = tokenizer_document(&mut rng, &DocumentMix::default());
             for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != SEPARATOR) {
                 if word.contains(SEPARATOR) {
-                    assert_eq!(Split::of_word(&strip(word)), Split::Train);
+                    assert_eq!(split_of_word(&strip(word)), Split::Train);
                     invented += 1;
                 }
                 seen[0].insert(strip(word).to_ascii_lowercase());
@@ -280,12 +281,12 @@ mod tests {
         for (seen_here, split) in seen.iter().zip(Split::ALL).skip(1) {
             let names: Vec<&String> = seen_here
                 .iter()
-                .filter(|word| Split::of_word(word) == split && !seen[0].contains(*word))
+                .filter(|word| split_of_word(word) == split && !seen[0].contains(*word))
                 .collect();
             assert!(names.len() > 5000, "{}", names.len());
             for word in seen_here.difference(&seen[0]) {
                 let number = word.bytes().all(|byte| byte.is_ascii_digit());
-                assert!(number || Split::of_word(word) == split, "{word}");
+                assert!(number || split_of_word(word) == split, "{word}");
             }
         }
         let held_out: Vec<&String> = seen[1]

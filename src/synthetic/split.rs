@@ -9,37 +9,15 @@
 //! Closed lists (foods, feelings, trades, units, numbers, years, mascots) are shared by all splits
 //! on purpose: they are the English of the little worlds, and not their inhabitants.
 
-/// A part of a domain. `Train` also serves the pre-training documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    /// Classes 0 to 5.
-    Train,
-    /// Classes 6 and 7.
-    Validation,
-    /// Classes 8 and 9.
-    Test,
-}
+use crate::domain::Split;
 
-impl Split {
-    /// Every split, in the order of their classes.
-    pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
-
-    /// The name used in identifiers and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Validation => "validation",
-            Split::Test => "test",
-        }
-    }
-
-    /// The split to which an invented word belongs. Upper and lower case are one word.
-    pub fn of_word(word: &str) -> Split {
-        match fnv1a(word.bytes().map(|byte| byte.to_ascii_lowercase())) % 10 {
-            0..=5 => Split::Train,
-            6 | 7 => Split::Validation,
-            _ => Split::Test,
-        }
+/// The split to which an invented word belongs: classes 0 to 5 are training (and pre-training), 6
+/// and 7 validation, 8 and 9 test. Upper and lower case are one word.
+pub fn split_of_word(word: &str) -> Split {
+    match fnv1a(word.bytes().map(|byte| byte.to_ascii_lowercase())) % 10 {
+        0..=5 => Split::Train,
+        6 | 7 => Split::Validation,
+        _ => Split::Test,
     }
 }
 
@@ -63,6 +41,6 @@ mod tests {
 
     #[test]
     fn case_does_not_change_the_split() {
-        assert_eq!(Split::of_word("Belgre"), Split::of_word("bELGRE"));
+        assert_eq!(split_of_word("Belgre"), split_of_word("bELGRE"));
     }
 }

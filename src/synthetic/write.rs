@@ -147,7 +147,8 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::synthetic::{Split, domains, rows};
+    use crate::domain::Split;
+    use crate::synthetic::{domains, rows};
 
     fn read(path: &Path) -> Vec<RecordBatch> {
         let file = File::open(path).expect("the file was written");

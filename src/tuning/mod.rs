@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use crate::t5::{Dropout, Encoded, T5, Tokens};
 
 pub use model::model_tuning;
-pub use prompt::{Labels, PromptError, SoftPrompt, prompt_tuning};
+pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning};
 
 /// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is
 /// frozen is on the plain one: nothing is recorded, saved or updated for it.

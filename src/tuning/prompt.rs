@@ -81,9 +81,31 @@ pub fn prompt_tuning(
         vectors: Param::from_tensor(Tensor::from_data(vectors, &device)),
     };
     Ok(Tuned {
-        backbone: backbone.no_grad(),
+        backbone,
         prompt: Some(prompt),
     })
+}
+
+/// Whether the recipe can be met with an embedding of `vocab` rows.
+///
+/// # Errors
+/// It can't: see [`PromptError`].
+pub fn check(recipe: &PromptRecipe, words: &Labels, vocab: usize) -> Result<(), PromptError> {
+    let PromptRecipe { length, init } = recipe;
+    let population = COMMON_IDS.min(vocab);
+    match init {
+        _ if *length == 0 => Err(PromptError::Empty),
+        PromptInit::Uniform | PromptInit::UniformOneSided => Ok(()),
+        _ if *length > population => Err(PromptError::TooLong {
+            length: *length,
+            population,
+        }),
+        PromptInit::Labels if words.labels.is_empty() => {
+            Err(PromptError::NoLabels(words.domain.clone()))
+        }
+        PromptInit::Text(_) if words.text.is_empty() => Err(PromptError::EmptyText),
+        PromptInit::Vocab | PromptInit::Labels | PromptInit::Text(_) => Ok(()),
+    }
 }
 
 /// The prompt's first values, `[P, D]`.
@@ -94,10 +116,8 @@ fn start(
     seed: u64,
 ) -> Result<TensorData, PromptError> {
     let length = recipe.length;
-    if length == 0 {
-        return Err(PromptError::Empty);
-    }
     let [vocab, width] = embedding.dims();
+    check(recipe, words, vocab)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     if let PromptInit::Uniform | PromptInit::UniformOneSided = recipe.init {
         let low = if recipe.init == PromptInit::Uniform { -0.5 } else { 0.0 };
@@ -106,30 +126,22 @@ fn start(
             .collect();
         return Ok(TensorData::new(values, [length, width]));
     }
-    let population = COMMON_IDS.min(vocab);
-    if length > population {
-        return Err(PromptError::TooLong { length, population });
-    }
     let table: Vec<f32> = embedding
         .clone()
         .into_data()
         .try_to_vec()
         .expect("embeddings are f32");
     let row = |id: usize| &table[id * width..(id + 1) * width];
-    let mut rows: Vec<Vec<f32>> = index::sample(&mut rng, population, length)
+    let mut rows: Vec<Vec<f32>> = index::sample(&mut rng, COMMON_IDS.min(vocab), length)
         .iter()
         .map(|id| row(id).to_vec())
         .collect();
     match &recipe.init {
-        PromptInit::Labels if words.labels.is_empty() => {
-            return Err(PromptError::NoLabels(words.domain.clone()));
-        }
         PromptInit::Labels => {
             for (position, tokens) in rows.iter_mut().zip(&words.labels) {
                 *position = mean(tokens.iter().map(|&id| row(id as usize)), width);
             }
         }
-        PromptInit::Text(_) if words.text.is_empty() => return Err(PromptError::EmptyText),
         PromptInit::Text(_) => {
             for (position, &id) in rows.iter_mut().zip(&words.text) {
                 *position = row(id as usize).to_vec();

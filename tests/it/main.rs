@@ -1,5 +1,7 @@
 //! One binary for all integration tests; modules by subject.
 
 mod architecture;
+mod cli;
+mod miniature;
 mod parity;
 mod tuning;

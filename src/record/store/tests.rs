@@ -82,6 +82,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             software: BTreeMap::new(),
             started_unix_seconds: 0,
         },
+        notes: Vec::new(),
         training: None,
         evaluations,
     }

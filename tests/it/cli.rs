@@ -1,0 +1,382 @@
+//! The program as a user meets it: what it prints, where, and with which exit code.
+
+use std::fs::File;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+/// The binary, started in an empty folder.
+fn promptshift(folder: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
+    command.current_dir(folder.path());
+    command
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A transfer so short that a test can afford it: nothing is learnt.
+const TINY: [&str; 8] = [
+    "--steps", "2", "--batch-size", "2", "--train-rows", "8", "--eval-rows", "6",
+];
+
+/// Bad input: the arguments, the exit code, and what the message must name.
+fn refused(arguments: &[&str], code: i32, names: &[&str]) {
+    let folder = folder();
+    let mut assert = promptshift(&folder)
+        .args(arguments)
+        .assert()
+        .code(code)
+        .stdout("")
+        .stderr(contains("panicked").not());
+    for name in names {
+        assert = assert.stderr(contains(*name));
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
+    assert!(left.is_empty(), "nothing is left behind: {left:?}");
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest_known_ones() {
+    refused(&["transfer", "sqad->textbookqa"], 2, &["'sqad'", "did you mean 'squad'"]);
+    refused(&["transfer", "squad->textbook"], 2, &["'textbook'", "textbookqa"]);
+    refused(&["transfer", "squad->race", "--methods", "promt"], 2, &["'promt'", "'prompt'"]);
+    refused(&["transfer", "squad->race", "--model", "nanno"], 2, &["'nanno'", "'nano'"]);
+    refused(&["transfer", "squad->race", "--suite", "maxi"], 2, &["'maxi'", "'mini'"]);
+    refused(&["transfer", "squad->race", "--device", "tpu"], 2, &["'tpu'", "cpu"]);
+    refused(&["transfer", "squad->squadshifts_nyt"], 2, &["squadshifts_nyt", "mini", "--data"]);
+    refused(&["transfr"], 2, &["transfer"]);
+}
+
+#[test]
+fn what_is_no_transfer_is_refused() {
+    refused(&["transfer", "squad"], 2, &["'squad'", "SOURCE->TARGET"]);
+    refused(&["transfer", "squad->"], 2, &["squad"]);
+    refused(&["transfer", "->race"], 2, &["no source"]);
+    refused(&["transfer", "squad->squad"], 2, &["squad"]);
+    refused(&["transfer", "squad->race,race"], 2, &["race"]);
+    refused(&["transfer", "squad->mrpc"], 2, &["question answering", "paraphrase"]);
+    refused(&["transfer"], 2, &["TRANSFER"]);
+    refused(&["transfer", "squad-"], 2, &["'squad-'", "quotes"]);
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused() {
+    refused(&["transfer", "squad->race", "--steps", "0"], 2, &["--steps", "at least 1"]);
+    refused(&["transfer", "squad->race", "--batch-size", "-1"], 2, &["-1"]);
+    refused(&["transfer", "squad->race", "--seeds", "x"], 2, &["--seeds", "'x'"]);
+    refused(&["transfer", "squad->race", "--seeds", "1,1"], 2, &["--seeds"]);
+    refused(&["transfer", "squad->race", "--init", "magic"], 2, &["'magic'", "vocab"]);
+}
+
+/// These pass the command line and fail before any cell is trained.
+#[test]
+fn prompts_that_cannot_be_made_are_refused() {
+    for (flags, name) in [
+        (["--prompt-length", "0"], "prompt length 0"),
+        (["--prompt-length", "99999"], "99999"),
+        (["--init", "labels"], "no class labels"),
+    ] {
+        let folder = folder();
+        promptshift(&folder)
+            .args(["transfer", "squad->race", "--methods", "prompt", "--out", "out"])
+            .args(TINY)
+            .args(flags)
+            .assert()
+            .code(2)
+            .stderr(contains(name));
+    }
+}
+
+#[test]
+fn every_spelling_of_a_transfer_is_understood() {
+    let folder = folder();
+    for words in [
+        vec!["squad->race"],
+        vec!["squad=>race"],
+        vec!["squad→race"],
+        vec!["squad:race"],
+        vec!["squad", "race"],
+        vec!["squad -> race"],
+    ] {
+        promptshift(&folder)
+            .arg("transfer")
+            .args(words)
+            .arg("--dry-run")
+            .assert()
+            .success()
+            .stdout(contains("squad->race").and(contains("cells")));
+    }
+    promptshift(&folder)
+        .args(["transfer", "squad->all", "--dry-run"])
+        .assert()
+        .success()
+        .stdout(contains("textbookqa,bioasq,race,relation_extraction,duorc,drop"));
+    let left = std::fs::read_dir(folder.path()).expect("readable").count();
+    assert_eq!(left, 0, "a plan writes nothing");
+}
+
+/// What a shell does with `promptshift transfer squad->race`.
+#[test]
+fn the_unquoted_arrow_writes_the_report_to_the_file() {
+    let folder = folder();
+    let file = folder.path().join("race");
+    let status = std::process::Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
+        .current_dir(folder.path())
+        .args(["transfer", "squad-", "--seeds", "1"])
+        .args(TINY)
+        .stdout(File::create(&file).expect("created"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&status.stderr);
+    assert!(status.status.success(), "{said}");
+    assert!(said.contains("squad->race") && said.contains("In quotes"), "{said}");
+    let report = std::fs::read_to_string(&file).expect("written");
+    assert!(report.starts_with("# squad → race"), "{report}");
+    let figure = report
+        .split("](")
+        .nth(1)
+        .and_then(|rest| rest.split(')').next())
+        .expect("a figure");
+    assert!(folder.path().join(figure).exists(), "{figure} is seen from the report");
+}
+
+#[test]
+fn an_unquoted_arrow_to_nothing_known_is_refused() {
+    let folder = folder();
+    let output = std::process::Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
+        .current_dir(folder.path())
+        .args(["transfer", "squad-"])
+        .stdout(File::create(folder.path().join("notes.txt")).expect("created"))
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("notes.txt"), "{said}");
+}
+
+/// Runs the tiny transfer into `out`.
+fn tiny(folder: &TempDir, seeds: &str) -> assert_cmd::assert::Assert {
+    promptshift(folder)
+        .args(["transfer", "squad->race", "--seeds", seeds, "--out", "out"])
+        .args(TINY)
+        .assert()
+}
+
+/// A record without what clocks and memory decide.
+fn timeless(path: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(path).expect("a record");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    strip(&mut value);
+    value
+}
+
+fn strip(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            map.retain(|key, _| {
+                !key.ends_with("seconds") && key != "peak_bytes" && key != "command"
+            });
+            map.values_mut().for_each(strip);
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
+    let first = folder();
+    tiny(&first, "1").success();
+    let record = first.path().join("out/prompt-seed0/record.json");
+    let written = std::fs::metadata(&record).expect("a record").modified().expect("a time");
+    tiny(&first, "1").success().stderr(contains("has a record already"));
+    let again = std::fs::metadata(&record).expect("a record").modified().expect("a time");
+    assert_eq!(written, again, "the record was not written again");
+
+    let second = folder();
+    tiny(&second, "0,5").success();
+    for method in ["prompt", "model"] {
+        let record = |folder: &TempDir, seed: usize| {
+            folder.path().join(format!("out/{method}-seed{seed}/record.json"))
+        };
+        let (one, same) = (timeless(&record(&first, 0)), timeless(&record(&second, 0)));
+        assert_eq!(one, same, "{method}: one plan and seed give one record");
+        let mut other = timeless(&record(&second, 5));
+        other["cell"]["seed"] = 0.into();
+        assert_ne!(one, other, "{method}: another seed gives another record");
+    }
+}
+
+#[test]
+fn standard_output_carries_only_the_result() {
+    let folder = folder();
+    tiny(&folder, "1").success().stdout(predicates::str::starts_with("# squad → race"));
+    let json = promptshift(&folder)
+        .args(["report", "out", "--json"])
+        .assert()
+        .success();
+    let text = String::from_utf8_lossy(&json.get_output().stdout).into_owned();
+    serde_json::from_str::<serde_json::Value>(&text).expect("JSON alone");
+    promptshift(&folder)
+        .args(["score", "out"])
+        .assert()
+        .success()
+        .stdout(contains("exact_match"));
+    promptshift(&folder)
+        .args(["transfer", "squad->race", "--seeds", "1", "--out", "out", "--quiet"])
+        .args(TINY)
+        .assert()
+        .success()
+        .stderr("");
+}
+
+#[test]
+fn an_output_folder_with_something_else_in_it_is_left_alone() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("out")).expect("made");
+    std::fs::write(folder.path().join("out/thesis.tex"), "years of work").expect("written");
+    tiny(&folder, "1").code(1).stderr(contains("thesis.tex"));
+    let kept = std::fs::read_to_string(folder.path().join("out/thesis.tex")).expect("kept");
+    assert_eq!(kept, "years of work");
+    std::fs::write(folder.path().join("file"), "").expect("written");
+    promptshift(&folder)
+        .args(["transfer", "squad->race", "--out", "file"])
+        .assert()
+        .code(1)
+        .stderr(contains("file"));
+}
+
+#[test]
+fn damaged_data_is_named() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    for domain in ["squad", "race"] {
+        std::fs::create_dir_all(data.join(domain)).expect("made");
+    }
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini");
+    let whole = std::fs::read(mini.join("squad/train.parquet")).expect("bundled");
+    let target = std::fs::read(mini.join("race/test.parquet")).expect("bundled");
+    std::fs::write(data.join("race/test.parquet"), &target).expect("written");
+    let refused = |name: &str| {
+        promptshift(&folder)
+            .args(["transfer", "squad->race", "--data", "data", "--out", "out"])
+            .args(TINY)
+            .assert()
+            .failure()
+            .stderr(contains(name).and(contains("panicked").not()));
+    };
+    refused("squad");
+    std::fs::write(data.join("squad/train.parquet"), b"").expect("written");
+    refused("train.parquet");
+    std::fs::write(data.join("squad/train.parquet"), b"PAR1 not parquet").expect("written");
+    refused("train.parquet");
+    std::fs::write(data.join("squad/train.parquet"), &whole[..whole.len() / 2]).expect("written");
+    refused("train.parquet");
+    let pairs = std::fs::read(mini.join("qqp/train.parquet")).expect("bundled");
+    std::fs::write(data.join("squad/train.parquet"), pairs).expect("written");
+    refused("answers");
+    std::fs::write(data.join("squad/train.parquet"), whole).expect("written");
+    promptshift(&folder)
+        .args(["transfer", "squad->race", "--data", "data", "--out", "out", "--seeds", "1"])
+        .args(TINY)
+        .assert()
+        .success();
+}
+
+/// Copies the bundled model's folder.
+fn model(folder: &TempDir) -> std::path::PathBuf {
+    let copy = folder.path().join("model");
+    std::fs::create_dir(&copy).expect("made");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano").join(file);
+        std::fs::copy(bundled, copy.join(file)).expect("copied");
+    }
+    copy
+}
+
+#[test]
+fn a_model_from_a_folder_works_and_damaged_ones_are_named() {
+    let folder = folder();
+    let model = model(&folder);
+    let run = || {
+        promptshift(&folder)
+            .args(["transfer", "squad->race", "--model", "model", "--seeds", "1", "--out", "out"])
+            .args(TINY)
+            .assert()
+    };
+    run().success();
+
+    let config = std::fs::read_to_string(model.join("config.json")).expect("copied");
+    let with = |from: &str, to: &str| {
+        assert!(config.contains(from), "{from}");
+        std::fs::write(model.join("config.json"), config.replace(from, to)).expect("written");
+    };
+    with("\"t5\"", "\"bert\"");
+    run().failure().stderr(contains("config.json").and(contains("bert")));
+    with("\"d_ff\": 256", "\"d_ff\": 255");
+    run().failure().stderr(contains("wi_0").and(contains("256")).and(contains("255")));
+    with("\"num_layers\": 3", "\"num_layers\": 2");
+    run().failure().stderr(contains("encoder.block.2"));
+    with("\"vocab_size\": 2304", "\"vocab_size\": 32128");
+    run().failure().stderr(contains("32128"));
+    std::fs::write(model.join("config.json"), &config).expect("written");
+
+    let weights = std::fs::read(model.join("model.safetensors")).expect("copied");
+    std::fs::write(model.join("model.safetensors"), &weights[..1000]).expect("written");
+    run().failure().stderr(contains("model.safetensors"));
+    std::fs::write(model.join("model.safetensors"), &weights).expect("written");
+    std::fs::write(model.join("tokenizer.json"), "{}").expect("written");
+    run().failure().stderr(contains("tokenizer.json"));
+    std::fs::remove_file(model.join("tokenizer.json")).expect("removed");
+    run().failure().stderr(contains("tokenizer.json"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_no_half_written_record() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let folder = folder();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
+        .current_dir(folder.path())
+        .args(["transfer", "squad->race", "--seeds", "1", "--out", "out", "--steps", "100000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let partial = folder.path().join("out/.partial-prompt-seed0");
+    let started = Instant::now();
+    while !partial.exists() {
+        assert!(started.elapsed() < Duration::from_secs(120), "training never started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill is there");
+    assert!(killed.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(!partial.exists(), "the half-written cell is gone");
+    assert!(folder.path().join("out/untuned/record.json").exists(), "the whole one is kept");
+}
+
+#[test]
+fn list_and_completions_print() {
+    let folder = folder();
+    promptshift(&folder).arg("list").assert().success().stdout(
+        contains("textbookqa")
+            .and(contains("nano"))
+            .and(contains("prompt")),
+    );
+    promptshift(&folder)
+        .args(["completions", "bash"])
+        .assert()
+        .success()
+        .stdout(contains("promptshift"));
+}
