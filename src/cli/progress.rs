@@ -67,6 +67,11 @@ pub struct Work {
 }
 
 impl Work {
+    /// What is being done.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// `done` parts are done; `note` is shown behind them.
     pub fn at(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);

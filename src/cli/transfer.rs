@@ -379,10 +379,14 @@ impl Narrator {
                     self.end();
                     return;
                 }
-                let work = self
-                    .work
-                    .get_or_insert_with(|| self.voice.work(&format!("{} on {domain}", self.name), total));
-                work.at(done, "");
+                let what = format!("{} on {domain}", self.name);
+                if self.work.as_ref().is_none_or(|work| work.what() != what) {
+                    self.end();
+                    self.work = Some(self.voice.work(&what, total));
+                }
+                if let Some(work) = &mut self.work {
+                    work.at(done, "");
+                }
             }
             Event::Recorded(stored) => {
                 self.end();

@@ -511,6 +511,8 @@ mod tests {
         qa_share: 0.85,
         glossary_share: 0.1,
         facts: None,
+        varied_cues: 0.75,
+        phrasings: Phrasings::All,
     };
 
     fn documents(seed: u64, count: usize) -> Vec<Document> {

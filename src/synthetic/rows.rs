@@ -144,6 +144,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::synthetic::split_of_word;
     use crate::synthetic::domains::domains;
     use crate::synthetic::names::SEPARATOR;
     use crate::synthetic::{DocumentMix, tokenizer_document};

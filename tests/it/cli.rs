@@ -56,7 +56,7 @@ fn unknown_names_are_answered_with_the_nearest_known_ones() {
 fn what_is_no_transfer_is_refused() {
     refused(&["transfer", "squad"], 2, &["'squad'", "SOURCE->TARGET"]);
     refused(&["transfer", "squad->"], 2, &["squad"]);
-    refused(&["transfer", "->race"], 2, &["no source"]);
+    refused(&["transfer", "=>race"], 2, &["no source"]);
     refused(&["transfer", "squad->squad"], 2, &["squad"]);
     refused(&["transfer", "squad->race,race"], 2, &["race"]);
     refused(&["transfer", "squad->mrpc"], 2, &["question answering", "paraphrase"]);
