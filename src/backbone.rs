@@ -25,7 +25,9 @@ pub enum BackboneChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum BackboneError {
     /// Neither a known name nor a folder.
-    #[error("unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json")]
+    #[error(
+        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json"
+    )]
     Unknown {
         /// What was typed.
         found: String,
@@ -117,7 +119,9 @@ impl BackboneChoice {
     pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
         let config = self.config()?;
         match self {
-            BackboneChoice::Nano => self.build(config, "nano", nano::WEIGHTS, nano::TOKENIZER, device),
+            BackboneChoice::Nano => {
+                self.build(config, "nano", nano::WEIGHTS, nano::TOKENIZER, device)
+            }
             BackboneChoice::Folder(path) => {
                 let tokenizer = read(&path.join("tokenizer.json"))?;
                 let weights = read(&path.join("model.safetensors"))?;

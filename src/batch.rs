@@ -1,8 +1,8 @@
 //! THE BORDER between text and tensors: examples become token ids here, and token ids become text
 //! again in [`eval::predict`](crate::eval::predict).
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::Example;
@@ -29,7 +29,11 @@ impl Encoding {
         let cut = input.len() + 1 > limits.input;
         Encoding {
             input: ended(input, limits.input, tokenizer.end()),
-            target: ended(tokenizer.encode(&example.target), limits.target, tokenizer.end()),
+            target: ended(
+                tokenizer.encode(&example.target),
+                limits.target,
+                tokenizer.end(),
+            ),
             cut,
         }
     }
@@ -84,7 +88,10 @@ impl<'a> Batches<'a> {
     /// # Panics
     /// `encodings` is empty or `size` is 0: both are refused before training.
     pub fn new(encodings: &'a [Encoding], size: usize, pad: u32, seed: u64) -> Self {
-        assert!(!encodings.is_empty() && size > 0, "nothing to make batches of");
+        assert!(
+            !encodings.is_empty() && size > 0,
+            "nothing to make batches of"
+        );
         Batches {
             encodings,
             size: size.min(encodings.len()),

@@ -145,10 +145,16 @@ impl Material {
     /// How many tokens training and evaluation will see.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
         let count = |rows: &Rows| {
-            let sums = rows.examples.iter().fold((0, 0), |(inputs, targets), example| {
-                let encoding = Encoding::of(example, &backbone.tokenizer, limits);
-                (inputs + encoding.input.len(), targets + encoding.target.len())
-            });
+            let sums = rows
+                .examples
+                .iter()
+                .fold((0, 0), |(inputs, targets), example| {
+                    let encoding = Encoding::of(example, &backbone.tokenizer, limits);
+                    (
+                        inputs + encoding.input.len(),
+                        targets + encoding.target.len(),
+                    )
+                });
             (sums.0 as f64, sums.1 as f64)
         };
         let train = count(&self.source.train);
@@ -170,11 +176,20 @@ impl Material {
     pub fn hashes(&self) -> BTreeMap<String, String> {
         let name = &self.source.card.name;
         let source = [
-            (format!("{name}/{}", Split::Train), self.source.train.sha256.clone()),
-            (format!("{name}/{}", Split::Validation), self.source.validation.sha256.clone()),
+            (
+                format!("{name}/{}", Split::Train),
+                self.source.train.sha256.clone(),
+            ),
+            (
+                format!("{name}/{}", Split::Validation),
+                self.source.validation.sha256.clone(),
+            ),
         ];
         let tests = self.tests.iter().map(|test| {
-            (format!("{}/{}", test.card.name, Split::Test), test.rows.sha256.clone())
+            (
+                format!("{}/{}", test.card.name, Split::Test),
+                test.rows.sha256.clone(),
+            )
         });
         source.into_iter().chain(tests).collect()
     }
@@ -185,7 +200,11 @@ impl Material {
 /// # Errors
 /// One can't.
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), PromptError> {
-    for prompt in plan.recipes.values().filter_map(|recipe| recipe.prompt.as_ref()) {
+    for prompt in plan
+        .recipes
+        .values()
+        .filter_map(|recipe| recipe.prompt.as_ref())
+    {
         let words = words(&prompt.init, &material.source.card, backbone);
         tuning::check(prompt, &words, backbone.config.vocab_size)?;
     }
@@ -232,11 +251,28 @@ pub fn run(
         finished(watch(Event::Started(&cell)))?;
         let provenance = provenance::collect(origin.clone());
         let draft = store.begin(&cell)?;
-        let (tuned, training) = tune(&cell, &material.source, backbone, &provenance, &draft, watch)?;
+        let (tuned, training) = tune(
+            &cell,
+            &material.source,
+            backbone,
+            &provenance,
+            &draft,
+            watch,
+        )?;
         let evaluations = material
             .tests
             .iter()
-            .map(|test| evaluate(&tuned, test, &cell, &material.source, backbone, &draft, watch))
+            .map(|test| {
+                evaluate(
+                    &tuned,
+                    test,
+                    &cell,
+                    &material.source,
+                    backbone,
+                    &draft,
+                    watch,
+                )
+            })
             .collect::<Result<_, _>>()?;
         let stored = draft.finish(&Record {
             version: RECORD_VERSION,
@@ -283,9 +319,8 @@ fn tune(
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    let (fitted, peak_bytes) = peak_of(|| {
-        fit_on_source(tuned, &train, source, backbone, cell, recipe, watch)
-    });
+    let (fitted, peak_bytes) =
+        peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
     let fitted = fitted.map_err(|error| match error {
         FitError::Interrupted => ExperimentError::Interrupted,
         source => ExperimentError::Fit {
@@ -308,7 +343,7 @@ fn tune(
         train_seconds: fitted.training.as_secs_f64(),
         validation_seconds: fitted.validation.as_secs_f64(),
         peak_bytes,
-        saved: Some(saved),
+        saved,
     };
     Ok((fitted.best, Some(training)))
 }
@@ -335,9 +370,14 @@ fn fit_on_source(
             .collect();
         ControlFlow::Continue(metric.value(&scores))
     };
-    fit(tuned, train, recipe, cell.seed, &mut validate, &mut |progress| {
-        watch(Event::Training(progress))
-    })
+    fit(
+        tuned,
+        train,
+        recipe,
+        cell.seed,
+        &mut validate,
+        &mut |progress| watch(Event::Training(progress)),
+    )
 }
 
 /// Token ids of the labels or the text that a prompt may start from.
@@ -367,13 +407,19 @@ fn evaluate(
     let domain = &test.card.name;
     let started = Instant::now();
     let (answers, peak_bytes) = peak_of(|| {
-        predict(tuned, examples, &backbone.tokenizer, &cell.limits, &mut |done| {
-            watch(Event::Predicting {
-                domain,
-                done,
-                total: examples.len(),
-            })
-        })
+        predict(
+            tuned,
+            examples,
+            &backbone.tokenizer,
+            &cell.limits,
+            &mut |done| {
+                watch(Event::Predicting {
+                    domain,
+                    done,
+                    total: examples.len(),
+                })
+            },
+        )
     });
     let answers = finished(answers)?;
     let seconds = started.elapsed().as_secs_f64();

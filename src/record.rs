@@ -121,8 +121,19 @@ pub struct Training {
     pub validation_seconds: f64,
     /// The highest number of bytes allocated on the host during training.
     pub peak_bytes: u64,
-    /// The saved delta's file (prompt or model), relative to the record.
-    pub saved: Option<String>,
+    /// What tuning left behind: the prompt or the whole model.
+    pub saved: SavedDelta,
+}
+
+/// The file that holds what was tuned. It may be deleted to save space: reports do not need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedDelta {
+    /// Its name, relative to the record.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
 }
 
 /// One point of the learning curve.

@@ -14,7 +14,9 @@ pub enum TokenizerError {
         reason: String,
     },
     /// It has more ids than the model has embeddings.
-    #[error("{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer is another model's")]
+    #[error(
+        "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer is another model's"
+    )]
     Vocabulary {
         /// The file.
         path: String,
@@ -68,12 +70,11 @@ impl Tokenizer {
         name: &str,
         config: &crate::t5::T5Config,
     ) -> Result<Self, TokenizerError> {
-        let inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| {
-            TokenizerError::Unreadable {
+        let inner =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| TokenizerError::Unreadable {
                 path: name.to_string(),
                 reason: e.to_string(),
-            }
-        })?;
+            })?;
         let found = inner.get_vocab_size(true);
         // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
         // with far fewer ids is another model's.

@@ -15,5 +15,10 @@ pub struct Arguments {
 /// Runs it.
 pub fn run(arguments: Arguments) {
     let mut command = Cli::command();
-    generate(arguments.shell, &mut command, "promptshift", &mut std::io::stdout());
+    generate(
+        arguments.shell,
+        &mut command,
+        "promptshift",
+        &mut std::io::stdout(),
+    );
 }

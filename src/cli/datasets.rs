@@ -23,11 +23,20 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     for domain in synthetic::domains() {
         for split in Split::ALL {
-            let rows = synthetic::rows(domain, split, arguments.seed, synthetic::sizes(domain, split));
+            let rows = synthetic::rows(
+                domain,
+                split,
+                arguments.seed,
+                synthetic::sizes(domain, split),
+            );
             let folder = arguments.out.join(domain.name);
             std::fs::create_dir_all(&folder)
                 .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
-            synthetic::write_parquet(&rows, domain, &folder.join(format!("{}.parquet", split.name())))?;
+            synthetic::write_parquet(
+                &rows,
+                domain,
+                &folder.join(format!("{}.parquet", split.name())),
+            )?;
         }
         Voice::of_terminal().say(&format!("{}: {}", domain.name, domain.about));
     }

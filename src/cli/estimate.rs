@@ -76,7 +76,11 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
         batch * tokens.train_target,
     );
     let validations = 1 + budget.steps.div_ceil(budget.evaluate_every);
-    let validation = forward_flop(backbone, tokens.validation_inputs, tokens.validation_outputs);
+    let validation = forward_flop(
+        backbone,
+        tokens.validation_inputs,
+        tokens.validation_outputs,
+    );
     budget.steps as f64 * passes * step + validations as f64 * validation
 }
 
@@ -84,7 +88,11 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
 /// (attention's own products are small beside them at these lengths).
 fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
     let config = &backbone.config;
-    let (d, inner, ff) = (config.d_model as f64, config.inner() as f64, config.d_ff as f64);
+    let (d, inner, ff) = (
+        config.d_model as f64,
+        config.inner() as f64,
+        config.d_ff as f64,
+    );
     let encoder = config.num_layers as f64 * (4.0 * d * inner + 3.0 * d * ff);
     let decoder = config.decoder_layers() as f64 * (6.0 * d * inner + 3.0 * d * ff);
     let cross = config.decoder_layers() as f64 * 2.0 * d * inner;

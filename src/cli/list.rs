@@ -26,13 +26,20 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let suite = match arguments.data {
         Some(folder) if !folder.is_dir() => {
-            anyhow::bail!("--data {}: wanted a folder of domains, found none", folder.display())
+            anyhow::bail!(
+                "--data {}: wanted a folder of domains, found none",
+                folder.display()
+            )
         }
         Some(folder) => Suite::Folder(folder),
         None => Suite::Mini,
     };
     let catalogue = Catalogue::bundled();
-    println!("Domains of the suite '{}'\n{}\n", suite.name(), domains(&catalogue, &suite)?);
+    println!(
+        "Domains of the suite '{}'\n{}\n",
+        suite.name(),
+        domains(&catalogue, &suite)?
+    );
     println!("Models\n{}\n", models()?);
     println!("Methods\n{}", methods());
     Ok(())
@@ -41,7 +48,15 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Domains by task; the shift is measured against the first of each task.
 fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
     let mut table = new_table(&[
-        "domain", "what it is", "train", "val.", "test", "words", "answer", "known words", "questions begin",
+        "domain",
+        "what it is",
+        "train",
+        "val.",
+        "test",
+        "words",
+        "answer",
+        "known words",
+        "questions begin",
     ]);
     for task in [Task::ExtractiveQa, Task::Paraphrase] {
         let cards: Vec<&Card> = catalogue
@@ -90,7 +105,8 @@ fn domain_row(
     };
     let rows: Vec<Row> = suite.read(card, &portion, Some(2_000))?.examples;
     let found = Description::of(&rows);
-    let number = |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));
+    let number =
+        |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));
     row.push(number(found.context_words.or(found.text_words)));
     row.push(number(found.answer_words));
     row.push(match reference.and_then(|words| words.overlap(&rows)) {
@@ -112,7 +128,8 @@ fn models() -> anyhow::Result<Table> {
     let nano = BackboneChoice::Nano.config()?;
     table.add_row([
         "nano".to_string(),
-        "bundled T5 v1.1 in miniature, pre-trained on generated text of the suite 'mini'".to_string(),
+        "bundled T5 v1.1 in miniature, pre-trained on generated text of the suite 'mini'"
+            .to_string(),
         nano.parameters().to_string(),
     ]);
     table.add_row([
@@ -126,7 +143,12 @@ fn models() -> anyhow::Result<Table> {
 }
 
 fn methods() -> Table {
-    let mut table = new_table(&["method", "what is tuned", "default recipe on nano", "on other models"]);
+    let mut table = new_table(&[
+        "method",
+        "what is tuned",
+        "default recipe on nano",
+        "on other models",
+    ]);
     for method in Method::ALL {
         let (what, recipes) = match method {
             Method::Untuned => ("nothing: the model as it was pre-trained", None),
@@ -169,7 +191,11 @@ fn new_table(header: &[&str]) -> Table {
 }
 
 fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
-    for column in table.column_iter_mut().skip(columns.start).take(columns.len()) {
+    for column in table
+        .column_iter_mut()
+        .skip(columns.start)
+        .take(columns.len())
+    {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }

@@ -19,13 +19,18 @@ pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> 
     if !word.ends_with(['-', '=']) {
         return Ok((Transfer::parse(words)?, None));
     }
-    let wanted = format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
+    let wanted =
+        format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
     let Some(file) = stdout_file() else {
-        bail!("'{word}' is half a transfer, and standard output is no file of this folder; {wanted}");
+        bail!(
+            "'{word}' is half a transfer, and standard output is no file of this folder; {wanted}"
+        );
     };
     match shell_redirection(word, &file) {
         Some(transfer) => Ok((transfer, Some(file))),
-        None => bail!("'{word}' with standard output in the file '{file}' is not a transfer; {wanted}"),
+        None => {
+            bail!("'{word}' with standard output in the file '{file}' is not a transfer; {wanted}")
+        }
     }
 }
 

@@ -44,7 +44,12 @@ pub struct Arguments {
     data: Option<PathBuf>,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything). The untuned
     /// model is always reported beside them.
-    #[arg(long, value_delimiter = ',', default_value = "prompt,model", value_name = "METHODS")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "prompt,model",
+        value_name = "METHODS"
+    )]
     methods: Vec<String>,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
     #[arg(long, default_value = "2", value_name = "N|LIST")]
@@ -190,13 +195,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
-fn plan(
-    arguments: &Arguments,
-    catalogue: &Catalogue,
-) -> anyhow::Result<(Plan, Option<String>)> {
+fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = match (&arguments.suite, &arguments.data) {
         (_, Some(folder)) if !folder.is_dir() => {
-            bail!("--data {}: wanted a folder of domains, found none", folder.display())
+            bail!(
+                "--data {}: wanted a folder of domains, found none",
+                folder.display()
+            )
         }
         (_, Some(folder)) => Suite::Folder(folder.clone()),
         (None, None) => Suite::Mini,
@@ -270,8 +275,9 @@ fn device(name: &str) -> anyhow::Result<Device> {
 
 /// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
 fn default_out(plan: &Plan) -> PathBuf {
-    let recipes = serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
-        .expect("recipes are plain data");
+    let recipes =
+        serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
+            .expect("recipes are plain data");
     let hash = &crate::provenance::sha256(&recipes)[..8];
     let Transfer { source, targets } = &plan.transfer;
     let targets = match targets.len() {
@@ -400,7 +406,8 @@ impl Narrator {
                         format!("{} {:.1}", evaluation.domain, 100.0 * value)
                     })
                     .collect();
-                self.voice.say(&format!("{}: {}", self.name, scores.join(", ")));
+                self.voice
+                    .say(&format!("{}: {}", self.name, scores.join(", ")));
             }
         }
     }

@@ -47,7 +47,10 @@ pub fn predict(
     let mut answers: Vec<Option<Answer>> = vec![None; examples.len()];
     let mut done = 0;
     for group in buckets(&lengths, POSITIONS) {
-        let inputs: Vec<&[u32]> = group.iter().map(|&i| encodings[i].input.as_slice()).collect();
+        let inputs: Vec<&[u32]> = group
+            .iter()
+            .map(|&i| encodings[i].input.as_slice())
+            .collect();
         let tokens = Tokens::padded(&inputs, tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
         let outputs = greedy(&tuned.backbone, &encoded, tokenizer.end(), limits.answer);

@@ -88,7 +88,9 @@ pub fn reference(
     heads: usize,
     visible: Visible,
 ) -> Tensor<2> {
-    reweighted(query, key, value, bias, batch, heads, visible, |weights| weights)
+    reweighted(query, key, value, bias, batch, heads, visible, |weights| {
+        weights
+    })
 }
 
 /// [`reference`] with the weights `[B, H, Tq, Tk]` changed before they are used: dropout.

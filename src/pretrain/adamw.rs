@@ -48,7 +48,10 @@ impl ModuleVisitor for Groups {
             scale,
         };
         let group = ParamGroup::from_ids(vec![param.id]);
-        let optimizer = self.optimizer.take().expect("put back after every parameter");
+        let optimizer = self
+            .optimizer
+            .take()
+            .expect("put back after every parameter");
         self.optimizer = Some(optimizer.with_group(group, scaled, None));
     }
 }

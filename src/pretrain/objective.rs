@@ -48,18 +48,14 @@ pub fn span_corruption(ids: &[u32], sentinels: &[u32], rng: &mut ChaCha8Rng) -> 
     Some(corrupt(ids, &spans, sentinels))
 }
 
-fn random_spans(
-    length: usize,
-    most: usize,
-    rng: &mut ChaCha8Rng,
-) -> Option<Vec<(usize, usize)>> {
+fn random_spans(length: usize, most: usize, rng: &mut ChaCha8Rng) -> Option<Vec<(usize, usize)>> {
     if length < 2 {
         return None;
     }
     let noise = ((length as f64 * NOISE_DENSITY).round_ties_even() as usize).clamp(1, length - 1);
     let kept = length - noise;
-    let spans = ((noise as f64 / MEAN_SPAN).round_ties_even() as usize)
-        .clamp(1, most.min(noise).min(kept));
+    let spans =
+        ((noise as f64 / MEAN_SPAN).round_ties_even() as usize).clamp(1, most.min(noise).min(kept));
     let (noise, kept) = (parts(noise, spans, rng), parts(kept, spans, rng));
     let mut from = 0;
     Some(
@@ -139,7 +135,10 @@ mod tests {
             assert_eq!(hidden, wanted, "length {length}");
             assert!(spans[0].0 > 0, "the first span is not noise");
             assert_eq!(spans[spans.len() - 1].1, length, "the last span is noise");
-            assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "spans do not touch");
+            assert!(
+                spans.windows(2).all(|pair| pair[0].1 < pair[1].0),
+                "spans do not touch"
+            );
         }
     }
 
@@ -147,7 +146,10 @@ mod tests {
     fn salient_spans_cover_whole_tokens() {
         let offsets = [(0, 2), (2, 5), (5, 9), (9, 12)];
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(salient_spans(&offsets, &[(3, 7)], 4, 1.0, &mut rng), [(1, 3)]);
+        assert_eq!(
+            salient_spans(&offsets, &[(3, 7)], 4, 1.0, &mut rng),
+            [(1, 3)]
+        );
         assert!(salient_spans(&offsets, &[(3, 7)], 4, 0.0, &mut rng).is_empty());
     }
 }

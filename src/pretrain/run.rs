@@ -167,7 +167,8 @@ struct Since {
 
 impl Since {
     fn point(&mut self, step: usize, stage: &str, probe: ProbeScore) -> PretrainPoint {
-        let loss = std::mem::take(&mut self.loss_sum) / std::mem::take(&mut self.loss_tokens) as f64;
+        let loss =
+            std::mem::take(&mut self.loss_sum) / std::mem::take(&mut self.loss_tokens) as f64;
         PretrainPoint {
             step,
             stage: stage.to_string(),

@@ -233,7 +233,10 @@ fn cut(study: &Study, comparison: &Comparison) -> Option<String> {
 /// Where a file served as more than one split.
 fn rows(study: &Study) -> Vec<String> {
     let notes = &study.records()[0].record.notes;
-    notes.iter().map(|note| format!("Rows of {note}.")).collect()
+    notes
+        .iter()
+        .map(|note| format!("Rows of {note}."))
+        .collect()
 }
 
 /// Records of more than one program or of one that cannot be made again.

@@ -38,7 +38,7 @@ pub struct TrainingCost {
     /// The highest number of bytes allocated during training, over seeds.
     pub peak_bytes: u64,
     /// The largest saved delta.
-    pub saved_bytes: Option<u64>,
+    pub saved_bytes: u64,
 }
 
 /// The cost of a method's records; `None` of no records.
@@ -87,7 +87,7 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
         train_seconds: seconds / count,
         validation_seconds: sum(|training| training.validation_seconds) / count,
         peak_bytes: all.iter().map(|training| training.peak_bytes).max()?,
-        saved_bytes: records.iter().filter_map(|stored| stored.saved_bytes).max(),
+        saved_bytes: all.iter().map(|training| training.saved.bytes).max()?,
     })
 }
 

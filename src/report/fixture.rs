@@ -11,8 +11,8 @@ use crate::recipe::{
 };
 use crate::record::store::StoredRecord;
 use crate::record::{
-    Cell, CurvePoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score,
-    Stop, Training,
+    Cell, CurvePoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
+    Score, Stop, Training,
 };
 
 /// One study's worth of records.
@@ -119,11 +119,6 @@ impl Fixture {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
-            saved_bytes: match method {
-                Method::Untuned => None,
-                Method::Prompt => Some(10_480),
-                Method::Model => Some(5_852_320),
-            },
         }
     }
 
@@ -301,7 +296,11 @@ fn training(method: Method, seed: u64, height: f64) -> Training {
         train_seconds: if prompt { 31.0 } else { 40.0 },
         validation_seconds: 6.0,
         peak_bytes: if prompt { 320_000_000 } else { 410_000_000 },
-        saved: Some(format!("{}.safetensors", method.name())),
+        saved: SavedDelta {
+            file: format!("{}.safetensors", method.name()),
+            bytes: if prompt { 10_480 } else { 5_852_320 },
+            sha256: "e".repeat(64),
+        },
     }
 }
 

@@ -203,10 +203,8 @@ fn quiz(
     reader: Reader,
     varied_cues: f64,
 ) -> (String, String) {
-    let question = |rng: &mut ChaCha8Rng, fact: &Fact| {
-        fact.relation
-            .question(rng, reader, &fact.subject)
-    };
+    let question =
+        |rng: &mut ChaCha8Rng, fact: &Fact| fact.relation.question(rng, reader, &fact.subject);
     let first = &facts[0];
     match rng.random_range(0..8) {
         0..3 => {

@@ -144,9 +144,9 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::synthetic::split_of_word;
     use crate::synthetic::domains::domains;
     use crate::synthetic::names::SEPARATOR;
+    use crate::synthetic::split_of_word;
     use crate::synthetic::{DocumentMix, tokenizer_document};
 
     fn qa(name: &str, split: Split, count: usize) -> Vec<QaRow> {

@@ -25,7 +25,9 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// `config.json` is not that of a T5 v1.1.
-    #[error("{path}: wanted the config.json of a T5 v1.1 (model_type t5, feed_forward_proj gated-gelu, tie_word_embeddings false), found {found}")]
+    #[error(
+        "{path}: wanted the config.json of a T5 v1.1 (model_type t5, feed_forward_proj gated-gelu, tie_word_embeddings false), found {found}"
+    )]
     Config {
         /// The file.
         path: String,
@@ -212,14 +214,21 @@ impl Weights {
 /// A tensor's values as f32.
 fn floats(view: &TensorView) -> Option<Vec<f32>> {
     let data = view.data();
-    let halves = || data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    let halves = || {
+        data.chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]))
+    };
     match view.dtype() {
         Dtype::F32 => Some(
             data.chunks_exact(4)
                 .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
                 .collect(),
         ),
-        Dtype::BF16 => Some(halves().map(|h| half::bf16::from_bits(h).to_f32()).collect()),
+        Dtype::BF16 => Some(
+            halves()
+                .map(|h| half::bf16::from_bits(h).to_f32())
+                .collect(),
+        ),
         Dtype::F16 => Some(halves().map(|h| half::f16::from_bits(h).to_f32()).collect()),
         _ => None,
     }
@@ -234,7 +243,12 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     /// Hugging Face keeps `[out, in]`; ours is `[in, out]`.
-    fn linear(&mut self, name: &str, input: usize, output: usize) -> Result<Linear, CheckpointError> {
+    fn linear(
+        &mut self,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> Result<Linear, CheckpointError> {
         let name = format!("{name}.weight");
         let weight = self.weights.take(&name, [output, input], self.device)?;
         Ok(Linear::new(contiguous_transpose(weight)))
@@ -242,7 +256,9 @@ impl Loader<'_> {
 
     fn norm(&mut self, name: &str) -> Result<Norm, CheckpointError> {
         let name = format!("{name}.weight");
-        let gain = self.weights.take(&name, [self.config.d_model], self.device)?;
+        let gain = self
+            .weights
+            .take(&name, [self.config.d_model], self.device)?;
         Ok(Norm::new(gain, self.config.layer_norm_epsilon))
     }
 
@@ -267,12 +283,15 @@ impl Loader<'_> {
     }
 
     fn bias(&mut self, stack: &str, direction: Direction) -> Result<RelativeBias, CheckpointError> {
-        let name =
-            format!("{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+        let name = format!("{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
         let config = self.config;
         let shape = [config.relative_attention_num_buckets, config.num_heads];
         let table = self.weights.take(&name, shape, self.device)?;
-        Ok(RelativeBias::new(table, direction, config.relative_attention_max_distance))
+        Ok(RelativeBias::new(
+            table,
+            direction,
+            config.relative_attention_max_distance,
+        ))
     }
 
     fn encoder(&mut self) -> Result<Encoder, CheckpointError> {
@@ -348,24 +367,64 @@ impl T5 {
         put(&mut out, "shared.weight", self.embedding.val());
         put_linear(&mut out, "lm_head", &self.head);
         let table = "block.0.layer.0.SelfAttention.relative_attention_bias.weight";
-        put(&mut out, &format!("encoder.{table}"), self.encoder.bias.table.val());
-        put(&mut out, &format!("decoder.{table}"), self.decoder.bias.table.val());
+        put(
+            &mut out,
+            &format!("encoder.{table}"),
+            self.encoder.bias.table.val(),
+        );
+        put(
+            &mut out,
+            &format!("decoder.{table}"),
+            self.decoder.bias.table.val(),
+        );
         for (i, block) in self.encoder.blocks.iter().enumerate() {
             let name = format!("encoder.block.{i}.layer");
-            put_norm(&mut out, &format!("{name}.0.layer_norm"), &block.attention_norm);
-            put_attention(&mut out, &format!("{name}.0.SelfAttention"), &block.attention);
-            put_norm(&mut out, &format!("{name}.1.layer_norm"), &block.feed_forward_norm);
-            put_feed_forward(&mut out, &format!("{name}.1.DenseReluDense"), &block.feed_forward);
+            put_norm(
+                &mut out,
+                &format!("{name}.0.layer_norm"),
+                &block.attention_norm,
+            );
+            put_attention(
+                &mut out,
+                &format!("{name}.0.SelfAttention"),
+                &block.attention,
+            );
+            put_norm(
+                &mut out,
+                &format!("{name}.1.layer_norm"),
+                &block.feed_forward_norm,
+            );
+            put_feed_forward(
+                &mut out,
+                &format!("{name}.1.DenseReluDense"),
+                &block.feed_forward,
+            );
         }
         put_norm(&mut out, "encoder.final_layer_norm", &self.encoder.norm);
         for (i, block) in self.decoder.blocks.iter().enumerate() {
             let name = format!("decoder.block.{i}.layer");
             put_norm(&mut out, &format!("{name}.0.layer_norm"), &block.self_norm);
-            put_attention(&mut out, &format!("{name}.0.SelfAttention"), &block.self_attention);
+            put_attention(
+                &mut out,
+                &format!("{name}.0.SelfAttention"),
+                &block.self_attention,
+            );
             put_norm(&mut out, &format!("{name}.1.layer_norm"), &block.cross_norm);
-            put_attention(&mut out, &format!("{name}.1.EncDecAttention"), &block.cross_attention);
-            put_norm(&mut out, &format!("{name}.2.layer_norm"), &block.feed_forward_norm);
-            put_feed_forward(&mut out, &format!("{name}.2.DenseReluDense"), &block.feed_forward);
+            put_attention(
+                &mut out,
+                &format!("{name}.1.EncDecAttention"),
+                &block.cross_attention,
+            );
+            put_norm(
+                &mut out,
+                &format!("{name}.2.layer_norm"),
+                &block.feed_forward_norm,
+            );
+            put_feed_forward(
+                &mut out,
+                &format!("{name}.2.DenseReluDense"),
+                &block.feed_forward,
+            );
         }
         put_norm(&mut out, "decoder.final_layer_norm", &self.decoder.norm);
         out

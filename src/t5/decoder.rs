@@ -107,8 +107,7 @@ impl Decoder {
         let bias = self.bias.between(cache.step, 1, cache.step + 1);
         let seen = vec![cache.step + 1; batch];
         let mut x = embedded;
-        for ((block, past), encoder) in
-            self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder)
+        for ((block, past), encoder) in self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder)
         {
             let normed = block.self_norm.forward(x.clone());
             let now = block.self_attention.memory(normed.clone());

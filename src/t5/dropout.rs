@@ -38,7 +38,9 @@ impl Dropout {
             return x;
         }
         let [rows, width] = x.dims();
-        let mask = self.mask(batch * width, &x.device()).reshape([batch, 1, width]);
+        let mask = self
+            .mask(batch * width, &x.device())
+            .reshape([batch, 1, width]);
         (x.reshape([batch, rows / batch, width]) * mask).reshape([rows, width])
     }
 
@@ -55,8 +57,17 @@ impl Dropout {
     fn mask(&mut self, count: usize, device: &Device) -> Tensor<1> {
         let kept = (1.0 / (1.0 - self.rate)) as f32;
         let values: Vec<f32> = (0..count)
-            .map(|_| if self.rng.random_bool(self.rate) { 0.0 } else { kept })
+            .map(|_| {
+                if self.rng.random_bool(self.rate) {
+                    0.0
+                } else {
+                    kept
+                }
+            })
             .collect();
-        Tensor::from_data(TensorData::new(values, [count]), &device.clone().without_autodiff())
+        Tensor::from_data(
+            TensorData::new(values, [count]),
+            &device.clone().without_autodiff(),
+        )
     }
 }

@@ -155,7 +155,9 @@ impl Drawn {
             let mut row: Vec<f64> = (0..size).map(|_| self.normal()).collect();
             for earlier in &rows {
                 let along: f64 = earlier.iter().zip(&row).map(|(a, b)| a * b).sum();
-                row.iter_mut().zip(earlier).for_each(|(r, e)| *r -= along * e);
+                row.iter_mut()
+                    .zip(earlier)
+                    .for_each(|(r, e)| *r -= along * e);
             }
             let length = row.iter().map(|v| v * v).sum::<f64>().sqrt();
             // A row that lies almost in the span of the others is drawn again.
@@ -209,7 +211,10 @@ impl Drawn {
     fn mimetic(&mut self, config: &T5Config, model: &mut ModelInit) {
         let (d, k) = (config.d_model, config.d_kv);
         assert_eq!(config.inner(), d, "mimetic initialisation needs H·K = D");
-        assert!(config.num_heads >= 2, "mimetic initialisation needs two heads");
+        assert!(
+            config.num_heads >= 2,
+            "mimetic initialisation needs two heads"
+        );
         let inverse_root = (k as f32).powf(-0.5);
         // Queries look for tokens equal to their own.
         for attention in model.attentions() {
@@ -238,7 +243,12 @@ impl Drawn {
         const LOOK: f32 = 5.0;
         let buckets = config.relative_attention_num_buckets;
         let at = |relative, direction| {
-            bucket(relative, direction, buckets, config.relative_attention_max_distance)
+            bucket(
+                relative,
+                direction,
+                buckets,
+                config.relative_attention_max_distance,
+            )
         };
         model.encoder_bias = Matrix::filled(buckets, config.num_heads, 0.0);
         model.decoder_bias = Matrix::filled(buckets, config.num_heads, 0.0);
@@ -249,14 +259,19 @@ impl Drawn {
         model.decoder_bias.values[at(-2, Direction::Causal) * heads + 1] = LOOK;
         // Induction: in two cross heads the key is the code of the previous token, which encoder
         // block 0's head 0 has written, and the query is the current token's code.
-        let written = model.encoder[0].attentions[0].o.transposed().rows_from(0, k);
+        let written = model.encoder[0].attentions[0]
+            .o
+            .transposed()
+            .rows_from(0, k);
         let read = model.encoder[0].attentions[0].v.rows_from(0, k);
         for block in &mut model.decoder {
             for head in 0..2 {
                 let w = self.orthogonal(k).scaled((d as f32 / k as f32).sqrt());
                 let cross = &mut block.attentions[1];
                 cross.k.set_rows(head * k, &w.times(&written));
-                cross.q.set_rows(head * k, &w.times(&read).scaled(inverse_root));
+                cross
+                    .q
+                    .set_rows(head * k, &w.times(&read).scaled(inverse_root));
             }
         }
     }

@@ -66,7 +66,13 @@ pub struct Attention {
 }
 
 impl Attention {
-    pub(super) fn new(query: Linear, key: Linear, value: Linear, output: Linear, heads: usize) -> Self {
+    pub(super) fn new(
+        query: Linear,
+        key: Linear,
+        value: Linear,
+        output: Linear,
+        heads: usize,
+    ) -> Self {
         Attention {
             query,
             key,

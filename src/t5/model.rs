@@ -30,7 +30,11 @@ impl Tokens {
             ids.extend_from_slice(row.as_ref());
             ids.resize(ids.len() + width - row.as_ref().len(), pad);
         }
-        Tokens { ids, lengths, width }
+        Tokens {
+            ids,
+            lengths,
+            width,
+        }
     }
 
     /// `B`.
@@ -89,7 +93,12 @@ impl T5 {
     }
 
     /// Teacher-forced hidden states of the real target positions, `[N, D]`, in row order.
-    fn target_states(&self, encoded: &Encoded, targets: &Tokens, dropout: &mut Dropout) -> Tensor<2> {
+    fn target_states(
+        &self,
+        encoded: &Encoded,
+        targets: &Tokens,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
         let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
         let hidden = self
             .decoder
@@ -97,7 +106,10 @@ impl T5 {
         let real: Vec<i32> = real_positions(targets).map(|i| i as i32).collect();
         let count = real.len();
         let device = hidden.device();
-        hidden.select(0, Tensor::<1, Int>::from_data(TensorData::new(real, [count]), &device))
+        hidden.select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(real, [count]), &device),
+        )
     }
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
@@ -114,7 +126,9 @@ impl T5 {
         z_loss: f64,
         dropout: &mut Dropout,
     ) -> Tensor<1> {
-        let logits = self.head.forward(self.target_states(encoded, targets, dropout));
+        let logits = self
+            .head
+            .forward(self.target_states(encoded, targets, dropout));
         let real: Vec<u32> = real_positions(targets).map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
@@ -131,14 +145,18 @@ impl T5 {
 
     /// Logits `[B, V]` of the token after `last`.
     pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
-        self.head.forward(self.decoder.step(self.lookup(last), cache))
+        self.head
+            .forward(self.decoder.step(self.lookup(last), cache))
     }
 
     fn lookup(&self, ids: &[u32]) -> Tensor<2> {
         let ids_i32: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
         let table = self.embedding.val();
         let device = table.device();
-        table.select(0, Tensor::<1, Int>::from_data(TensorData::new(ids_i32, [ids.len()]), &device))
+        table.select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(ids_i32, [ids.len()]), &device),
+        )
     }
 }
 

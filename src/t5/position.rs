@@ -107,9 +107,20 @@ mod tests {
                 "{relative}"
             );
         }
-        let causal = [(-200, 31), (-100, 30), (-64, 26), (-20, 17), (-16, 16), (3, 0)];
+        let causal = [
+            (-200, 31),
+            (-100, 30),
+            (-64, 26),
+            (-20, 17),
+            (-16, 16),
+            (3, 0),
+        ];
         for (relative, expected) in causal {
-            assert_eq!(bucket(relative, Direction::Causal, 32, 128), expected, "{relative}");
+            assert_eq!(
+                bucket(relative, Direction::Causal, 32, 128),
+                expected,
+                "{relative}"
+            );
         }
     }
 }

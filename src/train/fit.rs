@@ -97,7 +97,10 @@ pub fn fit(
         }))?;
         if step % budget.evaluate_every == 0 || step == budget.steps {
             finished(run.validate(&trainer, validate, watch))?;
-            if budget.patience.is_some_and(|patience| run.stale >= patience) {
+            if budget
+                .patience
+                .is_some_and(|patience| run.stale >= patience)
+            {
                 return Ok(run.end(&trainer, Stop::Patience));
             }
         }

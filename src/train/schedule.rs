@@ -15,7 +15,11 @@ pub fn share(schedule: Schedule, step: usize, steps: usize) -> f64 {
         } => {
             let falling = steps as f64 * share;
             let left = steps.saturating_sub(step) as f64;
-            let fall = if falling > 0.0 { (left / falling).min(1.0) } else { 1.0 };
+            let fall = if falling > 0.0 {
+                (left / falling).min(1.0)
+            } else {
+                1.0
+            };
             rise(warmup) * fall.max(floor)
         }
     }

@@ -38,7 +38,9 @@ pub enum PromptError {
     #[error("prompt length 0: wanted at least one vector")]
     Empty,
     /// More vectors than ids to draw them from.
-    #[error("prompt length {length} with --init vocab: wanted at most {population}, the common ids that the vectors are drawn from without replacement")]
+    #[error(
+        "prompt length {length} with --init vocab: wanted at most {population}, the common ids that the vectors are drawn from without replacement"
+    )]
     TooLong {
         /// `P`.
         length: usize,
@@ -46,7 +48,9 @@ pub enum PromptError {
         population: usize,
     },
     /// `--init labels` for a task without labels.
-    #[error("--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text")]
+    #[error(
+        "--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text"
+    )]
     NoLabels(String),
     /// `--init text` with a text of no tokens.
     #[error("--init text: the text has no tokens")]
@@ -120,7 +124,11 @@ fn start(
     check(recipe, words, vocab)?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     if let PromptInit::Uniform | PromptInit::UniformOneSided = recipe.init {
-        let low = if recipe.init == PromptInit::Uniform { -0.5 } else { 0.0 };
+        let low = if recipe.init == PromptInit::Uniform {
+            -0.5
+        } else {
+            0.0
+        };
         let values: Vec<f32> = (0..length * width)
             .map(|_| rng.random_range(low..0.5f32))
             .collect();

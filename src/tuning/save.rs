@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Tuned;
+use crate::provenance::sha256;
 use crate::record::store::StoreError;
-use crate::record::{Cell, Provenance};
+use crate::record::{Cell, Provenance, SavedDelta};
 use crate::t5::Weights;
 
 /// The tensor's name in `prompt.safetensors`.
 pub const PROMPT: &str = "prompt";
 
 impl Tuned {
-    /// Writes what was tuned into `folder`; returns the file's name.
+    /// Writes what was tuned into `folder`.
     ///
     /// # Errors
     /// The file can't be written.
@@ -22,7 +23,7 @@ impl Tuned {
         cell: &Cell,
         provenance: &Provenance,
         folder: &Path,
-    ) -> Result<String, StoreError> {
+    ) -> Result<SavedDelta, StoreError> {
         let (name, weights) = match &self.prompt {
             Some(prompt) => {
                 let vectors = prompt.vectors();
@@ -35,9 +36,17 @@ impl Tuned {
             None => ("model.safetensors", self.backbone.weights()),
         };
         let path = folder.join(name);
-        std::fs::write(&path, weights.to_bytes(metadata(cell, provenance)))
-            .map_err(|source| StoreError::Io { action: "write", path: path.clone(), source })?;
-        Ok(name.to_string())
+        let bytes = weights.to_bytes(metadata(cell, provenance));
+        std::fs::write(&path, &bytes).map_err(|source| StoreError::Io {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(SavedDelta {
+            file: name.to_string(),
+            bytes: bytes.len() as u64,
+            sha256: sha256(&bytes),
+        })
     }
 }
 

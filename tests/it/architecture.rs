@@ -5,21 +5,112 @@ use std::path::{Path, PathBuf};
 
 /// A module, and the modules of ours that it may not name.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("kernels", &["t5", "tuning", "train", "domain", "record", "report", "cli", "experiment"]),
-    ("t5", &["tuning", "train", "domain", "record", "report", "cli", "experiment", "tokenizer"]),
-    ("domain", &["t5", "tuning", "train", "record", "report", "cli", "experiment", "kernels"]),
-    ("synthetic", &["t5", "tuning", "train", "record", "report", "cli", "experiment", "kernels"]),
+    (
+        "kernels",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+        ],
+    ),
+    (
+        "t5",
+        &[
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
+        "domain",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "kernels",
+        ],
+    ),
+    (
+        "synthetic",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "kernels",
+        ],
+    ),
     ("train", &["report", "cli", "experiment", "stats"]),
     ("tuning", &["report", "cli", "experiment", "stats", "train"]),
-    ("stats", &["t5", "tuning", "train", "domain", "report", "cli", "experiment"]),
-    ("report", &["t5", "tuning", "train", "cli", "experiment", "batch", "tokenizer", "kernels"]),
-    ("record", &["t5", "tuning", "train", "report", "cli", "experiment", "eval", "stats"]),
+    (
+        "stats",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "domain",
+            "report",
+            "cli",
+            "experiment",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "cli",
+            "experiment",
+            "batch",
+            "tokenizer",
+            "kernels",
+        ],
+    ),
+    (
+        "record",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "report",
+            "cli",
+            "experiment",
+            "eval",
+            "stats",
+        ],
+    ),
     ("experiment", &["cli", "report", "stats"]),
 ];
 
 /// Modules that must not know tensors.
 const WITHOUT_BURN: &[&str] = &[
-    "domain", "synthetic", "transfer", "recipe", "plan", "record", "provenance", "stats", "report",
+    "domain",
+    "synthetic",
+    "transfer",
+    "recipe",
+    "plan",
+    "record",
+    "provenance",
+    "stats",
+    "report",
 ];
 
 fn source() -> PathBuf {
@@ -72,7 +163,11 @@ fn modules_import_only_what_they_may() {
         for file in files(module) {
             let named = names(&file);
             for other in *forbidden {
-                assert!(!named.contains(*other), "{} imports {other}", file.display());
+                assert!(
+                    !named.contains(*other),
+                    "{} imports {other}",
+                    file.display()
+                );
             }
         }
     }
@@ -93,7 +188,11 @@ fn only_the_command_line_prints() {
     let root = source();
     for entry in std::fs::read_dir(&root).expect("readable") {
         let path = entry.expect("readable").path();
-        let module = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let module = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         if module == "cli" || module == "main" || (path.is_file() && path.extension().is_none()) {
             continue;
         }

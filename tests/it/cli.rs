@@ -21,7 +21,14 @@ fn folder() -> TempDir {
 
 /// A transfer so short that a test can afford it: nothing is learnt.
 const TINY: [&str; 8] = [
-    "--steps", "2", "--batch-size", "2", "--train-rows", "8", "--eval-rows", "6",
+    "--steps",
+    "2",
+    "--batch-size",
+    "2",
+    "--train-rows",
+    "8",
+    "--eval-rows",
+    "6",
 ];
 
 /// Bad input: the arguments, the exit code, and what the message must name.
@@ -36,19 +43,49 @@ fn refused(arguments: &[&str], code: i32, names: &[&str]) {
     for name in names {
         assert = assert.stderr(contains(*name));
     }
-    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("readable")
+        .collect();
     assert!(left.is_empty(), "nothing is left behind: {left:?}");
 }
 
 #[test]
 fn unknown_names_are_answered_with_the_nearest_known_ones() {
-    refused(&["transfer", "sqad->textbookqa"], 2, &["'sqad'", "did you mean 'squad'"]);
-    refused(&["transfer", "squad->textbook"], 2, &["'textbook'", "textbookqa"]);
-    refused(&["transfer", "squad->race", "--methods", "promt"], 2, &["'promt'", "'prompt'"]);
-    refused(&["transfer", "squad->race", "--model", "nanno"], 2, &["'nanno'", "'nano'"]);
-    refused(&["transfer", "squad->race", "--suite", "maxi"], 2, &["'maxi'", "'mini'"]);
-    refused(&["transfer", "squad->race", "--device", "tpu"], 2, &["'tpu'", "cpu"]);
-    refused(&["transfer", "squad->squadshifts_nyt"], 2, &["squadshifts_nyt", "mini", "--data"]);
+    refused(
+        &["transfer", "sqad->textbookqa"],
+        2,
+        &["'sqad'", "did you mean 'squad'"],
+    );
+    refused(
+        &["transfer", "squad->textbook"],
+        2,
+        &["'textbook'", "textbookqa"],
+    );
+    refused(
+        &["transfer", "squad->race", "--methods", "promt"],
+        2,
+        &["'promt'", "'prompt'"],
+    );
+    refused(
+        &["transfer", "squad->race", "--model", "nanno"],
+        2,
+        &["'nanno'", "'nano'"],
+    );
+    refused(
+        &["transfer", "squad->race", "--suite", "maxi"],
+        2,
+        &["'maxi'", "'mini'"],
+    );
+    refused(
+        &["transfer", "squad->race", "--device", "tpu"],
+        2,
+        &["'tpu'", "cpu"],
+    );
+    refused(
+        &["transfer", "squad->squadshifts_nyt"],
+        2,
+        &["squadshifts_nyt", "mini", "--data"],
+    );
     refused(&["transfr"], 2, &["transfer"]);
 }
 
@@ -59,18 +96,42 @@ fn what_is_no_transfer_is_refused() {
     refused(&["transfer", "=>race"], 2, &["no source"]);
     refused(&["transfer", "squad->squad"], 2, &["squad"]);
     refused(&["transfer", "squad->race,race"], 2, &["race"]);
-    refused(&["transfer", "squad->mrpc"], 2, &["question answering", "paraphrase"]);
+    refused(
+        &["transfer", "squad->mrpc"],
+        2,
+        &["question answering", "paraphrase"],
+    );
     refused(&["transfer"], 2, &["TRANSFER"]);
     refused(&["transfer", "squad-"], 2, &["'squad-'", "quotes"]);
 }
 
 #[test]
 fn numbers_that_make_no_sense_are_refused() {
-    refused(&["transfer", "squad->race", "--steps", "0"], 2, &["--steps", "at least 1"]);
-    refused(&["transfer", "squad->race", "--batch-size", "-1"], 2, &["-1"]);
-    refused(&["transfer", "squad->race", "--seeds", "x"], 2, &["--seeds", "'x'"]);
-    refused(&["transfer", "squad->race", "--seeds", "1,1"], 2, &["--seeds"]);
-    refused(&["transfer", "squad->race", "--init", "magic"], 2, &["'magic'", "vocab"]);
+    refused(
+        &["transfer", "squad->race", "--steps", "0"],
+        2,
+        &["--steps", "at least 1"],
+    );
+    refused(
+        &["transfer", "squad->race", "--batch-size", "-1"],
+        2,
+        &["-1"],
+    );
+    refused(
+        &["transfer", "squad->race", "--seeds", "x"],
+        2,
+        &["--seeds", "'x'"],
+    );
+    refused(
+        &["transfer", "squad->race", "--seeds", "1,1"],
+        2,
+        &["--seeds"],
+    );
+    refused(
+        &["transfer", "squad->race", "--init", "magic"],
+        2,
+        &["'magic'", "vocab"],
+    );
 }
 
 /// These pass the command line and fail before any cell is trained.
@@ -83,7 +144,14 @@ fn prompts_that_cannot_be_made_are_refused() {
     ] {
         let folder = folder();
         promptshift(&folder)
-            .args(["transfer", "squad->race", "--methods", "prompt", "--out", "out"])
+            .args([
+                "transfer",
+                "squad->race",
+                "--methods",
+                "prompt",
+                "--out",
+                "out",
+            ])
             .args(TINY)
             .args(flags)
             .assert()
@@ -115,7 +183,9 @@ fn every_spelling_of_a_transfer_is_understood() {
         .args(["transfer", "squad->all", "--dry-run"])
         .assert()
         .success()
-        .stdout(contains("textbookqa,bioasq,race,relation_extraction,duorc,drop"));
+        .stdout(contains(
+            "textbookqa,bioasq,race,relation_extraction,duorc,drop",
+        ));
     let left = std::fs::read_dir(folder.path()).expect("readable").count();
     assert_eq!(left, 0, "a plan writes nothing");
 }
@@ -134,7 +204,10 @@ fn the_unquoted_arrow_writes_the_report_to_the_file() {
         .expect("it runs");
     let said = String::from_utf8_lossy(&status.stderr);
     assert!(status.status.success(), "{said}");
-    assert!(said.contains("squad->race") && said.contains("In quotes"), "{said}");
+    assert!(
+        said.contains("squad->race") && said.contains("In quotes"),
+        "{said}"
+    );
     let report = std::fs::read_to_string(&file).expect("written");
     assert!(report.starts_with("# squad → race"), "{report}");
     let figure = report
@@ -142,7 +215,10 @@ fn the_unquoted_arrow_writes_the_report_to_the_file() {
         .nth(1)
         .and_then(|rest| rest.split(')').next())
         .expect("a figure");
-    assert!(folder.path().join(figure).exists(), "{figure} is seen from the report");
+    assert!(
+        folder.path().join(figure).exists(),
+        "{figure} is seen from the report"
+    );
 }
 
 #[test]
@@ -193,16 +269,26 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
     let first = folder();
     tiny(&first, "1").success();
     let record = first.path().join("out/prompt-seed0/record.json");
-    let written = std::fs::metadata(&record).expect("a record").modified().expect("a time");
-    tiny(&first, "1").success().stderr(contains("has a record already"));
-    let again = std::fs::metadata(&record).expect("a record").modified().expect("a time");
+    let written = std::fs::metadata(&record)
+        .expect("a record")
+        .modified()
+        .expect("a time");
+    tiny(&first, "1")
+        .success()
+        .stderr(contains("has a record already"));
+    let again = std::fs::metadata(&record)
+        .expect("a record")
+        .modified()
+        .expect("a time");
     assert_eq!(written, again, "the record was not written again");
 
     let second = folder();
     tiny(&second, "0,5").success();
     for method in ["prompt", "model"] {
         let record = |folder: &TempDir, seed: usize| {
-            folder.path().join(format!("out/{method}-seed{seed}/record.json"))
+            folder
+                .path()
+                .join(format!("out/{method}-seed{seed}/record.json"))
         };
         let (one, same) = (timeless(&record(&first, 0)), timeless(&record(&second, 0)));
         assert_eq!(one, same, "{method}: one plan and seed give one record");
@@ -215,7 +301,9 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
 #[test]
 fn standard_output_carries_only_the_result() {
     let folder = folder();
-    tiny(&folder, "1").success().stdout(predicates::str::starts_with("# squad → race"));
+    tiny(&folder, "1")
+        .success()
+        .stdout(predicates::str::starts_with("# squad → race"));
     let json = promptshift(&folder)
         .args(["report", "out", "--json"])
         .assert()
@@ -228,7 +316,15 @@ fn standard_output_carries_only_the_result() {
         .success()
         .stdout(contains("exact_match"));
     promptshift(&folder)
-        .args(["transfer", "squad->race", "--seeds", "1", "--out", "out", "--quiet"])
+        .args([
+            "transfer",
+            "squad->race",
+            "--seeds",
+            "1",
+            "--out",
+            "out",
+            "--quiet",
+        ])
         .args(TINY)
         .assert()
         .success()
@@ -282,7 +378,16 @@ fn damaged_data_is_named() {
     refused("answers");
     std::fs::write(data.join("squad/train.parquet"), whole).expect("written");
     promptshift(&folder)
-        .args(["transfer", "squad->race", "--data", "data", "--out", "out", "--seeds", "1"])
+        .args([
+            "transfer",
+            "squad->race",
+            "--data",
+            "data",
+            "--out",
+            "out",
+            "--seeds",
+            "1",
+        ])
         .args(TINY)
         .assert()
         .success();
@@ -293,7 +398,9 @@ fn model(folder: &TempDir) -> std::path::PathBuf {
     let copy = folder.path().join("model");
     std::fs::create_dir(&copy).expect("made");
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
-        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano").join(file);
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("models/nano")
+            .join(file);
         std::fs::copy(bundled, copy.join(file)).expect("copied");
     }
     copy
@@ -305,7 +412,16 @@ fn a_model_from_a_folder_works_and_damaged_ones_are_named() {
     let model = model(&folder);
     let run = || {
         promptshift(&folder)
-            .args(["transfer", "squad->race", "--model", "model", "--seeds", "1", "--out", "out"])
+            .args([
+                "transfer",
+                "squad->race",
+                "--model",
+                "model",
+                "--seeds",
+                "1",
+                "--out",
+                "out",
+            ])
             .args(TINY)
             .assert()
     };
@@ -317,9 +433,13 @@ fn a_model_from_a_folder_works_and_damaged_ones_are_named() {
         std::fs::write(model.join("config.json"), config.replace(from, to)).expect("written");
     };
     with("\"t5\"", "\"bert\"");
-    run().failure().stderr(contains("config.json").and(contains("bert")));
+    run()
+        .failure()
+        .stderr(contains("config.json").and(contains("bert")));
     with("\"d_ff\": 256", "\"d_ff\": 255");
-    run().failure().stderr(contains("wi_0").and(contains("256")).and(contains("255")));
+    run()
+        .failure()
+        .stderr(contains("wi_0").and(contains("256")).and(contains("255")));
     with("\"num_layers\": 3", "\"num_layers\": 2");
     run().failure().stderr(contains("encoder.block.2"));
     with("\"vocab_size\": 2304", "\"vocab_size\": 32128");
@@ -345,7 +465,16 @@ fn an_interrupt_leaves_no_half_written_record() {
     let folder = folder();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
         .current_dir(folder.path())
-        .args(["transfer", "squad->race", "--seeds", "1", "--out", "out", "--steps", "100000"])
+        .args([
+            "transfer",
+            "squad->race",
+            "--seeds",
+            "1",
+            "--out",
+            "out",
+            "--steps",
+            "100000",
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -353,7 +482,10 @@ fn an_interrupt_leaves_no_half_written_record() {
     let partial = folder.path().join("out/.partial-prompt-seed0");
     let started = Instant::now();
     while !partial.exists() {
-        assert!(started.elapsed() < Duration::from_secs(120), "training never started");
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "training never started"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     let killed = Command::new("kill")
@@ -363,7 +495,10 @@ fn an_interrupt_leaves_no_half_written_record() {
     assert!(killed.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(!partial.exists(), "the half-written cell is gone");
-    assert!(folder.path().join("out/untuned/record.json").exists(), "the whole one is kept");
+    assert!(
+        folder.path().join("out/untuned/record.json").exists(),
+        "the whole one is kept"
+    );
 }
 
 #[test]

@@ -18,8 +18,12 @@ fn the_bundled_files_are_made_again_byte_for_byte() {
             synthetic::write_parquet(&rows, domain, &made).expect("written");
             let name = format!("datasets/mini/{}/{split}.parquet", domain.name);
             let bundled = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
-            let same = std::fs::read(made).expect("made") == std::fs::read(bundled).expect("bundled");
-            assert!(same, "{name} is not what the grammars make: run `cargo run -- datasets`");
+            let same =
+                std::fs::read(made).expect("made") == std::fs::read(bundled).expect("bundled");
+            assert!(
+                same,
+                "{name} is not what the grammars make: run `cargo run -- datasets`"
+            );
         }
     }
 }
@@ -34,7 +38,10 @@ fn texts(domain: &str, split: Split) -> Vec<String> {
         Split::Validation => splits.validation,
         Split::Test => splits.test,
     };
-    let rows = Suite::Mini.read(card, &portion, None).expect("bundled").examples;
+    let rows = Suite::Mini
+        .read(card, &portion, None)
+        .expect("bundled")
+        .examples;
     rows.into_iter()
         .map(|row| match row {
             Row::Question(row) => row.context,
@@ -47,9 +54,14 @@ fn texts(domain: &str, split: Split) -> Vec<String> {
 fn no_passage_is_in_two_splits() {
     for domain in synthetic::domains() {
         let train: HashSet<String> = texts(domain.name, Split::Train).into_iter().collect();
-        let validation: HashSet<String> = texts(domain.name, Split::Validation).into_iter().collect();
+        let validation: HashSet<String> =
+            texts(domain.name, Split::Validation).into_iter().collect();
         for test in texts(domain.name, Split::Test) {
-            assert!(!train.contains(&test) && !validation.contains(&test), "{}", domain.name);
+            assert!(
+                !train.contains(&test) && !validation.contains(&test),
+                "{}",
+                domain.name
+            );
         }
         assert!(train.is_disjoint(&validation), "{}", domain.name);
     }

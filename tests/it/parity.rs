@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use promptshift::t5::{Dropout, Embedded, Encoded, T5, T5Config, Tokens, Weights, greedy, position};
+use promptshift::t5::{
+    Dropout, Embedded, Encoded, T5, T5Config, Tokens, Weights, greedy, position,
+};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
 fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
 }
 
 fn json(name: &str) -> Value {
@@ -109,13 +113,21 @@ fn encoder_and_logits_agree() {
         assert_close(
             "encoder output",
             &real(&values(encoded.hidden.clone()), &encoded.lengths, width),
-            &real(&reference.floats(&format!("{prefix}encoder_output")), &encoded.lengths, width),
+            &real(
+                &reference.floats(&format!("{prefix}encoder_output")),
+                &encoded.lengths,
+                width,
+            ),
             1e-4,
         );
         assert_close(
             "logits",
             &values(model.logits(&encoded, &targets)),
-            &real(&reference.floats(&format!("{prefix}logits")), &targets.lengths, targets.width),
+            &real(
+                &reference.floats(&format!("{prefix}logits")),
+                &targets.lengths,
+                targets.width,
+            ),
             1e-4,
         );
     }
@@ -127,8 +139,18 @@ fn losses_agree() {
     let (_, model) = tiny();
     let encoded = encode(&model, model.embed(&reference.inputs()));
     let losses = model.token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off());
-    assert_close("sum", &values(losses.clone().sum()), &reference.floats("loss_sum"), 1e-4);
-    assert_close("mean", &values(losses.mean()), &reference.floats("loss_mean"), 1e-4);
+    assert_close(
+        "sum",
+        &values(losses.clone().sum()),
+        &reference.floats("loss_sum"),
+        1e-4,
+    );
+    assert_close(
+        "mean",
+        &values(losses.mean()),
+        &reference.floats("loss_mean"),
+        1e-4,
+    );
 }
 
 #[test]
@@ -136,14 +158,28 @@ fn the_prompts_gradient_agrees() {
     let reference = Reference::read();
     let (_, model) = tiny();
     let prompt = prompt(&reference, &Device::flex().autodiff()).require_grad();
-    let input = model.embed(&reference.inputs()).after_prompt(prompt.clone());
+    let input = model
+        .embed(&reference.inputs())
+        .after_prompt(prompt.clone());
     let encoded = encode(&model, input);
     let loss = model
         .token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off())
         .sum();
-    assert_close("loss", &values(loss.clone()), &reference.floats("prompt.loss_sum"), 1e-4);
-    let gradient = prompt.grad(&loss.backward()).expect("the prompt is tracked");
-    assert_close("gradient", &values(gradient), &reference.floats("prompt.grad"), 1e-4);
+    assert_close(
+        "loss",
+        &values(loss.clone()),
+        &reference.floats("prompt.loss_sum"),
+        1e-4,
+    );
+    let gradient = prompt
+        .grad(&loss.backward())
+        .expect("the prompt is tracked");
+    assert_close(
+        "gradient",
+        &values(gradient),
+        &reference.floats("prompt.grad"),
+        1e-4,
+    );
 }
 
 /// Replaces every parameter by its gradient.

@@ -13,7 +13,9 @@ use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
 fn nano() -> Backbone {
-    BackboneChoice::Nano.load(&Device::flex()).expect("it is compiled in")
+    BackboneChoice::Nano
+        .load(&Device::flex())
+        .expect("it is compiled in")
 }
 
 fn squad(rows: usize) -> Vec<Example> {
@@ -79,15 +81,26 @@ fn prompt_tuning_moves_the_prompt_and_nothing_else() {
     let recipe = short(Method::Prompt, 3);
     let before = tuned(&backbone, &recipe, 1);
     let length = recipe.prompt.as_ref().expect("a prompt").length;
-    assert_eq!(before.trainable_parameters(), length * backbone.config.d_model);
+    assert_eq!(
+        before.trainable_parameters(),
+        length * backbone.config.d_model
+    );
     let after = train(&backbone, &recipe, &squad(32), 1).best;
-    assert_eq!(bytes(&before), bytes(&after), "the backbone is bit-identical");
+    assert_eq!(
+        bytes(&before),
+        bytes(&after),
+        "the backbone is bit-identical"
+    );
     let moved = prompt(&before)
         .iter()
         .zip(prompt(&after))
         .filter(|(before, after)| *before != after)
         .count();
-    assert_eq!(moved, length * backbone.config.d_model, "every number of the prompt moved");
+    assert_eq!(
+        moved,
+        length * backbone.config.d_model,
+        "every number of the prompt moved"
+    );
 }
 
 #[test]
@@ -119,12 +132,19 @@ fn a_seed_gives_the_same_bits_and_another_seed_others() {
             let losses: Vec<_> = fitted.curve.iter().map(|p| p.train_loss).collect();
             let mut bits = bytes(&fitted.best);
             if fitted.best.prompt.is_some() {
-                bits = prompt(&fitted.best).iter().flat_map(|v| v.to_le_bytes()).collect();
+                bits = prompt(&fitted.best)
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect();
             }
             (losses, bits)
         };
         assert!(run(1) == run(1), "{} differs from itself", method.title());
-        assert!(run(1) != run(2), "{} does not depend on its seed", method.title());
+        assert!(
+            run(1) != run(2),
+            "{} does not depend on its seed",
+            method.title()
+        );
     }
 }
 
@@ -139,9 +159,16 @@ fn eight_examples_are_learnt_by_heart() {
         let mut last = short(method, steps);
         last.budget.evaluate_every = steps - 5;
         let curve_end = train(&backbone, &last, &examples, 0).curve;
-        let end = curve_end.last().and_then(|point| point.train_loss).expect("a loss");
+        let end = curve_end
+            .last()
+            .and_then(|point| point.train_loss)
+            .expect("a loss");
         let start = first.expect("a loss");
-        assert!(curve.len() == 2 && end < 0.35 * start, "{}: {start} → {end}", method.title());
+        assert!(
+            curve.len() == 2 && end < 0.35 * start,
+            "{}: {start} → {end}",
+            method.title()
+        );
     }
 }
 
@@ -160,7 +187,12 @@ fn prompts_start_as_the_paper_says() {
     assert!(one_sided.iter().all(|v| (0.0..0.5).contains(v)));
 
     let d = backbone.config.d_model;
-    let table: Vec<f32> = backbone.model.embedding().into_data().try_to_vec().expect("f32");
+    let table: Vec<f32> = backbone
+        .model
+        .embedding()
+        .into_data()
+        .try_to_vec()
+        .expect("f32");
     let row = |id: usize| table[id * d..(id + 1) * d].to_vec();
     let vocab = start(PromptInit::Vocab, &none);
     let mut drawn = Vec::new();
@@ -178,10 +210,22 @@ fn prompts_start_as_the_paper_says() {
         text: vec![20, 21, 22],
     };
     let labels = start(PromptInit::Labels, &words);
-    let mean: Vec<f32> = row(10).iter().zip(row(12)).map(|(a, b)| (a + b) / 2.0).collect();
-    assert_eq!(labels[..d], mean, "several tokens are averaged into one position");
+    let mean: Vec<f32> = row(10)
+        .iter()
+        .zip(row(12))
+        .map(|(a, b)| (a + b) / 2.0)
+        .collect();
+    assert_eq!(
+        labels[..d],
+        mean,
+        "several tokens are averaged into one position"
+    );
     assert_eq!(labels[d..2 * d], row(11));
-    assert_eq!(labels[2 * d..], vocab[2 * d..], "the rest is drawn from the vocabulary");
+    assert_eq!(
+        labels[2 * d..],
+        vocab[2 * d..],
+        "the rest is drawn from the vocabulary"
+    );
     let text = start(PromptInit::Text("x".to_string()), &words);
     assert_eq!(text[..3 * d], [row(20), row(21), row(22)].concat());
 }
@@ -195,8 +239,14 @@ fn prompts_that_cannot_be_made_are_refused() {
             .expect_err("must be refused")
     };
     assert!(matches!(refused(0, PromptInit::Vocab), PromptError::Empty));
-    assert!(matches!(refused(100_000, PromptInit::Vocab), PromptError::TooLong { .. }));
-    assert!(matches!(refused(5, PromptInit::Labels), PromptError::NoLabels(_)));
+    assert!(matches!(
+        refused(100_000, PromptInit::Vocab),
+        PromptError::TooLong { .. }
+    ));
+    assert!(matches!(
+        refused(5, PromptInit::Labels),
+        PromptError::NoLabels(_)
+    ));
     assert!(matches!(
         refused(5, PromptInit::Text(String::new())),
         PromptError::EmptyText

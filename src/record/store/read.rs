@@ -19,8 +19,6 @@ pub struct StoredRecord {
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,
-    /// The size of the saved delta, where one was saved.
-    pub saved_bytes: Option<u64>,
 }
 
 impl StoredRecord {
@@ -95,27 +93,27 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
         .iter()
         .map(|evaluation| read_predictions(home, &path, evaluation))
         .collect::<Result<_, _>>()?;
-    let saved_bytes = match record
-        .training
-        .as_ref()
-        .and_then(|training| training.saved.as_ref())
-    {
-        None => None,
-        Some(name) => {
-            let saved = beside(&path, name)?;
-            Some(
-                fs::metadata(&saved)
-                    .at("find the saved delta", &saved)?
-                    .len(),
-            )
-        }
-    };
+    if let Some(training) = &record.training {
+        check_saved(&path, &training.saved)?;
+    }
     Ok(StoredRecord {
         folder: home.to_owned(),
         record,
         predictions,
-        saved_bytes,
     })
+}
+
+/// A saved delta may have been deleted; one that is there must be the one that was saved.
+fn check_saved(path: &Path, saved: &SavedDelta) -> Result<(), StoreError> {
+    let file = beside(path, &saved.file)?;
+    match fs::metadata(&file) {
+        Ok(found) if found.len() != saved.bytes => Err(StoreError::Malformed {
+            path: file,
+            wanted: format!("{} bytes, as record.json says", saved.bytes),
+            found: format!("{} bytes", found.len()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {

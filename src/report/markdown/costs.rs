@@ -23,9 +23,7 @@ pub fn table(comparison: &Comparison) -> TextTable {
         ("share of all parameters", |cost| {
             share(cost.trainable_parameters as f64 / cost.total_parameters as f64)
         }),
-        ("stored for each seed", |cost| {
-            cost.saved_bytes.map_or(UNDEFINED.to_owned(), bytes)
-        }),
+        ("stored for each seed", |cost| bytes(cost.saved_bytes)),
         ("training examples", |cost| whole(cost.examples as f64)),
         ("steps", |cost| whole(cost.steps)),
         ("training tokens", |cost| whole(cost.tokens)),
