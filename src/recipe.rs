@@ -291,14 +291,15 @@ impl Recipe {
             budget: Budget {
                 steps: 300,
                 batch_size: 16,
-                evaluate_every: 50,
+                evaluate_every: 60,
                 patience: None,
             },
             ..Recipe::paper_prompt()
         }
     }
 
-    /// Model tuning of the bundled miniature.
+    /// Model tuning of the bundled miniature: T5's, with a learning rate that suits hundreds of
+    /// steps.
     pub fn miniature_model() -> Self {
         let prompt = Recipe::miniature_prompt();
         Recipe {
