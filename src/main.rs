@@ -7,6 +7,7 @@ use promptshift::cli::Cli;
 
 fn main() -> ExitCode {
     promptshift::memory::keep_freed_memory();
+    hush_parquet();
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -14,4 +15,16 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// The parquet reader panics on some damaged pages. That is caught and told as an error that names
+/// the file, so the panic itself is not told.
+fn hush_parquet() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let inside = |file: &str| file.contains("/parquet-") || file.contains("/arrow-");
+        if !panic.location().is_some_and(|at| inside(at.file())) {
+            tell(panic);
+        }
+    }));
 }

@@ -41,12 +41,9 @@ pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance:
 pub struct RelativeBias {
     pub(super) table: Param<Tensor<2>>,
     #[module(skip)]
-    direction: Causality,
+    direction: Direction,
     max_distance: usize,
 }
-
-/// [`Direction`] as a module constant.
-type Causality = Direction;
 
 impl RelativeBias {
     pub(super) fn new(table: Tensor<2>, direction: Direction, max_distance: usize) -> Self {

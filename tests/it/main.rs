@@ -4,4 +4,5 @@ mod architecture;
 mod cli;
 mod miniature;
 mod parity;
+mod reports;
 mod tuning;

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::error::{IoContext, StoreError};
 use super::{PARTIAL, RECORD};
 use crate::provenance::sha256;
-use crate::record::{Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, difference};
+use crate::record::{
+    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta, difference,
+};
 
 /// A record as it was read from its folder.
 #[derive(Debug, Clone, PartialEq)]
