@@ -69,7 +69,7 @@ impl Batch {
 
 /// An endless stream of batches whose order depends on the seed alone.
 ///
-/// Each epoch is shuffled; pools of [`POOL`] batches are sorted by length, so that a batch holds
+/// Each epoch is shuffled; pools of some batches are sorted by length, so that a batch holds
 /// examples of like length and little padding, and the pool's batches are shuffled again.
 pub struct Batches<'a> {
     encodings: &'a [Encoding],

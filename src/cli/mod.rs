@@ -33,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Tune on a source domain, evaluate on it and on targets, report the gaps.
-    Transfer(transfer::Arguments),
+    Transfer(Box<transfer::Arguments>),
     /// List domains, models and methods.
     List(list::Arguments),
     /// Render stored records again.
@@ -98,7 +98,7 @@ impl Cli {
     /// Whatever went wrong, in words for the user.
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
-            Verb::Transfer(arguments) => transfer::run(arguments),
+            Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),

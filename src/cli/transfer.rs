@@ -176,7 +176,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let out = arguments.out.clone().unwrap_or_else(|| default_out(&plan));
     let first = plan.cells().into_iter().next().expect("the untuned cell");
     let store = Store::open(&out, &first)?;
-    let origin = origin(&arguments, &material, &backbone);
+    let origin = origin(&arguments, &plan.transfer, &material, &backbone);
     let mut narrator = Narrator::new(voice, &plan);
     let records = experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
         narrator.tell(event);
@@ -288,9 +288,14 @@ fn default_out(plan: &Plan) -> PathBuf {
     Path::new("runs").join(format!("{source}-to-{targets}-{suite}-{model}-{hash}"))
 }
 
-fn origin(arguments: &Arguments, material: &Material, backbone: &Backbone) -> Origin {
+fn origin(
+    arguments: &Arguments,
+    transfer: &Transfer,
+    material: &Material,
+    backbone: &Backbone,
+) -> Origin {
     Origin {
-        command: command(),
+        command: command(&arguments.transfer, transfer),
         data_sha256: material.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
@@ -299,19 +304,23 @@ fn origin(arguments: &Arguments, material: &Material, backbone: &Backbone) -> Or
     }
 }
 
-/// The command as it can be typed again.
-fn command() -> String {
-    std::iter::once("promptshift".to_string())
-        .chain(std::env::args().skip(1).map(|word| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
-            if word.chars().all(plain) && !word.is_empty() {
-                word
-            } else {
-                format!("'{}'", word.replace('\'', r"'\''"))
-            }
-        }))
-        .collect::<Vec<_>>()
-        .join(" ")
+/// The command as it can be typed again, with the words of the transfer as it was understood.
+fn command(words: &[String], transfer: &Transfer) -> String {
+    let others = std::env::args()
+        .skip(1)
+        .filter(|word| !words.contains(word));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
+    let quoted = |word: String| {
+        if word.chars().all(plain) && !word.is_empty() {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let mut command = vec!["promptshift".to_string()];
+    command.extend(others.map(quoted));
+    command.insert(2.min(command.len()), format!("'{transfer}'"));
+    command.join(" ")
 }
 
 /// Tells on standard error what goes on.

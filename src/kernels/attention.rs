@@ -93,7 +93,7 @@ pub fn reference(
     })
 }
 
-/// [`reference`] with the weights `[B, H, Tq, Tk]` changed before they are used: dropout.
+/// [`reference()`] with the weights `[B, H, Tq, Tk]` changed before they are used: dropout.
 #[allow(clippy::too_many_arguments)]
 pub fn reweighted(
     query: Tensor<2>,

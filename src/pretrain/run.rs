@@ -122,7 +122,7 @@ pub fn pretrain(
             since.loss_tokens += loss.tokens;
             let step = trainer.steps_taken();
             watch(step, loss.sum / loss.tokens as f64, None);
-            if step % checkpoint_every == 0 || step == recipe.steps() {
+            if step.is_multiple_of(checkpoint_every) || step == recipe.steps() {
                 let model = trainer.tuned().valid().backbone;
                 let point = since.point(step, &stage.name, probe(&model, &tokenizer));
                 watch(step, point.loss, Some(&point));

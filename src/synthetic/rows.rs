@@ -63,7 +63,7 @@ impl Rows {
 /// domains, each of which is the other's source.
 pub fn sizes(domain: &Domain, split: Split) -> usize {
     match split {
-        Split::Train if matches!(domain.name, "squad" | "qqp" | "mrpc") => 3000,
+        Split::Train if matches!(domain.name, "squad" | "qqp" | "mrpc") => 6000,
         Split::Train => 1200,
         Split::Validation => 300,
         Split::Test => 500,

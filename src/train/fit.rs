@@ -95,7 +95,7 @@ pub fn fit(
             step,
             loss: loss.sum / loss.tokens as f64,
         }))?;
-        if step % budget.evaluate_every == 0 || step == budget.steps {
+        if step.is_multiple_of(budget.evaluate_every) || step == budget.steps {
             finished(run.validate(&trainer, validate, watch))?;
             if budget
                 .patience
