@@ -73,7 +73,16 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(error) | Failure::Run(error) => write!(f, "error: {error:#}"),
+            Failure::Usage(error) | Failure::Run(error) => {
+                let mut text = error.to_string();
+                for cause in error.chain().skip(1).map(ToString::to_string) {
+                    // Most messages name their cause themselves.
+                    if !text.contains(&cause) {
+                        text = format!("{text}: {cause}");
+                    }
+                }
+                write!(f, "error: {text}")
+            }
             Failure::Interrupted => f.write_str(
                 "interrupted: complete records are kept, and the same command goes on from them",
             ),
