@@ -206,9 +206,25 @@ impl Weights {
                 .expect("four bytes for each value of the shape");
             (name.as_str(), view)
         });
-        safetensors::serialize(views, Some(metadata.into_iter().collect()))
-            .expect("names, shapes and values are consistent")
+        let bytes = safetensors::serialize(views, Some(metadata.into_iter().collect()))
+            .expect("names, shapes and values are consistent");
+        with_sorted_header(&bytes)
     }
+}
+
+/// The same file with its header's keys in order: the library writes metadata in an order of
+/// chance, and equal weights are to have equal hashes.
+fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
+    type Entries = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
+    let (header, data) = rest.split_at(length);
+    let entries: Entries = serde_json::from_slice(header).expect("the library writes JSON");
+    let mut header = serde_json::to_vec(&entries).expect("plain data");
+    // Data begin at a multiple of eight bytes.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let length = (header.len() as u64).to_le_bytes();
+    [length.as_slice(), &header, data].concat()
 }
 
 /// A tensor's values as f32.
