@@ -10,8 +10,8 @@ use crate::experiment::{Material, TokenCounts};
 use crate::plan::Plan;
 use crate::recipe::{Method, Recipe};
 
-/// The share of the matrix-product rate that training and decoding reach, measured on the bundled
-/// miniature; larger models reach more.
+/// The share of the matrix-product rate that training and decoding are taken to reach: a rough guess,
+/// which is why the estimate is given within a factor.
 const REALISED: f64 = 0.25;
 
 /// The plan in words, with an estimate of its time from the arithmetic that it needs and this
