@@ -4,6 +4,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::domain::Example;
 use crate::recipe::Limits;
@@ -37,6 +38,14 @@ impl Encoding {
             cut,
         }
     }
+}
+
+/// Tokenizes examples, in their order.
+pub fn encode(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Encoding> {
+    examples
+        .par_iter()
+        .map(|example| Encoding::of(example, tokenizer, limits))
+        .collect()
 }
 
 /// `ids` with `end` behind them, at most `limit` long.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::module::Module;
 
 use crate::backbone::Backbone;
-use crate::batch::Encoding;
+use crate::batch::encode;
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::label;
@@ -145,11 +145,10 @@ impl Material {
     /// How many tokens training and evaluation will see.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
         let count = |rows: &Rows| {
-            let sums = rows
-                .examples
+            let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
+            let sums = encodings
                 .iter()
-                .fold((0, 0), |(inputs, targets), example| {
-                    let encoding = Encoding::of(example, &backbone.tokenizer, limits);
+                .fold((0, 0), |(inputs, targets), encoding| {
                     (
                         inputs + encoding.input.len(),
                         targets + encoding.target.len(),
@@ -360,9 +359,10 @@ fn fit_on_source(
 ) -> Result<Fitted, FitError> {
     let metric = Metric::main(source.card.task);
     let validation = &source.validation.examples;
+    let encodings = encode(validation, &backbone.tokenizer, &cell.limits);
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = predict(tuned, validation, &backbone.tokenizer, &cell.limits, go_on)?;
+        let answers = predict(tuned, &encodings, &backbone.tokenizer, &cell.limits, go_on)?;
         let scores: Vec<Score> = validation
             .iter()
             .zip(&answers)
@@ -409,7 +409,7 @@ fn evaluate(
     let (answers, peak_bytes) = peak_of(|| {
         predict(
             tuned,
-            examples,
+            &encode(examples, &backbone.tokenizer, &cell.limits),
             &backbone.tokenizer,
             &cell.limits,
             &mut |done| {

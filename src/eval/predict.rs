@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use crate::batch::{Encoding, buckets};
-use crate::domain::Example;
 use crate::recipe::Limits;
 use crate::t5::{Dropout, Generated, Tokens, greedy};
 use crate::tokenizer::Tokenizer;
@@ -28,23 +27,19 @@ pub struct Answer {
     pub cut: bool,
 }
 
-/// Greedy answers to `examples`, in their order. `watch` is told how many are done and may break
+/// Greedy answers to the encodings' inputs, in their order. `watch` is told how many are done and may break
 /// the work off.
 ///
 /// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
 pub fn predict(
     tuned: &Tuned,
-    examples: &[Example],
+    encodings: &[Encoding],
     tokenizer: &Tokenizer,
     limits: &Limits,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> ControlFlow<(), Vec<Answer>> {
-    let encodings: Vec<Encoding> = examples
-        .iter()
-        .map(|example| Encoding::of(example, tokenizer, limits))
-        .collect();
     let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
-    let mut answers: Vec<Option<Answer>> = vec![None; examples.len()];
+    let mut answers: Vec<Option<Answer>> = vec![None; encodings.len()];
     let mut done = 0;
     for group in buckets(&lengths, POSITIONS) {
         let inputs: Vec<&[u32]> = group

@@ -625,6 +625,10 @@ struct Head<'a> {
 
 impl Head<'_> {
     fn forward(&self, mut output: MatrixMut, log_z: &mut [f32], scratch: &mut [f32]) {
+        if self.call.queries == 1 {
+            log_z[0] = self.forward_one(output.row(0), scratch);
+            return;
+        }
         for block in self.call.blocks() {
             let keys = self.call.visible_to_block(self.example, &block);
             if keys == 0 {
@@ -642,6 +646,17 @@ impl Head<'_> {
                 .rows(block.start, block.len())
                 .set_product(weights, self.value.rows(0, keys));
         }
+    }
+
+    /// The one query of a decoding step: matrix products would spend their time on packing.
+    /// Returns `logZ`.
+    fn forward_one(&self, output: &mut [f32], scratch: &mut [f32]) -> f32 {
+        let seen = self.call.visible(self.example, 0);
+        let weights = &mut scratch[..seen];
+        score_one(weights, self.query.row(0), self.key);
+        let log_z = softmax_row(weights, self.bias_row(0, seen));
+        mix_one(output, weights, self.value);
+        log_z
     }
 
     fn backward(
@@ -710,6 +725,23 @@ impl Head<'_> {
 }
 
 vectorised! {
+    /// The products of one query with the keys of as many scores.
+    fn score_one<A>(scores: &mut [f32], query: &[f32], keys: Matrix) {
+        for (key, score) in scores.iter_mut().enumerate() {
+            *score = dot::<A>(query, keys.row(key));
+        }
+    }
+
+    /// The sum of as many values as weights, weighted.
+    fn mix_one<A>(output: &mut [f32], weights: &[f32], values: Matrix) {
+        output.fill(0.0);
+        for (key, weight) in weights.iter().enumerate() {
+            for (output, value) in output.iter_mut().zip(values.row(key)) {
+                *output = A::mul_add(*weight, *value, *output);
+            }
+        }
+    }
+
     /// `row` becomes `softmax(row + bias)`. Returns `logZ`.
     fn softmax_row<A>(row: &mut [f32], bias: Option<&[f32]>) -> f32 {
         add_bias(row, bias);

@@ -18,7 +18,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
 use super::flex::{self, contiguous, values, values_mut};
-use super::vector::{exp, largest, sum_exp, vectorised};
+use super::vector::{self, exp, sum_exp, vectorised};
 
 /// `out[n] = logZ_n - logits[n, target_n] + z_loss * logZ_n²`, where `logZ_n` is the logarithm of
 /// the sum of `exp(logits[n, ..])`.
@@ -167,8 +167,14 @@ fn gradient(saved: Saved, dy: &FlexTensor) -> FlexTensor {
 }
 
 vectorised! {
-    fn log_sum_exp<A>(row: &[f32]) -> f32 {
-        let shift = largest(row);
+    /// The highest value of a row; negative infinity where there is none.
+    pub fn largest<A>(row: &[f32]) -> f32 {
+        vector::largest(row)
+    }
+
+    /// `log Σ e^x` of a row.
+    pub fn log_sum_exp<A>(row: &[f32]) -> f32 {
+        let shift = vector::largest(row);
         shift + sum_exp::<A>(row, shift).ln()
     }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use burn::backend::{DispatchDevice, TensorMetadata};
-use burn::tensor::{DType, Shape, Tensor};
+use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -33,8 +33,9 @@ pub fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     tensor.storage_mut()
 }
 
+/// Not `FlexTensor::zeros`, which fills a buffer of bytes and copies it into an aligned one.
 pub fn zeros<const D: usize>(shape: [usize; D]) -> FlexTensor {
-    FlexTensor::zeros(Shape::new(shape), DType::F32)
+    from_values(vec![0.0; shape.iter().product()], shape)
 }
 
 pub fn from_values<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {

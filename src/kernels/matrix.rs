@@ -29,6 +29,11 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// A buffer of `rows` rows of `columns`, without gaps.
+    pub fn whole(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self::new(data, rows, columns, columns)
+    }
+
     pub fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -37,6 +42,13 @@ impl<'a> Matrix<'a> {
             column_stride: self.row_stride,
             ..self
         }
+    }
+
+    /// One row of a matrix that is not transposed.
+    #[inline(always)]
+    pub fn row(self, index: usize) -> &'a [f32] {
+        debug_assert_eq!(self.column_stride, 1, "columns are neighbours");
+        &self.data[index * self.row_stride..][..self.columns]
     }
 
     /// `count` rows from row `first` on.
@@ -122,6 +134,15 @@ impl<'a> MatrixMut<'a> {
         }
     }
 
+    /// One row.
+    pub fn row(&mut self, index: usize) -> &mut [f32] {
+        assert!(index < self.rows, "a row beyond the matrix");
+        // SAFETY: the row lies inside the buffer, and `self` is the only way to it.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.first.add(index * self.row_stride), self.columns)
+        }
+    }
+
     /// `self = left right`.
     pub fn set_product(&mut self, left: Matrix, right: Matrix) {
         self.product(left, right, false);
@@ -139,29 +160,77 @@ impl<'a> MatrixMut<'a> {
         // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
         // element with the others, because it holds its elements mutably. On one thread, because
         // the callers already share their work among all threads.
-        unsafe {
-            gemm::gemm(
-                self.rows,
-                self.columns,
-                left.columns,
-                self.first,
-                1,
-                self.row_stride as isize,
-                add,
-                left.data.as_ptr(),
-                left.column_stride as isize,
-                left.row_stride as isize,
-                right.data.as_ptr(),
-                right.column_stride as isize,
-                right.row_stride as isize,
-                1.0,
-                1.0,
-                false,
-                false,
-                false,
-                gemm::Parallelism::None,
-            );
-        }
+        unsafe { gemm(self, left, right, add, gemm::Parallelism::None) }
+    }
+}
+
+/// Multiplications in a product that is worth sharing among threads.
+const WORTH_SHARING: usize = 128 * 128 * 128;
+
+/// `left right`, row by row, on all threads where it is large.
+pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
+    assert_eq!(left.columns, right.rows, "a product's inner length");
+    let (rows, columns, inner) = (left.rows, right.columns, left.columns);
+    if inner == 0 {
+        return vec![0.0; rows * columns];
+    }
+    let parallelism = if rows * columns * inner < WORTH_SHARING {
+        gemm::Parallelism::None
+    } else {
+        gemm::Parallelism::Rayon(0)
+    };
+    let mut result = Vec::with_capacity(rows * columns);
+    let output = MatrixMut {
+        first: result.as_mut_ptr(),
+        rows,
+        columns,
+        row_stride: columns,
+        buffer: PhantomData,
+    };
+    // SAFETY: the output is as large as the buffer and nobody else's; all of it is written, and
+    // none of it read, before it counts as initialised.
+    unsafe {
+        gemm(&output, left, right, false, parallelism);
+        result.set_len(rows * columns);
+    }
+    result
+}
+
+/// `output = left right`, or `output += left right`.
+///
+/// # Safety
+///
+/// The sizes fit, and each matrix lies inside its buffer.
+unsafe fn gemm(
+    output: &MatrixMut,
+    left: Matrix,
+    right: Matrix,
+    add: bool,
+    parallelism: gemm::Parallelism,
+) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        gemm::gemm(
+            output.rows,
+            output.columns,
+            left.columns,
+            output.first,
+            1,
+            output.row_stride as isize,
+            add,
+            left.data.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.data.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
     }
 }
 

@@ -15,6 +15,7 @@
 pub mod attention;
 pub mod cross_entropy;
 pub mod gated_gelu;
+pub mod linear;
 pub mod rms_norm;
 
 mod flex;
@@ -24,6 +25,7 @@ mod testing;
 mod vector;
 
 pub use attention::{Visible, attention};
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated_gelu::gated_gelu;
+pub use linear::linear;
 pub use rms_norm::rms_norm;

@@ -85,6 +85,8 @@ pub struct Stage {
     pub qa_share: f64,
     /// Share of documents that are lists of keys and values.
     pub glossary_share: f64,
+    /// Share of documents with pairs of sentences that do or do not mean the same.
+    pub pairs_share: f64,
     /// Share of question-first notes with random cue words, rather than one set of them.
     pub varied_cues: f64,
     /// How many ways there are of saying and asking a thing.

@@ -57,6 +57,7 @@ impl<'a> Stream<'a> {
         let mix = DocumentMix {
             qa_share: stage.qa_share,
             glossary_share: stage.glossary_share,
+            pairs_share: stage.pairs_share,
             facts: stage.facts,
             varied_cues: stage.varied_cues,
             phrasings: stage.phrasings,

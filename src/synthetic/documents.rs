@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::domains::{Task, domains};
 use super::grammar::{Fact, Passage, Reader, Reading};
 use super::names::{NameKind, Namer, Pool, pick, strip};
-use super::pairs::{Pairing, Sense};
+use super::pairs::{Pair, Pairing, Sense};
 use crate::domain::Split;
 
 /// One pre-training document.
@@ -36,6 +36,8 @@ pub struct DocumentMix {
     /// The least and the most facts of a passage, in place of the domain's own: a curriculum begins
     /// with few.
     pub facts: Option<(usize, usize)>,
+    /// The share of documents with pairs of sentences, among those that are no glossary.
+    pub pairs_share: f64,
     /// The share of question-first documents with random cue words around question, passage and
     /// reply; the others say `Ask:`, `Read:` and `Reply:`.
     pub varied_cues: f64,
@@ -58,6 +60,7 @@ impl Default for DocumentMix {
         DocumentMix {
             qa_share: 0.85,
             glossary_share: 0.05,
+            pairs_share: 0.2,
             facts: None,
             varied_cues: 0.75,
             phrasings: Phrasings::All,
@@ -65,8 +68,6 @@ impl Default for DocumentMix {
     }
 }
 
-/// The share of documents with a pair of sentences, among those that are no glossary.
-const PAIRS: f64 = 0.12;
 /// How often a passage is of the source domain, where each other reading domain counts 1.
 const SOURCE_WEIGHT: usize = 3;
 
@@ -120,9 +121,13 @@ fn draft(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Draft {
             Task::Pairs(pairing) => pairings.push(pairing),
         }
     }
-    if rng.random_bool(PAIRS) {
+    if rng.random_bool(mix.pairs_share) {
         let pairing = pairings[rng.random_range(0..pairings.len())];
-        return pair(rng, pairing);
+        return match rng.random_range(0..10) {
+            0..5 => list_of_pairs(rng, pairing),
+            5..7 => reworded(rng, pairing),
+            _ => pair(rng, pairing),
+        };
     }
     let reading = readings[rng.random_range(0..readings.len())];
     passage(rng, reading, mix)
@@ -274,33 +279,22 @@ const VERDICTS: &[(&str, &str, &str)] = &[
     ("Finding:", "equivalent", "not_equivalent"),
 ];
 
-/// Two sentences and whether they mean the same, or one sentence in other words.
-fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
-    if rng.random_bool(0.2) {
-        let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, Sense::Same);
-        let head = format!(
-            "{} {} ",
-            pair.first,
-            pick(rng, &["In other words:", "Or:", "Again:"])
-        );
-        return Draft {
-            head,
-            tail: pair.second,
-            salient: pair.salient,
-        };
+/// One sentence in other words.
+fn reworded(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
+    let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, Sense::Same);
+    let cue = pick(rng, &["In other words:", "Or:", "Again:"]);
+    Draft {
+        head: format!("{} {cue} ", pair.first),
+        tail: pair.second,
+        salient: pair.salient,
     }
-    let sense = if rng.random_bool(0.5) {
-        Sense::Same
-    } else {
-        Sense::Different
-    };
-    let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, sense);
-    let (one, two) = LABELS[rng.random_range(0..LABELS.len())];
+}
+
+/// Two sentences and whether they mean the same.
+fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let (cue, same, different) = VERDICTS[rng.random_range(0..VERDICTS.len())];
-    let verdict = match sense {
-        Sense::Same => same,
-        Sense::Different => different,
-    };
+    let (pair, verdict) = judged(rng, pairing, same, different);
+    let (one, two) = LABELS[rng.random_range(0..LABELS.len())];
     let body = format!("{one} {} {two} {} ", pair.first, pair.second);
     let (head, tail) = if rng.random_bool(0.5) {
         (format!("{cue} {body}"), verdict.to_owned())
@@ -312,6 +306,42 @@ fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
         tail,
         salient: pair.salient,
     }
+}
+
+/// Some pairs, and for each whether it means the same: a verdict is one word, and a document with
+/// one teaches little.
+fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
+    let (cue, same, different) = VERDICTS[rng.random_range(0..VERDICTS.len())];
+    let (pairs, verdicts): (Vec<_>, Vec<_>) = (0..rng.random_range(2..=4))
+        .map(|_| judged(rng, pairing, same, different))
+        .unzip();
+    let listed = numbered(
+        pairs
+            .iter()
+            .map(|pair| format!("{} - {}", pair.first, pair.second)),
+    );
+    let key = numbered(verdicts.into_iter().map(str::to_owned));
+    Draft {
+        head: format!("{cue} {listed} "),
+        tail: format!("Key: {key}"),
+        salient: pairs.into_iter().flat_map(|pair| pair.salient).collect(),
+    }
+}
+
+/// A pair that is as often of one sense as of the other, and the word for it.
+fn judged<'a>(
+    rng: &mut ChaCha8Rng,
+    pairing: &Pairing,
+    same: &'a str,
+    different: &'a str,
+) -> (Pair, &'a str) {
+    let (sense, verdict) = if rng.random_bool(0.5) {
+        (Sense::Same, same)
+    } else {
+        (Sense::Different, different)
+    };
+    let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, sense);
+    (pair, verdict)
 }
 
 const KEYS: &[&str] = &[
@@ -508,6 +538,7 @@ mod tests {
     const MIX: DocumentMix = DocumentMix {
         qa_share: 0.85,
         glossary_share: 0.1,
+        pairs_share: 0.2,
         facts: None,
         varied_cues: 0.75,
         phrasings: Phrasings::All,

@@ -1,7 +1,7 @@
 //! The decoder: causal self-attention, attention to the encoder, feed-forward.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::dropout::Dropout;
 use super::encoder::Encoded;
@@ -140,6 +140,35 @@ impl Decoder {
         cache.step += 1;
         self.norm.forward(x)
     }
+}
+
+impl Cache {
+    /// Goes on with these rows of the batch alone.
+    pub fn keep(&mut self, rows: &[usize]) {
+        let batch = self.lengths.len();
+        for past in &mut self.past {
+            for kept in [&mut past.key, &mut past.value] {
+                *kept = kept.take().map(|kept| select(kept, rows));
+            }
+        }
+        for memory in &mut self.encoder {
+            for kept in [&mut memory.key, &mut memory.value] {
+                let [positions, width] = kept.dims();
+                let of_example = kept.clone().reshape([batch, positions / batch, width]);
+                *kept = flat(select(of_example, rows));
+            }
+        }
+        self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
+    }
+}
+
+fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {
+    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let device = x.device();
+    x.select(
+        0,
+        Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device),
+    )
 }
 
 /// `[B, t, W]` of the past with `now` `[B, W]` behind it.

@@ -1,9 +1,11 @@
 //! Greedy decoding with a key/value cache.
 
 use burn::tensor::Tensor;
+use rayon::prelude::*;
 
 use super::encoder::Encoded;
 use super::model::T5;
+use crate::kernels::{largest, log_sum_exp};
 
 /// One generated output.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,45 +21,50 @@ pub struct Generated {
 pub fn greedy(model: &T5, encoded: &Encoded, end: u32, limit: usize) -> Vec<Generated> {
     let batch = encoded.lengths.len();
     let mut outputs = vec![Generated::default(); batch];
+    // The example that each row decodes.
+    let mut rows: Vec<usize> = (0..batch).collect();
     let mut last = model.start_tokens(batch);
     let mut cache = model.start(encoded);
     for _ in 0..limit {
-        let logits = rows(model.next_logits(&last, &mut cache));
-        for ((output, last), logits) in outputs.iter_mut().zip(&mut last).zip(logits) {
-            if output.ids.last() == Some(&end) {
-                continue;
+        let next = most_probable(model.next_logits(&last, &mut cache));
+        for ((&example, last), (id, log_prob)) in rows.iter().zip(&mut last).zip(next) {
+            let output = &mut outputs[example];
+            if output.ids.last() != Some(&end) {
+                output.ids.push(id);
+                output.log_prob += log_prob;
+                *last = id;
             }
-            let (id, log_prob) = best(&logits);
-            output.ids.push(id);
-            output.log_prob += log_prob;
-            *last = id;
         }
-        if outputs.iter().all(|output| output.ids.last() == Some(&end)) {
+        let unfinished: Vec<usize> = (0..rows.len()).filter(|&row| last[row] != end).collect();
+        if unfinished.is_empty() {
             break;
+        }
+        if unfinished.len() * SHRINK.1 <= rows.len() * SHRINK.0 {
+            cache.keep(&unfinished);
+            rows = unfinished.iter().map(|&row| rows[row]).collect();
+            last = unfinished.iter().map(|&row| last[row]).collect();
         }
     }
     outputs
 }
 
-/// The highest logit's id and its log-probability.
-fn best(logits: &[f32]) -> (u32, f64) {
-    let (id, &highest) = logits
-        .iter()
-        .enumerate()
-        .reduce(|best, next| if next.1 > best.1 { next } else { best })
-        .expect("a vocabulary is never empty");
-    let total: f64 = logits.iter().map(|&l| f64::from(l - highest).exp()).sum();
-    (id as u32, -total.ln())
+/// Finished rows are dropped when so many of so many are left: dropping copies the cache.
+const SHRINK: (usize, usize) = (3, 4);
+
+/// The id of each row's highest logit and its log-probability.
+fn most_probable(logits: Tensor<2>) -> Vec<(u32, f64)> {
+    let [_, width] = logits.dims();
+    let data = logits.into_data();
+    let logits = data.as_slice::<f32>().expect("logits are f32");
+    logits.par_chunks(width).map(best).collect()
 }
 
-/// `[B, V]` on the host, row by row.
-fn rows(logits: Tensor<2>) -> Vec<Vec<f32>> {
-    let [_, width] = logits.dims();
-    logits
-        .into_data()
-        .try_to_vec::<f32>()
-        .expect("logits are f32")
-        .chunks(width)
-        .map(<[f32]>::to_vec)
-        .collect()
+fn best(logits: &[f32]) -> (u32, f64) {
+    let highest = largest(logits);
+    // Damaged weights give logits that are no numbers: the first id, and no log-probability.
+    let id = logits.iter().position(|&logit| logit == highest);
+    (
+        id.unwrap_or(0) as u32,
+        f64::from(highest - log_sum_exp(logits)),
+    )
 }

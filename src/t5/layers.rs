@@ -21,7 +21,7 @@ impl Linear {
 
     /// `[N, in]` → `[N, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val())
+        kernels::linear(x, self.weight.val())
     }
 }
 

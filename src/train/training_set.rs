@@ -1,7 +1,7 @@
 //! Zero-shot as a type: [`fit`](super::fit) takes a [`TrainingSet`], and the only way to make one
 //! is from the training rows of a transfer's source.
 
-use crate::batch::Encoding;
+use crate::batch::{Encoding, encode};
 use crate::domain::Example;
 use crate::recipe::Limits;
 use crate::tokenizer::Tokenizer;
@@ -16,10 +16,7 @@ impl TrainingSet {
     /// Tokenizes the source's training rows.
     pub fn of_source(rows: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
         TrainingSet {
-            encodings: rows
-                .iter()
-                .map(|row| Encoding::of(row, tokenizer, limits))
-                .collect(),
+            encodings: encode(rows, tokenizer, limits),
             pad: tokenizer.pad(),
         }
     }

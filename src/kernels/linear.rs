@@ -1,0 +1,160 @@
+//! A linear map of rows.
+//!
+//! - `y = x W`
+//! - `dx = dy Wᵀ`, `dW = xᵀ dy`
+//!
+//! The same as Burn's product of two matrices, but for its output's buffer: Flex fills one with
+//! zeros and copies it before it is written, which for narrow matrices takes as long as the product.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+
+use super::flex::{self, contiguous, values};
+use super::matrix::{Matrix, product};
+
+/// `x W`.
+///
+/// # Shapes
+///
+/// - x: `[N, in]`
+/// - weight: `[in, out]`
+/// - output: `[N, out]`
+pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    assert_eq!(
+        x.dims()[1],
+        weight.dims()[0],
+        "linear: a row is as wide as the weight is high"
+    );
+    if !flex::is_fused(&x) {
+        return reference(x, weight);
+    }
+    Tensor::from_dispatch(Dispatch::linear(x.into_dispatch(), weight.into_dispatch()))
+}
+
+/// [`linear`] in plain Burn operations.
+pub fn reference(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    x.matmul(weight)
+}
+
+#[backend_extension(Flex, Autodiff)]
+trait Linear: Backend {
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+impl Linear for Flex {
+    fn linear(x: FlexTensor, weight: FlexTensor) -> FlexTensor {
+        forward(&contiguous(x), &contiguous(weight))
+    }
+}
+
+impl<C: CheckpointStrategy> Linear for Autodiff<Flex, C> {
+    fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x_is_tracked, weight_is_tracked) = (x.is_tracked(), weight.is_tracked());
+        let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
+        let (x, weight) = (contiguous(x), contiguous(weight));
+        let output = forward(&x, &weight);
+        match LinearBackward
+            .prepare::<C>([x_node, weight_node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(step) => {
+                let saved = Saved {
+                    x: weight_is_tracked.then_some(x),
+                    weight: x_is_tracked.then_some(weight),
+                };
+                step.finish(saved, output)
+            }
+            OpsKind::UnTracked(step) => step.finish(output),
+        }
+    }
+}
+
+/// Each is what the other's gradient needs.
+#[derive(Clone, Debug)]
+struct Saved {
+    x: Option<FlexTensor>,
+    weight: Option<FlexTensor>,
+}
+
+#[derive(Debug)]
+struct LinearBackward;
+
+impl Backward<Flex, 2> for LinearBackward {
+    type State = Saved;
+
+    fn backward(self, ops: Ops<Saved, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let Saved { x, weight } = ops.state;
+        let [x_node, weight_node] = ops.parents;
+        let dy = contiguous(grads.consume::<Flex>(&ops.node));
+        if let (Some(node), Some(weight)) = (x_node, weight) {
+            let dx = product(matrix(&dy), matrix(&weight).transposed());
+            let shape = [flex::dims2(&dy)[0], flex::dims2(&weight)[0]];
+            grads.register::<Flex>(node.id, flex::from_values(dx, shape));
+        }
+        if let (Some(node), Some(x)) = (weight_node, x) {
+            let dweight = product(matrix(&x).transposed(), matrix(&dy));
+            let shape = [flex::dims2(&x)[1], flex::dims2(&dy)[1]];
+            grads.register::<Flex>(node.id, flex::from_values(dweight, shape));
+        }
+    }
+}
+
+fn forward(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+    let shape = [flex::dims2(x)[0], flex::dims2(weight)[1]];
+    flex::from_values(product(matrix(x), matrix(weight)), shape)
+}
+
+fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
+    let [rows, columns] = flex::dims2(tensor);
+    Matrix::whole(values(tensor), rows, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tensor;
+    use proptest::prelude::*;
+
+    use super::super::testing::{Input, check, check_differences, layouts, roles};
+    use super::{linear, reference};
+
+    fn fused(inputs: &[Tensor<2>]) -> Tensor<2> {
+        linear(inputs[0].clone(), inputs[1].clone())
+    }
+
+    fn plain(inputs: &[Tensor<2>]) -> Tensor<2> {
+        reference(inputs[0].clone(), inputs[1].clone())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn agrees_with_the_reference(
+            (rows, width, out) in (1..40_usize, 1..40_usize, 1..40_usize),
+            (x_role, weight_role) in (roles(), roles()),
+            (x_layout, weight_layout) in (layouts(), layouts()),
+            seed in 1..1000_u64,
+        ) {
+            let x = Input { layout: x_layout, ..Input::tracked([rows, width], seed) };
+            let weight = Input { layout: weight_layout, ..Input::tracked([width, out], seed + 1) };
+            check(&fused, &plain, &[x.with_role(x_role), weight.with_role(weight_role)]);
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_reference_where_threads_share() {
+        let inputs = [Input::tracked([300, 128], 3), Input::tracked([128, 96], 4)];
+        check(&fused, &plain, &inputs);
+    }
+
+    #[test]
+    fn gradients_are_differences() {
+        let inputs = [Input::tracked([3, 5], 5), Input::tracked([5, 4], 6)];
+        check_differences(&fused, &inputs);
+    }
+}
