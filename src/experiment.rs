@@ -1,6 +1,5 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -9,19 +8,18 @@ use burn::module::Module;
 use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::card::Card;
-use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::label;
-use crate::domain::suite::{DomainError, Rows, Suite};
 use crate::domain::{Gold, Split, Task};
 use crate::eval::predict::predict;
 use crate::eval::score::{self, Metric, score};
+use crate::material::{Material, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
-use crate::recipe::{Limits, PromptInit, Recipe};
+use crate::recipe::{PromptInit, Recipe};
 use crate::record::store::{Draft, Store, StoreError, StoredRecord};
 use crate::record::{
-    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Training,
+    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, PromptError, Tuned, model_tuning, prompt_tuning};
@@ -29,12 +27,6 @@ use crate::tuning::{self, Labels, PromptError, Tuned, model_tuning, prompt_tunin
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
-    /// A domain is not there.
-    #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
-    /// A domain's rows can't be read.
-    #[error(transparent)]
-    Domain(#[from] DomainError),
     /// A prompt can't be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
@@ -78,122 +70,6 @@ pub enum Event<'a> {
     Recorded(&'a StoredRecord),
 }
 
-/// The rows of one plan, read and checked before anything is trained.
-pub struct Material {
-    source: Source,
-    /// Source first.
-    tests: Vec<Test>,
-    /// What the report has to say about the choice of rows.
-    pub notes: Vec<String>,
-}
-
-/// What training may look at.
-struct Source {
-    card: Card,
-    train: Rows,
-    validation: Rows,
-}
-
-/// Rows that are only ever scored.
-struct Test {
-    card: Card,
-    role: Role,
-    rows: Rows,
-}
-
-impl Material {
-    /// Reads the rows of a plan.
-    ///
-    /// # Errors
-    /// A domain is unknown, absent or damaged.
-    pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, ExperimentError> {
-        let suite: &Suite = &plan.suite;
-        let resolved = catalogue.resolve(&plan.transfer, suite)?;
-        let card = resolved.source.clone();
-        let splits = suite.source(&card)?;
-        let source = Source {
-            train: suite.load(&card, &splits.train, plan.train_rows)?,
-            validation: suite.load(&card, &splits.validation, plan.eval_rows)?,
-            card,
-        };
-        let mut tests = vec![Test {
-            card: source.card.clone(),
-            role: Role::Source,
-            rows: suite.load(&source.card, &splits.test, plan.eval_rows)?,
-        }];
-        for card in resolved.targets {
-            let portion = suite.target(card)?;
-            tests.push(Test {
-                card: card.clone(),
-                role: Role::Target,
-                rows: suite.load(card, &portion, plan.eval_rows)?,
-            });
-        }
-        let notes = [&source.train, &source.validation]
-            .into_iter()
-            .map(|rows| (&source.card, rows))
-            .chain(tests.iter().map(|test| (&test.card, &test.rows)))
-            .filter_map(|(card, rows)| Some(format!("{}: {}", card.name, rows.note.as_ref()?)))
-            .collect();
-        Ok(Material {
-            source,
-            tests,
-            notes,
-        })
-    }
-
-    /// How many tokens training and evaluation will see.
-    pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
-        let count = |rows: &Rows| {
-            let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
-            let sums = encodings
-                .iter()
-                .fold((0, 0), |(inputs, targets), encoding| {
-                    (
-                        inputs + encoding.input.len(),
-                        targets + encoding.target.len(),
-                    )
-                });
-            (sums.0 as f64, sums.1 as f64)
-        };
-        let train = count(&self.source.train);
-        let rows = self.source.train.examples.len() as f64;
-        let validation = count(&self.source.validation);
-        let evaluated = self.tests.iter().map(|test| count(&test.rows));
-        let evaluated = evaluated.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
-        TokenCounts {
-            train_input: train.0 / rows,
-            train_target: train.1 / rows,
-            evaluated_inputs: evaluated.0,
-            evaluated_outputs: evaluated.1,
-            validation_inputs: validation.0,
-            validation_outputs: validation.1,
-        }
-    }
-
-    /// SHA-256 of every file read, by `domain/split`.
-    pub fn hashes(&self) -> BTreeMap<String, String> {
-        let name = &self.source.card.name;
-        let source = [
-            (
-                format!("{name}/{}", Split::Train),
-                self.source.train.sha256.clone(),
-            ),
-            (
-                format!("{name}/{}", Split::Validation),
-                self.source.validation.sha256.clone(),
-            ),
-        ];
-        let tests = self.tests.iter().map(|test| {
-            (
-                format!("{}/{}", test.card.name, Split::Test),
-                test.rows.sha256.clone(),
-            )
-        });
-        source.into_iter().chain(tests).collect()
-    }
-}
-
 /// Whether every prompt of the plan can be made, before any time is spent.
 ///
 /// # Errors
@@ -208,23 +84,6 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<()
         tuning::check(prompt, &words, backbone.config.vocab_size)?;
     }
     Ok(())
-}
-
-/// How many tokens a plan's training and evaluation see.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TokenCounts {
-    /// Mean training input.
-    pub train_input: f64,
-    /// Mean training target.
-    pub train_target: f64,
-    /// Inputs of all test rows.
-    pub evaluated_inputs: f64,
-    /// Targets of all test rows.
-    pub evaluated_outputs: f64,
-    /// Inputs of the source's validation rows.
-    pub validation_inputs: f64,
-    /// Targets of the source's validation rows.
-    pub validation_outputs: f64,
 }
 
 /// Runs every cell of the plan that has no record yet; returns all of them, in the plan's order.

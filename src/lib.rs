@@ -9,6 +9,7 @@ pub mod domain;
 pub mod eval;
 pub mod experiment;
 pub mod kernels;
+pub mod material;
 pub mod memory;
 pub mod plan;
 pub mod pretrain;

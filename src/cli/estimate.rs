@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Tensor;
 
 use crate::backbone::Backbone;
-use crate::experiment::{Material, TokenCounts};
+use crate::material::{Material, TokenCounts};
 use crate::plan::Plan;
 use crate::recipe::{Method, Recipe};
 

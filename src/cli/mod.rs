@@ -4,6 +4,7 @@ mod completions;
 mod datasets;
 mod estimate;
 mod interrupt;
+mod learning_rate;
 mod list;
 mod output;
 mod pretrain;

@@ -11,13 +11,15 @@ use clap::Args;
 use super::Failure;
 use super::estimate;
 use super::interrupt;
+use super::learning_rate::{self, LearningRate};
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::suite::Suite;
-use crate::experiment::{self, Event, Material};
+use crate::experiment::{self, Event};
+use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Limits, Method, PromptInit, Recipe};
@@ -60,6 +62,15 @@ pub struct Arguments {
     /// Examples a step, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<usize>,
+    /// Adafactor's learning rate, instead of the recipe's: 0.3 where one method is tuned,
+    /// prompt=0.3,model=0.001 where several are.
+    #[arg(
+        long,
+        alias = "lr",
+        value_delimiter = ',',
+        value_name = "RATE|METHOD=RATE"
+    )]
+    learning_rate: Vec<LearningRate>,
     /// Vectors in the soft prompt, instead of the recipe's.
     #[arg(long, value_name = "P")]
     prompt_length: Option<usize>,
@@ -215,14 +226,23 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
     let backbone = BackboneChoice::parse(&arguments.model)?;
     let methods = methods(&arguments.methods)?;
     let task = catalogue.get(&transfer.source)?.task;
+    let tuned: Vec<Method> = methods
+        .iter()
+        .copied()
+        .filter(|&method| method != Method::Untuned)
+        .collect();
+    let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
     let mut recipes = BTreeMap::new();
-    for &method in methods.iter().filter(|&&method| method != Method::Untuned) {
+    for &method in &tuned {
         let mut recipe = Recipe::default_for(&backbone, method);
         if let Some(steps) = arguments.steps {
             recipe.budget.steps = steps;
         }
         if let Some(size) = arguments.batch_size {
             recipe.budget.batch_size = size;
+        }
+        if let Some(rate) = rates.get(&method) {
+            recipe.optimizer.learning_rate = *rate;
         }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
@@ -249,21 +269,27 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
 }
 
 fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
-    let known = Method::ALL.map(Method::name);
     let mut methods = Vec::new();
     for name in names {
-        let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) else {
-            let hint = match nearest(name, known).first() {
-                Some(near) => format!("did you mean '{near}'? "),
-                None => String::new(),
-            };
-            bail!("unknown method '{name}': {hint}known: {}", known.join(", "));
-        };
+        let method = method(name)?;
         if !methods.contains(&method) {
             methods.push(method);
         }
     }
     Ok(methods)
+}
+
+/// The method of a name, or an error with the nearest known one.
+pub(super) fn method(name: &str) -> anyhow::Result<Method> {
+    let known = Method::ALL.map(Method::name);
+    if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
+        return Ok(method);
+    }
+    let hint = match nearest(name, known).first() {
+        Some(near) => format!("did you mean '{near}'? "),
+        None => String::new(),
+    };
+    bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
 }
 
 fn device(name: &str) -> anyhow::Result<Device> {

@@ -1,14 +1,17 @@
 //! What each method moves, what it leaves alone, and that it learns.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::batch::encode;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
 use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe, Recipe};
+use promptshift::t5::{Dropout, Tokens, greedy};
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
@@ -251,4 +254,27 @@ fn prompts_that_cannot_be_made_are_refused() {
         refused(5, PromptInit::Text(String::new())),
         PromptError::EmptyText
     ));
+}
+
+/// Answers of different lengths: rows that have ended leave the batch while others go on.
+#[test]
+fn an_answer_does_not_depend_on_who_shares_the_batch() {
+    let backbone = nano();
+    let limits = Limits::default_for(Task::ExtractiveQa);
+    let encodings = encode(&squad(24), &backbone.tokenizer, &limits);
+    let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
+    let answers = |inputs: &[&[u32]]| {
+        let tokens = Tokens::padded(inputs, backbone.tokenizer.pad());
+        let input = backbone.model.embed(&tokens);
+        let encoded = backbone.model.encode(input, &mut Dropout::off());
+        greedy(&backbone.model, &encoded, backbone.tokenizer.end(), 24)
+    };
+    let together = answers(&inputs);
+    let lengths: HashSet<usize> = together.iter().map(|answer| answer.ids.len()).collect();
+    assert!(lengths.len() > 4, "answers of different lengths");
+    for (input, with_others) in inputs.iter().zip(&together) {
+        let alone = &answers(&[input])[0];
+        assert_eq!(alone.ids, with_others.ids);
+        assert!((alone.log_prob - with_others.log_prob).abs() < 1e-4);
+    }
 }

@@ -1,0 +1,157 @@
+//! What a plan works on: the rows of its source and its targets.
+
+use std::collections::BTreeMap;
+
+use crate::backbone::Backbone;
+use crate::batch::encode;
+use crate::domain::Split;
+use crate::domain::card::Card;
+use crate::domain::catalogue::{Catalogue, CatalogueError};
+use crate::domain::suite::{DomainError, Rows, Suite};
+use crate::plan::Plan;
+use crate::recipe::Limits;
+use crate::record::Role;
+
+/// Rows that can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// A domain is not there.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// A domain's rows can't be read.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+}
+
+/// The rows of one plan, read and checked before anything is trained.
+pub struct Material {
+    pub(crate) source: Source,
+    /// Source first.
+    pub(crate) tests: Vec<Test>,
+    /// What the report has to say about the choice of rows.
+    pub notes: Vec<String>,
+}
+
+/// What training may look at.
+pub(crate) struct Source {
+    pub(crate) card: Card,
+    pub(crate) train: Rows,
+    pub(crate) validation: Rows,
+}
+
+/// Rows that are only ever scored.
+pub(crate) struct Test {
+    pub(crate) card: Card,
+    pub(crate) role: Role,
+    pub(crate) rows: Rows,
+}
+
+impl Material {
+    /// Reads the rows of a plan.
+    ///
+    /// # Errors
+    /// A domain is unknown, absent or damaged.
+    pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, MaterialError> {
+        let suite: &Suite = &plan.suite;
+        let resolved = catalogue.resolve(&plan.transfer, suite)?;
+        let card = resolved.source.clone();
+        let splits = suite.source(&card)?;
+        let source = Source {
+            train: suite.load(&card, &splits.train, plan.train_rows)?,
+            validation: suite.load(&card, &splits.validation, plan.eval_rows)?,
+            card,
+        };
+        let mut tests = vec![Test {
+            card: source.card.clone(),
+            role: Role::Source,
+            rows: suite.load(&source.card, &splits.test, plan.eval_rows)?,
+        }];
+        for card in resolved.targets {
+            let portion = suite.target(card)?;
+            tests.push(Test {
+                card: card.clone(),
+                role: Role::Target,
+                rows: suite.load(card, &portion, plan.eval_rows)?,
+            });
+        }
+        let notes = [&source.train, &source.validation]
+            .into_iter()
+            .map(|rows| (&source.card, rows))
+            .chain(tests.iter().map(|test| (&test.card, &test.rows)))
+            .filter_map(|(card, rows)| Some(format!("{}: {}", card.name, rows.note.as_ref()?)))
+            .collect();
+        Ok(Material {
+            source,
+            tests,
+            notes,
+        })
+    }
+
+    /// How many tokens training and evaluation will see.
+    pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
+        let count = |rows: &Rows| {
+            let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
+            let sums = encodings
+                .iter()
+                .fold((0, 0), |(inputs, targets), encoding| {
+                    (
+                        inputs + encoding.input.len(),
+                        targets + encoding.target.len(),
+                    )
+                });
+            (sums.0 as f64, sums.1 as f64)
+        };
+        let train = count(&self.source.train);
+        let rows = self.source.train.examples.len() as f64;
+        let validation = count(&self.source.validation);
+        let evaluated = self.tests.iter().map(|test| count(&test.rows));
+        let evaluated = evaluated.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
+        TokenCounts {
+            train_input: train.0 / rows,
+            train_target: train.1 / rows,
+            evaluated_inputs: evaluated.0,
+            evaluated_outputs: evaluated.1,
+            validation_inputs: validation.0,
+            validation_outputs: validation.1,
+        }
+    }
+
+    /// SHA-256 of every file read, by `domain/split`.
+    pub fn hashes(&self) -> BTreeMap<String, String> {
+        let name = &self.source.card.name;
+        let source = [
+            (
+                format!("{name}/{}", Split::Train),
+                self.source.train.sha256.clone(),
+            ),
+            (
+                format!("{name}/{}", Split::Validation),
+                self.source.validation.sha256.clone(),
+            ),
+        ];
+        let tests = self.tests.iter().map(|test| {
+            (
+                format!("{}/{}", test.card.name, Split::Test),
+                test.rows.sha256.clone(),
+            )
+        });
+        source.into_iter().chain(tests).collect()
+    }
+}
+
+/// How many tokens a plan's training and evaluation see.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenCounts {
+    /// Mean training input.
+    pub train_input: f64,
+    /// Mean training target.
+    pub train_target: f64,
+    /// Inputs of all test rows.
+    pub evaluated_inputs: f64,
+    /// Targets of all test rows.
+    pub evaluated_outputs: f64,
+    /// Inputs of the source's validation rows.
+    pub validation_inputs: f64,
+    /// Targets of the source's validation rows.
+    pub validation_outputs: f64,
+}
