@@ -1,4 +1,4 @@
-//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 v1.1 out.
+//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 out.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use crate::domain::catalogue::nearest;
 use crate::provenance::sha256;
-use crate::t5::{CheckpointError, T5, T5Config, Weights};
+use crate::t5::{CheckpointError, T5, T5Config, WeightFiles, Weights};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// The bundled miniature's name.
@@ -17,7 +17,7 @@ pub const NANO: &str = "nano";
 pub enum BackboneChoice {
     /// The bundled miniature, pre-trained on generated text.
     Nano,
-    /// `config.json`, `model.safetensors` and `tokenizer.json` in a folder.
+    /// A folder with `config.json`, `tokenizer.json` and weights ([`WeightFiles`]).
     Folder(PathBuf),
 }
 
@@ -26,7 +26,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json"
+        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, tokenizer.json and model.safetensors (or its shards, or pytorch_model.bin)"
     )]
     Unknown {
         /// What was typed.
@@ -61,7 +61,7 @@ pub struct Backbone {
     pub model: T5,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// SHA-256 of `model.safetensors`.
+    /// SHA-256 of its weights, as [`WeightFiles::read`] says.
     pub model_sha256: String,
     /// SHA-256 of `tokenizer.json`.
     pub tokenizer_sha256: String,
@@ -104,7 +104,7 @@ impl BackboneChoice {
     /// Reads configuration only: enough for a plan.
     ///
     /// # Errors
-    /// `config.json` is absent or not that of a T5 v1.1.
+    /// `config.json` is absent or not that of a T5.
     pub fn config(&self) -> Result<T5Config, BackboneError> {
         match self {
             BackboneChoice::Nano => Ok(T5Config::parse(nano::CONFIG, "nano/config.json")?),
@@ -120,13 +120,15 @@ impl BackboneChoice {
         let config = self.config()?;
         match self {
             BackboneChoice::Nano => {
-                self.build(config, "nano", nano::WEIGHTS, nano::TOKENIZER, device)
+                let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
+                let weights = (weights, sha256(nano::WEIGHTS));
+                self.build(config, "nano", weights, nano::TOKENIZER, device)
             }
             BackboneChoice::Folder(path) => {
                 let tokenizer = read(&path.join("tokenizer.json"))?;
-                let weights = read(&path.join("model.safetensors"))?;
+                let weights = WeightFiles::find(path)?.read()?;
                 let place = path.display().to_string();
-                self.build(config, &place, &weights, &tokenizer, device)
+                self.build(config, &place, weights, &tokenizer, device)
             }
         }
     }
@@ -135,17 +137,16 @@ impl BackboneChoice {
         &self,
         config: T5Config,
         place: &str,
-        weights: &[u8],
+        (weights, model_sha256): (Weights, String),
         tokenizer: &[u8],
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
-        let parsed = Weights::parse(weights, &format!("{place}/model.safetensors"))?;
         Ok(Backbone {
             name: self.name(),
-            model: T5::load(&config, parsed, device)?,
+            model: T5::load(&config, weights, device)?,
             tokenizer: Tokenizer::parse(tokenizer, &format!("{place}/tokenizer.json"), &config)?,
             config,
-            model_sha256: sha256(weights),
+            model_sha256,
             tokenizer_sha256: sha256(tokenizer),
         })
     }

@@ -34,8 +34,8 @@ pub struct Arguments {
     /// 'squad->all'. SOURCE:TARGET and two words do as well.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
-    /// 'nano', the bundled miniature, or a folder with config.json, model.safetensors and
-    /// tokenizer.json of a T5 v1.1.
+    /// 'nano', the bundled miniature, or a folder with config.json, tokenizer.json and
+    /// model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or v1.1.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.

@@ -1,17 +1,14 @@
-//! `model.safetensors` as Hugging Face lays T5 v1.1 out, both ways; every tensor accounted for.
-
-use std::collections::BTreeMap;
-use std::path::Path;
+//! A T5's parameters under Hugging Face's names, both ways; every tensor accounted for.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::config::T5Config;
+use super::config::{Activation, T5Config};
 use super::decoder::{Decoder, DecoderBlock};
 use super::encoder::{Encoder, EncoderBlock};
 use super::layers::{Attention, FeedForward, Linear, Norm};
 use super::model::T5;
 use super::position::{Direction, RelativeBias};
+use super::weights::Weights;
 
 /// A checkpoint that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +21,9 @@ pub enum CheckpointError {
         /// Why.
         source: std::io::Error,
     },
-    /// `config.json` is not that of a T5 v1.1.
+    /// `config.json` is not that of a T5.
     #[error(
-        "{path}: wanted the config.json of a T5 v1.1 (model_type t5, feed_forward_proj gated-gelu, tie_word_embeddings false), found {found}"
+        "{path}: wanted the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), found {found}"
     )]
     Config {
         /// The file.
@@ -41,6 +38,30 @@ pub enum CheckpointError {
         path: String,
         /// Why.
         source: safetensors::SafeTensorError,
+    },
+    /// The weights file is not one of PyTorch's, or damaged.
+    #[error("{path}: not a PyTorch weights file: {source}")]
+    Torch {
+        /// The file.
+        path: String,
+        /// Why.
+        source: pytorch_reader::PytorchError,
+    },
+    /// The list of a checkpoint's shards is damaged.
+    #[error("{path}: wanted a weight_map from tensors to files, found {found}")]
+    Index {
+        /// The file.
+        path: String,
+        /// What is in it instead.
+        found: String,
+    },
+    /// A folder holds no weights.
+    #[error("{folder}: wanted one of {wanted}, found none of them")]
+    NoWeights {
+        /// The folder.
+        folder: String,
+        /// The files that would do.
+        wanted: String,
     },
     /// A tensor that the configuration asks for is absent.
     #[error("{path}: no tensor '{name}', wanted with shape {wanted:?}")]
@@ -75,179 +96,13 @@ pub enum CheckpointError {
         found: String,
     },
     /// The file holds tensors that this model has no place for.
-    #[error("{path}: tensors that a T5 v1.1 of this config.json has no place for: {names}")]
+    #[error("{path}: tensors that a T5 of this config.json has no place for: {names}")]
     Unused {
         /// The file.
         path: String,
         /// Their names.
         names: String,
     },
-}
-
-/// The tensors of a weights file, f32, by name: shape and values.
-#[derive(Debug, Clone)]
-pub struct Weights {
-    path: String,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-}
-
-/// Copies of the shared embedding that Hugging Face's files may hold, unused on purpose.
-const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
-
-impl Weights {
-    /// An empty set, to be filled with [`Weights::put`]; `path` is what errors call it.
-    pub fn empty(path: &str) -> Self {
-        Weights {
-            path: path.to_string(),
-            tensors: BTreeMap::new(),
-        }
-    }
-
-    /// Parses a safetensors file's bytes; f16 and bf16 become f32.
-    ///
-    /// # Errors
-    /// Not safetensors, or a tensor that is not of floating-point numbers.
-    pub fn parse(bytes: &[u8], path: &str) -> Result<Self, CheckpointError> {
-        let file = SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Format {
-            path: path.to_string(),
-            source,
-        })?;
-        let mut weights = Weights::empty(path);
-        for (name, view) in file.tensors() {
-            let values = floats(&view).ok_or_else(|| CheckpointError::Dtype {
-                path: path.to_string(),
-                name: name.clone(),
-                found: format!("{:?}", view.dtype()),
-            })?;
-            weights.put(&name, view.shape().to_vec(), values);
-        }
-        Ok(weights)
-    }
-
-    /// Reads a safetensors file.
-    ///
-    /// # Errors
-    /// As [`Weights::parse`], or the file can't be read.
-    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
-            path: name.clone(),
-            source,
-        })?;
-        Self::parse(&bytes, &name)
-    }
-
-    /// Adds a tensor.
-    pub fn put(&mut self, name: &str, shape: Vec<usize>, values: Vec<f32>) {
-        self.tensors.insert(name.to_string(), (shape, values));
-    }
-
-    /// Takes the tensor `name`, which must have this shape.
-    ///
-    /// # Errors
-    /// It is absent or has another shape.
-    pub fn take<const D: usize>(
-        &mut self,
-        name: &str,
-        shape: [usize; D],
-        device: &Device,
-    ) -> Result<Tensor<D>, CheckpointError> {
-        let (found, values) =
-            self.tensors
-                .remove(name)
-                .ok_or_else(|| CheckpointError::Missing {
-                    path: self.path.clone(),
-                    name: name.to_string(),
-                    wanted: shape.to_vec(),
-                })?;
-        if found != shape {
-            return Err(CheckpointError::Shape {
-                path: self.path.clone(),
-                name: name.to_string(),
-                wanted: shape.to_vec(),
-                found,
-            });
-        }
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
-    }
-
-    /// Ends the reading: every tensor must have been taken.
-    ///
-    /// # Errors
-    /// Some were not.
-    pub fn finish(self) -> Result<(), CheckpointError> {
-        let left: Vec<&str> = self
-            .tensors
-            .keys()
-            .map(String::as_str)
-            .filter(|name| !COPIES.contains(name))
-            .collect();
-        if left.is_empty() {
-            return Ok(());
-        }
-        Err(CheckpointError::Unused {
-            path: self.path,
-            names: left.join(", "),
-        })
-    }
-
-    /// The safetensors file's bytes, with `metadata` in its header.
-    pub fn to_bytes(&self, metadata: BTreeMap<String, String>) -> Vec<u8> {
-        let raw: BTreeMap<&String, (&Vec<usize>, Vec<u8>)> = self
-            .tensors
-            .iter()
-            .map(|(name, (shape, values))| {
-                let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-                (name, (shape, bytes))
-            })
-            .collect();
-        let views = raw.iter().map(|(name, (shape, bytes))| {
-            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes)
-                .expect("four bytes for each value of the shape");
-            (name.as_str(), view)
-        });
-        let bytes = safetensors::serialize(views, Some(metadata.into_iter().collect()))
-            .expect("names, shapes and values are consistent");
-        with_sorted_header(&bytes)
-    }
-}
-
-/// The same file with its header's keys in order: the library writes metadata in an order of
-/// chance, and equal weights are to have equal hashes.
-fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
-    type Entries = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
-    let (length, rest) = bytes.split_at(8);
-    let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
-    let (header, data) = rest.split_at(length);
-    let entries: Entries = serde_json::from_slice(header).expect("the library writes JSON");
-    let mut header = serde_json::to_vec(&entries).expect("plain data");
-    // Data begin at a multiple of eight bytes.
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let length = (header.len() as u64).to_le_bytes();
-    [length.as_slice(), &header, data].concat()
-}
-
-/// A tensor's values as f32.
-fn floats(view: &TensorView) -> Option<Vec<f32>> {
-    let data = view.data();
-    let halves = || {
-        data.chunks_exact(2)
-            .map(|b| u16::from_le_bytes([b[0], b[1]]))
-    };
-    match view.dtype() {
-        Dtype::F32 => Some(
-            data.chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-        ),
-        Dtype::BF16 => Some(
-            halves()
-                .map(|h| half::bf16::from_bits(h).to_f32())
-                .collect(),
-        ),
-        Dtype::F16 => Some(halves().map(|h| half::f16::from_bits(h).to_f32()).collect()),
-        _ => None,
-    }
 }
 
 /// Reads named tensors into the parts of a model on one device.
@@ -291,9 +146,16 @@ impl Loader<'_> {
 
     fn feed_forward(&mut self, name: &str) -> Result<FeedForward, CheckpointError> {
         let (d, ff) = (self.config.d_model, self.config.d_ff);
+        let (gate, up) = match self.config.activation() {
+            Activation::Relu => (None, "wi"),
+            Activation::GatedGelu => {
+                let gate = self.linear(&format!("{name}.wi_0"), d, ff)?;
+                (Some(gate), "wi_1")
+            }
+        };
         Ok(FeedForward {
-            gate: self.linear(&format!("{name}.wi_0"), d, ff)?,
-            up: self.linear(&format!("{name}.wi_1"), d, ff)?,
+            gate,
+            up: self.linear(&format!("{name}.{up}"), d, ff)?,
             down: self.linear(&format!("{name}.wo"), ff, d)?,
         })
     }
@@ -370,10 +232,13 @@ impl T5 {
             embedding: burn::module::Param::from_tensor(embedding),
             encoder: loader.encoder()?,
             decoder: loader.decoder()?,
-            head: loader.linear("lm_head", d, vocab)?,
+            head: match config.tie_word_embeddings {
+                true => None,
+                false => Some(loader.linear("lm_head", d, vocab)?),
+            },
             start_id: config.decoder_start_token_id as usize,
         };
-        weights.finish()?;
+        weights.finish(config.unused())?;
         Ok(model)
     }
 
@@ -381,7 +246,9 @@ impl T5 {
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
         put(&mut out, "shared.weight", self.embedding.val());
-        put_linear(&mut out, "lm_head", &self.head);
+        if let Some(head) = &self.head {
+            put_linear(&mut out, "lm_head", head);
+        }
         let table = "block.0.layer.0.SelfAttention.relative_attention_bias.weight";
         put(
             &mut out,
@@ -470,8 +337,14 @@ fn put_attention(out: &mut Weights, name: &str, attention: &Attention) {
 }
 
 fn put_feed_forward(out: &mut Weights, name: &str, feed_forward: &FeedForward) {
-    put_linear(out, &format!("{name}.wi_0"), &feed_forward.gate);
-    put_linear(out, &format!("{name}.wi_1"), &feed_forward.up);
+    let up = match &feed_forward.gate {
+        None => "wi",
+        Some(gate) => {
+            put_linear(out, &format!("{name}.wi_0"), gate);
+            "wi_1"
+        }
+    };
+    put_linear(out, &format!("{name}.{up}"), &feed_forward.up);
     put_linear(out, &format!("{name}.wo"), &feed_forward.down);
 }
 

@@ -1,4 +1,4 @@
-//! `config.json` of a T5 v1.1 checkpoint, as Hugging Face lays it out.
+//! `config.json` of a T5 checkpoint, as Hugging Face lays it out.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 
-/// The shape of a T5 v1.1 backbone. Field names are `config.json`'s.
+/// The shape of a T5 backbone, v1.0 or v1.1. Field names are `config.json`'s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct T5Config {
     /// Always `t5`.
@@ -34,9 +34,12 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     /// ε of the norms (1e-6).
     pub layer_norm_epsilon: f64,
-    /// `gated-gelu` in v1.1: `gelu_tanh(x W₀) ⊙ (x W₁)`.
+    /// `gated-gelu` in v1.1, `relu` in v1.0, whose files may leave it out; see
+    /// [`T5Config::activation`].
+    #[serde(default = "relu_when_absent")]
     pub feed_forward_proj: String,
-    /// `false` in v1.1: the output head is a matrix of its own.
+    /// `false` in v1.1: the output head is a matrix of its own. `true` in v1.0: it is the
+    /// embedding, and states are scaled by `1/√D` before it.
     #[serde(default = "tied_when_absent")]
     pub tie_word_embeddings: bool,
     /// The token that starts every output (0, the padding token: T5 has no token of its own).
@@ -47,9 +50,23 @@ pub struct T5Config {
     pub eos_token_id: u32,
 }
 
+/// What the feed-forward does between its maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// v1.0: `relu(x W)`.
+    Relu,
+    /// v1.1: `gelu_tanh(x W₀) ⊙ (x W₁)`.
+    GatedGelu,
+}
+
 /// Transformers' default; old files do not have the key.
 fn published_max_distance() -> usize {
     128
+}
+
+/// Transformers' default; v1.1 files say `gated-gelu`.
+fn relu_when_absent() -> String {
+    "relu".to_string()
 }
 
 /// Transformers' default; v1.1 files say `false`.
@@ -61,7 +78,7 @@ impl T5Config {
     /// Reads and checks `config.json`.
     ///
     /// # Errors
-    /// The file cannot be read, is not a T5 configuration, or is one of a T5 that is not v1.1.
+    /// The file cannot be read, or is not the configuration of a T5.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
             path: path.display().to_string(),
@@ -88,16 +105,11 @@ impl T5Config {
         }
         let config: T5Config =
             serde_json::from_value(json).map_err(|e| wrong(format!("a T5 config, but {e}")))?;
-        if config.feed_forward_proj != "gated-gelu" {
+        if !matches!(config.feed_forward_proj.as_str(), "relu" | "gated-gelu") {
             return Err(wrong(format!(
-                "feed_forward_proj '{}' (T5 v1.0?)",
+                "feed_forward_proj '{}'",
                 config.feed_forward_proj
             )));
-        }
-        if config.tie_word_embeddings {
-            return Err(wrong(
-                "tie_word_embeddings true (T5 v1.0 ties the head to the embedding)".to_string(),
-            ));
         }
         for (key, value) in [
             ("vocab_size", config.vocab_size),
@@ -121,6 +133,30 @@ impl T5Config {
             )));
         }
         Ok(config)
+    }
+
+    /// See [`T5Config::feed_forward_proj`].
+    pub fn activation(&self) -> Activation {
+        match self.feed_forward_proj.as_str() {
+            "relu" => Activation::Relu,
+            _ => Activation::GatedGelu,
+        }
+    }
+
+    /// Tensors that published files hold and that are no parameters: copies of the shared
+    /// embedding, and a table of v1.0's decoder that T5 does not use (Transformers' T5 leaves out
+    /// the same).
+    pub(super) fn unused(&self) -> &'static [&'static str] {
+        const UNUSED: [&str; 4] = [
+            "encoder.embed_tokens.weight",
+            "decoder.embed_tokens.weight",
+            "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+            "lm_head.weight",
+        ];
+        match self.tie_word_embeddings {
+            true => &UNUSED,
+            false => &UNUSED[..3],
+        }
     }
 
     /// Decoder blocks.
@@ -167,10 +203,15 @@ impl T5Config {
     /// All parameters, in closed form.
     pub fn parameters(&self) -> usize {
         let (d, inner, ff) = (self.d_model, self.inner(), self.d_ff);
-        let encoder = self.num_layers * (4 * d * inner + 3 * d * ff + 2 * d) + d;
-        let decoder = self.decoder_layers() * (8 * d * inner + 3 * d * ff + 3 * d) + d;
+        let feed_forward = match self.activation() {
+            Activation::Relu => 2 * d * ff,
+            Activation::GatedGelu => 3 * d * ff,
+        };
+        let encoder = self.num_layers * (4 * d * inner + feed_forward + 2 * d) + d;
+        let decoder = self.decoder_layers() * (8 * d * inner + feed_forward + 3 * d) + d;
         let bias_tables = 2 * self.relative_attention_num_buckets * self.num_heads;
-        2 * self.vocab_size * d + encoder + decoder + bias_tables
+        let matrices = if self.tie_word_embeddings { 1 } else { 2 };
+        matrices * self.vocab_size * d + encoder + decoder + bias_tables
     }
 }
 
@@ -193,20 +234,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_t5_v1_1_is_refused_by_name() {
+    fn v1_0_is_read_from_what_its_files_say() {
+        // t5-small's config.json in the keys that matter; it leaves out feed_forward_proj and
+        // tie_word_embeddings.
+        let json = r#"{"model_type": "t5", "vocab_size": 32128, "d_model": 512, "d_kv": 64,
+            "num_heads": 8, "d_ff": 2048, "num_layers": 6, "relative_attention_num_buckets": 32,
+            "layer_norm_epsilon": 1e-6, "decoder_start_token_id": 0, "pad_token_id": 0,
+            "eos_token_id": 1}"#;
+        let config = T5Config::parse(json.as_bytes(), "config.json").expect("v1.0");
+        assert_eq!(config.activation(), Activation::Relu);
+        assert!(config.tie_word_embeddings);
+        assert_eq!(config.parameters(), 60_506_624);
+    }
+
+    #[test]
+    fn what_is_not_t5_is_refused_by_name() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
         let refused = |json: &serde_json::Value| {
             T5Config::parse(json.to_string().as_bytes(), "config.json")
                 .expect_err("must be refused")
                 .to_string()
         };
-        json["feed_forward_proj"] = "relu".into();
-        assert!(refused(&json).contains("feed_forward_proj 'relu'"));
-        json["feed_forward_proj"] = "gated-gelu".into();
-        json["tie_word_embeddings"] = true.into();
-        assert!(refused(&json).contains("tie_word_embeddings"));
-        json["model_type"] = "bert".into();
-        assert!(refused(&json).contains("model_type 'bert'"));
+        json["feed_forward_proj"] = "gated-silu".into();
+        assert!(refused(&json).contains("feed_forward_proj 'gated-silu'"));
+        for other in ["bert", "mt5", "umt5"] {
+            json["model_type"] = other.into();
+            assert!(refused(&json).contains(&format!("model_type '{other}'")));
+        }
         assert!(
             T5Config::parse(b"{", "config.json")
                 .expect_err("must be refused")

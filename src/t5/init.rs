@@ -3,9 +3,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::checkpoint::Weights;
 use super::config::T5Config;
 use super::position::{Direction, bucket};
+use super::weights::Weights;
 
 /// How weights start before pre-training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 
 use super::dropout::Dropout;
 use crate::kernels::{self, Visible, attention};
@@ -112,10 +113,11 @@ impl Attention {
     }
 }
 
-/// The gated feed-forward of v1.1: `(gelu_tanh(x W₀) ⊙ (x W₁)) W`.
+/// The feed-forward: v1.1's `(gelu_tanh(x W₀) ⊙ (x W₁)) W`, or v1.0's `relu(x W₁) W`.
 #[derive(Module, Debug)]
 pub struct FeedForward {
-    pub(super) gate: Linear,
+    /// `W₀`, in v1.1.
+    pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
 }
@@ -123,7 +125,10 @@ pub struct FeedForward {
 impl FeedForward {
     /// `[B·T, D]` → `[B·T, D]`.
     pub fn forward(&self, x: Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
-        let hidden = kernels::gated_gelu(self.gate.forward(x.clone()), self.up.forward(x));
+        let hidden = match &self.gate {
+            Some(gate) => kernels::gated_gelu(gate.forward(x.clone()), self.up.forward(x)),
+            None => relu(self.up.forward(x)),
+        };
         self.down.forward(dropout.rows(hidden, batch))
     }
 }

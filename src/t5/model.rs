@@ -62,7 +62,8 @@ pub struct T5 {
     pub(super) embedding: Param<Tensor<2>>,
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
-    pub(super) head: Linear,
+    /// The output head; v1.0 has none of its own.
+    pub(super) head: Option<Linear>,
     pub(super) start_id: usize,
 }
 
@@ -114,8 +115,7 @@ impl T5 {
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
-        self.head
-            .forward(self.target_states(encoded, targets, &mut Dropout::off()))
+        self.vocabulary_logits(self.target_states(encoded, targets, &mut Dropout::off()))
     }
 
     /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
@@ -126,9 +126,7 @@ impl T5 {
         z_loss: f64,
         dropout: &mut Dropout,
     ) -> Tensor<1> {
-        let logits = self
-            .head
-            .forward(self.target_states(encoded, targets, dropout));
+        let logits = self.vocabulary_logits(self.target_states(encoded, targets, dropout));
         let real: Vec<u32> = real_positions(targets).map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
@@ -145,8 +143,19 @@ impl T5 {
 
     /// Logits `[B, V]` of the token after `last`.
     pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
-        self.head
-            .forward(self.decoder.step(self.lookup(last), cache))
+        self.vocabulary_logits(self.decoder.step(self.lookup(last), cache))
+    }
+
+    /// Final decoder states `[N, D]` → logits `[N, V]`.
+    fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
+        match &self.head {
+            Some(head) => head.forward(states),
+            None => {
+                let [_, width] = states.dims();
+                let scaled = states * (width as f64).powf(-0.5);
+                scaled.matmul(self.embedding.val().transpose())
+            }
+        }
     }
 
     fn lookup(&self, ids: &[u32]) -> Tensor<2> {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use promptshift::t5::{
-    Dropout, Embedded, Encoded, T5, T5Config, Tokens, Weights, greedy, position,
+    Dropout, Embedded, Encoded, T5, T5Config, Tokens, WeightFiles, Weights, greedy, position,
 };
+use promptshift::tuning::model_tuning;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -37,9 +38,14 @@ struct Reference {
 
 impl Reference {
     fn read() -> Self {
+        Self::of("t5_v1_1_tiny")
+    }
+
+    fn of(folder: &str) -> Self {
+        let floats = golden(&format!("{folder}/reference.safetensors"));
         Reference {
-            bytes: std::fs::read(golden("t5_v1_1_tiny/reference.safetensors")).expect("committed"),
-            json: json("t5_v1_1_tiny/reference.json"),
+            bytes: std::fs::read(floats).expect("committed"),
+            json: json(&format!("{folder}/reference.json")),
         }
     }
 
@@ -286,5 +292,78 @@ fn weights_go_out_as_they_came_in() {
     let bytes = model.weights().to_bytes(Default::default());
     let again = Weights::parse(&bytes, "again").expect("what was written");
     let again = T5::load(&config, again, &Device::flex()).expect("every tensor has its place");
+    assert_eq!(bytes, again.weights().to_bytes(Default::default()));
+}
+
+/// v1.0: ReLU without a gate, the embedding as head, weights in a `pytorch_model.bin`.
+#[test]
+fn v1_0_agrees() {
+    let reference = Reference::of("t5_v1_0_tiny");
+    let folder = golden("t5_v1_0_tiny");
+    let config = T5Config::read(&folder.join("config.json")).expect("config.json");
+    let load = || {
+        let files = WeightFiles::find(&folder).expect("pytorch_model.bin");
+        files.read().expect("tensors").0
+    };
+    let model = T5::load(&config, load(), &Device::flex()).expect("every tensor has its place");
+    assert_eq!(config.parameters(), model.num_params());
+    let (inputs, targets) = (reference.inputs(), reference.targets());
+
+    for (prefix, prompted) in [("", false), ("prompt.", true)] {
+        let mut input = model.embed(&inputs);
+        if prompted {
+            input = input.after_prompt(prompt(&reference, &Device::flex()));
+        }
+        let logits = values(model.logits(&encode(&model, input), &targets));
+        let theirs = reference.floats(&format!("{prefix}logits"));
+        let theirs = real(&theirs, &targets.lengths, targets.width);
+        assert_close("logits", &logits, &theirs, 1e-4);
+    }
+
+    let encoded = encode(&model, model.embed(&inputs));
+    let outputs = greedy(&model, &encoded, config.eos_token_id, 16);
+    let ids: Vec<Vec<u32>> = outputs.iter().map(|o| o.ids.clone()).collect();
+    assert_eq!(ids, reference.ids("greedy"));
+    let log_probs: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();
+    let theirs = reference.floats("greedy_logprob");
+    assert_close("log-probability", &log_probs, &theirs, 1e-4);
+
+    let device = Device::flex().autodiff();
+    let tracked = prompt(&reference, &device).require_grad();
+    let input = model.embed(&inputs).after_prompt(tracked.clone());
+    let losses = model.token_losses(&encode(&model, input), &targets, 0.0, &mut Dropout::off());
+    let gradient = tracked.grad(&losses.sum().backward()).expect("tracked");
+    assert_close(
+        "prompt",
+        &values(gradient),
+        &reference.floats("prompt.grad"),
+        1e-3,
+    );
+
+    let trained = model_tuning(T5::load(&config, load(), &Device::flex()).expect("loaded"));
+    let t5 = &trained.backbone;
+    let encoded = encode(t5, t5.embed(&inputs));
+    let loss = t5
+        .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
+        .sum();
+    let loss_sum = f64::from(loss.clone().into_scalar::<f32>());
+    assert!((loss_sum - f64::from(reference.floats("loss_sum")[0])).abs() < 1e-3);
+    let gradient = t5.embedding().grad(&loss.backward()).expect("tracked");
+    let theirs = reference.floats("grad.shared.weight");
+    assert_close("shared.weight", &values(gradient), &theirs, 1e-3);
+}
+
+/// Weights that go out come in again, in v1.0 too.
+#[test]
+fn v1_0_weights_go_out_as_they_came_in() {
+    let folder = golden("t5_v1_0_tiny");
+    let config = T5Config::read(&folder.join("config.json")).expect("config.json");
+    let (weights, _) = WeightFiles::find(&folder)
+        .and_then(|files| files.read())
+        .expect("tensors");
+    let model = T5::load(&config, weights, &Device::flex()).expect("loaded");
+    let bytes = model.weights().to_bytes(Default::default());
+    let again = Weights::parse(&bytes, "again").expect("safetensors");
+    let again = T5::load(&config, again, &Device::flex()).expect("loaded");
     assert_eq!(bytes, again.weights().to_bytes(Default::default()));
 }
