@@ -289,9 +289,9 @@ impl Recipe {
                 ..Recipe::paper_prompt().objective
             },
             budget: Budget {
-                steps: 300,
+                steps: 400,
                 batch_size: 16,
-                evaluate_every: 60,
+                evaluate_every: 80,
                 patience: None,
             },
             ..Recipe::paper_prompt()
