@@ -12,7 +12,7 @@ use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::label;
 use crate::domain::suite::{DomainError, Rows, Suite};
-use crate::domain::{Gold, Split, Task};
+use crate::domain::{Gold, Split};
 use crate::eval::predict::predict;
 use crate::eval::score::{self, Metric, score};
 use crate::memory::peak_of;
@@ -112,21 +112,21 @@ impl Material {
         let card = resolved.source.clone();
         let splits = suite.source(&card)?;
         let source = Source {
-            train: suite.load(&card, &splits.train, plan.train_rows)?,
-            validation: suite.load(&card, &splits.validation, plan.eval_rows)?,
+            train: suite.load(&card, &splits.train, plan.train_rows, plan.answers)?,
+            validation: suite.load(&card, &splits.validation, plan.eval_rows, plan.answers)?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: suite.load(&source.card, &splits.test, plan.eval_rows)?,
+            rows: suite.load(&source.card, &splits.test, plan.eval_rows, plan.answers)?,
         }];
         for card in resolved.targets {
             let portion = suite.target(card)?;
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
-                rows: suite.load(card, &portion, plan.eval_rows)?,
+                rows: suite.load(card, &portion, plan.eval_rows, plan.answers)?,
             });
         }
         let notes = [&source.train, &source.validation]
@@ -432,7 +432,10 @@ fn evaluate(
             score: score_answer(&answer.text, &example.gold, &source.card, &test.card),
             answers: match &example.gold {
                 Gold::Answers(golds) => golds.clone(),
-                Gold::Label(label) => vec![test.card.labels[*label].clone()],
+                Gold::Label(label) | Gold::Option { label, .. } => {
+                    vec![test.card.labels[*label].clone()]
+                }
+                Gold::Referent { text, .. } => vec![text.clone()],
             },
             prediction: answer.text,
             log_prob: answer.log_prob,
@@ -460,13 +463,8 @@ fn evaluate(
     })
 }
 
-/// A model tuned on one paraphrase domain says its labels; they are read as the target's.
+/// A model tuned on one labelled domain says its labels; they are read as the target's.
 pub fn score_answer(text: &str, gold: &Gold, source: &Card, target: &Card) -> Score {
-    match target.task {
-        Task::ExtractiveQa => score(text, gold, &target.labels),
-        Task::Paraphrase => {
-            let text = label::rewrite(text, &source.labels, &target.labels);
-            score(&text, gold, &target.labels)
-        }
-    }
+    let text = label::rewrite(text, &source.labels, &target.labels);
+    score(&text, gold, &target.labels)
 }

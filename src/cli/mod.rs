@@ -1,6 +1,7 @@
 //! The command line: one file per verb. The only place that prints.
 
 mod completions;
+mod data;
 mod datasets;
 mod estimate;
 mod interrupt;

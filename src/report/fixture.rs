@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::domain::{Split, Task};
+use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score;
 use crate::recipe::{
     AdafactorRecipe, Budget, Limits, Method, Objective, ParameterScaling, PromptInit, PromptRecipe,
@@ -101,6 +101,7 @@ impl Fixture {
                 seed,
                 model: "nano".to_owned(),
                 suite: "mini".to_owned(),
+                answers: AnswerForm::Padded,
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use burn::module::Module;
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::domain::AnswerForm;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
@@ -23,7 +24,7 @@ fn squad(rows: usize) -> Vec<Example> {
     let card = catalogue.get("squad").expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
-        .load(card, &splits.train, Some(rows))
+        .load(card, &splits.train, Some(rows), AnswerForm::Padded)
         .expect("compiled in")
         .examples
 }
