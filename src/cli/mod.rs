@@ -13,6 +13,7 @@ mod redirection;
 mod report;
 mod score;
 mod transfer;
+mod verify;
 
 use std::fmt;
 
@@ -37,6 +38,8 @@ enum Verb {
     Transfer(Box<transfer::Arguments>),
     /// List domains, models and methods.
     List(list::Arguments),
+    /// Check that domains are what their cards say.
+    Verify(verify::Arguments),
     /// Render stored records again.
     Report(report::Arguments),
     /// Score stored predictions again.
@@ -110,6 +113,7 @@ impl Cli {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
+            Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),

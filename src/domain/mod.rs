@@ -4,7 +4,7 @@
 //! files a domain's rows are in, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
 //! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, and a [`template`] turns a [`row`] into an
-//! [`Example`].
+//! [`Example`]. [`verify`] holds files against their card.
 
 pub mod allotment;
 pub mod card;
@@ -24,10 +24,12 @@ pub mod record;
 pub mod row;
 #[cfg(test)]
 mod sample;
+pub mod spans;
 pub mod squad;
 pub mod suite;
 pub mod task;
 pub mod template;
+pub mod verify;
 pub mod wsc;
 
 use std::fmt;
