@@ -1,5 +1,6 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use burn::module::Module;
 
 use crate::backbone::Backbone;
-use crate::batch::encode;
+use crate::batch::{encode, readings};
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::label;
@@ -15,10 +16,12 @@ use crate::domain::suite::{DomainError, Rows, Suite};
 use crate::domain::{Gold, Split};
 use crate::eval::predict::predict;
 use crate::eval::score::{self, Metric, score};
+use crate::hygiene::{self, Seen};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
 use crate::recipe::{Limits, PromptInit, Recipe};
+use crate::record::hygiene::Hygiene;
 use crate::record::store::{Draft, Store, StoreError, StoredRecord};
 use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Training,
@@ -171,6 +174,23 @@ impl Material {
         }
     }
 
+    /// What the rows are like: source training, source validation, then the evaluated splits.
+    pub fn hygiene(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
+        let seen = Seen::of(&self.source.train.examples);
+        let count = |card: &Card, split, rows: &Rows, seen| {
+            let readings = readings(&rows.examples, &backbone.tokenizer, limits);
+            hygiene::count(&card.name, split, &rows.examples, &readings, seen)
+        };
+        let source = [
+            (Split::Train, &self.source.train, None),
+            (Split::Validation, &self.source.validation, Some(&seen)),
+        ]
+        .map(|(split, rows, seen)| count(&self.source.card, split, rows, seen));
+        let tests =
+            (self.tests.iter()).map(|test| count(&test.card, Split::Test, &test.rows, Some(&seen)));
+        source.into_iter().chain(tests).collect()
+    }
+
     /// SHA-256 of every file read, by `domain/split`.
     pub fn hashes(&self) -> BTreeMap<String, String> {
         let name = &self.source.card.name;
@@ -239,6 +259,7 @@ pub fn run(
     origin: &Origin,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<Vec<StoredRecord>, ExperimentError> {
+    let hygiene = OnceCell::new();
     let mut records = Vec::new();
     for cell in plan.cells() {
         if let Some(found) = store.existing(&cell)? {
@@ -278,6 +299,7 @@ pub fn run(
             cell,
             provenance,
             notes: material.notes.clone(),
+            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
             training,
             evaluations,
         })?;

@@ -2,6 +2,7 @@
 //! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
 
 pub(crate) mod difference;
+pub mod hygiene;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,10 @@ pub struct Record {
     /// What has to be said about the choice of rows: files that serve as more than one split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the rows are like: source training, source validation, then the evaluated splits. Empty
+    /// in records from before they were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hygiene: Vec<hygiene::Hygiene>,
     /// How training went; absent for the untuned backbone.
     pub training: Option<Training>,
     /// Source first, then targets in the order asked for.

@@ -2,6 +2,7 @@
 //! cautions, provenance.
 
 pub mod costs;
+pub mod data;
 pub mod differences;
 pub mod origin;
 pub mod scores;
@@ -45,6 +46,7 @@ pub fn section(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
          scoring of source validation.\n\n",
     );
+    text.push_str(&data::section(study));
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
     text.push_str(&format!(

@@ -84,6 +84,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             started_unix_seconds: 0,
         },
         notes: Vec::new(),
+        hygiene: Vec::new(),
         training: None,
         evaluations,
     }
