@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::domain::Example;
+use crate::hygiene::Reading;
 use crate::recipe::Limits;
 use crate::t5::Tokens;
 use crate::tokenizer::Tokenizer;
@@ -38,6 +39,23 @@ impl Encoding {
             cut,
         }
     }
+}
+
+/// What the model reads of each example's input, in their order.
+pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
+    // The last token is the end of sequence.
+    let kept = limits.input.saturating_sub(1);
+    examples
+        .par_iter()
+        .map(|example| {
+            let (ids, offsets) = tokenizer.encode_with_offsets(&example.input);
+            let last = kept.checked_sub(1).and_then(|last| offsets.get(last));
+            Reading {
+                tokens: ids.len() + 1,
+                cut_at: (ids.len() > kept).then(|| last.map_or(0, |(_, end)| *end)),
+            }
+        })
+        .collect()
 }
 
 /// Tokenizes examples, in their order.

@@ -1,5 +1,6 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::card::Card;
 use crate::domain::label;
-use crate::domain::{Gold, Split, Task};
+use crate::domain::{Gold, Split};
 use crate::eval::predict::predict;
 use crate::eval::score::{self, Metric, score};
 use crate::material::{Material, Source, Test};
@@ -98,6 +99,7 @@ pub fn run(
     origin: &Origin,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<Vec<StoredRecord>, ExperimentError> {
+    let hygiene = OnceCell::new();
     let mut records = Vec::new();
     for cell in plan.cells() {
         if let Some(found) = store.existing(&cell)? {
@@ -137,6 +139,7 @@ pub fn run(
             cell,
             provenance,
             notes: material.notes.clone(),
+            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
             training,
             evaluations,
         })?;
@@ -291,7 +294,10 @@ fn evaluate(
             score: score_answer(&answer.text, &example.gold, &source.card, &test.card),
             answers: match &example.gold {
                 Gold::Answers(golds) => golds.clone(),
-                Gold::Label(label) => vec![test.card.labels[*label].clone()],
+                Gold::Label(label) | Gold::Option { label, .. } => {
+                    vec![test.card.labels[*label].clone()]
+                }
+                Gold::Referent { text, .. } => vec![text.clone()],
             },
             prediction: answer.text,
             log_prob: answer.log_prob,
@@ -319,13 +325,8 @@ fn evaluate(
     })
 }
 
-/// A model tuned on one paraphrase domain says its labels; they are read as the target's.
+/// A model tuned on one labelled domain says its labels; they are read as the target's.
 pub fn score_answer(text: &str, gold: &Gold, source: &Card, target: &Card) -> Score {
-    match target.task {
-        Task::ExtractiveQa => score(text, gold, &target.labels),
-        Task::Paraphrase => {
-            let text = label::rewrite(text, &source.labels, &target.labels);
-            score(&text, gold, &target.labels)
-        }
-    }
+    let text = label::rewrite(text, &source.labels, &target.labels);
+    score(&text, gold, &target.labels)
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::backbone::Backbone;
-use crate::batch::encode;
+use crate::batch::{encode, readings};
 use crate::domain::Split;
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::suite::{DomainError, Rows, Suite};
+use crate::hygiene::{self, Seen};
 use crate::plan::Plan;
 use crate::recipe::Limits;
 use crate::record::Role;
+use crate::record::hygiene::Hygiene;
 
 /// Rows that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -57,21 +59,21 @@ impl Material {
         let card = resolved.source.clone();
         let splits = suite.source(&card)?;
         let source = Source {
-            train: suite.load(&card, &splits.train, plan.train_rows)?,
-            validation: suite.load(&card, &splits.validation, plan.eval_rows)?,
+            train: suite.load(&card, &splits.train, plan.train_rows, plan.answers)?,
+            validation: suite.load(&card, &splits.validation, plan.eval_rows, plan.answers)?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: suite.load(&source.card, &splits.test, plan.eval_rows)?,
+            rows: suite.load(&source.card, &splits.test, plan.eval_rows, plan.answers)?,
         }];
         for card in resolved.targets {
             let portion = suite.target(card)?;
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
-                rows: suite.load(card, &portion, plan.eval_rows)?,
+                rows: suite.load(card, &portion, plan.eval_rows, plan.answers)?,
             });
         }
         let notes = [&source.train, &source.validation]
@@ -114,6 +116,23 @@ impl Material {
             validation_inputs: validation.0,
             validation_outputs: validation.1,
         }
+    }
+
+    /// What the rows are like: source training, source validation, then the evaluated splits.
+    pub fn hygiene(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
+        let seen = Seen::of(&self.source.train.examples);
+        let count = |card: &Card, split, rows: &Rows, seen| {
+            let readings = readings(&rows.examples, &backbone.tokenizer, limits);
+            hygiene::count(&card.name, split, &rows.examples, &readings, seen)
+        };
+        let source = [
+            (Split::Train, &self.source.train, None),
+            (Split::Validation, &self.source.validation, Some(&seen)),
+        ]
+        .map(|(split, rows, seen)| count(&self.source.card, split, rows, seen));
+        let tests =
+            (self.tests.iter()).map(|test| count(&test.card, Split::Test, &test.rows, Some(&seen)));
+        source.into_iter().chain(tests).collect()
     }
 
     /// SHA-256 of every file read, by `domain/split`.

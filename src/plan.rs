@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::backbone::BackboneChoice;
+use crate::domain::AnswerForm;
 use crate::domain::suite::Suite;
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::Cell;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub recipes: BTreeMap<Method, Recipe>,
     /// Sequence lengths, the same for every method.
     pub limits: Limits,
+    /// How right answers are written when predictions are compared with them.
+    pub answers: AnswerForm,
     /// At most so many training rows.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
@@ -52,6 +55,7 @@ impl Plan {
             seed,
             model: self.backbone.name(),
             suite: self.suite.name(),
+            answers: self.answers,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

@@ -190,14 +190,21 @@ pub struct Recipe {
 }
 
 impl Limits {
-    /// T5's lengths (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84); the
-    /// miniature's passages and answers are shorter than these.
+    /// T5's lengths (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84, SuperGLUE
+    /// 512 and 62); the miniature's passages and answers are shorter than these.
     pub fn default_for(task: Task) -> Self {
         Limits {
             input: 512,
             target: match task {
                 Task::ExtractiveQa => 97,
                 Task::Paraphrase => 84,
+                Task::YesNoQa
+                | Task::Entailment
+                | Task::CauseOrEffect
+                | Task::AnswerJudging
+                | Task::ClozeQa
+                | Task::WordSense
+                | Task::Coreference => 62,
             },
             answer: 32,
         }

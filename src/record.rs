@@ -2,13 +2,14 @@
 //! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
 
 pub(crate) mod difference;
+pub mod hygiene;
 pub mod store;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Split, Task};
+use crate::domain::{AnswerForm, Split, Task};
 use crate::recipe::{Limits, Method, Recipe};
 
 /// The version of the record's schema.
@@ -26,6 +27,10 @@ pub struct Record {
     /// What has to be said about the choice of rows: files that serve as more than one split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What the rows are like: source training, source validation, then the evaluated splits. Empty
+    /// in records from before they were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hygiene: Vec<hygiene::Hygiene>,
     /// How training went; absent for the untuned backbone.
     pub training: Option<Training>,
     /// Source first, then targets in the order asked for.
@@ -47,6 +52,10 @@ pub struct Cell {
     pub model: String,
     /// The suite that the domains were read from: `mini` or a folder's name.
     pub suite: String,
+    /// How right answers are written when predictions are compared with them; records from before
+    /// there was a choice have them padded.
+    #[serde(default)]
+    pub answers: AnswerForm,
     /// At most so many training rows.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
@@ -172,7 +181,8 @@ pub struct Evaluation {
     pub examples: usize,
     /// Inputs that were longer than the limit.
     pub cut_inputs: usize,
-    /// Metric → value in [0, 1]: `exact_match` and `f1`, or `accuracy` and `f1`.
+    /// Metric → value in [0, 1]: the two of its task (`f1` and `exact_match`, `accuracy` and `f1`,
+    /// `accuracy` and `macro_f1`).
     pub metrics: BTreeMap<String, f64>,
     /// The expected main metric of a random fact of the passage, or of the constant answer that is
     /// most common in source training; absent where neither is defined.
@@ -198,7 +208,7 @@ pub struct Prediction {
     pub passage: String,
     /// The generated text.
     pub prediction: String,
-    /// The right answers, or the one right label's string.
+    /// The right answers, or the one right label's string, or a pronoun's candidate.
     pub answers: Vec<String>,
     /// What it is worth.
     pub score: Score,
@@ -225,6 +235,15 @@ pub enum Score {
     },
     /// Classification by generated label.
     Label {
+        /// The right class.
+        gold: usize,
+        /// The class whose string was generated; `None` for any other string, counted wrong.
+        predicted: Option<usize>,
+    },
+    /// One of several answers to a question, judged by generated label (MultiRC).
+    Option {
+        /// The question.
+        question: u64,
         /// The right class.
         gold: usize,
         /// The class whose string was generated; `None` for any other string, counted wrong.

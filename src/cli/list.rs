@@ -1,10 +1,9 @@
 //! `promptshift list`: domains with their shift, models and methods.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use super::data::Data;
 use crate::backbone::BackboneChoice;
 use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
@@ -17,29 +16,26 @@ use crate::recipe::{Method, Recipe};
 /// Flags of `list`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// List the domains of a folder of real data instead of the bundled ones.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
 }
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let suite = match arguments.data {
-        Some(folder) if !folder.is_dir() => {
-            anyhow::bail!(
-                "--data {}: wanted a folder of domains, found none",
-                folder.display()
-            )
-        }
-        Some(folder) => Suite::Folder(folder),
-        None => Suite::Mini,
-    };
-    let catalogue = Catalogue::bundled();
+    let suite = arguments.data.suite()?;
+    let catalogue = arguments.data.catalogue()?;
     println!(
         "Domains of the suite '{}'\n{}\n",
         suite.name(),
         domains(&catalogue, &suite)?
     );
+    let absent: Vec<&str> = (catalogue.cards().iter())
+        .filter(|card| suite.splits(card).is_empty())
+        .map(|card| card.name.as_str())
+        .collect();
+    if !absent.is_empty() {
+        println!("Known, without files here: {}\n", absent.join(", "));
+    }
     println!("Models\n{}\n", models()?);
     println!("Methods\n{}", methods());
     Ok(())
@@ -58,7 +54,7 @@ fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
         "known words",
         "questions begin",
     ]);
-    for task in [Task::ExtractiveQa, Task::Paraphrase] {
+    for task in Task::ALL {
         let cards: Vec<&Card> = catalogue
             .cards()
             .iter()

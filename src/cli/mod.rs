@@ -1,6 +1,7 @@
 //! The command line: one file per verb. The only place that prints.
 
 mod completions;
+mod data;
 mod datasets;
 mod estimate;
 mod interrupt;
@@ -13,6 +14,7 @@ mod redirection;
 mod report;
 mod score;
 mod transfer;
+mod verify;
 
 use std::fmt;
 
@@ -37,6 +39,8 @@ enum Verb {
     Transfer(Box<transfer::Arguments>),
     /// List domains, models and methods.
     List(list::Arguments),
+    /// Check that domains are what their cards say.
+    Verify(verify::Arguments),
     /// Render stored records again.
     Report(report::Arguments),
     /// Score stored predictions again.
@@ -110,6 +114,7 @@ impl Cli {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
+            Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),

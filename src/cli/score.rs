@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::domain::Gold;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::{Gold, Task};
 use crate::eval::score::metrics;
 use crate::experiment::score_answer;
 use crate::record::store::{StoredRecord, find};
@@ -18,11 +18,14 @@ pub struct Arguments {
     /// Folders with records, at any depth.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
+    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
 }
 
 /// Runs it: a row for each evaluation and metric with the recorded and the new value.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let catalogue = Catalogue::bundled();
+    let catalogue = Catalogue::with(&arguments.domains)?;
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
@@ -57,7 +60,15 @@ fn add_rows(
         .map(|prediction| {
             let gold = match prediction.score {
                 Score::Span { .. } => Gold::Answers(prediction.answers.clone()),
+                Score::Label { gold, .. } if target.task == Task::Coreference => Gold::Referent {
+                    text: prediction.answers.concat(),
+                    label: gold == 1,
+                },
                 Score::Label { gold, .. } => Gold::Label(gold),
+                Score::Option { question, gold, .. } => Gold::Option {
+                    question,
+                    label: gold,
+                },
             };
             score_answer(&prediction.prediction, &gold, source, target)
         })

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use clap::Args;
 
 use super::Failure;
+use super::data::Data;
 use super::estimate;
 use super::interrupt;
 use super::learning_rate::{self, LearningRate};
@@ -16,6 +17,7 @@ use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
 use crate::backbone::{Backbone, BackboneChoice};
+use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::suite::Suite;
 use crate::experiment::{self, Event};
@@ -41,9 +43,13 @@ pub struct Arguments {
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.
     #[arg(long, value_name = "SUITE", conflicts_with = "data")]
     suite: Option<String>,
-    /// A folder of real data: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
+    /// How right answers are written when predictions are compared with them: padded (spaces around
+    /// punctuation, as T5 and the paper score) or raw (as published, as the official scripts are
+    /// given). Questions with passages only.
+    #[arg(long, default_value = "padded", value_name = "FORM")]
+    answers: Answers,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything). The untuned
     /// model is always reported beside them.
     #[arg(
@@ -152,6 +158,22 @@ impl FromStr for Init {
     }
 }
 
+/// `--answers`.
+#[derive(Debug, Clone, Copy)]
+struct Answers(AnswerForm);
+
+impl FromStr for Answers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [AnswerForm::Padded, AnswerForm::Raw]
+            .into_iter()
+            .find(|form| form.name() == text)
+            .map(Answers)
+            .ok_or_else(|| format!("wanted padded or raw, found '{text}'"))
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
@@ -166,7 +188,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         Voice::of_terminal()
     };
-    let catalogue = Catalogue::bundled();
+    let catalogue = arguments.data.catalogue()?;
     let (plan, redirected) = plan(&arguments, &catalogue).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         voice.say(&format!(
@@ -207,17 +229,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
 fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, Option<String>)> {
-    let suite = match (&arguments.suite, &arguments.data) {
-        (_, Some(folder)) if !folder.is_dir() => {
-            bail!(
-                "--data {}: wanted a folder of domains, found none",
-                folder.display()
-            )
-        }
-        (_, Some(folder)) => Suite::Folder(folder.clone()),
-        (None, None) => Suite::Mini,
-        (Some(name), None) if name == "mini" => Suite::Mini,
-        (Some(name), None) => bail!(
+    let suite = match arguments.suite.as_deref() {
+        None => arguments.data.suite()?,
+        Some("mini") => Suite::Mini,
+        Some(name) => bail!(
             "unknown suite '{name}': wanted 'mini', the bundled one; real data are read with --data DIR"
         ),
     };
@@ -256,6 +271,7 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
         Plan {
             transfer,
             suite,
+            answers: arguments.answers.0,
             limits: Limits::default_for(task),
             backbone,
             methods,
@@ -311,7 +327,13 @@ fn default_out(plan: &Plan) -> PathBuf {
         count => format!("{count}-targets"),
     };
     let (suite, model) = (plan.suite.name(), plan.backbone.name());
-    Path::new("runs").join(format!("{source}-to-{targets}-{suite}-{model}-{hash}"))
+    let answers = match plan.answers {
+        AnswerForm::Padded => "",
+        AnswerForm::Raw => "-raw",
+    };
+    Path::new("runs").join(format!(
+        "{source}-to-{targets}-{suite}{answers}-{model}-{hash}"
+    ))
 }
 
 fn origin(

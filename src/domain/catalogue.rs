@@ -1,9 +1,11 @@
 //! The catalogue: every known domain by its name.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use super::Task;
-use super::card::{self, Card};
+use super::card::{self, Card, CardError};
 use super::suite::Suite;
 use crate::transfer::Transfer;
 
@@ -82,6 +84,32 @@ pub enum CatalogueError {
         /// Targets of the source's task in this suite.
         others: Vec<String>,
     },
+    /// Source and target have one task and other labels.
+    #[error(
+        "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
+         many, so that each can be read as the other's"
+    )]
+    LabelMismatch {
+        /// The source.
+        source_name: String,
+        /// Its labels.
+        source_labels: String,
+        /// The target.
+        target: String,
+        /// Its labels.
+        target_labels: String,
+    },
+    /// Two domains have one name.
+    #[error("{file}: wanted a domain of another name, found '{name}', which is known already")]
+    NameTaken {
+        /// The card's file.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// A user's card is not one.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// `all` stands for nothing.
     #[error("'{name}->all' has no target: wanted other domains of its task in '{suite}', found 0")]
     NoOthers {
@@ -107,6 +135,22 @@ impl Catalogue {
         Catalogue {
             cards: card::bundled(),
         }
+    }
+
+    /// The cards compiled in, and behind them a user's own.
+    pub fn with(files: &[PathBuf]) -> Result<Catalogue, CatalogueError> {
+        let mut catalogue = Catalogue::bundled();
+        for file in files {
+            let card = Card::read(file)?;
+            if catalogue.cards.iter().any(|known| known.name == card.name) {
+                return Err(CatalogueError::NameTaken {
+                    file: file.display().to_string(),
+                    name: card.name,
+                });
+            }
+            catalogue.cards.push(card);
+        }
+        Ok(catalogue)
     }
 
     /// Every card, in the order of `list`.
@@ -152,6 +196,7 @@ impl Catalogue {
             .within(suite)
             .into_iter()
             .filter(|card| card.task == source.task && card.name != source.name)
+            .filter(|card| card.labels.len() == source.labels.len())
             .collect();
         if transfer.is_to_all() {
             if others.is_empty() {
@@ -175,6 +220,14 @@ impl Catalogue {
                     target: target.name.clone(),
                     target_task: target.task,
                     others: others.iter().map(|card| card.name.clone()).collect(),
+                });
+            }
+            if target.labels.len() != source.labels.len() {
+                return Err(CatalogueError::LabelMismatch {
+                    source_name: source.name.clone(),
+                    source_labels: source.labels.join(", "),
+                    target: target.name.clone(),
+                    target_labels: target.labels.join(", "),
                 });
             }
             targets.push(target);
@@ -270,13 +323,15 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    const FILES: [&str; 6] = [
+    const FILES: [&str; 8] = [
         "squad/train.parquet",
         "squad/validation.parquet",
         "squadshifts_amazon/test.parquet",
         "bioasq/test.parquet",
         "race/train.parquet",
         "mrpc/test.parquet",
+        "rte/train.parquet",
+        "cb/test.parquet",
     ];
 
     #[test]
@@ -307,6 +362,39 @@ mod tests {
     }
 
     #[test]
+    fn a_user_s_domains_are_behind_the_bundled_ones() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str| {
+            let path = folder.path().join(format!("{name}.toml"));
+            let text = include_str!("../../datasets/newsqa.toml")
+                .replace("\"newsqa\"", &format!("\"{name}\""));
+            fs::write(&path, text).expect("written");
+            path
+        };
+        let catalogue = Catalogue::with(&[write("mine"), write("yours")]).expect("two cards");
+        let last: Vec<&str> = catalogue
+            .cards()
+            .iter()
+            .rev()
+            .take(2)
+            .map(|c| c.name.as_str())
+            .collect();
+        assert_eq!(last, ["yours", "mine"]);
+        assert!(catalogue.get("squad").is_ok());
+        let taken = Catalogue::with(&[write("squad")])
+            .expect_err("a known name")
+            .to_string();
+        assert!(
+            taken.contains("squad.toml: wanted a domain of another name, found 'squad'"),
+            "{taken}"
+        );
+        let twice = Catalogue::with(&[write("mine"), write("mine")])
+            .expect_err("twice")
+            .to_string();
+        assert!(twice.contains("'mine', which is known already"), "{twice}");
+    }
+
+    #[test]
     fn all_is_every_other_domain_of_the_task_that_can_be_scored() {
         assert_eq!(
             resolve("squad->all", &FILES).as_deref(),
@@ -329,7 +417,7 @@ mod tests {
             ("squad->duorc", "domain 'duorc' is not in the suite"),
             (
                 "squad->duorc",
-                "wanted one of squad, bioasq, mrpc, squadshifts_amazon",
+                "wanted one of squad, bioasq, mrpc, squadshifts_amazon, cb",
             ),
             (
                 "squad->mrpc",
@@ -337,6 +425,10 @@ mod tests {
             ),
             ("squad->mrpc", "such as bioasq, squadshifts_amazon"),
             ("mrpc->all", "'mrpc->all' has no target"),
+            (
+                "rte->cb",
+                "'rte' has the labels entailment, not_entailment and 'cb' entailment,",
+            ),
         ] {
             let message = resolve(words, &FILES).expect_err("cannot be run");
             assert!(message.contains(part), "{words}: {message}");

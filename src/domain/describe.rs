@@ -14,15 +14,15 @@ pub struct Description {
     pub rows: usize,
     /// Different passages among them.
     pub passages: usize,
-    /// Mean words of a context; absent for pairs.
+    /// Mean words of a context; absent for labelled texts.
     pub context_words: Option<f64>,
-    /// Mean words of a question; absent for pairs.
+    /// Mean words of a question; absent for labelled texts and pronouns.
     pub question_words: Option<f64>,
-    /// Mean words of a first answer; absent for pairs.
+    /// Mean words of a first answer; absent for labelled texts.
     pub answer_words: Option<f64>,
-    /// Mean words of a text of a pair; absent for questions.
+    /// Mean words of a labelled text; absent for the others.
     pub text_words: Option<f64>,
-    /// First words of the questions (or of a pair's first texts) with their share of the rows,
+    /// First words of the questions (or of the first labelled texts) with their share of the rows,
     /// the most common first.
     pub openings: Vec<(String, f64)>,
 }
@@ -33,21 +33,8 @@ impl Description {
         let mut lengths = Lengths::default();
         let mut openings: BTreeMap<String, usize> = BTreeMap::new();
         for row in rows {
-            let opening = match row {
-                Row::Question(row) => {
-                    lengths.context.add(&row.context);
-                    lengths.question.add(&row.question);
-                    if let Some(answer) = row.answers.first() {
-                        lengths.answer.add(answer);
-                    }
-                    words(&row.question).next()
-                }
-                Row::Pair(row) => {
-                    row.texts.iter().for_each(|text| lengths.text.add(text));
-                    words(&row.texts[0]).next()
-                }
-            };
-            if let Some(word) = opening {
+            lengths.add(row);
+            if let Some(word) = words(row.opening()).next() {
                 *openings.entry(word).or_default() += 1;
             }
         }
@@ -76,10 +63,10 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The words of contexts and questions, or of both texts of pairs.
+    /// The words of contexts and questions, or of the labelled texts.
     pub fn of(rows: &[Row]) -> Vocabulary {
         Vocabulary {
-            words: rows.iter().flat_map(texts).flat_map(words).collect(),
+            words: rows.iter().flat_map(Row::texts).flat_map(words).collect(),
         }
     }
 
@@ -87,19 +74,11 @@ impl Vocabulary {
     /// words.
     pub fn overlap(&self, rows: &[Row]) -> Option<f64> {
         let (mut known, mut all) = (0_usize, 0_usize);
-        for word in rows.iter().flat_map(texts).flat_map(words) {
+        for word in rows.iter().flat_map(Row::texts).flat_map(words) {
             all += 1;
             known += usize::from(self.words.contains(&word));
         }
         (all > 0).then(|| known as f64 / all as f64)
-    }
-}
-
-/// The texts that the model reads.
-fn texts(row: &Row) -> [&str; 2] {
-    match row {
-        Row::Question(row) => [&row.context, &row.question],
-        Row::Pair(row) => row.texts.each_ref().map(String::as_str),
     }
 }
 
@@ -116,6 +95,34 @@ struct Lengths {
     question: Mean,
     answer: Mean,
     text: Mean,
+}
+
+impl Lengths {
+    fn add(&mut self, row: &Row) {
+        match row {
+            Row::Question(row) => {
+                self.context.add(&row.context);
+                self.question.add(&row.question);
+                row.answers
+                    .iter()
+                    .take(1)
+                    .for_each(|answer| self.answer.add(answer));
+            }
+            Row::Cloze(row) => {
+                self.context.add(&row.passage);
+                self.question.add(&row.query);
+                row.answers
+                    .iter()
+                    .take(1)
+                    .for_each(|answer| self.answer.add(answer));
+            }
+            Row::Pronoun(row) => {
+                self.context.add(&row.text);
+                self.answer.add(&row.referent);
+            }
+            Row::Labelled(row) => row.texts.iter().for_each(|text| self.text.add(text)),
+        }
+    }
 }
 
 /// Words and texts counted.
@@ -139,7 +146,7 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::row::{PairRow, QuestionRow};
+    use crate::domain::row::{LabelledRow, QuestionRow};
 
     fn question(context: &str, question: &str, answer: &str) -> Row {
         Row::Question(QuestionRow {
@@ -179,9 +186,11 @@ mod tests {
 
     #[test]
     fn pairs_have_texts_only() {
-        let found = Description::of(&[Row::Pair(PairRow {
+        let found = Description::of(&[Row::Labelled(LabelledRow {
             id: "1".to_string(),
-            texts: ["Is it so?".to_string(), "So".to_string()],
+            question: None,
+            texts: vec!["Is it so?".to_string(), "So".to_string()],
+            passage: None,
             label: 1,
         })]);
         assert_eq!((found.text_words, found.context_words), (Some(2.0), None));

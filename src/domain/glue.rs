@@ -1,78 +1,101 @@
-//! GLUE's sentence pairs on the Hub (`nyu-mll/glue`): two texts whose columns the card names,
-//! `label`, an integer, and optionally `idx`.
+//! GLUE's and SuperGLUE's labelled texts on the Hub (`nyu-mll/glue`, `aps/super_glue`): texts whose
+//! columns the card names, `label`, an integer, and optionally `idx`.
 
 use super::card::Card;
 use super::parquet::{Batch, Table, TableError};
-use super::row::{PairRow, Row};
+use super::row::{LabelledRow, Row};
 
-const LABEL: &str = "label";
-const INDEX: &str = "idx";
+/// The column of classes.
+pub const LABEL: &str = "label";
+/// The column of the rows' names.
+pub const INDEX: &str = "idx";
 
-/// How GLUE marks a row whose label is kept secret.
+/// How GLUE and SuperGLUE mark a row whose label is kept secret.
 const UNLABELLED: i64 = -1;
 
 /// The columns to read from a file.
 pub fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     let index = table.has(INDEX).then_some(INDEX);
-    text_columns(card)
-        .into_iter()
-        .chain([LABEL])
-        .chain(index)
-        .collect()
+    let texts = card.texts.iter().map(String::as_str);
+    texts.chain([LABEL]).chain(index).collect()
 }
 
 /// The rows of a batch. A row is called by its `idx`, or else by its place in the file.
 pub fn rows(card: &Card, batch: &Batch) -> Result<Vec<Row>, TableError> {
-    let [first, second] = text_columns(card);
-    let (firsts, seconds) = (batch.texts(first)?, batch.texts(second)?);
-    let labels = batch.integers(LABEL)?;
+    let names = names(batch)?;
+    Ok(labelled(card, batch)?
+        .into_iter()
+        .zip(names)
+        .map(|(row, id)| Row::Labelled(LabelledRow { id, ..row }))
+        .collect())
+}
+
+/// The texts and classes of a batch, without names.
+pub(super) fn labelled(card: &Card, batch: &Batch) -> Result<Vec<LabelledRow>, TableError> {
+    let mut texts = vec![Vec::new(); batch.rows()];
+    for column in &card.texts {
+        for (row, text) in texts.iter_mut().zip(batch.texts(column)?) {
+            row.push(text);
+        }
+    }
+    let passage = (card.passage.as_ref())
+        .and_then(|passage| card.texts.iter().position(|text| text == passage));
+    let labels = classes(batch, card.labels.len())?;
+    Ok(texts
+        .into_iter()
+        .zip(labels)
+        .map(|(texts, label)| LabelledRow {
+            id: String::new(),
+            question: None,
+            texts,
+            passage,
+            label,
+        })
+        .collect())
+}
+
+/// What each row is called: its `idx`, or else its place in the file.
+pub(super) fn names(batch: &Batch) -> Result<Vec<String>, TableError> {
     let indices = if batch.has(INDEX) {
         batch.integers(INDEX)?
     } else {
-        vec![None; labels.len()]
+        vec![None; batch.rows()]
     };
-    firsts
+    Ok(indices
         .into_iter()
-        .zip(seconds)
-        .zip(labels.into_iter().zip(indices))
         .enumerate()
-        .map(|(row, ((first, second), (label, index)))| {
-            let place = batch.first_row() + row;
-            let label = label.ok_or_else(|| batch.null(LABEL, "an integer", row))?;
-            Ok(Row::Pair(PairRow {
-                id: index.map_or_else(|| place.to_string(), |index| index.to_string()),
-                texts: [first, second],
-                label: class(card, batch, place, label)?,
-            }))
+        .map(|(row, index)| match index {
+            Some(index) => index.to_string(),
+            None => batch.place(row).to_string(),
+        })
+        .collect())
+}
+
+/// The labels as indices below `classes`.
+pub(super) fn classes(batch: &Batch, classes: usize) -> Result<Vec<usize>, TableError> {
+    batch
+        .integers(LABEL)?
+        .into_iter()
+        .enumerate()
+        .map(|(at, label)| {
+            let label = label.ok_or_else(|| batch.null(LABEL, "an integer", at))?;
+            let (file, column, row) =
+                (batch.file().to_string(), LABEL.to_string(), batch.place(at));
+            if label == UNLABELLED {
+                return Err(TableError::Unlabelled { file, column, row });
+            }
+            match usize::try_from(label) {
+                Ok(class) if class < classes => Ok(class),
+                _ => Err(TableError::LabelRange {
+                    file,
+                    column,
+                    row,
+                    classes,
+                    found: label,
+                }),
+            }
         })
         .collect()
-}
-
-/// A label as a class index of the card.
-fn class(card: &Card, batch: &Batch, row: usize, label: i64) -> Result<usize, TableError> {
-    let (file, column) = (batch.file().to_string(), LABEL.to_string());
-    if label == UNLABELLED {
-        return Err(TableError::Unlabelled { file, column, row });
-    }
-    let classes = card.labels.len();
-    match usize::try_from(label) {
-        Ok(class) if class < classes => Ok(class),
-        _ => Err(TableError::LabelRange {
-            file,
-            column,
-            row,
-            classes,
-            found: label,
-        }),
-    }
-}
-
-fn text_columns(card: &Card) -> [&str; 2] {
-    card.texts
-        .as_ref()
-        .expect("a card of pairs names its two texts")
-        .each_ref()
-        .map(String::as_str)
 }
 
 #[cfg(test)]
@@ -82,7 +105,7 @@ mod tests {
     use arrow::array::{ArrayRef, Int32Array, Int64Array};
     use std::sync::Arc;
 
-    fn pairs(labels: ArrayRef, index: Option<ArrayRef>) -> Result<Vec<PairRow>, String> {
+    fn pairs(labels: ArrayRef, index: Option<ArrayRef>) -> Result<Vec<LabelledRow>, String> {
         let card = card("mrpc");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut file = vec![
@@ -90,7 +113,7 @@ mod tests {
             ("sentence2", texts(&["A", "B", "C", "D"])),
             ("label", labels),
         ];
-        let mut columns = text_columns(&card).to_vec();
+        let mut columns: Vec<&str> = card.texts.iter().map(String::as_str).collect();
         columns.push(LABEL);
         if let Some(index) = index {
             file.push((INDEX, index));
@@ -102,8 +125,8 @@ mod tests {
             .map_err(|error| error.to_string())?
             .into_iter()
             .filter_map(|row| match row {
-                Row::Pair(row) => Some(row),
-                Row::Question(_) => None,
+                Row::Labelled(row) => Some(row),
+                _ => None,
             })
             .collect())
     }

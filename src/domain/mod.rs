@@ -1,9 +1,10 @@
 //! Domains: what an example is, where it is read from and how it becomes text to text.
 //!
-//! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] is where
-//! rows are read from ([`parquet`] with one file per schema: [`squad`], [`mrqa`], [`glue`]), an
+//! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] says which
+//! files a domain's rows are in, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
+//! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, and a [`template`] turns a [`row`] into an
-//! [`Example`].
+//! [`Example`]. [`verify`] holds files against their card.
 
 pub mod allotment;
 pub mod card;
@@ -13,36 +14,29 @@ pub mod glue;
 pub mod label;
 pub mod mini;
 pub mod mrqa;
+pub mod mrqa_lines;
+pub mod multirc;
+pub mod own;
+pub mod padding;
 pub mod parquet;
+pub mod reader;
+pub mod record;
 pub mod row;
 #[cfg(test)]
 mod sample;
+pub mod spans;
 pub mod squad;
 pub mod suite;
+pub mod task;
 pub mod template;
+pub mod verify;
+pub mod wsc;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked of the model, which decides template, metrics and the label strings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// A question answered by a span of its context (SQuAD, MRQA): exact match and F1.
-    ExtractiveQa,
-    /// Do two sentences or questions mean the same (MRPC, QQP): accuracy and F1.
-    Paraphrase,
-}
-
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Task::ExtractiveQa => "question answering",
-            Task::Paraphrase => "paraphrase detection",
-        })
-    }
-}
+pub use task::Task;
 
 /// Which part of a domain: training reads `Train`, selection `Validation`, the report `Test`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,6 +70,30 @@ impl fmt::Display for Split {
     }
 }
 
+/// How the right answers of SQuAD and MRQA are written when a prediction is compared with them.
+/// Training targets are padded either way, as in T5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerForm {
+    /// With spaces around punctuation, as T5 trains and scores, and the paper with it: both sides
+    /// of `U . S .` normalise to `u s`.
+    #[default]
+    Padded,
+    /// As published, which is what SQuAD's and MRQA's official scripts are given: a prediction
+    /// `U . S .` (`u s`) is wrong for the answer `U.S.` (`us`).
+    Raw,
+}
+
+impl AnswerForm {
+    /// The name typed and recorded.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnswerForm::Padded => "padded",
+            AnswerForm::Raw => "raw",
+        }
+    }
+}
+
 /// What counts as right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +102,21 @@ pub enum Gold {
     Answers(Vec<String>),
     /// The class with this index; its string is the domain's label at that index.
     Label(usize),
+    /// As [`Gold::Label`], for one of several answers to a question that are also scored together
+    /// (MultiRC).
+    Option {
+        /// The question, by a number of its own within the domain.
+        question: u64,
+        /// The class.
+        label: usize,
+    },
+    /// Whether this is what a pronoun stands for (WSC): naming it, or something else, tells.
+    Referent {
+        /// The candidate.
+        text: String,
+        /// Whether it is right.
+        label: bool,
+    },
 }
 
 /// One example, already in text-to-text form.
@@ -102,4 +135,29 @@ pub struct Example {
     /// Every fact that the passage states, where the domain lists them: the floor of the report
     /// is the expected score of one of them drawn at random.
     pub facts: Vec<String>,
+    /// Where the input states a right answer.
+    pub evidence: Evidence,
+    /// Its texts by name, to find the same texts in another domain.
+    pub texts: TextNames,
+}
+
+/// Where an example's input states a right answer, as written in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Its answers are class strings, which no passage states.
+    NotExpected,
+    /// Nowhere in its passage.
+    Absent,
+    /// The first one ends before this byte of the input.
+    EndsAt(usize),
+}
+
+/// Texts by name: the same for texts that are equal after normalisation (lower case, white space
+/// collapsed).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextNames {
+    /// The passage, or for pairs all texts together in any order.
+    pub context: u64,
+    /// The question, or for pairs each text.
+    pub questions: Vec<u64>,
 }

@@ -53,6 +53,7 @@ impl TableFile {
         let digest = match self {
             TableFile::Disk(path) => digest_of(path).map_err(|error| TableError::Open {
                 file: self.name(),
+                wanted: "a parquet file",
                 found: error.to_string(),
             })?,
             TableFile::Compiled { bytes, .. } => Sha256::digest(bytes).to_vec(),
@@ -68,7 +69,12 @@ impl TableFile {
                 Ok(opened) => Input::Disk(opened),
                 Err(error) => {
                     let found = error.to_string();
-                    return Err(TableError::Open { file, found });
+                    let wanted = "a parquet file";
+                    return Err(TableError::Open {
+                        file,
+                        wanted,
+                        found,
+                    });
                 }
             },
             TableFile::Compiled { bytes, .. } => Input::Compiled(bytes),
@@ -90,7 +96,8 @@ impl TableFile {
     }
 }
 
-fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
+/// SHA-256 of a file's bytes.
+pub(super) fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -202,7 +209,7 @@ impl Iterator for Batches {
                 self.rows += columns.num_rows();
                 Ok(Batch {
                     file: self.file.clone(),
-                    first_row,
+                    places: (first_row..self.rows).collect(),
                     columns,
                 })
             }
@@ -400,7 +407,7 @@ mod tests {
         assert_eq!(table.rows(), 20);
         let mut batches = table.batches(&["id"], Some(4)).expect("the column");
         let first = batches.next().expect("a batch").expect("rows");
-        assert_eq!((first.rows(), first.first_row()), (4, 0));
+        assert_eq!((first.rows(), first.place(3)), (4, 3));
         assert!(first.has("id") && !first.has("context"));
     }
 

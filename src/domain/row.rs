@@ -17,15 +17,48 @@ pub struct QuestionRow {
     pub facts: Vec<String>,
 }
 
-/// One labelled pair of texts.
+/// Texts with a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PairRow {
+pub struct LabelledRow {
     /// Unique within its file.
     pub id: String,
-    /// The two texts, in the file's order.
-    pub texts: [String; 2],
+    /// The question that this is one of several answers to, by a number of its own within the
+    /// domain (MultiRC).
+    pub question: Option<u64>,
+    /// The texts, in the card's order.
+    pub texts: Vec<String>,
+    /// Which of the texts is the passage, where rows may share one.
+    pub passage: Option<usize>,
     /// The class index.
     pub label: usize,
+}
+
+/// A sentence with a gap, to be filled by an entity of its passage (ReCoRD).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClozeRow {
+    /// Unique within its file.
+    pub id: String,
+    /// The passage.
+    pub passage: String,
+    /// The sentence, with `@placeholder` for the gap.
+    pub query: String,
+    /// The entities of the passage.
+    pub entities: Vec<String>,
+    /// The right ones; never empty, repeats allowed.
+    pub answers: Vec<String>,
+}
+
+/// A text with a pronoun and something that it may stand for (WSC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PronounRow {
+    /// Unique within its file.
+    pub id: String,
+    /// The text, with `*` on both sides of the pronoun.
+    pub text: String,
+    /// What the pronoun may stand for.
+    pub referent: String,
+    /// Whether it does.
+    pub label: bool,
 }
 
 /// One row of a domain's file.
@@ -33,27 +66,66 @@ pub struct PairRow {
 pub enum Row {
     /// Extractive question answering.
     Question(QuestionRow),
-    /// A pair to compare.
-    Pair(PairRow),
+    /// Texts to classify.
+    Labelled(LabelledRow),
+    /// A gap to fill.
+    Cloze(ClozeRow),
+    /// A pronoun to resolve.
+    Pronoun(PronounRow),
 }
 
 impl Row {
-    /// The passage's name: 16 hex digits of a SHA-256, equal for equal passages in any file. A
-    /// pair is its own passage, whichever of its texts comes first.
+    /// Its name, unique within its file.
+    pub fn id(&self) -> &str {
+        match self {
+            Row::Question(row) => &row.id,
+            Row::Labelled(row) => &row.id,
+            Row::Cloze(row) => &row.id,
+            Row::Pronoun(row) => &row.id,
+        }
+    }
+
+    /// The passage's name: 16 hex digits of a SHA-256, equal for equal passages in any file.
+    /// Labelled texts of which none is the passage are one together, whichever comes first.
     pub fn passage(&self) -> String {
         match self {
-            Row::Question(row) => digest([row.context.as_str()]),
-            Row::Pair(row) => {
-                let mut texts = row.texts.each_ref().map(String::as_str);
-                texts.sort_unstable();
-                digest(texts)
-            }
+            Row::Question(row) => digest(&[&row.context]),
+            Row::Cloze(row) => digest(&[&row.passage]),
+            Row::Pronoun(row) => digest(&[&row.text]),
+            Row::Labelled(row) => match row.passage {
+                Some(at) => digest(&[&row.texts[at]]),
+                None => {
+                    let mut texts: Vec<&str> = row.texts.iter().map(String::as_str).collect();
+                    texts.sort_unstable();
+                    digest(&texts)
+                }
+            },
+        }
+    }
+
+    /// The texts that the model reads, the passage first.
+    pub fn texts(&self) -> Vec<&str> {
+        match self {
+            Row::Question(row) => vec![&row.context, &row.question],
+            Row::Cloze(row) => vec![&row.passage, &row.query],
+            Row::Pronoun(row) => vec![&row.text],
+            Row::Labelled(row) => row.texts.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// What it is asked by, or the first of its texts.
+    pub fn opening(&self) -> &str {
+        match self {
+            Row::Question(row) => &row.question,
+            Row::Cloze(row) => &row.query,
+            Row::Pronoun(row) => &row.text,
+            Row::Labelled(row) => &row.texts[0],
         }
     }
 }
 
 /// The first 16 hex digits of the SHA-256 of the parts, with NUL between them.
-fn digest<const N: usize>(parts: [&str; N]) -> String {
+fn digest(parts: &[&str]) -> String {
     hex(&Sha256::digest(parts.join("\0").as_bytes())[..8])
 }
 
@@ -77,9 +149,11 @@ mod tests {
     }
 
     fn pair(first: &str, second: &str) -> Row {
-        Row::Pair(PairRow {
+        Row::Labelled(LabelledRow {
             id: "0".to_string(),
-            texts: [first.to_string(), second.to_string()],
+            question: None,
+            texts: vec![first.to_string(), second.to_string()],
+            passage: None,
             label: 0,
         })
     }
@@ -96,5 +170,21 @@ mod tests {
     fn a_pair_is_a_passage_in_either_order() {
         assert_eq!(pair("a", "b").passage(), pair("b", "a").passage());
         assert_ne!(pair("a", "b").passage(), pair("ab", "").passage());
+    }
+
+    #[test]
+    fn texts_on_one_passage_are_one_passage() {
+        let on = |passage, text: &str| {
+            Row::Labelled(LabelledRow {
+                id: "0".to_string(),
+                question: None,
+                texts: vec!["abc".to_string(), text.to_string()],
+                passage,
+                label: 0,
+            })
+        };
+        assert_eq!(on(Some(0), "x").passage(), on(Some(0), "y").passage());
+        assert_eq!(on(Some(0), "x").passage(), question("1", "abc").passage());
+        assert_ne!(on(None, "x").passage(), on(None, "y").passage());
     }
 }

@@ -1,15 +1,19 @@
 //! Small parquet files for the readers' tests.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::file::properties::WriterProperties;
 use arrow::array::{
-    ArrayRef, Int32Array, ListArray, RecordBatch, StringArray, StructArray, new_empty_array,
+    ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    new_empty_array,
 };
 use arrow::datatypes::{DataType, Field};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::card::{self, Card};
 use super::parquet::{Batch, TableError, TableFile};
@@ -59,6 +63,22 @@ pub fn texts(texts: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(texts.to_vec()))
 }
 
+/// A column of integers.
+pub fn integers(integers: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(integers.to_vec()))
+}
+
+/// A column of structs of these fields.
+pub fn structure(fields: Vec<(&str, ArrayRef)>) -> ArrayRef {
+    let fields = fields.into_iter().map(|(name, array)| {
+        (
+            Arc::new(Field::new(name, array.data_type().clone(), true)),
+            array,
+        )
+    });
+    Arc::new(StructArray::from(fields.collect::<Vec<_>>()))
+}
+
 /// A column of lists of texts.
 pub fn lists(lists: &[&[&str]]) -> ArrayRef {
     let flat: Vec<&str> = lists.iter().flat_map(|list| list.iter().copied()).collect();
@@ -76,12 +96,7 @@ pub fn answers(texts: &[&[&str]]) -> ArrayRef {
     let starts: ArrayRef = Arc::new(Int32Array::from(vec![0; lengths().sum()]));
     let text = lists(texts);
     let answer_start = list_of(starts, lengths(), "element");
-    let field =
-        |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
-    Arc::new(StructArray::from(vec![
-        (field("text", &text), text),
-        (field("answer_start", &answer_start), answer_start),
-    ]))
+    structure(vec![("text", text), ("answer_start", answer_start)])
 }
 
 /// Lists of these lengths, whose child has this name.
@@ -113,4 +128,13 @@ pub fn write_squad(path: &Path, rows: usize) -> PathBuf {
             ("answers", answers(&golds)),
         ],
     )
+}
+
+/// Writes a gzipped text.
+pub fn gzip(path: &Path, text: &str) -> PathBuf {
+    let file = File::create(path).expect("a new file");
+    let mut writer = GzEncoder::new(file, Compression::fast());
+    writer.write_all(text.as_bytes()).expect("written");
+    writer.finish().expect("finished");
+    path.to_path_buf()
 }

@@ -51,7 +51,7 @@ pub(super) fn questions(
         return Err(TableError::NoAnswer {
             file: batch.file().to_string(),
             column: answers.to_string(),
-            row: batch.first_row() + row,
+            row: batch.place(row),
         });
     }
     let texts = ids.into_iter().zip(contexts).zip(questions);
@@ -83,7 +83,7 @@ mod tests {
             .into_iter()
             .filter_map(|row| match row {
                 Row::Question(row) => Some(row),
-                Row::Pair(_) => None,
+                _ => None,
             })
             .collect())
     }

@@ -1,23 +1,30 @@
 //! A suite: where a domain's rows are read from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::allotment::{Portion, SourceSplits};
 use super::card::Card;
 use super::mini::mini_file;
-use super::parquet::{Batch, Table, TableError, TableFile};
+use super::parquet::{TableError, TableFile};
+use super::reader::{self, DataFile, Reader};
 use super::row::Row;
-use super::{Example, Split, Task, glue, mrqa, squad, template};
+use super::{AnswerForm, Example, Split, own, template};
 
 /// Where a domain's rows are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Suite {
     /// The generated miniature domains, compiled into the binary.
     Mini,
-    /// A folder per domain, holding `train.parquet`, `validation.parquet`, `test.parquet` or some
-    /// of them, in the Hub's schemas.
+    /// A folder of real data in the Hub's schemas. A split of a domain is the first of these that
+    /// is there:
+    ///
+    /// - `DOMAIN/SPLIT.parquet`;
+    /// - `DOMAIN/SPLIT-*.parquet`, the parts of one table, in the order of their names;
+    /// - `DOMAIN/SPLIT.jsonl.gz`, MRQA's original form;
+    /// - `REPOSITORY/FILE` for each file of the card, as a download of the Hub's repository has
+    ///   them (`mrqa-workshop/mrqa/plain_text/test-00000-of-00001.parquet`).
     Folder(PathBuf),
 }
 
@@ -43,6 +50,16 @@ pub enum DomainError {
         wanted: &'static str,
         /// The splits that have a file.
         found: Vec<Split>,
+    },
+    /// The files hold other data sets only.
+    #[error("{file}: wanted rows whose 'subset' is '{wanted}', found only: {}", .found.join(", "))]
+    NoSubset {
+        /// The file.
+        file: String,
+        /// The card's subset.
+        wanted: String,
+        /// Those that it has.
+        found: Vec<String>,
     },
     /// Nothing is left of a file.
     #[error("{file}: wanted rows for {split}, found none of {rows_read} that serve as {split}")]
@@ -105,11 +122,7 @@ impl Suite {
     pub fn splits(&self, card: &Card) -> Vec<Split> {
         Split::ALL
             .into_iter()
-            .filter(|split| match self.file(card, *split) {
-                Some(TableFile::Disk(path)) => path.exists(),
-                Some(TableFile::Compiled { .. }) => true,
-                None => false,
-            })
+            .filter(|split| !self.files(card, *split).is_empty())
             .collect()
     }
 
@@ -137,29 +150,48 @@ impl Suite {
         })
     }
 
-    /// The number of rows of a split's file, from its footer; `None` where there is no file.
+    /// The number of rows of a split's files, from their footers; `None` where there is no file,
+    /// or where only reading all of it would tell: lines, or several data sets in one file.
     pub fn count(&self, card: &Card, split: Split) -> Result<Option<usize>, DomainError> {
-        if !self.splits(card).contains(&split) {
+        let files = self.files(card, split);
+        if files.is_empty() {
             return Ok(None);
         }
-        match self.file(card, split) {
-            Some(file) => Ok(Some(file.open()?.rows())),
-            None => Ok(None),
+        let mut rows = 0;
+        for file in files {
+            let DataFile::Table(file) = file else {
+                return Ok(None);
+            };
+            let table = file.open()?;
+            if own::columns(card, &table).is_some() {
+                return Ok(None);
+            }
+            rows += table.rows();
         }
+        Ok(Some(rows))
     }
 
-    /// Examples of a portion, at most `limit` of them.
+    /// Examples of a portion: those that at most `limit` of its rows make.
     pub fn load(
         &self,
         card: &Card,
         portion: &Portion,
         limit: Option<usize>,
+        answers: AnswerForm,
     ) -> Result<Rows, DomainError> {
         let rows = self.read(card, portion, limit)?;
+        let examples: Vec<Example> = (rows.examples.into_iter())
+            .flat_map(|row| template::examples(card, row, portion.split, answers))
+            .collect();
+        if examples.is_empty() {
+            return Err(DomainError::NoRows {
+                file: rows.file,
+                split: portion.split,
+                rows_read: rows.rows_read,
+            });
+        }
         Ok(Loaded {
-            examples: (rows.examples.into_iter())
-                .map(|row| template::apply(card, row))
-                .collect(),
+            examples,
             file: rows.file,
             sha256: rows.sha256,
             rows_read: rows.rows_read,
@@ -175,56 +207,64 @@ impl Suite {
         portion: &Portion,
         limit: Option<usize>,
     ) -> Result<Loaded<Row>, DomainError> {
-        let file = self
-            .file(card, portion.file)
-            .ok_or_else(|| DomainError::NoFile {
+        let files = self.files(card, portion.file);
+        if files.is_empty() {
+            return Err(DomainError::NoFile {
                 domain: card.name.clone(),
                 role: "source or target",
                 suite: self.place(),
                 wanted: "a file for each split that is read",
                 found: self.splits(card),
-            })?;
-        let table = file.open()?;
-        let layout = Layout::of(card, &table)?;
-        let columns = layout.columns(&table);
-        let mut batches = table.batches(&columns, limit)?;
-        let (mut rows, mut rows_read) = (Vec::new(), 0);
+            });
+        }
+        let names: Vec<String> = files.iter().map(DataFile::name).collect();
+        let file = names.join(", ");
+        let mut reader = Reader::new(card, files.clone(), limit);
+        let mut rows = Vec::new();
         while limit.is_none_or(|limit| rows.len() < limit) {
-            let Some(batch) = batches.next().transpose()? else {
+            let Some(read) = reader.next().transpose()? else {
                 break;
             };
-            rows_read += batch.rows();
-            let read = layout.rows(&batch)?.into_iter();
+            let read = read.into_iter();
             rows.extend(read.filter(|row| portion.share.holds(&row.passage())));
         }
         rows.truncate(limit.unwrap_or(usize::MAX));
         if rows.is_empty() {
-            return Err(DomainError::NoRows {
-                file: file.name(),
-                split: portion.split,
-                rows_read,
+            return Err(match card.subset() {
+                Some(subset) if !reader.left_out.is_empty() => DomainError::NoSubset {
+                    file,
+                    wanted: subset.to_string(),
+                    found: reader.left_out.into_iter().collect(),
+                },
+                _ => DomainError::NoRows {
+                    file,
+                    split: portion.split,
+                    rows_read: reader.rows_read,
+                },
             });
         }
         Ok(Loaded {
             examples: rows,
-            sha256: file.sha256()?,
-            file: file.name(),
-            rows_read,
+            sha256: reader::sha256(&files)?,
+            file,
+            rows_read: reader.rows_read,
             note: portion.note(),
         })
     }
 
-    /// The file of a domain's split, which may not exist on disk.
-    fn file(&self, card: &Card, split: Split) -> Option<TableFile> {
+    /// The files of a domain's split; none where it has none here.
+    pub fn files(&self, card: &Card, split: Split) -> Vec<DataFile> {
         match self {
-            Suite::Mini => mini_file(&card.name, split).map(|bytes| TableFile::Compiled {
-                name: format!("mini/{}/{split}.parquet", card.name),
-                bytes,
-            }),
-            Suite::Folder(folder) => {
-                let path = folder.join(&card.name).join(format!("{split}.parquet"));
-                Some(TableFile::Disk(path))
-            }
+            Suite::Mini => mini_file(&card.name, split)
+                .map(|bytes| {
+                    DataFile::Table(TableFile::Compiled {
+                        name: format!("mini/{}/{split}.parquet", card.name),
+                        bytes,
+                    })
+                })
+                .into_iter()
+                .collect(),
+            Suite::Folder(folder) => in_folder(folder, card, split),
         }
     }
 
@@ -237,47 +277,59 @@ impl Suite {
     }
 }
 
-/// The columns that a file turns out to have.
-#[derive(Clone, Copy)]
-enum Layout<'a> {
-    Squad,
-    Mrqa,
-    Glue(&'a Card),
+/// The files of a domain's split in a folder of real data, as [`Suite::Folder`] lists them.
+fn in_folder(folder: &Path, card: &Card, split: Split) -> Vec<DataFile> {
+    let own = folder.join(&card.name);
+    let table = |path: PathBuf| DataFile::Table(TableFile::Disk(path));
+    let whole = own.join(format!("{split}.parquet"));
+    if whole.exists() {
+        return vec![table(whole)];
+    }
+    let parts = parts(&own, split);
+    if !parts.is_empty() {
+        return parts.into_iter().map(table).collect();
+    }
+    let lines = own.join(format!("{split}.jsonl.gz"));
+    if lines.exists() {
+        return vec![DataFile::Lines(lines)];
+    }
+    let (Some(source), Some(published)) = (&card.source, card.published(split)) else {
+        return Vec::new();
+    };
+    let repository = folder.join(&source.repository);
+    let files: Vec<PathBuf> = (published.files.iter())
+        .map(|file| repository.join(file))
+        .collect();
+    // A file that is missing among others is an error when it is opened, not a smaller domain.
+    if files.iter().any(|file| file.exists()) {
+        files.into_iter().map(table).collect()
+    } else {
+        Vec::new()
+    }
 }
 
-impl<'a> Layout<'a> {
-    /// Questions may come in either of their layouts, whichever the card's files are published
-    /// in: in SQuAD's the answers are a struct, in MRQA's they are a list.
-    fn of(card: &'a Card, table: &Table) -> Result<Self, TableError> {
-        Ok(match card.task {
-            Task::Paraphrase => Layout::Glue(card),
-            Task::ExtractiveQa if table.is_struct("answers")? => Layout::Squad,
-            Task::ExtractiveQa => Layout::Mrqa,
+/// `SPLIT-*.parquet` in a folder, by name.
+fn parts(folder: &Path, split: Split) -> Vec<PathBuf> {
+    let Ok(entries) = folder.read_dir() else {
+        return Vec::new();
+    };
+    let prefix = format!("{split}-");
+    let mut parts: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            name.is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".parquet"))
         })
-    }
-
-    fn columns(self, table: &Table) -> Vec<&'a str> {
-        match self {
-            Layout::Squad => squad::columns(table),
-            Layout::Mrqa => mrqa::columns(table),
-            Layout::Glue(card) => glue::columns(card, table),
-        }
-    }
-
-    fn rows(self, batch: &Batch) -> Result<Vec<Row>, TableError> {
-        match self {
-            Layout::Squad => squad::rows(batch),
-            Layout::Mrqa => mrqa::rows(batch),
-            Layout::Glue(card) => glue::rows(card, batch),
-        }
-    }
+        .collect();
+    parts.sort();
+    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::card;
-    use crate::domain::sample::{card, lists, texts, write, write_squad};
+    use crate::domain::sample::{card, gzip, lists, texts, write, write_squad};
+    use crate::domain::{Task, card};
     use std::collections::HashSet;
     use std::path::Path;
 
@@ -292,8 +344,17 @@ mod tests {
         (folder, suite)
     }
 
+    fn load(
+        suite: &Suite,
+        name: &str,
+        portion: &Portion,
+        limit: Option<usize>,
+    ) -> Result<Rows, DomainError> {
+        suite.load(&card(name), portion, limit, AnswerForm::Padded)
+    }
+
     fn passages(suite: &Suite, portion: &Portion) -> HashSet<String> {
-        let rows = suite.load(&card("squad"), portion, None).expect("rows");
+        let rows = load(suite, "squad", portion, None).expect("rows");
         rows.examples.into_iter().map(|row| row.passage).collect()
     }
 
@@ -338,7 +399,7 @@ mod tests {
         let (folder, suite) = squad_with(&[Split::Train, Split::Validation], 40);
         let squad = card("squad");
         let source = suite.source(&squad).expect("has train");
-        let rows = suite.load(&squad, &source.train, Some(5)).expect("rows");
+        let rows = load(&suite, "squad", &source.train, Some(5)).expect("rows");
         assert_eq!((rows.examples.len(), rows.rows_read), (5, 5));
         assert_eq!(
             rows.examples[0].input,
@@ -348,7 +409,7 @@ mod tests {
         assert_eq!(rows.sha256.len(), 64);
         assert!(Path::new(&rows.file).ends_with("squad/train.parquet"));
         assert_eq!(rows.note, None);
-        let half = suite.load(&squad, &source.test, Some(5)).expect("rows");
+        let half = load(&suite, "squad", &source.test, Some(5)).expect("rows");
         assert_eq!(half.examples.len(), 5);
         assert!((5..40).contains(&half.rows_read));
         assert!(
@@ -367,7 +428,7 @@ mod tests {
     fn a_target_without_a_test_file_is_scored_on_validation() {
         let (_folder, suite) = squad_with(&[Split::Validation], 6);
         let target = suite.target(&card("squad")).expect("has validation");
-        let rows = suite.load(&card("squad"), &target, None).expect("rows");
+        let rows = load(&suite, "squad", &target, None).expect("rows");
         assert_eq!(rows.examples.len(), 6);
         assert!(
             rows.note
@@ -399,7 +460,7 @@ mod tests {
             "{message}"
         );
         let target = suite.target(&card("squad")).expect("has test");
-        let none = suite.load(&card("squad"), &target, Some(0));
+        let none = load(&suite, "squad", &target, Some(0));
         let message = none.expect_err("no rows").to_string();
         assert!(
             message.contains("wanted rows for test, found none of 0"),
@@ -421,8 +482,86 @@ mod tests {
         );
         let suite = Suite::Folder(folder.path().to_path_buf());
         let target = suite.target(&card("squad")).expect("has test");
-        let rows = suite.load(&card("squad"), &target, None).expect("rows");
+        let rows = load(&suite, "squad", &target, None).expect("rows");
         assert_eq!(rows.examples[0].input, "question: Q ? context: C .");
+    }
+
+    /// A file of two questions, one of each of two data sets.
+    fn write_mrqa(path: &Path, subsets: [&str; 2]) {
+        write(
+            path,
+            vec![
+                ("subset", texts(&subsets)),
+                ("qid", texts(&["a", "b"])),
+                ("context", texts(&["C", "D"])),
+                ("question", texts(&["Q", "R"])),
+                ("answers", lists(&[&["C"], &["D"]])),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_download_of_the_hub_s_repository_is_read_as_it_is() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        let files = folder.path().join("mrqa-workshop/mrqa/plain_text");
+        write_mrqa(&files.join("test-00000-of-00001.parquet"), ["RACE", "DROP"]);
+        for (name, question) in [("race", "Q"), ("drop", "R")] {
+            assert_eq!(suite.splits(&card(name)), [Split::Test]);
+            let target = suite.target(&card(name)).expect("has test");
+            let rows = load(&suite, name, &target, None).expect("rows");
+            assert_eq!(rows.examples.len(), 1);
+            let wanted = format!("question: {question} context: ");
+            assert!(rows.examples[0].input.starts_with(&wanted), "{name}");
+            assert_eq!(suite.count(&card(name), Split::Test).ok(), Some(None));
+        }
+        let target = suite.target(&card("bioasq")).expect("has test");
+        let message = load(&suite, "bioasq", &target, None)
+            .expect_err("none")
+            .to_string();
+        assert!(
+            message.ends_with("wanted rows whose 'subset' is 'BioASQ', found only: DROP, RACE"),
+            "{message}"
+        );
+        write_mrqa(
+            &files.join("train-00003-of-00009.parquet"),
+            ["NewsQA", "SearchQA"],
+        );
+        let train = suite.source(&card("newsqa")).expect("has train").train;
+        let message = load(&suite, "newsqa", &train, None)
+            .expect_err("a part")
+            .to_string();
+        assert!(
+            message.contains("train-00000-of-00009.parquet: wanted a parquet"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_domain_s_own_folder_comes_first_whole_or_in_parts() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        let at = |file: &str| folder.path().join("race").join(file);
+        std::fs::create_dir_all(at("")).expect("a folder");
+        let line = |id: &str| {
+            format!(
+                "{{\"header\": {{}}}}\n{{\"context\": \"C\", \"qas\": [{{\"qid\": \"{id}\", \
+                 \"question\": \"Q\", \"answers\": [\"C\"]}}]}}\n"
+            )
+        };
+        let ids = || -> Vec<String> {
+            let target = suite.target(&card("race")).expect("has test");
+            let rows = load(&suite, "race", &target, None).expect("rows").examples;
+            rows.into_iter().map(|row| row.id).collect()
+        };
+        gzip(&at("test.jsonl.gz"), &line("line"));
+        assert_eq!(ids(), ["line"]);
+        write_squad(&at("test-00001-of-00002.parquet"), 2);
+        write_squad(&at("test-00000-of-00002.parquet"), 1);
+        assert_eq!(ids(), ["id 0", "id 0", "id 1"]);
+        assert_eq!(suite.count(&card("race"), Split::Test).ok(), Some(Some(3)));
+        write_squad(&at("test.parquet"), 1);
+        assert_eq!(ids(), ["id 0"]);
     }
 
     #[test]
@@ -443,7 +582,7 @@ mod tests {
                 );
             }
             if let Ok(target) = Suite::Mini.target(&card) {
-                let rows = Suite::Mini.load(&card, &target, None).expect("rows");
+                let rows = load(&Suite::Mini, &card.name, &target, None).expect("rows");
                 let questions = card.task == Task::ExtractiveQa;
                 for example in rows.examples {
                     assert_eq!(questions, !example.facts.is_empty(), "{}", example.id);

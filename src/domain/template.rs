@@ -1,166 +1,509 @@
-//! Rows as text to text, exactly as T5 writes them.
+//! Rows as text to text, exactly as T5 writes them, without the task's name, as the paper omits it.
 //!
-//! Questions follow `squad` in google-research/text-to-text-transfer-transformer,
-//! `t5/data/preprocessors.py`, and `mrqa` in google-research/prompt-tuning,
-//! `prompt_tuning/data/preprocessors.py`, which write the same; pairs follow T5's `glue` without
-//! the task's name, as the paper omits it.
+//! | rows | public file | function |
+//! |---|---|---|
+//! | SQuAD | google-research/text-to-text-transfer-transformer, `t5/data/preprocessors.py` | `squad` |
+//! | MRQA | google-research/prompt-tuning, `prompt_tuning/data/preprocessors.py` | `mrqa` |
+//! | GLUE and SuperGLUE but for the next two | T5's `preprocessors.py` | `glue` |
+//! | ReCoRD | T5's `preprocessors.py` | `record` |
+//! | WSC | T5's `preprocessors.py` | `wsc_simple` |
 
-use super::card::Card;
-use super::row::{PairRow, QuestionRow, Row};
-use super::{Example, Gold};
+use sha2::{Digest, Sha256};
 
-/// One row in text-to-text form.
-pub fn apply(card: &Card, row: Row) -> Example {
+use super::card::{Card, Schema};
+use super::padding::pad_punctuation;
+use super::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow, Row};
+use super::{AnswerForm, Evidence, Example, Gold, Split, TextNames};
+
+/// The examples that one row makes as a row of `split`: mostly one. A gap with several right
+/// answers is several training examples, and a pronoun with a wrong referent is none.
+pub fn examples(card: &Card, row: Row, split: Split, answers: AnswerForm) -> Vec<Example> {
     let passage = row.passage();
     match row {
-        Row::Question(row) => question(passage, row),
-        Row::Pair(row) => pair(card, passage, row),
+        Row::Question(row) => vec![question(passage, row, answers)],
+        Row::Labelled(row) => vec![labelled(card, passage, row)],
+        Row::Cloze(row) => cloze(passage, row, split),
+        Row::Pronoun(row) => pronoun(passage, row, split),
     }
 }
 
-/// `question: {q} context: {c}` → the first answer. Everything is padded, the right answers and
-/// facts too, so that a prediction is compared with what the model could have learnt to write.
-fn question(passage: String, row: QuestionRow) -> Example {
+/// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; the right
+/// answers as `form` has it, so that by default a prediction is compared with what the model could
+/// have learnt to write.
+fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
     let (question, context) = (
         pad_punctuation(&row.question),
         pad_punctuation(&row.context),
     );
-    let answers: Vec<String> = row
+    let padded: Vec<String> = row
         .answers
         .iter()
         .map(|text| pad_punctuation(text))
         .collect();
+    let input = format!("question: {question} context: {context}");
     Example {
         id: row.id,
         passage,
-        input: format!("question: {question} context: {context}"),
-        target: answers
+        target: padded
             .first()
             .cloned()
             .expect("the readers refuse rows without an answer"),
-        gold: Gold::Answers(answers),
+        evidence: evidence(&input, &context, &padded),
+        gold: Gold::Answers(match form {
+            AnswerForm::Padded => padded,
+            AnswerForm::Raw => row.answers,
+        }),
+        input,
         facts: row.facts.iter().map(|text| pad_punctuation(text)).collect(),
+        texts: TextNames {
+            context: name(&row.context),
+            questions: vec![name(&row.question)],
+        },
     }
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
-fn pair(card: &Card, passage: String, row: PairRow) -> Example {
-    let names = card
-        .texts
-        .as_ref()
-        .expect("a card of pairs names its two texts");
-    let [first, second] = row.texts;
+fn labelled(card: &Card, passage: String, row: LabelledRow) -> Example {
+    let fields: Vec<String> = (card.texts.iter().zip(&row.texts))
+        .map(|(name, text)| format!("{name}: {text}"))
+        .collect();
+    let input = match card.schema {
+        Schema::Multirc => without_markup(&fields.join(" ")),
+        _ => fields.join(" "),
+    };
     Example {
         id: row.id,
         passage,
-        input: format!("{}: {first} {}: {second}", names[0], names[1]),
+        input,
         target: card.labels[row.label].clone(),
-        gold: Gold::Label(row.label),
+        gold: match row.question {
+            Some(question) => Gold::Option {
+                question,
+                label: row.label,
+            },
+            None => Gold::Label(row.label),
+        },
         facts: Vec::new(),
+        evidence: Evidence::NotExpected,
+        texts: labelled_names(&row.texts, row.passage),
     }
 }
 
-/// Puts spaces around every ASCII punctuation character and makes each run of white space one
-/// space: T5's `_pad_punctuation`, `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so
-/// ASCII white space). Spaces at the ends, which T5's SentencePiece drops, are dropped here, so
-/// that every tokenizer sees the same.
-pub fn pad_punctuation(text: &str) -> String {
-    let mut padded = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if c.is_ascii_punctuation() {
-            padded.extend([' ', c, ' ']);
+/// MultiRC's markup as T5's `glue` removes it: `<br>` is a space, `<b>` and `</b>` are nothing.
+fn without_markup(text: &str) -> String {
+    text.replace("<br>", " ")
+        .replace("<b>", "")
+        .replace("</b>", "")
+}
+
+/// `query: {q} entities: {e}, {f} passage: {p}` → an entity: in training an example for each right
+/// one, in scoring one example for which any of them is right.
+fn cloze(passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
+    let text = without_highlights(&row.passage);
+    let entities = row.entities.join(", ");
+    let input = format!("query: {} entities: {entities} passage: {text}", row.query);
+    let whole = Example {
+        id: row.id,
+        passage,
+        target: row
+            .answers
+            .first()
+            .cloned()
+            .expect("the reader refuses rows without an answer"),
+        evidence: evidence(&input, &text, &row.answers),
+        input,
+        texts: TextNames {
+            context: name(&row.passage),
+            questions: vec![name(&row.query)],
+        },
+        gold: Gold::Answers(row.answers.clone()),
+        facts: row.entities,
+    };
+    if split != Split::Train {
+        return vec![whole];
+    }
+    let of_answer = |(at, answer): (usize, String)| Example {
+        id: format!("{}-{at}", whole.id),
+        target: answer,
+        ..whole.clone()
+    };
+    row.answers.into_iter().enumerate().map(of_answer).collect()
+}
+
+/// A passage's highlights as sentences: `@highlight` and the line's ends around it become a space
+/// behind a sentence's end, and else `. `.
+fn without_highlights(passage: &str) -> String {
+    const MARK: &str = "\n@highlight\n";
+    let mut parts = passage.split(MARK);
+    let mut text = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        text.push_str(if text.ends_with(['.', '?', '!', '"', '\'']) {
+            " "
         } else {
-            padded.push(c);
+            ". "
+        });
+        text.push_str(part);
+    }
+    text
+}
+
+/// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the
+/// candidate's text is compared with the prediction.
+fn pronoun(passage: String, row: PronounRow, split: Split) -> Vec<Example> {
+    if split == Split::Train && !row.label {
+        return Vec::new();
+    }
+    let text = name(&row.text);
+    vec![Example {
+        id: row.id,
+        passage,
+        evidence: evidence(&row.text, &row.text, std::slice::from_ref(&row.referent)),
+        input: row.text,
+        target: row.referent.clone(),
+        gold: Gold::Referent {
+            text: row.referent,
+            label: row.label,
+        },
+        facts: Vec::new(),
+        texts: TextNames {
+            context: text,
+            questions: Vec::new(),
+        },
+    }]
+}
+
+/// Where the first of the answers ends in the context, with which the input ends.
+fn evidence(input: &str, context: &str, answers: &[String]) -> Evidence {
+    let before = input.len() - context.len();
+    answers
+        .iter()
+        .filter(|answer| !answer.is_empty())
+        .filter_map(|answer| Some(context.find(answer.as_str())? + answer.len()))
+        .min()
+        .map_or(Evidence::Absent, |end| Evidence::EndsAt(before + end))
+}
+
+/// The passage, or all texts in any order, and each of the other texts.
+fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
+    let names: Vec<u64> = texts.iter().map(|text| name(text)).collect();
+    match passage {
+        Some(at) => TextNames {
+            context: names[at],
+            questions: (names.iter().enumerate())
+                .filter(|(text, _)| *text != at)
+                .map(|(_, name)| *name)
+                .collect(),
+        },
+        None => {
+            let mut sorted = names.clone();
+            sorted.sort_unstable();
+            let all: Vec<String> = sorted.iter().map(u64::to_string).collect();
+            TextNames {
+                context: name(&all.join(" ")),
+                questions: names,
+            }
         }
     }
-    padded
-        .split([' ', '\t', '\n', '\r', '\x0c'])
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+}
+
+/// A text by name: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
+fn name(text: &str) -> u64 {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::card;
-    use proptest::prelude::*;
+    use crate::domain::sample::card;
 
-    fn card(name: &str) -> Card {
-        card::bundled()
-            .into_iter()
-            .find(|card| card.name == name)
-            .expect("a bundled card")
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| text.to_string()).collect()
     }
 
-    #[test]
-    fn punctuation_is_padded_as_in_t5() {
-        for (text, padded) in [
-            ("U.S.", "U . S ."),
-            ("don't", "don ' t"),
-            ("[PAR] one_two", "[ PAR ] one _ two"),
-            ("a\n\n b\tc", "a b c"),
-            ("3.50%", "3 . 50 %"),
-            ("  ", ""),
-            ("", ""),
-            (
-                "caf\u{e9} \u{2013} \u{201c}x\u{201d}",
-                "caf\u{e9} \u{2013} \u{201c}x\u{201d}",
-            ),
-            ("no\u{a0}break", "no\u{a0}break"),
-            ("!!", "! !"),
-        ] {
-            assert_eq!(pad_punctuation(text), padded, "{text:?}");
-        }
+    fn apply(name: &str, row: Row, split: Split) -> Vec<Example> {
+        examples(&card(name), row, split, AnswerForm::Padded)
+    }
+
+    fn mill() -> Row {
+        Row::Question(QuestionRow {
+            id: "q7".to_string(),
+            context: "Orla's mill (built c. 1902)\nstands.".to_string(),
+            question: "When was it built?".to_string(),
+            answers: strings(&["c. 1902", "1902"]),
+            facts: strings(&["Orla's"]),
+        })
     }
 
     #[test]
     fn a_question_becomes_text_to_text() {
-        let row = Row::Question(QuestionRow {
-            id: "q7".to_string(),
-            context: "Orla's mill (built 1902)\nstands.".to_string(),
-            question: "When was it built?".to_string(),
-            answers: vec!["c. 1902".to_string(), "1902".to_string()],
-            facts: vec!["Orla's".to_string()],
-        });
+        let row = mill();
         let passage = row.passage();
-        let example = apply(&card("textbookqa"), row);
-        assert_eq!(
-            example.input,
-            "question: When was it built ? context: Orla ' s mill ( built 1902 ) stands ."
-        );
-        assert_eq!(example.target, "c . 1902");
-        assert_eq!(
-            example.gold,
-            Gold::Answers(vec!["c . 1902".to_string(), "1902".to_string()])
-        );
-        assert_eq!(example.facts, ["Orla ' s"]);
-        assert_eq!((example.id.as_str(), example.passage), ("q7", passage));
+        for name in ["squad", "textbookqa", "newsqa"] {
+            let [example] = &apply(name, row.clone(), Split::Train)[..] else {
+                panic!("one example");
+            };
+            assert_eq!(
+                example.input,
+                "question: When was it built ? context: Orla ' s mill ( built c . 1902 ) stands ."
+            );
+            assert_eq!(example.target, "c . 1902");
+            assert_eq!(example.gold, Gold::Answers(strings(&["c . 1902", "1902"])));
+            assert_eq!(example.facts, ["Orla ' s"]);
+            assert_eq!((example.id.as_str(), &example.passage), ("q7", &passage));
+            let Evidence::EndsAt(end) = example.evidence else {
+                panic!("the answer is there");
+            };
+            assert!(example.input[..end].ends_with("built c . 1902"));
+        }
     }
 
     #[test]
-    fn a_pair_becomes_text_to_text() {
+    fn raw_answers_are_raw_in_scoring_alone() {
+        let found = examples(&card("squad"), mill(), Split::Test, AnswerForm::Raw);
+        let padded = apply("squad", mill(), Split::Test);
+        assert_eq!(found[0].gold, Gold::Answers(strings(&["c. 1902", "1902"])));
+        assert_eq!(
+            (&found[0].target, &found[0].input),
+            (&padded[0].target, &padded[0].input)
+        );
+        assert_eq!(found[0].evidence, padded[0].evidence);
+    }
+
+    fn texts(texts: &[&str], label: usize) -> Row {
+        Row::Labelled(LabelledRow {
+            id: "3".to_string(),
+            question: None,
+            texts: strings(texts),
+            passage: None,
+            label,
+        })
+    }
+
+    /// Labelled texts, a line for each task and label that T5 words in its own way.
+    #[test]
+    fn labelled_texts_become_text_to_text() {
+        for (name, columns, label, input, target) in [
+            (
+                "qqp",
+                &["It's on.", "It is on."][..],
+                0,
+                "question1: It's on. question2: It is on.",
+                "not_duplicate",
+            ),
+            (
+                "qqp",
+                &["a", "b"],
+                1,
+                "question1: a question2: b",
+                "duplicate",
+            ),
+            (
+                "mrpc",
+                &["a", "b"],
+                0,
+                "sentence1: a sentence2: b",
+                "not_equivalent",
+            ),
+            (
+                "mrpc",
+                &["a", "b"],
+                1,
+                "sentence1: a sentence2: b",
+                "equivalent",
+            ),
+            (
+                "boolq",
+                &["A mill grinds.", "does a mill grind"],
+                1,
+                "passage: A mill grinds. question: does a mill grind",
+                "True",
+            ),
+            ("boolq", &["p", "q"], 0, "passage: p question: q", "False"),
+            (
+                "cb",
+                &["h", "p"],
+                0,
+                "hypothesis: h premise: p",
+                "entailment",
+            ),
+            (
+                "cb",
+                &["h", "p"],
+                1,
+                "hypothesis: h premise: p",
+                "contradiction",
+            ),
+            ("cb", &["h", "p"], 2, "hypothesis: h premise: p", "neutral"),
+            (
+                "rte",
+                &["h", "p"],
+                0,
+                "hypothesis: h premise: p",
+                "entailment",
+            ),
+            (
+                "rte",
+                &["h", "p"],
+                1,
+                "hypothesis: h premise: p",
+                "not_entailment",
+            ),
+            (
+                "copa",
+                &["It rained.", "It snowed.", "The road was wet.", "cause"],
+                0,
+                "choice1: It rained. choice2: It snowed. premise: The road was wet. question: cause",
+                "choice1",
+            ),
+            (
+                "wic",
+                &["He ran a mill.", "He ran home.", "run"],
+                0,
+                "sentence1: He ran a mill. sentence2: He ran home. word: run",
+                "False",
+            ),
+        ] {
+            let found = apply(name, texts(columns, label), Split::Train);
+            assert_eq!(
+                (found[0].input.as_str(), found[0].target.as_str()),
+                (input, target)
+            );
+            assert_eq!(found[0].gold, Gold::Label(label));
+            assert_eq!(found[0].evidence, Evidence::NotExpected);
+        }
+    }
+
+    #[test]
+    fn multirc_loses_its_markup() {
+        let row = Row::Labelled(LabelledRow {
+            id: "0-1-2".to_string(),
+            question: Some(9),
+            texts: strings(&[
+                "Who <b>came</b>?",
+                "Ola",
+                "<b>Sent 1: </b>Ola came.<br>Per left.",
+            ]),
+            passage: Some(2),
+            label: 1,
+        });
+        let found = apply("multirc", row, Split::Test);
+        assert_eq!(
+            found[0].input,
+            "question: Who came? answer: Ola paragraph: Sent 1: Ola came. Per left."
+        );
+        let gold = Gold::Option {
+            question: 9,
+            label: 1,
+        };
+        assert_eq!((found[0].target.as_str(), &found[0].gold), ("True", &gold));
+        // GLUE's texts keep theirs.
+        let found = apply("mrpc", texts(&["a<br>b", "c"], 0), Split::Test);
+        assert_eq!(found[0].input, "sentence1: a<br>b sentence2: c");
+    }
+
+    fn gap() -> Row {
+        Row::Cloze(ClozeRow {
+            id: "0-4".to_string(),
+            passage: "Ola met Per\n@highlight\nPer left.\n@highlight\nAll slept".to_string(),
+            query: "@placeholder was met.".to_string(),
+            entities: strings(&["Ola", "Per", "P."]),
+            answers: strings(&["Per", "P."]),
+        })
+    }
+
+    #[test]
+    fn a_gap_is_an_example_for_each_answer_in_training_and_one_in_scoring() {
+        let input = "query: @placeholder was met. entities: Ola, Per, P. \
+                     passage: Ola met Per. Per left. All slept";
+        let train = apply("record", gap(), Split::Train);
+        let found: Vec<(&str, &str)> = train
+            .iter()
+            .map(|example| (example.id.as_str(), example.target.as_str()))
+            .collect();
+        assert_eq!(found, [("0-4-0", "Per"), ("0-4-1", "P.")]);
+        let [scored] = &apply("record", gap(), Split::Validation)[..] else {
+            panic!("one example");
+        };
+        assert_eq!((scored.id.as_str(), scored.input.as_str()), ("0-4", input));
+        assert_eq!(scored.gold, Gold::Answers(strings(&["Per", "P."])));
+        assert_eq!(scored.facts, ["Ola", "Per", "P."]);
+        assert_eq!(train[1].input, input);
+        let Evidence::EndsAt(end) = scored.evidence else {
+            panic!("the answer is there");
+        };
+        assert!(scored.input[..end].ends_with("Ola met Per"));
+    }
+
+    #[test]
+    fn highlights_become_sentences_as_in_t5() {
+        for (passage, wanted) in [
+            ("a.\n@highlight\nb", "a. b"),
+            ("a\n@highlight\nb", "a. b"),
+            ("a?\n@highlight\nb!\n@highlight\nc", "a? b! c"),
+            ("\"a\"\n@highlight\nb'\n@highlight\nc", "\"a\" b' c"),
+            ("a\n@highlight\n\n@highlight\nb", "a. . b"),
+            ("a @highlight b", "a @highlight b"),
+        ] {
+            assert_eq!(without_highlights(passage), wanted, "{passage:?}");
+        }
+    }
+
+    #[test]
+    fn only_true_referents_are_trained_on() {
         let row = |label| {
-            Row::Pair(PairRow {
-                id: "3".to_string(),
-                texts: ["It's on.".to_string(), "It is on.".to_string()],
+            Row::Pronoun(PronounRow {
+                id: "5".to_string(),
+                text: "Ola asked Per if *he* could help.".to_string(),
+                referent: "Per".to_string(),
                 label,
             })
         };
-        let mrpc = apply(&card("mrpc"), row(1));
-        assert_eq!(mrpc.input, "sentence1: It's on. sentence2: It is on.");
-        assert_eq!(mrpc.target, "equivalent");
-        assert_eq!(mrpc.gold, Gold::Label(1));
-        let qqp = apply(&card("qqp"), row(0));
-        assert_eq!(qqp.input, "question1: It's on. question2: It is on.");
-        assert_eq!(qqp.target, "not_duplicate");
+        let [train] = &apply("wsc", row(true), Split::Train)[..] else {
+            panic!("one example");
+        };
+        assert_eq!(train.input, "Ola asked Per if *he* could help.");
+        assert_eq!(train.target, "Per");
+        assert_eq!(apply("wsc", row(false), Split::Train), []);
+        let scored = apply("wsc", row(false), Split::Test);
+        let gold = Gold::Referent {
+            text: "Per".to_string(),
+            label: false,
+        };
+        assert_eq!((scored.len(), &scored[0].gold), (1, &gold));
     }
 
-    proptest! {
-        #[test]
-        fn padding_twice_is_padding_once(text in ".{0,40}") {
-            let once = pad_punctuation(&text);
-            prop_assert_eq!(pad_punctuation(&once), once);
-        }
+    #[test]
+    fn an_answer_that_is_nowhere_is_absent() {
+        let row = |answer: &str| {
+            Row::Question(QuestionRow {
+                id: "1".to_string(),
+                context: "The mill stands.".to_string(),
+                question: "Is there a barn?".to_string(),
+                answers: strings(&[answer]),
+                facts: Vec::new(),
+            })
+        };
+        let of = |answer| apply("squad", row(answer), Split::Test)[0].evidence;
+        assert_eq!(of("barn"), Evidence::Absent);
+        assert_eq!(of(""), Evidence::Absent);
+        assert!(matches!(of("mill"), Evidence::EndsAt(_)));
+    }
+
+    #[test]
+    fn equal_texts_have_equal_names() {
+        let of = |name, row| apply(name, row, Split::Test)[0].texts.clone();
+        let one = of("mrpc", texts(&["A  mill.", "A barn."], 0));
+        let other = of("qqp", texts(&["a barn.", "a\nmill."], 1));
+        assert_eq!(one.context, other.context);
+        assert_eq!(one.questions, [other.questions[1], other.questions[0]]);
+        assert_ne!(one.questions[0], one.questions[1]);
+        assert_ne!(
+            of("mrpc", texts(&["A mill.", "A mill"], 0)).context,
+            one.context
+        );
     }
 }

@@ -3,4 +3,5 @@
 pub mod answer;
 mod marks;
 pub mod predict;
+pub mod referent;
 pub mod score;

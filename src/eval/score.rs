@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::answer;
+use super::{answer, referent};
 use crate::domain::{Example, Gold, Task};
 use crate::record::Score;
 
 /// The worth of one prediction: exact match and F1 for answers; for labels the class whose string
-/// was generated, exactly (T5's `string_label_to_class_id`).
+/// was generated, exactly (T5's `string_label_to_class_id`); for a referent whether it was named.
 pub fn score(prediction: &str, gold: &Gold, labels: &[String]) -> Score {
+    let class = || labels.iter().position(|label| label == prediction);
     match gold {
         Gold::Answers(golds) => Score::Span {
             exact_match: answer::exact_match(prediction, golds),
@@ -16,7 +17,16 @@ pub fn score(prediction: &str, gold: &Gold, labels: &[String]) -> Score {
         },
         Gold::Label(gold) => Score::Label {
             gold: *gold,
-            predicted: labels.iter().position(|label| label == prediction),
+            predicted: class(),
+        },
+        Gold::Option { question, label } => Score::Option {
+            question: *question,
+            gold: *label,
+            predicted: class(),
+        },
+        Gold::Referent { text, label } => Score::Label {
+            gold: usize::from(*label),
+            predicted: referent::names(prediction, text).map(usize::from),
         },
     }
 }
@@ -32,7 +42,14 @@ pub enum Metric {
     Accuracy,
     /// F1 of class 1 over all pairs, with invalid predictions counted as the wrong class (T5's
     /// `f1_score_with_invalid`, the metric of GLUE's QQP and MRPC).
+    /// It is also MultiRC's F1 over all answers (T5's `multirc_f1_over_all_answers`).
     PairF1,
+    /// Mean over the classes of their F1 (T5's `mean_multiclass_f1`, a metric of CB). The classes
+    /// are those that are right or predicted somewhere, as scikit-learn takes them; T5 has all of
+    /// the data set's, which is the same unless one occurs nowhere.
+    MacroF1,
+    /// Share of questions of which every answer is judged rightly (MultiRC).
+    QuestionExactMatch,
 }
 
 /// One example's share of a metric: the metric is Σ numerator / Σ denominator.
@@ -84,8 +101,14 @@ impl Metric {
     /// A task's metrics, the main one first.
     pub fn of(task: Task) -> [Metric; 2] {
         match task {
-            Task::ExtractiveQa => [Metric::F1, Metric::ExactMatch],
+            Task::ExtractiveQa | Task::ClozeQa => [Metric::F1, Metric::ExactMatch],
             Task::Paraphrase => [Metric::Accuracy, Metric::PairF1],
+            Task::AnswerJudging => [Metric::PairF1, Metric::QuestionExactMatch],
+            Task::YesNoQa
+            | Task::Entailment
+            | Task::CauseOrEffect
+            | Task::WordSense
+            | Task::Coreference => [Metric::Accuracy, Metric::MacroF1],
         }
     }
 
@@ -97,34 +120,111 @@ impl Metric {
     /// The name in records.
     pub fn name(self) -> &'static str {
         match self {
-            Metric::ExactMatch => "exact_match",
+            Metric::ExactMatch | Metric::QuestionExactMatch => "exact_match",
             Metric::F1 | Metric::PairF1 => "f1",
             Metric::Accuracy => "accuracy",
+            Metric::MacroF1 => "macro_f1",
         }
     }
 
-    /// What one example adds; nothing to a metric of another task.
+    /// What one example adds; nothing to a metric of another task, nor to one that is no sum over
+    /// examples, [`Metric::MacroF1`] and [`Metric::QuestionExactMatch`], which no task has for its
+    /// main one.
     pub fn contribution(self, score: &Score) -> Contribution {
-        match (self, score) {
+        match (self, *score) {
             (Metric::ExactMatch, Score::Span { exact_match, .. }) => {
-                Contribution::new(*exact_match, 1.0)
+                Contribution::new(exact_match, 1.0)
             }
-            (Metric::F1, Score::Span { f1, .. }) => Contribution::new(*f1, 1.0),
-            (Metric::Accuracy, Score::Label { gold, predicted }) => {
-                let right = *predicted == Some(*gold);
+            (Metric::F1, Score::Span { f1, .. }) => Contribution::new(f1, 1.0),
+            (
+                Metric::Accuracy,
+                Score::Label { gold, predicted }
+                | Score::Option {
+                    gold, predicted, ..
+                },
+            ) => {
+                let right = predicted == Some(gold);
                 Contribution::new(f64::from(u8::from(right)), 1.0)
             }
-            (Metric::PairF1, Score::Label { gold, predicted }) => pair_f1(*gold, *predicted),
-            (Metric::ExactMatch | Metric::F1, Score::Label { .. })
-            | (Metric::Accuracy | Metric::PairF1, Score::Span { .. }) => Contribution::default(),
+            (
+                Metric::PairF1,
+                Score::Label { gold, predicted }
+                | Score::Option {
+                    gold, predicted, ..
+                },
+            ) => pair_f1(gold, predicted),
+            (Metric::ExactMatch | Metric::F1, Score::Label { .. } | Score::Option { .. })
+            | (Metric::Accuracy | Metric::PairF1, Score::Span { .. })
+            | (Metric::MacroF1 | Metric::QuestionExactMatch, _) => Contribution::default(),
         }
     }
 
     /// The value over scores.
     pub fn value(self, scores: &[Score]) -> f64 {
-        let sum: Contribution = scores.iter().map(|score| self.contribution(score)).sum();
-        sum.value()
+        match self {
+            Metric::MacroF1 => macro_f1(scores),
+            Metric::QuestionExactMatch => question_exact_match(scores),
+            _ => {
+                let sum: Contribution = scores.iter().map(|score| self.contribution(score)).sum();
+                sum.value()
+            }
+        }
     }
+}
+
+/// The right class and the predicted one of each labelled score.
+fn classes(scores: &[Score]) -> impl Iterator<Item = (usize, Option<usize>)> {
+    scores.iter().filter_map(|score| match *score {
+        Score::Label { gold, predicted }
+        | Score::Option {
+            gold, predicted, ..
+        } => Some((gold, predicted)),
+        Score::Span { .. } => None,
+    })
+}
+
+/// The mean of 2 TP / (2 TP + FP + FN) over classes; a string that is no label counts against the
+/// right class alone.
+fn macro_f1(scores: &[Score]) -> f64 {
+    let mut sums: BTreeMap<usize, Contribution> = BTreeMap::new();
+    let mut add = |class, numerator, denominator| {
+        let sum = sums.entry(class).or_default();
+        *sum = *sum + Contribution::new(numerator, denominator);
+    };
+    for (gold, predicted) in classes(scores) {
+        match predicted {
+            Some(class) if class == gold => add(gold, 2.0, 2.0),
+            Some(class) => {
+                add(gold, 0.0, 1.0);
+                add(class, 0.0, 1.0);
+            }
+            None => add(gold, 0.0, 1.0),
+        }
+    }
+    let mean = Contribution::new(
+        sums.values().map(|sum| sum.value()).sum(),
+        sums.len() as f64,
+    );
+    mean.value()
+}
+
+/// The share of questions without a wrong score.
+fn question_exact_match(scores: &[Score]) -> f64 {
+    let mut right: BTreeMap<u64, bool> = BTreeMap::new();
+    for score in scores {
+        if let Score::Option {
+            question,
+            gold,
+            predicted,
+        } = *score
+        {
+            *right.entry(question).or_insert(true) &= predicted == Some(gold);
+        }
+    }
+    let sum: Contribution = (right.values())
+        .map(|right| Contribution::new(f64::from(u8::from(*right)), 1.0))
+        .sum();
+    sum.value()
 }
 
 /// F1 = 2 TP / (2 TP + FP + FN), a pair at a time.
@@ -146,8 +246,9 @@ pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
 }
 
 /// The main metric that needs no understanding: for questions the expected F1 of one of the
-/// passage's facts drawn at random, for pairs the accuracy of always giving the label that is most
-/// common in the source's training rows. `None` where examples list no facts or there are none.
+/// passage's facts drawn at random, for labels the accuracy of always giving the one that is most
+/// common in the source's training rows. `None` where examples list no facts, where there are none,
+/// and for tasks without such a constant answer (MultiRC's F1, WSC's referents).
 pub fn floor(train: &[Example], evaluated: &[Example]) -> Option<f64> {
     let constant = most_common_label(train);
     let sum = evaluated
@@ -155,6 +256,7 @@ pub fn floor(train: &[Example], evaluated: &[Example]) -> Option<f64> {
         .map(|example| match &example.gold {
             Gold::Answers(golds) => expected_f1(&example.facts, golds),
             Gold::Label(gold) => constant.map(|label| f64::from(u8::from(label == *gold))),
+            Gold::Option { .. } | Gold::Referent { .. } => None,
         })
         .sum::<Option<f64>>()?;
     (!evaluated.is_empty()).then(|| sum / evaluated.len() as f64)
@@ -182,7 +284,7 @@ fn most_common_label(train: &[Example]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::card;
+    use crate::domain::{Evidence, TextNames, card};
     use proptest::prelude::*;
 
     fn label(gold: usize, predicted: Option<usize>) -> Score {
@@ -201,6 +303,8 @@ mod tests {
             target: String::new(),
             gold,
             facts: strings(facts),
+            evidence: Evidence::NotExpected,
+            texts: TextNames::default(),
         }
     }
 
@@ -244,6 +348,85 @@ mod tests {
         assert_eq!(found["f1"], 0.75);
         let of_other_task = Metric::Accuracy.contribution(&span(1.0, 1.0));
         assert_eq!(of_other_task, Contribution::default());
+    }
+
+    fn option(question: u64, gold: usize, predicted: Option<usize>) -> Score {
+        Score::Option {
+            question,
+            gold,
+            predicted,
+        }
+    }
+
+    #[test]
+    fn multirc_has_f1_over_answers_and_exact_match_over_questions() {
+        // TP 2, FP 1, FN 1 (an answer that is no label); question 1 is right as a whole.
+        let scores = [
+            option(1, 1, Some(1)),
+            option(1, 0, Some(0)),
+            option(2, 1, Some(1)),
+            option(2, 0, Some(1)),
+            option(3, 1, None),
+        ];
+        let found = metrics(Task::AnswerJudging, &scores);
+        assert_eq!(found["f1"], 4.0 / 6.0);
+        assert_eq!(found["exact_match"], 1.0 / 3.0);
+        let labels = strings(&["False", "True"]);
+        let gold = Gold::Option {
+            question: 7,
+            label: 1,
+        };
+        assert_eq!(score("True", &gold, &labels), option(7, 1, Some(1)));
+        assert_eq!(score("true", &gold, &labels), option(7, 1, None));
+    }
+
+    #[test]
+    fn macro_f1_is_the_mean_over_classes() {
+        // Class 0: TP 2, FP 1 → 4/5; class 1: FN 1 (predicted 0) + TP 1 → 2/3; class 2: FN 1 → 0.
+        let scores = [
+            label(0, Some(0)),
+            label(0, Some(0)),
+            label(1, Some(0)),
+            label(1, Some(1)),
+            label(2, None),
+        ];
+        let found = metrics(Task::Entailment, &scores);
+        assert!((found["macro_f1"] - (4.0 / 5.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        assert_eq!(found["accuracy"], 0.6);
+        assert_eq!(Metric::MacroF1.value(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_referent_is_scored_by_whether_it_was_named() {
+        let gold = |right| Gold::Referent {
+            text: "the old mill".to_string(),
+            label: right,
+        };
+        assert_eq!(score("Mill", &gold(true), &[]), label(1, Some(1)));
+        assert_eq!(score("Mill", &gold(false), &[]), label(0, Some(1)));
+        assert_eq!(score("barn", &gold(false), &[]), label(0, Some(0)));
+        assert_eq!(score("", &gold(false), &[]), label(0, None));
+    }
+
+    #[test]
+    fn every_main_metric_is_a_sum_over_examples() {
+        let scores = [
+            Score::Span {
+                exact_match: 1.0,
+                f1: 1.0,
+            },
+            label(1, Some(1)),
+            option(0, 1, Some(1)),
+        ];
+        for task in Task::ALL {
+            let main = Metric::main(task);
+            assert!(
+                scores
+                    .iter()
+                    .any(|s| main.contribution(s).denominator > 0.0),
+                "{task}"
+            );
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::AnswerForm;
 use crate::provenance::sha256;
 use crate::recipe::{Limits, Method};
 use crate::record::difference;
@@ -44,6 +45,8 @@ struct Plan {
     targets: Vec<String>,
     model: String,
     suite: String,
+    #[serde(default)]
+    answers: AnswerForm,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -58,6 +61,7 @@ impl Plan {
             targets: cell.targets.clone(),
             model: cell.model.clone(),
             suite: cell.suite.clone(),
+            answers: cell.answers,
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,

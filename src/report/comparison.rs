@@ -18,7 +18,7 @@ use super::error::ReportError;
 use super::evidence::samples;
 use super::study::Study;
 use super::verdict;
-use crate::domain::{Split, Task};
+use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
 use crate::recipe::Method;
 use crate::record::{Evaluation, Role};
@@ -39,6 +39,8 @@ pub struct Comparison {
     pub suite: String,
     /// What is asked.
     pub task: Task,
+    /// How right answers were written when predictions were compared with them.
+    pub answers: AnswerForm,
     /// The main metric's name in records.
     pub metric: &'static str,
     /// The other metric's name in records.
@@ -210,6 +212,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         model: cell.model.clone(),
         suite: cell.suite.clone(),
         task,
+        answers: cell.answers,
         metric: main.name(),
         second_metric: second.name(),
         resamples: bootstrap.resamples,

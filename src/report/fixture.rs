@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::domain::{Split, Task};
+use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score;
 use crate::recipe::{
     AdafactorRecipe, Budget, Limits, Method, Objective, ParameterScaling, PromptInit, PromptRecipe,
     Recipe, Reduction, Schedule, SecondMoment,
 };
+use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use crate::record::store::StoredRecord;
 use crate::record::{
     Cell, CurvePoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
@@ -101,6 +102,7 @@ impl Fixture {
                 seed,
                 model: "nano".to_owned(),
                 suite: "mini".to_owned(),
+                answers: AnswerForm::Padded,
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {
@@ -112,6 +114,7 @@ impl Fixture {
             },
             provenance: provenance(&names(0..)),
             notes: Vec::new(),
+            hygiene: self.hygiene(),
             training: tuned.then(|| training(method, seed, self.domains[0].1[method as usize])),
             evaluations,
         };
@@ -120,6 +123,44 @@ impl Fixture {
             record,
             predictions,
         }
+    }
+
+    /// Source training, source validation and every test split.
+    fn hygiene(&self) -> Vec<Hygiene> {
+        let source = [Split::Train, Split::Validation].map(|split| (0, split));
+        let tests = (0..self.domains.len()).map(|domain| (domain, Split::Test));
+        source
+            .into_iter()
+            .chain(tests)
+            .map(|(domain, split)| {
+                let examples = match split {
+                    Split::Train => 2_400,
+                    _ => 3 * self.passages,
+                };
+                let questions = self.task == Task::ExtractiveQa;
+                Hygiene {
+                    domain: self.domains[domain].0.to_owned(),
+                    split,
+                    examples,
+                    cut_inputs: if domain == 1 { 9 } else { 0 },
+                    answers: questions.then_some(AnswerPlaces {
+                        absent: domain,
+                        behind_cut: if domain == 1 { 4 } else { 0 },
+                    }),
+                    shared: (split != Split::Train).then_some(Shared {
+                        contexts: self.passages,
+                        shared_contexts: 0,
+                        questions: 3 * self.passages,
+                        shared_questions: domain,
+                    }),
+                    input_tokens: Lengths {
+                        median: 60 + domain,
+                        percentile_95: 90,
+                        longest: 110,
+                    },
+                }
+            })
+            .collect()
     }
 
     fn predictions(&self, domain: usize, method: Method, seed: u64) -> Vec<Prediction> {

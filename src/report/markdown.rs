@@ -2,6 +2,7 @@
 //! cautions, provenance.
 
 pub mod costs;
+pub mod data;
 pub mod differences;
 pub mod origin;
 pub mod scores;
@@ -12,6 +13,7 @@ use super::comparison::Comparison;
 use super::figures::Figure;
 use super::number::{capital, list, metric_title, whole};
 use super::study::Study;
+use crate::domain::{AnswerForm, Task};
 
 /// One study's section.
 pub fn section(
@@ -44,6 +46,7 @@ pub fn section(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
          scoring of source validation.\n\n",
     );
+    text.push_str(&data::section(study));
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
     text.push_str(&format!(
@@ -86,7 +89,7 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         "accuracy" => "always giving the label that is most common in source training",
         _ => "answering with a fact of the passage drawn at random",
     };
-    vec![
+    let mut lines = vec![
         format!(
             "**Zero-shot.** Methods are trained on {source}'s training split, their best step is chosen \
              on {source}'s validation split, and targets are only ever scored.",
@@ -117,5 +120,25 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         "**Learning curves** show source validation, by which the best step is kept; test scores come \
          from that step."
             .to_owned(),
-    ]
+    ];
+    lines.extend(answers(comparison));
+    lines
+}
+
+/// How right answers are written, where there are two ways.
+fn answers(comparison: &Comparison) -> Option<String> {
+    let how = match (comparison.task, comparison.answers) {
+        (Task::ExtractiveQa, AnswerForm::Padded) => {
+            "with spaces around punctuation, as T5 trains and scores and the paper with it \
+             (`--answers padded`). The official scripts are given them as published, which may score \
+             an answer with punctuation inside it otherwise"
+        }
+        (Task::ExtractiveQa, AnswerForm::Raw) => {
+            "as published, as the official scripts are given them (`--answers raw`). A prediction has \
+             spaces around punctuation, as in training, so that an answer with punctuation inside a \
+             word is never met; the paper pads its right answers too"
+        }
+        _ => return None,
+    };
+    Some(format!("**Right answers** are compared {how}."))
 }

@@ -105,6 +105,7 @@ pub fn metric_title(name: &str) -> &str {
     match name {
         "f1" => "F1",
         "exact_match" => "exact match",
+        "macro_f1" => "macro F1",
         other => other,
     }
 }

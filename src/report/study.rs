@@ -91,6 +91,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.targets.clone(),
             cell.model.clone(),
             cell.suite.clone(),
+            cell.answers,
             cell.train_rows,
             cell.eval_rows,
             cell.limits,

@@ -105,6 +105,7 @@ const WITHOUT_BURN: &[&str] = &[
     "domain",
     "synthetic",
     "transfer",
+    "hygiene",
     "recipe",
     "plan",
     "record",

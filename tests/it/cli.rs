@@ -515,3 +515,146 @@ fn list_and_completions_print() {
         .success()
         .stdout(contains("promptshift"));
 }
+
+/// A folder with a domain of our own and its card.
+fn own_domain() -> TempDir {
+    let folder = folder();
+    let card = r#"
+name = "mills"
+title = "Mills"
+about = "are two sentences on mills the same"
+task = "paraphrase"
+schema = "glue"
+texts = ["sentence1", "sentence2"]
+labels = ["other", "same"]
+metrics = ["accuracy", "f1"]
+template = "sentence1: {sentence1} sentence2: {sentence2}"
+licence = "ours"
+"#;
+    std::fs::write(folder.path().join("mills.toml"), card).expect("written");
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini/mrpc");
+    for name in ["mills", "mrpc"] {
+        let own = folder.path().join("data").join(name);
+        std::fs::create_dir_all(&own).expect("a folder");
+        for split in ["train", "validation", "test"] {
+            let file = format!("{split}.parquet");
+            std::fs::copy(mini.join(&file), own.join(&file)).expect("copied");
+        }
+    }
+    folder
+}
+
+#[test]
+fn a_card_of_one_s_own_needs_no_code() {
+    let folder = own_domain();
+    let own = ["--data", "data", "--domains", "mills.toml"];
+    promptshift(&folder)
+        .arg("list")
+        .args(own)
+        .assert()
+        .success()
+        .stdout(contains("mills").and(contains("are two sentences on mills the same")));
+    promptshift(&folder)
+        .args(["transfer", "mrpc->mills", "--seeds", "1", "--out", "out"])
+        .args(own)
+        .args(TINY)
+        .assert()
+        .success()
+        .stdout(contains("# mrpc → mills").and(contains("## The rows")));
+    promptshift(&folder)
+        .args(["score", "out", "--domains", "mills.toml"])
+        .assert()
+        .success();
+    promptshift(&folder)
+        .args(["transfer", "mrpc->mills", "--data", "data"])
+        .assert()
+        .code(2)
+        .stderr(contains("unknown domain 'mills'"));
+    std::fs::write(folder.path().join("mills.toml"), "name = \"mills\"").expect("written");
+    promptshift(&folder)
+        .arg("list")
+        .args(own)
+        .assert()
+        .code(1)
+        .stderr(contains("mills.toml: ").and(contains("missing field")));
+}
+
+#[test]
+fn a_domain_is_verified_by_its_card() {
+    let folder = own_domain();
+    promptshift(&folder)
+        .args([
+            "verify",
+            "mills",
+            "--data",
+            "data",
+            "--domains",
+            "mills.toml",
+        ])
+        .assert()
+        .success()
+        .stdout(contains("SHA-256").and(contains("labels")));
+    promptshift(&folder)
+        .args(["verify", "mrpc", "--data", "data"])
+        .assert()
+        .code(1)
+        .stdout(contains("FAILS").and(contains("3668")))
+        .stderr(contains("checks failed"));
+    promptshift(&folder)
+        .args(["verify", "qqp", "--data", "data"])
+        .assert()
+        .code(1)
+        .stderr(contains("'qqp'").and(contains("found no parquet file")));
+    promptshift(&folder)
+        .args(["verify", "qqpp", "--data", "data"])
+        .assert()
+        .code(2)
+        .stderr(contains("did you mean 'qqp'"));
+    promptshift(&folder)
+        .args(["verify", "squad", "race"])
+        .assert()
+        .success();
+}
+
+#[test]
+fn the_form_of_right_answers_is_recorded_and_told() {
+    let folder = folder();
+    refused(
+        &["transfer", "squad->race", "--answers", "rough"],
+        2,
+        &["--answers", "'rough'", "padded or raw"],
+    );
+    for (form, told) in [("padded", "as T5 trains"), ("raw", "as published")] {
+        promptshift(&folder)
+            .args([
+                "transfer",
+                "squad->race",
+                "--seeds",
+                "1",
+                "--methods",
+                "prompt",
+            ])
+            .args(["--answers", form, "--out", form])
+            .args(TINY)
+            .assert()
+            .success()
+            .stdout(contains(told));
+        let record = folder.path().join(form).join("prompt-seed0/record.json");
+        let text = std::fs::read_to_string(record).expect("a record");
+        assert!(text.contains(&format!("\"answers\": \"{form}\"")), "{text}");
+    }
+    promptshift(&folder)
+        .args([
+            "transfer",
+            "squad->race",
+            "--seeds",
+            "1",
+            "--methods",
+            "prompt",
+        ])
+        .args(["--answers", "raw", "--out", "padded"])
+        .args(TINY)
+        .assert()
+        .code(1)
+        .stderr(contains("answers"));
+}

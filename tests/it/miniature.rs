@@ -45,7 +45,7 @@ fn texts(domain: &str, split: Split) -> Vec<String> {
     rows.into_iter()
         .map(|row| match row {
             Row::Question(row) => row.context,
-            Row::Pair(row) => row.texts.join(" | "),
+            other => other.texts().join(" | "),
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
+use promptshift::domain::AnswerForm;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
@@ -26,7 +27,7 @@ fn squad(rows: usize) -> Vec<Example> {
     let card = catalogue.get("squad").expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
-        .load(card, &splits.train, Some(rows))
+        .load(card, &splits.train, Some(rows), AnswerForm::Padded)
         .expect("compiled in")
         .examples
 }

@@ -6,10 +6,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TableError {
     /// It cannot be opened.
-    #[error("{file}: wanted a parquet file, found: {found}")]
+    #[error("{file}: wanted {wanted}, found: {found}")]
     Open {
         /// The file.
         file: String,
+        /// The kind of file.
+        wanted: &'static str,
         /// What the system says.
         found: String,
     },
@@ -107,5 +109,31 @@ pub enum TableError {
         classes: usize,
         /// The label.
         found: i64,
+    },
+    /// A value that its column cannot hold.
+    #[error("{file}: column '{column}', row {row}: wanted {wanted}, found {found}")]
+    Value {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The row.
+        row: usize,
+        /// What it has to be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// A line of a file of lines; lines are counted from 1, as editors do.
+    #[error("{file}: line {line}: wanted {wanted}, found {found}")]
+    Line {
+        /// The file.
+        file: String,
+        /// The line.
+        line: usize,
+        /// What it has to be.
+        wanted: &'static str,
+        /// What it is.
+        found: String,
     },
 }

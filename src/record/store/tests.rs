@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{Split, Task};
+use crate::domain::{AnswerForm, Split, Task};
 use crate::record::{Evaluation, Provenance, Role, Score};
 
 fn cell(seed: u64) -> Cell {
@@ -12,6 +12,7 @@ fn cell(seed: u64) -> Cell {
         seed,
         model: "nano".to_owned(),
         suite: "mini".to_owned(),
+        answers: AnswerForm::Padded,
         train_rows: None,
         eval_rows: Some(2),
         limits: Limits {
@@ -83,6 +84,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             started_unix_seconds: 0,
         },
         notes: Vec::new(),
+        hygiene: Vec::new(),
         training: None,
         evaluations,
     }

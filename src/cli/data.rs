@@ -1,0 +1,46 @@
+//! The flags that say where domains come from.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::domain::catalogue::{Catalogue, CatalogueError};
+use crate::domain::suite::Suite;
+
+/// Flags of every verb that reads domains.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// A folder of real data: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, or
+    /// downloads of the Hub's repositories, DIR/OWNER/REPOSITORY/...
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
+}
+
+impl Data {
+    /// The suite that was asked for: the bundled one without a folder.
+    ///
+    /// # Errors
+    /// The folder is not there.
+    pub fn suite(&self) -> anyhow::Result<Suite> {
+        match &self.data {
+            Some(folder) if !folder.is_dir() => bail!(
+                "--data {}: wanted a folder of domains, found none",
+                folder.display()
+            ),
+            Some(folder) => Ok(Suite::Folder(folder.clone())),
+            None => Ok(Suite::Mini),
+        }
+    }
+
+    /// The bundled domains and the user's own.
+    ///
+    /// # Errors
+    /// A card can't be read, or takes a name that is known.
+    pub fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
+        Catalogue::with(&self.domains)
+    }
+}

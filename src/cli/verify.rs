@@ -1,0 +1,54 @@
+//! `promptshift verify DOMAIN...`: is a domain what its card says?
+
+use anyhow::bail;
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::Failure;
+use super::data::Data;
+use crate::domain::verify::{Outcome, verify};
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The domains' names.
+    #[arg(required = true, value_name = "DOMAIN")]
+    names: Vec<String>,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// Runs it: a row for each check, and an error where one fails.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let suite = arguments.data.suite().map_err(Failure::Usage)?;
+    let catalogue = arguments.data.catalogue()?;
+    let cards = (arguments.names.iter())
+        .map(|name| catalogue.get(name))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Failure::Usage(error.into()))?;
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["domain", "split", "check", "wanted", "found", ""]);
+    let (mut failed, mut all) = (0, 0);
+    for card in cards {
+        for check in verify(&suite, card)? {
+            all += 1;
+            failed += usize::from(check.outcome == Outcome::Fails);
+            table.add_row([
+                card.name.clone(),
+                check.split.to_string(),
+                check.what.to_string(),
+                check.wanted,
+                check.found,
+                check.outcome.to_string(),
+            ]);
+        }
+    }
+    println!("{table}");
+    let fail = || -> anyhow::Result<()> { bail!("{failed} of {all} checks failed") };
+    Ok(if failed > 0 {
+        fail()?
+    })
+}

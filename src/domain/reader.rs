@@ -1,0 +1,280 @@
+//! A domain's files as rows, some at a time: memory does not grow with the files.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::card::{Card, Schema};
+use super::mrqa_lines::MrqaLines;
+use super::parquet::{self, Batch, Batches, Table, TableError, TableFile};
+use super::row::{Row, hex};
+use super::{glue, mrqa, multirc, own, record, squad, wsc};
+
+/// A file of rows, not yet opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataFile {
+    /// Parquet.
+    Table(TableFile),
+    /// MRQA's gzipped lines.
+    Lines(PathBuf),
+}
+
+impl DataFile {
+    /// Its name in messages and records.
+    pub fn name(&self) -> String {
+        match self {
+            DataFile::Table(table) => table.name(),
+            DataFile::Lines(path) => path.display().to_string(),
+        }
+    }
+
+    /// SHA-256 of its bytes.
+    pub fn sha256(&self) -> Result<String, TableError> {
+        match self {
+            DataFile::Table(table) => table.sha256(),
+            DataFile::Lines(path) => {
+                let digest = parquet::digest_of(path).map_err(|error| TableError::Open {
+                    file: self.name(),
+                    wanted: "a file of MRQA's (.jsonl.gz)",
+                    found: error.to_string(),
+                })?;
+                Ok(hex(&digest))
+            }
+        }
+    }
+}
+
+/// One hash for some files: that of a single one, or else of all their hashes one after the other.
+pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
+    let mut hashes = Vec::new();
+    for file in files {
+        hashes.push(file.sha256()?);
+    }
+    match hashes.as_slice() {
+        [one] => Ok(one.clone()),
+        _ => Ok(hex(&Sha256::digest(hashes.concat().as_bytes()))),
+    }
+}
+
+/// The rows of some files in their order, some at a time.
+pub struct Reader<'a> {
+    card: &'a Card,
+    files: VecDeque<DataFile>,
+    open: Option<Open<'a>>,
+    limit: Option<usize>,
+    /// Rows read, those of other data sets among them.
+    pub rows_read: usize,
+    /// Other data sets that the files hold.
+    pub left_out: BTreeSet<String>,
+}
+
+/// A file that is being read.
+enum Open<'a> {
+    Table(Layout<'a>, Batches),
+    Lines(MrqaLines),
+}
+
+impl<'a> Reader<'a> {
+    /// Starts to read. With a `limit`, no more than that is decoded before the first rows are
+    /// handed over.
+    pub fn new(card: &'a Card, files: Vec<DataFile>, limit: Option<usize>) -> Reader<'a> {
+        Reader {
+            card,
+            files: files.into(),
+            open: None,
+            limit,
+            rows_read: 0,
+            left_out: BTreeSet::new(),
+        }
+    }
+
+    fn start(&self, file: DataFile) -> Result<Open<'a>, TableError> {
+        match file {
+            DataFile::Lines(path) => Ok(Open::Lines(MrqaLines::open(path)?)),
+            DataFile::Table(file) => {
+                let table = file.open()?;
+                let layout = Layout::of(self.card, &table)?;
+                let mut columns = layout.columns(&table);
+                columns.extend(own::columns(self.card, &table));
+                Ok(Open::Table(layout, table.batches(&columns, self.limit)?))
+            }
+        }
+    }
+
+    /// The next rows of the open file; `None` behind its last.
+    fn more(&mut self) -> Result<Option<Vec<Row>>, TableError> {
+        match &mut self.open {
+            None => Ok(None),
+            Some(Open::Lines(lines)) => {
+                let rows = lines.next().transpose()?;
+                self.rows_read += rows.as_ref().map_or(0, Vec::len);
+                Ok(rows)
+            }
+            Some(Open::Table(layout, batches)) => {
+                let layout = *layout;
+                let Some(batch) = batches.next().transpose()? else {
+                    return Ok(None);
+                };
+                self.rows_read += batch.rows();
+                let (batch, others) = own::rows(self.card, batch)?;
+                self.left_out.extend(others);
+                layout.rows(&batch).map(Some)
+            }
+        }
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<Vec<Row>, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.more() {
+                Ok(Some(rows)) => return Some(Ok(rows)),
+                Err(error) => return Some(Err(error)),
+                Ok(None) => {
+                    let file = self.files.pop_front()?;
+                    match self.start(file) {
+                        Ok(open) => self.open = Some(open),
+                        Err(error) => return Some(Err(error)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The columns that a parquet file turns out to have.
+#[derive(Clone, Copy)]
+enum Layout<'a> {
+    Squad,
+    Mrqa,
+    Glue(&'a Card),
+    Multirc(&'a Card),
+    Record,
+    Wsc,
+}
+
+impl<'a> Layout<'a> {
+    /// Questions may come in either of their layouts, whichever the card's files are published
+    /// in: in SQuAD's the answers are a struct, in MRQA's they are a list.
+    fn of(card: &'a Card, table: &Table) -> Result<Self, TableError> {
+        Ok(match card.schema {
+            Schema::Squad | Schema::Mrqa if table.is_struct("answers")? => Layout::Squad,
+            Schema::Squad | Schema::Mrqa => Layout::Mrqa,
+            Schema::Glue => Layout::Glue(card),
+            Schema::Multirc => Layout::Multirc(card),
+            Schema::Record => Layout::Record,
+            Schema::Wsc => Layout::Wsc,
+        })
+    }
+
+    fn columns(self, table: &Table) -> Vec<&'a str> {
+        match self {
+            Layout::Squad => squad::columns(table),
+            Layout::Mrqa => mrqa::columns(table),
+            Layout::Glue(card) => glue::columns(card, table),
+            Layout::Multirc(card) => multirc::columns(card),
+            Layout::Record => record::COLUMNS.to_vec(),
+            Layout::Wsc => wsc::columns(table),
+        }
+    }
+
+    fn rows(self, batch: &Batch) -> Result<Vec<Row>, TableError> {
+        match self {
+            Layout::Squad => squad::rows(batch),
+            Layout::Mrqa => mrqa::rows(batch),
+            Layout::Glue(card) => glue::rows(card, batch),
+            Layout::Multirc(card) => multirc::rows(card, batch),
+            Layout::Record => record::rows(batch),
+            Layout::Wsc => wsc::rows(batch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::{card, lists, texts, write};
+    use std::path::Path;
+
+    /// A file that holds questions of these data sets in turn.
+    fn mixed(path: &Path, subsets: &[&str], answers: &[&[&str]]) -> DataFile {
+        let names: Vec<String> = (0..subsets.len()).map(|row| format!("q{row}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        DataFile::Table(TableFile::Disk(write(
+            path,
+            vec![
+                ("subset", texts(subsets)),
+                ("qid", texts(&names)),
+                ("context", texts(&vec!["C"; subsets.len()])),
+                ("question", texts(&names)),
+                ("answers", lists(answers)),
+            ],
+        )))
+    }
+
+    fn ids(reader: &mut Reader) -> Result<Vec<String>, TableError> {
+        let mut ids = Vec::new();
+        for rows in reader {
+            ids.extend(rows?.iter().map(|row| row.id().to_string()));
+        }
+        Ok(ids)
+    }
+
+    #[test]
+    fn only_the_rows_of_a_card_s_data_set_are_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (own, other) = ("RACE", "DROP");
+        let one = mixed(
+            &folder.path().join("1.parquet"),
+            &[own, other, own, "BioASQ", own],
+            // Rows of other data sets are not looked at.
+            &[&["x"], &[], &["y"], &[], &["z"]],
+        );
+        let two = mixed(
+            &folder.path().join("2.parquet"),
+            &[other, own],
+            &[&["x"], &["y"]],
+        );
+        let card = card("race");
+        let mut reader = Reader::new(&card, vec![one, two], None);
+        assert_eq!(ids(&mut reader).expect("rows"), ["q0", "q2", "q4", "q1"]);
+        assert_eq!(reader.rows_read, 7);
+        assert_eq!(Vec::from_iter(&reader.left_out), ["BioASQ", "DROP"]);
+    }
+
+    #[test]
+    fn a_row_keeps_its_place_in_the_file_in_messages() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = mixed(
+            &folder.path().join("1.parquet"),
+            &["DROP", "RACE", "DROP", "RACE"],
+            &[&["x"], &["y"], &["x"], &[]],
+        );
+        let card = card("race");
+        let message = ids(&mut Reader::new(&card, vec![file], None)).expect_err("row 3");
+        let message = message.to_string();
+        assert!(
+            message.contains("column 'answers', row 3: wanted at least one"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn several_files_have_one_hash() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let one = mixed(&folder.path().join("1.parquet"), &["RACE"], &[&["x"]]);
+        let two = mixed(&folder.path().join("2.parquet"), &["RACE"], &[&["y"]]);
+        let of = |files: &[DataFile]| sha256(files).expect("files");
+        let (first, second) = (
+            of(std::slice::from_ref(&one)),
+            of(std::slice::from_ref(&two)),
+        );
+        assert_eq!(first, one.sha256().expect("a file"));
+        let both = of(&[one.clone(), two.clone()]);
+        assert!(both != first && both != second && both != of(&[two, one]));
+        assert_eq!(both.len(), 64);
+    }
+}

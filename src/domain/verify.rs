@@ -1,0 +1,460 @@
+//! Whether a domain's files are what its card says.
+//!
+//! Every row is read, some at a time; of each only its name is kept, as a 64-bit hash.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+
+use super::card::Card;
+use super::parquet::TableError;
+use super::reader::{DataFile, Reader};
+use super::row::Row;
+use super::spans::{self, SpanCounts};
+use super::suite::{DomainError, Suite};
+use super::{AnswerForm, Evidence, Split, Task, template};
+
+/// One thing that was looked at in one split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The split.
+    pub split: Split,
+    /// What was looked at.
+    pub what: &'static str,
+    /// What the card or the task wants.
+    pub wanted: String,
+    /// What was found.
+    pub found: String,
+    /// Whether that will do.
+    pub outcome: Outcome,
+}
+
+/// Whether what was found will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is as wanted.
+    Holds,
+    /// It is worth knowing and no failure.
+    Noted,
+    /// It is not as wanted.
+    Fails,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Holds => "holds",
+            Outcome::Noted => "note",
+            Outcome::Fails => "FAILS",
+        })
+    }
+}
+
+/// Checks every split of a domain that a suite has.
+///
+/// # Errors
+/// The suite has no file of the domain.
+pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
+    let splits = suite.splits(card);
+    if splits.is_empty() {
+        return Err(DomainError::NoFile {
+            domain: card.name.clone(),
+            role: "domain",
+            suite: suite.place(),
+            wanted: "train.parquet, validation.parquet or test.parquet",
+            found: splits,
+        });
+    }
+    // What the card says about published files says nothing about a miniature of them.
+    let card = &match suite {
+        Suite::Mini => Card {
+            source: None,
+            ..card.clone()
+        },
+        Suite::Folder(_) => card.clone(),
+    };
+    Ok(splits
+        .into_iter()
+        .flat_map(|split| verify_split(card, split, suite.files(card, split)))
+        .collect())
+}
+
+fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
+    let mut checks = Checks {
+        split,
+        checks: Vec::new(),
+    };
+    checks.checksums(card, &files);
+    let mut census = Census::default();
+    let mut reader = Reader::new(card, files.clone(), None);
+    let failure = (&mut reader).find_map(|rows| match rows {
+        Ok(rows) => {
+            rows.into_iter().for_each(|row| census.add(card, row));
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    });
+    let offsets = offsets(card, &files);
+    let wanted = format!("columns, types and labels of {:?}", card.schema);
+    match failure {
+        Some(found) => {
+            checks.add("schema", wanted, found, Outcome::Fails);
+            return checks.checks;
+        }
+        None => checks.add(
+            "schema",
+            wanted,
+            "so in every row".to_string(),
+            Outcome::Holds,
+        ),
+    }
+    checks.rows(card, census.rows);
+    if let Some(subset) = card.subset().filter(|_| !reader.left_out.is_empty()) {
+        let others = Vec::from_iter(reader.left_out).join(", ");
+        checks.add(
+            "other rows",
+            format!("only '{subset}' is read"),
+            others,
+            Outcome::Noted,
+        );
+    }
+    checks.census(card, &census);
+    checks.offsets(offsets);
+    checks.checks
+}
+
+/// Where the files say that answers stand; `None` where they say nothing of it.
+fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableError> {
+    let mut sum: Option<SpanCounts> = None;
+    if card.task != Task::ExtractiveQa {
+        return Ok(sum);
+    }
+    for file in files {
+        let DataFile::Table(file) = file else {
+            continue;
+        };
+        if let Some(counts) = spans::count(card, file)? {
+            let sum = sum.get_or_insert_default();
+            sum.all += counts.all;
+            sum.right += counts.right;
+        }
+    }
+    Ok(sum)
+}
+
+/// What is counted while reading.
+#[derive(Default)]
+struct Census {
+    rows: usize,
+    hasher: RandomState,
+    names: HashSet<u64>,
+    empty: usize,
+    /// Rows whose passage should state an answer, and those of them in which it does.
+    asked: usize,
+    stated: usize,
+    /// Rows of each class.
+    classes: Vec<usize>,
+}
+
+impl Census {
+    fn add(&mut self, card: &Card, row: Row) {
+        self.rows += 1;
+        self.names.insert(self.hasher.hash_one(row.id()));
+        self.empty += usize::from(row.texts().iter().any(|text| text.trim().is_empty()));
+        let class = match &row {
+            Row::Labelled(row) => Some(row.label),
+            Row::Pronoun(row) => Some(usize::from(row.label)),
+            Row::Question(_) | Row::Cloze(_) => None,
+        };
+        if let Some(class) = class {
+            if self.classes.len() <= class {
+                self.classes.resize(class + 1, 0);
+            }
+            self.classes[class] += 1;
+        }
+        for example in template::examples(card, row, Split::Test, AnswerForm::Padded) {
+            self.asked += usize::from(example.evidence != Evidence::NotExpected);
+            self.stated += usize::from(matches!(example.evidence, Evidence::EndsAt(_)));
+        }
+    }
+}
+
+/// The checks of one split.
+struct Checks {
+    split: Split,
+    checks: Vec<Check>,
+}
+
+impl Checks {
+    fn add(&mut self, what: &'static str, wanted: String, found: String, outcome: Outcome) {
+        self.checks.push(Check {
+            split: self.split,
+            what,
+            wanted,
+            found,
+            outcome,
+        });
+    }
+
+    fn checksums(&mut self, card: &Card, files: &[DataFile]) {
+        let known = (card.published(self.split)).map_or(&[][..], |published| &published.sha256);
+        for (at, file) in files.iter().enumerate() {
+            let wanted = known.get(at);
+            let (found, outcome) = match (file.sha256(), wanted) {
+                (Err(error), _) => (error.to_string(), Outcome::Fails),
+                (Ok(found), None) => (found, Outcome::Noted),
+                (Ok(found), Some(wanted)) if found == *wanted => (found, Outcome::Holds),
+                (Ok(found), Some(_)) => (found, Outcome::Fails),
+            };
+            let unknown = || "the card states none".to_string();
+            self.add(
+                "SHA-256",
+                wanted.cloned().unwrap_or_else(unknown),
+                found,
+                outcome,
+            );
+        }
+    }
+
+    /// Offsets are told and not trusted, so that wrong ones are no failure; unreadable ones are.
+    fn offsets(&mut self, counts: Result<Option<SpanCounts>, TableError>) {
+        let wanted = "each answer at its own, in code points".to_string();
+        match counts {
+            Ok(None) => {}
+            Ok(Some(SpanCounts { all, right })) => {
+                let outcome = if all == right {
+                    Outcome::Holds
+                } else {
+                    Outcome::Noted
+                };
+                self.add(
+                    "offsets",
+                    wanted,
+                    format!("so in {right} of {all}"),
+                    outcome,
+                );
+            }
+            Err(error) => self.add("offsets", wanted, error.to_string(), Outcome::Fails),
+        }
+    }
+
+    fn rows(&mut self, card: &Card, found: usize) {
+        let stated = card
+            .published(self.split)
+            .and_then(|published| published.rows);
+        let unverified =
+            (card.source.iter()).any(|source| source.unverified.iter().any(|what| what == "rows"));
+        let (wanted, outcome) = match stated {
+            Some(rows) if rows == found => (rows.to_string(), Outcome::Holds),
+            Some(rows) if unverified => (format!("{rows}, from memory"), Outcome::Noted),
+            Some(rows) => (rows.to_string(), Outcome::Fails),
+            None if found == 0 => ("at least one".to_string(), Outcome::Fails),
+            None => ("the card states none".to_string(), Outcome::Noted),
+        };
+        self.add("rows", wanted, found.to_string(), outcome);
+    }
+
+    fn census(&mut self, card: &Card, census: &Census) {
+        let none = |wanted: usize, found| {
+            if wanted == found {
+                Outcome::Holds
+            } else {
+                Outcome::Noted
+            }
+        };
+        let repeats = census.rows - census.names.len();
+        let unique = if repeats == 0 {
+            Outcome::Holds
+        } else {
+            Outcome::Fails
+        };
+        self.add(
+            "names",
+            "no repeats".to_string(),
+            format!("{repeats} repeats"),
+            unique,
+        );
+        self.add(
+            "texts",
+            "none empty".to_string(),
+            format!("{} rows with an empty one", census.empty),
+            none(0, census.empty),
+        );
+        if census.asked > 0 {
+            self.add(
+                "answers",
+                "one in the passage".to_string(),
+                format!("in {} of {} rows", census.stated, census.asked),
+                none(census.asked, census.stated),
+            );
+        }
+        if !census.classes.is_empty() {
+            let pronouns = ["not the referent", "the referent"].map(str::to_string);
+            let labels = if card.labels.is_empty() {
+                &pronouns[..]
+            } else {
+                &card.labels
+            };
+            let count = |class: usize| census.classes.get(class).copied().unwrap_or(0);
+            let counts: Vec<String> = (labels.iter().enumerate())
+                .map(|(class, label)| format!("{label} {}", count(class)))
+                .collect();
+            let absent = (0..labels.len()).filter(|class| count(*class) == 0).count();
+            self.add(
+                "labels",
+                "every one somewhere".to_string(),
+                counts.join(", "),
+                none(0, absent),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::card;
+    use crate::domain::sample::{answers, card, integers, texts, write};
+    use std::path::Path;
+
+    /// The outcome and what was found of a check of the only split.
+    fn found(card: &Card, folder: &Path, what: &str) -> (Outcome, String) {
+        let suite = Suite::Folder(folder.to_path_buf());
+        let checks = verify(&suite, card).expect("a domain");
+        let check = checks.into_iter().find(|check| check.what == what);
+        let check = check.unwrap_or_else(|| panic!("no check '{what}'"));
+        (check.outcome, check.found)
+    }
+
+    fn squad(folder: &Path, ids: &[&str], golds: &[&[&str]]) {
+        write(
+            &folder.join("squad/validation.parquet"),
+            vec![
+                ("id", texts(ids)),
+                ("context", texts(&vec!["A mill."; ids.len()])),
+                ("question", texts(&vec!["What?"; ids.len()])),
+                ("answers", answers(golds)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_domain_that_is_what_its_card_says_holds() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        squad(folder.path(), &["a", "b"], &[&["A mill"], &["A mill", "A"]]);
+        let mut card = card("squad");
+        let (outcome, sha256) = found(&card, folder.path(), "SHA-256");
+        assert_eq!((outcome, sha256.len()), (Outcome::Noted, 64));
+        let published = card
+            .source
+            .as_mut()
+            .and_then(|source| source.validation.as_mut());
+        let published = published.expect("squad has validation");
+        published.rows = Some(2);
+        published.sha256 = vec![sha256];
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        for check in verify(&suite, &card).expect("a domain") {
+            assert_eq!(check.outcome, Outcome::Holds, "{check:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_the_card_says_fails() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        squad(
+            folder.path(),
+            &["a", "a", "b"],
+            &[&["mill"], &["barn"], &["mill"]],
+        );
+        let mut card = card("squad");
+        let of = |card: &Card, what| found(card, folder.path(), what);
+        assert_eq!(of(&card, "rows"), (Outcome::Fails, "3".to_string()));
+        assert_eq!(
+            of(&card, "names"),
+            (Outcome::Fails, "1 repeats".to_string())
+        );
+        assert_eq!(
+            of(&card, "answers"),
+            (Outcome::Noted, "in 2 of 3 rows".to_string())
+        );
+        let offsets = "so in 0 of 3".to_string();
+        assert_eq!(of(&card, "offsets"), (Outcome::Noted, offsets));
+        let source = card.source.as_mut().expect("squad is published");
+        source.unverified.push("rows".to_string());
+        source
+            .validation
+            .as_mut()
+            .expect("squad has validation")
+            .sha256 = vec!["0".repeat(64)];
+        assert_eq!(of(&card, "rows").0, Outcome::Noted);
+        assert_eq!(of(&card, "SHA-256").0, Outcome::Fails);
+        squad(folder.path(), &["a"], &[&[]]);
+        let (outcome, error) = of(&card, "schema");
+        assert_eq!(outcome, Outcome::Fails);
+        assert!(
+            error.contains("row 0: wanted at least one answer"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn labels_are_counted_and_wrong_ones_fail() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |labels: &[i64]| {
+            write(
+                &folder.path().join("rte/train.parquet"),
+                vec![
+                    ("premise", texts(&["p", "q", ""])),
+                    ("hypothesis", texts(&["h", "h", "h"])),
+                    ("label", integers(labels)),
+                ],
+            )
+        };
+        let card = card("rte");
+        file(&[0, 0, 1]);
+        let counts = "entailment 2, not_entailment 1".to_string();
+        assert_eq!(
+            found(&card, folder.path(), "labels"),
+            (Outcome::Holds, counts)
+        );
+        let empty = "1 rows with an empty one".to_string();
+        assert_eq!(
+            found(&card, folder.path(), "texts"),
+            (Outcome::Noted, empty)
+        );
+        file(&[0, 0, 0]);
+        assert_eq!(found(&card, folder.path(), "labels").0, Outcome::Noted);
+        file(&[0, 0, 7]);
+        let (outcome, error) = found(&card, folder.path(), "schema");
+        assert!(
+            outcome == Outcome::Fails && error.contains("found 7"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_miniatures_hold() {
+        for card in card::bundled()
+            .iter()
+            .filter(|card| card.miniature.is_some())
+        {
+            for check in verify(&Suite::Mini, card).expect("bundled") {
+                assert_ne!(check.outcome, Outcome::Fails, "{} {check:?}", card.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_absent_domain_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        let message = verify(&suite, &card("rte"))
+            .expect_err("nothing")
+            .to_string();
+        assert!(
+            message.contains("'rte' cannot be a domain in "),
+            "{message}"
+        );
+    }
+}
