@@ -8,6 +8,7 @@ pub mod cli;
 pub mod domain;
 pub mod eval;
 pub mod experiment;
+pub mod hub;
 pub mod kernels;
 pub mod memory;
 pub mod plan;
