@@ -2,8 +2,8 @@
 //!
 //! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] is where
 //! rows are read from ([`parquet`] with one file per schema: [`squad`], [`mrqa`], [`glue`]), an
-//! [`allotment`] says which rows serve as which split, and a [`template`] turns a [`row`] into an
-//! [`Example`].
+//! [`allotment`] says which rows serve as which split, [`remote`] where they are published, and a
+//! [`template`] turns a [`row`] into an [`Example`].
 
 pub mod allotment;
 pub mod card;
@@ -14,6 +14,7 @@ pub mod label;
 pub mod mini;
 pub mod mrqa;
 pub mod parquet;
+pub mod remote;
 pub mod row;
 #[cfg(test)]
 mod sample;
