@@ -32,8 +32,8 @@ pub struct Arguments {
     /// 'squad->all'. SOURCE:TARGET and two words do as well.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
-    /// 'nano', the bundled miniature, or a folder with config.json, model.safetensors and
-    /// tokenizer.json of a T5 v1.1.
+    /// 'nano', the bundled miniature; a folder with config.json, model.safetensors and
+    /// tokenizer.json of a T5 v1.1; or OWNER/NAME of such a model of the Hub, once it was fetched.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.
@@ -285,6 +285,8 @@ fn default_out(plan: &Plan) -> PathBuf {
         count => format!("{count}-targets"),
     };
     let (suite, model) = (plan.suite.name(), plan.backbone.name());
+    // A name of the Hub would be two folders.
+    let model = model.replace('/', "--");
     Path::new("runs").join(format!("{source}-to-{targets}-{suite}-{model}-{hash}"))
 }
 
