@@ -1,10 +1,12 @@
-//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 out.
+//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 out, which may be that
+//! of a model in the Hub's cache.
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
 use crate::domain::catalogue::nearest;
+use crate::hub::{self, SettingsError, Source};
 use crate::provenance::sha256;
 use crate::t5::{CheckpointError, T5, T5Config, WeightFiles, Weights};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -19,14 +21,21 @@ pub enum BackboneChoice {
     Nano,
     /// A folder with `config.json`, `tokenizer.json` and weights ([`WeightFiles`]).
     Folder(PathBuf),
+    /// A model of the Hub that was fetched before.
+    Hub {
+        /// `google/t5-base-lm-adapt`.
+        name: String,
+        /// Its folder in the cache.
+        folder: PathBuf,
+    },
 }
 
 /// A backbone that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackboneError {
-    /// Neither a known name nor a folder.
+    /// Neither a known name nor a folder nor a name of the Hub.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, tokenizer.json and model.safetensors (or its shards, or pytorch_model.bin)"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json and model.safetensors (or its shards, or pytorch_model.bin), or OWNER/NAME of a model of the Hub that was fetched"
     )]
     Unknown {
         /// What was typed.
@@ -34,6 +43,19 @@ pub enum BackboneError {
         /// What may have been meant.
         hint: String,
     },
+    /// A name of the Hub that the cache does not have.
+    #[error(
+        "model '{name}': there is no such folder, and {cache} has not all files of such a model of the Hub: promptshift fetch --model {name}"
+    )]
+    NotFetched {
+        /// `google/t5-base-lm-adapt`.
+        name: String,
+        /// Where it was looked for.
+        cache: String,
+    },
+    /// The cache has no place.
+    #[error(transparent)]
+    Cache(#[from] SettingsError),
     /// A file of it can't be read.
     #[error("{path}: {source}")]
     Io {
@@ -53,7 +75,7 @@ pub enum BackboneError {
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
 pub struct Backbone {
-    /// `nano` or the folder's name.
+    /// `nano`, the folder's name or the Hub's.
     pub name: String,
     /// `config.json`.
     pub config: T5Config,
@@ -68,16 +90,26 @@ pub struct Backbone {
 }
 
 impl BackboneChoice {
-    /// What `--model` means.
+    /// What `--model` means. No network is asked: a model of the Hub must have been fetched.
     ///
     /// # Errors
-    /// Neither a known name nor a folder.
+    /// Neither a known name nor a folder nor in the cache.
     pub fn parse(text: &str) -> Result<Self, BackboneError> {
         if text == NANO {
             return Ok(BackboneChoice::Nano);
         }
         if Path::new(text).is_dir() {
             return Ok(BackboneChoice::Folder(PathBuf::from(text)));
+        }
+        if let Ok(source) = Source::model(text) {
+            let (name, cache) = (text.to_string(), hub::cache_from_env()?);
+            return match hub::cached(&source, &cache) {
+                Some(folder) => Ok(BackboneChoice::Hub { name, folder }),
+                None => Err(BackboneError::NotFetched {
+                    name,
+                    cache: cache.display().to_string(),
+                }),
+            };
         }
         let hint = match nearest(text, [NANO]).first() {
             Some(name) => format!("did you mean '{name}'? "),
@@ -93,6 +125,7 @@ impl BackboneChoice {
     pub fn name(&self) -> String {
         match self {
             BackboneChoice::Nano => NANO.to_string(),
+            BackboneChoice::Hub { name, .. } => name.clone(),
             BackboneChoice::Folder(path) => path
                 .canonicalize()
                 .ok()
@@ -108,7 +141,9 @@ impl BackboneChoice {
     pub fn config(&self) -> Result<T5Config, BackboneError> {
         match self {
             BackboneChoice::Nano => Ok(T5Config::parse(nano::CONFIG, "nano/config.json")?),
-            BackboneChoice::Folder(path) => Ok(T5Config::read(&path.join("config.json"))?),
+            BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
+                Ok(T5Config::read(&path.join("config.json"))?)
+            }
         }
     }
 
@@ -124,7 +159,7 @@ impl BackboneChoice {
                 let weights = (weights, sha256(nano::WEIGHTS));
                 self.build(config, "nano", weights, nano::TOKENIZER, device)
             }
-            BackboneChoice::Folder(path) => {
+            BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 let tokenizer = read(&path.join("tokenizer.json"))?;
                 let weights = WeightFiles::find(path)?.read()?;
                 let place = path.display().to_string();

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod domain;
 pub mod eval;
 pub mod experiment;
+pub mod hub;
 pub mod hygiene;
 pub mod kernels;
 pub mod material;

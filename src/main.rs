@@ -7,7 +7,7 @@ use promptshift::cli::Cli;
 
 fn main() -> ExitCode {
     promptshift::memory::keep_freed_memory();
-    hush_parquet();
+    hush_readers();
     compute_on_this_thread();
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,12 +27,13 @@ fn compute_on_this_thread() {
         .build_global();
 }
 
-/// The parquet reader panics on some damaged pages. That is caught and told as an error that names
-/// the file, so the panic itself is not told.
-fn hush_parquet() {
+/// The parquet reader panics on some damaged pages, and the Hub's client on some answers. That is
+/// caught and told as an error that names the file, so the panic itself is not told.
+fn hush_readers() {
+    const READERS: [&str; 3] = ["/parquet-", "/arrow-", "/hf-hub-"];
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let inside = |file: &str| file.contains("/parquet-") || file.contains("/arrow-");
+        let inside = |file: &str| READERS.iter().any(|reader| file.contains(reader));
         if !panic.location().is_some_and(|at| inside(at.file())) {
             tell(panic);
         }

@@ -221,8 +221,8 @@ impl Recipe {
             (_, Method::Untuned) => panic!("the untuned backbone is not trained"),
             (BackboneChoice::Nano, Method::Prompt) => Recipe::miniature_prompt(),
             (BackboneChoice::Nano, Method::Model) => Recipe::miniature_model(),
-            (BackboneChoice::Folder(_), Method::Prompt) => Recipe::paper_prompt(),
-            (BackboneChoice::Folder(_), Method::Model) => Recipe::paper_model(),
+            (_, Method::Prompt) => Recipe::paper_prompt(),
+            (_, Method::Model) => Recipe::paper_model(),
         }
     }
 

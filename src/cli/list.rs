@@ -134,6 +134,12 @@ fn models() -> anyhow::Result<Table> {
             .to_string(),
         "—".to_string(),
     ]);
+    table.add_row([
+        "OWNER/NAME".to_string(),
+        "such a model of the Hugging Face Hub, after promptshift fetch --model OWNER/NAME"
+            .to_string(),
+        "—".to_string(),
+    ]);
     right_align(&mut table, 2..3);
     Ok(table)
 }

@@ -4,6 +4,7 @@ mod completions;
 mod data;
 mod datasets;
 mod estimate;
+mod fetch;
 mod interrupt;
 mod learning_rate;
 mod list;
@@ -24,7 +25,7 @@ use crate::experiment::ExperimentError;
 
 /// Tune a T5 on one domain, evaluate it zero-shot on shifted ones, and report how much it loses.
 ///
-/// Exit codes: 0 done; 1 bad data, model or records, or a run that failed; 2 a command line that
+/// Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line that
 /// can't be understood; 130 interrupted (records that were complete stay).
 #[derive(Debug, Parser)]
 #[command(name = "promptshift", version, about, max_term_width = 100)]
@@ -39,6 +40,8 @@ enum Verb {
     Transfer(Box<transfer::Arguments>),
     /// List domains, models and methods.
     List(list::Arguments),
+    /// Download models and domains from the Hugging Face Hub into its cache.
+    Fetch(fetch::Arguments),
     /// Check that domains are what their cards say.
     Verify(verify::Arguments),
     /// Render stored records again.
@@ -114,6 +117,7 @@ impl Cli {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
+            Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),

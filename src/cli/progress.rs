@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +35,23 @@ impl Voice {
 
     /// Starts a stretch of work of `total` parts.
     pub fn work(self, what: &str, total: usize) -> Work {
-        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+        self.start(what, total as u64, Unit::Parts)
+    }
+
+    /// Starts a download of `total` bytes.
+    pub fn download(self, what: &str, total: u64) -> Work {
+        self.start(what, total, Unit::Bytes)
+    }
+
+    fn start(self, what: &str, total: u64, unit: Unit) -> Work {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         if self == Voice::Bars {
-            let style = ProgressStyle::with_template(
-                "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}",
-            )
+            let style = ProgressStyle::with_template(match unit {
+                Unit::Parts => "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}",
+                Unit::Bytes => {
+                    "{prefix:32} {bar:24} {bytes}/{total_bytes} {bytes_per_sec:>12} left {eta:>4} {msg}"
+                }
+            })
             .expect("a valid template");
             bar.set_style(style);
             bar.set_prefix(what.to_string());
@@ -49,6 +61,7 @@ impl Voice {
         Work {
             voice: self,
             what: what.to_string(),
+            unit,
             bar,
             said: Instant::now(),
         }
@@ -58,10 +71,27 @@ impl Voice {
 /// How often a plain line is said.
 const EVERY: Duration = Duration::from_secs(15);
 
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    Parts,
+    Bytes,
+}
+
+impl Unit {
+    fn in_words(self, count: u64) -> String {
+        match self {
+            Unit::Parts => count.to_string(),
+            Unit::Bytes => HumanBytes(count).to_string(),
+        }
+    }
+}
+
 /// A stretch of work under way.
 pub struct Work {
     voice: Voice,
     what: String,
+    unit: Unit,
     bar: ProgressBar,
     said: Instant,
 }
@@ -80,7 +110,8 @@ impl Work {
         }
         if self.voice == Voice::Lines && self.said.elapsed() >= EVERY {
             self.said = Instant::now();
-            let total = self.bar.length().unwrap_or(0);
+            let done = self.unit.in_words(done as u64);
+            let total = self.unit.in_words(self.bar.length().unwrap_or(0));
             let left = self.bar.eta().as_secs();
             eprintln!("{}: {done}/{total}, about {left} s left {note}", self.what);
         }

@@ -36,8 +36,9 @@ pub struct Arguments {
     /// 'squad->all'. SOURCE:TARGET and two words do as well.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
-    /// 'nano', the bundled miniature, or a folder with config.json, tokenizer.json and
-    /// model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or v1.1.
+    /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json and
+    /// model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or v1.1; or OWNER/NAME
+    /// of such a model of the Hub, once it was fetched.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.
@@ -327,6 +328,8 @@ fn default_out(plan: &Plan) -> PathBuf {
         count => format!("{count}-targets"),
     };
     let (suite, model) = (plan.suite.name(), plan.backbone.name());
+    // A name of the Hub would be two folders.
+    let model = model.replace('/', "--");
     let answers = match plan.answers {
         AnswerForm::Padded => "",
         AnswerForm::Raw => "-raw",

@@ -1,7 +1,7 @@
 //! Domains: what an example is, where it is read from and how it becomes text to text.
 //!
 //! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] says which
-//! files a domain's rows are in, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
+//! files a domain's rows are in, [`remote`] where they are published, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
 //! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, and a [`template`] turns a [`row`] into an
 //! [`Example`]. [`verify`] holds files against their card.
@@ -21,6 +21,7 @@ pub mod padding;
 pub mod parquet;
 pub mod reader;
 pub mod record;
+pub mod remote;
 pub mod row;
 #[cfg(test)]
 mod sample;

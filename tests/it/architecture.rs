@@ -57,6 +57,21 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "kernels",
         ],
     ),
+    (
+        "hub",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "kernels",
+            "backbone",
+        ],
+    ),
     ("train", &["report", "cli", "experiment", "stats"]),
     ("tuning", &["report", "cli", "experiment", "stats", "train"]),
     (
@@ -103,6 +118,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// Modules that must not know tensors.
 const WITHOUT_BURN: &[&str] = &[
     "domain",
+    "hub",
     "synthetic",
     "transfer",
     "hygiene",

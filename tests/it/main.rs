@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cli;
+mod hub;
+mod hub_server;
 mod miniature;
 mod parity;
 mod reports;

@@ -1,0 +1,112 @@
+//! `promptshift fetch NAME...`: models and domains into the Hub's cache.
+
+use clap::Args;
+use indicatif::HumanBytes;
+
+use super::Failure;
+use super::progress::{Voice, Work};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::remote;
+use crate::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
+
+/// Flags of `fetch`.
+///
+/// HF_HOME says where the cache is, HF_ENDPOINT where the Hub is, HF_TOKEN who asks;
+/// HF_HUB_OFFLINE=1 forbids to ask, HF_HUB_DOWNLOAD_TIMEOUT is how many seconds it may be silent.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Domains, as `list` names them, and models (OWNER/NAME).
+    #[arg(value_name = "NAME", required_unless_present = "models")]
+    names: Vec<String>,
+    /// A model of the Hub: google/t5-base-lm-adapt.
+    #[arg(long = "model", value_name = "OWNER/NAME")]
+    models: Vec<String>,
+    /// A branch, tag or commit, instead of main and of what the cards say.
+    #[arg(long, value_name = "R")]
+    revision: Option<String>,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs it: prints the folder of each, in the order asked for.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let sources = sources(arguments)?;
+    let settings = Settings::from_env().map_err(|error| Failure::Usage(error.into()))?;
+    let voice = if arguments.quiet {
+        Voice::Quiet
+    } else {
+        Voice::of_terminal()
+    };
+    for source in &sources {
+        let mut work: Option<Work> = None;
+        let result = hub::fetch(source, &settings, &mut |event| match event {
+            Event::Started { file, bytes } => work = Some(voice.download(file, bytes)),
+            Event::At { bytes } => {
+                if let Some(work) = &mut work {
+                    work.at(usize::try_from(bytes).unwrap_or(usize::MAX), "");
+                }
+            }
+            Event::Ended => {
+                if let Some(work) = work.take() {
+                    work.end();
+                }
+            }
+            Event::Damaged { file } => {
+                voice.say(&format!("{file}: damaged in the cache, thrown away"));
+            }
+        });
+        if let Some(work) = work.take() {
+            work.end();
+        }
+        let fetched = result?;
+        voice.say(&in_words(source, &fetched, settings.network));
+        println!("{}", fetched.folder.display());
+    }
+    Ok(())
+}
+
+/// What is asked for; names that mean nothing are mistakes of the command line.
+fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
+    let usage = |error: anyhow::Error| Failure::Usage(error);
+    let catalogue = Catalogue::bundled();
+    let mut sources = Vec::new();
+    for name in &arguments.names {
+        sources.push(if name.contains('/') {
+            Source::model(name).map_err(|error| usage(error.into()))?
+        } else {
+            let card = catalogue.get(name).map_err(|error| usage(error.into()))?;
+            remote::source_of(card)?
+        });
+    }
+    for name in &arguments.models {
+        sources.push(Source::model(name).map_err(|error| usage(error.into()))?);
+    }
+    if let Some(revision) = &arguments.revision {
+        sources = (sources.into_iter())
+            .map(|source| source.at(revision))
+            .collect::<Result<_, _>>()
+            .map_err(|error| usage(error.into()))?;
+    }
+    Ok(sources)
+}
+
+/// `google/t5-base-lm-adapt: 3 files, 990 MiB, 2 of them downloaded`.
+fn in_words(source: &Source, fetched: &Fetched, network: Network) -> String {
+    let name = source.repository();
+    if network == Network::Forbidden {
+        return format!("{name}: in the cache; the Hub was not asked (HF_HUB_OFFLINE)");
+    }
+    let bytes: u64 = fetched.files.iter().map(|file| file.bytes).sum();
+    let downloaded = (fetched.files.iter())
+        .filter(|file| file.arrival == Arrival::Downloaded)
+        .count();
+    let downloaded = match downloaded {
+        0 => "all in the cache already".to_string(),
+        count if count == fetched.files.len() => "downloaded".to_string(),
+        count => format!("{count} downloaded, the others in the cache already"),
+    };
+    let (count, size) = (fetched.files.len(), HumanBytes(bytes));
+    let files = if count == 1 { "file" } else { "files" };
+    format!("{name}: {count} {files}, {size}, {downloaded}")
+}

@@ -1,0 +1,164 @@
+//! The standard cache of the Hub: `models--OWNER--NAME/{blobs,refs,snapshots}`.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+
+use super::checkpoint;
+use super::source::{Kind, Source, Wanted, is_hexadecimal};
+
+/// The repository of a source as `hf-hub` names it, at a revision.
+pub(super) fn repo(source: &Source, revision: &str) -> Repo {
+    let kind = match source.kind() {
+        Kind::Dataset => RepoType::Dataset,
+        Kind::Model => RepoType::Model,
+    };
+    Repo::with_revision(source.repository().to_string(), kind, revision.to_string())
+}
+
+/// Its place in a cache.
+pub(super) fn place(cache: &Path, source: &Source) -> CacheRepo {
+    Cache::new(cache.to_path_buf()).repo(repo(source, source.revision()))
+}
+
+/// The folder in which every wanted file of a source is, if the cache has them all; asks no network.
+/// The files were checked when they were fetched and are not read again.
+pub fn cached(source: &Source, cache: &Path) -> Option<PathBuf> {
+    let place = place(cache, source);
+    let commit = if is_hexadecimal(source.revision(), 40) {
+        source.revision().to_string()
+    } else {
+        let reference = cache
+            .join(repo(source, "").folder_name())
+            .join("refs")
+            .join(source.revision());
+        let commit = std::fs::read_to_string(reference).ok()?;
+        let commit = commit.trim();
+        is_hexadecimal(commit, 40).then(|| commit.to_string())?
+    };
+    let folder = place.pointer_path(&commit);
+    let whole = match source.wanted() {
+        Wanted::Files(files) => files.iter().all(|file| folder.join(&file.path).is_file()),
+        Wanted::Checkpoint => holds_checkpoint(&folder),
+    };
+    whole.then_some(folder)
+}
+
+fn holds_checkpoint(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    let names: Vec<String> = entries
+        .filter_map(Result::ok)
+        // A pointer whose blob is gone is no file.
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    checkpoint::files(&names).is_ok()
+}
+
+/// Makes `pointer` lead to `blob`, in place of what it was: a relative link as `huggingface_hub` makes
+/// it, or a copy where the system has no links.
+pub(super) fn point(blob: &Path, pointer: &Path) -> io::Result<()> {
+    if let Some(folder) = pointer.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    // Set beside it first, so that there is always a whole one.
+    let mut beside = pointer.as_os_str().to_owned();
+    beside.push(".partial");
+    let beside = PathBuf::from(beside);
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    link(blob, &beside)?;
+    std::fs::rename(&beside, pointer)
+}
+
+#[cfg(unix)]
+fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(relative(blob, pointer), pointer)
+}
+
+#[cfg(not(unix))]
+fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
+    std::fs::copy(blob, pointer).map(|_| ())
+}
+
+/// `blob` as seen from the folder of `pointer`; both lie in one cache.
+#[cfg(unix)]
+fn relative(blob: &Path, pointer: &Path) -> PathBuf {
+    let shared = blob
+        .components()
+        .zip(pointer.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = pointer.components().count() - shared - 1;
+    let mut path: PathBuf = std::iter::repeat_n("..", up).collect();
+    path.extend(blob.components().skip(shared));
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::RemoteFile;
+
+    fn write(path: PathBuf, text: &str) {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+
+    #[test]
+    fn a_source_is_found_when_it_is_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cache = folder.path();
+        let commit = "a1".repeat(20);
+        let model = Source::model("o/n").expect("a name");
+        let snapshot = cache.join("models--o--n/snapshots").join(&commit);
+        assert_eq!(cached(&model, cache), None);
+        write(cache.join("models--o--n/refs/main"), &commit);
+        assert_eq!(cached(&model, cache), None);
+        write(snapshot.join("config.json"), "{}");
+        write(snapshot.join("spiece.model"), "");
+        assert_eq!(cached(&model, cache), None);
+        write(snapshot.join("pytorch_model.bin"), "");
+        assert_eq!(cached(&model, cache), Some(snapshot.clone()));
+        let at = |revision| cached(&model.clone().at(revision).expect("one"), cache);
+        assert_eq!(at("v1"), None);
+        assert_eq!(at(&commit), Some(snapshot));
+        write(cache.join("models--o--n/refs/main"), "../../elsewhere");
+        assert_eq!(cached(&model, cache), None);
+    }
+
+    #[test]
+    fn a_file_of_a_data_set_is_found() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cache = folder.path();
+        let commit = "0".repeat(40);
+        let files = Wanted::Files(vec![RemoteFile::named("p/x.parquet")]);
+        let source = Source::new(Kind::Dataset, "o/n", "refs/pr/1", files).expect("names");
+        write(cache.join("datasets--o--n/refs/refs/pr/1"), &commit);
+        assert_eq!(cached(&source, cache), None);
+        let snapshot = cache.join("datasets--o--n/snapshots").join(&commit);
+        write(snapshot.join("p/x.parquet"), "PAR1");
+        assert_eq!(cached(&source, cache), Some(snapshot));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pointer_is_relative_and_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let blob = folder.path().join("m/blobs/abc");
+        write(blob.clone(), "new");
+        let pointer = folder.path().join("m/snapshots/c/p/x");
+        write(pointer.clone(), "old");
+        point(&blob, &pointer).expect("pointed");
+        assert_eq!(std::fs::read_to_string(&pointer).expect("read"), "new");
+        let target = std::fs::read_link(&pointer).expect("a link");
+        assert_eq!(target, Path::new("../../../blobs/abc"));
+    }
+}

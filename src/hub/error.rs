@@ -1,0 +1,307 @@
+//! What can go wrong with the Hub, and how to go on.
+
+use std::path::Path;
+
+use hf_hub::api::sync::ApiError;
+
+use super::settings::{Settings, SettingsError};
+use super::source::Source;
+
+/// Files that could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The environment can't be understood.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// `HF_HUB_OFFLINE` is set and the cache has not all of it.
+    #[error(
+        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids to ask the Hub, found not all; unset HF_HUB_OFFLINE to fetch them"
+    )]
+    Offline {
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        revision: String,
+        /// The cache.
+        cache: String,
+    },
+    /// No connection.
+    #[error(
+        "{url}: can't be reached: {reason}. Check the network and HF_ENDPOINT. Without a network: fetch where there is one and copy {cache} from there, or put the files into a folder and name it with --model DIR or --data DIR{found}"
+    )]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// Why not.
+        reason: String,
+        /// The folder in the cache.
+        cache: String,
+        /// What the cache has of it.
+        found: &'static str,
+    },
+    /// Nothing came for too long.
+    #[error(
+        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT waits longer); the same command goes on from what is there"
+    )]
+    Silent {
+        /// What was asked for.
+        what: String,
+        /// How long.
+        seconds: u64,
+    },
+    /// The Hub wants to know who asks, or did not like the answer.
+    #[error("{repository}: the Hub refused it ({status}{message}): {advice}")]
+    Refused {
+        /// The repository.
+        repository: String,
+        /// 401 or 403.
+        status: u16,
+        /// What the Hub said.
+        message: String,
+        /// How to go on.
+        advice: String,
+    },
+    /// No such repository or revision.
+    #[error("{repository}: the Hub has no such {what} (404{message}): check the name at {page}")]
+    NotFound {
+        /// The repository.
+        repository: String,
+        /// `model`, or `revision 'x' of it`.
+        what: String,
+        /// What the Hub said.
+        message: String,
+        /// Where to look.
+        page: String,
+    },
+    /// Another status.
+    #[error("{url}: the Hub answered {status}{message}; {advice}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status.
+        status: u16,
+        /// What the Hub said.
+        message: String,
+        /// How to go on.
+        advice: &'static str,
+    },
+    /// The answer is not one that the Hub gives.
+    #[error("{url}: not an answer of a Hugging Face Hub: {reason}; check HF_ENDPOINT")]
+    Answer {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The repository has no such file.
+    #[error("{repository} at revision '{revision}' has no file '{file}': it has {has}")]
+    NoFile {
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        revision: String,
+        /// The file wanted.
+        file: String,
+        /// Files that it has.
+        has: String,
+    },
+    /// The repository holds no T5 checkpoint.
+    #[error(
+        "{repository} at revision '{revision}' holds no checkpoint that can be read: wanted {lack}; it has {has}"
+    )]
+    NoCheckpoint {
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        revision: String,
+        /// What is lacking.
+        lack: String,
+        /// Files that it has.
+        has: String,
+    },
+    /// The connection broke off.
+    #[error(
+        "{file}: the download broke off at {kept} of {total} bytes{reason}; they are kept, and the same command goes on from there"
+    )]
+    Interrupted {
+        /// The file.
+        file: String,
+        /// Bytes that are there.
+        kept: u64,
+        /// Bytes that it has.
+        total: u64,
+        /// Why, where that is known.
+        reason: String,
+    },
+    /// What came is not what was promised.
+    #[error(
+        "{file}: wanted {wanted}, found {found}: what came is damaged and was thrown away; fetch it again"
+    )]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// The checksum promised.
+        wanted: String,
+        /// The checksum found.
+        found: String,
+    },
+    /// The file in the repository is not the one that was meant.
+    #[error(
+        "{file}: wanted {wanted}, and {repository} at revision '{revision}' has {found}: the file was changed there; nothing was downloaded"
+    )]
+    Changed {
+        /// The file.
+        file: String,
+        /// The checksum known beforehand.
+        wanted: String,
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        revision: String,
+        /// The checksum that the Hub tells.
+        found: String,
+    },
+    /// Another program is at it.
+    #[error(
+        "{repository} is being fetched by another promptshift just now ({lock} is locked); wait for it"
+    )]
+    Busy {
+        /// The repository.
+        repository: String,
+        /// The lock.
+        lock: String,
+    },
+    /// A file of the cache can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl HubError {
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        HubError::Io {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+}
+
+/// What the Hub says of an error in its headers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Remark {
+    /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
+    pub code: String,
+    /// `X-Error-Message`.
+    pub message: String,
+}
+
+/// The error behind a status that is none of success.
+pub(super) fn of_status(
+    status: u16,
+    remark: &Remark,
+    url: &str,
+    source: &Source,
+    settings: &Settings,
+) -> HubError {
+    let page = format!("{}/{}", settings.endpoint, source.page());
+    let repository = source.repository().to_string();
+    let message = match remark.message.as_str() {
+        "" => String::new(),
+        message => format!(", '{message}'"),
+    };
+    match (status, &settings.token) {
+        (401 | 403, token) => HubError::Refused {
+            repository,
+            status,
+            message,
+            advice: match token {
+                _ if remark.code == "GatedRepo" => format!(
+                    "its terms must be accepted first, at {page}; then set HF_TOKEN to a token of that account"
+                ),
+                None => format!(
+                    "either the name is wrong (check {page}), or it is private or gated; then set HF_TOKEN to a token of an account that may read it"
+                ),
+                Some(token) => format!(
+                    "the token of {} is wrong or expired, or its account may not read {page}",
+                    token.origin
+                ),
+            },
+        },
+        (404, _) => HubError::NotFound {
+            repository,
+            what: match remark.code.as_str() {
+                "RevisionNotFound" => format!("revision '{}' of it", source.revision()),
+                _ => source.kind().to_string(),
+            },
+            message,
+            page,
+        },
+        _ => HubError::Status {
+            url: url.to_string(),
+            status,
+            message,
+            advice: match status {
+                429 => "too much was asked for: wait some minutes, or set HF_TOKEN",
+                500.. => "it has trouble of its own: try again later",
+                _ => "that was not expected: check HF_ENDPOINT",
+            },
+        },
+    }
+}
+
+/// The error behind one of `hf-hub`'s, for what happens before any of a body comes.
+pub(super) fn of_api(error: ApiError, url: &str, source: &Source, settings: &Settings) -> HubError {
+    let answer = |reason: String| HubError::Answer {
+        url: url.to_string(),
+        reason,
+    };
+    match error {
+        ApiError::RequestError(error) => of_request(*error, url, source, settings),
+        ApiError::TooManyRetries(error) => of_api(*error, url, source, settings),
+        ApiError::LockAcquisition(path) => HubError::Busy {
+            repository: source.repository().to_string(),
+            lock: path.display().to_string(),
+        },
+        ApiError::IoError(error) => HubError::io(&settings.cache, error),
+        other => answer(other.to_string()),
+    }
+}
+
+/// The error behind one of `ureq`'s.
+pub(super) fn of_request(
+    error: ureq::Error,
+    url: &str,
+    source: &Source,
+    settings: &Settings,
+) -> HubError {
+    match error {
+        ureq::Error::StatusCode(status) => {
+            of_status(status, &Remark::default(), url, source, settings)
+        }
+        error @ (ureq::Error::Io(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::Timeout(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Tls(_)) => HubError::Unreachable {
+            url: url.to_string(),
+            reason: error.to_string(),
+            cache: settings.cache.display().to_string(),
+            found: match super::cached(source, &settings.cache) {
+                Some(_) => {
+                    ". The cache has these files already: HF_HUB_OFFLINE=1 uses them as they are"
+                }
+                None => "",
+            },
+        },
+        other => HubError::Answer {
+            url: url.to_string(),
+            reason: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,279 @@
+//! The straight line of a fetch: list, choose, download what the cache has not, remember the commit.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::cache::{self, cached};
+use super::checkpoint;
+use super::checksum::{Checksum, Expected};
+use super::client::{Client, Header};
+use super::download::{Download, absent};
+use super::error::HubError;
+use super::listing::Listing;
+use super::settings::{Network, Settings};
+use super::source::{RemoteFile, Source, Wanted, is_path};
+
+/// How a file came to be in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was downloaded.
+    Downloaded,
+    /// It was there already, and whole.
+    Cached,
+}
+
+/// A file that is in the cache now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// Its path in the repository.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// How it came there.
+    pub arrival: Arrival,
+}
+
+/// A source that is in the cache now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The folder that holds its files.
+    pub folder: PathBuf,
+    /// Its files; none are told where the Hub was not asked.
+    pub files: Vec<FetchedFile>,
+}
+
+/// What happens during a fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A download of so many bytes starts.
+    Started {
+        /// Its path in the repository.
+        file: &'a str,
+        /// Its size.
+        bytes: u64,
+    },
+    /// So many of its bytes are there.
+    At {
+        /// Bytes.
+        bytes: u64,
+    },
+    /// It is whole and in the cache.
+    Ended,
+    /// What the cache had of a file was damaged, and is thrown away.
+    Damaged {
+        /// Its path in the repository.
+        file: &'a str,
+    },
+}
+
+/// Brings every wanted file of a source into the cache; a file that is there and whole is left alone.
+///
+/// # Errors
+/// Whatever keeps one of them from it; no file of the cache is then half there, and the revision
+/// leads where it led before.
+pub fn fetch(
+    source: &Source,
+    settings: &Settings,
+    tell: &mut dyn FnMut(Event<'_>),
+) -> Result<Fetched, HubError> {
+    if settings.network == Network::Forbidden {
+        return match cached(source, &settings.cache) {
+            Some(folder) => Ok(Fetched {
+                folder,
+                files: Vec::new(),
+            }),
+            None => Err(HubError::Offline {
+                repository: source.repository().to_string(),
+                revision: source.revision().to_string(),
+                cache: settings.cache.display().to_string(),
+            }),
+        };
+    }
+    let client = Client { source, settings };
+    let listing = client.listing()?;
+    let wanted = choose(source, &listing)?;
+    let repository = settings.cache.join(cache::repo(source, "").folder_name());
+    let _lock = lock(source, settings)?;
+    let incoming = repository.join("incoming");
+    let mut fetch = Fetch {
+        client: &client,
+        listing: &listing,
+        incoming: &incoming,
+        tell,
+    };
+    let files = wanted
+        .iter()
+        .map(|file| fetch.file(file))
+        .collect::<Result<Vec<FetchedFile>, HubError>>()?;
+    absent(std::fs::remove_dir_all(&incoming)).map_err(|error| HubError::io(&incoming, error))?;
+    let place = cache::place(&settings.cache, source);
+    // Last, so that the revision never leads to a commit that is not there whole.
+    if source.revision() != listing.commit {
+        place
+            .create_ref(&listing.commit)
+            .map_err(|error| HubError::io(&repository.join("refs"), error))?;
+    }
+    Ok(Fetched {
+        folder: place.pointer_path(&listing.commit),
+        files,
+    })
+}
+
+/// The files wanted, each of which the listing has, with the checksums known beforehand.
+fn choose(source: &Source, listing: &Listing) -> Result<Vec<RemoteFile>, HubError> {
+    let files = match source.wanted() {
+        Wanted::Files(files) => files.clone(),
+        Wanted::Checkpoint => {
+            let names: BTreeSet<&str> = listing.files.keys().map(String::as_str).collect();
+            let chosen = checkpoint::files(&names).map_err(|lack| HubError::NoCheckpoint {
+                repository: source.repository().to_string(),
+                revision: source.revision().to_string(),
+                lack: lack.0,
+                has: some_of(listing),
+            })?;
+            chosen.iter().map(|name| RemoteFile::named(name)).collect()
+        }
+    };
+    for file in &files {
+        let Some(listed) = listing.files.get(&file.path) else {
+            return Err(HubError::NoFile {
+                repository: source.repository().to_string(),
+                revision: source.revision().to_string(),
+                file: file.path.clone(),
+                has: some_of(listing),
+            });
+        };
+        let wanted = file.sha256.as_deref().and_then(Checksum::sha256);
+        for (wanted, found) in wanted.iter().zip(&listed.checksums) {
+            if matches!(found, Checksum::Sha256(_)) && wanted != found {
+                return Err(HubError::Changed {
+                    file: file.path.clone(),
+                    wanted: wanted.to_string(),
+                    repository: source.repository().to_string(),
+                    revision: source.revision().to_string(),
+                    found: found.to_string(),
+                });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// A listing in a line.
+fn some_of(listing: &Listing) -> String {
+    const SHOWN: usize = 12;
+    // A name that the Hub would not give is not repeated on a terminal.
+    let names: Vec<&str> = (listing.files.keys().map(String::as_str))
+        .filter(|name| is_path(name))
+        .collect();
+    match names.len() {
+        0 => "no files".to_string(),
+        count if count > SHOWN => {
+            format!("{} and {} others", names[..SHOWN].join(", "), count - SHOWN)
+        }
+        _ => names.join(", "),
+    }
+}
+
+/// One fetch of a repository at a time; the lock goes with the file.
+fn lock(source: &Source, settings: &Settings) -> Result<File, HubError> {
+    let folder = (settings.cache.join(".locks")).join(cache::repo(source, "").folder_name());
+    let path = folder.join("promptshift.lock");
+    let file = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
+    let file = file.map_err(|error| HubError::io(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(HubError::Busy {
+            repository: source.repository().to_string(),
+            lock: path.display().to_string(),
+        }),
+        Err(TryLockError::Error(error)) => Err(HubError::io(&path, error)),
+    }
+}
+
+struct Fetch<'a> {
+    client: &'a Client<'a>,
+    listing: &'a Listing,
+    incoming: &'a Path,
+    tell: &'a mut dyn FnMut(Event<'_>),
+}
+
+impl Fetch<'_> {
+    fn file(&mut self, file: &RemoteFile) -> Result<FetchedFile, HubError> {
+        let place = cache::place(&self.client.settings.cache, self.client.source);
+        let pointer = place.pointer_path(&self.listing.commit).join(&file.path);
+        let mut expected = self.listing.files[&file.path].clone();
+        let beforehand = file.sha256.as_deref().and_then(Checksum::sha256);
+        expected.checksums.extend(beforehand);
+        if self.is_whole(&pointer, &expected, &file.path)? {
+            return arrived(file, &pointer, Arrival::Cached);
+        }
+        let mut header = self.client.header(&self.listing.commit, &file.path)?;
+        expected.checksums.extend(Checksum::sha256(header.blob()));
+        // What a file is told to have when it is asked for may be its compressed size.
+        header.bytes = *expected.bytes.get_or_insert(header.bytes);
+        let blob = place.blob_path(header.blob());
+        // Another commit may have had the same file.
+        let arrival = if self.is_whole(&blob, &expected, &file.path)? {
+            Arrival::Cached
+        } else {
+            self.download(file, header, expected, &blob)?;
+            Arrival::Downloaded
+        };
+        cache::point(&blob, &pointer).map_err(|error| HubError::io(&pointer, error))?;
+        arrived(file, &pointer, arrival)
+    }
+
+    fn download(
+        &mut self,
+        file: &RemoteFile,
+        header: Header,
+        expected: Expected,
+        blob: &Path,
+    ) -> Result<(), HubError> {
+        (self.tell)(Event::Started {
+            file: &file.path,
+            bytes: header.bytes,
+        });
+        let download = Download {
+            client: self.client,
+            commit: &self.listing.commit,
+            file: &file.path,
+            header,
+            expected,
+            incoming: self.incoming,
+        };
+        let whole = download.run(&mut |pulse| (self.tell)(Event::At { bytes: pulse.done }))?;
+        let folder = blob.parent().expect("a blob lies in a folder");
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::rename(&whole, blob))
+            .map_err(|error| HubError::io(blob, error))?;
+        (self.tell)(Event::Ended);
+        Ok(())
+    }
+
+    /// Whether a file of the cache is there and whole; one that is damaged is thrown away, since
+    /// every program that shares the cache would take it for whole.
+    fn is_whole(&mut self, path: &Path, expected: &Expected, file: &str) -> Result<bool, HubError> {
+        let compared = absent(expected.compare(path)).map_err(|error| HubError::io(path, error))?;
+        match compared {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(_)) => {
+                (self.tell)(Event::Damaged { file });
+                std::fs::remove_file(path).map_err(|error| HubError::io(path, error))?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn arrived(file: &RemoteFile, path: &Path, arrival: Arrival) -> Result<FetchedFile, HubError> {
+    let metadata = std::fs::metadata(path).map_err(|error| HubError::io(path, error))?;
+    Ok(FetchedFile {
+        path: file.path.clone(),
+        bytes: metadata.len(),
+        arrival,
+    })
+}

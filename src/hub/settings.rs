@@ -1,0 +1,203 @@
+//! Where the Hub is and where its files are kept: the variables that `huggingface_hub` reads too.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Whether the Hub may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Ask it.
+    Allowed,
+    /// `HF_HUB_OFFLINE`: only what is in the cache.
+    Forbidden,
+}
+
+/// A token and where it was found; its value is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    pub(super) value: String,
+    /// `HF_TOKEN` or a file.
+    pub(super) origin: String,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token of {}", self.origin)
+    }
+}
+
+/// How the Hub is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The cache: `HF_HOME/hub`.
+    pub cache: PathBuf,
+    /// `HF_ENDPOINT`, without a slash at its end.
+    pub endpoint: String,
+    /// `HF_TOKEN`, else the content of `HF_HOME/token`, where logging in leaves it.
+    pub token: Option<Token>,
+    /// `HF_HUB_OFFLINE`.
+    pub network: Network,
+    /// How long the Hub may be silent: `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds.
+    pub patience: Duration,
+}
+
+/// A variable that can't be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// There is no place for a cache.
+    #[error("there is no home folder to keep downloads in: wanted HF_HOME to name one")]
+    NoHome,
+    /// `HF_ENDPOINT` is no address.
+    #[error("HF_ENDPOINT: wanted an address such as https://huggingface.co, found '{found}'")]
+    Endpoint {
+        /// Its value.
+        found: String,
+    },
+    /// `HF_HUB_DOWNLOAD_TIMEOUT` is no number.
+    #[error("HF_HUB_DOWNLOAD_TIMEOUT: wanted a number of seconds, at least 1, found '{found}'")]
+    Patience {
+        /// Its value.
+        found: String,
+    },
+}
+
+const ENDPOINT: &str = "https://huggingface.co";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Settings {
+    /// From the environment.
+    ///
+    /// # Errors
+    /// A variable that can't be understood.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::of(&|name| std::env::var(name).ok())
+    }
+
+    /// From variables; one that is empty counts as unset.
+    fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variable = |name: &str| set(variable, name);
+        let home = home(&variable)?;
+        let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.to_string());
+        let host = (endpoint.strip_prefix("https://")).or(endpoint.strip_prefix("http://"));
+        if host.is_none_or(str::is_empty) || endpoint.contains([' ', '?', '#']) {
+            return Err(SettingsError::Endpoint { found: endpoint });
+        }
+        let patience = match variable("HF_HUB_DOWNLOAD_TIMEOUT") {
+            None => PATIENCE,
+            Some(text) => match text.parse() {
+                Ok(seconds @ 1..) => Duration::from_secs(seconds),
+                _ => return Err(SettingsError::Patience { found: text }),
+            },
+        };
+        let file = home.join("token");
+        let token = match variable("HF_TOKEN") {
+            Some(value) => Some((value, "HF_TOKEN".to_string())),
+            None => std::fs::read_to_string(&file)
+                .ok()
+                .map(|text| (text.trim().to_string(), file.display().to_string())),
+        };
+        Ok(Settings {
+            cache: home.join(CACHE),
+            endpoint: endpoint.trim_end_matches('/').to_string(),
+            token: token
+                .filter(|(value, _)| !value.is_empty())
+                .map(|(value, origin)| Token { value, origin }),
+            network: match variable("HF_HUB_OFFLINE").map(|text| text.to_uppercase()) {
+                Some(text) if ["1", "ON", "YES", "TRUE"].contains(&text.as_str()) => {
+                    Network::Forbidden
+                }
+                _ => Network::Allowed,
+            },
+            patience,
+        })
+    }
+}
+
+/// The cache alone, from the environment: where what was fetched is looked for.
+///
+/// # Errors
+/// There is no home folder.
+pub fn cache_from_env() -> Result<PathBuf, SettingsError> {
+    Ok(home(&|name| set(&|name| std::env::var(name).ok(), name))?.join(CACHE))
+}
+
+const CACHE: &str = "hub";
+
+/// A variable, unless it is empty.
+fn set(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    let value = variable(name)?.trim().to_string();
+    (!value.is_empty()).then_some(value)
+}
+
+/// The folder of everything of Hugging Face's.
+fn home(variable: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, SettingsError> {
+    let home = match (variable("HF_HOME"), variable("XDG_CACHE_HOME")) {
+        (Some(home), _) => PathBuf::from(home),
+        (None, Some(caches)) => PathBuf::from(caches).join("huggingface"),
+        (None, None) => std::env::home_dir()
+            .filter(|home| !home.as_os_str().is_empty())
+            .ok_or(SettingsError::NoHome)?
+            .join(".cache/huggingface"),
+    };
+    std::path::absolute(&home).map_err(|_| SettingsError::NoHome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::of(&|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_string())
+        })
+    }
+
+    #[test]
+    fn variables_are_those_of_huggingface_hub() {
+        let settings = with(&[
+            ("HF_HOME", "/h"),
+            ("HF_ENDPOINT", "http://127.0.0.1:8080/"),
+            ("HF_TOKEN", "hf_secret\n"),
+            ("HF_HUB_OFFLINE", "true"),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "3"),
+        ])
+        .expect("understood");
+        assert_eq!(settings.cache, Path::new("/h/hub"));
+        assert_eq!(settings.endpoint, "http://127.0.0.1:8080");
+        assert_eq!(settings.network, Network::Forbidden);
+        assert_eq!(settings.patience, Duration::from_secs(3));
+        let token = settings.token.expect("a token");
+        assert_eq!(token.value, "hf_secret");
+        assert!(!format!("{token:?}").contains("secret"));
+    }
+
+    #[test]
+    fn empty_ones_are_unset_and_a_token_may_lie_in_a_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = folder.path().to_str().expect("plain");
+        let empty = with(&[("HF_HOME", home), ("HF_ENDPOINT", ""), ("HF_TOKEN", " ")]);
+        let empty = empty.expect("understood");
+        assert_eq!((empty.endpoint.as_str(), empty.token), (ENDPOINT, None));
+        assert_eq!(empty.network, Network::Allowed);
+        std::fs::write(folder.path().join("token"), "hf_file\n").expect("written");
+        let token = with(&[("HF_HOME", home)]).expect("understood").token;
+        assert_eq!(token.map(|token| token.value), Some("hf_file".to_string()));
+        let cache = with(&[("XDG_CACHE_HOME", "/c")]).expect("understood").cache;
+        assert_eq!(cache, Path::new("/c/huggingface/hub"));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for endpoint in ["huggingface.co", "ftp://x", "https://", "https://a b"] {
+            let error = with(&[("HF_HOME", "/h"), ("HF_ENDPOINT", endpoint)]);
+            assert!(error.is_err(), "{endpoint}");
+        }
+        for patience in ["0", "-1", "soon"] {
+            let error = with(&[("HF_HOME", "/h"), ("HF_HUB_DOWNLOAD_TIMEOUT", patience)]);
+            assert!(error.is_err(), "{patience}");
+        }
+    }
+}

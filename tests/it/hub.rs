@@ -1,0 +1,565 @@
+//! `promptshift fetch` against a small Hub on loopback.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use promptshift::hub::{
+    self, Arrival, HubError, Kind, Network, RemoteFile, Settings, Source, Wanted,
+};
+use tempfile::TempDir;
+
+use super::hub_server::{Fault, HubServer, Request, git_sha1, sha256};
+
+const CONFIG: &[u8] = b"{\"model_type\": \"t5\"}\n";
+const SPIECE: &[u8] = b"not a real one, and no test reads it";
+
+/// Weights that come in more than one piece.
+fn weights() -> Vec<u8> {
+    (0..400_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect()
+}
+
+/// A Hub with a model, as google's lm-adapt repositories are laid out, and an empty home.
+fn with_model() -> (HubServer, TempDir) {
+    let hub = HubServer::start();
+    hub.put("models/o/t5", "config.json", CONFIG, false);
+    hub.put("models/o/t5", "README.md", b"# T5\n", false);
+    hub.put("models/o/t5", "spiece.model", SPIECE, true);
+    hub.put("models/o/t5", "pytorch_model.bin", &weights(), true);
+    (hub, tempfile::tempdir().expect("a temporary folder"))
+}
+
+/// The program, told where the Hub and its home are and nothing else.
+fn promptshift(endpoint: &str, home: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
+    command.current_dir(home.path());
+    for variable in ["HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT"] {
+        command.env_remove(variable);
+    }
+    for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
+        command.env_remove(proxy).env_remove(proxy.to_lowercase());
+    }
+    command
+        .env("HF_HOME", home.path())
+        .env("HF_ENDPOINT", endpoint);
+    command
+}
+
+fn fetch(hub: &HubServer, home: &TempDir) -> Command {
+    let mut command = promptshift(&hub.address(), home);
+    command.args(["fetch", "--model", "o/t5"]);
+    command
+}
+
+fn place(home: &TempDir) -> PathBuf {
+    home.path().join("hub/models--o--t5")
+}
+
+fn snapshot(hub: &HubServer, home: &TempDir) -> PathBuf {
+    place(home).join("snapshots").join(hub.commit())
+}
+
+/// The names in a folder, none where there is none.
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn is_whole(hub: &HubServer, home: &TempDir) {
+    let snapshot = snapshot(hub, home);
+    assert_eq!(
+        names(&snapshot),
+        ["config.json", "pytorch_model.bin", "spiece.model"]
+    );
+    let read = |name: &str| std::fs::read(snapshot.join(name)).expect("readable");
+    assert!(read("pytorch_model.bin") == weights());
+    assert_eq!(
+        (
+            read("config.json").as_slice(),
+            read("spiece.model").as_slice()
+        ),
+        (CONFIG, SPIECE)
+    );
+    let main = std::fs::read_to_string(place(home).join("refs/main")).expect("a reference");
+    assert_eq!(main, hub.commit());
+    // Nothing that is not `huggingface_hub`'s is left in its folder.
+    assert_eq!(names(&place(home)), ["blobs", "refs", "snapshots"]);
+}
+
+/// Nothing that any program would take for the file whose blob this is, or for a fetched model.
+fn has_no(blob: &str, home: &TempDir) {
+    let place = place(home);
+    assert!(!names(&place.join("blobs")).contains(&blob.to_string()));
+    assert_eq!(names(&place.join("refs")), [] as [String; 0]);
+    let model = Source::model("o/t5").expect("a name");
+    assert_eq!(hub::cached(&model, &home.path().join("hub")), None);
+}
+
+fn starts(requests: &[Request]) -> Vec<usize> {
+    let start = |request: &Request| {
+        let range = request.range.as_deref().expect("hf-hub always gives one");
+        let range = range.strip_prefix("bytes=").expect("in bytes");
+        range.trim_end_matches('-').parse().expect("a number")
+    };
+    requests.iter().map(start).collect()
+}
+
+#[test]
+fn a_model_is_fetched_into_the_standard_cache() {
+    let (hub, home) = with_model();
+    fetch(&hub, &home)
+        .assert()
+        .success()
+        .stdout(format!("{}\n", snapshot(&hub, &home).display()))
+        .stderr(contains("o/t5: 3 files").and(contains("downloaded")));
+    is_whole(&hub, &home);
+    let mut blobs = vec![git_sha1(CONFIG), sha256(SPIECE), sha256(&weights())];
+    blobs.sort();
+    assert_eq!(names(&place(&home).join("blobs")), blobs);
+    #[cfg(unix)]
+    assert_eq!(
+        std::fs::read_link(snapshot(&hub, &home).join("config.json")).expect("a link"),
+        Path::new("../../blobs").join(git_sha1(CONFIG))
+    );
+    assert_eq!(hub.bodies().len(), 3);
+
+    // What is there is not asked for again, and what lies in the cache is looked at.
+    fetch(&hub, &home)
+        .arg("--quiet")
+        .assert()
+        .success()
+        .stdout(format!("{}\n", snapshot(&hub, &home).display()))
+        .stderr("");
+    let asked = hub.requests();
+    assert_eq!(asked.len(), 1);
+    assert!(asked[0].path.starts_with("/api/models/o/t5/revision/main"));
+}
+
+#[test]
+fn a_new_commit_shares_what_did_not_change() {
+    let (hub, home) = with_model();
+    fetch(&hub, &home).assert().success();
+    hub.move_to(&"d".repeat(40));
+    hub.bodies();
+    fetch(&hub, &home)
+        .assert()
+        .success()
+        .stderr(contains("all in the cache already"));
+    assert_eq!(hub.bodies(), []);
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn a_connection_that_breaks_is_taken_up_where_it_broke() {
+    let (hub, home) = with_model();
+    // The configuration and the tokenizer come first, each in one go.
+    hub.fail(&[Fault::BreaksOffAfter(1000), Fault::BreaksOffAfter(10)]);
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+
+    let home = tempfile::tempdir().expect("a temporary folder");
+    hub.requests();
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    hub.fail(&[
+        whole,
+        whole,
+        Fault::BreaksOffAfter(100_000),
+        Fault::BreaksOffAfter(50_000),
+    ]);
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+    assert_eq!(starts(&hub.bodies())[2..], [0, 100_000, 150_000]);
+
+    // The last try counts when it brings the rest.
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let breaks = Fault::BreaksOffAfter(90_000);
+    hub.fail(&[whole, whole, breaks, breaks, breaks, breaks]);
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn an_interrupted_fetch_goes_on_where_it_was() {
+    let (hub, home) = with_model();
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    let breaks = Fault::BreaksOffAfter(60_000);
+    hub.fail(&[whole, whole, breaks, breaks, breaks, breaks, breaks]);
+    fetch(&hub, &home).assert().code(1).stdout("").stderr(
+        contains("pytorch_model.bin: the download broke off at 300000 of 400000 bytes")
+            .and(contains("the same command goes on")),
+    );
+    has_no(&sha256(&weights()), &home);
+    hub.requests();
+    fetch(&hub, &home)
+        .assert()
+        .success()
+        .stderr(contains("1 downloaded, the others"));
+    assert_eq!(starts(&hub.bodies()), [300_000]);
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn a_hub_that_falls_silent_is_given_up() {
+    let (hub, home) = with_model();
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    hub.fail(&[whole, whole, Fault::FallsSilent]);
+    fetch(&hub, &home)
+        .env("HF_HUB_DOWNLOAD_TIMEOUT", "2")
+        .assert()
+        .code(1)
+        .stderr(contains(
+            "pytorch_model.bin: nothing came from the Hub for 2 s",
+        ));
+    has_no(&sha256(&weights()), &home);
+    hub.requests();
+    fetch(&hub, &home).assert().success();
+    assert!(starts(&hub.bodies())[0] > 100_000);
+    is_whole(&hub, &home);
+}
+
+/// A large file by its SHA-256, a small one by git's hash.
+#[test]
+fn a_damaged_file_is_thrown_away() {
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    for (faults, file, blob) in [
+        (vec![Fault::IsDamaged], "config.json", git_sha1(CONFIG)),
+        (
+            vec![whole, Fault::IsDamaged],
+            "spiece.model",
+            sha256(SPIECE),
+        ),
+        (
+            vec![whole, whole, Fault::IsDamaged],
+            "pytorch_model.bin",
+            sha256(&weights()),
+        ),
+    ] {
+        let (hub, home) = with_model();
+        hub.fail(&faults);
+        fetch(&hub, &home).assert().code(1).stdout("").stderr(
+            contains(format!("{file}: wanted "))
+                .and(contains(&blob))
+                .and(contains("damaged")),
+        );
+        has_no(&blob, &home);
+        let left = place(&home).join("incoming/models--o--t5/blobs");
+        assert!(
+            !names(&left)
+                .iter()
+                .any(|name| *name == blob || name.ends_with(".part"))
+        );
+        fetch(&hub, &home).assert().success();
+        is_whole(&hub, &home);
+    }
+}
+
+#[test]
+fn a_damaged_remainder_is_not_built_upon() {
+    let (hub, home) = with_model();
+    let left = place(&home).join("incoming/models--o--t5/blobs");
+    let part = left.join(format!("{}.part", sha256(&weights())));
+    for remainder in [vec![7; 1000], vec![7; 400_000], vec![7; 500_000]] {
+        std::fs::create_dir_all(&left).expect("made");
+        std::fs::write(&part, remainder).expect("written");
+        fetch(&hub, &home).assert().success();
+        is_whole(&hub, &home);
+        std::fs::remove_dir_all(place(&home)).expect("removed");
+    }
+
+    // All of it had come, and the program was ended before it was moved.
+    hub.requests();
+    std::fs::create_dir_all(&left).expect("made");
+    std::fs::write(&part, weights()).expect("written");
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+    assert_eq!(hub.bodies().len(), 2);
+}
+
+#[test]
+fn a_server_without_ranges_is_begun_with_again() {
+    let (hub, home) = with_model();
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    let breaks = Fault::BreaksOffAfter(100_000);
+    hub.fail(&[whole, whole, breaks, Fault::IgnoresTheRange]);
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn a_file_damaged_in_the_cache_is_fetched_again() {
+    let (hub, home) = with_model();
+    fetch(&hub, &home).assert().success();
+    let blob = place(&home).join("blobs").join(sha256(&weights()));
+    std::fs::write(&blob, b"PK\x03\x04").expect("written");
+    fetch(&hub, &home)
+        .assert()
+        .success()
+        .stderr(contains("pytorch_model.bin: damaged in the cache").and(contains("1 downloaded")));
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn who_may_not_read_is_told_why() {
+    let (hub, home) = with_model();
+    hub.require("hf_right");
+    fetch(&hub, &home).assert().code(1).stdout("").stderr(
+        contains("o/t5: the Hub refused it (401")
+            .and(contains("Invalid username or password"))
+            .and(contains("set HF_TOKEN"))
+            .and(contains(format!("{}/o/t5", hub.address()))),
+    );
+    fetch(&hub, &home)
+        .env("HF_TOKEN", "hf_wrong")
+        .assert()
+        .code(1)
+        .stderr(contains("the token of HF_TOKEN is wrong").and(contains("hf_wrong").not()));
+    std::fs::write(home.path().join("token"), "hf_stale\n").expect("written");
+    let file = home.path().join("token").display().to_string();
+    fetch(&hub, &home)
+        .assert()
+        .code(1)
+        .stderr(contains(format!("the token of {file} is wrong")));
+    assert_eq!(names(&home.path().join("hub")), [] as [String; 0]);
+    fetch(&hub, &home)
+        .env("HF_TOKEN", "hf_right")
+        .assert()
+        .success();
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn what_the_hub_does_not_have_is_named() {
+    let (hub, home) = with_model();
+    let fetch = |arguments: &[&str]| {
+        let mut command = promptshift(&hub.address(), &home);
+        command.arg("fetch").args(arguments).assert().stdout("")
+    };
+    fetch(&["--model", "o/t6"]).code(1).stderr(
+        contains("o/t6: the Hub has no such model (404, 'Repository not found')")
+            .and(contains(format!("{}/o/t6", hub.address()))),
+    );
+    fetch(&["o/t5", "--revision", "v9"])
+        .code(1)
+        .stderr(contains("o/t5: the Hub has no such revision 'v9' of it"));
+    hub.put("models/o/flax", "config.json", CONFIG, false);
+    fetch(&["o/flax"]).code(1).stderr(contains(
+        "wanted tokenizer.json or spiece.model; it has config.json",
+    ));
+    fetch(&["t5/"])
+        .code(2)
+        .stderr(contains("'t5/' names no repository"));
+    fetch(&["--model", "../../etc"])
+        .code(2)
+        .stderr(contains("OWNER/NAME"));
+    fetch(&["o/t5", "--revision", "../x"])
+        .code(2)
+        .stderr(contains("'../x' is no revision"));
+    fetch(&["sqad"])
+        .code(2)
+        .stderr(contains("unknown domain 'sqad'"));
+    fetch(&[]).code(2).stderr(contains("NAME"));
+    assert_eq!(names(&home.path().join("hub")), [] as [String; 0]);
+}
+
+#[test]
+fn offline_is_kept_to() {
+    let (hub, home) = with_model();
+    let offline = || {
+        let mut command = fetch(&hub, &home);
+        command.env("HF_HUB_OFFLINE", "1").assert()
+    };
+    offline()
+        .code(1)
+        .stdout("")
+        .stderr(contains("o/t5 at revision 'main'").and(contains("unset HF_HUB_OFFLINE")));
+    assert_eq!(hub.requests(), []);
+    fetch(&hub, &home).assert().success();
+    hub.requests();
+    offline()
+        .success()
+        .stdout(format!("{}\n", snapshot(&hub, &home).display()))
+        .stderr(contains("the Hub was not asked"));
+    std::fs::remove_file(snapshot(&hub, &home).join("spiece.model")).expect("removed");
+    offline().code(1);
+    assert_eq!(hub.requests(), []);
+}
+
+#[test]
+fn an_endpoint_where_nothing_listens_is_named() {
+    let (hub, home) = with_model();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dead = format!("http://{}", port.local_addr().expect("bound"));
+    drop(port);
+    let fetch_from = |endpoint: &str| {
+        let mut command = promptshift(endpoint, &home);
+        command.args(["fetch", "o/t5"]).assert().stdout("")
+    };
+    fetch_from(&dead).code(1).stderr(
+        contains(format!(
+            "{dead}/api/models/o/t5/revision/main: can't be reached"
+        ))
+        .and(contains("HF_ENDPOINT"))
+        .and(contains("--model DIR")),
+    );
+    fetch_from("http://hub.invalid")
+        .code(1)
+        .stderr(contains("can't be reached"));
+    fetch_from("hub.invalid")
+        .code(2)
+        .stderr(contains("HF_ENDPOINT: wanted an address"));
+    fetch(&hub, &home).assert().success();
+    fetch_from(&dead)
+        .code(1)
+        .stderr(contains("HF_HUB_OFFLINE=1 uses them"));
+}
+
+#[test]
+fn what_is_no_hub_is_told_so() {
+    let (hub, home) = with_model();
+    // Some page that is no listing: its answer lacks what the Hub's has.
+    let endpoint = format!("{}/large/{}?", hub.address(), sha256(SPIECE));
+    promptshift(&endpoint, &home)
+        .args(["fetch", "o/t5"])
+        .assert()
+        .code(2);
+    hub.move_to("../../../elsewhere");
+    fetch(&hub, &home)
+        .assert()
+        .code(1)
+        .stderr(contains("not an answer of a Hugging Face Hub").and(contains("elsewhere")));
+    assert_eq!(names(&home.path().join("hub")), [] as [String; 0]);
+}
+
+fn settings(hub: &HubServer, home: &TempDir) -> Settings {
+    Settings {
+        cache: home.path().join("hub"),
+        endpoint: hub.address(),
+        token: None,
+        network: Network::Allowed,
+        patience: Duration::from_secs(60),
+    }
+}
+
+fn parquet(path: &str, sha256: Option<String>) -> Source {
+    let file = RemoteFile {
+        path: path.to_string(),
+        sha256,
+    };
+    Source::new(Kind::Dataset, "o/squad", "main", Wanted::Files(vec![file])).expect("names")
+}
+
+#[test]
+fn a_data_set_is_checked_against_its_card() {
+    let (hub, home) = with_model();
+    const FILE: &str = "plain_text/train-00000-of-00001.parquet";
+    hub.put("datasets/o/squad", FILE, b"PAR1 rows PAR1", true);
+    hub.put("datasets/o/squad", "README.md", b"rows", false);
+    let settings = settings(&hub, &home);
+    let fetch = |source: &Source| hub::fetch(source, &settings, &mut |_| {});
+
+    let other = fetch(&parquet(FILE, Some(sha256(b"other rows")))).expect_err("another file");
+    assert!(matches!(other, HubError::Changed { .. }), "{other}");
+    assert!(
+        other.to_string().contains(&sha256(b"other rows")),
+        "{other}"
+    );
+    // Of a small file the Hub tells no SHA-256: it is known once the file is there.
+    let small = fetch(&parquet("README.md", Some(sha256(b"other rows")))).expect_err("another");
+    assert!(matches!(small, HubError::Corrupt { .. }), "{small}");
+    assert_eq!(hub.bodies().len(), 1);
+    let none = fetch(&parquet("test.parquet", None)).expect_err("no such file");
+    let none = none.to_string();
+    assert!(
+        none.contains("no file 'test.parquet': it has README.md, plain_text"),
+        "{none}"
+    );
+
+    let right = parquet(FILE, Some(sha256(b"PAR1 rows PAR1")));
+    assert_eq!(hub::cached(&right, &settings.cache), None);
+    let fetched = fetch(&right).expect("fetched");
+    assert_eq!(fetched.files[0].arrival, Arrival::Downloaded);
+    assert_eq!(
+        std::fs::read(fetched.folder.join(FILE)).expect("there"),
+        b"PAR1 rows PAR1"
+    );
+    assert_eq!(hub::cached(&right, &settings.cache), Some(fetched.folder));
+    assert_eq!(
+        hub::cached(&parquet("README.md", None), &settings.cache),
+        None
+    );
+}
+
+#[test]
+fn two_fetches_do_not_meet() {
+    let (hub, home) = with_model();
+    let settings = settings(&hub, &home);
+    let model = Source::model("o/t5").expect("a name");
+    let mut busy = None;
+    let first = hub::fetch(&model, &settings, &mut |_| {
+        busy.get_or_insert_with(|| hub::fetch(&model, &settings, &mut |_| {}));
+    });
+    assert!(first.is_ok());
+    assert!(matches!(busy, Some(Err(HubError::Busy { .. }))));
+    is_whole(&hub, &home);
+}
+
+#[test]
+fn a_fetched_model_is_one_to_tune() {
+    let (hub, home) = with_model();
+    let nano = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
+    for (file, is_large) in [
+        ("config.json", false),
+        ("tokenizer.json", false),
+        ("model.safetensors", true),
+    ] {
+        let bytes = std::fs::read(nano.join(file)).expect("bundled");
+        hub.put("models/o/nano", file, &bytes, is_large);
+    }
+    let transfer = |model: &str| {
+        let mut command = promptshift(&hub.address(), &home);
+        command.args(["transfer", "squad->race", "--dry-run", "--model", model]);
+        command.assert()
+    };
+    transfer("o/nano")
+        .code(2)
+        .stdout("")
+        .stderr(contains("model 'o/nano'").and(contains("promptshift fetch --model o/nano")));
+    assert_eq!(hub.requests(), []);
+    let mut fetch = promptshift(&hub.address(), &home);
+    fetch.args(["fetch", "o/nano"]).assert().success();
+    hub.requests();
+    transfer("o/nano").success().stdout(contains("with o/nano"));
+    assert_eq!(hub.requests(), []);
+}
+
+#[test]
+fn a_domain_whose_card_has_no_source_is_told_so() {
+    let (hub, home) = with_model();
+    let mut fetch = promptshift(&hub.address(), &home);
+    let names = contains("'squad'")
+        .and(contains("no source yet"))
+        .and(contains("--data DIR"));
+    fetch
+        .args(["fetch", "squad"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(names);
+    assert_eq!(hub.requests(), []);
+}
