@@ -10,6 +10,7 @@ pub mod eval;
 pub mod experiment;
 pub mod kernels;
 pub mod memory;
+pub mod new_file;
 pub mod plan;
 pub mod pretrain;
 pub mod provenance;

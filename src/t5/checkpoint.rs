@@ -227,8 +227,8 @@ fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     [length.as_slice(), &header, data].concat()
 }
 
-/// A tensor's values as f32.
-fn floats(view: &TensorView) -> Option<Vec<f32>> {
+/// A tensor's values as f32; `None` where they are no floating-point numbers.
+pub(crate) fn floats(view: &TensorView) -> Option<Vec<f32>> {
     let data = view.data();
     let halves = || {
         data.chunks_exact(2)

@@ -14,6 +14,7 @@ mod layers;
 mod model;
 pub mod position;
 
+pub(crate) use checkpoint::floats;
 pub use checkpoint::{CheckpointError, Weights};
 pub use config::T5Config;
 pub use decoder::Cache;
