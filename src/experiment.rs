@@ -12,8 +12,8 @@ use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::label;
 use crate::domain::suite::{DomainError, Rows, Suite};
-use crate::domain::{Gold, Split, Task};
-use crate::eval::predict::predict;
+use crate::domain::{Example, Gold, Split, Task};
+use crate::eval::predict::{Answer, predict};
 use crate::eval::score::{self, Metric, score};
 use crate::memory::peak_of;
 use crate::plan::Plan;
@@ -426,20 +426,7 @@ fn evaluate(
     let predictions: Vec<Prediction> = examples
         .iter()
         .zip(answers)
-        .map(|(example, answer)| Prediction {
-            id: example.id.clone(),
-            passage: example.passage.clone(),
-            score: score_answer(&answer.text, &example.gold, &source.card, &test.card),
-            answers: match &example.gold {
-                Gold::Answers(golds) => golds.clone(),
-                Gold::Label(label) => vec![test.card.labels[*label].clone()],
-            },
-            prediction: answer.text,
-            log_prob: answer.log_prob,
-            input_tokens: answer.input_tokens,
-            output_tokens: answer.output_tokens,
-            cut: answer.cut,
-        })
+        .map(|(example, answer)| prediction(example, &answer, &source.card, &test.card))
         .collect();
     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
     let file = draft.write_predictions(domain, &predictions)?;
@@ -458,6 +445,24 @@ fn evaluate(
         predictions: file.file,
         predictions_sha256: file.sha256,
     })
+}
+
+/// One answer and what it is worth.
+pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Card) -> Prediction {
+    Prediction {
+        id: example.id.clone(),
+        passage: example.passage.clone(),
+        score: score_answer(&answer.text, &example.gold, source, target),
+        answers: match &example.gold {
+            Gold::Answers(golds) => golds.clone(),
+            Gold::Label(label) => vec![target.labels[*label].clone()],
+        },
+        prediction: answer.text.clone(),
+        log_prob: answer.log_prob,
+        input_tokens: answer.input_tokens,
+        output_tokens: answer.token_ids.len(),
+        cut: answer.cut,
+    }
 }
 
 /// A model tuned on one paraphrase domain says its labels; they are read as the target's.

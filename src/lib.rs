@@ -12,6 +12,7 @@ pub mod kernels;
 pub mod memory;
 pub mod new_file;
 pub mod plan;
+pub mod predictions;
 pub mod pretrain;
 pub mod provenance;
 pub mod recipe;

@@ -3,11 +3,14 @@
 mod completions;
 mod datasets;
 mod estimate;
+mod examples;
 mod interrupt;
 mod list;
 mod output;
+mod predict;
 mod pretrain;
 mod progress;
+mod prompt;
 mod redirection;
 mod report;
 mod score;
@@ -34,6 +37,10 @@ pub struct Cli {
 enum Verb {
     /// Tune on a source domain, evaluate on it and on targets, report the gaps.
     Transfer(Box<transfer::Arguments>),
+    /// Answer the rows of one file, with or without a soft prompt.
+    Predict(predict::Arguments),
+    /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
+    Prompt(prompt::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
     /// Render stored records again.
@@ -84,7 +91,8 @@ impl fmt::Display for Failure {
                 write!(f, "error: {text}")
             }
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records are kept, and the same command goes on from them",
+                "interrupted: complete records are kept, and the same command goes on from them; \
+                 nothing half-written is left",
             ),
         }
     }
@@ -108,6 +116,8 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
+            Verb::Predict(arguments) => predict::run(arguments),
+            Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),

@@ -141,7 +141,8 @@ impl FromStr for Init {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// A whole number that is not 0.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
         Ok(number) => Ok(number),
@@ -266,7 +267,8 @@ fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
     Ok(methods)
 }
 
-fn device(name: &str) -> anyhow::Result<Device> {
+/// What `--device` means.
+pub(super) fn device(name: &str) -> anyhow::Result<Device> {
     match name {
         "cpu" => Ok(Device::flex()),
         other => bail!("unknown device '{other}': this build computes on: cpu"),
