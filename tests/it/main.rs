@@ -4,5 +4,7 @@ mod architecture;
 mod cli;
 mod miniature;
 mod parity;
+mod predict;
+mod prompts;
 mod reports;
 mod tuning;
