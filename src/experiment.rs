@@ -10,8 +10,8 @@ use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::card::Card;
 use crate::domain::label;
-use crate::domain::{Gold, Split};
-use crate::eval::predict::predict;
+use crate::domain::{Example, Gold, Split};
+use crate::eval::predict::{Answer, predict};
 use crate::eval::score::{self, Metric, score};
 use crate::material::{Material, Source, Test};
 use crate::memory::peak_of;
@@ -288,23 +288,7 @@ fn evaluate(
     let predictions: Vec<Prediction> = examples
         .iter()
         .zip(answers)
-        .map(|(example, answer)| Prediction {
-            id: example.id.clone(),
-            passage: example.passage.clone(),
-            score: score_answer(&answer.text, &example.gold, &source.card, &test.card),
-            answers: match &example.gold {
-                Gold::Answers(golds) => golds.clone(),
-                Gold::Label(label) | Gold::Option { label, .. } => {
-                    vec![test.card.labels[*label].clone()]
-                }
-                Gold::Referent { text, .. } => vec![text.clone()],
-            },
-            prediction: answer.text,
-            log_prob: answer.log_prob,
-            input_tokens: answer.input_tokens,
-            output_tokens: answer.output_tokens,
-            cut: answer.cut,
-        })
+        .map(|(example, answer)| prediction(example, &answer, &source.card, &test.card))
         .collect();
     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
     let file = draft.write_predictions(domain, &predictions)?;
@@ -323,6 +307,25 @@ fn evaluate(
         predictions: file.file,
         predictions_sha256: file.sha256,
     })
+}
+
+/// One answer and what it is worth.
+pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Card) -> Prediction {
+    Prediction {
+        id: example.id.clone(),
+        passage: example.passage.clone(),
+        score: score_answer(&answer.text, &example.gold, source, target),
+        answers: match &example.gold {
+            Gold::Answers(golds) => golds.clone(),
+            Gold::Label(label) | Gold::Option { label, .. } => vec![target.labels[*label].clone()],
+            Gold::Referent { text, .. } => vec![text.clone()],
+        },
+        prediction: answer.text.clone(),
+        log_prob: answer.log_prob,
+        input_tokens: answer.input_tokens,
+        output_tokens: answer.token_ids.len(),
+        cut: answer.cut,
+    }
 }
 
 /// A model tuned on one labelled domain says its labels; they are read as the target's.

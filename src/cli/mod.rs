@@ -4,13 +4,16 @@ mod completions;
 mod data;
 mod datasets;
 mod estimate;
+mod examples;
 mod fetch;
 mod interrupt;
 mod learning_rate;
 mod list;
 mod output;
+mod predict;
 mod pretrain;
 mod progress;
+mod prompt;
 mod redirection;
 mod report;
 mod score;
@@ -38,6 +41,10 @@ pub struct Cli {
 enum Verb {
     /// Tune on a source domain, evaluate on it and on targets, report the gaps.
     Transfer(Box<transfer::Arguments>),
+    /// Answer the rows of one file, with or without a soft prompt.
+    Predict(predict::Arguments),
+    /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
+    Prompt(prompt::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
     /// Download models and domains from the Hugging Face Hub into its cache.
@@ -92,7 +99,8 @@ impl fmt::Display for Failure {
                 write!(f, "error: {text}")
             }
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records are kept, and the same command goes on from them",
+                "interrupted: complete records are kept, and the same command goes on from them; \
+                 nothing half-written is left",
             ),
         }
     }
@@ -116,6 +124,8 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
+            Verb::Predict(arguments) => predict::run(arguments),
+            Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),

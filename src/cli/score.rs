@@ -1,23 +1,27 @@
-//! `promptshift score DIR...`: stored predictions scored again, without any model.
+//! `promptshift score PATH...`: stored predictions scored again, without any model.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::{Gold, Task};
-use crate::eval::score::metrics;
+use crate::eval::score::{Metric, metrics};
 use crate::experiment::score_answer;
-use crate::record::store::{StoredRecord, find};
-use crate::record::{Evaluation, Prediction, Score};
+use crate::predictions::{self, Line};
+use crate::record::store::find;
+use crate::record::{Prediction, Score};
 
 /// Flags of `score`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Folders with records, at any depth.
-    #[arg(required = true, value_name = "DIR")]
-    folders: Vec<PathBuf>,
+    /// Folders with records, at any depth, or files that `predict` wrote.
+    #[arg(required = true, value_name = "DIR|P.jsonl")]
+    paths: Vec<PathBuf>,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
@@ -30,13 +34,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_header(["record", "domain", "metric", "recorded", "again"]);
-    for folder in &arguments.folders {
-        for stored in find(folder)? {
-            for (evaluation, predictions) in
-                stored.record.evaluations.iter().zip(&stored.predictions)
-            {
-                add_rows(&mut table, &catalogue, &stored, evaluation, predictions)?;
-            }
+    for path in &arguments.paths {
+        if path.is_file() {
+            add_file(&mut table, &catalogue, path)?;
+        } else {
+            add_records(&mut table, &catalogue, path)?;
         }
     }
     for column in table.column_iter_mut().skip(3) {
@@ -46,42 +48,104 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The records in a folder.
+fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyhow::Result<()> {
+    for stored in find(folder)? {
+        let source = catalogue.get(&stored.record.cell.source)?;
+        for (evaluation, predictions) in stored.record.evaluations.iter().zip(&stored.predictions) {
+            let target = catalogue.get(&evaluation.domain)?;
+            let scores: Vec<Score> = predictions
+                .iter()
+                .map(|prediction| again(prediction, source, target))
+                .collect();
+            let name = stored.folder.display().to_string();
+            let again = metrics(evaluation.task, &scores);
+            add_rows(
+                table,
+                &name,
+                &evaluation.domain,
+                &evaluation.metrics,
+                &again,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A file of predictions, by domain.
+fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Result<()> {
+    let mut by_domain: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+    let lines = predictions::read(path)?;
+    for line in &lines {
+        by_domain.entry(&line.domain).or_default().push(line);
+    }
+    for (domain, lines) in by_domain {
+        let target = catalogue.get(domain)?;
+        let (mut recorded, mut scores) = (Vec::new(), Vec::new());
+        for line in lines {
+            let Prediction { id, score, .. } = &line.prediction;
+            // What a score of another kind adds to the metric is nothing.
+            if Metric::main(target.task).contribution(score).denominator == 0.0 {
+                bail!(
+                    "{}: '{id}': wanted a score of {}, which '{domain}' is, found another's",
+                    path.display(),
+                    target.task
+                );
+            }
+            let source = match &line.tuned_on {
+                Some(source) => catalogue.get(source)?,
+                None => target,
+            };
+            recorded.push(*score);
+            scores.push(again(&line.prediction, source, target));
+        }
+        let (recorded, again) = (
+            metrics(target.task, &recorded),
+            metrics(target.task, &scores),
+        );
+        add_rows(
+            table,
+            &path.display().to_string(),
+            domain,
+            &recorded,
+            &again,
+        );
+    }
+    Ok(())
+}
+
+/// What a prediction is worth now.
+fn again(prediction: &Prediction, source: &Card, target: &Card) -> Score {
+    let gold = match prediction.score {
+        Score::Span { .. } => Gold::Answers(prediction.answers.clone()),
+        Score::Label { gold, .. } if target.task == Task::Coreference => Gold::Referent {
+            text: prediction.answers.concat(),
+            label: gold == 1,
+        },
+        Score::Label { gold, .. } => Gold::Label(gold),
+        Score::Option { question, gold, .. } => Gold::Option {
+            question,
+            label: gold,
+        },
+    };
+    score_answer(&prediction.prediction, &gold, source, target)
+}
+
 fn add_rows(
     table: &mut Table,
-    catalogue: &Catalogue,
-    stored: &StoredRecord,
-    evaluation: &Evaluation,
-    predictions: &[Prediction],
-) -> anyhow::Result<()> {
-    let source = catalogue.get(&stored.record.cell.source)?;
-    let target = catalogue.get(&evaluation.domain)?;
-    let scores: Vec<Score> = predictions
-        .iter()
-        .map(|prediction| {
-            let gold = match prediction.score {
-                Score::Span { .. } => Gold::Answers(prediction.answers.clone()),
-                Score::Label { gold, .. } if target.task == Task::Coreference => Gold::Referent {
-                    text: prediction.answers.concat(),
-                    label: gold == 1,
-                },
-                Score::Label { gold, .. } => Gold::Label(gold),
-                Score::Option { question, gold, .. } => Gold::Option {
-                    question,
-                    label: gold,
-                },
-            };
-            score_answer(&prediction.prediction, &gold, source, target)
-        })
-        .collect();
-    for (metric, again) in metrics(evaluation.task, &scores) {
-        let recorded = evaluation.metrics.get(&metric);
+    name: &str,
+    domain: &str,
+    recorded: &BTreeMap<String, f64>,
+    again: &BTreeMap<String, f64>,
+) {
+    for (metric, again) in again {
+        let recorded = recorded.get(metric);
         table.add_row([
-            stored.folder.display().to_string(),
-            evaluation.domain.clone(),
-            metric,
+            name.to_string(),
+            domain.to_string(),
+            metric.clone(),
             recorded.map_or("—".to_string(), |value| format!("{value:.6}")),
             format!("{again:.6}"),
         ]);
     }
-    Ok(())
 }

@@ -161,7 +161,7 @@ impl FromStr for Init {
 
 /// `--answers`.
 #[derive(Debug, Clone, Copy)]
-struct Answers(AnswerForm);
+pub(super) struct Answers(pub(super) AnswerForm);
 
 impl FromStr for Answers {
     type Err = String;
@@ -175,7 +175,8 @@ impl FromStr for Answers {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+/// A whole number that is not 0.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
         Ok(number) => Ok(number),
@@ -309,7 +310,8 @@ pub(super) fn method(name: &str) -> anyhow::Result<Method> {
     bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
 }
 
-fn device(name: &str) -> anyhow::Result<Device> {
+/// What `--device` means.
+pub(super) fn device(name: &str) -> anyhow::Result<Device> {
     match name {
         "cpu" => Ok(Device::flex()),
         other => bail!("unknown device '{other}': this build computes on: cpu"),

@@ -17,12 +17,12 @@ const POSITIONS: usize = 8_192;
 pub struct Answer {
     /// The text.
     pub text: String,
-    /// Sum of the tokens' log-probabilities (natural), end of sequence included.
+    /// The generated tokens, end of sequence included where it came within the limit.
+    pub token_ids: Vec<u32>,
+    /// Sum of the tokens' log-probabilities (natural).
     pub log_prob: f64,
     /// Input tokens, end of sequence included, after the cut.
     pub input_tokens: usize,
-    /// Generated tokens, end of sequence included.
-    pub output_tokens: usize,
     /// Whether the input was cut.
     pub cut: bool,
 }
@@ -54,7 +54,7 @@ pub fn predict(
                 text: tokenizer.decode(&ids),
                 log_prob,
                 input_tokens: lengths[i],
-                output_tokens: ids.len(),
+                token_ids: ids,
                 cut: encodings[i].cut,
             });
         }

@@ -27,3 +27,4 @@ pub use layers::Memory;
 pub use model::{T5, Tokens};
 pub use weight_files::WeightFiles;
 pub use weights::Weights;
+pub(crate) use weights::floats;

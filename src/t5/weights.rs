@@ -45,13 +45,7 @@ impl Weights {
             source,
         })?;
         for (name, view) in file.tensors() {
-            let kind = match view.dtype() {
-                Dtype::F32 => Ok(Float::F32),
-                Dtype::F16 => Ok(Float::F16),
-                Dtype::BF16 => Ok(Float::Bf16),
-                other => Err(wrong_dtype(path, &name, other)),
-            };
-            let values = kind?.read(view.data());
+            let values = floats(&view).ok_or_else(|| wrong_dtype(path, &name, view.dtype()))?;
             self.put(&name, view.shape().to_vec(), values);
         }
         Ok(())
@@ -184,6 +178,17 @@ fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     header.resize(header.len().next_multiple_of(8), b' ');
     let length = (header.len() as u64).to_le_bytes();
     [length.as_slice(), &header, data].concat()
+}
+
+/// A tensor's values as f32; `None` where they are no floating-point numbers.
+pub(crate) fn floats(view: &TensorView) -> Option<Vec<f32>> {
+    let kind = match view.dtype() {
+        Dtype::F32 => Float::F32,
+        Dtype::F16 => Float::F16,
+        Dtype::BF16 => Float::Bf16,
+        _ => return None,
+    };
+    Some(kind.read(view.data()))
 }
 
 /// The numbers that weights may be stored as.

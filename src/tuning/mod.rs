@@ -2,15 +2,17 @@
 
 mod model;
 mod prompt;
+pub mod prompt_file;
 mod save;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 use crate::t5::{Dropout, Encoded, T5, Tokens};
 
 pub use model::model_tuning;
 pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning};
+use prompt_file::Vectors;
 
 /// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is
 /// frozen is on the plain one: nothing is recorded, saved or updated for it.
@@ -28,6 +30,27 @@ impl Tuned {
         Tuned {
             backbone,
             prompt: None,
+        }
+    }
+
+    /// The backbone behind a prompt that was tuned before; nothing is on the tape.
+    ///
+    /// # Panics
+    /// The prompt is not as wide as the embeddings:
+    /// [`PromptFile::onto`](prompt_file::PromptFile::onto) refuses such a one.
+    pub fn prompted(backbone: T5, vectors: &Vectors) -> Self {
+        let [_, width] = backbone.embedding().dims();
+        assert_eq!(
+            vectors.width(),
+            width,
+            "the prompt's width and the backbone's"
+        );
+        let shape = [vectors.length(), width];
+        let data = TensorData::new(vectors.values().to_vec(), shape);
+        let prompt = SoftPrompt::of(Tensor::from_data(data, &backbone.device()));
+        Tuned {
+            backbone,
+            prompt: Some(prompt),
         }
     }
 

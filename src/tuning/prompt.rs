@@ -25,6 +25,13 @@ pub struct SoftPrompt {
 }
 
 impl SoftPrompt {
+    /// The prompt of these vectors `[P, D]`, trainable if they are on the tape.
+    pub(super) fn of(vectors: Tensor<2>) -> Self {
+        SoftPrompt {
+            vectors: Param::from_tensor(vectors),
+        }
+    }
+
     /// The vectors `[P, D]`.
     pub fn vectors(&self) -> Tensor<2> {
         self.vectors.val()
@@ -81,9 +88,7 @@ pub fn prompt_tuning(
 ) -> Result<Tuned, PromptError> {
     let vectors = start(&backbone.embedding(), recipe, words, seed)?;
     let device = backbone.device().autodiff();
-    let prompt = SoftPrompt {
-        vectors: Param::from_tensor(Tensor::from_data(vectors, &device)),
-    };
+    let prompt = SoftPrompt::of(Tensor::from_data(vectors, &device));
     Ok(Tuned {
         backbone,
         prompt: Some(prompt),

@@ -6,5 +6,7 @@ mod hub;
 mod hub_server;
 mod miniature;
 mod parity;
+mod predict;
+mod prompts;
 mod reports;
 mod tuning;

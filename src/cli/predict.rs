@@ -1,0 +1,173 @@
+//! `promptshift predict`: answers to one file, with or without a soft prompt.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::progress::Voice;
+use super::{Failure, examples, interrupt, transfer};
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::batch::encode;
+use crate::domain::Example;
+use crate::domain::card::Card;
+use crate::domain::catalogue::Catalogue;
+use crate::eval::predict::{Answer, predict};
+use crate::eval::score::metrics;
+use crate::experiment;
+use crate::new_file;
+use crate::predictions::{self, Line};
+use crate::recipe::Limits;
+use crate::record::Score;
+use crate::tuning::Tuned;
+use crate::tuning::prompt_file::{Origin, PromptFile};
+
+/// Flags of `predict`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
+    /// once it was fetched.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    /// A soft prompt to put before every input: a prompt.safetensors or the folder that holds it,
+    /// a .npy, or the folder of a PEFT prompt. Without it the model answers as it is.
+    #[arg(long, value_name = "PROMPT")]
+    prompt: Option<PathBuf>,
+    /// The rows to answer, in the domain's schema.
+    #[arg(long, value_name = "FILE.parquet")]
+    data: PathBuf,
+    /// The domain that the rows are of: its schema, its text format, its metrics.
+    #[arg(long, value_name = "NAME")]
+    domain: String,
+    /// How right answers are written when predictions are compared with them: padded, with spaces
+    /// around punctuation as T5 has them, or raw.
+    #[arg(long, default_value = "padded", value_name = "FORM")]
+    answers: transfer::Answers,
+    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
+    /// Where the predictions go, an object a line; a file that exists is never overwritten.
+    #[arg(long, value_name = "P.jsonl")]
+    out: PathBuf,
+    /// Answer no more than the first N rows.
+    #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
+    rows: Option<usize>,
+    /// Where to compute: cpu.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let voice = if arguments.quiet {
+        Voice::Quiet
+    } else {
+        Voice::of_terminal()
+    };
+    let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
+    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let device = transfer::device(&arguments.device).map_err(Failure::Usage)?;
+    new_file::check(&arguments.out)?;
+    let prompt = arguments
+        .prompt
+        .as_deref()
+        .map(PromptFile::open)
+        .transpose()?;
+    let examples = examples::read(&arguments.data, card, arguments.answers.0, arguments.rows)?;
+    let backbone = choice.load(&device)?;
+    let tuned = match &prompt {
+        Some(prompt) => prompt.onto(&backbone)?,
+        None => Tuned::untuned(backbone.model.clone()),
+    };
+    if let Some(prompt) = &prompt {
+        advise(voice, prompt, &backbone);
+    }
+    interrupt::listen()?;
+    let answers = answers(&tuned, &examples, card, &backbone, voice)?;
+    let source = source(prompt.as_ref(), card, &catalogue);
+    let lines: Vec<Line> = examples
+        .iter()
+        .zip(answers)
+        .map(|(example, answer)| Line {
+            domain: card.name.clone(),
+            tuned_on: source.map(|source| source.name.clone()),
+            prediction: experiment::prediction(example, &answer, source.unwrap_or(card), card),
+            token_ids: answer.token_ids,
+        })
+        .collect();
+    new_file::write(&arguments.out, &predictions::to_bytes(&lines))?;
+    let scores: Vec<Score> = lines.iter().map(|line| line.prediction.score).collect();
+    let scores: Vec<String> = metrics(card.task, &scores)
+        .into_iter()
+        .map(|(metric, value)| format!("{metric} {:.1} %", 100.0 * value))
+        .collect();
+    voice.say(&format!(
+        "{}: {} predictions on {}: {}",
+        arguments.out.display(),
+        lines.len(),
+        card.name,
+        scores.join(", ")
+    ));
+    Ok(())
+}
+
+/// Greedy answers, in the examples' order.
+fn answers(
+    tuned: &Tuned,
+    examples: &[Example],
+    card: &Card,
+    backbone: &Backbone,
+    voice: Voice,
+) -> Result<Vec<Answer>, Failure> {
+    let limits = Limits::default_for(card.task);
+    let encodings = encode(examples, &backbone.tokenizer, &limits);
+    let mut work = voice.work(&format!("predicting on {}", card.name), examples.len());
+    let answers = predict(
+        tuned,
+        &encodings,
+        &backbone.tokenizer,
+        &limits,
+        &mut |done| {
+            work.at(done, "");
+            interrupt::flow()
+        },
+    );
+    work.end();
+    match answers {
+        ControlFlow::Continue(answers) => Ok(answers),
+        ControlFlow::Break(()) => Err(Failure::Interrupted),
+    }
+}
+
+/// The domain that the prompt was tuned on, if it is one whose label strings are read as the
+/// answered domain's.
+fn source<'a>(
+    prompt: Option<&PromptFile>,
+    card: &Card,
+    catalogue: &'a Catalogue,
+) -> Option<&'a Card> {
+    let source = catalogue.get(prompt?.source()?).ok()?;
+    (source.task == card.task).then_some(source)
+}
+
+/// Says what can't be checked.
+fn advise(voice: Voice, prompt: &PromptFile, backbone: &Backbone) {
+    let unknown = match &prompt.origin {
+        Origin::Own(_) => return,
+        Origin::Npy { .. } => "names no backbone".to_string(),
+        Origin::Peft { base_model, .. } => format!(
+            "was tuned for '{}', of which it has no hash",
+            base_model.as_deref().unwrap_or("an unnamed model")
+        ),
+    };
+    voice.say(&format!(
+        "{} {unknown}; its width {} fits '{}', and no more can be checked",
+        prompt.path.display(),
+        prompt.vectors.width(),
+        backbone.name
+    ));
+}

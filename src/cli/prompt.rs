@@ -1,0 +1,135 @@
+//! `promptshift prompt`: soft prompts to and from other programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use burn::tensor::Device;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Failure;
+use crate::backbone::BackboneChoice;
+use crate::new_file;
+use crate::tuning::prompt_file::{self, Format, Origin, PromptFile};
+
+/// Verbs of `prompt`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write a prompt for another program; nothing is overwritten.
+    Export {
+        /// A prompt.safetensors or the folder that holds it, a .npy, or the folder of a PEFT prompt.
+        #[arg(value_name = "IN")]
+        prompt: PathBuf,
+        /// What to write: a folder for PEFT, a file for NumPy.
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// PEFT's folder, or a .npy as google-research's prompt tuning reads it. Where it is not
+        /// given, OUT decides: npy if its name ends so, peft if it has no ending.
+        #[arg(long, value_enum)]
+        to: Option<To>,
+    },
+    /// Make a prompt.safetensors of another program's prompt; nothing is overwritten.
+    Import {
+        /// A .npy, or the folder of a PEFT prompt.
+        #[arg(value_name = "IN")]
+        prompt: PathBuf,
+        /// What to write.
+        #[arg(long, default_value = prompt_file::FILE, value_name = "FILE")]
+        out: PathBuf,
+        /// The model that it was tuned for, which the file alone can't say: 'nano' or a folder.
+        #[arg(long, value_name = "MODEL")]
+        model: String,
+    },
+    /// Say what a prompt is and where it comes from.
+    Show {
+        /// A prompt in any of the formats.
+        #[arg(value_name = "IN")]
+        prompt: PathBuf,
+    },
+}
+
+/// `--to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// A folder for `PeftModel.from_pretrained`.
+    Peft,
+    /// A file for `numpy.load`.
+    Npy,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.verb {
+        Verb::Export { prompt, out, to } => {
+            let format = format(to, &out).map_err(Failure::Usage)?;
+            let prompt = PromptFile::open(&prompt)?;
+            prompt.export(format, &out)?;
+            said(&prompt, &out);
+        }
+        Verb::Import { prompt, out, model } => {
+            let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
+            new_file::check(&out)?;
+            let prompt = PromptFile::open(&prompt)?;
+            let metadata = prompt.adopt(&choice.load(&Device::flex())?)?;
+            new_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
+            said(&prompt, &out);
+        }
+        Verb::Show { prompt } => {
+            let prompt = PromptFile::open(&prompt)?;
+            for (key, value) in facts(&prompt) {
+                println!("{key}: {value}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What to write, from the flag or the name.
+fn format(to: Option<To>, out: &Path) -> anyhow::Result<Format> {
+    match (to, out.extension().and_then(|ending| ending.to_str())) {
+        (Some(To::Peft), _) | (None, None) => Ok(Format::Peft),
+        (Some(To::Npy), _) | (None, Some("npy")) => Ok(Format::Npy),
+        (None, Some(ending)) => Err(anyhow!(
+            "{}: wanted --to peft or --to npy, as a name that ends in '.{ending}' does not say",
+            out.display()
+        )),
+    }
+}
+
+fn said(prompt: &PromptFile, out: &Path) {
+    let (length, width) = (prompt.vectors.length(), prompt.vectors.width());
+    eprintln!("{}: {length} vectors of width {width}", out.display());
+}
+
+/// What is known of a prompt.
+fn facts(prompt: &PromptFile) -> Vec<(String, String)> {
+    let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
+    let (length, width) = (prompt.vectors.length(), prompt.vectors.width());
+    let mut facts = vec![
+        fact("file", &prompt.path.display().to_string()),
+        fact("shape", &format!("[{length}, {width}]")),
+    ];
+    match &prompt.origin {
+        Origin::Own(metadata) => {
+            let entries = metadata.entries().into_iter();
+            facts.extend(entries.filter(|(key, _)| key != "format"));
+        }
+        Origin::Npy { sha256 } => {
+            facts.extend([fact("format", "npy"), fact("sha256", sha256)]);
+        }
+        Origin::Peft { base_model, sha256 } => {
+            let base_model = base_model.as_deref().unwrap_or("unknown");
+            facts.extend([
+                fact("format", "peft"),
+                fact("base_model", base_model),
+                fact("sha256", sha256),
+            ]);
+        }
+    }
+    facts
+}

@@ -1,0 +1,160 @@
+//! The file that `promptshift predict` writes: one JSON object a line, each complete in itself, so
+//! that lines of several files may be put into one.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::Prediction;
+
+/// One example's prediction with what is needed to score it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// The domain that the example was read as.
+    pub domain: String,
+    /// The domain that the prompt was tuned on, whose label strings the model says; absent where
+    /// there was no prompt, or one of unknown origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned_on: Option<String>,
+    /// The prediction, as in a record.
+    #[serde(flatten)]
+    pub prediction: Prediction,
+    /// The generated tokens, end of sequence included where it came within the limit.
+    pub token_ids: Vec<u32>,
+}
+
+/// A predictions file that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictionsError {
+    /// It can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A line is something else.
+    #[error(
+        "{}, line {line}: wanted an object as promptshift predict writes it, found one with {found}",
+        path.display()
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// It has no lines.
+    #[error("{}: wanted predictions, found no line", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// It can't be read, is empty, or a line is no prediction.
+pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
+    let io = |source| PredictionsError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let file = BufReader::new(std::fs::File::open(path).map_err(io)?);
+    let mut lines = Vec::new();
+    for (at, line) in file.lines().enumerate() {
+        let line = line.map_err(io)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        lines.push(
+            serde_json::from_str(&line).map_err(|error| PredictionsError::Malformed {
+                path: path.to_owned(),
+                line: at + 1,
+                found: error.to_string(),
+            })?,
+        );
+    }
+    if lines.is_empty() {
+        return Err(PredictionsError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(lines)
+}
+
+/// The bytes of a file.
+pub fn to_bytes(lines: &[Line]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut bytes, line).expect("a prediction is plain data");
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Score;
+
+    fn line() -> Line {
+        Line {
+            domain: "mrpc".to_string(),
+            tuned_on: Some("qqp".to_string()),
+            prediction: Prediction {
+                id: "7".to_string(),
+                passage: "p".to_string(),
+                prediction: "duplicate".to_string(),
+                answers: vec!["equivalent".to_string()],
+                score: Score::Label {
+                    gold: 1,
+                    predicted: Some(1),
+                },
+                log_prob: -0.12345678901234567,
+                input_tokens: 9,
+                output_tokens: 2,
+                cut: false,
+            },
+            token_ids: vec![5, 1],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("p.jsonl");
+        let mut plain = line();
+        plain.tuned_on = None;
+        let lines = vec![line(), plain];
+        let bytes = to_bytes(&lines);
+        assert!(bytes.starts_with(br#"{"domain":"mrpc","tuned_on":"qqp","id":"7","#));
+        std::fs::write(&path, bytes).expect("written");
+        assert_eq!(read(&path).expect("its own"), lines);
+    }
+
+    #[test]
+    fn the_line_that_is_wrong_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("p.jsonl");
+        let whole = to_bytes(&[line(), line()]);
+        let refused = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            read(&path).expect_err("must be refused").to_string()
+        };
+        let text = refused(&whole[..whole.len() - 20]);
+        assert!(text.contains("p.jsonl, line 2"), "{text}");
+        let text = refused(br#"{"id": "1", "prediction": "a"}"#);
+        assert!(
+            text.contains("line 1") && text.contains("missing field `domain`"),
+            "{text}"
+        );
+        assert!(refused(b"\n\n").contains("no line"));
+        refused(&[0xff, 0xfe]);
+    }
+}

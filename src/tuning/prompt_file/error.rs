@@ -1,0 +1,87 @@
+//! What can be wrong with a prompt's file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::new_file::NewFileError;
+
+/// Why a prompt could not be read, written, or put before a backbone.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptFileError {
+    /// The file system said no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// It is damaged, or something else.
+    #[error("{}: wanted {wanted}, found {found}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What should be there.
+        wanted: String,
+        /// What is.
+        found: String,
+    },
+    /// Its vectors are not as wide as the backbone's embeddings.
+    #[error(
+        "{}: its vectors are {found} wide, the embeddings of the backbone '{backbone}' {wanted}: \
+         it was tuned for another model", path.display()
+    )]
+    Width {
+        /// The file.
+        path: PathBuf,
+        /// The backbone's name.
+        backbone: String,
+        /// The backbone's `D`.
+        wanted: usize,
+        /// The prompt's.
+        found: usize,
+    },
+    /// It belongs to other weights or another tokenizer.
+    #[error(
+        "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
+         {wanted_sha256}): a soft prompt means nothing to another one", path.display()
+    )]
+    OtherBackbone {
+        /// The file.
+        path: PathBuf,
+        /// `weights` or `tokenizer`: what differs.
+        part: &'static str,
+        /// The backbone at hand.
+        wanted: String,
+        /// Its hash, shortened.
+        wanted_sha256: String,
+        /// The backbone that the file names.
+        found: String,
+        /// The hash that the file names, shortened.
+        found_sha256: String,
+    },
+    /// It can't be written.
+    #[error(transparent)]
+    New(#[from] NewFileError),
+}
+
+impl PromptFileError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| PromptFileError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(super) fn wrong(
+        path: &Path,
+        wanted: impl Into<String>,
+        found: impl Into<String>,
+    ) -> PromptFileError {
+        PromptFileError::Wrong {
+            path: path.to_owned(),
+            wanted: wanted.into(),
+            found: found.into(),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a tuned file says about itself, in the metadata of its safetensors header.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::PromptFileError;
+use crate::backbone::Backbone;
+use crate::recipe::Method;
+use crate::record::{Cell, Provenance};
+
+/// Where tuned vectors or weights come from and what they belong to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata {
+    /// The promptshift that wrote it.
+    pub version: String,
+    /// The backbone's name.
+    pub backbone: String,
+    /// SHA-256 of the backbone's weights file.
+    pub backbone_sha256: String,
+    /// SHA-256 of the backbone's tokenizer file.
+    pub tokenizer_sha256: String,
+    /// What made it.
+    pub made: Made,
+}
+
+/// What made a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    /// promptshift's training.
+    Tuned {
+        /// What was tuned: [`Method::name`].
+        method: String,
+        /// The domain that was trained on.
+        source: String,
+        /// The seed.
+        seed: String,
+        /// The recipe as resolved, JSON.
+        recipe: String,
+    },
+    /// Another program; the backbone is the one that the user named.
+    Imported {
+        /// The file's name and format.
+        from: String,
+        /// SHA-256 of the file that held the vectors.
+        sha256: String,
+    },
+}
+
+impl Metadata {
+    /// That of a cell's result.
+    pub fn of_cell(cell: &Cell, provenance: &Provenance) -> Self {
+        let recipe = serde_json::to_string(&cell.recipe).expect("a recipe is plain data");
+        Metadata {
+            version: provenance.version.clone(),
+            backbone: cell.model.clone(),
+            backbone_sha256: provenance.model_sha256.clone(),
+            tokenizer_sha256: provenance.tokenizer_sha256.clone(),
+            made: Made::Tuned {
+                method: cell.method.name().to_string(),
+                source: cell.source.clone(),
+                seed: cell.seed.to_string(),
+                recipe,
+            },
+        }
+    }
+
+    /// That of a prompt that another program made for `backbone`.
+    pub fn imported(from: String, sha256: String, backbone: &Backbone) -> Self {
+        Metadata {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            backbone: backbone.name.clone(),
+            backbone_sha256: backbone.model_sha256.clone(),
+            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+            made: Made::Imported { from, sha256 },
+        }
+    }
+
+    /// The domain that was trained on, where it is known.
+    pub fn source(&self) -> Option<&str> {
+        match &self.made {
+            Made::Tuned { source, .. } => Some(source),
+            Made::Imported { .. } => None,
+        }
+    }
+
+    /// Key → value, as it is written.
+    pub fn entries(&self) -> BTreeMap<String, String> {
+        let shared = [
+            ("format", "pt"),
+            ("promptshift_version", &self.version),
+            ("backbone", &self.backbone),
+            ("backbone_sha256", &self.backbone_sha256),
+            ("tokenizer_sha256", &self.tokenizer_sha256),
+        ];
+        let own: Vec<(&str, &str)> = match &self.made {
+            Made::Tuned {
+                method,
+                source,
+                seed,
+                recipe,
+            } => vec![
+                ("method", method),
+                ("source", source),
+                ("seed", seed),
+                ("recipe", recipe),
+            ],
+            Made::Imported { from, sha256 } => vec![
+                ("method", Method::Prompt.name()),
+                ("imported_from", from),
+                ("imported_sha256", sha256),
+            ],
+        };
+        shared
+            .into_iter()
+            .chain(own)
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect()
+    }
+
+    /// Reads what [`Metadata::entries`] wrote.
+    ///
+    /// # Errors
+    /// A key is absent.
+    pub(super) fn parse(
+        entries: &HashMap<String, String>,
+        path: &Path,
+    ) -> Result<Self, PromptFileError> {
+        let get = |key: &str| {
+            entries.get(key).cloned().ok_or_else(|| {
+                PromptFileError::wrong(
+                    path,
+                    format!("a prompt that promptshift saved, with '{key}' in its metadata"),
+                    format!("{} other keys", entries.len()),
+                )
+            })
+        };
+        let made = match entries.get("imported_from") {
+            Some(from) => Made::Imported {
+                from: from.clone(),
+                sha256: get("imported_sha256")?,
+            },
+            None => Made::Tuned {
+                method: get("method")?,
+                source: get("source")?,
+                seed: get("seed")?,
+                recipe: get("recipe")?,
+            },
+        };
+        Ok(Metadata {
+            version: get("promptshift_version")?,
+            backbone: get("backbone")?,
+            backbone_sha256: get("backbone_sha256")?,
+            tokenizer_sha256: get("tokenizer_sha256")?,
+            made,
+        })
+    }
+}
