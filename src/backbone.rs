@@ -17,7 +17,7 @@ pub const NANO: &str = "nano";
 pub enum BackboneChoice {
     /// The bundled miniature, pre-trained on generated text.
     Nano,
-    /// `config.json`, `model.safetensors` and `tokenizer.json` in a folder.
+    /// `config.json`, `model.safetensors` and `tokenizer.json` or `spiece.model` in a folder.
     Folder(PathBuf),
 }
 
@@ -26,7 +26,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json"
+        "unknown model '{found}': {hint}wanted 'nano' or a folder that holds config.json, model.safetensors and tokenizer.json or spiece.model"
     )]
     Unknown {
         /// What was typed.
@@ -42,6 +42,12 @@ pub enum BackboneError {
         /// Why.
         source: std::io::Error,
     },
+    /// It has no tokenizer.
+    #[error("{path}: wanted tokenizer.json or spiece.model, found neither")]
+    NoTokenizer {
+        /// The folder.
+        path: String,
+    },
     /// Its configuration or weights are wrong.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -49,6 +55,22 @@ pub enum BackboneError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
+
+/// A file that a tokenizer can be read from.
+struct TokenizerFile {
+    name: &'static str,
+    parse: fn(&[u8], &str, &T5Config) -> Result<Tokenizer, TokenizerError>,
+}
+
+const JSON: TokenizerFile = TokenizerFile {
+    name: "tokenizer.json",
+    parse: Tokenizer::parse,
+};
+
+const SENTENCEPIECE: TokenizerFile = TokenizerFile {
+    name: "spiece.model",
+    parse: Tokenizer::parse_sentencepiece,
+};
 
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
@@ -63,7 +85,7 @@ pub struct Backbone {
     pub tokenizer: Tokenizer,
     /// SHA-256 of `model.safetensors`.
     pub model_sha256: String,
-    /// SHA-256 of `tokenizer.json`.
+    /// SHA-256 of the file that the tokenizer was read from.
     pub tokenizer_sha256: String,
 }
 
@@ -120,13 +142,21 @@ impl BackboneChoice {
         let config = self.config()?;
         match self {
             BackboneChoice::Nano => {
-                self.build(config, "nano", nano::WEIGHTS, nano::TOKENIZER, device)
+                let tokenizer = (JSON, nano::TOKENIZER);
+                self.build(config, "nano", nano::WEIGHTS, tokenizer, device)
             }
             BackboneChoice::Folder(path) => {
-                let tokenizer = read(&path.join("tokenizer.json"))?;
-                let weights = read(&path.join("model.safetensors"))?;
                 let place = path.display().to_string();
-                self.build(config, &place, &weights, &tokenizer, device)
+                // Where both lie, the one that other libraries read as well.
+                let file = [JSON, SENTENCEPIECE]
+                    .into_iter()
+                    .find(|file| path.join(file.name).exists())
+                    .ok_or_else(|| BackboneError::NoTokenizer {
+                        path: place.clone(),
+                    })?;
+                let tokenizer = read(&path.join(file.name))?;
+                let weights = read(&path.join("model.safetensors"))?;
+                self.build(config, &place, &weights, (file, &tokenizer), device)
             }
         }
     }
@@ -136,14 +166,15 @@ impl BackboneChoice {
         config: T5Config,
         place: &str,
         weights: &[u8],
-        tokenizer: &[u8],
+        (file, tokenizer): (TokenizerFile, &[u8]),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let parsed = Weights::parse(weights, &format!("{place}/model.safetensors"))?;
+        let path = format!("{place}/{}", file.name);
         Ok(Backbone {
             name: self.name(),
             model: T5::load(&config, parsed, device)?,
-            tokenizer: Tokenizer::parse(tokenizer, &format!("{place}/tokenizer.json"), &config)?,
+            tokenizer: (file.parse)(tokenizer, &path, &config)?,
             config,
             model_sha256: sha256(weights),
             tokenizer_sha256: sha256(tokenizer),

@@ -134,7 +134,7 @@ fn models() -> anyhow::Result<Table> {
     ]);
     table.add_row([
         "DIR".to_string(),
-        "any T5 v1.1 as Hugging Face lays it out: config.json, model.safetensors, tokenizer.json"
+        "any T5 v1.1 as Hugging Face lays it out: config.json, model.safetensors, tokenizer.json or spiece.model"
             .to_string(),
         "—".to_string(),
     ]);

@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
     /// 'nano', the bundled miniature, or a folder with config.json, model.safetensors and
-    /// tokenizer.json of a T5 v1.1.
+    /// tokenizer.json (or spiece.model) of a T5 v1.1.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.

@@ -5,4 +5,5 @@ mod cli;
 mod miniature;
 mod parity;
 mod reports;
+mod tokenizer;
 mod tuning;
