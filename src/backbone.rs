@@ -19,7 +19,8 @@ pub const NANO: &str = "nano";
 pub enum BackboneChoice {
     /// The bundled miniature, pre-trained on generated text.
     Nano,
-    /// A folder with `config.json`, `tokenizer.json` and weights ([`WeightFiles`]).
+    /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
+    /// ([`WeightFiles`]).
     Folder(PathBuf),
     /// A model of the Hub that was fetched before.
     Hub {
@@ -35,7 +36,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder nor a name of the Hub.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json and model.safetensors (or its shards, or pytorch_model.bin), or OWNER/NAME of a model of the Hub that was fetched"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), or OWNER/NAME of a model of the Hub that was fetched"
     )]
     Unknown {
         /// What was typed.
@@ -64,6 +65,12 @@ pub enum BackboneError {
         /// Why.
         source: std::io::Error,
     },
+    /// It has no tokenizer.
+    #[error("{path}: wanted tokenizer.json or spiece.model, found neither")]
+    NoTokenizer {
+        /// The folder.
+        path: String,
+    },
     /// Its configuration or weights are wrong.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -71,6 +78,22 @@ pub enum BackboneError {
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
+
+/// A file that a tokenizer can be read from.
+struct TokenizerFile {
+    name: &'static str,
+    parse: fn(&[u8], &str, &T5Config) -> Result<Tokenizer, TokenizerError>,
+}
+
+const JSON: TokenizerFile = TokenizerFile {
+    name: "tokenizer.json",
+    parse: Tokenizer::parse,
+};
+
+const SENTENCEPIECE: TokenizerFile = TokenizerFile {
+    name: "spiece.model",
+    parse: Tokenizer::parse_sentencepiece,
+};
 
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
@@ -85,7 +108,7 @@ pub struct Backbone {
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights, as [`WeightFiles::read`] says.
     pub model_sha256: String,
-    /// SHA-256 of `tokenizer.json`.
+    /// SHA-256 of the file that the tokenizer was read from.
     pub tokenizer_sha256: String,
 }
 
@@ -157,13 +180,21 @@ impl BackboneChoice {
             BackboneChoice::Nano => {
                 let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
                 let weights = (weights, sha256(nano::WEIGHTS));
-                self.build(config, "nano", weights, nano::TOKENIZER, device)
+                let tokenizer = (JSON, nano::TOKENIZER);
+                self.build(config, "nano", weights, tokenizer, device)
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
-                let tokenizer = read(&path.join("tokenizer.json"))?;
-                let weights = WeightFiles::find(path)?.read()?;
                 let place = path.display().to_string();
-                self.build(config, &place, weights, &tokenizer, device)
+                // Where both lie, the one that other libraries read as well.
+                let file = [JSON, SENTENCEPIECE]
+                    .into_iter()
+                    .find(|file| path.join(file.name).exists())
+                    .ok_or_else(|| BackboneError::NoTokenizer {
+                        path: place.clone(),
+                    })?;
+                let tokenizer = read(&path.join(file.name))?;
+                let weights = WeightFiles::find(path)?.read()?;
+                self.build(config, &place, weights, (file, &tokenizer), device)
             }
         }
     }
@@ -173,13 +204,14 @@ impl BackboneChoice {
         config: T5Config,
         place: &str,
         (weights, model_sha256): (Weights, String),
-        tokenizer: &[u8],
+        (file, tokenizer): (TokenizerFile, &[u8]),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
+        let path = format!("{place}/{}", file.name);
         Ok(Backbone {
             name: self.name(),
             model: T5::load(&config, weights, device)?,
-            tokenizer: Tokenizer::parse(tokenizer, &format!("{place}/tokenizer.json"), &config)?,
+            tokenizer: (file.parse)(tokenizer, &path, &config)?,
             config,
             model_sha256,
             tokenizer_sha256: sha256(tokenizer),

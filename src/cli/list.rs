@@ -130,7 +130,7 @@ fn models() -> anyhow::Result<Table> {
     ]);
     table.add_row([
         "DIR".to_string(),
-        "any T5, v1.0 or v1.1, as Hugging Face lays it out: config.json, tokenizer.json, weights"
+        "any T5, v1.0 or v1.1, as Hugging Face lays it out: config.json, tokenizer.json or spiece.model, weights"
             .to_string(),
         "—".to_string(),
     ]);

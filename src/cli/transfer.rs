@@ -36,9 +36,9 @@ pub struct Arguments {
     /// 'squad->all'. SOURCE:TARGET and two words do as well.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
-    /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json and
-    /// model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or v1.1; or OWNER/NAME
-    /// of such a model of the Hub, once it was fetched.
+    /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json (or
+    /// spiece.model) and model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or
+    /// v1.1; or OWNER/NAME of such a model of the Hub, once it was fetched.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.

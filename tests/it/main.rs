@@ -9,4 +9,5 @@ mod parity;
 mod predict;
 mod prompts;
 mod reports;
+mod tokenizer;
 mod tuning;

@@ -1,0 +1,332 @@
+//! SentencePiece's own file, `spiece.model`: T5's vocabulary as Google published it.
+//!
+//! Gives the ids of the SentencePiece library on every text, which `tokenizers` does not: its
+//! unigram model adds scores in f64 and so breaks ties otherwise, it finds `</s>` spelt in
+//! full-width characters, and its normaliser takes the shortest rule where SentencePiece takes the
+//! longest. `tests/golden/make_sentencepiece.py` compares the two libraries' ids.
+//!
+//! Control pieces (`</s>`, `<pad>`) are never found in a text: written there, they are cut like
+//! any other. A `tokenizer.json` finds them.
+
+mod charsmap;
+mod normalizer;
+mod proto;
+mod trie;
+mod unigram;
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+pub use charsmap::CharsMapError;
+
+use charsmap::CharsMap;
+use normalizer::{Normalizer, SPACE};
+use proto::{ModelProto, ModelType, NormalizerSpec, Piece, PieceKind, TrainerSpec};
+use trie::Trie;
+use unigram::{Score, Unigram};
+
+/// Sentinels that T5 adds to a vocabulary without any.
+const SENTINELS: usize = 100;
+
+/// Bytes that are no usable unigram model.
+#[derive(Debug, thiserror::Error)]
+pub enum SentencePieceError {
+    /// Not a `ModelProto`, or cut short within a field.
+    #[error("not a SentencePiece model: {0}")]
+    Unreadable(prost::DecodeError),
+    /// A part is absent: cut short between two fields, or another protobuf.
+    #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
+    Absent {
+        /// The part.
+        wanted: &'static str,
+    },
+    /// Trained as something else.
+    #[error("wanted a unigram model, found model_type {found}")]
+    ModelType {
+        /// Its name, or its number if it has none.
+        found: String,
+    },
+    /// A setting that no T5 has.
+    #[error("wanted {setting} {wanted}, found {found}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// T5's.
+        wanted: bool,
+        /// This model's.
+        found: bool,
+    },
+    /// A piece that can't be one.
+    #[error("piece {id} '{piece}': {reason}")]
+    Piece {
+        /// Its id.
+        id: usize,
+        /// Its text.
+        piece: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The normaliser's rules are damaged.
+    #[error("normalizer_spec.precompiled_charsmap: {0}")]
+    Rules(#[from] CharsMapError),
+}
+
+/// Text ↔ ids by a unigram model.
+#[derive(Debug, Clone)]
+pub struct SentencePiece {
+    normalizer: Normalizer,
+    model: Unigram,
+    pieces: Vec<(String, PieceKind)>,
+    ids: HashMap<String, u32>,
+    unknown: u32,
+    /// The ids of the 256 byte pieces, in a model that has them.
+    bytes: Option<Vec<u32>>,
+}
+
+impl SentencePiece {
+    /// Parses the bytes of a `spiece.model`.
+    ///
+    /// A model without sentinels gets T5's hundred, `<extra_id_99>` first, as user-defined pieces
+    /// after its own: what `seqio.SentencePieceVocabulary(extra_ids=100)` does. A text's sentinel is
+    /// one where a space or nothing stands before it.
+    ///
+    /// # Errors
+    /// Not a whole unigram model, or one with settings that no T5 has.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SentencePieceError> {
+        let ModelProto {
+            pieces,
+            trainer_spec,
+            normalizer_spec,
+        } = ModelProto::decode(bytes).map_err(SentencePieceError::Unreadable)?;
+        let absent = |wanted| SentencePieceError::Absent { wanted };
+        if pieces.is_empty() {
+            return Err(absent("pieces"));
+        }
+        let trainer = trainer_spec.ok_or(absent("trainer_spec"))?;
+        let normalizer = normalizer_spec.ok_or(absent("normalizer_spec"))?;
+        check(&trainer, &normalizer)?;
+        let rules = CharsMap::parse(normalizer.precompiled_charsmap())?;
+
+        let mut pieces = pieces;
+        if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
+            pieces.extend((0..SENTINELS).rev().map(sentinel));
+        }
+        Self::build(pieces, rules, trainer.byte_fallback())
+    }
+
+    fn build(
+        pieces: Vec<Piece>,
+        rules: CharsMap,
+        byte_fallback: bool,
+    ) -> Result<Self, SentencePieceError> {
+        let mut ids = HashMap::with_capacity(pieces.len());
+        let mut verbatim = Trie::new();
+        let mut unknown = None;
+        let mut bytes = vec![None; 256];
+        for (id, piece) in pieces.iter().enumerate() {
+            let wrong = |reason| SentencePieceError::Piece {
+                id,
+                piece: piece.piece().to_string(),
+                reason,
+            };
+            let number = u32::try_from(id).map_err(|_| wrong("too many pieces"))?;
+            if piece.piece().is_empty() {
+                return Err(wrong("no text"));
+            }
+            if ids.insert(piece.piece().to_string(), number).is_some() {
+                return Err(wrong("a second one of this text"));
+            }
+            match piece.kind() {
+                PieceKind::Normal if !piece.score().is_finite() => {
+                    return Err(wrong("its score is not finite"));
+                }
+                PieceKind::UserDefined => {
+                    verbatim.insert(piece.piece(), number);
+                }
+                PieceKind::Unknown if unknown.replace(number).is_some() => {
+                    return Err(wrong("a second unknown piece"));
+                }
+                PieceKind::Byte => {
+                    let byte = byte_of(piece.piece()).ok_or_else(|| wrong("not a byte's name"))?;
+                    bytes[usize::from(byte)] = Some(number);
+                }
+                _ => {}
+            }
+        }
+        let absent = |wanted| SentencePieceError::Absent { wanted };
+        let unknown = unknown.ok_or(absent("an unknown piece"))?;
+        if !pieces.iter().any(|piece| piece.kind() == PieceKind::Normal) {
+            return Err(absent("pieces of text"));
+        }
+        let bytes = match byte_fallback {
+            true => Some(bytes.into_iter().collect::<Option<Vec<u32>>>())
+                .map(|bytes| bytes.ok_or(absent("a piece for each byte")))
+                .transpose()?,
+            false => None,
+        };
+        let scores = pieces.iter().map(|piece| {
+            let score = match piece.kind() {
+                PieceKind::Normal => Score::Normal(piece.score()),
+                PieceKind::UserDefined => Score::UserDefined,
+                PieceKind::Unknown | PieceKind::Control | PieceKind::Unused | PieceKind::Byte => {
+                    Score::Absent
+                }
+            };
+            (piece.piece(), score)
+        });
+        Ok(SentencePiece {
+            normalizer: Normalizer { rules, verbatim },
+            model: Unigram::new(scores, unknown),
+            pieces: pieces
+                .iter()
+                .map(|piece| (piece.piece().to_string(), piece.kind()))
+                .collect(),
+            ids,
+            unknown,
+            bytes,
+        })
+    }
+
+    /// Token ids of `text` with each token's byte range in it. The space before a word belongs to
+    /// its first token.
+    pub fn encode(&self, text: &str) -> Vec<(u32, (usize, usize))> {
+        let normalized = self.normalizer.normalize(text);
+        let mut tokens: Vec<(u32, (usize, usize))> = Vec::new();
+        let mut after_unknown = false;
+        for (id, range) in self.model.cut(&normalized.text) {
+            let (start, end) = (normalized.origin[range.start], normalized.origin[range.end]);
+            let is_unknown = id == self.unknown;
+            match (&self.bytes, tokens.last_mut()) {
+                (Some(bytes), _) if is_unknown => {
+                    let spelt = normalized.text[range].bytes();
+                    tokens.extend(spelt.map(|byte| (bytes[usize::from(byte)], (start, start))));
+                    // The last byte stands for the whole character.
+                    if let Some((_, (_, last))) = tokens.last_mut() {
+                        *last = end;
+                    }
+                }
+                // Unknown characters in a row are one token.
+                (None, Some((_, (_, last)))) if is_unknown && after_unknown => *last = end,
+                _ => tokens.push((id, (start, end))),
+            }
+            after_unknown = is_unknown;
+        }
+        tokens
+    }
+
+    /// The text of `ids`. Control pieces, unknown ones, sentinels, and ids that no piece has are
+    /// left out; bytes that form no character are U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut text = Vec::new();
+        for &id in ids {
+            match self.pieces.get(id as usize) {
+                Some((piece, PieceKind::Normal)) => text.extend(piece.bytes()),
+                Some((piece, PieceKind::UserDefined)) if !is_sentinel(piece) => {
+                    text.extend(piece.bytes());
+                }
+                Some((piece, PieceKind::Byte)) => text.extend(byte_of(piece)),
+                _ => {}
+            }
+        }
+        String::from_utf8_lossy(&text)
+            .replace(SPACE, " ")
+            .trim()
+            .to_string()
+    }
+
+    /// A piece's id.
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.ids.get(piece).copied()
+    }
+
+    /// The id of `<extra_id_k>`.
+    pub fn sentinel(&self, k: usize) -> Option<u32> {
+        let name = format!("<extra_id_{k}>");
+        self.id(&format!("{SPACE}{name}"))
+            .or_else(|| self.id(&name))
+    }
+
+    /// All ids.
+    pub fn size(&self) -> usize {
+        self.pieces.len()
+    }
+}
+
+/// Refuses what would give other ids than those of SentencePiece.
+fn check(trainer: &TrainerSpec, normalizer: &NormalizerSpec) -> Result<(), SentencePieceError> {
+    let number = trainer.model_type.unwrap_or(ModelType::Unigram as i32);
+    match ModelType::try_from(number) {
+        Ok(ModelType::Unigram) => {}
+        Ok(other) => {
+            return Err(SentencePieceError::ModelType {
+                found: format!("{other:?}"),
+            });
+        }
+        Err(_) => {
+            return Err(SentencePieceError::ModelType {
+                found: number.to_string(),
+            });
+        }
+    }
+    let settings = [
+        (
+            "trainer_spec.treat_whitespace_as_suffix",
+            false,
+            trainer.treat_whitespace_as_suffix.unwrap_or(false),
+        ),
+        (
+            "normalizer_spec.add_dummy_prefix",
+            true,
+            normalizer.add_dummy_prefix.unwrap_or(true),
+        ),
+        (
+            "normalizer_spec.remove_extra_whitespaces",
+            true,
+            normalizer.remove_extra_whitespaces.unwrap_or(true),
+        ),
+        (
+            "normalizer_spec.escape_whitespaces",
+            true,
+            normalizer.escape_whitespaces.unwrap_or(true),
+        ),
+    ];
+    match settings
+        .into_iter()
+        .find(|(_, wanted, found)| wanted != found)
+    {
+        Some((setting, wanted, found)) => Err(SentencePieceError::Setting {
+            setting,
+            wanted,
+            found,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// `▁<extra_id_k>` as seqio adds it.
+fn sentinel(k: usize) -> Piece {
+    Piece {
+        piece: Some(format!("{SPACE}<extra_id_{k}>")),
+        score: Some(0.0),
+        kind: Some(PieceKind::UserDefined as i32),
+    }
+}
+
+/// Whether a piece is `<extra_id_k>`, as seqio names it or without the space.
+fn is_sentinel(piece: &str) -> bool {
+    piece
+        .trim_start_matches(SPACE)
+        .strip_prefix("<extra_id_")
+        .and_then(|rest| rest.strip_suffix('>'))
+        .is_some_and(|k| k.parse::<usize>().is_ok())
+}
+
+/// The byte that a byte piece (`<0x0A>`) names.
+fn byte_of(piece: &str) -> Option<u8> {
+    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): the most
+//! probable way to cut a text into pieces.
+//!
+//! `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding
+//! included. Sums are kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00",
+//! two ways of one probability, and which of them SentencePiece takes hangs on how the sums before
+//! it were rounded. `tokenizers` keeps f64, word by word, and takes another.
+
+use std::ops::Range;
+
+use super::trie::Trie;
+
+/// How much less probable an unknown character is than the least probable piece.
+const UNKNOWN_PENALTY: f32 = 10.0;
+
+/// The pieces that a text is cut into.
+#[derive(Debug, Clone)]
+pub struct Unigram {
+    pieces: Trie,
+    /// By id.
+    scores: Vec<Score>,
+    unknown: u32,
+    unknown_score: f32,
+    /// The greatest score of a normal piece, but at least the least positive f32.
+    greatest: f32,
+}
+
+/// What taking a piece adds to a cut's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Score {
+    /// Its log-probability.
+    Normal(f32),
+    /// Enough to be taken.
+    UserDefined,
+    /// The piece is never found in a text.
+    Absent,
+}
+
+/// The best cut of the text up to some byte.
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    score: f32,
+    /// Its last piece.
+    id: u32,
+    /// Where its last piece begins; `None`: no cut ends here.
+    start: Option<usize>,
+}
+
+impl Unigram {
+    /// A model of `pieces`, whose ids are their places; `unknown` is the id of unknown characters.
+    /// The last of equal pieces counts.
+    pub fn new<'a>(pieces: impl IntoIterator<Item = (&'a str, Score)>, unknown: u32) -> Self {
+        let mut model = Unigram {
+            pieces: Trie::new(),
+            scores: Vec::new(),
+            unknown,
+            unknown_score: 0.0,
+            greatest: f32::MIN_POSITIVE,
+        };
+        let mut least = f32::MAX;
+        for (id, (piece, score)) in (0..).zip(pieces) {
+            if score != Score::Absent {
+                model.pieces.insert(piece, id);
+            }
+            if let Score::Normal(score) = score {
+                least = least.min(score);
+                model.greatest = model.greatest.max(score);
+            }
+            model.scores.push(score);
+        }
+        model.unknown_score = least - UNKNOWN_PENALTY;
+        model
+    }
+
+    /// The best cut of `text`: ids with their byte ranges, an unknown character's is `unknown`.
+    pub fn cut(&self, text: &str) -> Vec<(u32, Range<usize>)> {
+        let none = Best {
+            score: 0.0,
+            id: self.unknown,
+            start: None,
+        };
+        let mut best = vec![none; text.len() + 1];
+        for (start, character) in text.char_indices() {
+            let before = best[start].score;
+            let mut offer = |length: usize, id: u32, score: f32| {
+                let target = &mut best[start + length];
+                let score = score + before;
+                if target.start.is_none() || score > target.score {
+                    *target = Best {
+                        score,
+                        id,
+                        start: Some(start),
+                    };
+                }
+            };
+            let one = character.len_utf8();
+            let mut spelt = false;
+            for (length, id) in self.pieces.prefixes(&text[start..]) {
+                let score = match self.scores[id as usize] {
+                    Score::Normal(score) => score,
+                    Score::UserDefined => length as f32 * self.greatest - 0.1,
+                    Score::Absent => continue,
+                };
+                offer(length, id, score);
+                spelt |= length == one;
+            }
+            if !spelt {
+                offer(one, self.unknown, self.unknown_score);
+            }
+        }
+        let mut cut = Vec::new();
+        let mut end = text.len();
+        while let Some(start) = best[end].start {
+            cut.push((best[end].id, start..end));
+            end = start;
+        }
+        cut.reverse();
+        cut
+    }
+}
