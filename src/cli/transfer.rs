@@ -21,6 +21,7 @@ use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::suite::Suite;
 use crate::experiment::{self, Event};
+use crate::hub;
 use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
@@ -41,7 +42,8 @@ pub struct Arguments {
     /// v1.1; or OWNER/NAME of such a model of the Hub, once it was fetched.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
-    /// The suite of domains: 'mini', bundled and generated. Real data are read with --data.
+    /// The suite of domains: 'mini', bundled and generated, or 'hub', the real ones that
+    /// `promptshift fetch` downloaded. Real data from elsewhere are read with --data.
     #[arg(long, value_name = "SUITE", conflicts_with = "data")]
     suite: Option<String>,
     #[command(flatten)]
@@ -234,8 +236,9 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
     let suite = match arguments.suite.as_deref() {
         None => arguments.data.suite()?,
         Some("mini") => Suite::Mini,
+        Some("hub") => Suite::Hub(hub::cache_from_env()?),
         Some(name) => bail!(
-            "unknown suite '{name}': wanted 'mini', the bundled one; real data are read with --data DIR"
+            "unknown suite '{name}': wanted 'mini', the bundled one, or 'hub', what was fetched; other real data are read with --data DIR"
         ),
     };
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;

@@ -258,6 +258,7 @@ impl Catalogue {
             hint: match suite {
                 Suite::Mini => "; real files of it are read with --data DIR",
                 Suite::Folder(_) => "; DIR/DOMAIN/test.parquet is where its files belong",
+                Suite::Hub(_) => "; `promptshift fetch NAME` downloads a domain",
             },
         })
     }

@@ -10,7 +10,7 @@ use super::mini::mini_file;
 use super::parquet::{TableError, TableFile};
 use super::reader::{self, DataFile, Reader};
 use super::row::Row;
-use super::{AnswerForm, Example, Split, own, template};
+use super::{AnswerForm, Example, Split, own, remote, template};
 
 /// Where a domain's rows are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Suite {
     /// - `REPOSITORY/FILE` for each file of the card, as a download of the Hub's repository has
     ///   them (`mrqa-workshop/mrqa/plain_text/test-00000-of-00001.parquet`).
     Folder(PathBuf),
+    /// The Hub's cache, a folder, where `promptshift fetch` leaves the files that the cards name.
+    Hub(PathBuf),
 }
 
 /// Why a domain's rows could not be had.
@@ -103,10 +105,11 @@ pub struct Loaded<T> {
 pub type Rows = Loaded<Example>;
 
 impl Suite {
-    /// The name in records: `mini` or the folder's name.
+    /// The name in records: `mini`, `hub`, or the folder's name.
     pub fn name(&self) -> String {
         match self {
             Suite::Mini => "mini".to_string(),
+            Suite::Hub(_) => "hub".to_string(),
             Suite::Folder(folder) => folder
                 .canonicalize()
                 .unwrap_or_else(|_| folder.clone())
@@ -265,6 +268,10 @@ impl Suite {
                 .into_iter()
                 .collect(),
             Suite::Folder(folder) => in_folder(folder, card, split),
+            Suite::Hub(cache) => remote::fetched(card, split, cache)
+                .into_iter()
+                .map(|path| DataFile::Table(TableFile::Disk(path)))
+                .collect(),
         }
     }
 
@@ -272,7 +279,7 @@ impl Suite {
     pub fn place(&self) -> String {
         match self {
             Suite::Mini => "this program".to_string(),
-            Suite::Folder(folder) => folder.display().to_string(),
+            Suite::Folder(folder) | Suite::Hub(folder) => folder.display().to_string(),
         }
     }
 }

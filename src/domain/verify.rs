@@ -72,7 +72,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             source: None,
             ..card.clone()
         },
-        Suite::Folder(_) => card.clone(),
+        Suite::Folder(_) | Suite::Hub(_) => card.clone(),
     };
     Ok(splits
         .into_iter()

@@ -22,4 +22,4 @@ pub use cache::cached;
 pub use error::HubError;
 pub use fetch::{Arrival, Event, Fetched, FetchedFile, fetch};
 pub use settings::{Network, Settings, SettingsError, cache_from_env};
-pub use source::{Kind, RemoteFile, Source, SourceError, Wanted};
+pub use source::{Kind, MAIN, RemoteFile, Source, SourceError, Wanted};

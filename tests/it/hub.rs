@@ -6,6 +6,8 @@ use std::time::Duration;
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
+use promptshift::domain::Split;
+use promptshift::domain::card::bundled;
 use promptshift::hub::{
     self, Arrival, HubError, Kind, Network, RemoteFile, Settings, Source, Wanted,
 };
@@ -548,18 +550,57 @@ fn a_fetched_model_is_one_to_tune() {
     assert_eq!(hub.requests(), []);
 }
 
+/// A miniature's files, published under the names of a real domain's card.
+fn publish(hub: &HubServer, name: &str, miniature: &str) {
+    let cards = bundled();
+    let card = cards.iter().find(|c| c.name == name).expect("a card");
+    let repository = &card.source.as_ref().expect("published").repository;
+    for split in Split::ALL {
+        for file in card.published(split).map_or(&[][..], |split| &split.files) {
+            let bytes = std::fs::read(format!(
+                "{}/datasets/mini/{miniature}/{split}.parquet",
+                env!("CARGO_MANIFEST_DIR")
+            ))
+            .expect("bundled");
+            hub.put(&format!("datasets/{repository}"), file, &bytes, true);
+        }
+    }
+}
+
 #[test]
-fn a_domain_whose_card_has_no_source_is_told_so() {
-    let (hub, home) = with_model();
-    let mut fetch = promptshift(&hub.address(), &home);
-    let names = contains("'squad'")
-        .and(contains("no source yet"))
-        .and(contains("--data DIR"));
-    fetch
-        .args(["fetch", "squad"])
+fn fetched_domains_are_a_suite() {
+    let hub = HubServer::start();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    publish(&hub, "squad", "squad");
+    publish(&hub, "squadshifts_amazon", "squad");
+    let transfer = |endpoint: &str| {
+        let mut command = promptshift(endpoint, &home);
+        command.args(["transfer", "squad->squadshifts_amazon", "--suite", "hub"]);
+        command.args([
+            "--methods",
+            "prompt",
+            "--seeds",
+            "1",
+            "--steps",
+            "1",
+            "--quiet",
+        ]);
+        command.args(["--train-rows", "40", "--eval-rows", "20", "--out", "out"]);
+        command
+    };
+    let missing = contains("squad").and(contains("promptshift fetch"));
+    transfer(&hub.address()).assert().code(2).stderr(missing);
+    promptshift(&hub.address(), &home)
+        .args(["fetch", "squad", "squadshifts_amazon"])
         .assert()
-        .code(1)
-        .stdout("")
-        .stderr(names);
-    assert_eq!(hub.requests(), []);
+        .success()
+        .stdout(contains("datasets--rajpurkar--squad"));
+    // Nothing is asked of the Hub any more.
+    transfer("http://127.0.0.1:9")
+        .assert()
+        .success()
+        .stdout(contains("squadshifts_amazon"));
+    let record = home.path().join("out/prompt-seed0/record.json");
+    let record = std::fs::read_to_string(record).expect("written");
+    assert!(record.contains("\"suite\": \"hub\""));
 }
