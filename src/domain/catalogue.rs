@@ -54,13 +54,14 @@ pub enum CatalogueError {
     },
     /// Nothing known is in this suite.
     #[error(
-        "the suite '{suite}' has no known domain: wanted DOMAIN/test.parquet or \
-         DOMAIN/validation.parquet in {place}, with DOMAIN one of {}",
+        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}",
         .known.join(", ")
     )]
     EmptySuite {
         /// The suite's name.
         suite: String,
+        /// What would have been one.
+        wanted: &'static str,
         /// Where it was looked for.
         place: String,
         /// Every known name.
@@ -247,6 +248,12 @@ impl Catalogue {
         if has.is_empty() {
             return Err(CatalogueError::EmptySuite {
                 suite: suite.name(),
+                wanted: match suite {
+                    Suite::Mini | Suite::Folder(_) => {
+                        "DOMAIN/test.parquet or DOMAIN/validation.parquet"
+                    }
+                    Suite::Hub(_) => "what `promptshift fetch DOMAIN` downloads",
+                },
                 place: suite.place(),
                 known: self.names(),
             });
