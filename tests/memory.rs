@@ -80,7 +80,7 @@ fn read(suite: &Suite, card: &Card, limit: Option<usize>) -> (usize, u64) {
     let target = suite.target(card).expect("has test");
     let ((), before) = peak_of(|| ());
     let (rows, peak) = peak_of(|| suite.read(card, &target, limit).expect("rows"));
-    (rows.examples.len(), peak - before)
+    (rows.examples.len(), peak.saturating_sub(before))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `promptshift verify DOMAIN...`: is a domain what its card says?
 
-use anyhow::bail;
+use anyhow::anyhow;
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -47,8 +47,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     }
     println!("{table}");
-    let fail = || -> anyhow::Result<()> { bail!("{failed} of {all} checks failed") };
-    Ok(if failed > 0 {
-        fail()?
-    })
+    if failed > 0 {
+        return Err(Failure::Run(anyhow!("{failed} of {all} checks failed")));
+    }
+    Ok(())
 }

@@ -624,7 +624,7 @@ fn the_form_of_right_answers_is_recorded_and_told() {
         2,
         &["--answers", "'rough'", "padded or raw"],
     );
-    for (form, told) in [("padded", "as T5 trains"), ("raw", "as published")] {
+    for (form, told) in [("padded", "`--answers padded`"), ("raw", "`--answers raw`")] {
         promptshift(&folder)
             .args([
                 "transfer",
