@@ -204,7 +204,7 @@ impl Fixture {
                     f1: if right { exact_match.max(0.8) } else { 0.0 },
                 }
             }
-            Task::Paraphrase => {
+            _ => {
                 let other = (method != Method::Untuned).then_some(1 - gold);
                 Score::Label {
                     gold,
@@ -234,7 +234,7 @@ impl Fixture {
             metrics: score::metrics(self.task, &scores),
             floor: Some(match self.task {
                 Task::ExtractiveQa => 0.18 + 0.01 * domain as f64,
-                Task::Paraphrase => 0.5 + 0.04 * domain as f64,
+                _ => 0.5 + 0.04 * domain as f64,
             }),
             seconds: 1.5,
             generated_tokens: 4 * predictions.len() as u64,

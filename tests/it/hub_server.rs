@@ -272,7 +272,9 @@ fn listing(path: &str, state: &State) -> Reply {
     let Some(files) = state.repositories.get(repository) else {
         return error("404 Not Found", "RepoNotFound", "Repository not found");
     };
-    if revision != "main" && revision != state.commit {
+    // The Hub keeps its own conversions to parquet on a branch of this name.
+    let known = ["main", "refs/convert/parquet", &state.commit];
+    if !known.contains(&revision.replace("%2F", "/").as_str()) {
         return error("404 Not Found", "RevisionNotFound", "Invalid rev id");
     }
     assert_eq!(query, "blobs=true");
