@@ -125,6 +125,8 @@ const WITHOUT_BURN: &[&str] = &[
     "recipe",
     "plan",
     "record",
+    "predictions",
+    "new_file",
     "provenance",
     "stats",
     "report",
