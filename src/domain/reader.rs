@@ -72,7 +72,7 @@ pub struct Reader<'a> {
 /// A file that is being read.
 enum Open<'a> {
     Table(Layout<'a>, Batches),
-    Lines(MrqaLines),
+    Lines(Box<MrqaLines>),
 }
 
 impl<'a> Reader<'a> {
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     fn start(&self, file: DataFile) -> Result<Open<'a>, TableError> {
         match file {
-            DataFile::Lines(path) => Ok(Open::Lines(MrqaLines::open(path)?)),
+            DataFile::Lines(path) => Ok(Open::Lines(Box::new(MrqaLines::open(path)?))),
             DataFile::Table(file) => {
                 let table = file.open()?;
                 let layout = Layout::of(self.card, &table)?;

@@ -88,7 +88,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
     checks.checksums(card, &files);
     let mut census = Census::default();
     let mut reader = Reader::new(card, files.clone(), None);
-    let failure = (&mut reader).find_map(|rows| match rows {
+    let failure = reader.find_map(|rows| match rows {
         Ok(rows) => {
             rows.into_iter().for_each(|row| census.add(card, row));
             None

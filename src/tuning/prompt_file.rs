@@ -16,7 +16,7 @@ use crate::backbone::Backbone;
 use crate::new_file;
 use crate::provenance::sha256;
 
-pub use error::PromptFileError;
+pub use error::{OtherBackbone, PromptFileError};
 pub use metadata::{Made, Metadata};
 pub use own::{FILE, to_bytes};
 pub use vectors::Vectors;
@@ -126,14 +126,15 @@ impl PromptFile {
                 ),
             ] {
                 if found != wanted {
-                    return Err(PromptFileError::OtherBackbone {
+                    let other = OtherBackbone {
                         path: self.path.clone(),
                         part,
                         wanted: backbone.name.clone(),
                         wanted_sha256: short(wanted),
                         found: metadata.backbone.clone(),
                         found_sha256: short(found),
-                    });
+                    };
+                    return Err(PromptFileError::OtherBackbone(Box::new(other)));
                 }
             }
         }

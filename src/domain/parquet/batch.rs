@@ -20,6 +20,9 @@ const INTEGER: &str = "an integer";
 const INTEGER_LIST: &str = "a list of integers";
 const SPAN_LIST: &str = "a list of spans";
 
+/// First and second of each pair of a struct of two lists.
+pub type Spans = Vec<(i64, i64)>;
+
 impl Batch {
     /// The file's name.
     pub fn file(&self) -> &str {
@@ -102,7 +105,7 @@ impl Batch {
         column: &str,
         first: &str,
         second: &str,
-    ) -> Result<Vec<Vec<Vec<(i64, i64)>>>, TableError> {
+    ) -> Result<Vec<Vec<Spans>>, TableError> {
         self.lists(column, SPAN_LIST)?
             .into_iter()
             .enumerate()

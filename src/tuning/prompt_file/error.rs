@@ -42,27 +42,32 @@ pub enum PromptFileError {
         found: usize,
     },
     /// It belongs to other weights or another tokenizer.
-    #[error(
-        "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
-         {wanted_sha256}): a soft prompt means nothing to another one", path.display()
-    )]
-    OtherBackbone {
-        /// The file.
-        path: PathBuf,
-        /// `weights` or `tokenizer`: what differs.
-        part: &'static str,
-        /// The backbone at hand.
-        wanted: String,
-        /// Its hash, shortened.
-        wanted_sha256: String,
-        /// The backbone that the file names.
-        found: String,
-        /// The hash that the file names, shortened.
-        found_sha256: String,
-    },
+    #[error(transparent)]
+    OtherBackbone(Box<OtherBackbone>),
     /// It can't be written.
     #[error(transparent)]
     New(#[from] NewFileError),
+}
+
+/// A prompt and a backbone that do not belong together.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
+     {wanted_sha256}): a soft prompt means nothing to another one", path.display()
+)]
+pub struct OtherBackbone {
+    /// The file.
+    pub path: PathBuf,
+    /// `weights` or `tokenizer`: what differs.
+    pub part: &'static str,
+    /// The backbone at hand.
+    pub wanted: String,
+    /// Its hash, shortened.
+    pub wanted_sha256: String,
+    /// The backbone that the file names.
+    pub found: String,
+    /// The hash that the file names, shortened.
+    pub found_sha256: String,
 }
 
 impl PromptFileError {
