@@ -5,6 +5,7 @@
 pub mod backbone;
 pub mod batch;
 pub mod cli;
+pub mod device;
 pub mod domain;
 pub mod eval;
 pub mod experiment;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod stats;
 pub mod synthetic;
 pub mod t5;
+pub mod threads;
 pub mod tokenizer;
 pub mod train;
 pub mod transfer;

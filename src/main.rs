@@ -8,7 +8,7 @@ use promptshift::cli::Cli;
 fn main() -> ExitCode {
     promptshift::memory::keep_freed_memory();
     hush_readers();
-    compute_on_this_thread();
+    promptshift::threads::compute_on_this_thread();
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -16,15 +16,6 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
-}
-
-/// Makes this thread one of the pool's: otherwise it would go to sleep, and be woken again, at every
-/// operation that is shared among threads.
-fn compute_on_this_thread() {
-    // Without it the pool is rayon's own and the results are the same, only later.
-    let _ = rayon::ThreadPoolBuilder::new()
-        .use_current_thread()
-        .build_global();
 }
 
 /// The parquet reader panics on some damaged pages, and the Hub's client on some answers. That is

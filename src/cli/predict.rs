@@ -9,6 +9,7 @@ use super::progress::Voice;
 use super::{Failure, examples, interrupt, transfer};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::batch::encode;
+use crate::device;
 use crate::domain::Example;
 use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
@@ -52,8 +53,8 @@ pub struct Arguments {
     /// Answer no more than the first N rows.
     #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
     rows: Option<usize>,
-    /// Where to compute: cpu.
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
     device: String,
     /// Say nothing on standard error but errors.
     #[arg(long, short)]
@@ -70,7 +71,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
-    let device = transfer::device(&arguments.device).map_err(Failure::Usage)?;
+    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
     new_file::check(&arguments.out)?;
     let prompt = arguments
         .prompt

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::bail;
-use burn::tensor::Device;
 use clap::Args;
 
 use super::Failure;
@@ -17,6 +16,7 @@ use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
 use crate::backbone::{Backbone, BackboneChoice};
+use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::suite::Suite;
@@ -92,8 +92,8 @@ pub struct Arguments {
     /// Rows at most of each evaluated split.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
-    /// Where to compute: cpu.
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
     device: String,
     /// The folder for records, predictions, figures and the report; a folder of the plan's own
     /// under runs/ where none is given.
@@ -201,7 +201,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             plan.transfer, plan.transfer
         ));
     }
-    let device = device(&arguments.device).map_err(Failure::Usage)?;
+    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
@@ -311,14 +311,6 @@ pub(super) fn method(name: &str) -> anyhow::Result<Method> {
         None => String::new(),
     };
     bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
-}
-
-/// What `--device` means.
-pub(super) fn device(name: &str) -> anyhow::Result<Device> {
-    match name {
-        "cpu" => Ok(Device::flex()),
-        other => bail!("unknown device '{other}': this build computes on: cpu"),
-    }
 }
 
 /// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.

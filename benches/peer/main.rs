@@ -1,0 +1,178 @@
+//! promptshift and Transformers + PEFT on the same work, in turn, as ratios.
+//!
+//! ```text
+//! cargo bench --bench peer -- --python peer/bin/python --data DIR
+//! ```
+//!
+//! `peer_bench.py`, beside this file, defines the work and says how its Python is set up; `work.rs`
+//! does the same here. Every measurement is a process of its own, so that peaks of memory are one
+//! program's; the two programs take turns, so that a machine that grows slower does so for both.
+
+mod work;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+use serde::Deserialize;
+
+use work::Work;
+
+/// The middle of several measurements, or one of them.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A Python with torch, transformers, peft and pyarrow. Without it nothing is compared.
+    #[arg(long)]
+    python: Option<PathBuf>,
+    /// The folder with squad/*.parquet and t5/tokenizer.json.
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+    /// Turns of each program.
+    #[arg(long, default_value_t = 5)]
+    turns: usize,
+    /// Compare only the works whose names hold this, such as 'step'.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Do one work here and print its measurement as JSON: what a turn of promptshift runs.
+    #[arg(long, value_enum)]
+    work: Option<Work>,
+    /// Set by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What both programs print, in the fields that are compared.
+#[derive(Debug, Clone, Deserialize)]
+struct Measured {
+    /// Of one step.
+    median_s: Option<f64>,
+    examples_per_s: Option<f64>,
+    peak_rss_mib: f64,
+    /// Arithmetic done ÷ (time × rate of a large matrix product).
+    share_of_limit: Option<f64>,
+}
+
+impl Measured {
+    /// Work in a second.
+    fn rate(&self) -> f64 {
+        self.examples_per_s
+            .or_else(|| self.median_s.map(|seconds| 1.0 / seconds))
+            .unwrap_or(f64::NAN)
+    }
+}
+
+fn main() -> ExitCode {
+    promptshift::memory::keep_freed_memory();
+    promptshift::threads::compute_on_this_thread();
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(work) = arguments.work {
+        println!("{}", work::measure(work, &arguments.data)?);
+        return Ok(());
+    }
+    let Some(python) = &arguments.python else {
+        eprintln!("peer: skipped, since --python names no Python to compare with");
+        return Ok(());
+    };
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header([
+        "work",
+        "against",
+        "speed, ours ÷ peer's",
+        "of each turn",
+        "peak resident memory, ours ÷ peer's",
+        "share of the matrix-product limit",
+    ]);
+    for comparison in work::COMPARISONS {
+        if comparison.name().contains(&arguments.only) {
+            table.add_row(compare(comparison, arguments, python)?);
+        }
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn compare(
+    comparison: &work::Comparison,
+    arguments: &Arguments,
+    python: &PathBuf,
+) -> Result<[String; 6]> {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for turn in 0..arguments.turns {
+        eprintln!("{} {}/{}", comparison.name(), turn + 1, arguments.turns);
+        let mut peer = Command::new(python);
+        peer.arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/benches/peer/peer_bench.py"
+        ))
+        .args(comparison.peer)
+        .arg("--data")
+        .arg(&arguments.data);
+        theirs.push(output_of(peer)?);
+        let mut own = Command::new(std::env::current_exe()?);
+        own.args(["--work", &comparison.work.to_string(), "--data"])
+            .arg(&arguments.data);
+        ours.push(output_of(own)?);
+    }
+    let turns: Vec<f64> = ours
+        .iter()
+        .zip(&theirs)
+        .map(|(own, peer)| own.rate() / peer.rate())
+        .collect();
+    let middle = |all: &[Measured], of: fn(&Measured) -> f64| median(all.iter().map(of));
+    let memory = middle(&ours, |m| m.peak_rss_mib) / middle(&theirs, |m| m.peak_rss_mib);
+    let share = median(ours.iter().filter_map(|m| m.share_of_limit));
+    Ok([
+        comparison.work.to_string(),
+        comparison.peer.join(" "),
+        format!("{:.2}", median(turns.iter().copied())),
+        turns
+            .iter()
+            .map(|ratio| format!("{ratio:.2}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        format!("{memory:.2}"),
+        if share.is_nan() {
+            String::new()
+        } else {
+            format!("{share:.2}")
+        },
+    ])
+}
+
+/// The last line of a program's output, as a measurement.
+fn output_of(mut command: Command) -> Result<Measured> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.trim().lines().last();
+    let (true, Some(last)) = (output.status.success(), last) else {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {said}", output.status);
+    };
+    serde_json::from_str(last).with_context(|| format!("{command:?} printed {last}"))
+}
+
+/// Not a number where there are none.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+    }
+}

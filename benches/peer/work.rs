@@ -1,0 +1,324 @@
+//! The work that `peer_bench.py` defines, done by promptshift: T5 v1.1 small with random weights in
+//! f32, dropout 0, the same shapes, the same rows.
+
+use std::fmt;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::{Device, Distribution, Tensor};
+use clap::ValueEnum;
+use promptshift::batch::{Batch, Batches, Encoding, buckets};
+use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::parquet::TableFile;
+use promptshift::domain::reader::{DataFile, Reader};
+use promptshift::domain::row::Row;
+use promptshift::recipe::{
+    AdafactorRecipe, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction, Schedule,
+    SecondMoment,
+};
+use promptshift::t5::{Dropout, Initialisation, T5, T5Config, Tokens, greedy, initialise};
+use promptshift::tokenizer::Tokenizer;
+use promptshift::train::{Course, PaperAdafactor, Trainer};
+use promptshift::tuning::{Labels, Tuned, model_tuning, prompt_tuning};
+use serde_json::{Value, json};
+
+/// One of the works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Work {
+    /// Steps of prompt tuning on fixed shapes.
+    StepPrompt,
+    /// Steps of model tuning on fixed shapes.
+    StepFull,
+    /// One pass of prompt tuning over real rows.
+    EpochPrompt,
+    /// Greedy decoding of real rows.
+    Generate,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Work::StepPrompt => "step-prompt",
+            Work::StepFull => "step-full",
+            Work::EpochPrompt => "epoch-prompt",
+            Work::Generate => "generate",
+        })
+    }
+}
+
+/// A work and what the peer does at the same.
+pub struct Comparison {
+    /// Ours.
+    pub work: Work,
+    /// `peer_bench.py`'s arguments.
+    pub peer: &'static [&'static str],
+}
+
+impl Comparison {
+    /// For `--only` and for progress.
+    pub fn name(&self) -> String {
+        format!("{} against {}", self.work, self.peer.join(" "))
+    }
+}
+
+/// Every row of the table.
+pub const COMPARISONS: &[Comparison] = &[
+    Comparison {
+        work: Work::StepPrompt,
+        peer: &["step", "prompt"],
+    },
+    Comparison {
+        work: Work::StepFull,
+        peer: &["step", "full"],
+    },
+    Comparison {
+        work: Work::EpochPrompt,
+        peer: &["epoch", "prompt", "--order", "shuffled"],
+    },
+    Comparison {
+        work: Work::EpochPrompt,
+        peer: &["epoch", "prompt", "--order", "grouped"],
+    },
+    Comparison {
+        work: Work::Generate,
+        peer: &["generate", "--order", "shuffled"],
+    },
+    Comparison {
+        work: Work::Generate,
+        peer: &["generate", "--order", "grouped"],
+    },
+];
+
+/// Examples in a training batch.
+const BATCH: usize = 8;
+/// Tokens of each input and target of fixed shape.
+const SHAPE: [usize; 2] = [256, 16];
+/// Vectors in the prompt.
+const PROMPT: usize = 100;
+/// Rows of each file.
+const ROWS: usize = 128;
+/// Tokens that decoding makes of each row.
+const NEW_TOKENS: usize = 12;
+/// Padded input positions decoded together: sixteen rows of the longest.
+const POSITIONS: usize = 16 * 512;
+/// Steps that are timed, after two that are not.
+const STEPS: usize = 5;
+
+/// Does one work.
+pub fn measure(work: Work, data: &Path) -> Result<Value> {
+    let mut measured = match work {
+        Work::StepPrompt => step(prompt_trainer()?),
+        Work::StepFull => step(model_trainer()),
+        Work::EpochPrompt => epoch(data),
+        Work::Generate => generate(data),
+    }?;
+    measured["peak_rss_mib"] = peak_rss_mib()?.into();
+    if work == Work::StepPrompt {
+        // Afterwards, since its matrices are no part of the work's memory.
+        let seconds = measured["median_s"].as_f64().context("a step's time")?;
+        let rate = matrix_product_rate();
+        measured["matrix_product_gflops"] = (rate / 1e9).into();
+        measured["share_of_limit"] = (prompt_step_arithmetic() / seconds / rate).into();
+    }
+    Ok(measured)
+}
+
+fn backbone() -> T5 {
+    let config = config();
+    let weights = initialise(&config, Initialisation::Published, 0);
+    T5::load(&config, weights, &Device::flex()).expect("weights made for this configuration")
+}
+
+fn config() -> T5Config {
+    T5Config::published("small").expect("a published size")
+}
+
+fn prompt_trainer() -> Result<Trainer> {
+    let recipe = PromptRecipe {
+        length: PROMPT,
+        init: PromptInit::Vocab,
+    };
+    let tuned = prompt_tuning(backbone(), &recipe, &Labels::default(), 0)?;
+    Ok(trainer(tuned, 0.3))
+}
+
+fn model_trainer() -> Trainer {
+    trainer(model_tuning(backbone()), 1e-3)
+}
+
+/// As the peer's: Adafactor with factored moments and a constant rate, mean loss, no dropout.
+fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
+    let optimizer = PaperAdafactor::new(&AdafactorRecipe {
+        learning_rate,
+        parameter_scaling: ParameterScaling::Absolute,
+        second_moment: SecondMoment::Factored,
+        weight_decay: 0.0,
+        start_step: 0,
+    });
+    let course = Course {
+        learning_rate,
+        schedule: Schedule::Constant,
+        steps: usize::MAX,
+    };
+    let objective = Objective {
+        reduction: Reduction::Mean,
+        z_loss: 0.0,
+        dropout: 0.0,
+        clip_norm: None,
+    };
+    let optimizer = ModuleOptimizer::from(optimizer);
+    Trainer::new(tuned, optimizer, course, objective, 0)
+}
+
+fn step(mut trainer: Trainer) -> Result<Value> {
+    let [inputs, targets] = SHAPE.map(|width| Tokens {
+        ids: (0..(BATCH * width) as u32).map(|i| i % 30_000).collect(),
+        lengths: vec![width; BATCH],
+        width,
+    });
+    let batch = Batch { inputs, targets };
+    let mut seconds = Vec::new();
+    for _ in 0..2 + STEPS {
+        let started = Instant::now();
+        let loss = trainer.step(&batch)?;
+        seconds.push(started.elapsed().as_secs_f64());
+        ensure!(loss.tokens == BATCH * SHAPE[1], "every target token counts");
+    }
+    let mut timed = seconds.split_off(2);
+    timed.sort_by(f64::total_cmp);
+    Ok(json!({ "median_s": timed[STEPS / 2], "min_s": timed[0] }))
+}
+
+fn epoch(data: &Path) -> Result<Value> {
+    let mut trainer = prompt_trainer()?;
+    let (encodings, tokenizer) = encodings(data, "train")?;
+    let mut batches = Batches::new(&encodings, BATCH, tokenizer.pad(), 0);
+    let epoch: Vec<Batch> = (0..ROWS / BATCH).map(|_| batches.next_batch()).collect();
+    trainer.step(&epoch[0])?;
+    let started = Instant::now();
+    for batch in &epoch {
+        trainer.step(batch)?;
+    }
+    Ok(per_second(&encodings, started))
+}
+
+fn generate(data: &Path) -> Result<Value> {
+    let model = backbone();
+    let (encodings, tokenizer) = encodings(data, "validation")?;
+    let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
+    let groups: Vec<Tokens> = buckets(&lengths, POSITIONS)
+        .iter()
+        .map(|group| {
+            let rows: Vec<&[u32]> = group.iter().map(|&i| &encodings[i].input[..]).collect();
+            Tokens::padded(&rows, tokenizer.pad())
+        })
+        .collect();
+    // No token ends an output, so that each has exactly NEW_TOKENS.
+    let answer = |tokens: &Tokens| {
+        let encoded = model.encode(model.embed(tokens), &mut Dropout::off());
+        greedy(&model, &encoded, u32::MAX, NEW_TOKENS)
+    };
+    black_box(answer(&groups[0]));
+    let started = Instant::now();
+    let mut made = 0;
+    for tokens in &groups {
+        made += answer(tokens).iter().map(|o| o.ids.len()).sum::<usize>();
+    }
+    let measured = per_second(&encodings, started);
+    ensure!(
+        made == ROWS * NEW_TOKENS,
+        "every row has {NEW_TOKENS} tokens"
+    );
+    Ok(measured)
+}
+
+fn per_second(encodings: &[Encoding], started: Instant) -> Value {
+    let seconds = started.elapsed().as_secs_f64();
+    json!({ "seconds": seconds, "examples_per_s": encodings.len() as f64 / seconds })
+}
+
+/// The first rows of a file of SQuAD in the peer's text format, with T5's vocabulary.
+fn encodings(data: &Path, split: &str) -> Result<(Vec<Encoding>, Tokenizer)> {
+    let path = data.join("t5/tokenizer.json");
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let tokenizer = Tokenizer::parse(&bytes, &path.display().to_string(), &config())?;
+    let catalogue = Catalogue::bundled();
+    let file = TableFile::Disk(data.join(format!("squad/{split}.parquet")));
+    let reader = Reader::new(
+        catalogue.get("squad")?,
+        vec![DataFile::Table(file)],
+        Some(ROWS),
+    );
+    let cut = |text: &str, limit: usize| {
+        let mut ids = tokenizer.encode(text);
+        ids.truncate(limit - 1);
+        ids.push(tokenizer.end());
+        ids
+    };
+    let mut encodings = Vec::new();
+    for rows in reader {
+        for row in rows? {
+            let Row::Question(row) = row else { continue };
+            let input = format!("question: {} context: {}", row.question, row.context);
+            encodings.push(Encoding {
+                input: cut(&input, 512),
+                target: cut(&row.answers[0], 64),
+                cut: false,
+            });
+        }
+    }
+    encodings.truncate(ROWS);
+    ensure!(encodings.len() == ROWS, "wanted {ROWS} rows of {split}");
+    Ok((encodings, tokenizer))
+}
+
+/// Multiplications and additions a second in a large product of square matrices.
+fn matrix_product_rate() -> f64 {
+    const SIDE: usize = 2048;
+    let device = Device::flex();
+    let [a, b] = [0, 1]
+        .map(|_| Tensor::<2>::random([SIDE, SIDE], Distribution::Uniform(-1.0, 1.0), &device));
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let started = Instant::now();
+        black_box(a.clone().matmul(b.clone()));
+        best = best.min(started.elapsed().as_secs_f64());
+    }
+    2.0 * (SIDE as f64).powi(3) / best
+}
+
+/// Multiplications and additions that a step of prompt tuning cannot do without: the matrix products
+/// forward, and backward those that lead to the prompt. Scores that the backward computes a second
+/// time are not counted, nor is anything but products.
+fn prompt_step_arithmetic() -> f64 {
+    let config = config();
+    let [d, inner, ff] = [config.d_model, config.inner(), config.d_ff].map(|n| n as f64);
+    let (batch, vocab) = (BATCH as f64, config.vocab_size as f64);
+    let (t, u) = ((PROMPT + SHAPE[0]) as f64, SHAPE[1] as f64);
+    // A product and its gradient towards its input: two of the same size.
+    let linear = |rows: f64, from: f64, to: f64| 2.0 * 2.0 * batch * rows * from * to;
+    // Scores and mixture, then dV, dP, dQ, dK.
+    let attention = |queries: f64, keys: f64| (2.0 + 4.0) * 2.0 * batch * queries * keys * inner;
+    let encoder = 4.0 * linear(t, d, inner) + attention(t, t) + 3.0 * linear(t, d, ff);
+    let own = 4.0 * linear(u, d, inner) + attention(u, u);
+    let cross = 2.0 * linear(u, d, inner) + 2.0 * linear(t, d, inner) + attention(u, t);
+    let decoder = own + cross + 3.0 * linear(u, d, ff);
+    // Nothing before the first cross-attention depends on the prompt.
+    let unneeded = own / 2.0;
+    config.num_layers as f64 * (encoder + decoder) - unneeded + linear(u, d, vocab)
+}
+
+/// The highest resident memory of this process so far.
+fn peak_rss_mib() -> Result<f64> {
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("memory is read from /proc")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib
+        .context("no VmHWM in /proc/self/status")?
+        .parse::<f64>()?
+        / 1024.0)
+}
