@@ -2,6 +2,9 @@
 
 use std::marker::PhantomData;
 
+#[cfg(target_arch = "x86_64")]
+use super::vector::has_avx2_and_fma;
+
 /// A matrix to read, anywhere inside a buffer.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
@@ -160,7 +163,7 @@ impl<'a> MatrixMut<'a> {
         // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
         // element with the others, because it holds its elements mutably. On one thread, because
         // the callers already share their work among all threads.
-        unsafe { gemm(self, left, right, add, gemm::Parallelism::None) }
+        unsafe { multiply(self, left, right, add, Threads::This) }
     }
 }
 
@@ -174,10 +177,9 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     if inner == 0 {
         return vec![0.0; rows * columns];
     }
-    let parallelism = if rows * columns * inner < WORTH_SHARING {
-        gemm::Parallelism::None
-    } else {
-        gemm::Parallelism::Rayon(0)
+    let threads = match rows * columns * inner < WORTH_SHARING {
+        true => Threads::This,
+        false => Threads::All,
     };
     let mut result = Vec::with_capacity(rows * columns);
     let output = MatrixMut {
@@ -190,10 +192,17 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     // SAFETY: the output is as large as the buffer and nobody else's; all of it is written, and
     // none of it read, before it counts as initialised.
     unsafe {
-        gemm(&output, left, right, false, parallelism);
+        multiply(&output, left, right, false, threads);
         result.set_len(rows * columns);
     }
     result
+}
+
+/// Who computes a product.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    This,
+    All,
 }
 
 /// `output = left right`, or `output += left right`.
@@ -201,15 +210,13 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
 /// # Safety
 ///
 /// The sizes fit, and each matrix lies inside its buffer.
-unsafe fn gemm(
-    output: &MatrixMut,
-    left: Matrix,
-    right: Matrix,
-    add: bool,
-    parallelism: gemm::Parallelism,
-) {
+unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, threads: Threads) {
     // SAFETY: as the caller promises.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if is_for_avx2(output.rows, output.columns) {
+            return multiply_avx2(output, left, right, add, threads);
+        }
         gemm::gemm(
             output.rows,
             output.columns,
@@ -229,7 +236,69 @@ unsafe fn gemm(
             false,
             false,
             false,
-            parallelism,
+            match threads {
+                Threads::This => gemm::Parallelism::None,
+                Threads::All => gemm::Parallelism::Rayon(0),
+            },
+        );
+    }
+}
+
+/// Whether [`multiply_avx2`] is the faster one.
+#[cfg(target_arch = "x86_64")]
+fn is_for_avx2(rows: usize, columns: usize) -> bool {
+    const MANY: usize = 48;
+    rows >= MANY && columns >= MANY && has_avx2_and_fma() && !is_x86_feature_detected!("avx512f")
+}
+
+/// # Safety
+///
+/// As [`multiply`], on a processor with AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+unsafe fn multiply_avx2(
+    output: &MatrixMut,
+    left: Matrix,
+    right: Matrix,
+    add: bool,
+    threads: Threads,
+) {
+    use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet, gemm};
+    use std::ptr::null;
+    let one = 1.0_f32;
+    // SAFETY: as the caller promises.
+    unsafe {
+        gemm(
+            DType::F32,
+            IType::U64,
+            InstrSet::Avx256,
+            output.rows,
+            output.columns,
+            left.columns,
+            output.first.cast(),
+            output.row_stride as isize,
+            1,
+            null(),
+            null(),
+            DstKind::Full,
+            match add {
+                true => Accum::Add,
+                false => Accum::Replace,
+            },
+            left.data.as_ptr().cast(),
+            left.row_stride as isize,
+            left.column_stride as isize,
+            false,
+            null(),
+            0,
+            right.data.as_ptr().cast(),
+            right.row_stride as isize,
+            right.column_stride as isize,
+            false,
+            (&raw const one).cast(),
+            match threads {
+                Threads::This => 1,
+                Threads::All => rayon::current_num_threads(),
+            },
         );
     }
 }
