@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod full_size;
 mod hub;
 mod hub_server;
 mod miniature;
