@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod full_size;
+mod hostile;
 mod hub;
 mod hub_server;
 mod miniature;
