@@ -208,6 +208,15 @@ impl BackboneChoice {
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let path = format!("{place}/{}", file.name);
+        if config.decoder_start_token_id as usize >= config.vocab_size {
+            return Err(BackboneError::Checkpoint(CheckpointError::Config {
+                path: format!("{place}/config.json"),
+                found: format!(
+                    "decoder_start_token_id {} with vocab_size {}",
+                    config.decoder_start_token_id, config.vocab_size
+                ),
+            }));
+        }
         Ok(Backbone {
             name: self.name(),
             model: T5::load(&config, weights, device)?,

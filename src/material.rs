@@ -7,6 +7,7 @@ use crate::batch::{encode, readings};
 use crate::domain::Split;
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
+use crate::domain::draw::Take;
 use crate::domain::suite::{DomainError, Rows, Suite};
 use crate::hygiene::{self, Seen};
 use crate::plan::Plan;
@@ -58,22 +59,24 @@ impl Material {
         let resolved = catalogue.resolve(&plan.transfer, suite)?;
         let card = resolved.source.clone();
         let splits = suite.source(&card)?;
+        let train_rows = Take::at_most(plan.train_rows);
+        let eval_rows = Take::at_most(plan.eval_rows);
         let source = Source {
-            train: suite.load(&card, &splits.train, plan.train_rows, plan.answers)?,
-            validation: suite.load(&card, &splits.validation, plan.eval_rows, plan.answers)?,
+            train: suite.load(&card, &splits.train, train_rows, plan.answers)?,
+            validation: suite.load(&card, &splits.validation, eval_rows, plan.answers)?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: suite.load(&source.card, &splits.test, plan.eval_rows, plan.answers)?,
+            rows: suite.load(&source.card, &splits.test, eval_rows, plan.answers)?,
         }];
         for card in resolved.targets {
             let portion = suite.target(card)?;
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
-                rows: suite.load(card, &portion, plan.eval_rows, plan.answers)?,
+                rows: suite.load(card, &portion, eval_rows, plan.answers)?,
             });
         }
         let notes = [&source.train, &source.validation]
@@ -135,7 +138,7 @@ impl Material {
         source.into_iter().chain(tests).collect()
     }
 
-    /// SHA-256 of every file read, by `domain/split`.
+    /// SHA-256 of every file read, by `domain/split`, and of users' cards, by `domain/card`.
     pub fn hashes(&self) -> BTreeMap<String, String> {
         let name = &self.source.card.name;
         let source = [
@@ -154,7 +157,12 @@ impl Material {
                 test.rows.sha256.clone(),
             )
         });
-        source.into_iter().chain(tests).collect()
+        // The source is among the tests.
+        let cards = (self.tests.iter()).filter_map(|test| {
+            let sha256 = test.card.sha256.clone()?;
+            Some((format!("{}/card", test.card.name), sha256))
+        });
+        source.into_iter().chain(tests).chain(cards).collect()
     }
 }
 

@@ -28,9 +28,9 @@ pub struct Plan {
     pub limits: Limits,
     /// How right answers are written when predictions are compared with them.
     pub answers: AnswerForm,
-    /// At most so many training rows.
+    /// At most so many training rows, drawn as [`draw`](crate::domain::draw) says.
     pub train_rows: Option<usize>,
-    /// At most so many rows of each evaluated split.
+    /// At most so many rows of each evaluated split, drawn likewise.
     pub eval_rows: Option<usize>,
 }
 

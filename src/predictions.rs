@@ -68,7 +68,14 @@ pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
     let file = BufReader::new(std::fs::File::open(path).map_err(io)?);
     let mut lines = Vec::new();
     for (at, line) in file.lines().enumerate() {
-        let line = line.map_err(io)?;
+        let line = line.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => PredictionsError::Malformed {
+                path: path.to_owned(),
+                line: at + 1,
+                found: "no valid UTF-8".to_string(),
+            },
+            _ => io(error),
+        })?;
         if line.trim().is_empty() {
             continue;
         }

@@ -14,7 +14,7 @@ use crate::record::Provenance;
 pub struct Origin {
     /// The command as it can be typed again.
     pub command: String,
-    /// SHA-256 of each data file, by `domain/split`.
+    /// SHA-256 of each data file, by `domain/split`, and of users' cards, by `domain/card`.
     pub data_sha256: BTreeMap<String, String>,
     /// SHA-256 of the backbone's weights file.
     pub model_sha256: String,

@@ -75,7 +75,7 @@ pub struct Provenance {
     pub revision: String,
     /// The command that asked for it.
     pub command: String,
-    /// SHA-256 of each data file read, by `domain/split`.
+    /// SHA-256 of each data file read, by `domain/split`, and of users' cards, by `domain/card`.
     pub data_sha256: BTreeMap<String, String>,
     /// SHA-256 of the backbone's weights file.
     pub model_sha256: String,

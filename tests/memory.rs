@@ -13,6 +13,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::memory::peak_of;
 
@@ -76,10 +77,10 @@ fn write(path: &Path) {
 }
 
 /// Rows read of a card's test split, and the bytes that this took beyond those before.
-fn read(suite: &Suite, card: &Card, limit: Option<usize>) -> (usize, u64) {
+fn read(suite: &Suite, card: &Card, take: Take) -> (usize, u64) {
     let target = suite.target(card).expect("has test");
     let ((), before) = peak_of(|| ());
-    let (rows, peak) = peak_of(|| suite.read(card, &target, limit).expect("rows"));
+    let (rows, peak) = peak_of(|| suite.read(card, &target, take).expect("rows"));
     (rows.examples.len(), peak.saturating_sub(before))
 }
 
@@ -91,7 +92,7 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
     let catalogue = Catalogue::bundled();
     let card = catalogue.get("race").expect("a bundled card");
 
-    let (rows, bytes) = read(&suite, card, None);
+    let (rows, bytes) = read(&suite, card, Take::All);
     assert_eq!(
         rows,
         ROWS / EVERY,
@@ -103,7 +104,11 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
         source: None,
         ..card.clone()
     };
-    let (rows, bytes) = read(&suite, &whole, Some(1_000));
+    let (rows, bytes) = read(&suite, &whole, Take::First(1_000));
     assert_eq!(rows, 1_000);
     assert!(bytes < BOUND, "the first rows took {bytes} bytes");
+
+    let (rows, bytes) = read(&suite, &whole, Take::Drawn(1_000));
+    assert_eq!(rows, 1_000);
+    assert!(bytes < BOUND, "rows drawn from all took {bytes} bytes");
 }

@@ -6,12 +6,22 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::domain::catalogue::{Catalogue, CatalogueError};
-use crate::domain::suite::Suite;
+use crate::domain::suite::{MINI, Suite};
+use crate::hub;
 
 /// Flags of every verb that reads domains.
 #[derive(Debug, Args)]
 pub struct Data {
-    /// A folder of real data: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, or
+    /// The suite of domains: 'mini', bundled and generated; 'hub', the real ones that
+    /// `promptshift fetch` downloaded; or a part of those, 'mrqa' (see `promptshift list`).
+    #[arg(
+        long,
+        value_name = "SUITE",
+        default_value = MINI,
+        conflicts_with = "data"
+    )]
+    suite: String,
+    /// A folder of real data, instead of a suite: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, or
     /// downloads of the Hub's repositories, DIR/OWNER/REPOSITORY/...
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -21,18 +31,18 @@ pub struct Data {
 }
 
 impl Data {
-    /// The suite that was asked for: the bundled one without a folder.
+    /// The suite that was asked for.
     ///
     /// # Errors
-    /// The folder is not there.
-    pub fn suite(&self) -> anyhow::Result<Suite> {
+    /// The folder is not there, no suite has this name, or the Hub's cache has no place.
+    pub fn suite(&self, catalogue: &Catalogue) -> anyhow::Result<Suite> {
         match &self.data {
             Some(folder) if !folder.is_dir() => bail!(
                 "--data {}: wanted a folder of domains, found none",
                 folder.display()
             ),
             Some(folder) => Ok(Suite::Folder(folder.clone())),
-            None => Ok(Suite::Mini),
+            None => catalogue.suite(&self.suite, || Ok(hub::cache_from_env()?)),
         }
     }
 

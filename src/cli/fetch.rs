@@ -1,5 +1,7 @@
 //! `promptshift fetch NAME...`: models and domains into the Hub's cache.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use indicatif::HumanBytes;
 
@@ -21,6 +23,9 @@ pub struct Arguments {
     /// A model of the Hub: google/t5-base-lm-adapt.
     #[arg(long = "model", value_name = "OWNER/NAME")]
     models: Vec<String>,
+    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
     /// A branch, tag or commit, instead of main and of what the cards say.
     #[arg(long, value_name = "R")]
     revision: Option<String>,
@@ -69,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// What is asked for; names that mean nothing are mistakes of the command line.
 fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
     let usage = |error: anyhow::Error| Failure::Usage(error);
-    let catalogue = Catalogue::bundled();
+    let catalogue = Catalogue::with(&arguments.domains)?;
     let mut sources = Vec::new();
     for name in &arguments.names {
         sources.push(if name.contains('/') {

@@ -8,8 +8,9 @@ use crate::backbone::BackboneChoice;
 use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::describe::{Description, Vocabulary};
+use crate::domain::draw::Take;
 use crate::domain::row::Row;
-use crate::domain::suite::Suite;
+use crate::domain::suite::{HUB, MINI, Suite};
 use crate::domain::{Split, Task};
 use crate::recipe::{Method, Recipe};
 
@@ -22,20 +23,21 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let suite = arguments.data.suite()?;
     let catalogue = arguments.data.catalogue()?;
+    let suite = arguments.data.suite(&catalogue)?;
     println!(
         "Domains of the suite '{}'\n{}\n",
         suite.name(),
         domains(&catalogue, &suite)?
     );
     let absent: Vec<&str> = (catalogue.cards().iter())
-        .filter(|card| suite.splits(card).is_empty())
+        .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
         .map(|card| card.name.as_str())
         .collect();
     if !absent.is_empty() {
         println!("Known, without files here: {}\n", absent.join(", "));
     }
+    println!("Suites\n{}\n", suites(&catalogue));
     println!("Models\n{}\n", models()?);
     println!("Methods\n{}", methods());
     Ok(())
@@ -65,7 +67,7 @@ fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
         };
         let reference = match suite.source(first) {
             Ok(splits) => {
-                let rows = suite.read(first, &splits.train, None)?;
+                let rows = suite.read(first, &splits.train, Take::All)?;
                 Some(Vocabulary::of(&rows.examples))
             }
             Err(_) => None,
@@ -99,7 +101,7 @@ fn domain_row(
         Ok(portion) => portion,
         Err(_) => suite.source(card)?.test,
     };
-    let rows: Vec<Row> = suite.read(card, &portion, Some(2_000))?.examples;
+    let rows: Vec<Row> = suite.read(card, &portion, Take::First(2_000))?.examples;
     let found = Description::of(&rows);
     let number =
         |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));
@@ -117,6 +119,46 @@ fn domain_row(
             .join(", "),
     );
     Ok(row)
+}
+
+/// What `--suite` takes.
+fn suites(catalogue: &Catalogue) -> Table {
+    let mut table = new_table(&["suite", "what it is"]);
+    for name in catalogue.suites() {
+        let what = match name {
+            MINI => "bundled and generated: worlds of their own, which say nothing about English"
+                .to_string(),
+            HUB => "every real domain that promptshift fetch downloaded".to_string(),
+            name => format!("of those: {}", members(catalogue, name)),
+        };
+        table.add_row([name.to_string(), what]);
+    }
+    table.add_row([
+        "--data DIR".to_string(),
+        "a folder of real data".to_string(),
+    ]);
+    table
+}
+
+/// `squad (rajpurkar/squad); textbookqa, bioasq (mrqa-workshop/mrqa)`: which data a name stands
+/// for is not the same everywhere.
+fn members(catalogue: &Catalogue, suite: &str) -> String {
+    let mut by_repository: Vec<(&str, Vec<&str>)> = Vec::new();
+    for card in catalogue.cards() {
+        if !card.suites.iter().any(|name| name == suite) {
+            continue;
+        }
+        let source = card.source.as_ref();
+        let repository = source.map_or("not published", |source| &source.repository);
+        match by_repository.iter_mut().find(|(of, _)| *of == repository) {
+            Some((_, names)) => names.push(&card.name),
+            None => by_repository.push((repository, vec![&card.name])),
+        }
+    }
+    let parts: Vec<String> = (by_repository.iter())
+        .map(|(repository, names)| format!("{} ({repository})", names.join(", ")))
+        .collect();
+    parts.join("; ")
 }
 
 fn models() -> anyhow::Result<Table> {

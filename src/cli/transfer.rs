@@ -19,9 +19,7 @@ use crate::backbone::{Backbone, BackboneChoice};
 use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
-use crate::domain::suite::Suite;
 use crate::experiment::{self, Event};
-use crate::hub;
 use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
@@ -42,10 +40,6 @@ pub struct Arguments {
     /// v1.1; or OWNER/NAME of such a model of the Hub, once it was fetched.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
-    /// The suite of domains: 'mini', bundled and generated, or 'hub', the real ones that
-    /// `promptshift fetch` downloaded. Real data from elsewhere are read with --data.
-    #[arg(long, value_name = "SUITE", conflicts_with = "data")]
-    suite: Option<String>,
     #[command(flatten)]
     data: Data,
     /// How right answers are written when predictions are compared with them: padded (spaces around
@@ -86,10 +80,10 @@ pub struct Arguments {
     /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, or text:SOME WORDS.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
-    /// Training rows at most.
+    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
-    /// Rows at most of each evaluated split.
+    /// Rows at most of each evaluated split, drawn in the same way.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
     /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
@@ -233,14 +227,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
 fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, Option<String>)> {
-    let suite = match arguments.suite.as_deref() {
-        None => arguments.data.suite()?,
-        Some("mini") => Suite::Mini,
-        Some("hub") => Suite::Hub(hub::cache_from_env()?),
-        Some(name) => bail!(
-            "unknown suite '{name}': wanted 'mini', the bundled one, or 'hub', what was fetched; other real data are read with --data DIR"
-        ),
-    };
+    let suite = arguments.data.suite(catalogue)?;
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let backbone = BackboneChoice::parse(&arguments.model)?;

@@ -20,8 +20,8 @@ pub struct Arguments {
 
 /// Runs it: a row for each check, and an error where one fails.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let suite = arguments.data.suite().map_err(Failure::Usage)?;
     let catalogue = arguments.data.catalogue()?;
+    let suite = (arguments.data.suite(&catalogue)).map_err(Failure::Usage)?;
     let cards = (arguments.names.iter())
         .map(|name| catalogue.get(name))
         .collect::<Result<Vec<_>, _>>()

@@ -4,9 +4,14 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::row::hex;
 use super::{Split, Task};
+
+/// Suites that are no part of what was fetched.
+const RESERVED: [&str; 2] = [super::suite::MINI, super::suite::HUB];
 
 /// The columns of a domain's published files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -58,8 +63,14 @@ pub struct Card {
     pub licence: String,
     /// What the bundled miniature of this name imitates, where there is one.
     pub miniature: Option<String>,
+    /// The named parts of what was fetched that it belongs to: `mrqa`.
+    #[serde(default)]
+    pub suites: Vec<String>,
     /// Where it is published; a user's own domain need not be.
     pub source: Option<Source>,
+    /// SHA-256 of the file that a user's card was read from; the bundled ones are the program's.
+    #[serde(skip)]
+    pub sha256: Option<String>,
 }
 
 /// Where a domain is published on the Hugging Face Hub.
@@ -138,7 +149,10 @@ impl Card {
                 found: "wanted no 'miniature', which only bundled domains have".to_string(),
             });
         }
-        Ok(card)
+        Ok(Card {
+            sha256: Some(hex(&Sha256::digest(text.as_bytes()))),
+            ..card
+        })
     }
 
     /// Parses a card; `file` is what errors call it.
@@ -176,6 +190,13 @@ impl Card {
             return Some(format!(
                 "wanted a name of a-z, 0-9, '_' and '-' other than 'all', found '{}'",
                 self.name
+            ));
+        }
+        let taken = |name: &&String| name.is_empty() || RESERVED.contains(&name.as_str());
+        if let Some(name) = self.suites.iter().find(taken) {
+            return Some(format!(
+                "wanted names of suites other than {}, found '{name}'",
+                RESERVED.join(", ")
             ));
         }
         let schemas: &[Schema] = match self.task {
@@ -346,6 +367,12 @@ mod tests {
             (qqp, "labels =", "passage = \"x\"\nlabels =", "found 'x'"),
             (
                 squad,
+                "[\"mrqa\"]",
+                "[\"mrqa\", \"hub\"]",
+                "other than mini, hub, found 'hub'",
+            ),
+            (
+                squad,
                 "schema =",
                 "texts = [\"a\"]\nschema =",
                 "wanted no texts",
@@ -378,7 +405,9 @@ mod tests {
         );
         let (_, boolq) = CARDS[19];
         std::fs::write(&path, boolq.replace("\"boolq\"\n", "\"mine\"\n")).expect("written");
-        assert_eq!(Card::read(&path).expect("a card").name, "mine");
+        let card = Card::read(&path).expect("a card");
+        assert_eq!(card.name, "mine");
+        assert_eq!(card.sha256.map(|sha256| sha256.len()), Some(64));
         std::fs::write(&path, CARDS[0].1).expect("written");
         let message = Card::read(&path).expect_err("a miniature").to_string();
         assert!(message.contains("wanted no 'miniature'"), "{message}");

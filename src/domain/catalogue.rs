@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Task;
 use super::card::{self, Card, CardError};
-use super::suite::Suite;
+use super::suite::{HUB, MINI, Part, Suite};
 use crate::transfer::Transfer;
 
 /// Every known domain.
@@ -50,7 +50,20 @@ pub enum CatalogueError {
         /// The domains that it has.
         has: Vec<String>,
         /// Where it may be had.
-        hint: &'static str,
+        hint: String,
+    },
+    /// No suite has this name.
+    #[error(
+        "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
+        did_you_mean(.nearest), .known.join(", ")
+    )]
+    UnknownSuite {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
     },
     /// Nothing known is in this suite.
     #[error(
@@ -172,6 +185,42 @@ impl Catalogue {
             .ok_or_else(unknown)
     }
 
+    /// Every suite: the bundled one, what was fetched, and the parts of it that cards name.
+    pub fn suites(&self) -> Vec<&str> {
+        let mut suites = vec![MINI, HUB];
+        for name in self.cards.iter().flat_map(|card| &card.suites) {
+            if !suites.contains(&name.as_str()) {
+                suites.push(name);
+            }
+        }
+        suites
+    }
+
+    /// The suite of this name; `cache` tells where the Hub's cache is.
+    ///
+    /// # Errors
+    /// No suite has this name, or the cache has no place.
+    pub fn suite<E: From<CatalogueError>>(
+        &self,
+        name: &str,
+        cache: impl FnOnce() -> Result<PathBuf, E>,
+    ) -> Result<Suite, E> {
+        let part = match name {
+            MINI => return Ok(Suite::Mini),
+            HUB => Part::Whole,
+            name if self.suites().contains(&name) => Part::Named(name.to_string()),
+            name => {
+                return Err(E::from(CatalogueError::UnknownSuite {
+                    name: name.to_string(),
+                    nearest: nearest(name, self.suites()),
+                    known: self.suites().into_iter().map(str::to_string).collect(),
+                }));
+            }
+        };
+        let cache = cache()?;
+        Ok(Suite::Hub { cache, part })
+    }
+
     /// Every known name, in the order of the cards.
     fn names(&self) -> Vec<String> {
         self.cards.iter().map(|card| card.name.clone()).collect()
@@ -242,9 +291,17 @@ impl Catalogue {
         if !suite.splits(card).is_empty() {
             return Ok(card);
         }
-        let has: Vec<String> = (self.within(suite).iter())
-            .map(|card| card.name.clone())
-            .collect();
+        let within = self.within(suite);
+        let has: Vec<String> = within.iter().map(|card| card.name.clone()).collect();
+        if !suite.includes(card) {
+            let belonging = self.cards.iter().filter(|card| suite.includes(card));
+            return Err(CatalogueError::NotInSuite {
+                name: name.to_string(),
+                suite: suite.name(),
+                has: belonging.map(|card| card.name.clone()).collect(),
+                hint: format!("; --suite {HUB} has every domain that was fetched"),
+            });
+        }
         if has.is_empty() {
             return Err(CatalogueError::EmptySuite {
                 suite: suite.name(),
@@ -252,10 +309,13 @@ impl Catalogue {
                     Suite::Mini | Suite::Folder(_) => {
                         "DOMAIN/test.parquet or DOMAIN/validation.parquet"
                     }
-                    Suite::Hub(_) => "what `promptshift fetch DOMAIN` downloads",
+                    Suite::Hub { .. } => "what `promptshift fetch DOMAIN` downloads",
                 },
                 place: suite.place(),
-                known: self.names(),
+                known: (self.cards.iter())
+                    .filter(|card| suite.includes(card))
+                    .map(|card| card.name.clone())
+                    .collect(),
             });
         }
         Err(CatalogueError::NotInSuite {
@@ -263,9 +323,12 @@ impl Catalogue {
             suite: suite.name(),
             has,
             hint: match suite {
-                Suite::Mini => "; real files of it are read with --data DIR",
-                Suite::Folder(_) => "; DIR/DOMAIN/test.parquet is where its files belong",
-                Suite::Hub(_) => "; `promptshift fetch NAME` downloads a domain",
+                Suite::Mini => {
+                    "; real files of it are read with --data DIR, or with --suite hub once they were fetched"
+                        .to_string()
+                }
+                Suite::Folder(_) => format!("; {name}/test.parquet is where its files belong"),
+                Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
             },
         })
     }

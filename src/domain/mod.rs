@@ -3,13 +3,14 @@
 //! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] says which
 //! files a domain's rows are in, [`remote`] where they are published, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
 //! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
-//! [`allotment`] says which rows serve as which split, and a [`template`] turns a [`row`] into an
-//! [`Example`]. [`verify`] holds files against their card.
+//! [`allotment`] says which rows serve as which split, a [`draw`] which of them are taken, and a
+//! [`template`] turns a [`row`] into an [`Example`]. [`verify`] holds files against their card.
 
 pub mod allotment;
 pub mod card;
 pub mod catalogue;
 pub mod describe;
+pub mod draw;
 pub mod glue;
 pub mod label;
 pub mod mini;

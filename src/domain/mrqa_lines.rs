@@ -1,7 +1,8 @@
 //! MRQA as first published (`SQuAD.jsonl.gz`): gzipped lines of JSON, a header and then a context
 //! with its questions a line (github.com/mrqa/MRQA-Shared-Task-2019, README).
 //!
-//! Tokens and spans are not read. A line is read at a time, so memory does not grow with the file.
+//! Tokens are not read, and spans only where [`spans`](super::spans) asks for them. A line is read at a
+//! time, so memory does not grow with the file.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -36,6 +37,26 @@ struct Question {
     qid: String,
     question: String,
     answers: Vec<String>,
+}
+
+/// A line's context and where it says that answers stand.
+#[derive(Deserialize)]
+pub(super) struct Stated {
+    pub(super) context: String,
+    pub(super) qas: Vec<Detected>,
+}
+
+/// A question's answers where they were found.
+#[derive(Deserialize)]
+pub(super) struct Detected {
+    pub(super) detected_answers: Option<Vec<DetectedAnswer>>,
+}
+
+/// An answer and its places, in code points, the last character included.
+#[derive(Deserialize)]
+pub(super) struct DetectedAnswer {
+    pub(super) text: String,
+    pub(super) char_spans: Vec<(i64, i64)>,
 }
 
 /// The rows of a file, a context at a time.
@@ -85,6 +106,15 @@ impl MrqaLines {
                 )),
             Ok(_) => Ok(Some(text)),
         }
+    }
+
+    /// The next context with the places of its answers, instead of its rows; `None` behind the last.
+    pub(super) fn next_stated(&mut self) -> Option<Result<Stated, TableError>> {
+        let wanted = "a context with the spans of its answers";
+        let text = self.read_line(wanted).transpose()?;
+        Some(text.and_then(|text| {
+            serde_json::from_slice(&text).map_err(|error| self.wrong(wanted, error.to_string()))
+        }))
     }
 
     fn rows(&self, text: &[u8]) -> Result<Vec<Row>, TableError> {

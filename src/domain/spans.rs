@@ -1,9 +1,13 @@
 //! Where files say that answers stand in their contexts: counted in code points. Nothing is learnt or
 //! scored by these offsets; [`verify`](super::verify) holds them against the contexts.
 
+use std::path::Path;
+
 use super::card::Card;
+use super::mrqa_lines::MrqaLines;
 use super::own;
 use super::parquet::{Batch, TableError, TableFile};
+use super::reader::DataFile;
 
 /// SQuAD's: a text starts at its offset.
 const SQUAD: [&str; 3] = ["context", "answers.text", "answers.answer_start"];
@@ -34,11 +38,43 @@ pub struct SpanCounts {
     pub right: usize,
 }
 
-/// Counts the spans of a domain's questions in a parquet file; `None` where it states none.
+impl SpanCounts {
+    fn add(&mut self, context: &str, spans: &[Span]) {
+        self.all += spans.len();
+        self.right += spans.iter().filter(|span| span.stands_in(context)).count();
+    }
+}
+
+/// Counts the spans of a domain's questions in a file; `None` where it states none.
 ///
 /// # Errors
 /// The file can't be read, or its spans are of another type.
-pub fn count(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableError> {
+pub fn count(card: &Card, file: &DataFile) -> Result<Option<SpanCounts>, TableError> {
+    match file {
+        DataFile::Table(file) => in_table(card, file),
+        DataFile::Lines(path) => in_lines(path),
+    }
+}
+
+fn in_lines(path: &Path) -> Result<Option<SpanCounts>, TableError> {
+    let mut lines = MrqaLines::open(path.to_owned())?;
+    let mut counts: Option<SpanCounts> = None;
+    while let Some(line) = lines.next_stated().transpose()? {
+        for answers in line.qas.into_iter().filter_map(|qa| qa.detected_answers) {
+            let counts = counts.get_or_insert_default();
+            for answer in answers {
+                let spans = answer.char_spans.into_iter();
+                let spans: Vec<Span> = spans
+                    .map(|span| Span::of_mrqa(span, &answer.text))
+                    .collect();
+                counts.add(&line.context, &spans);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+fn in_table(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableError> {
     let table = file.open()?;
     let (columns, read): (_, fn(&Batch) -> _) = if SQUAD.iter().all(|column| table.has(column)) {
         (SQUAD, of_squad)
@@ -55,18 +91,26 @@ pub fn count(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableE
         let contexts = batch.texts("context")?;
         let spans: Vec<Vec<Span>> = read(&batch)?;
         for (context, spans) in contexts.iter().zip(spans) {
-            counts.all += spans.len();
-            counts.right += spans.iter().filter(|span| span.stands_in(context)).count();
+            counts.add(context, &spans);
         }
     }
     Ok(Some(counts))
 }
 
 impl Span {
+    /// MRQA's: the last code point is its own.
+    fn of_mrqa((start, last): (i64, i64), text: &str) -> Span {
+        Span {
+            start,
+            end: Some(last.saturating_add(1)),
+            text: text.to_string(),
+        }
+    }
+
     fn stands_in(&self, context: &str) -> bool {
         let length = self.text.chars().count();
         let ends = match (self.end, i64::try_from(length)) {
-            (Some(end), Ok(length)) => end - self.start == length,
+            (Some(end), Ok(length)) => end.checked_sub(self.start) == Some(length),
             (None, _) => true,
             (_, Err(_)) => false,
         };
@@ -80,8 +124,9 @@ impl Span {
 
 fn of_squad(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
     let [_, texts, starts] = SQUAD;
-    let texts = batch.text_lists(texts)?;
-    let spans = texts.into_iter().zip(batch.integer_lists(starts)?);
+    let (texts, starts) = (batch.text_lists(texts)?, batch.integer_lists(starts)?);
+    as_long(batch, SQUAD[2], &texts, &starts)?;
+    let spans = texts.into_iter().zip(starts);
     let spans = spans.map(|(texts, starts)| {
         let span = |(text, start)| Span {
             start,
@@ -95,29 +140,54 @@ fn of_squad(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
 
 fn of_mrqa(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
     let [_, texts, spans] = MRQA;
-    let rows = batch.text_lists(texts)?.into_iter();
-    let rows = rows.zip(batch.span_lists(spans, "start", "end")?);
+    let (texts, spans) = (
+        batch.text_lists(texts)?,
+        batch.span_lists(spans, "start", "end")?,
+    );
+    as_long(batch, MRQA[2], &texts, &spans)?;
+    let rows = texts.into_iter().zip(spans);
     let rows = rows.map(|(texts, spans)| {
         let of_text = texts.into_iter().zip(spans).flat_map(|(text, spans)| {
-            spans.into_iter().map(move |(start, last)| Span {
-                start,
-                end: Some(last + 1),
-                text: text.clone(),
-            })
+            let spans = spans.into_iter();
+            spans.map(move |span| Span::of_mrqa(span, &text))
         });
         of_text.collect()
     });
     Ok(rows.collect())
 }
 
+/// Whether every row has as many places as texts.
+fn as_long<T>(
+    batch: &Batch,
+    column: &str,
+    texts: &[Vec<String>],
+    places: &[Vec<T>],
+) -> Result<(), TableError> {
+    let mut lengths = texts.iter().map(Vec::len).zip(places.iter().map(Vec::len));
+    match lengths.position(|(texts, places)| texts != places) {
+        None => Ok(()),
+        Some(row) => Err(TableError::Value {
+            file: batch.file().to_string(),
+            column: column.to_string(),
+            row: batch.place(row),
+            wanted: format!("one for each of {} answers", texts[row].len()),
+            found: places[row].len().to_string(),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sample::{card, integers, list_of, lists, structure, texts, write};
-    use std::path::{Path, PathBuf};
+    use crate::domain::sample::{card, gzip, integers, list_of, lists, structure, texts, write};
+    use std::path::PathBuf;
 
     fn count_in(name: &str, path: PathBuf) -> Result<Option<SpanCounts>, String> {
-        let found = count(&card(name), &TableFile::Disk(path));
+        let file = match path.extension() {
+            Some(gz) if gz == "gz" => DataFile::Lines(path),
+            _ => DataFile::Table(TableFile::Disk(path)),
+        };
+        let found = count(&card(name), &file);
         found.map_err(|error| error.to_string())
     }
 
@@ -178,6 +248,62 @@ mod tests {
         }
         let found = count_in("squad", mrqa(&path, [3, 3, 12])).expect("a whole file");
         assert_eq!(found, Some(SpanCounts { all: 3, right: 2 }));
+    }
+
+    #[test]
+    fn mrqa_s_lines_state_their_spans() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.jsonl.gz");
+        let with = |detected: &str| {
+            let line =
+                format!(r#"{{"context": "Café 🐦 mill", "qas": [{{"qid": "a"{detected}}}]}}"#);
+            gzip(&path, &format!("{{\"header\": {{}}}}\n{line}\n{line}"));
+            count_in("race", path.clone())
+        };
+        let spans = |spans: &str| {
+            with(&format!(
+                r#", "detected_answers": [{{"text": "mill", "char_spans": {spans}}}]"#
+            ))
+        };
+        for (at, all, right) in [
+            ("[[7, 10]]", 2, 2),
+            ("[[7, 11], [7, 10]]", 4, 2),
+            ("[[10, 13]]", 2, 0),
+            ("[[-9223372036854775808, 9223372036854775807]]", 2, 0),
+            ("[]", 0, 0),
+        ] {
+            assert_eq!(spans(at), Ok(Some(SpanCounts { all, right })), "{at}");
+        }
+        assert_eq!(with(""), Ok(None));
+        let message = spans("[[7]]").expect_err("half a span");
+        assert!(
+            message.contains("a.jsonl.gz: line 2: wanted a context with the spans"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn places_are_as_many_as_answers() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.parquet");
+        let answers = structure(vec![
+            ("text", lists(&[&["C"], &["C", "C"]])),
+            (
+                "answer_start",
+                list_of(integers(&[0, 0]), [1, 1].into_iter(), "item"),
+            ),
+        ]);
+        write(
+            &path,
+            vec![("context", texts(&["C", "C"])), ("answers", answers)],
+        );
+        let message = count_in("squad", path).expect_err("one is missing");
+        assert!(
+            message.ends_with(
+                "column 'answers.answer_start', row 1: wanted one for each of 2 answers, found 1"
+            ),
+            "{message}"
+        );
     }
 
     #[test]

@@ -6,11 +6,17 @@ use thiserror::Error;
 
 use super::allotment::{Portion, SourceSplits};
 use super::card::Card;
+use super::draw::{Take, Taken};
 use super::mini::mini_file;
 use super::parquet::{TableError, TableFile};
 use super::reader::{self, DataFile, Reader};
 use super::row::Row;
 use super::{AnswerForm, Example, Split, own, remote, template};
+
+/// The name of [`Suite::Mini`].
+pub const MINI: &str = "mini";
+/// The name of all that was fetched.
+pub const HUB: &str = "hub";
 
 /// Where a domain's rows are read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +32,32 @@ pub enum Suite {
     /// - `REPOSITORY/FILE` for each file of the card, as a download of the Hub's repository has
     ///   them (`mrqa-workshop/mrqa/plain_text/test-00000-of-00001.parquet`).
     Folder(PathBuf),
-    /// The Hub's cache, a folder, where `promptshift fetch` leaves the files that the cards name.
-    Hub(PathBuf),
+    /// The Hub's cache, where `promptshift fetch` leaves the files that the cards name.
+    Hub {
+        /// The cache's folder.
+        cache: PathBuf,
+        /// Which of the domains.
+        part: Part,
+    },
+}
+
+/// Domains of the Hub that form a suite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// All of them.
+    Whole,
+    /// Those whose cards name this suite: `mrqa`.
+    Named(String),
+}
+
+impl Part {
+    /// Whether a domain belongs to it.
+    fn has(&self, card: &Card) -> bool {
+        match self {
+            Part::Whole => true,
+            Part::Named(name) => card.suites.contains(name),
+        }
+    }
 }
 
 /// Why a domain's rows could not be had.
@@ -105,11 +135,14 @@ pub struct Loaded<T> {
 pub type Rows = Loaded<Example>;
 
 impl Suite {
-    /// The name in records: `mini`, `hub`, or the folder's name.
+    /// The name in records: `mini`, `hub`, that of a part of it, or the folder's name.
     pub fn name(&self) -> String {
         match self {
-            Suite::Mini => "mini".to_string(),
-            Suite::Hub(_) => "hub".to_string(),
+            Suite::Mini => MINI.to_string(),
+            Suite::Hub { part, .. } => match part {
+                Part::Whole => HUB.to_string(),
+                Part::Named(name) => name.clone(),
+            },
             Suite::Folder(folder) => folder
                 .canonicalize()
                 .unwrap_or_else(|_| folder.clone())
@@ -118,6 +151,14 @@ impl Suite {
                     || folder.display().to_string(),
                     |name| name.to_string_lossy().into_owned(),
                 ),
+        }
+    }
+
+    /// Whether a domain's files would be read if they were here.
+    pub fn includes(&self, card: &Card) -> bool {
+        match self {
+            Suite::Mini | Suite::Folder(_) => true,
+            Suite::Hub { part, .. } => part.has(card),
         }
     }
 
@@ -174,15 +215,15 @@ impl Suite {
         Ok(Some(rows))
     }
 
-    /// Examples of a portion: those that at most `limit` of its rows make.
+    /// Examples of a portion: those that the rows taken of it make.
     pub fn load(
         &self,
         card: &Card,
         portion: &Portion,
-        limit: Option<usize>,
+        take: Take,
         answers: AnswerForm,
     ) -> Result<Rows, DomainError> {
-        let rows = self.read(card, portion, limit)?;
+        let rows = self.read(card, portion, take)?;
         let examples: Vec<Example> = (rows.examples.into_iter())
             .flat_map(|row| template::examples(card, row, portion.split, answers))
             .collect();
@@ -202,13 +243,12 @@ impl Suite {
         })
     }
 
-    /// Rows of a portion before any template, at most `limit` of them: no more is read than is
-    /// needed to find them.
+    /// Rows of a portion before any template: no more is read than is needed to find them.
     pub fn read(
         &self,
         card: &Card,
         portion: &Portion,
-        limit: Option<usize>,
+        take: Take,
     ) -> Result<Loaded<Row>, DomainError> {
         let files = self.files(card, portion.file);
         if files.is_empty() {
@@ -222,16 +262,22 @@ impl Suite {
         }
         let names: Vec<String> = files.iter().map(DataFile::name).collect();
         let file = names.join(", ");
-        let mut reader = Reader::new(card, files.clone(), limit);
-        let mut rows = Vec::new();
-        while limit.is_none_or(|limit| rows.len() < limit) {
+        let first = match take {
+            Take::First(limit) => Some(limit),
+            Take::All | Take::Drawn(_) => None,
+        };
+        let mut reader = Reader::new(card, files.clone(), first);
+        let mut taken = Taken::new(take);
+        while !taken.is_full() {
             let Some(read) = reader.next().transpose()? else {
                 break;
             };
             let read = read.into_iter();
-            rows.extend(read.filter(|row| portion.share.holds(&row.passage())));
+            read.filter(|row| portion.share.holds(&row.passage()))
+                .for_each(|row| taken.add(row));
         }
-        rows.truncate(limit.unwrap_or(usize::MAX));
+        let seen = taken.seen;
+        let rows = taken.rows();
         if rows.is_empty() {
             return Err(match card.subset() {
                 Some(subset) if !reader.left_out.is_empty() => DomainError::NoSubset {
@@ -246,12 +292,20 @@ impl Suite {
                 },
             });
         }
+        let drawn = (matches!(take, Take::Drawn(_)) && rows.len() < seen).then(|| {
+            format!(
+                "{}: {} of {seen} rows, drawn by their names, the same in every run",
+                portion.split,
+                rows.len()
+            )
+        });
+        let notes: Vec<String> = portion.note().into_iter().chain(drawn).collect();
         Ok(Loaded {
             examples: rows,
             sha256: reader::sha256(&files)?,
             file,
             rows_read: reader.rows_read,
-            note: portion.note(),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
 
@@ -268,7 +322,8 @@ impl Suite {
                 .into_iter()
                 .collect(),
             Suite::Folder(folder) => in_folder(folder, card, split),
-            Suite::Hub(cache) => remote::fetched(card, split, cache)
+            Suite::Hub { part, .. } if !part.has(card) => Vec::new(),
+            Suite::Hub { cache, .. } => remote::fetched(card, split, cache)
                 .into_iter()
                 .map(|path| DataFile::Table(TableFile::Disk(path)))
                 .collect(),
@@ -279,7 +334,9 @@ impl Suite {
     pub fn place(&self) -> String {
         match self {
             Suite::Mini => "this program".to_string(),
-            Suite::Folder(folder) | Suite::Hub(folder) => folder.display().to_string(),
+            Suite::Folder(folder) | Suite::Hub { cache: folder, .. } => {
+                folder.display().to_string()
+            }
         }
     }
 }
@@ -351,17 +408,12 @@ mod tests {
         (folder, suite)
     }
 
-    fn load(
-        suite: &Suite,
-        name: &str,
-        portion: &Portion,
-        limit: Option<usize>,
-    ) -> Result<Rows, DomainError> {
-        suite.load(&card(name), portion, limit, AnswerForm::Padded)
+    fn load(suite: &Suite, name: &str, portion: &Portion, take: Take) -> Result<Rows, DomainError> {
+        suite.load(&card(name), portion, take, AnswerForm::Padded)
     }
 
     fn passages(suite: &Suite, portion: &Portion) -> HashSet<String> {
-        let rows = load(suite, "squad", portion, None).expect("rows");
+        let rows = load(suite, "squad", portion, Take::All).expect("rows");
         rows.examples.into_iter().map(|row| row.passage).collect()
     }
 
@@ -406,7 +458,7 @@ mod tests {
         let (folder, suite) = squad_with(&[Split::Train, Split::Validation], 40);
         let squad = card("squad");
         let source = suite.source(&squad).expect("has train");
-        let rows = load(&suite, "squad", &source.train, Some(5)).expect("rows");
+        let rows = load(&suite, "squad", &source.train, Take::First(5)).expect("rows");
         assert_eq!((rows.examples.len(), rows.rows_read), (5, 5));
         assert_eq!(
             rows.examples[0].input,
@@ -416,13 +468,22 @@ mod tests {
         assert_eq!(rows.sha256.len(), 64);
         assert!(Path::new(&rows.file).ends_with("squad/train.parquet"));
         assert_eq!(rows.note, None);
-        let half = load(&suite, "squad", &source.test, Some(5)).expect("rows");
+        let half = load(&suite, "squad", &source.test, Take::First(5)).expect("rows");
         assert_eq!(half.examples.len(), 5);
         assert!((5..40).contains(&half.rows_read));
         assert!(
             half.note
                 .is_some_and(|note| note.starts_with("test is about 50 %"))
         );
+        let drawn = load(&suite, "squad", &source.test, Take::Drawn(5)).expect("rows");
+        assert_eq!((drawn.examples.len(), drawn.rows_read), (5, 40));
+        let note = drawn.note.expect("a share, and a draw of it");
+        assert!(
+            note.starts_with("test is about 50 %") && note.contains("; test: 5 of "),
+            "{note}"
+        );
+        let all = load(&suite, "squad", &source.train, Take::Drawn(40)).expect("rows");
+        assert_eq!((all.examples.len(), all.note), (40, None));
         assert_eq!(suite.count(&squad, Split::Train).ok(), Some(Some(40)));
         assert_eq!(suite.count(&squad, Split::Test).ok(), Some(None));
         assert_eq!(
@@ -435,7 +496,7 @@ mod tests {
     fn a_target_without_a_test_file_is_scored_on_validation() {
         let (_folder, suite) = squad_with(&[Split::Validation], 6);
         let target = suite.target(&card("squad")).expect("has validation");
-        let rows = load(&suite, "squad", &target, None).expect("rows");
+        let rows = load(&suite, "squad", &target, Take::All).expect("rows");
         assert_eq!(rows.examples.len(), 6);
         assert!(
             rows.note
@@ -467,7 +528,7 @@ mod tests {
             "{message}"
         );
         let target = suite.target(&card("squad")).expect("has test");
-        let none = load(&suite, "squad", &target, Some(0));
+        let none = load(&suite, "squad", &target, Take::First(0));
         let message = none.expect_err("no rows").to_string();
         assert!(
             message.contains("wanted rows for test, found none of 0"),
@@ -489,7 +550,7 @@ mod tests {
         );
         let suite = Suite::Folder(folder.path().to_path_buf());
         let target = suite.target(&card("squad")).expect("has test");
-        let rows = load(&suite, "squad", &target, None).expect("rows");
+        let rows = load(&suite, "squad", &target, Take::All).expect("rows");
         assert_eq!(rows.examples[0].input, "question: Q ? context: C .");
     }
 
@@ -516,14 +577,14 @@ mod tests {
         for (name, question) in [("race", "Q"), ("drop", "R")] {
             assert_eq!(suite.splits(&card(name)), [Split::Test]);
             let target = suite.target(&card(name)).expect("has test");
-            let rows = load(&suite, name, &target, None).expect("rows");
+            let rows = load(&suite, name, &target, Take::All).expect("rows");
             assert_eq!(rows.examples.len(), 1);
             let wanted = format!("question: {question} context: ");
             assert!(rows.examples[0].input.starts_with(&wanted), "{name}");
             assert_eq!(suite.count(&card(name), Split::Test).ok(), Some(None));
         }
         let target = suite.target(&card("bioasq")).expect("has test");
-        let message = load(&suite, "bioasq", &target, None)
+        let message = load(&suite, "bioasq", &target, Take::All)
             .expect_err("none")
             .to_string();
         assert!(
@@ -535,7 +596,7 @@ mod tests {
             ["NewsQA", "SearchQA"],
         );
         let train = suite.source(&card("newsqa")).expect("has train").train;
-        let message = load(&suite, "newsqa", &train, None)
+        let message = load(&suite, "newsqa", &train, Take::All)
             .expect_err("a part")
             .to_string();
         assert!(
@@ -558,7 +619,9 @@ mod tests {
         };
         let ids = || -> Vec<String> {
             let target = suite.target(&card("race")).expect("has test");
-            let rows = load(&suite, "race", &target, None).expect("rows").examples;
+            let rows = load(&suite, "race", &target, Take::All)
+                .expect("rows")
+                .examples;
             rows.into_iter().map(|row| row.id).collect()
         };
         gzip(&at("test.jsonl.gz"), &line("line"));
@@ -589,7 +652,7 @@ mod tests {
                 );
             }
             if let Ok(target) = Suite::Mini.target(&card) {
-                let rows = load(&Suite::Mini, &card.name, &target, None).expect("rows");
+                let rows = load(&Suite::Mini, &card.name, &target, Take::All).expect("rows");
                 let questions = card.task == Task::ExtractiveQa;
                 for example in rows.examples {
                     assert_eq!(questions, !example.facts.is_empty(), "{}", example.id);

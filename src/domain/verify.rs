@@ -72,7 +72,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             source: None,
             ..card.clone()
         },
-        Suite::Folder(_) | Suite::Hub(_) => card.clone(),
+        Suite::Folder(_) | Suite::Hub { .. } => card.clone(),
     };
     Ok(splits
         .into_iter()
@@ -131,9 +131,6 @@ fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableE
         return Ok(sum);
     }
     for file in files {
-        let DataFile::Table(file) = file else {
-            continue;
-        };
         if let Some(counts) = spans::count(card, file)? {
             let sum = sum.get_or_insert_default();
             sum.all += counts.all;

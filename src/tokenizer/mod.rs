@@ -38,6 +38,18 @@ pub enum TokenizerError {
         /// The tokenizer's ids.
         found: usize,
     },
+    /// It has an id that the model has no embedding for.
+    #[error(
+        "{path}: an id of {found}, but the model's vocab_size is {wanted}: the tokenizer is another model's"
+    )]
+    Id {
+        /// The file.
+        path: String,
+        /// `V`.
+        wanted: usize,
+        /// The tokenizer's largest id.
+        found: u32,
+    },
     /// A token that T5 cannot do without is absent or elsewhere than config.json says.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
     Special {
@@ -119,6 +131,14 @@ impl Tokenizer {
                 path: name.to_string(),
                 wanted: config.vocab_size,
                 found,
+            });
+        }
+        let largest = model.largest();
+        if largest as usize >= config.vocab_size {
+            return Err(TokenizerError::Id {
+                path: name.to_string(),
+                wanted: config.vocab_size,
+                found: largest,
             });
         }
         let special = |token: &'static str, wanted: u32| {
@@ -215,6 +235,16 @@ impl Model {
         match self {
             Model::Json(model) => model.get_vocab_size(true),
             Model::SentencePiece(model) => model.size(),
+        }
+    }
+
+    /// The largest id; 0 without any. Ids of a `tokenizer.json` may have gaps.
+    fn largest(&self) -> u32 {
+        match self {
+            Model::Json(model) => model.get_vocab(true).into_values().max().unwrap_or(0),
+            Model::SentencePiece(model) => u32::try_from(model.size())
+                .unwrap_or(u32::MAX)
+                .saturating_sub(1),
         }
     }
 }

@@ -604,3 +604,72 @@ fn fetched_domains_are_a_suite() {
     let record = std::fs::read_to_string(record).expect("written");
     assert!(record.contains("\"suite\": \"hub\""));
 }
+
+/// The words of the paper's question, on files of the Hub's layout.
+#[test]
+fn mrqa_is_a_part_of_what_was_fetched() {
+    let hub = HubServer::start();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let name = "google/t5-base-lm-adapt";
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("models/nano")
+            .join(file);
+        let bytes = std::fs::read(path).expect("bundled");
+        hub.put(&format!("models/{name}"), file, &bytes, true);
+    }
+    publish(&hub, "squad", "squad");
+    publish(&hub, "squadshifts_amazon", "squad");
+    publish(&hub, "textbookqa", "textbookqa");
+    promptshift(&hub.address(), &home)
+        .args(["fetch", "squad", "squadshifts_amazon", "textbookqa"])
+        .args(["--model", name])
+        .assert()
+        .success();
+    let mrqa = |words: &str| {
+        let mut command = promptshift("http://127.0.0.1:9", &home);
+        command.args(["transfer", words, "--suite", "mrqa", "--model", name]);
+        command
+    };
+    mrqa("squad->textbookqa")
+        .args(["--methods", "prompt", "--seeds", "1", "--steps", "1"])
+        .args(["--batch-size", "2", "--prompt-length", "4", "--quiet"])
+        .args(["--train-rows", "8", "--eval-rows", "4", "--out", "out"])
+        .assert()
+        .success()
+        .stdout(contains("# squad → textbookqa"));
+    let record = home.path().join("out/prompt-seed0/record.json");
+    let record = std::fs::read_to_string(record).expect("written");
+    assert!(record.contains("\"suite\": \"mrqa\""), "{record}");
+    assert!(record.contains(name), "{record}");
+    // One repository holds all six.
+    mrqa("squad->all")
+        .arg("--dry-run")
+        .assert()
+        .success()
+        .stdout(contains(
+            "squad->textbookqa,bioasq,race,relation_extraction,duorc,drop on 'mrqa'",
+        ));
+    mrqa("squad->squadshifts_amazon")
+        .assert()
+        .code(2)
+        .stderr(
+            contains("domain 'squadshifts_amazon' is not in the suite 'mrqa': wanted one of squad, textbookqa")
+                .and(contains("--suite hub")),
+        );
+    mrqa("squad->newsqa")
+        .assert()
+        .code(2)
+        .stderr(contains("promptshift fetch newsqa"));
+    promptshift("http://127.0.0.1:9", &home)
+        .args(["list", "--suite", "mrqa"])
+        .assert()
+        .success()
+        .stdout(contains("squad (rajpurkar/squad)").and(contains("(mrqa-workshop/mrqa)")));
+    // Bundled rows are fewer than the card says; what counts is that they are found.
+    promptshift("http://127.0.0.1:9", &home)
+        .args(["verify", "textbookqa", "--suite", "mrqa"])
+        .assert()
+        .code(1)
+        .stdout(contains("1503"));
+}

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cli;
+mod full_size;
+mod hostile;
 mod hub;
 mod hub_server;
 mod miniature;

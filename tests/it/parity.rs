@@ -1,7 +1,7 @@
 //! Our T5 against Hugging Face Transformers' on a tiny random checkpoint with reference values
 //! (tests/golden/make_t5.py): encoder, logits, loss, gradients, greedy outputs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -18,8 +18,8 @@ fn golden(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn json(name: &str) -> Value {
-    let text = std::fs::read_to_string(golden(name)).expect("a committed file");
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).expect("a script wrote it");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -31,25 +31,27 @@ pub fn tiny() -> (T5Config, T5) {
     (config, model)
 }
 
-struct Reference {
+/// Reference values, as the scripts lay them out.
+pub struct Reference {
     bytes: Vec<u8>,
     json: Value,
 }
 
 impl Reference {
     fn read() -> Self {
-        Self::of("t5_v1_1_tiny")
+        Self::of(&golden("t5_v1_1_tiny"))
     }
 
-    fn of(folder: &str) -> Self {
-        let floats = golden(&format!("{folder}/reference.safetensors"));
+    /// Those in a folder.
+    pub fn of(folder: &Path) -> Self {
+        let floats = folder.join("reference.safetensors");
         Reference {
-            bytes: std::fs::read(floats).expect("committed"),
-            json: json(&format!("{folder}/reference.json")),
+            bytes: std::fs::read(floats).expect("a script wrote it"),
+            json: json(&folder.join("reference.json")),
         }
     }
 
-    fn floats(&self, name: &str) -> Vec<f32> {
+    pub fn floats(&self, name: &str) -> Vec<f32> {
         let file = SafeTensors::deserialize(&self.bytes).expect("safetensors");
         file.tensor(name)
             .expect(name)
@@ -59,20 +61,20 @@ impl Reference {
             .collect()
     }
 
-    fn ids(&self, name: &str) -> Vec<Vec<u32>> {
+    pub fn ids(&self, name: &str) -> Vec<Vec<u32>> {
         serde_json::from_value(self.json[name].clone()).expect(name)
     }
 
-    fn inputs(&self) -> Tokens {
+    pub fn inputs(&self) -> Tokens {
         Tokens::padded(&self.ids("input_ids"), 0)
     }
 
-    fn targets(&self) -> Tokens {
+    pub fn targets(&self) -> Tokens {
         Tokens::padded(&self.ids("targets"), 0)
     }
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32")
 }
 
@@ -269,7 +271,7 @@ fn decoding_with_the_cache_equals_decoding_without_it() {
 
 #[test]
 fn every_bucket_agrees() {
-    let table = json("relative_position_buckets.json");
+    let table = json(&golden("relative_position_buckets.json"));
     let first = table["first"].as_i64().expect("a number");
     for (name, direction) in [
         ("bidirectional", position::Direction::Bidirectional),
@@ -298,8 +300,8 @@ fn weights_go_out_as_they_came_in() {
 /// v1.0: ReLU without a gate, the embedding as head, weights in a `pytorch_model.bin`.
 #[test]
 fn v1_0_agrees() {
-    let reference = Reference::of("t5_v1_0_tiny");
     let folder = golden("t5_v1_0_tiny");
+    let reference = Reference::of(&folder);
     let config = T5Config::read(&folder.join("config.json")).expect("config.json");
     let load = || {
         let files = WeightFiles::find(&folder).expect("pytorch_model.bin");

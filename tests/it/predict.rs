@@ -1,6 +1,6 @@
 //! `predict`, `prompt` and `score P.jsonl` as a user meets them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -167,26 +167,17 @@ fn predictions_are_scored_again_without_a_model() {
                 .and(contains("0.166667"))
                 .and(contains("accuracy")),
         );
-    std::fs::write(folder.path().join("cut"), &squad[..squad.len() - 9]).expect("written");
     std::fs::write(
         folder.path().join("odd"),
         squad.replace("\"squad\"", "\"mrpc\""),
     )
     .expect("written");
-    std::fs::write(folder.path().join("none"), "").expect("written");
-    for (file, found) in [
-        ("cut", "line 6"),
-        ("odd", "paraphrase"),
-        ("none", "no line"),
-        ("absent", "absent"),
-    ] {
-        promptshift(&folder)
-            .args(["score", file])
-            .assert()
-            .code(1)
-            .stdout("")
-            .stderr(contains(found).and(contains("panicked").not()));
-    }
+    promptshift(&folder)
+        .args(["score", "odd"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("paraphrase").and(contains("panicked").not()));
 }
 
 #[test]
@@ -339,10 +330,6 @@ fn prompts_that_are_none_are_refused_before_anything_is_written() {
     };
     put("cut.npy", &whole[..whole.len() - 1]);
     put("fortran.npy", &npy(&header("'<f4'", "True", &shape), data));
-    put(
-        "f64.npy",
-        &npy(&header("'<f8'", "False", &shape), &data.repeat(2)),
-    );
     put("f16.npy", &npy(&header("'<f2'", "False", &shape), data));
     put("big.npy", &npy(&header("'>f4'", "False", &shape), data));
     put(
@@ -352,13 +339,8 @@ fn prompts_that_are_none_are_refused_before_anything_is_written() {
             data,
         ),
     );
-    put(
-        "object.npy",
-        &npy(&header("'|O'", "False", &shape), b"\x80\x04."),
-    );
     put("wide.npy", &prompt(2, width + 1));
     put("prompt.bin", b"PK\x03\x04");
-    put("prompt.pkl", b"\x80\x04\x95.");
     put("empty.npy", b"");
     let adapter = |name: &str, config: &str| {
         std::fs::create_dir(folder.path().join(name)).expect("made");
@@ -373,31 +355,22 @@ fn prompts_that_are_none_are_refused_before_anything_is_written() {
         r#"{"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2}"#,
     );
     adapter("nothing", "not JSON");
-    let tiny = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/peft_tiny/trained");
-    let tiny = tiny.to_str().expect("UTF-8");
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano/model.safetensors");
-    let model = model.to_str().expect("UTF-8");
     let before = names(folder.path());
     let nano = format!("'nano' {width}");
     for (prompt, found) in [
         ("cut.npy", "bytes"),
         ("fortran.npy", "fortran_order True"),
-        ("f64.npy", "float64"),
         ("f16.npy", "float16"),
         ("big.npy", "big-endian"),
         ("flat.npy", "shape (P, D)"),
-        ("object.npy", "pickled"),
         ("wide.npy", &nano),
         ("prompt.bin", "zip"),
-        ("prompt.pkl", "pickle"),
         ("empty.npy", "0 bytes"),
         ("absent.npy", "absent.npy"),
         ("lora", "LORA"),
         ("half", "adapter_model.safetensors"),
         ("nothing", "JSON"),
         (".", "prompt.safetensors"),
-        (tiny, "32 wide"),
-        (model, "one tensor 'prompt'"),
     ] {
         for arguments in [
             [

@@ -9,6 +9,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
 use promptshift::domain::AnswerForm;
 use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
 use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe, Recipe};
@@ -27,7 +28,7 @@ fn squad(rows: usize) -> Vec<Example> {
     let card = catalogue.get("squad").expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
-        .load(card, &splits.train, Some(rows), AnswerForm::Padded)
+        .load(card, &splits.train, Take::First(rows), AnswerForm::Padded)
         .expect("compiled in")
         .examples
 }
