@@ -7,6 +7,7 @@ pub mod batch;
 pub mod cli;
 pub mod domain;
 pub mod eval;
+pub mod excerpt;
 pub mod experiment;
 pub mod hub;
 pub mod hygiene;
