@@ -12,6 +12,7 @@ mod error;
 pub mod evidence;
 pub mod figures;
 pub mod json;
+pub mod leaderboard;
 pub mod markdown;
 pub mod number;
 pub mod page;
