@@ -9,7 +9,7 @@ use super::comparison::{self, Comparison, MethodResult};
 use super::error::ReportError;
 use super::markdown::table::{TextTable, UNDEFINED};
 use super::markdown::text::plain;
-use super::number::{gap, list, metric_title, percent, spread, whole};
+use super::number::{gap, list, metric_title, spread, whole};
 use super::page::{Tables, page};
 use super::study::{Study, studies};
 use crate::domain::{AnswerForm, Task};
@@ -181,16 +181,16 @@ impl Leaderboard {
             "method",
             "model",
             "source",
-            "targets",
-            "suite",
-            "metric",
-            "seeds",
-            "source score",
             "mean target score [95 %]",
             "mean gap [95 %]",
+            "source score",
+            "seeds",
             "trainable parameters",
             "training [s]",
             "peak memory, training [MB]",
+            "metric",
+            "suite",
+            "targets",
         ];
         let amount = |amount: Option<f64>| {
             amount.map_or(UNDEFINED.to_owned(), |amount| format!("{amount:.1}"))
@@ -205,30 +205,24 @@ impl Leaderboard {
                     row.method.title().to_owned(),
                     plain(&row.model),
                     plain(&row.source),
-                    list(&targets),
-                    plain(&row.suite),
-                    metric_title(row.metric).to_owned(),
+                    row.mean_target_score.map_or(UNDEFINED.to_owned(), gap),
+                    row.mean_gap.map_or(UNDEFINED.to_owned(), gap),
+                    spread(row.source_score.value, row.source_deviation),
                     match row.method {
                         Method::Untuned => UNDEFINED.to_owned(),
                         _ => row.seeds.len().to_string(),
                     },
-                    spread(row.source_score.value, row.source_deviation),
-                    row.mean_target_score.map_or(UNDEFINED.to_owned(), |score| {
-                        format!(
-                            "{} {}",
-                            percent(score.value),
-                            super::number::interval(score.interval)
-                        )
-                    }),
-                    row.mean_gap.map_or(UNDEFINED.to_owned(), gap),
                     whole(row.trainable_parameters as f64),
                     amount(row.train_seconds),
                     amount(row.train_peak_bytes.map(|bytes| bytes as f64 / 1e6)),
+                    metric_title(row.metric).to_owned(),
+                    plain(&row.suite),
+                    list(&targets),
                 ]
             })
             .collect();
         TextTable {
-            words: &[0, 1, 2, 3, 4, 5],
+            words: &[0, 1, 2, 10, 11, 12],
             header: header.map(str::to_owned).to_vec(),
             rows,
         }
@@ -287,7 +281,7 @@ mod tests {
         assert_eq!(board.rows[3].records.len(), 3);
         let markdown = board.markdown();
         assert!(
-            markdown.contains("| prompt tuning | nano | squad | textbookqa | mini | F1 | 3 |"),
+            markdown.contains("| 3 | 2,560 | 31.0 | 320.0 | F1 | mini | textbookqa |"),
             "{markdown}"
         );
     }

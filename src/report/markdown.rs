@@ -165,6 +165,12 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         format!(
             "**untuned** is the backbone as it was pre-trained; **floor** is the expected score of {floor}."
         ),
+        "**Target against source**: on the thin line nothing is lost, on the dashed one as many points \
+         as by model tuning, and above it fewer. Small markers are seeds."
+            .to_owned(),
+        "**Score against cost**: what is ringed is on the Pareto front, where nothing cheaper scores as \
+         high. The ring goes by the means alone; where intervals overlap, it may be chance."
+            .to_owned(),
         "**Learning curves** show source validation, by which the best step is kept; test scores come \
          from that step."
             .to_owned(),

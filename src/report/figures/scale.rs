@@ -74,7 +74,7 @@ pub(super) fn short(amount: f64) -> String {
     let (value, unit) = match amount {
         _ if amount >= 1e9 => (amount / 1e9, " G"),
         _ if amount >= 1e6 => (amount / 1e6, " M"),
-        _ if amount >= 1e4 => (amount / 1e3, " k"),
+        _ if amount >= 1e3 => (amount / 1e3, " k"),
         _ => (amount, ""),
     };
     // Two digits behind the point at most, and none that say nothing.
@@ -103,6 +103,6 @@ mod tests {
     #[test]
     fn round_amounts_are_short() {
         let shown = [0.0, 0.25, 20.0, 1_000.0, 10_000.0, 1e6, 2.5e9].map(short);
-        assert_eq!(shown, ["0", "0.25", "20", "1000", "10 k", "1 M", "2.5 G"]);
+        assert_eq!(shown, ["0", "0.25", "20", "1 k", "10 k", "1 M", "2.5 G"]);
     }
 }

@@ -58,9 +58,9 @@ fn panel_height(comparison: &Comparison) -> i32 {
 }
 
 fn entries(comparison: &Comparison) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = comparison
-        .methods
-        .iter()
+    let tuned = comparison.tuned();
+    let mut entries: Vec<Entry> = tuned
+        .chain(comparison.method(Method::Untuned))
         .map(|result| Entry::Method(result.method))
         .collect();
     entries.extend([Entry::Interval, Entry::NothingLost]);

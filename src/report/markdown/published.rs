@@ -39,9 +39,9 @@ pub fn section(comparison: &Comparison) -> String {
     };
     let generated = match comparison.suite.as_str() {
         "mini" => {
-            " **They are of the real domains and a real T5; the numbers here are of generated text \
-             that is only named after them, and of a miniature: the two cannot be compared in height, \
-             only in which method loses less.**"
+            " **They are of the real domains and of a real T5. The numbers here are of generated text \
+             that is only named after them, and of a miniature: they neither confirm nor contradict \
+             the paper.**"
         }
         _ => "",
     };
