@@ -13,6 +13,7 @@ use crate::domain::label;
 use crate::domain::{Example, Gold, Split};
 use crate::eval::predict::{Answer, predict};
 use crate::eval::score::{self, Metric, score};
+use crate::excerpt;
 use crate::material::{Material, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
@@ -306,6 +307,7 @@ fn evaluate(
         peak_bytes,
         predictions: file.file,
         predictions_sha256: file.sha256,
+        excerpts: excerpt::of(examples),
     })
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod device;
 pub mod domain;
 pub mod eval;
+pub mod excerpt;
 pub mod experiment;
 pub mod hub;
 pub mod hygiene;

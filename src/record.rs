@@ -197,6 +197,19 @@ pub struct Evaluation {
     pub predictions: String,
     /// Its SHA-256.
     pub predictions_sha256: String,
+    /// What the model was given for a handful of the examples, drawn without looking at any answer,
+    /// so that a report can show some. Empty in records from before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excerpts: Vec<Excerpt>,
+}
+
+/// The text of one example, shortened where it is long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excerpt {
+    /// The example.
+    pub id: String,
+    /// Its input; ` … ` stands for what was left out.
+    pub input: String,
 }
 
 /// One example's prediction and what it is worth.

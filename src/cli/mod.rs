@@ -7,6 +7,7 @@ mod estimate;
 mod examples;
 mod fetch;
 mod interrupt;
+mod leaderboard;
 mod learning_rate;
 mod list;
 mod output;
@@ -53,6 +54,8 @@ enum Verb {
     Verify(verify::Arguments),
     /// Render stored records again.
     Report(report::Arguments),
+    /// Put all records found into one table: a row for each method and model.
+    Leaderboard(leaderboard::Arguments),
     /// Score stored predictions again.
     Score(score::Arguments),
     /// Make a miniature T5: its tokenizer and its pre-training on generated text.
@@ -130,6 +133,7 @@ impl Cli {
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
+            Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),

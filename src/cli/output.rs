@@ -30,14 +30,34 @@ impl Form {
     }
 }
 
+/// The files that a report is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// `report.md` and its figures.
+    Markdown,
+    /// `report.html` as well.
+    MarkdownAndPage,
+}
+
+impl Files {
+    /// As `--html` asks for.
+    pub fn of_flag(html: bool) -> Self {
+        if html {
+            Files::MarkdownAndPage
+        } else {
+            Files::Markdown
+        }
+    }
+}
+
 /// The folder of figures beside a report.
 const FIGURES: &str = "figures";
 
-/// Renders `records`, writes `report.md` and its figures into `out`, and prints the result.
+/// Renders `records`, writes `files` into `out`, and prints the result.
 ///
 /// # Errors
 /// The records do not belong together, or a file can't be written.
-pub fn write(records: &[StoredRecord], out: &Path, form: Form) -> anyhow::Result<()> {
+pub fn write(records: &[StoredRecord], out: &Path, files: Files, form: Form) -> anyhow::Result<()> {
     let report = report::render(records, FIGURES)?;
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
@@ -46,13 +66,23 @@ pub fn write(records: &[StoredRecord], out: &Path, form: Form) -> anyhow::Result
     }
     let file = out.join("report.md");
     replace(&file, report.markdown.as_bytes())?;
+    let mut written = vec![file];
+    if files == Files::MarkdownAndPage {
+        let page = out.join("report.html");
+        replace(&page, report.page().as_bytes())?;
+        written.push(page);
+    }
     let text = match form {
         Form::Json => json::json(&report.comparisons) + "\n",
         // Seen from the current folder, the figures are inside `out`.
         Form::Markdown => report::render(records, &figures.display().to_string())?.markdown,
         Form::Summary => {
             let tables: Vec<String> = report.comparisons.iter().map(terminal::summary).collect();
-            format!("{}\nreport: {}\n", tables.join("\n"), file.display())
+            let written: Vec<String> = written
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
+            format!("{}\nreport: {}\n", tables.join("\n"), written.join(", "))
         }
     };
     std::io::stdout()

@@ -17,6 +17,9 @@ pub struct Arguments {
     /// figures to the first DIR, where none is given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write report.html as well: the same report as one page that opens from disk.
+    #[arg(long)]
+    html: bool,
     /// Print the comparison as JSON instead of the report.
     #[arg(long)]
     json: bool,
@@ -34,5 +37,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         output::Form::of_terminal()
     };
-    output::write(&records, out, form)
+    let files = output::Files::of_flag(arguments.html);
+    output::write(&records, out, files, form)
 }

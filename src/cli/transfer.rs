@@ -93,6 +93,9 @@ pub struct Arguments {
     /// under runs/ where none is given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Write report.html as well: the same report as one page that opens from disk.
+    #[arg(long)]
+    html: bool,
     /// Print the plan and what it will cost, and stop.
     #[arg(long)]
     dry_run: bool,
@@ -219,7 +222,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, Some(_)) => Form::Markdown,
         (false, None) => Form::of_terminal(),
     };
-    output::write(&records, &out, form)?;
+    let files = output::Files::of_flag(arguments.html);
+    output::write(&records, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
     Ok(())
 }

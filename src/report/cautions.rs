@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::comparison::{Comparison, Domain, Learned, MethodResult};
+use super::markdown::text::{plain, quoted};
 use super::number::{capital, count, difference, list, percent, share};
+use super::stall::{self, Stall};
 use super::study::Study;
+use crate::recipe::Method;
 use crate::record::Stop;
 use crate::stats::estimate::median;
 
@@ -17,15 +22,38 @@ const COLLAPSED: f64 = 0.5;
 /// Fewer passages than this make a percentile interval doubtful.
 const FEW_PASSAGES: usize = 50;
 
+/// Something that a comparison may not show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caution {
+    /// What it is about, in a word or two.
+    pub about: &'static str,
+    /// What was seen, and what it means for the reader. Markdown.
+    pub seen: String,
+    /// What would help; empty where nothing would. Markdown.
+    pub remedy: String,
+}
+
+impl Caution {
+    fn new(about: &'static str, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Caution {
+            about,
+            seen: seen.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
 /// All cautions, the gravest first.
-pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<String> {
+pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
     let mut cautions = Vec::new();
     for result in comparison.tuned() {
         cautions.extend(not_learned(comparison, result));
+        cautions.extend(stalled(study, result));
         cautions.extend(below_floor(comparison, result));
         cautions.extend(collapsed(result));
         cautions.extend(unfinished(study, result));
     }
+    cautions.extend(not_adapted(comparison));
     cautions.extend(unequal_sources(comparison));
     cautions.extend(seeds(comparison));
     cautions.extend(few_passages(comparison));
@@ -34,15 +62,69 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<String> {
     cautions.extend(rows(study));
     cautions.extend(programs(study));
     cautions.extend(seen_in_pretraining(comparison));
-    cautions.push(
-        "A gap mixes two things: the shift, and how hard the target is for anyone. Telling them \
-         apart takes a model trained on the target, which this study does not have."
-            .to_owned(),
-    );
+    cautions.push(Caution::new(
+        "shift or hardness",
+        "A gap mixes two things: the shift, and how hard the target is for anyone.",
+        "a model trained on the target, which this study does not have",
+    ));
     cautions
 }
 
-fn not_learned(comparison: &Comparison, result: &MethodResult) -> Option<String> {
+/// Runs that look as if they had not learned, and the knob to turn.
+fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
+    let runs: Vec<String> = study
+        .of(result.method)
+        .iter()
+        .flat_map(|stored| {
+            stall::stalls(stored)
+                .into_iter()
+                .map(|stall| format!("seed {}: {}", stored.record.cell.seed, told(&stall)))
+        })
+        .collect();
+    (!runs.is_empty()).then(|| {
+        Caution::new(
+            "stalled runs",
+            format!(
+                "{} stalled. {}.",
+                capital(result.method.title()),
+                capital(&runs.join("; "))
+            ),
+            stall::knob(result.method),
+        )
+    })
+}
+
+fn told(stall: &Stall) -> String {
+    match stall {
+        Stall::NeverBetter => "no step scored above the start on source validation".to_owned(),
+        Stall::LossStands { first, last } => {
+            format!("the loss did not move ({first:.2} to {last:.2}), nor did source validation")
+        }
+        Stall::Constant { answer, share: of } => format!(
+            "{} of the source's examples got the same answer, {}",
+            share(*of),
+            quoted(answer)
+        ),
+    }
+}
+
+fn not_adapted(comparison: &Comparison) -> Option<Caution> {
+    comparison.method(Method::Prompt)?;
+    stall::span_corruption_alone(&comparison.model).then(|| {
+        Caution::new(
+            "the backbone",
+            format!(
+                "{} is, by its name, a T5 v1.1 that has only ever filled spans and ended them in \
+                 sentinels. Prompt tuning of such a frozen model is known to fail (Lester et al. \
+                 2021, §3.3), so that the comparison may say more about pre-training than about tuning.",
+                plain(&comparison.model)
+            ),
+            "its LM-adapted sister, such as `google/t5-small-lm-adapt`",
+        )
+    })
+}
+
+fn not_learned(comparison: &Comparison, result: &MethodResult) -> Option<Caution> {
     let (method, source) = (result.method.title(), &comparison.source);
     let reason = match result.learned(&comparison.domains[0]) {
         Learned::Yes => return None,
@@ -54,14 +136,17 @@ fn not_learned(comparison: &Comparison, result: &MethodResult) -> Option<String>
         ),
         Learned::NotAboveFloor => "its source score is not clearly above the floor".to_owned(),
     };
-    Some(format!(
-        "**{} did not learn {source}**: {reason}. Its gap says nothing about robustness; train it \
-         longer or mend its recipe first.",
-        capital(method)
+    Some(Caution::new(
+        "learning",
+        format!(
+            "**{} did not learn {source}**: {reason}. Its gap says nothing about robustness.",
+            capital(method)
+        ),
+        stall::knob(result.method),
     ))
 }
 
-fn below_floor(comparison: &Comparison, result: &MethodResult) -> Option<String> {
+fn below_floor(comparison: &Comparison, result: &MethodResult) -> Option<Caution> {
     let targets: Vec<String> = comparison
         .domains
         .iter()
@@ -78,16 +163,20 @@ fn below_floor(comparison: &Comparison, result: &MethodResult) -> Option<String>
         })
         .collect();
     (!targets.is_empty()).then(|| {
-        format!(
-            "{} is not clearly above the floor on {}: nothing is left to lose there, so its gap \
-             measures the source score and not robustness.",
-            capital(result.method.title()),
-            list(&targets)
+        Caution::new(
+            "the floor",
+            format!(
+                "{} is not clearly above the floor on {}: nothing is left to lose there, so its \
+                 gap measures the source score and not robustness.",
+                capital(result.method.title()),
+                list(&targets)
+            ),
+            "a larger backbone, or targets nearer to the source",
         )
     })
 }
 
-fn collapsed(result: &MethodResult) -> Option<String> {
+fn collapsed(result: &MethodResult) -> Option<Caution> {
     let scores = &result.source().by_seed;
     let middle = median(scores)?;
     let seeds: Vec<String> = result
@@ -98,16 +187,21 @@ fn collapsed(result: &MethodResult) -> Option<String> {
         .map(|(seed, score)| format!("{seed} ({})", percent(*score)))
         .collect();
     (!seeds.is_empty()).then(|| {
-        format!(
-            "{} collapsed on the source with seed {}; it is in every mean and interval all the same.",
-            capital(result.method.title()),
-            list(&seeds)
+        Caution::new(
+            "collapsed runs",
+            format!(
+                "{} collapsed on the source with seed {}; it is in every mean and interval all \
+                 the same.",
+                capital(result.method.title()),
+                list(&seeds)
+            ),
+            "more seeds; a lower learning rate",
         )
     })
 }
 
 /// Runs whose best step was their last.
-fn unfinished(study: &Study, result: &MethodResult) -> Option<String> {
+fn unfinished(study: &Study, result: &MethodResult) -> Option<Caution> {
     let seeds: Vec<String> = study
         .of(result.method)
         .iter()
@@ -118,35 +212,43 @@ fn unfinished(study: &Study, result: &MethodResult) -> Option<String> {
         .map(|(seed, _)| seed.to_string())
         .collect();
     (!seeds.is_empty()).then(|| {
-        format!(
-            "{} was best at its last step with seed {}: it may not have finished learning, and \
-             more steps may change the comparison.",
-            capital(result.method.title()),
-            list(&seeds)
+        Caution::new(
+            "unfinished",
+            format!(
+                "{} was best at its last step with seed {}: it may not have finished learning.",
+                capital(result.method.title()),
+                list(&seeds)
+            ),
+            "more `--steps`, which may change the comparison",
         )
     })
 }
 
-fn unequal_sources(comparison: &Comparison) -> Option<String> {
+fn unequal_sources(comparison: &Comparison) -> Option<Caution> {
     let source = comparison.difference.as_ref()?.scores[0];
     source.interval.excludes(0.0).then(|| {
-        format!(
-            "The methods do not start level: on {} itself prompt tuning − model tuning is {} points. \
-             A method that has less to lose tends to lose less; read the target scores beside the gaps.",
-            comparison.source,
-            difference(source)
+        Caution::new(
+            "unequal starts",
+            format!(
+                "The methods do not start level: on {} itself prompt tuning − model tuning is {} \
+                 points. A method that has less to lose tends to lose less.",
+                comparison.source,
+                difference(source)
+            ),
+            "reading the target scores beside the gaps",
         )
     })
 }
 
-fn seeds(comparison: &Comparison) -> Vec<String> {
+fn seeds(comparison: &Comparison) -> Vec<Caution> {
     let mut cautions = Vec::new();
     let sets: BTreeSet<&Vec<u64>> = comparison.tuned().map(|result| &result.seeds).collect();
     if sets.len() > 1 {
-        cautions.push(
-            "The methods were run with different seeds, so seeds are drawn for each by itself."
-                .to_owned(),
-        );
+        cautions.push(Caution::new(
+            "seeds",
+            "The methods were run with different seeds, so seeds are drawn for each by itself.",
+            "the same `--seeds` for every method",
+        ));
     }
     let single: Vec<&str> = comparison
         .tuned()
@@ -155,10 +257,14 @@ fn seeds(comparison: &Comparison) -> Vec<String> {
         .collect();
     if !single.is_empty() {
         let verb = if single.len() == 1 { "has" } else { "have" };
-        cautions.push(format!(
-            "{} one seed: the intervals hold the sampling of passages only, and another seed may \
-             land outside them.",
-            capital(&format!("{} {verb}", list(&single)))
+        cautions.push(Caution::new(
+            "seeds",
+            format!(
+                "{} one seed: the intervals hold the sampling of passages only, and another seed \
+                 may land outside them.",
+                capital(&format!("{} {verb}", list(&single)))
+            ),
+            "`--seeds 5`",
         ));
     }
     let fewest = comparison
@@ -167,17 +273,22 @@ fn seeds(comparison: &Comparison) -> Vec<String> {
         .filter(|n| *n > 1)
         .min();
     if let Some(fewest) = fewest.filter(|fewest| *fewest < 5) {
-        cautions.push(format!(
-            "{} are few: in simulated studies with 2 or 3 seeds, intervals made in this way held the \
-             truth in about 91 of 100 cases, and in about 82 where seeds differ much more than \
-             passages do, not in 95. Take an end of an interval that only just clears zero as open.",
-            capital(&count(fewest, "seed"))
+        cautions.push(Caution::new(
+            "seeds",
+            format!(
+                "{} are few: in simulated studies with 2 or 3 seeds, intervals made in this way held \
+                 the truth in about 91 of 100 cases, and in about 82 where seeds differ much more \
+                 than passages do, not in 95. Take an end of an interval that only just clears zero \
+                 as open.",
+                capital(&count(fewest, "seed"))
+            ),
+            "`--seeds 5`",
         ));
     }
     cautions
 }
 
-fn few_passages(comparison: &Comparison) -> Option<String> {
+fn few_passages(comparison: &Comparison) -> Option<Caution> {
     let domains: Vec<String> = comparison
         .domains
         .iter()
@@ -185,25 +296,32 @@ fn few_passages(comparison: &Comparison) -> Option<String> {
         .map(|domain| format!("{} ({})", domain.name, domain.passages))
         .collect();
     (!domains.is_empty()).then(|| {
-        format!(
-            "Few passages make intervals too narrow: {}.",
-            list(&domains)
+        Caution::new(
+            "passages",
+            format!(
+                "Few passages make intervals too narrow: {}.",
+                list(&domains)
+            ),
+            "more rows of these domains",
         )
     })
 }
 
-fn many_intervals(comparison: &Comparison) -> Option<String> {
+fn many_intervals(comparison: &Comparison) -> Option<Caution> {
     let targets = comparison.targets.len();
     (targets > 1).then(|| {
-        format!(
-            "Each interval holds 95 % by itself. Of {targets} targets one may well stand apart by \
-             chance; the average over targets is the safer comparison, and says nothing about \
-             targets that were not tried."
+        Caution::new(
+            "many intervals",
+            format!(
+                "Each interval holds 95 % by itself. Of {targets} targets one may well stand apart \
+                 by chance. None says anything about targets that were not tried."
+            ),
+            "reading the average over targets first",
         )
     })
 }
 
-fn cut(study: &Study, comparison: &Comparison) -> Option<String> {
+fn cut(study: &Study, comparison: &Comparison) -> Option<Caution> {
     let long = |cut: usize, all: usize| all > 0 && cut as f64 / all as f64 > CUT_SHARE;
     let describe =
         |name: &str, cut: usize, all: usize| format!("{name} ({})", share(cut as f64 / all as f64));
@@ -223,24 +341,29 @@ fn cut(study: &Study, comparison: &Comparison) -> Option<String> {
         .map(|domain: &Domain| describe(&domain.name, domain.cut_inputs, domain.examples));
     let all: Vec<String> = training.into_iter().chain(evaluated).collect();
     (!all.is_empty()).then(|| {
-        format!(
-            "Inputs longer than the limit were cut, and answers beyond the cut cannot be found: {}.",
-            list(&all)
+        Caution::new(
+            "cut inputs",
+            format!(
+                "Inputs longer than the limit were cut, and answers beyond the cut cannot be \
+                 found: {}.",
+                list(&all)
+            ),
+            "",
         )
     })
 }
 
 /// Where a file served as more than one split.
-fn rows(study: &Study) -> Vec<String> {
+fn rows(study: &Study) -> Vec<Caution> {
     let notes = &study.records()[0].record.notes;
     notes
         .iter()
-        .map(|note| format!("Rows of {note}."))
+        .map(|note| Caution::new("the rows", format!("Rows of {}.", plain(note)), ""))
         .collect()
 }
 
 /// Records of more than one program or of one that cannot be made again.
-fn programs(study: &Study) -> Vec<String> {
+fn programs(study: &Study) -> Vec<Caution> {
     let of = |field: fn(&crate::record::Provenance) -> String| -> BTreeSet<String> {
         study
             .records()
@@ -254,42 +377,57 @@ fn programs(study: &Study) -> Vec<String> {
         .collect();
     let mut cautions = Vec::new();
     if revisions.len() > 1 {
-        cautions.push(format!(
-            "The records come from several revisions: {}.",
-            list(&revisions)
+        cautions.push(Caution::new(
+            "several programs",
+            format!(
+                "The records come from several revisions: {}.",
+                list(&revisions)
+            ),
+            "running all of them with one program",
         ));
     }
     if revisions
         .iter()
         .any(|revision| revision.ends_with("-dirty"))
     {
-        cautions.push(
+        cautions.push(Caution::new(
+            "uncommitted changes",
             "The program was built from a tree with uncommitted changes, so its revision does not \
-             say all of what ran."
-                .to_owned(),
-        );
+             say all of what ran.",
+            "",
+        ));
     }
     if machines.len() > 1 {
-        cautions.push(format!(
-            "The records come from several machines, so times do not compare: {}.",
-            list(&machines)
+        cautions.push(Caution::new(
+            "several machines",
+            format!(
+                "The records come from several machines, so times do not compare: {}.",
+                list(&machines)
+            ),
+            "",
         ));
     }
     cautions
 }
 
-fn seen_in_pretraining(comparison: &Comparison) -> Option<String> {
+fn seen_in_pretraining(comparison: &Comparison) -> Option<Caution> {
     if comparison.model != "nano" {
         return None;
     }
     Some(if comparison.suite == "mini" {
-        "The backbone `nano` was pre-trained on generated text of all miniature domains, with \
-         question–answer notes in other formats among it: targets are unseen in tuning, not in \
-         pre-training. `models/nano/README.md` says what the text holds."
-            .to_owned()
+        Caution::new(
+            "pre-training",
+            "The backbone `nano` was pre-trained on generated text of all miniature domains, with \
+             question–answer notes in other formats among it: targets are unseen in tuning, not in \
+             pre-training. `models/nano/README.md` says what the text holds.",
+            "",
+        )
     } else {
-        "The backbone `nano` is a miniature that has only ever read generated text: low scores on \
-         real text are what to expect of it, and its gaps say little about a real T5."
-            .to_owned()
+        Caution::new(
+            "the backbone",
+            "The backbone `nano` is a miniature that has only ever read generated text: low scores \
+             on real text are what to expect of it, and its gaps say little about a real T5.",
+            "a pre-trained T5 (`--model`)",
+        )
     })
 }

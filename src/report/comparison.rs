@@ -12,7 +12,7 @@
 
 use serde::Serialize;
 
-use super::cautions;
+use super::cautions::{self, Caution};
 use super::cost::{Cost, cost};
 use super::error::ReportError;
 use super::evidence::samples;
@@ -56,7 +56,7 @@ pub struct Comparison {
     /// Two sentences that the numbers support.
     pub answer: Vec<String>,
     /// What to mind when reading them.
-    pub cautions: Vec<String>,
+    pub cautions: Vec<Caution>,
 }
 
 /// One evaluated domain.

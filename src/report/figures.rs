@@ -1,10 +1,16 @@
-//! Figures in SVG: scores from source to targets, and learning curves.
+//! Figures in SVG: scores from source to targets, target against source, score against cost, and
+//! learning curves. Each holds its own title, words for readers who cannot see it, and colours for
+//! light and dark screens.
 
 mod axis;
+mod costs;
 mod curves;
 mod legend;
+mod scale;
+mod scatter;
 mod slopes;
 mod style;
+mod words;
 
 use std::error::Error;
 
@@ -12,6 +18,7 @@ use plotters::prelude::{IntoDrawingArea, SVGBackend};
 
 use super::comparison::Comparison;
 use super::error::ReportError;
+use super::page::escaped;
 use super::study::Study;
 use style::Canvas;
 
@@ -35,17 +42,32 @@ pub fn draw(
     comparison: &Comparison,
     suffix: &str,
 ) -> Result<Vec<Figure>, ReportError> {
-    let transfer = format!("{} → {}", comparison.source, comparison.targets.join(", "));
     let mut figures = vec![picture(
         format!("scores{suffix}.svg"),
-        format!("Scores from source to target: {transfer}"),
+        words::slopes(comparison),
         slopes::size(comparison),
         |canvas| slopes::draw(canvas, comparison),
     )?];
     if comparison.tuned().next().is_some() {
         figures.push(picture(
+            format!("shift{suffix}.svg"),
+            words::scatter(comparison),
+            scatter::size(comparison),
+            |canvas| scatter::draw(canvas, comparison),
+        )?);
+    }
+    if comparison.tuned().count() > 1 {
+        figures.push(picture(
+            format!("costs{suffix}.svg"),
+            words::costs(comparison),
+            costs::SIZE,
+            |canvas| costs::draw(canvas, comparison),
+        )?);
+    }
+    if comparison.tuned().next().is_some() {
+        figures.push(picture(
             format!("curves{suffix}.svg"),
-            format!("Learning curves on {} validation", comparison.source),
+            words::curves(study, comparison),
             curves::SIZE,
             |canvas| curves::draw(canvas, study, comparison),
         )?);
@@ -53,6 +75,7 @@ pub fn draw(
     Ok(figures)
 }
 
+/// Draws one figure; `title` is what it shows, in words.
 fn picture(
     name: String,
     title: String,
@@ -64,11 +87,23 @@ fn picture(
         let canvas = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         draw(&canvas).and_then(|()| Ok(canvas.present()?))
     };
-    match drawn {
-        Ok(()) => Ok(Figure { name, title, svg }),
-        Err(error) => Err(ReportError::Figure {
-            figure: name,
-            reason: error.to_string(),
-        }),
-    }
+    let failed = |reason: String| ReportError::Figure {
+        figure: name.clone(),
+        reason,
+    };
+    drawn.map_err(|error| failed(error.to_string()))?;
+    let svg = described(&svg, &title, size.0)
+        .ok_or_else(|| failed("wanted an <svg> element, found none".to_owned()))?;
+    Ok(Figure { name, title, svg })
+}
+
+/// The picture with its words and its dark colours: as a file it must stand by itself.
+fn described(svg: &str, title: &str, width: u32) -> Option<String> {
+    let (head, rest) = svg.split_once(">\n")?;
+    let title = escaped(title);
+    Some(format!(
+        "{head} role=\"img\" aria-label=\"{title}\" style=\"--width:{width}px\">\n\
+         <title>{title}</title>\n{}{rest}",
+        style::night()
+    ))
 }

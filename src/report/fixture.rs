@@ -12,8 +12,8 @@ use crate::recipe::{
 use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use crate::record::store::StoredRecord;
 use crate::record::{
-    Cell, CurvePoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
-    Score, Stop, Training,
+    Cell, CurvePoint, Evaluation, Excerpt, Prediction, Provenance, RECORD_VERSION, Record, Role,
+    SavedDelta, Score, Stop, Training,
 };
 
 /// One study's worth of records.
@@ -241,6 +241,17 @@ impl Fixture {
             peak_bytes: 180_000_000,
             predictions: format!("{name}.jsonl"),
             predictions_sha256: "0".repeat(64),
+            excerpts: predictions
+                .iter()
+                .step_by(9)
+                .map(|prediction| Excerpt {
+                    id: prediction.id.clone(),
+                    input: format!(
+                        "question: What is {}? context: *Synthetic* text.",
+                        prediction.id
+                    ),
+                })
+                .collect(),
         }
     }
 }

@@ -1,19 +1,23 @@
-//! A comparison as markdown: the question, the answer, the table, what it cost, how to read it,
-//! cautions, provenance.
+//! A comparison as markdown: the question, the answer, the tables, the figures, what it cost, the
+//! rows, examples, how to read it, cautions, provenance. [`page`](super::page) makes HTML of it.
 
 pub mod costs;
 pub mod data;
 pub mod differences;
+pub mod examples;
 pub mod origin;
+pub mod published;
 pub mod scores;
 pub mod seeds;
 pub mod table;
+pub mod text;
 
 use super::comparison::Comparison;
 use super::figures::Figure;
-use super::number::{capital, list, metric_title, whole};
+use super::number::{capital, count, list, metric_title, whole};
 use super::study::Study;
 use crate::domain::{AnswerForm, Task};
+use table::{TextTable, UNDEFINED};
 
 /// One study's section.
 pub fn section(
@@ -30,23 +34,22 @@ pub fn section(
     if comparison.suite == "mini" {
         text.push_str(&generated_text(comparison));
     }
-    text.push_str(&format!("{}\n\n", comparison.answer.join(" ")));
+    text.push_str(&format!(
+        "{} {}\n\n",
+        question(comparison),
+        comparison.answer.join(" ")
+    ));
     text.push_str(&scores::table(comparison).markdown());
     text.push_str(&format!("\n{}\n\n", scores::caption(comparison)));
+    text.push_str(&differences::section(comparison));
+    text.push_str(&published::section(comparison));
+    text.push_str("## Figures\n\n");
     for figure in figures {
         text.push_str(&format!(
             "![{}]({figure_folder}/{})\n\n",
             figure.title, figure.name
         ));
     }
-    text.push_str(&differences::section(comparison));
-    text.push_str("## What it cost\n\n");
-    text.push_str(&costs::table(comparison).markdown());
-    text.push_str(
-        "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
-         scoring of source validation.\n\n",
-    );
-    text.push_str(&data::section(study));
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
     text.push_str(&format!(
@@ -54,17 +57,62 @@ pub fn section(
         metric_title(comparison.second_metric)
     ));
     text.push_str(&scores::second_table(comparison).markdown());
-    text.push_str("\n## How to read it\n\n");
+    text.push_str("\n## What it cost\n\n");
+    text.push_str(&costs::table(comparison).markdown());
+    text.push_str(
+        "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
+         scoring of source validation.\n\n",
+    );
+    text.push_str(&data::section(study));
+    text.push_str(&examples::section(study, comparison));
+    text.push_str("## How to read it\n\n");
     for line in reading(comparison) {
         text.push_str(&format!("- {line}\n"));
     }
     text.push_str("\n## Cautions\n\n");
-    for caution in &comparison.cautions {
-        text.push_str(&format!("- {caution}\n"));
-    }
+    text.push_str(&cautions(comparison).markdown());
     text.push_str("\n## Provenance\n\n");
     text.push_str(&origin::section(study, comparison));
     text
+}
+
+/// The question of the study in one sentence.
+fn question(comparison: &Comparison) -> String {
+    let targets = match comparison.targets.as_slice() {
+        [one] => one.clone(),
+        many => count(many.len(), "other domain"),
+    };
+    format!(
+        "**When a model tuned on {} meets {targets}, how much does it lose, and does tuning less of it \
+         lose less?**",
+        comparison.source
+    )
+}
+
+/// What this may not show, in one table.
+fn cautions(comparison: &Comparison) -> TextTable {
+    let rows = comparison
+        .cautions
+        .iter()
+        .map(|caution| {
+            let remedy = match caution.remedy.as_str() {
+                "" => UNDEFINED,
+                remedy => remedy,
+            };
+            vec![
+                caution.about.to_owned(),
+                caution.seen.clone(),
+                remedy.to_owned(),
+            ]
+        })
+        .collect();
+    TextTable {
+        words: &[0, 1, 2],
+        header: ["about", "what this may not show", "what would help"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows,
+    }
 }
 
 /// The first lines of a report on the bundled suite.
@@ -117,6 +165,12 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         format!(
             "**untuned** is the backbone as it was pre-trained; **floor** is the expected score of {floor}."
         ),
+        "**Target against source**: on the thin line nothing is lost, on the dashed one as many points \
+         as by model tuning, and above it fewer. Small markers are seeds."
+            .to_owned(),
+        "**Score against cost**: what is ringed is on the Pareto front, where nothing cheaper scores as \
+         high. The ring goes by the means alone; where intervals overlap, it may be chance."
+            .to_owned(),
         "**Learning curves** show source validation, by which the best step is kept; test scores come \
          from that step."
             .to_owned(),

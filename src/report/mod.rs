@@ -2,17 +2,22 @@
 //!
 //! [`study`] puts records that belong together side by side, [`evidence`] checks their metrics
 //! against their predictions, [`comparison`] is the analysis, and [`markdown`], [`figures`],
-//! [`terminal`] and [`json`] show it.
+//! [`page`], [`terminal`] and [`json`] show it. [`leaderboard`] has all studies in one table.
 
 pub mod cautions;
 pub mod comparison;
 pub mod cost;
+pub mod disagreement;
 mod error;
 pub mod evidence;
 pub mod figures;
 pub mod json;
+pub mod leaderboard;
 pub mod markdown;
 pub mod number;
+pub mod page;
+pub mod published;
+pub mod stall;
 pub mod study;
 pub mod terminal;
 pub mod verdict;
@@ -35,6 +40,17 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// The analysis behind each section.
     pub comparisons: Vec<Comparison>,
+}
+
+impl Report {
+    /// The report as one HTML page: the markdown with its figures inside.
+    pub fn page(&self) -> String {
+        let title = match self.comparisons.as_slice() {
+            [one] => format!("{} → {}", one.source, one.targets.join(", ")),
+            many => format!("{} transfers", many.len()),
+        };
+        page::page(&title, &self.markdown, &self.figures, page::Tables::Still)
+    }
 }
 
 /// Renders records. `figure_folder` is where the caller puts the figures, as seen from where it

@@ -122,6 +122,7 @@ const WITHOUT_BURN: &[&str] = &[
     "synthetic",
     "transfer",
     "hygiene",
+    "excerpt",
     "recipe",
     "plan",
     "record",

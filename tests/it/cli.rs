@@ -321,6 +321,34 @@ fn standard_output_carries_only_the_result() {
         .success();
     let text = String::from_utf8_lossy(&json.get_output().stdout).into_owned();
     serde_json::from_str::<serde_json::Value>(&text).expect("JSON alone");
+    let page = folder.path().join("out/report.html");
+    assert!(
+        !page.exists(),
+        "a page is only written where it is asked for"
+    );
+    promptshift(&folder)
+        .args(["report", "out", "--html"])
+        .assert()
+        .success()
+        .stdout(predicates::str::starts_with("# squad → race"));
+    let html = std::fs::read_to_string(&page).expect("written");
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains("<svg"),
+        "{html}"
+    );
+    let records = promptshift(&folder)
+        .args(["leaderboard", "out", "--out", "board", "--json"])
+        .assert()
+        .success();
+    let text = String::from_utf8_lossy(&records.get_output().stdout).into_owned();
+    let written = std::fs::read_to_string(folder.path().join("board/leaderboard.json"));
+    assert_eq!(written.expect("written"), text);
+    assert!(folder.path().join("board/leaderboard.html").exists());
+    promptshift(&folder)
+        .args(["leaderboard", "out", "--out", "board"])
+        .assert()
+        .code(1)
+        .stderr(contains("exists already and is not overwritten"));
     promptshift(&folder)
         .args(["score", "out"])
         .assert()

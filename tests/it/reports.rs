@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use promptshift::record::store::find;
+use promptshift::report::leaderboard::leaderboard;
 use promptshift::report::render;
 
 fn committed() -> Vec<PathBuf> {
@@ -31,10 +32,50 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
             "{name} is not what its records say: run `promptshift report {}`",
             folder.display()
         );
+        let page = std::fs::read_to_string(folder.join("report.html")).expect("report.html");
+        assert!(
+            report.page() == page,
+            "the page is not what the records say: run `promptshift report {} --html`",
+            folder.display()
+        );
         for figure in report.figures {
             let file = folder.join("figures").join(&figure.name);
             let written = std::fs::read_to_string(&file).expect("a figure");
             assert!(figure.svg == written, "{} has changed", file.display());
         }
     }
+}
+
+/// Fields that records have had only since they were added, by the object that holds them.
+const ADDED: [(&str, &str); 4] = [
+    ("", "notes"),
+    ("", "hygiene"),
+    ("/cell", "answers"),
+    ("/evaluations/0", "excerpts"),
+];
+
+#[test]
+fn records_from_before_a_field_was_added_are_still_read() {
+    let committed = committed().remove(0);
+    let home = std::fs::read_dir(&committed)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path())
+        .find(|path| path.join("record.json").exists())
+        .expect("a record");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for entry in std::fs::read_dir(&home).expect("readable") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().expect("a name");
+        std::fs::copy(&path, folder.path().join(name)).expect("copied");
+    }
+    let file = folder.path().join("record.json");
+    let text = std::fs::read_to_string(&file).expect("readable");
+    let mut record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for (object, field) in ADDED {
+        let object = record.pointer_mut(object).expect("an object");
+        object.as_object_mut().expect("an object").remove(field);
+    }
+    std::fs::write(&file, record.to_string()).expect("written");
+    let board = leaderboard(&find(folder.path()).expect("a record")).expect("one record");
+    assert_eq!(board.rows.len(), 1);
 }

@@ -64,6 +64,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
                 peak_bytes: 1,
                 predictions: written.file,
                 predictions_sha256: written.sha256,
+                excerpts: Vec::new(),
             }
         })
         .collect();

@@ -30,6 +30,21 @@ impl Range {
         }
     }
 
+    /// Where a score in [0, 1] lies between bottom and top, as a share.
+    pub(super) fn share(self, score: f64) -> f64 {
+        (100.0 * score - f64::from(self.low)) / f64::from(self.high - self.low)
+    }
+
+    /// The percentages that an axis names.
+    pub(super) fn ticks(self) -> impl Iterator<Item = i32> {
+        (self.low..=self.high).step_by(self.step())
+    }
+
+    /// Bottom and top as scores in [0, 1].
+    pub(super) fn ends(self) -> [f64; 2] {
+        [self.low, self.high].map(|percent| f64::from(percent) / 100.0)
+    }
+
     fn step(self) -> usize {
         if self.high - self.low > 50 { 20 } else { 10 }
     }
@@ -48,8 +63,7 @@ pub(super) struct Frame {
 impl Frame {
     /// The pixel row of a score in [0, 1].
     pub(super) fn row(&self, score: f64) -> i32 {
-        let share = (100.0 * score - f64::from(self.range.low))
-            / f64::from(self.range.high - self.range.low);
+        let share = self.range.share(score);
         self.bottom - (share * f64::from(self.bottom - self.top)).round() as i32
     }
 
@@ -60,7 +74,7 @@ impl Frame {
 
     /// Grid lines with their percentages.
     pub(super) fn draw(&self, canvas: &Canvas) -> Drawn {
-        for percent in (self.range.low..=self.range.high).step_by(self.range.step()) {
+        for percent in self.range.ticks() {
             let row = self.row(f64::from(percent) / 100.0);
             let colour = if percent == self.range.low {
                 FAINT
@@ -83,6 +97,26 @@ impl Frame {
             )?;
         }
         Ok(())
+    }
+
+    /// What the axis counts, above its numbers.
+    pub(super) fn name(&self, canvas: &Canvas, words: &str) -> Drawn {
+        let at: Point = (self.left - 30, self.top - 18);
+        text(canvas, words, at, 12, FAINT, Anchor::Left)
+    }
+
+    /// A number under the frame, with a tick.
+    pub(super) fn tick(&self, canvas: &Canvas, words: &str, column: i32) -> Drawn {
+        let tick = vec![(column, self.bottom), (column, self.bottom + 4)];
+        line(canvas, tick, FAINT.into(), 1)?;
+        let at: Point = (column, self.bottom + 16);
+        text(canvas, words, at, 12, FAINT, Anchor::Middle)
+    }
+
+    /// What the numbers under the frame count.
+    pub(super) fn name_under(&self, canvas: &Canvas, words: &str) -> Drawn {
+        let at: Point = (self.column(0.5), self.bottom + 36);
+        text(canvas, words, at, 13, INK, Anchor::Middle)
     }
 
     /// A word under the frame.

@@ -12,7 +12,7 @@ use crate::report::comparison::Comparison;
 use crate::report::number::{metric_title, whole};
 use crate::report::study::Study;
 
-pub(super) const SIZE: (u32, u32) = (632, 420);
+pub(super) const SIZE: (u32, u32) = (632, 424);
 
 /// The curves of all seeds of one method.
 struct Curves<'a> {
@@ -23,10 +23,7 @@ struct Curves<'a> {
 pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> Drawn {
     canvas.fill(&WHITE)?;
     let metric = metric_title(comparison.metric);
-    let title = format!(
-        "{metric} on {} validation while training, in percent",
-        comparison.source
-    );
+    let title = format!("Learning curves on {} validation", comparison.source);
     text(canvas, &title, (16, 22), 17, INK, Anchor::Left)?;
     let curves: Vec<Curves> = comparison
         .tuned()
@@ -61,11 +58,13 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
     let frame = Frame {
         left: 50,
         right: 612,
-        top: 96,
-        bottom: 362,
+        top: 116,
+        bottom: 372,
         range,
     };
     frame.draw(canvas)?;
+    let validation = format!("{metric} on {} validation [%]", comparison.source);
+    frame.name(canvas, &validation)?;
     steps(canvas, &frame, last)?;
     for curves in &curves {
         draw_curves(canvas, curves, &frame, last)?;
@@ -84,32 +83,10 @@ fn runs<'a>(study: &Study<'a>, method: Method) -> Vec<&'a Training> {
 /// Numbers of steps under the frame.
 fn steps(canvas: &Canvas, frame: &Frame, last: usize) -> Drawn {
     for quarter in 0..=4 {
-        let column = frame.column(f64::from(quarter) / 4.0);
-        let step = last as f64 * f64::from(quarter) / 4.0;
-        line(
-            canvas,
-            vec![(column, frame.bottom), (column, frame.bottom + 4)],
-            FAINT.into(),
-            1,
-        )?;
-        text(
-            canvas,
-            &whole(step),
-            (column, frame.bottom + 16),
-            12,
-            FAINT,
-            Anchor::Middle,
-        )?;
+        let share = f64::from(quarter) / 4.0;
+        frame.tick(canvas, &whole(last as f64 * share), frame.column(share))?;
     }
-    let middle = frame.column(0.5);
-    text(
-        canvas,
-        "optimiser steps",
-        (middle, frame.bottom + 38),
-        13,
-        INK,
-        Anchor::Middle,
-    )
+    frame.name_under(canvas, "optimiser steps")
 }
 
 fn draw_curves(canvas: &Canvas, curves: &Curves, frame: &Frame, last: usize) -> Drawn {

@@ -3,7 +3,9 @@
 use plotters::style::{Color, RGBColor};
 
 use super::Drawn;
-use super::style::{Anchor, Canvas, FAINT, INK, Point, colour, dashes, line, marker, text, width};
+use super::style::{
+    Anchor, Canvas, FAINT, INK, Point, colour, dashes, line, marker, ring, text, width,
+};
 use crate::recipe::Method;
 
 /// One entry of a legend.
@@ -17,10 +19,17 @@ pub(super) enum Entry {
     Seed,
     /// The bar of an interval.
     Interval,
+    /// The line on which target and source score are equal.
+    NothingLost,
+    /// The line on which as much is lost as by a method.
+    SameLoss(Method),
+    /// The ring and the line of the Pareto front.
+    Front,
 }
 
 const SIZE: i32 = 13;
 const SAMPLE: i32 = 26;
+const ROW: i32 = 21;
 
 impl Entry {
     fn name(&self) -> &'static str {
@@ -29,6 +38,10 @@ impl Entry {
             Entry::Floor => "floor",
             Entry::Seed => "one seed",
             Entry::Interval => "95 % interval",
+            Entry::NothingLost => "nothing lost",
+            Entry::SameLoss(Method::Model) => "as much lost as by model tuning",
+            Entry::SameLoss(_) => "as much lost",
+            Entry::Front => "Pareto front",
         }
     }
 
@@ -43,6 +56,12 @@ impl Entry {
             Entry::Floor => dashes(canvas, x, x + SAMPLE, y, FAINT),
             Entry::Seed => line(canvas, across, RGBColor::mix(&FAINT, 0.7), 1),
             Entry::Interval => interval(canvas, middle, y - 7, y + 7, FAINT),
+            Entry::NothingLost => line(canvas, across, FAINT.into(), 1),
+            Entry::SameLoss(method) => dashes(canvas, x, x + SAMPLE, y, colour(*method)),
+            Entry::Front => {
+                dashes(canvas, x, x + SAMPLE, y, FAINT)?;
+                ring(canvas, (middle, y))
+            }
         }
     }
 }
@@ -56,24 +75,51 @@ pub(super) fn interval(canvas: &Canvas, x: i32, top: i32, bottom: i32, colour: R
     Ok(())
 }
 
-/// Draws entries from left to right, into a new row where the width is used up.
-pub(super) fn draw(canvas: &Canvas, at: Point, right: i32, entries: &[Entry]) -> Drawn {
-    let (mut x, mut y) = at;
+/// A horizontal bar with short ends.
+pub(super) fn interval_across(
+    canvas: &Canvas,
+    y: i32,
+    left: i32,
+    right: i32,
+    colour: RGBColor,
+) -> Drawn {
+    line(canvas, vec![(left, y), (right, y)], colour.into(), 2)?;
+    for x in [left, right] {
+        line(canvas, vec![(x, y - 4), (x, y + 4)], colour.into(), 2)?;
+    }
+    Ok(())
+}
+
+/// Where entries stand: each one's place, from left to right and into a new row where the width is
+/// used up.
+fn places((left, top): Point, right: i32, entries: &[Entry]) -> Vec<Point> {
+    let (mut x, mut y) = (left, top);
+    let mut places = Vec::with_capacity(entries.len());
     for entry in entries {
         let wide = SAMPLE + 7 + width(entry.name(), SIZE) + 14;
-        if x + wide > right && x > at.0 {
-            (x, y) = (at.0, y + 20);
+        if x + wide > right && x > left {
+            (x, y) = (left, y + ROW);
         }
-        entry.sample(canvas, (x, y))?;
-        text(
-            canvas,
-            entry.name(),
-            (x + SAMPLE + 7, y),
-            SIZE,
-            INK,
-            Anchor::Left,
-        )?;
+        places.push((x, y));
         x += wide;
+    }
+    places
+}
+
+/// The pixels that the rows of a legend take.
+pub(super) fn height(left: i32, right: i32, entries: &[Entry]) -> i32 {
+    let last = places((left, 0), right, entries)
+        .last()
+        .map_or(0, |at| at.1);
+    last + ROW
+}
+
+/// Draws entries from left to right, into a new row where the width is used up.
+pub(super) fn draw(canvas: &Canvas, at: Point, right: i32, entries: &[Entry]) -> Drawn {
+    for (entry, (x, y)) in entries.iter().zip(places(at, right, entries)) {
+        entry.sample(canvas, (x, y))?;
+        let words = (x + SAMPLE + 7, y);
+        text(canvas, entry.name(), words, SIZE, INK, Anchor::Left)?;
     }
     Ok(())
 }

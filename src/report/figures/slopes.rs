@@ -10,9 +10,15 @@ use crate::recipe::Method;
 use crate::report::comparison::{Comparison, DomainScore, MethodResult};
 use crate::report::number::{metric_title, percent};
 
-/// Pixels above the panels: title and two rows of legend.
-const HEAD: i32 = 84;
+/// Pixels above the legend.
+const TITLE: i32 = 50;
 const MARGIN: i32 = 16;
+
+/// Pixels above the panels: title and legend.
+fn head(comparison: &Comparison) -> i32 {
+    let (columns, width, _) = layout(comparison);
+    TITLE + legend::height(MARGIN, columns * width + MARGIN, &entries(comparison))
+}
 
 /// Columns of panels and the size of one.
 fn layout(comparison: &Comparison) -> (i32, i32, i32) {
@@ -32,7 +38,9 @@ pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
         .div_ceil(columns.unsigned_abs() as usize);
     (
         columns.unsigned_abs() * width.unsigned_abs() + 2 * MARGIN.unsigned_abs(),
-        rows as u32 * height.unsigned_abs() + HEAD.unsigned_abs() + MARGIN.unsigned_abs(),
+        rows as u32 * height.unsigned_abs()
+            + head(comparison).unsigned_abs()
+            + MARGIN.unsigned_abs(),
     )
 }
 
@@ -41,7 +49,7 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
     let (columns, width, height) = layout(comparison);
     let right = columns * width + MARGIN;
     let title = format!(
-        "{} on {} and on {}, in percent",
+        "{} on {} and on {}",
         metric_title(comparison.metric),
         comparison.source,
         match comparison.targets.as_slice() {
@@ -50,16 +58,16 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
         }
     );
     text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
-    legend::draw(canvas, (MARGIN, 50), right, &entries(comparison))?;
+    legend::draw(canvas, (MARGIN, TITLE), right, &entries(comparison))?;
     let range = range(comparison);
     for target in 0..comparison.targets.len() {
         let (column, row) = (target as i32 % columns, target as i32 / columns);
-        let (left, top) = (MARGIN + column * width, HEAD + row * height);
+        let (left, top) = (MARGIN + column * width, head(comparison) + row * height);
         let frame = Frame {
             left: left + 34,
             right: left + width - 10,
-            top: top + 14,
-            bottom: top + height - 34,
+            top: top + 30,
+            bottom: top + height - 30,
             range,
         };
         panel(canvas, comparison, target, frame)?;
@@ -105,6 +113,7 @@ const ENDS: [f64; 2] = [0.24, 0.76];
 
 fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: Frame) -> Drawn {
     frame.draw(canvas)?;
+    frame.name(canvas, &format!("{} [%]", metric_title(comparison.metric)))?;
     let domains = [0, target + 1];
     for (end, domain) in ENDS.into_iter().zip(domains) {
         frame.under(canvas, &comparison.domains[domain].name, frame.column(end))?;

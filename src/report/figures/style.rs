@@ -1,7 +1,8 @@
 //! Colours, markers and text, the same in every figure.
 //!
 //! Colours are Okabe & Ito's (2008, *Color universal design*), which colour-blind readers can tell
-//! apart; each method has a marker of its own as well.
+//! apart; each method has a marker of its own as well. Where a reader's screen is dark, [`night`]
+//! has lighter ones of the same palette.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -22,6 +23,37 @@ pub(super) fn colour(method: Method) -> RGBColor {
         Method::Model => RGBColor(213, 94, 0),
         Method::Untuned => RGBColor(90, 90, 90),
     }
+}
+
+/// Every colour of a figure, and what it becomes on a dark screen.
+const NIGHT: [(RGBColor, RGBColor); 7] = [
+    (WHITE, RGBColor(22, 25, 29)),
+    (INK, RGBColor(230, 232, 234)),
+    (FAINT, RGBColor(164, 173, 182)),
+    (GRID, RGBColor(52, 58, 66)),
+    (RGBColor(0, 114, 178), RGBColor(86, 180, 233)),
+    (RGBColor(213, 94, 0), RGBColor(230, 159, 0)),
+    (RGBColor(90, 90, 90), RGBColor(190, 190, 190)),
+];
+
+/// Rules that give a figure its dark colours. On paper it keeps the light ones.
+pub(super) fn night() -> String {
+    let rules: String = NIGHT
+        .iter()
+        .map(|(day, night)| {
+            let (day, night) = (hexadecimal(*day), hexadecimal(*night));
+            format!(
+                "svg [fill=\"{day}\"]{{fill:{night}}}svg [stroke=\"{day}\"]{{stroke:{night}}}\n"
+            )
+        })
+        .collect();
+    format!("<style>\n@media screen and (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n")
+}
+
+/// A colour as the drawing library writes it.
+fn hexadecimal(colour: RGBColor) -> String {
+    let RGBColor(red, green, blue) = colour;
+    format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
 /// A point in pixels.
@@ -54,19 +86,35 @@ pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> D
     Ok(())
 }
 
+/// A ring around a marker.
+pub(super) fn ring(canvas: &Canvas, at: Point) -> Drawn {
+    Ok(canvas.draw(&Circle::new(at, 10, INK.stroke_width(2)))?)
+}
+
 pub(super) fn line(canvas: &Canvas, points: Vec<Point>, colour: RGBAColor, width: u32) -> Drawn {
     Ok(canvas.draw(&PathElement::new(points, colour.stroke_width(width)))?)
 }
 
 /// A horizontal line of dashes.
 pub(super) fn dashes(canvas: &Canvas, from: i32, to: i32, y: i32, colour: RGBColor) -> Drawn {
-    for start in (from..to).step_by(8) {
-        line(
-            canvas,
-            vec![(start, y), ((start + 5).min(to), y)],
-            colour.into(),
-            2,
-        )?;
+    dashed(canvas, (from, y), (to, y), colour)
+}
+
+/// A line of dashes between two points.
+pub(super) fn dashed(canvas: &Canvas, from: Point, to: Point, colour: RGBColor) -> Drawn {
+    let across = [f64::from(to.0 - from.0), f64::from(to.1 - from.1)];
+    let length = across[0].hypot(across[1]);
+    let at = |along: f64| -> Point {
+        let share = (along / length).min(1.0);
+        (
+            from.0 + (share * across[0]).round() as i32,
+            from.1 + (share * across[1]).round() as i32,
+        )
+    };
+    let mut along = 0.0;
+    while along < length {
+        line(canvas, vec![at(along), at(along + 5.0)], colour.into(), 2)?;
+        along += 8.0;
     }
     Ok(())
 }
@@ -78,6 +126,9 @@ pub(super) enum Anchor {
     Middle,
     Right,
 }
+
+/// The drawing library divides sizes by this before it writes them: with it, a size is in pixels.
+const POINTS: f64 = 1.24;
 
 pub(super) fn text(
     canvas: &Canvas,
@@ -92,7 +143,7 @@ pub(super) fn text(
         Anchor::Middle => HPos::Center,
         Anchor::Right => HPos::Right,
     };
-    let style = ("sans-serif", size)
+    let style = ("sans-serif", f64::from(size) * POINTS)
         .into_font()
         .color(&colour)
         .pos(Pos::new(horizontal, VPos::Center));

@@ -8,7 +8,7 @@ use crate::report::comparison::Comparison;
 use crate::report::number::{day, list};
 use crate::report::study::Study;
 
-/// One line in the open, the rest folded.
+/// All of it folded: the command first.
 pub fn section(study: &Study, comparison: &Comparison) -> String {
     let origins: Vec<&Provenance> = study
         .records()
@@ -20,8 +20,9 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         values.into_iter().collect()
     };
     let commands = all(|origin| origin.command.clone());
-    let mut text = format!("```sh\n{}\n```\n\n", commands.join("\n"));
-    text.push_str("<details><summary>Versions, hashes and recipes</summary>\n\n");
+    let mut text =
+        "<details><summary>The command, versions, hashes and recipes</summary>\n\n".to_owned();
+    text.push_str(&format!("```sh\n{}\n```\n\n", commands.join("\n")));
     let cell = study.cell();
     let rows = |rows: Option<usize>| rows.map_or("all".to_owned(), |rows| rows.to_string());
     let seeds: Vec<String> = study.seeds().iter().map(u64::to_string).collect();

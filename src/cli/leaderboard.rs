@@ -1,0 +1,57 @@
+//! `promptshift leaderboard DIR...`: every record found, a row for each method and model.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::new_file;
+use crate::record::store::find;
+use crate::report::{leaderboard, terminal};
+
+/// Flags of `leaderboard`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Folders with records, at any depth.
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// The folder to make, with leaderboard.html (its columns can be sorted) and leaderboard.json;
+    /// one that is there already is left as it is.
+    #[arg(long, value_name = "DIR", default_value = "leaderboard")]
+    out: PathBuf,
+    /// Print the JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    new_file::check(&arguments.out)?;
+    let mut records = Vec::new();
+    for folder in &arguments.folders {
+        records.extend(find(folder)?);
+    }
+    let board = leaderboard::leaderboard(&records)?;
+    let json = board.json();
+    let files = [
+        ("leaderboard.html", board.page().into_bytes()),
+        ("leaderboard.json", json.clone().into_bytes()),
+    ];
+    new_file::write_folder(&arguments.out, &files)?;
+    let text = if arguments.json {
+        json
+    } else if std::io::stdout().is_terminal() {
+        let page = arguments.out.join("leaderboard.html");
+        format!(
+            "{}\nleaderboard: {}\n",
+            terminal::table(&board.table()),
+            page.display()
+        )
+    } else {
+        board.markdown()
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("standard output")
+}

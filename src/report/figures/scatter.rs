@@ -1,0 +1,208 @@
+//! Target score against source score, a panel a target: what lies above model tuning's line lost
+//! less than model tuning did.
+
+use plotters::style::WHITE;
+
+use super::Drawn;
+use super::axis::{Frame, Range};
+use super::legend::{self, Entry, interval, interval_across};
+use super::style::{Anchor, Canvas, FAINT, GRID, INK, Point, colour, dashed, line, marker, text};
+use crate::recipe::Method;
+use crate::report::comparison::{Comparison, DomainScore, MethodResult};
+use crate::report::number::metric_title;
+
+const TITLE: i32 = 50;
+const MARGIN: i32 = 16;
+
+/// A panel's width and height.
+const PANEL: (i32, i32) = (320, 350);
+
+fn columns(comparison: &Comparison) -> i32 {
+    match comparison.targets.len() {
+        1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
+/// The figure's right edge; a single panel has room beside it for the legend's words.
+fn right(comparison: &Comparison) -> i32 {
+    (columns(comparison) * PANEL.0).max(460) + MARGIN
+}
+
+fn head(comparison: &Comparison) -> i32 {
+    TITLE + legend::height(MARGIN, right(comparison), &entries(comparison))
+}
+
+/// The figure's width and height.
+pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
+    let columns = columns(comparison);
+    let rows = comparison
+        .targets
+        .len()
+        .div_ceil(columns.unsigned_abs() as usize) as i32;
+    let height = head(comparison) + rows * panel_height(comparison) + MARGIN;
+    (
+        (right(comparison) + MARGIN).unsigned_abs(),
+        height.unsigned_abs(),
+    )
+}
+
+/// A single panel is as wide as the figure, and stays square.
+fn panel_width(comparison: &Comparison) -> i32 {
+    (right(comparison) - MARGIN) / columns(comparison)
+}
+
+fn panel_height(comparison: &Comparison) -> i32 {
+    PANEL.1 + panel_width(comparison) - PANEL.0
+}
+
+fn entries(comparison: &Comparison) -> Vec<Entry> {
+    let tuned = comparison.tuned();
+    let mut entries: Vec<Entry> = tuned
+        .chain(comparison.method(Method::Untuned))
+        .map(|result| Entry::Method(result.method))
+        .collect();
+    entries.extend([Entry::Interval, Entry::NothingLost]);
+    if comparison.method(Method::Model).is_some() {
+        entries.push(Entry::SameLoss(Method::Model));
+    }
+    entries
+}
+
+pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
+    canvas.fill(&WHITE)?;
+    let metric = metric_title(comparison.metric);
+    let title = format!(
+        "{metric} on a target against {metric} on {}",
+        comparison.source
+    );
+    text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
+    let entries = entries(comparison);
+    legend::draw(canvas, (MARGIN, TITLE), right(comparison), &entries)?;
+    let scores = comparison
+        .methods
+        .iter()
+        .flat_map(|result| &result.scores)
+        .flat_map(|scores| {
+            let ends = [scores.score.interval.low, scores.score.interval.high];
+            scores.by_seed.iter().copied().chain(ends)
+        });
+    let range = Range::around(scores);
+    let columns = columns(comparison);
+    let (width, height) = (panel_width(comparison), panel_height(comparison));
+    for target in 0..comparison.targets.len() {
+        let (column, row) = (target as i32 % columns, target as i32 / columns);
+        let (left, top) = (MARGIN + column * width, head(comparison) + row * height);
+        let frame = Frame {
+            left: left + 34,
+            right: left + width - 14,
+            top: top + 30,
+            bottom: top + height - 48,
+            range,
+        };
+        panel(canvas, comparison, target, &frame)?;
+    }
+    Ok(())
+}
+
+/// The pixel of a source and a target score.
+fn at(frame: &Frame, source: f64, target: f64) -> Point {
+    (frame.column(frame.range.share(source)), frame.row(target))
+}
+
+fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: &Frame) -> Drawn {
+    let metric = metric_title(comparison.metric);
+    for percent in frame.range.ticks() {
+        let column = at(frame, f64::from(percent) / 100.0, 0.0).0;
+        let upright = vec![(column, frame.top), (column, frame.bottom)];
+        line(canvas, upright, GRID.into(), 1)?;
+        frame.tick(canvas, &percent.to_string(), column)?;
+    }
+    frame.draw(canvas)?;
+    frame.name(
+        canvas,
+        &format!("{metric} on {} [%]", comparison.targets[target]),
+    )?;
+    frame.name_under(canvas, &format!("{metric} on {} [%]", comparison.source))?;
+    if let Some([from, to]) = loss_line(0.0, frame.range) {
+        line(
+            canvas,
+            vec![at(frame, from.0, from.1), at(frame, to.0, to.1)],
+            FAINT.into(),
+            1,
+        )?;
+    }
+    let gap = comparison
+        .method(Method::Model)
+        .and_then(|result| result.targets()[target].gap);
+    if let Some([from, to]) = gap.and_then(|gap| loss_line(gap.value, frame.range)) {
+        dashed(
+            canvas,
+            at(frame, from.0, from.1),
+            at(frame, to.0, to.1),
+            colour(Method::Model),
+        )?;
+    }
+    for result in &comparison.methods {
+        points(canvas, result, target, frame)?;
+    }
+    Ok(())
+}
+
+/// Where the line on which so much is lost enters and leaves a square of scores; `None` where it
+/// passes by.
+fn loss_line(gap: f64, range: Range) -> Option<[(f64, f64); 2]> {
+    let [low, high] = range.ends();
+    let (from, to) = (low.max(low + gap), high.min(high + gap));
+    (from < to).then_some([(from, from - gap), (to, to - gap)])
+}
+
+fn points(canvas: &Canvas, result: &MethodResult, target: usize, frame: &Frame) -> Drawn {
+    let (source, target): (&DomainScore, &DomainScore) =
+        (result.source(), &result.targets()[target]);
+    let colour = colour(result.method);
+    if result.seeds.len() > 1 {
+        for (source, target) in source.by_seed.iter().zip(&target.by_seed) {
+            marker(canvas, result.method, at(frame, *source, *target), 2)?;
+        }
+    }
+    let mean = at(frame, source.score.value, target.score.value);
+    let (across, upright) = (source.score.interval, target.score.interval);
+    interval(
+        canvas,
+        mean.0,
+        frame.row(upright.high),
+        frame.row(upright.low),
+        colour,
+    )?;
+    interval_across(
+        canvas,
+        mean.1,
+        at(frame, across.low, 0.0).0,
+        at(frame, across.high, 0.0).0,
+        colour,
+    )?;
+    marker(canvas, result.method, mean, 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_equal_loss_stay_in_the_square() {
+        let range = Range::around([0.1, 0.75]);
+        let [low, high] = range.ends();
+        assert_eq!([low, high], [0.0, 0.8]);
+        assert_eq!(loss_line(0.0, range), Some([(0.0, 0.0), (0.8, 0.8)]));
+        let [from, to] = loss_line(0.25, range).expect("it crosses");
+        assert_eq!((from, to.0), ((0.25, 0.0), 0.8));
+        assert!((to.1 - 0.55).abs() < 1e-12);
+        assert_eq!(
+            loss_line(-0.25, range).map(|ends| ends[0]),
+            Some((0.0, 0.25))
+        );
+        assert_eq!(loss_line(0.9, range), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! What each figure shows, for readers who cannot see it.
+
+use crate::recipe::Method;
+use crate::report::comparison::{Comparison, MethodResult};
+use crate::report::cost::{Resource, TrainingCost};
+use crate::report::number::{count, list, metric_title, percent};
+use crate::report::study::Study;
+
+/// `squad → textbookqa`.
+fn transfer(comparison: &Comparison) -> String {
+    format!("{} → {}", comparison.source, comparison.targets.join(", "))
+}
+
+fn each(comparison: &Comparison, words: impl Fn(&MethodResult) -> Option<String>) -> String {
+    let words: Vec<String> = comparison.methods.iter().filter_map(words).collect();
+    words.join("; ")
+}
+
+/// Source score and mean target score of a method.
+fn scores(result: &MethodResult) -> Option<String> {
+    Some(format!(
+        "{} from {} to {}",
+        result.method.title(),
+        percent(result.source().score.value),
+        percent(result.mean_target?.value)
+    ))
+}
+
+pub(super) fn slopes(comparison: &Comparison) -> String {
+    let mean = match comparison.targets.len() {
+        1 => "",
+        _ => ", targets averaged",
+    };
+    format!(
+        "Scores from source to target, {}. {} in percent{mean}: {}.",
+        transfer(comparison),
+        metric_title(comparison.metric),
+        each(comparison, scores)
+    )
+}
+
+pub(super) fn scatter(comparison: &Comparison) -> String {
+    let gap = |result: &MethodResult| {
+        Some(format!(
+            "{} loses {}",
+            result.method.title(),
+            percent(result.mean_gap?.value)
+        ))
+    };
+    format!(
+        "Target score against source score, {}. Points lost{}: {}.",
+        transfer(comparison),
+        match comparison.targets.len() {
+            1 => String::new(),
+            many => format!(" on average over {}", count(many, "target")),
+        },
+        each(comparison, gap)
+    )
+}
+
+pub(super) fn costs(comparison: &Comparison) -> String {
+    let price = |result: &MethodResult| {
+        let cost: &TrainingCost = result.cost.as_ref()?.training.as_ref()?;
+        let amounts = Resource::ALL.map(|resource| resource.words(cost));
+        Some(format!(
+            "{} scores {} with {}",
+            result.method.title(),
+            percent(result.mean_target?.value),
+            list(&amounts)
+        ))
+    };
+    format!(
+        "Target score against the cost of training, {}: {}.",
+        transfer(comparison),
+        each(comparison, price)
+    )
+}
+
+pub(super) fn curves(study: &Study, comparison: &Comparison) -> String {
+    let ends = |result: &MethodResult| {
+        let runs = study.of(result.method);
+        let curves = || {
+            runs.iter()
+                .filter_map(|stored| stored.record.training.as_ref())
+                .map(|training| &training.curve)
+        };
+        let mean = |scores: Vec<f64>| crate::stats::estimate::mean(&scores);
+        let first = mean(
+            curves()
+                .filter_map(|curve| Some(curve.first()?.validation_score))
+                .collect(),
+        )?;
+        let best = mean(
+            curves()
+                .map(|curve| {
+                    curve
+                        .iter()
+                        .map(|point| point.validation_score)
+                        .fold(0.0, f64::max)
+                })
+                .collect(),
+        )?;
+        (result.method != Method::Untuned).then(|| {
+            format!(
+                "{} rises from {} to {}",
+                result.method.title(),
+                percent(first),
+                percent(best)
+            )
+        })
+    };
+    format!(
+        "Learning curves on {} validation, {} in percent, means over seeds: {}.",
+        comparison.source,
+        metric_title(comparison.metric),
+        each(comparison, ends)
+    )
+}
