@@ -157,6 +157,7 @@ impl Loader<'_> {
             gate,
             up: self.linear(&format!("{name}.{up}"), d, ff)?,
             down: self.linear(&format!("{name}.wo"), ff, d)?,
+            adapter: None,
         })
     }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::decoder::{Cache, Decoder};
 use super::dropout::Dropout;
 use super::encoder::{Embedded, Encoded, Encoder};
+use super::entries::Entries;
 use super::layers::Linear;
 use crate::kernels;
 
@@ -85,6 +86,7 @@ impl T5 {
         Embedded {
             rows: rows.reshape([tokens.batch(), tokens.width, width]),
             lengths: tokens.lengths.clone(),
+            entries: Entries::default(),
         }
     }
 
