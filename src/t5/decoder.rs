@@ -41,6 +41,8 @@ pub struct Cache {
     reach: usize,
     /// Tokens decoded, the decoder's prompt among them.
     step: usize,
+    /// The ladder's own.
+    pub(super) side: Option<Box<Cache>>,
 }
 
 /// A block's own keys and values, `[B, tokens so far, H·K]`.
@@ -59,6 +61,19 @@ impl Decoder {
         encoded: &Encoded,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
+        self.forward_through(embedded, batch, encoded, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
         let entries = &encoded.entries;
         let (embedded, prompt) = match &entries.decoder_prompt {
             Some(prompt) => after_prompt(prompt, embedded, batch),
@@ -76,6 +91,7 @@ impl Decoder {
         let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
         let mut x = dropout.rows(embedded, batch);
         for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
             let memory = block.self_attention.memory(normed.clone());
             let mixed = block.self_attention.forward(
@@ -101,6 +117,7 @@ impl Decoder {
             let changed = block.feed_forward.forward(normed, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
+        x = pass(self.blocks.len(), x);
         let hidden = dropout.rows(self.norm.forward(x), batch);
         without_prompt(hidden, batch, prompt)
     }
@@ -126,6 +143,7 @@ impl Decoder {
             lengths: lengthened(reach(&entries.cross), &encoded.lengths),
             reach: reach(&entries.decoder),
             step: 0,
+            side: None,
         };
         if let Some(prompt) = &entries.decoder_prompt {
             let [length, width] = prompt.dims();
@@ -139,6 +157,16 @@ impl Decoder {
 
     /// One more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
     pub fn step(&self, embedded: Tensor<2>, cache: &mut Cache) -> Tensor<2> {
+        self.step_through(embedded, cache, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::step`], through `pass` as [`Decoder::forward_through`].
+    pub(super) fn step_through(
+        &self,
+        embedded: Tensor<2>,
+        cache: &mut Cache,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
         // The query is at position `step`: its own row of the table, though it stands alone.
@@ -146,8 +174,9 @@ impl Decoder {
         let bias = unbiased(cache.reach, bias);
         let seen = vec![cache.reach + cache.step + 1; batch];
         let mut x = embedded;
-        for ((block, past), encoder) in self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder)
-        {
+        let layers = self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder);
+        for (index, ((block, past), encoder)) in layers.enumerate() {
+            x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
             let now = block.self_attention.memory(normed.clone());
             let memory = Memory {
@@ -177,6 +206,7 @@ impl Decoder {
                     .forward(block.feed_forward_norm.forward(x), batch, off);
         }
         cache.step += 1;
+        x = pass(self.blocks.len(), x);
         self.norm.forward(x)
     }
 }
@@ -184,6 +214,9 @@ impl Decoder {
 impl Cache {
     /// Goes on with these rows of the batch alone.
     pub fn keep(&mut self, rows: &[usize]) {
+        if let Some(side) = &mut self.side {
+            side.keep(rows);
+        }
         let batch = self.lengths.len();
         for past in &mut self.past {
             for kept in [&mut past.key, &mut past.value] {

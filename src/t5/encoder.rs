@@ -40,6 +40,8 @@ impl Embedded {
 pub struct Encoded {
     /// `[B·T, D]`, after the final norm.
     pub hidden: Tensor<2>,
+    /// The same of the ladder beside the backbone, `[B·T, d]`, if there is one.
+    pub(super) side: Option<Tensor<2>>,
     /// The real positions of each example.
     pub lengths: Vec<usize>,
     /// What enters the decoder beside the tokens.
@@ -65,6 +67,17 @@ pub struct Encoder {
 impl Encoder {
     /// Embedded tokens → hidden states.
     pub fn forward(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+        self.forward_through(input, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Encoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        input: Embedded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Encoded {
         let [batch, length, width] = input.rows.dims();
         let prefixes = &input.entries.encoder;
         let reach = reach(prefixes);
@@ -72,6 +85,7 @@ impl Encoder {
         let visible = lengthened(reach, &input.lengths);
         let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
         for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
             let normed = block.attention_norm.forward(x.clone());
             let memory = block.attention.memory(normed.clone());
             let mixed = block.attention.forward(
@@ -87,7 +101,9 @@ impl Encoder {
             let changed = block.feed_forward.forward(normed, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
+        x = pass(self.blocks.len(), x);
         Encoded {
+            side: None,
             hidden: dropout.rows(self.norm.forward(x), batch),
             lengths: input.lengths,
             entries: input.entries,

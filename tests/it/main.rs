@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod hub;
 mod hub_server;
+mod methods;
 mod miniature;
 mod parity;
 mod predict;

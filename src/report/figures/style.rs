@@ -21,13 +21,24 @@ pub(super) fn colour(method: Method) -> RGBColor {
         Method::Prompt => RGBColor(0, 114, 178),
         Method::Model => RGBColor(213, 94, 0),
         Method::Untuned => RGBColor(90, 90, 90),
+        other => OTHERS[other as usize % OTHERS.len()],
     }
 }
+
+/// The palette's other colours, in turn.
+const OTHERS: [RGBColor; 5] = [
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
 
 /// A point in pixels.
 pub(super) type Point = (i32, i32);
 
-/// The method's marker: a circle, a square, a hollow diamond.
+/// The method's marker: a circle, a square, a hollow diamond, a triangle for
+/// all others.
 pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> Drawn {
     let (x, y) = at;
     let fill = colour(method).filled();
@@ -49,6 +60,10 @@ pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> D
             ];
             canvas.draw(&Polygon::new(corners, WHITE.filled()))?;
             canvas.draw(&PathElement::new(corners, colour(method).stroke_width(2)))?;
+        }
+        _ => {
+            let corners = [(x, y - size), (x + size, y + size), (x - size, y + size)];
+            canvas.draw(&Polygon::new(corners, fill))?;
         }
     }
     Ok(())
