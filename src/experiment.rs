@@ -24,7 +24,7 @@ use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
-use crate::tuning::{self, Labels, PromptError, Tuned, model_tuning, prompt_tuning};
+use crate::tuning::{self, Labels, PromptError, Tuned};
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -167,17 +167,14 @@ fn tune(
     draft: &Draft,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<(Tuned, Option<Training>), ExperimentError> {
-    let model = backbone.model.clone();
     let Some(recipe) = &cell.recipe else {
-        return Ok((Tuned::untuned(model), None));
+        return Ok((Tuned::untuned(backbone.model.clone()), None));
     };
-    let tuned = match &recipe.prompt {
-        Some(prompt) => {
-            let words = words(&prompt.init, &source.card, backbone);
-            prompt_tuning(model, prompt, &words, cell.seed)?
-        }
-        None => model_tuning(model),
+    let words = match &recipe.prompt {
+        Some(prompt) => words(&prompt.init, &source.card, backbone),
+        None => Labels::default(),
     };
+    let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
@@ -191,7 +188,8 @@ fn tune(
             source,
         },
     })?;
-    let saved = fitted.best.save(cell, provenance, draft.path())?;
+    let best = fitted.best.finished();
+    let saved = best.save(cell, &backbone.config, provenance, draft.path())?;
     let training = Training {
         trainable_parameters,
         total_parameters,
@@ -207,7 +205,7 @@ fn tune(
         peak_bytes,
         saved,
     };
-    Ok((fitted.best, Some(training)))
+    Ok((best, Some(training)))
 }
 
 /// Trains on the source's training rows, choosing the step by its validation rows.

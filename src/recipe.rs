@@ -5,44 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backbone::BackboneChoice;
 use crate::domain::Task;
 
-/// What is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// The backbone as it was pre-trained: the row every tuned method is held against.
-    Untuned,
-    /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder
-    /// input; the backbone is frozen.
-    Prompt,
-    /// Model tuning, the paper's word for full fine-tuning: every parameter moves.
-    Model,
-}
+mod defaults;
+mod delta;
+mod method;
 
-impl Method {
-    /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 3] = [Method::Untuned, Method::Prompt, Method::Model];
-
-    /// The name typed at the command line and written into records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Untuned => "untuned",
-            Method::Prompt => "prompt",
-            Method::Model => "model",
-        }
-    }
-
-    /// The name printed in reports.
-    pub fn title(self) -> &'static str {
-        match self {
-            Method::Untuned => "untuned",
-            Method::Prompt => "prompt tuning",
-            Method::Model => "model tuning",
-        }
-    }
-}
+pub use delta::{
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement, PrefixForm,
+    PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
+};
+pub use method::Method;
 
 /// How the prompt's `P` vectors start (Lester et al. 2021, §3.2 and figure 3b).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,6 +152,9 @@ pub struct Limits {
 pub struct Recipe {
     /// The soft prompt, for prompt tuning.
     pub prompt: Option<PromptRecipe>,
+    /// What else is added or set free. Records of prompt and model tuning have no such key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaRecipe>,
     /// The optimiser.
     pub optimizer: AdafactorRecipe,
     /// The learning rate's course.
@@ -212,110 +188,8 @@ impl Limits {
 }
 
 impl Recipe {
-    /// The recipe that a method has by default on a backbone.
-    ///
-    /// # Panics
-    /// [`Method::Untuned`] has none.
-    pub fn default_for(backbone: &BackboneChoice, method: Method) -> Self {
-        match (backbone, method) {
-            (_, Method::Untuned) => panic!("the untuned backbone is not trained"),
-            (BackboneChoice::Nano, Method::Prompt) => Recipe::miniature_prompt(),
-            (BackboneChoice::Nano, Method::Model) => Recipe::miniature_model(),
-            (_, Method::Prompt) => Recipe::paper_prompt(),
-            (_, Method::Model) => Recipe::paper_model(),
-        }
-    }
-
-    /// Lester et al. 2021: 100 vectors, Adafactor at a constant 0.3 without parameter scaling, 30,000
-    /// steps of 32 examples (paper §3; `prompt_tuning/configs/models/t5_1_1_prompt.gin`). Dropout as
-    /// T5X fine-tunes (0.1); the second moment starts fresh, where T5X restores the step.
-    pub fn paper_prompt() -> Self {
-        Recipe {
-            prompt: Some(PromptRecipe {
-                length: 100,
-                init: PromptInit::Vocab,
-            }),
-            optimizer: AdafactorRecipe {
-                learning_rate: 0.3,
-                parameter_scaling: ParameterScaling::Absolute,
-                second_moment: SecondMoment::Full,
-                weight_decay: 1e-5,
-                start_step: 0,
-            },
-            schedule: Schedule::Constant,
-            objective: Objective {
-                reduction: Reduction::Sum,
-                z_loss: 1e-4,
-                dropout: 0.1,
-                clip_norm: None,
-            },
-            budget: Budget {
-                steps: 30_000,
-                batch_size: 32,
-                evaluate_every: 1_000,
-                patience: None,
-            },
-        }
-    }
-
-    /// T5's own fine-tuning, the paper's baseline: Adafactor at a constant 0.001 relative to each
-    /// parameter (T5's `constant_0_001`), 128 examples of 512 tokens a step.
-    pub fn paper_model() -> Self {
-        Recipe {
-            prompt: None,
-            optimizer: AdafactorRecipe {
-                learning_rate: 1e-3,
-                parameter_scaling: ParameterScaling::Relative,
-                second_moment: SecondMoment::Factored,
-                weight_decay: 0.0,
-                start_step: 0,
-            },
-            budget: Budget {
-                batch_size: 128,
-                ..Recipe::paper_prompt().budget
-            },
-            ..Recipe::paper_prompt()
-        }
-    }
-
-    /// Prompt tuning of the bundled miniature: the paper's in small, with a learning rate that
-    /// falls, since a run has hundreds of steps rather than tens of thousands.
-    pub fn miniature_prompt() -> Self {
-        Recipe {
-            prompt: Some(PromptRecipe {
-                length: 20,
-                init: PromptInit::Vocab,
-            }),
-            schedule: Schedule::WarmupDecay {
-                warmup: 10,
-                share: 0.5,
-                floor: 0.05,
-            },
-            objective: Objective {
-                dropout: 0.0,
-                ..Recipe::paper_prompt().objective
-            },
-            budget: Budget {
-                steps: 400,
-                batch_size: 16,
-                evaluate_every: 80,
-                patience: None,
-            },
-            ..Recipe::paper_prompt()
-        }
-    }
-
-    /// Model tuning of the bundled miniature: T5's, with a learning rate that suits hundreds of
-    /// steps.
-    pub fn miniature_model() -> Self {
-        let prompt = Recipe::miniature_prompt();
-        Recipe {
-            prompt: None,
-            optimizer: AdafactorRecipe {
-                learning_rate: 5e-3,
-                ..Recipe::paper_model().optimizer
-            },
-            ..prompt
-        }
+    /// `P` of its soft prompt, 0 without one.
+    pub fn prompt_length(&self) -> usize {
+        self.prompt.as_ref().map_or(0, |prompt| prompt.length)
     }
 }

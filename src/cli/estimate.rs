@@ -65,10 +65,11 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
 /// states and, where the weights move, as much again for them.
 fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     let budget = &recipe.budget;
-    let (passes, prompt) = match &recipe.prompt {
-        Some(prompt) => (2.0, prompt.length as f64),
-        None => (3.0, 0.0),
+    let passes = match (&recipe.prompt, &recipe.delta) {
+        (None, None) => 3.0,
+        _ => 2.0,
     };
+    let prompt = recipe.prompt.as_ref().map_or(0.0, |p| p.length as f64);
     let batch = budget.batch_size as f64;
     let step = forward_flop(
         backbone,

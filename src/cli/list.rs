@@ -1,5 +1,7 @@
 //! `promptshift list`: domains with their shift, models and methods.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -13,6 +15,7 @@ use crate::domain::row::Row;
 use crate::domain::suite::{HUB, MINI, Suite};
 use crate::domain::{Split, Task};
 use crate::recipe::{Method, Recipe};
+use crate::tuning::about;
 
 /// Flags of `list`.
 #[derive(Debug, Args)]
@@ -194,17 +197,12 @@ fn methods() -> Table {
         "on other models",
     ]);
     for method in Method::ALL {
-        let (what, recipes) = match method {
-            Method::Untuned => ("nothing: the model as it was pre-trained", None),
-            Method::Prompt => (
-                "a soft prompt before the input; the model is frozen (Lester et al. 2021)",
-                Some((Recipe::miniature_prompt(), Recipe::paper_prompt())),
-            ),
-            Method::Model => (
-                "every parameter (full fine-tuning)",
-                Some((Recipe::miniature_model(), Recipe::paper_model())),
-            ),
-        };
+        let what = about(method).what;
+        let recipes = (method != Method::Untuned).then(|| {
+            let folder = BackboneChoice::Folder(PathBuf::new());
+            let of = |choice| Recipe::default_for(choice, method);
+            (of(&BackboneChoice::Nano), of(&folder))
+        });
         let (nano, other) = match recipes {
             Some((nano, other)) => (in_short(&nano), in_short(&other)),
             None => ("—".to_string(), "—".to_string()),

@@ -10,6 +10,7 @@ mod interrupt;
 mod leaderboard;
 mod learning_rate;
 mod list;
+mod methods;
 mod output;
 mod predict;
 mod pretrain;
@@ -48,6 +49,8 @@ enum Verb {
     Prompt(prompt::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
+    /// List the ways of tuning, with what each trains on a model.
+    Methods(methods::Arguments),
     /// Download models and domains from the Hugging Face Hub into its cache.
     Fetch(fetch::Arguments),
     /// Check that domains are what their cards say.
@@ -130,6 +133,7 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
+            Verb::Methods(arguments) => methods::run(arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),

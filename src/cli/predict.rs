@@ -1,4 +1,4 @@
-//! `promptshift predict`: answers to one file, with or without a soft prompt.
+//! `promptshift predict`: answers to one file, with or without what was tuned.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ use crate::predictions::{self, Line};
 use crate::recipe::Limits;
 use crate::record::Score;
 use crate::tuning::Tuned;
+use crate::tuning::adapter_file::AdapterFile;
 use crate::tuning::prompt_file::{Origin, PromptFile};
 
 /// Flags of `predict`.
@@ -32,8 +33,11 @@ pub struct Arguments {
     model: String,
     /// A soft prompt to put before every input: a prompt.safetensors or the folder that holds it,
     /// a .npy, or the folder of a PEFT prompt. Without it the model answers as it is.
-    #[arg(long, value_name = "PROMPT")]
+    #[arg(long, value_name = "PROMPT", conflicts_with = "adapter")]
     prompt: Option<PathBuf>,
+    /// An adapter.safetensors, which any other method leaves behind, or the folder that holds it.
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<PathBuf>,
     /// The rows to answer, in the domain's schema.
     #[arg(long, value_name = "FILE.parquet")]
     data: PathBuf,
@@ -78,18 +82,28 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .as_deref()
         .map(PromptFile::open)
         .transpose()?;
+    let adapter = arguments
+        .adapter
+        .as_deref()
+        .map(AdapterFile::open)
+        .transpose()?;
     let examples = examples::read(&arguments.data, card, arguments.answers.0, arguments.rows)?;
     let backbone = choice.load(&device)?;
-    let tuned = match &prompt {
-        Some(prompt) => prompt.onto(&backbone)?,
-        None => Tuned::untuned(backbone.model.clone()),
+    let tuned = match (&prompt, &adapter) {
+        (Some(prompt), _) => prompt.onto(&backbone)?,
+        (None, Some(adapter)) => adapter.onto(&backbone)?,
+        (None, None) => Tuned::untuned(backbone.model.clone()),
     };
     if let Some(prompt) = &prompt {
         advise(voice, prompt, &backbone);
     }
     interrupt::listen()?;
     let answers = answers(&tuned, &examples, card, &backbone, voice)?;
-    let source = source(prompt.as_ref(), card, &catalogue);
+    let tuned_on = match (&prompt, &adapter) {
+        (Some(prompt), _) => prompt.source(),
+        (None, adapter) => adapter.as_ref().and_then(AdapterFile::source),
+    };
+    let source = source(tuned_on, card, &catalogue);
     let lines: Vec<Line> = examples
         .iter()
         .zip(answers)
@@ -144,14 +158,10 @@ fn answers(
     }
 }
 
-/// The domain that the prompt was tuned on, if it is one whose label strings are read as the
-/// answered domain's.
-fn source<'a>(
-    prompt: Option<&PromptFile>,
-    card: &Card,
-    catalogue: &'a Catalogue,
-) -> Option<&'a Card> {
-    let source = catalogue.get(prompt?.source()?).ok()?;
+/// The domain that the prompt or adapter was tuned on, if it is one whose label strings are read as
+/// the answered domain's.
+fn source<'a>(tuned_on: Option<&str>, card: &Card, catalogue: &'a Catalogue) -> Option<&'a Card> {
+    let source = catalogue.get(tuned_on?).ok()?;
     (source.task == card.task).then_some(source)
 }
 

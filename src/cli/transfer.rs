@@ -26,7 +26,7 @@ use crate::provenance::Origin;
 use crate::recipe::{Limits, Method, PromptInit, Recipe};
 use crate::record::store::Store;
 use crate::train::Progress;
-use crate::transfer::Transfer;
+use crate::transfer::{ALL, Transfer};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -47,8 +47,9 @@ pub struct Arguments {
     /// given). Questions with passages only.
     #[arg(long, default_value = "padded", value_name = "FORM")]
     answers: Answers,
-    /// What is tuned: prompt (a soft prompt, the model frozen), model (everything). The untuned
-    /// model is always reported beside them.
+    /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
+    /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
+    /// beside them.
     #[arg(
         long,
         value_delimiter = ',',
@@ -283,9 +284,14 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
 fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
     let mut methods = Vec::new();
     for name in names {
-        let method = method(name)?;
-        if !methods.contains(&method) {
-            methods.push(method);
+        let named = match name.as_str() {
+            ALL => Method::ALL.to_vec(),
+            name => vec![method(name)?],
+        };
+        for method in named {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
         }
     }
     Ok(methods)

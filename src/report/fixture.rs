@@ -282,6 +282,7 @@ fn recipe(method: Method) -> Recipe {
             length: 20,
             init: PromptInit::Vocab,
         }),
+        delta: None,
         optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },
             parameter_scaling: if prompt {

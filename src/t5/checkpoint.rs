@@ -157,6 +157,7 @@ impl Loader<'_> {
             gate,
             up: self.linear(&format!("{name}.{up}"), d, ff)?,
             down: self.linear(&format!("{name}.wo"), ff, d)?,
+            adapter: None,
         })
     }
 
@@ -236,6 +237,7 @@ impl T5 {
                 true => None,
                 false => Some(loader.linear("lm_head", d, vocab)?),
             },
+            ladder: None,
             start_id: config.decoder_start_token_id as usize,
         };
         weights.finish(config.unused())?;

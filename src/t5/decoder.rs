@@ -5,6 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::dropout::Dropout;
 use super::encoder::Encoded;
+use super::entries::{behind, lengthened, of_each, reach, unbiased};
 use super::layers::{Attention, FeedForward, Memory, Norm};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
@@ -36,7 +37,12 @@ pub struct Cache {
     /// Per block, of the encoder's output.
     encoder: Vec<Memory>,
     lengths: Vec<usize>,
+    /// The prefix' keys in `past`.
+    reach: usize,
+    /// Tokens decoded, the decoder's prompt among them.
     step: usize,
+    /// The ladder's own.
+    pub(super) side: Option<Box<Cache>>,
 }
 
 /// A block's own keys and values, `[B, tokens so far, H·K]`.
@@ -55,26 +61,55 @@ impl Decoder {
         encoded: &Encoded,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
+        self.forward_through(embedded, batch, encoded, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let entries = &encoded.entries;
+        let (embedded, prompt) = match &entries.decoder_prompt {
+            Some(prompt) => after_prompt(prompt, embedded, batch),
+            None => (embedded, 0),
+        };
         let length = embedded.dims()[0] / batch;
+        let own = reach(&entries.decoder);
         let bias = self.bias.between(0, length, length);
+        // Behind a prefix there are more keys than queries: the bias hides what comes later.
+        let (bias, seen) = match own {
+            0 => (bias, None),
+            _ => (unbiased(own, causal(bias)), Some(vec![own + length; batch])),
+        };
+        let visible = seen.as_deref().map_or(Visible::Causal, Visible::Lengths);
+        let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
         let mut x = dropout.rows(embedded, batch);
-        for block in &self.blocks {
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
+            let memory = block.self_attention.memory(normed.clone());
             let mixed = block.self_attention.forward(
-                normed.clone(),
-                block.self_attention.memory(normed),
+                normed,
+                behind(entries.decoder.get(index), memory, batch),
                 Some(bias.clone()),
                 batch,
-                Visible::Causal,
+                visible,
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
+            let memory = block.cross_attention.memory(encoded.hidden.clone());
             let mixed = block.cross_attention.forward(
                 block.cross_norm.forward(x.clone()),
-                block.cross_attention.memory(encoded.hidden.clone()),
+                behind(entries.cross.get(index), memory, batch),
                 None,
                 batch,
-                Visible::Lengths(&encoded.lengths),
+                Visible::Lengths(&encoder_seen),
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
@@ -82,33 +117,66 @@ impl Decoder {
             let changed = block.feed_forward.forward(normed, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
-        dropout.rows(self.norm.forward(x), batch)
+        x = pass(self.blocks.len(), x);
+        let hidden = dropout.rows(self.norm.forward(x), batch);
+        without_prompt(hidden, batch, prompt)
     }
 
-    /// An empty cache for decoding from `encoded`.
+    /// A cache for decoding from `encoded`: nothing decoded yet but the decoder's prompt.
     pub fn start(&self, encoded: &Encoded) -> Cache {
-        Cache {
-            past: vec![Past::default(); self.blocks.len()],
-            encoder: self
-                .blocks
-                .iter()
-                .map(|block| block.cross_attention.memory(encoded.hidden.clone()))
-                .collect(),
-            lengths: encoded.lengths.clone(),
+        let entries = &encoded.entries;
+        let batch = encoded.lengths.len();
+        let past = |index: usize| match entries.decoder.get(index) {
+            Some(prefix) => Past {
+                key: Some(of_each(&prefix.key, batch)),
+                value: Some(of_each(&prefix.value, batch)),
+            },
+            None => Past::default(),
+        };
+        let memory = |(index, block): (usize, &DecoderBlock)| {
+            let memory = block.cross_attention.memory(encoded.hidden.clone());
+            behind(entries.cross.get(index), memory, batch)
+        };
+        let mut cache = Cache {
+            past: (0..self.blocks.len()).map(past).collect(),
+            encoder: self.blocks.iter().enumerate().map(memory).collect(),
+            lengths: lengthened(reach(&entries.cross), &encoded.lengths),
+            reach: reach(&entries.decoder),
             step: 0,
+            side: None,
+        };
+        if let Some(prompt) = &entries.decoder_prompt {
+            let [length, width] = prompt.dims();
+            for position in 0..length {
+                let vector = prompt.clone().slice([position..position + 1, 0..width]);
+                self.step(vector.expand([batch, width]), &mut cache);
+            }
         }
+        cache
     }
 
     /// One more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
     pub fn step(&self, embedded: Tensor<2>, cache: &mut Cache) -> Tensor<2> {
+        self.step_through(embedded, cache, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::step`], through `pass` as [`Decoder::forward_through`].
+    pub(super) fn step_through(
+        &self,
+        embedded: Tensor<2>,
+        cache: &mut Cache,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
         // The query is at position `step`: its own row of the table, though it stands alone.
         let bias = self.bias.between(cache.step, 1, cache.step + 1);
-        let seen = vec![cache.step + 1; batch];
+        let bias = unbiased(cache.reach, bias);
+        let seen = vec![cache.reach + cache.step + 1; batch];
         let mut x = embedded;
-        for ((block, past), encoder) in self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder)
-        {
+        let layers = self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder);
+        for (index, ((block, past), encoder)) in layers.enumerate() {
+            x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
             let now = block.self_attention.memory(normed.clone());
             let memory = Memory {
@@ -138,6 +206,7 @@ impl Decoder {
                     .forward(block.feed_forward_norm.forward(x), batch, off);
         }
         cache.step += 1;
+        x = pass(self.blocks.len(), x);
         self.norm.forward(x)
     }
 }
@@ -145,6 +214,9 @@ impl Decoder {
 impl Cache {
     /// Goes on with these rows of the batch alone.
     pub fn keep(&mut self, rows: &[usize]) {
+        if let Some(side) = &mut self.side {
+            side.keep(rows);
+        }
         let batch = self.lengths.len();
         for past in &mut self.past {
             for kept in [&mut past.key, &mut past.value] {
@@ -160,6 +232,40 @@ impl Cache {
         }
         self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
     }
+}
+
+/// Puts a prompt `[P, D]` before every example's rows `[B·U, D]`; and `P`.
+fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>, usize) {
+    let [length, width] = prompt.dims();
+    let own = rows.dims()[0] / batch;
+    let rows = rows.reshape([batch, own, width]);
+    let all = Tensor::cat(vec![of_each(prompt, batch), rows], 1);
+    (flat(all), length)
+}
+
+/// Each example's rows behind the first `prompt`.
+fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
+    if prompt == 0 {
+        return rows;
+    }
+    let [all, width] = rows.dims();
+    let length = all / batch;
+    flat(
+        rows.reshape([batch, length, width])
+            .slice([0..batch, prompt..length, 0..width]),
+    )
+}
+
+/// A bias `[H, T, T]` that hides keys after their query.
+fn causal(bias: Tensor<3>) -> Tensor<3> {
+    let [heads, queries, keys] = bias.dims();
+    let hidden = (0..queries).flat_map(|query| (0..keys).map(move |key| key > query));
+    let hidden: Vec<f32> = hidden
+        .map(|hidden| if hidden { -1e9 } else { 0.0 })
+        .collect();
+    let mask: Tensor<3> =
+        Tensor::from_data(TensorData::new(hidden, [1, queries, keys]), &bias.device());
+    bias + mask.expand([heads, queries, keys])
 }
 
 fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {

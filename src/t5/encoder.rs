@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::dropout::Dropout;
+use super::entries::{Entries, behind, lengthened, reach, unbiased};
 use super::layers::{Attention, FeedForward, Norm};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
@@ -15,6 +16,8 @@ pub struct Embedded {
     pub rows: Tensor<3>,
     /// The real positions of each example, at its start; the rest is padding.
     pub lengths: Vec<usize>,
+    /// What enters the stacks beside the tokens.
+    pub entries: Entries,
 }
 
 impl Embedded {
@@ -27,6 +30,7 @@ impl Embedded {
         Embedded {
             rows: Tensor::cat(vec![prompt, self.rows], 1),
             lengths: self.lengths.iter().map(|t| t + length).collect(),
+            entries: self.entries,
         }
     }
 }
@@ -36,8 +40,12 @@ impl Embedded {
 pub struct Encoded {
     /// `[B·T, D]`, after the final norm.
     pub hidden: Tensor<2>,
+    /// The same of the ladder beside the backbone, `[B·T, d]`, if there is one.
+    pub(super) side: Option<Tensor<2>>,
     /// The real positions of each example.
     pub lengths: Vec<usize>,
+    /// What enters the decoder beside the tokens.
+    pub entries: Entries,
 }
 
 #[derive(Module, Debug)]
@@ -59,17 +67,33 @@ pub struct Encoder {
 impl Encoder {
     /// Embedded tokens → hidden states.
     pub fn forward(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+        self.forward_through(input, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Encoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        input: Embedded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Encoded {
         let [batch, length, width] = input.rows.dims();
-        let bias = self.bias.between(0, length, length);
+        let prefixes = &input.entries.encoder;
+        let reach = reach(prefixes);
+        let bias = unbiased(reach, self.bias.between(0, length, length));
+        let visible = lengthened(reach, &input.lengths);
         let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
-        for block in &self.blocks {
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
             let normed = block.attention_norm.forward(x.clone());
+            let memory = block.attention.memory(normed.clone());
             let mixed = block.attention.forward(
-                normed.clone(),
-                block.attention.memory(normed),
+                normed,
+                behind(prefixes.get(index), memory, batch),
                 Some(bias.clone()),
                 batch,
-                Visible::Lengths(&input.lengths),
+                Visible::Lengths(&visible),
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
@@ -77,9 +101,12 @@ impl Encoder {
             let changed = block.feed_forward.forward(normed, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
+        x = pass(self.blocks.len(), x);
         Encoded {
+            side: None,
             hidden: dropout.rows(self.norm.forward(x), batch),
             lengths: input.lengths,
+            entries: input.entries,
         }
     }
 }

@@ -4,25 +4,54 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use super::adapter::Adapter;
+use super::delta::Delta;
 use super::dropout::Dropout;
 use crate::kernels::{self, Visible, attention};
 
-/// A linear map without bias: T5 has none. `y = x W`, `W` `[in, out]`.
+/// A linear map without bias: T5 has none. `y = x W`, `W` `[in, out]`, and what tuning adds.
 #[derive(Module, Debug)]
 pub struct Linear {
     pub(super) weight: Param<Tensor<2>>,
+    /// What a tuning method adds.
+    pub delta: Option<Delta>,
 }
 
 impl Linear {
     pub(super) fn new(weight: Tensor<2>) -> Self {
         Linear {
             weight: Param::from_tensor(weight),
+            delta: None,
         }
     }
 
     /// `[N, in]` → `[N, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        kernels::linear(x, self.weight.val())
+        match &self.delta {
+            Some(delta) => delta.forward(x, self.weight.val()),
+            None => kernels::linear(x, self.weight.val()),
+        }
+    }
+
+    /// Adds the thin product to the weight, for inference without any cost.
+    pub fn merge(&mut self) {
+        self.add_low_rank(1.0);
+    }
+
+    /// Takes the thin product out of the weight again; exact up to rounding.
+    pub fn unmerge(&mut self) {
+        self.add_low_rank(-1.0);
+    }
+
+    fn add_low_rank(&mut self, sign: f64) {
+        if let Some(low_rank) = self
+            .delta
+            .as_ref()
+            .and_then(|delta| delta.low_rank.as_ref())
+        {
+            let weight = self.weight.val() + low_rank.dense() * sign;
+            self.weight = Param::from_tensor(weight);
+        }
     }
 }
 
@@ -56,6 +85,13 @@ pub struct Memory {
     pub(super) value: Tensor<2>,
 }
 
+impl Memory {
+    /// Keys and values of one shape, `[N, H·K]`.
+    pub fn new(key: Tensor<2>, value: Tensor<2>) -> Self {
+        Memory { key, value }
+    }
+}
+
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
 #[derive(Module, Debug)]
 pub struct Attention {
@@ -63,6 +99,8 @@ pub struct Attention {
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
     heads: usize,
 }
 
@@ -79,6 +117,7 @@ impl Attention {
             key,
             value,
             output,
+            adapter: None,
             heads,
         }
     }
@@ -101,6 +140,7 @@ impl Attention {
         visible: Visible,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
+        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let query = self.query.forward(x);
         let Memory { key, value } = memory;
         let mixed = if dropout.is_off() {
@@ -109,7 +149,7 @@ impl Attention {
             let drop = |weights| dropout.probabilities(weights);
             attention::reweighted(query, key, value, bias, batch, self.heads, visible, drop)
         };
-        self.output.forward(mixed)
+        adapted(read, self.output.forward(mixed))
     }
 }
 
@@ -120,15 +160,26 @@ pub struct FeedForward {
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
     /// `[B·T, D]` → `[B·T, D]`.
     pub fn forward(&self, x: Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
+        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let hidden = match &self.gate {
             Some(gate) => kernels::gated_gelu(gate.forward(x.clone()), self.up.forward(x)),
             None => relu(self.up.forward(x)),
         };
-        self.down.forward(dropout.rows(hidden, batch))
+        adapted(read, self.down.forward(dropout.rows(hidden, batch)))
+    }
+}
+
+/// A sub-layer's output through its adapter, which comes with the sub-layer's input.
+fn adapted(read: Option<(&Adapter, Tensor<2>)>, output: Tensor<2>) -> Tensor<2> {
+    match read {
+        Some((adapter, input)) => adapter.forward(input, output),
+        None => output,
     }
 }

@@ -6,6 +6,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::decoder::{Cache, Decoder};
 use super::dropout::Dropout;
 use super::encoder::{Embedded, Encoded, Encoder};
+use super::entries::Entries;
+use super::ladder::{Ladder, States};
 use super::layers::Linear;
 use crate::kernels;
 
@@ -64,6 +66,8 @@ pub struct T5 {
     pub(super) decoder: Decoder,
     /// The output head; v1.0 has none of its own.
     pub(super) head: Option<Linear>,
+    /// The side network of ladder side tuning.
+    pub(super) ladder: Option<Ladder>,
     pub(super) start_id: usize,
 }
 
@@ -85,12 +89,80 @@ impl T5 {
         Embedded {
             rows: rows.reshape([tokens.batch(), tokens.width, width]),
             lengths: tokens.lengths.clone(),
+            entries: Entries::default(),
         }
     }
 
     /// Runs the encoder.
     pub fn encode(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
-        self.encoder.forward(input, dropout)
+        let Some(ladder) = &self.ladder else {
+            return self.encoder.forward(input, dropout);
+        };
+        let [batch, length, _] = input.rows.dims();
+        let mut states = States::default();
+        let encoded = self
+            .encoder
+            .forward_through(input, dropout, &mut |_, x| states.keep(x));
+        let nothing = ladder.nothing(batch * length);
+        let [_, width] = nothing.dims();
+        let own = Embedded {
+            rows: nothing.reshape([batch, length, width]),
+            lengths: encoded.lengths.clone(),
+            entries: Entries::default(),
+        };
+        let rungs = &ladder.encoder_rungs;
+        let side = ladder
+            .encoder
+            .forward_through(own, dropout, &mut |at, x| states.mix(rungs, at, x));
+        Encoded {
+            side: Some(side.hidden),
+            ..encoded
+        }
+    }
+
+    /// Puts a side network beside the stacks.
+    pub fn with_ladder(self, ladder: Ladder) -> Self {
+        T5 {
+            ladder: Some(ladder),
+            ..self
+        }
+    }
+
+    /// What a ladder looks at instead of the backbone's encoder.
+    fn side_of(encoded: &Encoded) -> Encoded {
+        let side = encoded.side.clone();
+        Encoded {
+            hidden: side.expect("it was encoded by a model with a ladder"),
+            side: None,
+            lengths: encoded.lengths.clone(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// Teacher-forced hidden states `[B·U, D]`, the ladder's word added.
+    fn decode(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let Some(ladder) = &self.ladder else {
+            return self.decoder.forward(embedded, batch, encoded, dropout);
+        };
+        let nothing = ladder.nothing(embedded.dims()[0]);
+        let mut states = States::default();
+        let hidden =
+            self.decoder
+                .forward_through(embedded, batch, encoded, dropout, &mut |_, x| {
+                    states.keep(x)
+                });
+        let (rungs, encoded) = (&ladder.decoder_rungs, T5::side_of(encoded));
+        let mut mix = |at, x| states.mix(rungs, at, x);
+        let side = ladder
+            .decoder
+            .forward_through(nothing, batch, &encoded, dropout, &mut mix);
+        hidden + ladder.upwards(side)
     }
 
     /// Teacher-forced hidden states of the real target positions, `[N, D]`, in row order.
@@ -101,9 +173,7 @@ impl T5 {
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
-        let hidden = self
-            .decoder
-            .forward(embedded, targets.batch(), encoded, dropout);
+        let hidden = self.decode(embedded, targets.batch(), encoded, dropout);
         let real: Vec<i32> = real_positions(targets).map(|i| i as i32).collect();
         let count = real.len();
         let device = hidden.device();
@@ -133,7 +203,10 @@ impl T5 {
 
     /// An empty cache for decoding from `encoded`.
     pub fn start(&self, encoded: &Encoded) -> Cache {
-        self.decoder.start(encoded)
+        let mut cache = self.decoder.start(encoded);
+        cache.side = (self.ladder.as_ref())
+            .map(|ladder| Box::new(ladder.decoder.start(&T5::side_of(encoded))));
+        cache
     }
 
     /// The token every output starts with, for `batch` rows.
@@ -143,7 +216,19 @@ impl T5 {
 
     /// Logits `[B, V]` of the token after `last`.
     pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
-        self.vocabulary_logits(self.decoder.step(self.lookup(last), cache))
+        let embedded = self.lookup(last);
+        let (Some(ladder), Some(mut side)) = (&self.ladder, cache.side.take()) else {
+            return self.vocabulary_logits(self.decoder.step(embedded, cache));
+        };
+        let mut states = States::default();
+        let hidden = self
+            .decoder
+            .step_through(embedded, cache, &mut |_, x| states.keep(x));
+        let (rungs, nothing) = (&ladder.decoder_rungs, ladder.nothing(last.len()));
+        let mut mix = |at, x| states.mix(rungs, at, x);
+        let own = ladder.decoder.step_through(nothing, &mut side, &mut mix);
+        cache.side = Some(side);
+        self.vocabulary_logits(hidden + ladder.upwards(own))
     }
 
     /// Final decoder states `[N, D]` → logits `[N, V]`.

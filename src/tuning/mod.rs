@@ -1,16 +1,36 @@
 //! Tuning methods: what is trainable and where it enters the backbone.
 
+pub mod adapter_file;
+mod adapters;
+mod bitfit;
+mod draw;
+mod head;
+mod ia3;
+mod ladder;
+mod last;
+pub mod lora;
+mod method;
 mod model;
+mod norms;
+mod prefix;
 mod prompt;
 pub mod prompt_file;
+mod prompt_network;
+mod prompt_places;
 mod save;
+mod scratch;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
-use crate::t5::{Dropout, Encoded, T5, Tokens};
+use crate::backbone::Backbone;
+use crate::recipe::Recipe;
+use crate::t5::{Dropout, Encoded, T5, T5Config, Tokens};
+use draw::Draw;
 
+pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
+pub use prefix::Prefixes;
 pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning};
 use prompt_file::Vectors;
 
@@ -22,6 +42,90 @@ pub struct Tuned {
     pub backbone: T5,
     /// The soft prompt, for prompt tuning.
     pub prompt: Option<SoftPrompt>,
+    /// The soft prompt before the decoder's start token.
+    pub decoder_prompt: Option<SoftPrompt>,
+    /// Keys and values before those of attention, for prefix tuning.
+    pub prefixes: Option<Prefixes>,
+}
+
+/// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
+///
+/// # Errors
+/// The recipe's prompt can't be made.
+pub fn apply(
+    backbone: &Backbone,
+    recipe: &Recipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let model = backbone.model.clone();
+    match (&recipe.prompt, &recipe.delta) {
+        (None, None) => Ok(model_tuning(model)),
+        (Some(prompt), None) => prompt_tuning(model, prompt, words, seed),
+        (_, Some(_)) => {
+            let tuned = place(backbone, recipe, words, seed)?;
+            Ok(method::train(tuned, |path| {
+                trains(recipe, path, &backbone.config)
+            }))
+        }
+    }
+}
+
+/// The backbone with a recipe's prompt and delta in their starting values; nothing is on the tape.
+fn place(
+    backbone: &Backbone,
+    recipe: &Recipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let model = backbone.model.clone();
+    let mut draw = Draw::new(seed, model.device());
+    let tuned = match &recipe.prompt {
+        Some(prompt) => prompt::with_start(model, prompt, words, seed)?,
+        None => Tuned::untuned(model),
+    };
+    Ok(match &recipe.delta {
+        Some(delta) => method::delta(delta).place(tuned, &backbone.config, &mut draw),
+        None => tuned,
+    })
+}
+
+/// Whether a recipe trains the parameter of this path in [`Tuned`].
+fn trains(recipe: &Recipe, path: &str, config: &T5Config) -> bool {
+    match &recipe.delta {
+        Some(delta) => method::delta(delta).trains(path, config),
+        None => recipe.prompt.is_none() || path.starts_with("prompt."),
+    }
+}
+
+/// A method's numbers on a model, in closed form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Parameters {
+    /// What training moves.
+    pub trainable: usize,
+    /// What it leaves behind.
+    pub stored: usize,
+}
+
+impl Parameters {
+    /// Those of a recipe on a model of this configuration.
+    pub fn of(recipe: &Recipe, config: &T5Config) -> Self {
+        let same = |count| Parameters {
+            trainable: count,
+            stored: count,
+        };
+        match (&recipe.prompt, &recipe.delta) {
+            (None, None) => same(config.parameters()),
+            (Some(prompt), None) => same(prompt.length * config.d_model),
+            (_, Some(delta)) => {
+                let delta = method::delta(delta);
+                Parameters {
+                    trainable: delta.trainable(recipe, config),
+                    stored: delta.stored(recipe, config),
+                }
+            }
+        }
+    }
 }
 
 impl Tuned {
@@ -30,6 +134,8 @@ impl Tuned {
         Tuned {
             backbone,
             prompt: None,
+            decoder_prompt: None,
+            prefixes: None,
         }
     }
 
@@ -49,8 +155,8 @@ impl Tuned {
         let data = TensorData::new(vectors.values().to_vec(), shape);
         let prompt = SoftPrompt::of(Tensor::from_data(data, &backbone.device()));
         Tuned {
-            backbone,
             prompt: Some(prompt),
+            ..Tuned::untuned(backbone)
         }
     }
 
@@ -60,7 +166,27 @@ impl Tuned {
         if let Some(prompt) = &self.prompt {
             input = input.after_prompt(prompt.vectors());
         }
+        input.entries.decoder_prompt = self.decoder_prompt.as_ref().map(SoftPrompt::vectors);
+        if let Some(prefixes) = &self.prefixes {
+            input.entries = prefixes.enter(input.entries);
+        }
         self.backbone.encode(input, dropout)
+    }
+
+    /// What is left when training ends: what only training needs is thrown away.
+    pub fn finished(self) -> Self {
+        Tuned {
+            prompt: self.prompt.map(SoftPrompt::finished),
+            prefixes: self.prefixes.map(Prefixes::without_network),
+            ..self
+        }
+    }
+
+    /// Every parameter, the backbone's among them.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        method::visit(self, |parameter| parameters.push(parameter));
+        parameters
     }
 
     /// The numbers that training may move.

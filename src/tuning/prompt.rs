@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Tuned;
+use super::prompt_network::PromptNetwork;
 use crate::recipe::{PromptInit, PromptRecipe};
 use crate::t5::T5;
 
@@ -22,6 +23,8 @@ pub const COMMON_IDS: usize = 5_000;
 #[derive(Module, Debug)]
 pub struct SoftPrompt {
     vectors: Param<Tensor<2>>,
+    /// What makes the prompt of the vectors, for P-tuning.
+    network: Option<PromptNetwork>,
 }
 
 impl SoftPrompt {
@@ -29,12 +32,37 @@ impl SoftPrompt {
     pub(super) fn of(vectors: Tensor<2>) -> Self {
         SoftPrompt {
             vectors: Param::from_tensor(vectors),
+            network: None,
         }
     }
 
-    /// The vectors `[P, D]`.
+    /// The vectors `[P, D]` that the model reads.
     pub fn vectors(&self) -> Tensor<2> {
-        self.vectors.val()
+        match &self.network {
+            Some(network) => network.forward(self.vectors.val()),
+            None => self.vectors.val(),
+        }
+    }
+
+    /// Another prompt of the same vectors, to be tuned by itself.
+    pub(super) fn copy(&self) -> Self {
+        SoftPrompt::of(self.vectors())
+    }
+
+    /// The prompt that a network makes of these vectors.
+    pub(super) fn through(self, network: PromptNetwork) -> Self {
+        SoftPrompt {
+            network: Some(network),
+            ..self
+        }
+    }
+
+    /// The prompt without the network that made it.
+    pub(super) fn finished(self) -> Self {
+        match self.network {
+            Some(_) => SoftPrompt::of(self.vectors()),
+            None => self,
+        }
     }
 }
 
@@ -86,12 +114,25 @@ pub fn prompt_tuning(
     words: &Labels,
     seed: u64,
 ) -> Result<Tuned, PromptError> {
-    let vectors = start(&backbone.embedding(), recipe, words, seed)?;
-    let device = backbone.device().autodiff();
-    let prompt = SoftPrompt::of(Tensor::from_data(vectors, &device));
+    let tuned = with_start(backbone, recipe, words, seed)?;
     Ok(Tuned {
-        backbone,
+        prompt: tuned.prompt.map(Module::train),
+        ..tuned
+    })
+}
+
+/// The backbone behind a prompt in its starting values; nothing is on the tape.
+pub(super) fn with_start(
+    backbone: T5,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let vectors = start(&backbone.embedding(), recipe, words, seed)?;
+    let prompt = SoftPrompt::of(Tensor::from_data(vectors, &backbone.device()));
+    Ok(Tuned {
         prompt: Some(prompt),
+        ..Tuned::untuned(backbone)
     })
 }
 

@@ -117,26 +117,7 @@ impl PromptFile {
     /// It was tuned for other weights, another tokenizer or another width.
     pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
         if let Origin::Own(metadata) = &self.origin {
-            for (part, found, wanted) in [
-                ("weights", &metadata.backbone_sha256, &backbone.model_sha256),
-                (
-                    "tokenizer",
-                    &metadata.tokenizer_sha256,
-                    &backbone.tokenizer_sha256,
-                ),
-            ] {
-                if found != wanted {
-                    let other = OtherBackbone {
-                        path: self.path.clone(),
-                        part,
-                        wanted: backbone.name.clone(),
-                        wanted_sha256: short(wanted),
-                        found: metadata.backbone.clone(),
-                        found_sha256: short(found),
-                    };
-                    return Err(PromptFileError::OtherBackbone(Box::new(other)));
-                }
-            }
+            metadata.check(&self.path, backbone)?;
         }
         let (found, wanted) = (self.vectors.width(), backbone.config.d_model);
         if found != wanted {
@@ -244,11 +225,6 @@ fn listing(folder: &Path) -> Result<String, PromptFileError> {
         (false, 0) => names.join(", "),
         (false, more) => format!("{} and {more} more", names.join(", ")),
     })
-}
-
-/// The beginning of a hash, for a message.
-fn short(sha256: &str) -> String {
-    sha256.chars().take(12).collect()
 }
 
 #[cfg(test)]

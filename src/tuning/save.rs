@@ -1,13 +1,16 @@
-//! What tuning leaves behind: `prompt.safetensors` `[P, D]` or a whole `model.safetensors`, with
-//! the backbone, the domain, the recipe and the seed in its [`Metadata`].
+//! What tuning leaves behind: `prompt.safetensors` `[P, D]`, `adapter.safetensors` or a whole
+//! `model.safetensors`, with the backbone, the domain, the recipe and the seed in its [`Metadata`].
 
 use std::path::Path;
 
 use super::Tuned;
+use super::adapter_file;
 use super::prompt_file::{self, Metadata, Vectors};
 use crate::provenance::sha256;
+use crate::recipe::DeltaRecipe;
 use crate::record::store::StoreError;
 use crate::record::{Cell, Provenance, SavedDelta};
+use crate::t5::T5Config;
 
 impl Tuned {
     /// The prompt as plain numbers, where there is one.
@@ -25,16 +28,32 @@ impl Tuned {
     pub fn save(
         &self,
         cell: &Cell,
+        config: &T5Config,
         provenance: &Provenance,
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
         let metadata = Metadata::of_cell(cell, provenance);
-        let (name, bytes) = match self.vectors() {
-            Some(vectors) => (
+        // What is left of some deltas is a soft prompt, or a model, as of any other.
+        let delta = cell
+            .recipe
+            .as_ref()
+            .and_then(|recipe| recipe.delta.as_ref());
+        let adapted = cell.recipe.as_ref().filter(|_| {
+            !matches!(
+                delta,
+                None | Some(DeltaRecipe::PromptNetwork(_) | DeltaRecipe::RandomWeights)
+            )
+        });
+        let (name, bytes) = match (adapted, self.vectors()) {
+            (Some(recipe), _) => (
+                adapter_file::FILE,
+                adapter_file::to_bytes(self, recipe, config, &metadata),
+            ),
+            (None, Some(vectors)) => (
                 prompt_file::FILE,
                 prompt_file::to_bytes(&vectors, &metadata),
             ),
-            None => {
+            (None, None) => {
                 let weights = self.backbone.weights();
                 ("model.safetensors", weights.to_bytes(metadata.entries()))
             }

@@ -6,6 +6,7 @@ mod full_size;
 mod hostile;
 mod hub;
 mod hub_server;
+mod methods;
 mod miniature;
 mod parity;
 mod predict;

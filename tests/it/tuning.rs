@@ -17,13 +17,13 @@ use promptshift::t5::{Dropout, Tokens, greedy};
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
-fn nano() -> Backbone {
+pub fn nano() -> Backbone {
     BackboneChoice::Nano
         .load(&Device::flex())
         .expect("it is compiled in")
 }
 
-fn squad(rows: usize) -> Vec<Example> {
+pub fn squad(rows: usize) -> Vec<Example> {
     let catalogue = Catalogue::bundled();
     let card = catalogue.get("squad").expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");

@@ -22,11 +22,21 @@ pub(super) fn colour(method: Method) -> RGBColor {
         Method::Prompt => RGBColor(0, 114, 178),
         Method::Model => RGBColor(213, 94, 0),
         Method::Untuned => RGBColor(90, 90, 90),
+        other => OTHERS[other as usize % OTHERS.len()],
     }
 }
 
+/// The palette's other colours, in turn.
+const OTHERS: [RGBColor; 5] = [
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
 /// Every colour of a figure, and what it becomes on a dark screen.
-const NIGHT: [(RGBColor, RGBColor); 7] = [
+const NIGHT: [(RGBColor, RGBColor); 12] = [
     (WHITE, RGBColor(22, 25, 29)),
     (INK, RGBColor(230, 232, 234)),
     (FAINT, RGBColor(164, 173, 182)),
@@ -34,6 +44,11 @@ const NIGHT: [(RGBColor, RGBColor); 7] = [
     (RGBColor(0, 114, 178), RGBColor(86, 180, 233)),
     (RGBColor(213, 94, 0), RGBColor(230, 159, 0)),
     (RGBColor(90, 90, 90), RGBColor(190, 190, 190)),
+    (OTHERS[0], RGBColor(64, 214, 168)),
+    (OTHERS[1], RGBColor(230, 160, 200)),
+    (OTHERS[2], RGBColor(250, 220, 90)),
+    (OTHERS[3], RGBColor(190, 200, 255)),
+    (OTHERS[4], RGBColor(245, 245, 245)),
 ];
 
 /// Rules that give a figure its dark colours. On paper it keeps the light ones.
@@ -59,7 +74,8 @@ fn hexadecimal(colour: RGBColor) -> String {
 /// A point in pixels.
 pub(super) type Point = (i32, i32);
 
-/// The method's marker: a circle, a square, a hollow diamond.
+/// The method's marker: a circle, a square, a hollow diamond, a triangle for
+/// all others.
 pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> Drawn {
     let (x, y) = at;
     let fill = colour(method).filled();
@@ -81,6 +97,10 @@ pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> D
             ];
             canvas.draw(&Polygon::new(corners, WHITE.filled()))?;
             canvas.draw(&PathElement::new(corners, colour(method).stroke_width(2)))?;
+        }
+        _ => {
+            let corners = [(x, y - size), (x + size, y + size), (x - size, y + size)];
+            canvas.draw(&Polygon::new(corners, fill))?;
         }
     }
     Ok(())

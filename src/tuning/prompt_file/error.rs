@@ -71,14 +71,14 @@ pub struct OtherBackbone {
 }
 
 impl PromptFileError {
-    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    pub(in crate::tuning) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| PromptFileError::Io {
             path: path.to_owned(),
             source,
         }
     }
 
-    pub(super) fn wrong(
+    pub(in crate::tuning) fn wrong(
         path: &Path,
         wanted: impl Into<String>,
         found: impl Into<String>,

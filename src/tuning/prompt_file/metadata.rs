@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::PromptFileError;
+use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance};
@@ -75,6 +75,38 @@ impl Metadata {
         }
     }
 
+    /// Whether it belongs to this backbone; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// It was tuned for other weights or another tokenizer.
+    pub(in crate::tuning) fn check(
+        &self,
+        path: &Path,
+        backbone: &Backbone,
+    ) -> Result<(), PromptFileError> {
+        for (part, found, wanted) in [
+            ("weights", &self.backbone_sha256, &backbone.model_sha256),
+            (
+                "tokenizer",
+                &self.tokenizer_sha256,
+                &backbone.tokenizer_sha256,
+            ),
+        ] {
+            if found != wanted {
+                let other = OtherBackbone {
+                    path: path.to_owned(),
+                    part,
+                    wanted: backbone.name.clone(),
+                    wanted_sha256: short(wanted),
+                    found: self.backbone.clone(),
+                    found_sha256: short(found),
+                };
+                return Err(PromptFileError::OtherBackbone(Box::new(other)));
+            }
+        }
+        Ok(())
+    }
+
     /// The domain that was trained on, where it is known.
     pub fn source(&self) -> Option<&str> {
         match &self.made {
@@ -121,7 +153,7 @@ impl Metadata {
     ///
     /// # Errors
     /// A key is absent.
-    pub(super) fn parse(
+    pub(in crate::tuning) fn parse(
         entries: &HashMap<String, String>,
         path: &Path,
     ) -> Result<Self, PromptFileError> {
@@ -154,4 +186,9 @@ impl Metadata {
             made,
         })
     }
+}
+
+/// The beginning of a hash, for a message.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
 }

@@ -1,0 +1,122 @@
+//! `promptshift methods`: every way of tuning, with its parameters on a model.
+
+use clap::Args;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::Failure;
+use crate::backbone::BackboneChoice;
+use crate::recipe::{Method, Recipe};
+use crate::t5::T5Config;
+use crate::tuning::{Family, Parameters, about};
+
+/// Flags of `methods`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that
+    /// holds a T5; OWNER/NAME of a model of the Hub, once it was fetched; or the size of a published
+    /// T5 v1.1: small, base, large, xl, xxl.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    /// Print an array of objects instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One method on the model.
+#[derive(Debug, Serialize)]
+struct Line {
+    method: &'static str,
+    title: &'static str,
+    family: Family,
+    what: &'static str,
+    paper: &'static str,
+    code: Option<&'static str>,
+    trainable_parameters: usize,
+    stored_parameters: usize,
+    /// Trainable of all the backbone's parameters, in [0, 1] and above where methods add more.
+    share: f64,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (choice, config) = model(&arguments.model).map_err(Failure::Usage)?;
+    let lines: Vec<Line> = Method::ALL
+        .into_iter()
+        .map(|method| line(method, &choice, &config))
+        .collect();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&lines)?);
+        return Ok(());
+    }
+    println!(
+        "Methods on {} ({} parameters), in their default recipes\n{}",
+        arguments.model,
+        config.parameters(),
+        table(&lines)
+    );
+    Ok(())
+}
+
+/// A model, or a published size, which needs no files.
+fn model(name: &str) -> anyhow::Result<(BackboneChoice, T5Config)> {
+    if let Some(config) = T5Config::published(name) {
+        return Ok((BackboneChoice::Folder(name.into()), config));
+    }
+    let choice = BackboneChoice::parse(name)?;
+    let config = choice.config()?;
+    Ok((choice, config))
+}
+
+fn line(method: Method, choice: &BackboneChoice, config: &T5Config) -> Line {
+    let about = about(method);
+    let parameters = match method {
+        Method::Untuned => Parameters {
+            trainable: 0,
+            stored: 0,
+        },
+        method => Parameters::of(&Recipe::default_for(choice, method), config),
+    };
+    Line {
+        method: method.name(),
+        title: method.title(),
+        family: about.family,
+        what: about.what,
+        paper: about.paper,
+        code: about.code,
+        trainable_parameters: parameters.trainable,
+        stored_parameters: parameters.stored,
+        share: parameters.trainable as f64 / config.parameters() as f64,
+    }
+}
+
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header([
+            "method",
+            "family",
+            "what is tuned",
+            "trainable",
+            "stored",
+            "share",
+            "paper",
+        ]);
+    for line in lines {
+        table.add_row([
+            line.method.to_string(),
+            line.family.name().to_string(),
+            line.what.to_string(),
+            line.trainable_parameters.to_string(),
+            line.stored_parameters.to_string(),
+            format!("{:.3} %", 100.0 * line.share),
+            line.paper.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3).take(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,256 @@
+//! The default recipe of each method: on published checkpoints as its paper has it, as far as one
+//! optimiser and one budget for all methods allow; on the miniature, with what was seen to learn.
+
+use super::{
+    AdafactorRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe, LastBlocksRecipe,
+    LoraRecipe, Method, Objective, ParameterScaling, Placement, PrefixForm, PrefixRecipe,
+    PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe, Recipe,
+    Reduction, Schedule, SecondMoment,
+};
+use crate::backbone::BackboneChoice;
+use crate::t5::Map;
+
+/// The learning rate on the miniature and on other backbones.
+struct Rates {
+    nano: f64,
+    other: f64,
+}
+
+impl Recipe {
+    /// The recipe that a method has by default on a backbone.
+    ///
+    /// # Panics
+    /// [`Method::Untuned`] has none.
+    pub fn default_for(backbone: &BackboneChoice, method: Method) -> Self {
+        let nano = *backbone == BackboneChoice::Nano;
+        // What a miniature of few blocks and narrow states takes in another size.
+        let sized = |nano_size: usize, published: usize| if nano { nano_size } else { published };
+        let adapters = |placement, reduction| {
+            DeltaRecipe::Adapters(AdapterRecipe {
+                placement,
+                reduction,
+            })
+        };
+        let prefix = |form| {
+            DeltaRecipe::Prefix(PrefixRecipe {
+                length: sized(20, 100),
+                form,
+            })
+        };
+        let network = |form| {
+            DeltaRecipe::PromptNetwork(PromptNetworkRecipe {
+                form,
+                hidden: sized(128, 512),
+            })
+        };
+        let rates = |nano, other| Rates { nano, other };
+        let (delta, rates) = match method {
+            Method::Untuned => panic!("the untuned backbone is not trained"),
+            Method::Prompt if nano => return Recipe::miniature_prompt(),
+            Method::Prompt => return Recipe::paper_prompt(),
+            Method::Model if nano => return Recipe::miniature_model(),
+            Method::Model => return Recipe::paper_model(),
+            Method::Lora => {
+                let maps = vec![Map::Q, Map::V];
+                let (rank, alpha) = (8, 16.0);
+                (
+                    DeltaRecipe::Lora(LoraRecipe { rank, alpha, maps }),
+                    rates(1e-2, 3e-4),
+                )
+            }
+            Method::Bitfit => (DeltaRecipe::AddedBiases, rates(2e-2, 1e-3)),
+            Method::Norms => return Recipe::of_weights(nano, DeltaRecipe::NormGains, 2e-2),
+            Method::Head => return Recipe::of_weights(nano, DeltaRecipe::OutputHead, 5e-3),
+            Method::Last => {
+                let blocks = sized(1, 4);
+                let delta = DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks });
+                return Recipe::of_weights(nano, delta, 5e-3);
+            }
+            Method::Ia3 => (DeltaRecipe::Scales, rates(3e-2, 3e-3)),
+            Method::Prefix => (prefix(PrefixForm::Direct), rates(5e-2, 1e-2)),
+            Method::PrefixMlp => {
+                let hidden = sized(128, 512);
+                (prefix(PrefixForm::Network { hidden }), rates(3e-3, 3e-4))
+            }
+            Method::Houlsby => (adapters(Placement::Houlsby, 16), rates(5e-3, 3e-4)),
+            Method::Pfeiffer => (adapters(Placement::Pfeiffer, 16), rates(5e-3, 3e-4)),
+            Method::Parallel => (adapters(Placement::Parallel, 2), rates(3e-3, 3e-4)),
+            Method::PromptDecoder => {
+                return Recipe::of_prompt(
+                    nano,
+                    DeltaRecipe::PromptPlaces(PromptPlaces::Decoder),
+                    0.3,
+                );
+            }
+            Method::PromptBoth => {
+                return Recipe::of_prompt(nano, DeltaRecipe::PromptPlaces(PromptPlaces::Both), 0.3);
+            }
+            Method::Ptuning => {
+                return Recipe::of_prompt(nano, network(PromptNetworkForm::Mlp), 3e-3);
+            }
+            Method::PtuningLstm => {
+                return Recipe::of_prompt(nano, network(PromptNetworkForm::Lstm), 3e-3);
+            }
+            Method::Ladder => {
+                let reduction = sized(4, 8);
+                (
+                    DeltaRecipe::Ladder(LadderRecipe { reduction }),
+                    rates(5e-3, 3e-3),
+                )
+            }
+            Method::Scratch => return Recipe::of_weights(nano, DeltaRecipe::RandomWeights, 1e-2),
+        };
+        Recipe::of_additions(nano, delta, rates)
+    }
+
+    /// The recipe of parameters that are added to the model: the loop of prompt tuning, Adafactor with
+    /// an absolute learning rate (what starts at 0 has no size to be relative to) and a whole second
+    /// moment. The papers use AdamW, linearly decaying.
+    fn of_additions(nano: bool, delta: DeltaRecipe, rates: Rates) -> Self {
+        let (base, learning_rate) = match nano {
+            true => (Recipe::miniature_prompt(), rates.nano),
+            false => (Recipe::paper_prompt(), rates.other),
+        };
+        Recipe {
+            prompt: None,
+            delta: Some(delta),
+            optimizer: AdafactorRecipe {
+                learning_rate,
+                weight_decay: 0.0,
+                ..base.optimizer
+            },
+            ..base
+        }
+    }
+
+    /// The recipe of a soft prompt with something else about it.
+    fn of_prompt(nano: bool, delta: DeltaRecipe, learning_rate: f64) -> Self {
+        let base = match nano {
+            true => Recipe::miniature_prompt(),
+            false => Recipe::paper_prompt(),
+        };
+        Recipe {
+            delta: Some(delta),
+            optimizer: AdafactorRecipe {
+                learning_rate,
+                ..base.optimizer
+            },
+            ..base
+        }
+    }
+
+    /// The recipe of some of the model's own weights: that of model tuning with another learning
+    /// rate, relative to each weight, on the miniature.
+    fn of_weights(nano: bool, delta: DeltaRecipe, learning_rate: f64) -> Self {
+        let delta = Some(delta);
+        if !nano {
+            return Recipe {
+                delta,
+                ..Recipe::paper_model()
+            };
+        }
+        let base = Recipe::miniature_model();
+        Recipe {
+            delta,
+            optimizer: AdafactorRecipe {
+                learning_rate,
+                ..base.optimizer
+            },
+            ..base
+        }
+    }
+
+    /// Lester et al. 2021: 100 vectors, Adafactor at a constant 0.3 without parameter scaling, 30,000
+    /// steps of 32 examples (paper §3; `prompt_tuning/configs/models/t5_1_1_prompt.gin`). Dropout as
+    /// T5X fine-tunes (0.1); the second moment starts fresh, where T5X restores the step.
+    pub fn paper_prompt() -> Self {
+        Recipe {
+            prompt: Some(PromptRecipe {
+                length: 100,
+                init: PromptInit::Vocab,
+            }),
+            delta: None,
+            optimizer: AdafactorRecipe {
+                learning_rate: 0.3,
+                parameter_scaling: ParameterScaling::Absolute,
+                second_moment: SecondMoment::Full,
+                weight_decay: 1e-5,
+                start_step: 0,
+            },
+            schedule: Schedule::Constant,
+            objective: Objective {
+                reduction: Reduction::Sum,
+                z_loss: 1e-4,
+                dropout: 0.1,
+                clip_norm: None,
+            },
+            budget: Budget {
+                steps: 30_000,
+                batch_size: 32,
+                evaluate_every: 1_000,
+                patience: None,
+            },
+        }
+    }
+
+    /// T5's own fine-tuning, the paper's baseline: Adafactor at a constant 0.001 relative to each
+    /// parameter (T5's `constant_0_001`), 128 examples of 512 tokens a step.
+    pub fn paper_model() -> Self {
+        Recipe {
+            prompt: None,
+            optimizer: AdafactorRecipe {
+                learning_rate: 1e-3,
+                parameter_scaling: ParameterScaling::Relative,
+                second_moment: SecondMoment::Factored,
+                weight_decay: 0.0,
+                start_step: 0,
+            },
+            budget: Budget {
+                batch_size: 128,
+                ..Recipe::paper_prompt().budget
+            },
+            ..Recipe::paper_prompt()
+        }
+    }
+
+    /// Prompt tuning of the bundled miniature: the paper's in small, with a learning rate that
+    /// falls, since a run has hundreds of steps rather than tens of thousands.
+    pub fn miniature_prompt() -> Self {
+        Recipe {
+            prompt: Some(PromptRecipe {
+                length: 20,
+                init: PromptInit::Vocab,
+            }),
+            schedule: Schedule::WarmupDecay {
+                warmup: 10,
+                share: 0.5,
+                floor: 0.05,
+            },
+            objective: Objective {
+                dropout: 0.0,
+                ..Recipe::paper_prompt().objective
+            },
+            budget: Budget {
+                steps: 400,
+                batch_size: 16,
+                evaluate_every: 80,
+                patience: None,
+            },
+            ..Recipe::paper_prompt()
+        }
+    }
+
+    /// Model tuning of the bundled miniature: T5's, with a learning rate that suits hundreds of
+    /// steps.
+    pub fn miniature_model() -> Self {
+        let prompt = Recipe::miniature_prompt();
+        Recipe {
+            prompt: None,
+            optimizer: AdafactorRecipe {
+                learning_rate: 5e-3,
+                ..Recipe::paper_model().optimizer
+            },
+            ..prompt
+        }
+    }
+}

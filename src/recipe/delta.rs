@@ -1,0 +1,134 @@
+//! What a method adds to the backbone or sets free in it, besides a soft prompt, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::t5::Map;
+
+/// What is tuned in a frozen backbone. A recipe without one tunes its prompt; one without a
+/// prompt either, the whole model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaRecipe {
+    /// Thin products beside linear maps.
+    Lora(LoraRecipe),
+    /// An added bias for every linear map of the blocks.
+    AddedBiases,
+    /// The gains of the norms.
+    NormGains,
+    /// The output head.
+    OutputHead,
+    /// The last blocks of the decoder with its final norm.
+    LastBlocks(LastBlocksRecipe),
+    /// Scales of keys, values and the feed-forward's hidden units.
+    Scales,
+    /// Keys and values before those of every attention.
+    Prefix(PrefixRecipe),
+    /// Bottlenecks after sub-layers or beside them.
+    Adapters(AdapterRecipe),
+    /// The recipe's prompt elsewhere than before the encoder's input.
+    PromptPlaces(PromptPlaces),
+    /// A network that makes the recipe's prompt.
+    PromptNetwork(PromptNetworkRecipe),
+    /// A small network beside the backbone.
+    Ladder(LadderRecipe),
+    /// Everything, from random weights.
+    RandomWeights,
+}
+
+/// See [`DeltaRecipe::Lora`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoraRecipe {
+    /// `r`, the width between the two thin maps.
+    pub rank: usize,
+    /// `α`: the product is multiplied by `α/r`.
+    pub alpha: f64,
+    /// The linear maps that have one, in every attention and feed-forward.
+    pub maps: Vec<Map>,
+}
+
+/// See [`DeltaRecipe::LastBlocks`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LastBlocksRecipe {
+    /// How many; all of the decoder's where it has no more.
+    pub blocks: usize,
+}
+
+/// See [`DeltaRecipe::Prefix`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrefixRecipe {
+    /// `P`, the keys and values before those of an attention.
+    pub length: usize,
+    /// What is trained.
+    pub form: PrefixForm,
+}
+
+/// How prefixes are parameterised in training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrefixForm {
+    /// Keys and values themselves.
+    Direct,
+    /// Vectors `[P, D]` of each kind of attention, and a network that makes all its keys and values
+    /// of them; thrown away when training ends.
+    Network {
+        /// The network's hidden units.
+        hidden: usize,
+    },
+}
+
+/// See [`DeltaRecipe::Adapters`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdapterRecipe {
+    /// Where they stand.
+    pub placement: Placement,
+    /// The bottleneck is `D / reduction` wide.
+    pub reduction: usize,
+}
+
+/// Where adapters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// After self-attention and after the feed-forward.
+    Houlsby,
+    /// After the feed-forward.
+    Pfeiffer,
+    /// Beside the feed-forward.
+    Parallel,
+}
+
+/// See [`DeltaRecipe::PromptPlaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptPlaces {
+    /// Before the decoder's start token.
+    Decoder,
+    /// There, and before the encoder's input.
+    Both,
+}
+
+/// See [`DeltaRecipe::PromptNetwork`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptNetworkRecipe {
+    /// What it is.
+    pub form: PromptNetworkForm,
+    /// `h`, its hidden units.
+    pub hidden: usize,
+}
+
+/// A network that makes a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptNetworkForm {
+    /// Three linear maps.
+    Mlp,
+    /// A bidirectional LSTM of two layers and two linear maps.
+    Lstm,
+}
+
+/// See [`DeltaRecipe::Ladder`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LadderRecipe {
+    /// `r`: every width is the backbone's over it.
+    pub reduction: usize,
+}

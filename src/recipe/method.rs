@@ -1,0 +1,142 @@
+//! The methods by name.
+
+use serde::{Deserialize, Serialize};
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// The backbone as it was pre-trained: the row every tuned method is held against.
+    Untuned,
+    /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder
+    /// input; the backbone is frozen.
+    Prompt,
+    /// Model tuning, the paper's word for full fine-tuning: every parameter moves.
+    Model,
+    /// LoRA: thin products beside linear maps.
+    Lora,
+    /// BitFit: biases, which T5 does not have and is given.
+    Bitfit,
+    /// The gains of the norms alone.
+    Norms,
+    /// The output head alone.
+    Head,
+    /// The last blocks of the decoder alone.
+    Last,
+    /// (IA)³: scales of keys, values and the feed-forward.
+    Ia3,
+    /// Prefix tuning: keys and values before those of every attention.
+    Prefix,
+    /// Prefix tuning behind a network that makes the prefixes while they are tuned.
+    PrefixMlp,
+    /// Houlsby's adapters: a bottleneck after attention and one after the feed-forward.
+    Houlsby,
+    /// Pfeiffer's adapters: a bottleneck after the feed-forward.
+    Pfeiffer,
+    /// The parallel adapter: a bottleneck beside the feed-forward.
+    Parallel,
+    /// Prompt tuning before the decoder's input.
+    PromptDecoder,
+    /// Prompt tuning before both inputs.
+    PromptBoth,
+    /// P-tuning: an MLP makes the prompt.
+    Ptuning,
+    /// P-tuning: an LSTM makes the prompt.
+    PtuningLstm,
+    /// Ladder side tuning: a small network beside the frozen one.
+    Ladder,
+    /// Model tuning from random weights, a control.
+    Scratch,
+}
+
+impl Method {
+    /// Every method, in the order of the report's columns.
+    pub const ALL: [Method; 20] = [
+        Method::Untuned,
+        Method::Prompt,
+        Method::Model,
+        Method::Lora,
+        Method::Bitfit,
+        Method::Norms,
+        Method::Head,
+        Method::Last,
+        Method::Ia3,
+        Method::Prefix,
+        Method::PrefixMlp,
+        Method::Houlsby,
+        Method::Pfeiffer,
+        Method::Parallel,
+        Method::PromptDecoder,
+        Method::PromptBoth,
+        Method::Ptuning,
+        Method::PtuningLstm,
+        Method::Ladder,
+        Method::Scratch,
+    ];
+
+    /// The name typed at the command line and written into records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Untuned => "untuned",
+            Method::Prompt => "prompt",
+            Method::Model => "model",
+            Method::Lora => "lora",
+            Method::Bitfit => "bitfit",
+            Method::Norms => "norms",
+            Method::Head => "head",
+            Method::Last => "last",
+            Method::Ia3 => "ia3",
+            Method::Prefix => "prefix",
+            Method::PrefixMlp => "prefix-mlp",
+            Method::Houlsby => "houlsby",
+            Method::Pfeiffer => "pfeiffer",
+            Method::Parallel => "parallel",
+            Method::PromptDecoder => "prompt-decoder",
+            Method::PromptBoth => "prompt-both",
+            Method::Ptuning => "ptuning",
+            Method::PtuningLstm => "ptuning-lstm",
+            Method::Ladder => "ladder",
+            Method::Scratch => "scratch",
+        }
+    }
+
+    /// The name printed in reports.
+    pub fn title(self) -> &'static str {
+        match self {
+            Method::Untuned => "untuned",
+            Method::Prompt => "prompt tuning",
+            Method::Model => "model tuning",
+            Method::Lora => "LoRA",
+            Method::Bitfit => "BitFit",
+            Method::Norms => "norm gains",
+            Method::Head => "output head",
+            Method::Last => "last blocks",
+            Method::Ia3 => "(IA)³",
+            Method::Prefix => "prefix tuning",
+            Method::PrefixMlp => "prefix tuning, reparameterised",
+            Method::Houlsby => "Houlsby adapters",
+            Method::Pfeiffer => "Pfeiffer adapters",
+            Method::Parallel => "parallel adapters",
+            Method::PromptDecoder => "prompt tuning, decoder",
+            Method::PromptBoth => "prompt tuning, both inputs",
+            Method::Ptuning => "P-tuning",
+            Method::PtuningLstm => "P-tuning, LSTM",
+            Method::Ladder => "ladder side tuning",
+            Method::Scratch => "from random weights",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_written_by_its_name_and_stands_in_its_place() {
+        for (place, method) in Method::ALL.into_iter().enumerate() {
+            let written = serde_json::to_value(method).expect("plain data");
+            assert_eq!(written, method.name());
+            assert_eq!(method as usize, place, "{}", method.name());
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The places where tuning methods enter the blocks, by name; shapes of them without any weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::adapter::Adapter;
+use super::config::{Activation, T5Config};
+use super::layers::{Attention, FeedForward, Linear};
+use super::model::T5;
+
+/// A linear map of a block, by its name in checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Map {
+    /// Queries, `[D, H·K]`.
+    Q,
+    /// Keys, `[D, H·K]`.
+    K,
+    /// Values, `[D, H·K]`.
+    V,
+    /// Attention's output, `[H·K, D]`.
+    O,
+    /// The feed-forward's gate in v1.1, `[D, F]`.
+    #[serde(rename = "wi_0")]
+    Wi0,
+    /// The feed-forward's first map (`wi` in v1.0), `[D, F]`.
+    #[serde(rename = "wi_1")]
+    Wi1,
+    /// The feed-forward's last map, `[F, D]`.
+    Wo,
+}
+
+impl Map {
+    /// Every map.
+    pub const ALL: [Map; 7] = [Map::Q, Map::K, Map::V, Map::O, Map::Wi0, Map::Wi1, Map::Wo];
+}
+
+/// A part of a block with a norm before it and a residual around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubLayer {
+    /// Attention of a stack to itself.
+    SelfAttention,
+    /// Attention of the decoder to the encoder.
+    CrossAttention,
+    /// The feed-forward.
+    FeedForward,
+}
+
+impl Attention {
+    fn maps_mut(&mut self) -> [(Map, &mut Linear); 4] {
+        [
+            (Map::Q, &mut self.query),
+            (Map::K, &mut self.key),
+            (Map::V, &mut self.value),
+            (Map::O, &mut self.output),
+        ]
+    }
+}
+
+impl FeedForward {
+    fn maps_mut(&mut self) -> impl Iterator<Item = (Map, &mut Linear)> {
+        let gate = self.gate.as_mut().map(|gate| (Map::Wi0, gate));
+        gate.into_iter()
+            .chain([(Map::Wi1, &mut self.up), (Map::Wo, &mut self.down)])
+    }
+}
+
+impl T5 {
+    /// Every linear map of the blocks, the encoder's first.
+    pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
+        let mut maps = Vec::new();
+        for block in &mut self.encoder.blocks {
+            maps.extend(block.attention.maps_mut());
+            maps.extend(block.feed_forward.maps_mut());
+        }
+        for block in &mut self.decoder.blocks {
+            maps.extend(block.self_attention.maps_mut());
+            maps.extend(block.cross_attention.maps_mut());
+            maps.extend(block.feed_forward.maps_mut());
+        }
+        maps
+    }
+
+    /// Where every sub-layer may have an adapter, the encoder's first.
+    pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
+        let mut places = Vec::new();
+        for block in &mut self.encoder.blocks {
+            places.extend([
+                (SubLayer::SelfAttention, &mut block.attention.adapter),
+                (SubLayer::FeedForward, &mut block.feed_forward.adapter),
+            ]);
+        }
+        for block in &mut self.decoder.blocks {
+            places.extend([
+                (SubLayer::SelfAttention, &mut block.self_attention.adapter),
+                (SubLayer::CrossAttention, &mut block.cross_attention.adapter),
+                (SubLayer::FeedForward, &mut block.feed_forward.adapter),
+            ]);
+        }
+        places
+    }
+}
+
+impl T5Config {
+    /// Every linear map of the blocks with its `[in, out]`, as [`T5::maps_mut`] has them.
+    pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
+        let attention = [Map::Q, Map::K, Map::V, Map::O];
+        let feed_forward: &[Map] = match self.activation() {
+            Activation::Relu => &[Map::Wi1, Map::Wo],
+            Activation::GatedGelu => &[Map::Wi0, Map::Wi1, Map::Wo],
+        };
+        let encoder = [&attention[..], feed_forward].concat();
+        let decoder = [&attention[..], &attention, feed_forward].concat();
+        let blocks = std::iter::repeat_n(encoder, self.num_layers)
+            .chain(std::iter::repeat_n(decoder, self.decoder_layers()));
+        blocks.flatten().map(|map| (map, self.shape(map))).collect()
+    }
+
+    /// Every sub-layer of the blocks, as [`T5::adapters_mut`] has them.
+    pub fn sub_layers(&self) -> Vec<SubLayer> {
+        let encoder = &[SubLayer::SelfAttention, SubLayer::FeedForward][..];
+        let decoder = &[
+            SubLayer::SelfAttention,
+            SubLayer::CrossAttention,
+            SubLayer::FeedForward,
+        ];
+        [
+            encoder.repeat(self.num_layers),
+            decoder.repeat(self.decoder_layers()),
+        ]
+        .concat()
+    }
+
+    fn shape(&self, map: Map) -> [usize; 2] {
+        let (d, inner, ff) = (self.d_model, self.inner(), self.d_ff);
+        match map {
+            Map::Q | Map::K | Map::V => [d, inner],
+            Map::O => [inner, d],
+            Map::Wi0 | Map::Wi1 => [d, ff],
+            Map::Wo => [ff, d],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::super::init::{Initialisation, initialise};
+    use super::*;
+
+    #[test]
+    fn places_without_weights_are_those_with() {
+        let config = T5Config {
+            vocab_size: 16,
+            d_model: 8,
+            d_kv: 3,
+            num_heads: 2,
+            d_ff: 5,
+            num_layers: 3,
+            num_decoder_layers: Some(2),
+            feed_forward_proj: "gated-gelu".to_string(),
+            ..T5Config::published("small").expect("a published size")
+        };
+        let weights = initialise(&config, Initialisation::Published, 0);
+        let mut model = T5::load(&config, weights, &Device::flex()).expect("a T5");
+        let found: Vec<(Map, [usize; 2])> = model
+            .maps_mut()
+            .into_iter()
+            .map(|(map, linear)| (map, linear.weight.val().dims()))
+            .collect();
+        assert_eq!(found, config.maps());
+        let found: Vec<SubLayer> = model.adapters_mut().iter().map(|place| place.0).collect();
+        assert_eq!(found, config.sub_layers());
+    }
+}

@@ -1,0 +1,103 @@
+//! Bottleneck adapters, in three placements:
+//!
+//! - Houlsby et al. 2019 ("Parameter-Efficient Transfer Learning for NLP", arXiv 1902.00751): after
+//!   attention and after the feed-forward, gelu, weights from N(0, 10⁻²) cut at two deviations.
+//!   Reference code: google-research/adapter-bert, `modeling.py`.
+//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): after the feed-forward alone, relu.
+//!   Reference code: adapter-hub/adapters, `SeqBnConfig`, which draws weights from N(0, 0.02²).
+//! - He et al. 2021 ("Towards a Unified View of Parameter-Efficient Transfer Learning",
+//!   arXiv 2110.04366): beside the feed-forward, relu, the branch times 4; started like LoRA.
+//!   Reference code: jxhe/unify-parameter-efficient-tuning, `petl/`.
+//!
+//! Bottlenecks are `D/16` wide in series and `D/2` beside, as in the papers (64 and 512 of 1,024).
+//! Biases start at 0. As in adapter-hub's T5, the decoder's attention to the encoder has none.
+//! Deviations: the norms stay frozen, where Houlsby et al. tune them; Adafactor rather than AdamW.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::recipe::{AdapterRecipe, Placement, Recipe};
+use crate::t5::{Adapter, Nonlinearity, Side, SubLayer, T5Config};
+
+pub(super) const HOULSBY: About = About {
+    family: Family::Additions,
+    what: "bottlenecks after self-attention and after the feed-forward",
+    paper: "Houlsby et al. 2019, arXiv 1902.00751",
+    code: Some("google-research/adapter-bert"),
+};
+
+pub(super) const PFEIFFER: About = About {
+    family: Family::Additions,
+    what: "bottlenecks after the feed-forward",
+    paper: "Pfeiffer et al. 2020, arXiv 2005.00247",
+    code: Some("adapter-hub/adapters"),
+};
+
+pub(super) const PARALLEL: About = About {
+    family: Family::Additions,
+    what: "bottlenecks beside the feed-forward",
+    paper: "He et al. 2021, arXiv 2110.04366",
+    code: Some("jxhe/unify-parameter-efficient-tuning"),
+};
+
+impl AdapterRecipe {
+    /// `m`, at least one.
+    fn width(&self, config: &T5Config) -> usize {
+        (config.d_model / self.reduction.max(1)).max(1)
+    }
+
+    fn stands_at(&self, sub_layer: SubLayer) -> bool {
+        match sub_layer {
+            SubLayer::SelfAttention => self.placement == Placement::Houlsby,
+            SubLayer::CrossAttention => false,
+            SubLayer::FeedForward => true,
+        }
+    }
+
+    fn adapter(&self, config: &T5Config, draw: &mut Draw) -> Adapter {
+        let (d, m) = (config.d_model, self.width(config));
+        let (down, up) = match self.placement {
+            Placement::Houlsby => (draw.truncated([d, m], 1e-2), draw.truncated([m, d], 1e-2)),
+            Placement::Pfeiffer => (draw.normal([d, m], 0.02), draw.normal([m, d], 0.02)),
+            Placement::Parallel => {
+                let bound = (d as f32).sqrt().recip();
+                (draw.uniform([d, m], bound), draw.filled([m, d], 0.0))
+            }
+        };
+        let (scale, nonlinearity, side) = match self.placement {
+            Placement::Houlsby => (1.0, Nonlinearity::Gelu, Side::After),
+            Placement::Pfeiffer => (1.0, Nonlinearity::Relu, Side::After),
+            Placement::Parallel => (4.0, Nonlinearity::Relu, Side::Beside),
+        };
+        Adapter {
+            down,
+            down_bias: draw.filled([m], 0.0),
+            up,
+            up_bias: draw.filled([d], 0.0),
+            scale,
+            nonlinearity,
+            side,
+        }
+    }
+}
+
+impl Delta for AdapterRecipe {
+    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+        for (sub_layer, place) in tuned.backbone.adapters_mut() {
+            if self.stands_at(sub_layer) {
+                *place = Some(self.adapter(config, draw));
+            }
+        }
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &T5Config) -> bool {
+        path.contains(".adapter.")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
+        let (d, m) = (config.d_model, self.width(config));
+        let adapters = config.sub_layers().into_iter();
+        adapters.filter(|&s| self.stands_at(s)).count() * (2 * d * m + m + d)
+    }
+}

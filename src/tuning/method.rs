@@ -1,0 +1,212 @@
+//! What a tuning method is: where it enters the backbone, what it trains, what that counts.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+use super::Tuned;
+use super::draw::Draw;
+use crate::recipe::{DeltaRecipe, Method, Recipe};
+use crate::t5::T5Config;
+
+use super::{
+    adapters, bitfit, head, ia3, ladder, last, lora, norms, prefix, prompt_network, prompt_places,
+    scratch,
+};
+
+/// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
+pub(super) trait Delta {
+    /// Fills the places where the method enters, with its starting values, off the tape.
+    fn place(&self, tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned;
+
+    /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it
+    /// is stored.
+    fn trains(&self, path: &str, config: &T5Config) -> bool;
+
+    /// How many parameters training moves, without any weights at hand.
+    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize;
+
+    /// How many are stored; as many where nothing is thrown away.
+    fn stored(&self, recipe: &Recipe, config: &T5Config) -> usize {
+        self.trainable(recipe, config)
+    }
+}
+
+/// What is known of a method, for lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// What it is a kind of.
+    pub family: Family,
+    /// What is tuned, in a line.
+    pub what: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// The code that it follows, where there is some.
+    pub code: Option<&'static str>,
+}
+
+/// Kinds of methods (after Ding et al. 2022, arXiv 2203.06904).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Nothing is trained.
+    None,
+    /// Vectors before the input or before attention's keys and values.
+    Prompts,
+    /// Small networks within the frozen one.
+    Additions,
+    /// Some of the parameters that are there.
+    Specified,
+    /// Changes of the weights in fewer dimensions.
+    Reparameterised,
+    /// Everything.
+    All,
+}
+
+impl Family {
+    /// Its name in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::None => "none",
+            Family::Prompts => "prompts",
+            Family::Additions => "additions",
+            Family::Specified => "specified",
+            Family::Reparameterised => "reparameterised",
+            Family::All => "all",
+        }
+    }
+}
+
+/// What is known of a method.
+pub fn about(method: Method) -> About {
+    match method {
+        Method::Untuned => About {
+            family: Family::None,
+            what: "nothing: the model as it was pre-trained",
+            paper: "—",
+            code: None,
+        },
+        Method::Prompt => About {
+            family: Family::Prompts,
+            what: "a soft prompt before the input",
+            paper: "Lester et al. 2021, arXiv 2104.08691",
+            code: Some("google-research/prompt-tuning"),
+        },
+        Method::Model => About {
+            family: Family::All,
+            what: "every parameter (full fine-tuning)",
+            paper: "Raffel et al. 2020, arXiv 1910.10683",
+            code: Some("google-research/t5x"),
+        },
+        Method::Lora => lora::ABOUT,
+        Method::Bitfit => bitfit::ABOUT,
+        Method::Norms => norms::ABOUT,
+        Method::Head => head::ABOUT,
+        Method::Last => last::ABOUT,
+        Method::Ia3 => ia3::ABOUT,
+        Method::Prefix => prefix::ABOUT,
+        Method::PrefixMlp => prefix::ABOUT_NETWORK,
+        Method::Houlsby => adapters::HOULSBY,
+        Method::Pfeiffer => adapters::PFEIFFER,
+        Method::Parallel => adapters::PARALLEL,
+        Method::PromptDecoder => prompt_places::DECODER,
+        Method::PromptBoth => prompt_places::BOTH,
+        Method::Ptuning => prompt_network::MLP,
+        Method::PtuningLstm => prompt_network::LSTM,
+        Method::Ladder => ladder::ABOUT,
+        Method::Scratch => scratch::ABOUT,
+    }
+}
+
+/// The implementation of a recipe's delta.
+pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
+    match recipe {
+        DeltaRecipe::Lora(recipe) => recipe,
+        DeltaRecipe::AddedBiases => &bitfit::AddedBiases,
+        DeltaRecipe::NormGains => &norms::NormGains,
+        DeltaRecipe::OutputHead => &head::OutputHead,
+        DeltaRecipe::LastBlocks(recipe) => recipe,
+        DeltaRecipe::Scales => &ia3::Scales,
+        DeltaRecipe::Prefix(recipe) => recipe,
+        DeltaRecipe::Adapters(recipe) => recipe,
+        DeltaRecipe::PromptPlaces(recipe) => recipe,
+        DeltaRecipe::PromptNetwork(recipe) => recipe,
+        DeltaRecipe::Ladder(recipe) => recipe,
+        DeltaRecipe::RandomWeights => &scratch::RandomWeights,
+    }
+}
+
+/// Puts the parameters of some paths on the tape.
+pub(super) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
+    module.map(&mut Train {
+        path: Vec::new(),
+        trains,
+    })
+}
+
+struct Train<F> {
+    path: Vec<String>,
+    trains: F,
+}
+
+impl<F: Fn(&str) -> bool> ModuleMapper for Train<F> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match (self.trains)(&self.path.join(".")) {
+            true => param.train(),
+            false => param,
+        }
+    }
+}
+
+/// A parameter as plain numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Where it is in [`Tuned`], the names of fields and places in lists with dots between.
+    pub path: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub values: Vec<f32>,
+    /// Whether it is on the tape.
+    pub trainable: bool,
+}
+
+/// Calls `see` with every parameter.
+pub(super) fn visit<M: Module>(module: &M, see: impl FnMut(Parameter)) {
+    module.visit(&mut Visit {
+        path: Vec::new(),
+        see,
+    });
+}
+
+struct Visit<F> {
+    path: Vec<String>,
+    see: F,
+}
+
+impl<F: FnMut(Parameter)> ModuleVisitor for Visit<F> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        (self.see)(Parameter {
+            path: self.path.join("."),
+            shape: value.dims().to_vec(),
+            trainable: value.is_require_grad(),
+            values: value.into_data().try_to_vec().expect("parameters are f32"),
+        });
+    }
+}

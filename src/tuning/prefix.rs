@@ -1,0 +1,190 @@
+//! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation",
+//! arXiv 2101.00190): `P` keys and values before those of every attention, of the encoder, of the
+//! decoder and of the decoder to the encoder.
+//!
+//! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position:
+//! T5's relative bias is 0 on it, a choice of ours, since the paper's BART and GPT-2 have no such
+//! bias. Two forms:
+//!
+//! - direct: keys and values are the parameters, drawn from N(0, 1) as PEFT draws them;
+//! - through a network: for each of the three kinds of attention, vectors `[P, D]` from N(0, 1) and a
+//!   network `tanh(E W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` is all keys and values of
+//!   the kind, started as PyTorch starts linear maps (U[-1/√in, 1/√in]). After training the network is
+//!   thrown away and its output kept.
+//!
+//! Deviations: no dropout within the network; Adafactor rather than AdamW.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation};
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::recipe::{PrefixForm, PrefixRecipe, Recipe};
+use crate::t5::{Entries, Memory, T5Config};
+
+pub(super) const ABOUT: About = About {
+    family: Family::Prompts,
+    what: "keys and values before those of every attention",
+    paper: "Li & Liang 2021, arXiv 2101.00190",
+    code: Some("XiangLisaLi/PrefixTuning"),
+};
+
+pub(super) const ABOUT_NETWORK: About = About {
+    what: "keys and values before those of every attention, made by a network",
+    ..ABOUT
+};
+
+/// The prefixes of the three kinds of attention.
+#[derive(Module, Debug)]
+pub struct Prefixes {
+    encoder: Kind,
+    decoder: Kind,
+    cross: Kind,
+}
+
+/// All prefixes of one kind of attention.
+#[derive(Module, Debug)]
+struct Kind {
+    /// Keys and values of every block, `[P, blocks · 2 · H·K]`: block by block, key before value; or
+    /// what the network makes them of, `[P, D]`.
+    vectors: Param<Tensor<2>>,
+    network: Option<Network>,
+    blocks: usize,
+}
+
+#[derive(Module, Debug)]
+struct Network {
+    inner: Param<Tensor<2>>,
+    inner_bias: Param<Tensor<1>>,
+    outer: Param<Tensor<2>>,
+    outer_bias: Param<Tensor<1>>,
+}
+
+impl Network {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let hidden = x.matmul(self.inner.val()) + self.inner_bias.val().unsqueeze();
+        activation::tanh(hidden).matmul(self.outer.val()) + self.outer_bias.val().unsqueeze()
+    }
+}
+
+impl Kind {
+    /// `[P, blocks · 2 · H·K]`.
+    fn output(&self) -> Tensor<2> {
+        match &self.network {
+            Some(network) => network.forward(self.vectors.val()),
+            None => self.vectors.val(),
+        }
+    }
+
+    fn memories(&self) -> Vec<Memory> {
+        let all = self.output();
+        let [length, width] = all.dims();
+        let inner = width / (2 * self.blocks);
+        let part = |at: usize| all.clone().slice([0..length, at * inner..(at + 1) * inner]);
+        (0..self.blocks)
+            .map(|block| Memory::new(part(2 * block), part(2 * block + 1)))
+            .collect()
+    }
+
+    fn without_network(self) -> Self {
+        match self.network {
+            None => self,
+            Some(_) => Kind {
+                vectors: Param::from_tensor(self.output()),
+                network: None,
+                blocks: self.blocks,
+            },
+        }
+    }
+}
+
+impl Prefixes {
+    /// What enters the stacks.
+    pub(super) fn enter(&self, entries: Entries) -> Entries {
+        Entries {
+            encoder: self.encoder.memories(),
+            decoder: self.decoder.memories(),
+            cross: self.cross.memories(),
+            ..entries
+        }
+    }
+
+    /// Keys and values themselves.
+    pub(super) fn without_network(self) -> Self {
+        Prefixes {
+            encoder: self.encoder.without_network(),
+            decoder: self.decoder.without_network(),
+            cross: self.cross.without_network(),
+        }
+    }
+}
+
+impl PrefixRecipe {
+    fn kind(&self, blocks: usize, config: &T5Config, draw: &mut Draw) -> Kind {
+        let width = blocks * 2 * config.inner();
+        match self.form {
+            PrefixForm::Direct => Kind {
+                vectors: draw.normal([self.length, width], 1.0),
+                network: None,
+                blocks,
+            },
+            PrefixForm::Network { hidden } => {
+                let d = config.d_model;
+                let (inner, outer) = ((d as f32).sqrt().recip(), (hidden as f32).sqrt().recip());
+                Kind {
+                    vectors: draw.normal([self.length, d], 1.0),
+                    network: Some(Network {
+                        inner: draw.uniform([d, hidden], inner),
+                        inner_bias: draw.uniform([hidden], inner),
+                        outer: draw.uniform([hidden, width], outer),
+                        outer_bias: draw.uniform([width], outer),
+                    }),
+                    blocks,
+                }
+            }
+        }
+    }
+
+    /// Blocks with an attention of each kind.
+    fn kinds(config: &T5Config) -> [usize; 3] {
+        [
+            config.num_layers,
+            config.decoder_layers(),
+            config.decoder_layers(),
+        ]
+    }
+}
+
+impl Delta for PrefixRecipe {
+    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+        let [encoder, decoder, cross] = PrefixRecipe::kinds(config);
+        tuned.prefixes = Some(Prefixes {
+            encoder: self.kind(encoder, config, draw),
+            decoder: self.kind(decoder, config, draw),
+            cross: self.kind(cross, config, draw),
+        });
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &T5Config) -> bool {
+        path.starts_with("prefixes.")
+    }
+
+    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize {
+        let PrefixForm::Network { hidden } = self.form else {
+            return self.stored(recipe, config);
+        };
+        let d = config.d_model;
+        let kind = |blocks: usize| {
+            let width = blocks * 2 * config.inner();
+            self.length * d + (d + 1) * hidden + (hidden + 1) * width
+        };
+        PrefixRecipe::kinds(config).into_iter().map(kind).sum()
+    }
+
+    fn stored(&self, _: &Recipe, config: &T5Config) -> usize {
+        let blocks: usize = PrefixRecipe::kinds(config).iter().sum();
+        self.length * blocks * 2 * config.inner()
+    }
+}

@@ -1,0 +1,355 @@
+//! What holds for every tuning method, and each one's numbers on the published models.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::batch::encode;
+use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::eval::predict::{Answer, predict};
+use promptshift::provenance::{self, Origin};
+use promptshift::recipe::{Limits, Method, Recipe};
+use promptshift::record::Cell;
+use promptshift::t5::T5Config;
+use promptshift::train::{Fitted, TrainingSet, fit};
+use promptshift::tuning::adapter_file::{self, AdapterFile};
+use promptshift::tuning::prompt_file::{self, PromptFile};
+use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
+
+use crate::tuning::{nano, squad};
+
+/// The methods that train.
+fn trained() -> impl Iterator<Item = Method> {
+    Method::ALL
+        .into_iter()
+        .filter(|&method| method != Method::Untuned)
+}
+
+/// The methods that leave a whole model behind.
+fn is_whole_model(method: Method) -> bool {
+    matches!(method, Method::Model | Method::Scratch)
+}
+
+/// A method's default recipe, for so many steps.
+fn recipe(method: Method, steps: usize) -> Recipe {
+    let mut recipe = Recipe::default_for(&BackboneChoice::Nano, method);
+    recipe.budget.steps = steps;
+    recipe.budget.batch_size = 8;
+    recipe.budget.evaluate_every = steps;
+    recipe
+}
+
+fn apply(backbone: &Backbone, recipe: &Recipe) -> Tuned {
+    tuning::apply(backbone, recipe, &Labels::default(), 1).expect("a valid recipe")
+}
+
+/// Trains and keeps the last step.
+fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example]) -> Fitted {
+    let set = TrainingSet::of_source(examples, &backbone.tokenizer, &limits());
+    let mut step = 0.0;
+    let mut later_is_better = |_: &Tuned| {
+        step += 1.0;
+        ControlFlow::Continue(step)
+    };
+    fit(
+        apply(backbone, recipe),
+        &set,
+        recipe,
+        1,
+        &mut later_is_better,
+        &mut |_| ControlFlow::Continue(()),
+    )
+    .expect("a finite loss")
+}
+
+fn limits() -> Limits {
+    Limits::default_for(Task::ExtractiveQa)
+}
+
+fn answers(tuned: &Tuned, examples: &[Example], backbone: &Backbone) -> Vec<Answer> {
+    let encodings = encode(examples, &backbone.tokenizer, &limits());
+    let go_on = &mut |_| ControlFlow::Continue(());
+    match predict(tuned, &encodings, &backbone.tokenizer, &limits(), go_on) {
+        ControlFlow::Continue(answers) => answers,
+        ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+    }
+}
+
+fn by_path(tuned: &Tuned) -> BTreeMap<String, Parameter> {
+    let parameters = tuned.parameters().into_iter();
+    parameters.map(|p| (p.path.clone(), p)).collect()
+}
+
+#[test]
+fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
+    let backbone = nano();
+    let examples = squad(32);
+    for method in trained() {
+        let recipe = recipe(method, 3);
+        let before = by_path(&apply(&backbone, &recipe));
+        let after = by_path(&train(&backbone, &recipe, &examples).best);
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            after.keys().collect::<Vec<_>>()
+        );
+        for (path, start) in &before {
+            let bits = |p: &Parameter| p.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            let moved = bits(start) != bits(&after[path]);
+            assert_eq!(moved, start.trainable, "{}: {path}", method.name());
+        }
+    }
+}
+
+#[test]
+fn eight_examples_are_learnt_by_heart_by_every_method() {
+    let backbone = nano();
+    let examples = squad(8);
+    for method in trained() {
+        let steps = 100;
+        let mut recipe = recipe(method, steps);
+        recipe.budget.evaluate_every = 10;
+        let curve = train(&backbone, &recipe, &examples).curve;
+        let losses: Vec<f64> = curve.iter().filter_map(|point| point.train_loss).collect();
+        let (first, last) = (losses[0], losses[losses.len() - 1]);
+        println!("{}: {first} → {last}", method.name());
+        assert!(last < 0.5 * first, "{}: {first} → {last}", method.name());
+    }
+}
+
+fn cell(method: Method, recipe: &Recipe) -> Cell {
+    Cell {
+        source: "squad".to_string(),
+        targets: vec!["textbookqa".to_string()],
+        method,
+        seed: 1,
+        model: "nano".to_string(),
+        suite: "mini".to_string(),
+        answers: AnswerForm::Padded,
+        train_rows: None,
+        eval_rows: None,
+        limits: limits(),
+        recipe: Some(recipe.clone()),
+    }
+}
+
+#[test]
+fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
+    let backbone = nano();
+    let examples = squad(24);
+    for method in trained().filter(|&method| !is_whole_model(method)) {
+        let recipe = recipe(method, 3);
+        let tuned = train(&backbone, &recipe, &examples).best.finished();
+        let origin = Origin {
+            command: String::new(),
+            data_sha256: BTreeMap::new(),
+            model_sha256: backbone.model_sha256.clone(),
+            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+            device: "cpu".to_string(),
+            threads: 1,
+        };
+        let provenance = provenance::collect(origin);
+        let folder = tempfile::tempdir().expect("a folder");
+        let cell = cell(method, &recipe);
+        let saved = tuned
+            .save(&cell, &backbone.config, &provenance, folder.path())
+            .expect("written");
+        let path = folder.path().join(&saved.file);
+        let restored = match saved.file.as_str() {
+            prompt_file::FILE => PromptFile::open(&path).expect("read").onto(&backbone),
+            adapter_file::FILE => AdapterFile::open(&path).expect("read").onto(&backbone),
+            other => panic!("{}: {other}", method.name()),
+        };
+        let restored = restored.expect("its own backbone");
+        let stored = Parameters::of(&recipe, &backbone.config).stored;
+        assert!(
+            saved.bytes >= 4 * stored as u64 && saved.bytes < 4 * stored as u64 + 16_384,
+            "{}: {} bytes for {stored} parameters",
+            method.name(),
+            saved.bytes
+        );
+        let values = |tuned: &Tuned| {
+            let parameters = tuned.parameters().into_iter();
+            parameters.map(|p| (p.path, p.values)).collect::<Vec<_>>()
+        };
+        assert!(values(&tuned) == values(&restored), "{}", method.name());
+        assert_eq!(
+            answers(&tuned, &examples, &backbone),
+            answers(&restored, &examples, &backbone),
+            "{}",
+            method.name()
+        );
+        let mut other = backbone.clone();
+        other.model_sha256 = "0".repeat(64);
+        let refused = match saved.file.as_str() {
+            prompt_file::FILE => PromptFile::open(&path).expect("read").onto(&other),
+            _ => AdapterFile::open(&path).expect("read").onto(&other),
+        };
+        let refused = refused.expect_err("other weights").to_string();
+        assert!(refused.contains("tuned for the backbone"), "{refused}");
+    }
+}
+
+#[test]
+fn what_is_counted_without_weights_is_what_is_trained_with_them() {
+    let backbone = nano();
+    for method in trained() {
+        let recipe = recipe(method, 1);
+        let tuned = apply(&backbone, &recipe);
+        let parameters = Parameters::of(&recipe, &backbone.config);
+        assert_eq!(
+            parameters.trainable,
+            tuned.trainable_parameters(),
+            "{}",
+            method.name()
+        );
+    }
+}
+
+/// Trainable parameters of the published recipes, in the closed forms of the papers: D, H·K, F, V
+/// and L of v1.1's sizes (`gated-gelu`, as many blocks in both stacks).
+#[test]
+fn published_sizes_have_the_closed_forms_numbers() {
+    type Form = fn(d: usize, inner: usize, ff: usize, layers: usize) -> usize;
+    const VOCABULARY: usize = 32_128;
+    let forms: &[(Method, Form)] = &[
+        (Method::Prompt, |d, _, _, _| 100 * d),
+        // r (D + H·K) for queries and values of three attentions.
+        (Method::Lora, |d, inner, _, l| l * 3 * 2 * 8 * (d + inner)),
+        // Three attentions of three inner biases and one outer, two feed-forwards.
+        (Method::Bitfit, |d, inner, ff, l| {
+            l * (3 * (3 * inner + d) + 2 * (2 * ff + d))
+        }),
+        (Method::Norms, |d, _, _, l| (5 * l + 2) * d),
+        (Method::Head, |d, _, _, _| VOCABULARY * d),
+        (Method::Last, |d, inner, ff, _| {
+            4 * (8 * d * inner + 3 * d * ff + 3 * d) + d
+        }),
+        // T-Few: L (dk + dv + dff) + L (2 dk + 2 dv + dff).
+        (Method::Ia3, |_, inner, ff, l| l * (6 * inner + 2 * ff)),
+        (Method::Prefix, |_, inner, _, l| 100 * 3 * l * 2 * inner),
+        (Method::PrefixMlp, |d, inner, _, l| {
+            3 * (100 * d + d * 512 + 512 + 513 * 2 * l * inner)
+        }),
+        (Method::Houlsby, |d, _, _, l| {
+            l * 4 * (2 * d * (d / 16) + d / 16 + d)
+        }),
+        (Method::Pfeiffer, |d, _, _, l| {
+            l * 2 * (2 * d * (d / 16) + d / 16 + d)
+        }),
+        (Method::PromptDecoder, |d, _, _, _| 100 * d),
+        (Method::PromptBoth, |d, _, _, _| 200 * d),
+        (Method::Ptuning, |d, _, _, _| {
+            100 * d + (d * 512 + 512) + (512 * 512 + 512) + (512 * d + d)
+        }),
+        (Method::PtuningLstm, |d, _, _, _| {
+            let layer = |input: usize| 2 * 4 * 512 * (input + 512 + 1);
+            let mlp = (1024 * 1024 + 1024) + (1024 * d + d);
+            100 * d + layer(d) + layer(1024) + mlp
+        }),
+        (Method::Ladder, |d, inner, ff, l| {
+            let (n, inner, ff) = (d / 8, inner / 8, ff / 8);
+            let heads = inner / 8;
+            let stacks = l * (12 * n * inner + 6 * n * ff + 5 * n) + 2 * n + 2 * 32 * heads;
+            stacks + (2 * l + 2) * (d * n + 1) + n * d
+        }),
+        (Method::Parallel, |d, _, _, l| {
+            l * 2 * (2 * d * (d / 2) + d / 2 + d)
+        }),
+    ];
+    let published = BackboneChoice::Folder("t5-v1_1".into());
+    for (method, form) in forms {
+        let recipe = Recipe::default_for(&published, *method);
+        for size in ["small", "base", "large", "xl", "xxl"] {
+            let config = T5Config::published(size).expect("a published size");
+            let wanted = form(
+                config.d_model,
+                config.inner(),
+                config.d_ff,
+                config.num_layers,
+            );
+            let found = Parameters::of(&recipe, &config).trainable;
+            assert_eq!(found, wanted, "{} of {size}", method.name());
+        }
+    }
+    let missing: Vec<&str> = trained()
+        .filter(|method| !is_whole_model(*method))
+        .filter(|method| forms.iter().all(|(known, _)| known != method))
+        .map(Method::name)
+        .collect();
+    assert!(missing.is_empty(), "no closed form for {missing:?}");
+}
+
+/// The numbers that papers print.
+#[test]
+fn numbers_that_are_printed_are_met() {
+    let published = BackboneChoice::Folder("t5-v1_1".into());
+    let trainable = |method, size: &str| {
+        let config = T5Config::published(size).expect("a published size");
+        Parameters::of(&Recipe::default_for(&published, method), &config).trainable
+    };
+    // Lester et al. 2021, prompts of 100 vectors.
+    for (size, wanted) in [
+        ("small", 51_200),
+        ("base", 76_800),
+        ("large", 102_400),
+        ("xl", 204_800),
+        ("xxl", 409_600),
+    ] {
+        assert_eq!(trainable(Method::Prompt, size), wanted, "{size}");
+    }
+}
+
+#[test]
+fn merged_products_answer_as_the_thin_ones() {
+    let backbone = nano();
+    let examples = squad(24);
+    let tuned = train(&backbone, &recipe(Method::Lora, 20), &examples).best;
+    let merged = Tuned::untuned(tuning::lora::merged(&tuned));
+    let paths: Vec<String> = merged.parameters().into_iter().map(|p| p.path).collect();
+    assert!(
+        paths.iter().all(|path| !path.contains("delta")),
+        "{paths:?}"
+    );
+    let pairs = answers(&tuned, &examples, &backbone)
+        .into_iter()
+        .zip(answers(&merged, &examples, &backbone));
+    for (thin, dense) in pairs {
+        assert_eq!(thin.token_ids, dense.token_ids);
+        assert!((thin.log_prob - dense.log_prob).abs() < 1e-3);
+    }
+}
+
+/// Prefixes and prompts of the decoder go through a cache when answers are generated and through
+/// whole sequences in training: both must see the same.
+#[test]
+fn an_answer_is_as_probable_token_by_token_as_at_once() {
+    use promptshift::t5::{Dropout, Tokens, greedy};
+    let backbone = nano();
+    let examples = squad(12);
+    let encodings = encode(&examples, &backbone.tokenizer, &limits());
+    let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
+    for method in trained() {
+        let tuned = train(&backbone, &recipe(method, 3), &examples).best;
+        let tokens = Tokens::padded(&inputs, backbone.tokenizer.pad());
+        let encoded = tuned.encode(&tokens, &mut Dropout::off());
+        let outputs = greedy(&tuned.backbone, &encoded, backbone.tokenizer.end(), 12);
+        let ids: Vec<&[u32]> = outputs.iter().map(|o| o.ids.as_slice()).collect();
+        let targets = Tokens::padded(&ids, backbone.tokenizer.pad());
+        let losses: Vec<f32> = tuned
+            .backbone
+            .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
+            .into_data()
+            .try_to_vec()
+            .expect("f32");
+        let mut losses = losses.into_iter();
+        for output in &outputs {
+            let loss: f64 = losses.by_ref().take(output.ids.len()).map(f64::from).sum();
+            assert!(
+                (loss + output.log_prob).abs() < 1e-3 * loss.max(1.0),
+                "{}: {loss} and {}",
+                method.name(),
+                output.log_prob
+            );
+        }
+    }
+}
