@@ -107,6 +107,10 @@ pub fn knob(method: Method) -> &'static str {
             "another `--learning-rate model=…`: higher where the loss stands, lower where it jumps; \
              then more `--steps`"
         }
+        _ => {
+            "another rate for it with `--learning-rate`: higher where the loss stands, lower where it \
+             jumps; then more `--steps`"
+        }
     }
 }
 
