@@ -133,6 +133,17 @@ impl Comparison {
         self.methods.iter().find(|result| result.method == method)
     }
 
+    /// The methods to tell of: the paper's two, with records or without, and every other tuned one
+    /// that has records, in the order of [`Method::ALL`].
+    pub fn told(&self) -> Vec<Method> {
+        let is_told = |method: &Method| match method {
+            Method::Untuned => false,
+            Method::Prompt | Method::Model => true,
+            other => self.method(*other).is_some(),
+        };
+        Method::ALL.into_iter().filter(is_told).collect()
+    }
+
     /// The tuned methods whose score on a domain is not clearly above its floor.
     pub fn at_floor(&self, domain: usize) -> Vec<Method> {
         let Some(floor) = self.domains[domain].floor else {

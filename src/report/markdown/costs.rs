@@ -6,16 +6,22 @@ use crate::report::comparison::Comparison;
 use crate::report::cost::{Cost, TrainingCost};
 use crate::report::number::{bytes, share, whole};
 
-const METHODS: [Method; 3] = [Method::Prompt, Method::Model, Method::Untuned];
+/// Columns that are still read at a glance.
+const WIDEST: usize = 6;
 
 /// The name of a row and how it is read from a cost.
 type Line<C> = (&'static str, fn(&C) -> String);
 
 /// What each method cost.
 pub fn table(comparison: &Comparison) -> TextTable {
-    let costs = METHODS.map(|method| comparison.method(method).and_then(|r| r.cost.as_ref()));
+    let methods: Vec<Method> = (comparison.told().into_iter())
+        .chain([Method::Untuned])
+        .collect();
+    let costs: Vec<Option<&Cost>> = (methods.iter())
+        .map(|method| comparison.method(*method).and_then(|r| r.cost.as_ref()))
+        .collect();
     let mut header = vec![String::new()];
-    header.extend(METHODS.map(|method| method.title().to_owned()));
+    header.extend(methods.iter().map(|method| method.title().to_owned()));
     let training: [Line<TrainingCost>; 10] = [
         ("trainable parameters", |cost| {
             whole(cost.trainable_parameters as f64)
@@ -46,25 +52,22 @@ pub fn table(comparison: &Comparison) -> TextTable {
     ];
     let mut rows = Vec::new();
     for (name, show) in training {
-        rows.push(row(name, costs, |cost| cost.training.as_ref().map(show)));
+        rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
     }
     for (name, show) in evaluation {
-        rows.push(row(name, costs, |cost| Some(show(cost))));
+        rows.push(row(name, &costs, |cost| Some(show(cost))));
     }
     TextTable {
         words: &[0],
         header,
         rows,
     }
+    .no_wider_than(WIDEST)
 }
 
-fn row(
-    name: &str,
-    costs: [Option<&Cost>; 3],
-    show: impl Fn(&Cost) -> Option<String>,
-) -> Vec<String> {
+fn row(name: &str, costs: &[Option<&Cost>], show: impl Fn(&Cost) -> Option<String>) -> Vec<String> {
     let mut row = vec![name.to_owned()];
-    row.extend(costs.map(|cost| {
+    row.extend(costs.iter().map(|cost| {
         cost.map_or(MISSING.to_owned(), |cost| {
             show(cost).unwrap_or(UNDEFINED.to_owned())
         })

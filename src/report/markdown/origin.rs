@@ -74,7 +74,7 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         text.push_str(&format!("| {file} SHA-256 | {hash} |\n"));
     }
     text.push('\n');
-    for method in [Method::Prompt, Method::Model] {
+    for method in Method::ALL {
         let recipe = study
             .of(method)
             .first()

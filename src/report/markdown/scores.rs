@@ -6,7 +6,8 @@ use crate::report::comparison::{Comparison, Domain, DomainScore, MethodResult};
 use crate::report::number::{capital, count, gap, list, metric_title, percent, spread};
 use crate::stats::estimate::mean;
 
-const TUNED: [Method; 2] = [Method::Prompt, Method::Model];
+/// Columns that are still read at a glance: those of three methods with their gaps.
+const WIDEST: usize = 9;
 
 /// Scores and gaps of the main metric.
 pub fn table(comparison: &Comparison) -> TextTable {
@@ -25,7 +26,8 @@ fn by_method(comparison: &Comparison) -> TextTable {
         format!("{} (target) {metric}", comparison.targets[0]),
         "gap [95 %]".to_owned(),
     ];
-    let mut rows: Vec<Vec<String>> = TUNED
+    let mut rows: Vec<Vec<String>> = comparison
+        .told()
         .into_iter()
         .chain([Method::Untuned])
         .map(|method| match comparison.method(method) {
@@ -72,7 +74,8 @@ fn named(result: &MethodResult) -> String {
 fn by_domain(comparison: &Comparison) -> TextTable {
     let metric = metric_title(comparison.metric);
     let mut header = vec![metric.to_owned()];
-    for method in TUNED {
+    let tuned = comparison.told();
+    for method in &tuned {
         header.push(method.title().to_owned());
         header.push("gap [95 %]".to_owned());
     }
@@ -88,9 +91,9 @@ fn by_domain(comparison: &Comparison) -> TextTable {
                 domain.name.clone()
             };
             let mut row = vec![name];
-            for method in TUNED {
+            for method in &tuned {
                 let scores = comparison
-                    .method(method)
+                    .method(*method)
                     .map(|result| &result.scores[index]);
                 row.push(scores.map_or(MISSING.to_owned(), score));
                 row.push(match scores {
@@ -112,6 +115,7 @@ fn by_domain(comparison: &Comparison) -> TextTable {
         header,
         rows,
     }
+    .no_wider_than(WIDEST)
 }
 
 /// The last row: means over targets.
@@ -123,7 +127,7 @@ fn averages(comparison: &Comparison) -> Vec<String> {
             .and_then(|result| result.mean_target);
         estimate.map_or(MISSING.to_owned(), |estimate| percent(estimate.value))
     };
-    for method in TUNED {
+    for method in comparison.told() {
         row.push(value(method));
         let estimate = comparison.method(method).and_then(|result| result.mean_gap);
         row.push(estimate.map_or(MISSING.to_owned(), gap));
@@ -180,7 +184,9 @@ pub fn caption(comparison: &Comparison) -> String {
 /// The other metric, without intervals.
 pub fn second_table(comparison: &Comparison) -> TextTable {
     let mut header = vec![metric_title(comparison.second_metric).to_owned()];
-    let methods: Vec<Method> = TUNED.into_iter().chain([Method::Untuned]).collect();
+    let methods: Vec<Method> = (comparison.told().into_iter())
+        .chain([Method::Untuned])
+        .collect();
     header.extend(methods.iter().map(|method| method.title().to_owned()));
     let rows = comparison
         .domains
@@ -204,4 +210,5 @@ pub fn second_table(comparison: &Comparison) -> TextTable {
         header,
         rows,
     }
+    .no_wider_than(WIDEST)
 }

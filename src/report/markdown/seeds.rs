@@ -1,7 +1,6 @@
 //! Every seed's numbers.
 
 use super::table::{MISSING, TextTable, UNDEFINED};
-use crate::recipe::Method;
 use crate::record::Stop;
 use crate::report::comparison::{Comparison, MethodResult};
 use crate::report::number::percent;
@@ -13,7 +12,7 @@ pub fn table(study: &Study, comparison: &Comparison) -> TextTable {
     header.extend(comparison.domains.iter().map(|domain| domain.name.clone()));
     header.extend(["best step".to_owned(), "ended".to_owned()]);
     let mut rows = Vec::new();
-    for method in [Method::Prompt, Method::Model] {
+    for method in comparison.told() {
         for seed in study.seeds() {
             let mut row = vec![format!("{}, {seed}", method.title())];
             let numbers = comparison

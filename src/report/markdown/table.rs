@@ -37,6 +37,28 @@ impl TextTable {
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
         format!("{}{}{rows}", line(&self.header), line(&rules))
     }
+
+    /// The same table if it has at most so many columns, otherwise with its rows as columns; its
+    /// first column must be its only one of words.
+    pub fn no_wider_than(self, columns: usize) -> Self {
+        if self.header.len() <= columns {
+            return self;
+        }
+        let mut lines = std::iter::once(self.header).chain(self.rows);
+        let mut turned: Vec<Vec<String>> = (lines.next().into_iter().flatten())
+            .map(|cell| vec![cell])
+            .collect();
+        for line in lines {
+            for (row, cell) in turned.iter_mut().zip(line) {
+                row.push(cell);
+            }
+        }
+        TextTable {
+            words: self.words,
+            header: turned.remove(0),
+            rows: turned,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +76,19 @@ mod tests {
             table.markdown(),
             "| a | b |\n| --- | ---: |\n| x\\|y | 1 |\n"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_is_turned() {
+        let cells = |text: &str| text.chars().map(String::from).collect::<Vec<String>>();
+        let wide = TextTable {
+            words: &[0],
+            header: cells("abc"),
+            rows: vec![cells("d12"), cells("e34")],
+        };
+        assert_eq!(wide.clone().no_wider_than(3), wide);
+        let turned = wide.no_wider_than(2);
+        assert_eq!(turned.header, cells("ade"));
+        assert_eq!(turned.rows, [cells("b13"), cells("c24")]);
     }
 }
