@@ -1,0 +1,75 @@
+//! What the benchmarks work on: backbones, batches and trainers, the same for time and memory.
+
+use burn::optim::ModuleOptimizer;
+use burn::tensor::Device;
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::batch::Batch;
+use promptshift::device;
+use promptshift::recipe::{Method, Objective, Recipe, Schedule};
+use promptshift::t5::{Initialisation, T5, T5Config, Tokens, initialise};
+use promptshift::train::{Course, PaperAdafactor, Trainer};
+use promptshift::tuning::{self, Labels};
+
+/// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.
+pub fn device() -> Device {
+    let name = std::env::var(device::VARIABLE).unwrap_or_else(|_| "cpu".to_string());
+    device::find(&name).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        std::process::exit(2)
+    })
+}
+
+/// The bundled miniature.
+pub fn nano(device: &Device) -> Backbone {
+    BackboneChoice::Nano
+        .load(device)
+        .expect("the miniature is bundled")
+}
+
+/// T5 v1.1 small with random weights; its tokenizer is the miniature's and serves no batch here.
+pub fn small(device: &Device) -> Backbone {
+    let config = T5Config::published("small").expect("a published size");
+    let weights = initialise(&config, Initialisation::Published, 0);
+    Backbone {
+        name: "small".to_string(),
+        model: T5::load(&config, weights, device).expect("weights made for this configuration"),
+        config,
+        ..nano(device)
+    }
+}
+
+/// A batch of `examples` inputs of `length` tokens and targets of 16.
+pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
+    let [inputs, targets] = [length, 16].map(|width| Tokens {
+        // Any ids but those of padding and end of sequence.
+        ids: (0..(examples * width) as u32)
+            .map(|i| 2 + i % (backbone.config.vocab_size as u32 - 2))
+            .collect(),
+        lengths: vec![width; examples],
+        width,
+    });
+    Batch { inputs, targets }
+}
+
+/// A training with a method's default recipe, without dropout.
+pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
+    let choice = match backbone.name.as_str() {
+        "nano" => BackboneChoice::Nano,
+        other => BackboneChoice::Folder(other.into()),
+    };
+    let recipe = Recipe::default_for(&choice, method);
+    let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0)
+        .expect("default recipes can be met");
+    let course = Course {
+        // Losses of random weights must stay finite for as long as the clock runs.
+        learning_rate: 1e-6,
+        schedule: Schedule::Constant,
+        steps: usize::MAX,
+    };
+    let objective = Objective {
+        dropout: 0.0,
+        ..recipe.objective
+    };
+    let optimizer = ModuleOptimizer::from(PaperAdafactor::new(&recipe.optimizer));
+    Trainer::new(tuned, optimizer, course, objective, 0)
+}

@@ -1,0 +1,113 @@
+//! Peak memory of a training step of each method, as a measurement of criterion's own:
+//! `cargo bench --bench memory`. The unit is bytes.
+//!
+//! On the CPU, bytes are those that the allocator handed out at once, the weights among them; on a
+//! device with a pool of its own they are the pool's bytes in use after the step, which Burn reports.
+
+mod bed;
+
+use std::time::Duration;
+
+use burn::tensor::Device;
+use criterion::measurement::{Measurement, ValueFormatter};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use promptshift::backbone::Backbone;
+use promptshift::memory::peak_of;
+use promptshift::recipe::Method;
+
+/// Bytes in place of seconds.
+struct Bytes;
+
+impl Measurement for Bytes {
+    type Intermediate = ();
+    type Value = u64;
+
+    fn start(&self) -> Self::Intermediate {}
+
+    /// Peaks are measured inside the benchmark: a peak belongs to one step, not to a stretch of them.
+    fn end(&self, _: Self::Intermediate) -> u64 {
+        unreachable!("every benchmark here is an iter_custom")
+    }
+
+    fn add(&self, one: &u64, two: &u64) -> u64 {
+        one + two
+    }
+
+    fn zero(&self) -> u64 {
+        0
+    }
+
+    fn to_f64(&self, value: &u64) -> f64 {
+        *value as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self
+    }
+}
+
+const MEGABYTE: f64 = 1e6;
+
+impl ValueFormatter for Bytes {
+    fn scale_values(&self, _: f64, values: &mut [f64]) -> &'static str {
+        values.iter_mut().for_each(|value| *value /= MEGABYTE);
+        "MB"
+    }
+
+    fn scale_throughputs(&self, _: f64, _: &Throughput, values: &mut [f64]) -> &'static str {
+        self.scale_values(0.0, values)
+    }
+
+    fn scale_for_machines(&self, _: &mut [f64]) -> &'static str {
+        "B"
+    }
+}
+
+/// The bytes that `work` needs at once.
+fn bytes_of(device: &Device, work: impl FnOnce()) -> u64 {
+    let ((), host) = peak_of(work);
+    match device.memory_pool_usage() {
+        Some(pool) => pool.bytes_in_use,
+        None => host,
+    }
+}
+
+fn train_step(c: &mut Criterion<Bytes>) {
+    let device = bed::device();
+    let mut group = c.benchmark_group("peak_memory/train_step");
+    group.sample_size(10);
+    group.warm_up_time(Duration::from_millis(1));
+    group.measurement_time(Duration::from_millis(1));
+    let mut measure = |backbone: &Backbone, method: Method, examples: usize, length: usize| {
+        let batch = bed::batch(backbone, examples, length);
+        let mut trainer = bed::trainer(backbone, method);
+        // The optimiser's state is there from the second step on.
+        trainer.step(&batch).expect("a finite loss");
+        let id = BenchmarkId::new(format!("{}/{}", method.name(), backbone.name), length);
+        group.bench_function(id, |b| {
+            b.iter_custom(|steps| {
+                (0..steps)
+                    .map(|_| bytes_of(&device, || drop(trainer.step(&batch))))
+                    .sum()
+            });
+        });
+    };
+    let nano = bed::nano(&device);
+    for method in Method::ALL {
+        if method != Method::Untuned {
+            measure(&nano, method, 16, 128);
+        }
+    }
+    let small = bed::small(&device);
+    for method in [Method::Prompt, Method::Lora, Method::Model] {
+        measure(&small, method, 8, 256);
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = memory;
+    config = Criterion::default().with_measurement(Bytes);
+    targets = train_step
+}
+criterion_main!(memory);

@@ -1,0 +1,169 @@
+//! Throughput of every part, on fixed work: `cargo bench --bench suite`.
+//!
+//! Ids are paths, such as `train_step/prompt/small/256`: what, which method or file, which model,
+//! how many input tokens. Methods are timed on the same batch. Each work's answer is checked before
+//! it is timed, and each timing ends when the device has finished. `PROMPTSHIFT_DEVICE` names the
+//! device.
+
+mod bed;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use promptshift::backbone::Backbone;
+use promptshift::batch::{Batches, encode};
+use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::draw::Take;
+use promptshift::domain::suite::Suite;
+use promptshift::domain::{AnswerForm, Example};
+use promptshift::eval::score::score;
+use promptshift::recipe::{Limits, Method};
+use promptshift::t5::{Dropout, greedy};
+use promptshift::tuning::Tuned;
+
+/// The miniature squad's training rows.
+fn rows() -> Vec<Example> {
+    let catalogue = Catalogue::bundled();
+    let card = catalogue.get("squad").expect("a bundled card");
+    let suite = Suite::Mini;
+    let splits = suite.source(card).expect("bundled files");
+    suite
+        .load(card, &splits.train, Take::All, AnswerForm::Padded)
+        .expect("bundled rows")
+        .examples
+}
+
+/// Text to token ids: parquet, tokenizer, batches, and back to scores.
+fn data(c: &mut Criterion) {
+    let examples = rows();
+    let backbone = bed::nano(&bed::device());
+    let limits = Limits::default_for(promptshift::domain::Task::ExtractiveQa);
+
+    let mut group = c.benchmark_group("read_parquet");
+    group.throughput(Throughput::Elements(examples.len() as u64));
+    group.bench_function("mini/squad", |b| b.iter(|| black_box(rows())));
+    group.finish();
+
+    let bytes: usize = examples
+        .iter()
+        .map(|e| e.input.len() + e.target.len())
+        .sum();
+    let encodings = encode(&examples, &backbone.tokenizer, &limits);
+    assert!(
+        encodings.iter().all(|e| e.input.len() > 1),
+        "tokens were made"
+    );
+    let mut group = c.benchmark_group("tokenize");
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("nano/squad", |b| {
+        b.iter(|| black_box(encode(&examples, &backbone.tokenizer, &limits)));
+    });
+    group.finish();
+
+    let mut batches = Batches::new(&encodings, 16, backbone.tokenizer.pad(), 0);
+    assert_eq!(batches.next_batch().inputs.batch(), 16);
+    let mut group = c.benchmark_group("batch");
+    group.throughput(Throughput::Elements(16));
+    group.bench_function("nano/squad", |b| b.iter(|| black_box(batches.next_batch())));
+    group.finish();
+
+    let scored = |example: &Example| score(&example.target, &example.gold, &[]);
+    assert!(examples.iter().map(scored).count() == examples.len());
+    let mut group = c.benchmark_group("score");
+    group.throughput(Throughput::Elements(examples.len() as u64));
+    group.bench_function("squad", |b| {
+        b.iter(|| examples.iter().map(scored).for_each(|s| drop(black_box(s))));
+    });
+    group.finish();
+}
+
+/// The encoder without a tape, over growing inputs of as many tokens in all.
+fn encoder(c: &mut Criterion) {
+    let device = bed::device();
+    let mut group = c.benchmark_group("encoder");
+    group.sample_size(10);
+    group.measurement_time(Duration::from_secs(2));
+    for backbone in [bed::nano(&device), bed::small(&device)] {
+        for length in [128, 256, 512, 1024] {
+            let examples = 2048 / length;
+            let inputs = bed::batch(&backbone, examples, length).inputs;
+            let tuned = Tuned::untuned(backbone.model.clone());
+            let encode = || {
+                let encoded = tuned.encode(&inputs, &mut Dropout::off());
+                device.sync().expect("the device works");
+                encoded
+            };
+            let [states, _] = encode().hidden.dims();
+            assert_eq!(states, examples * length, "a state for every token");
+            group.throughput(Throughput::Elements(2048));
+            group.bench_function(BenchmarkId::new(&backbone.name, length), |b| {
+                b.iter(|| black_box(encode()));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// One optimiser step of each method on the same batch.
+fn train_step(c: &mut Criterion) {
+    let device = bed::device();
+    let mut group = c.benchmark_group("train_step");
+    group.sample_size(10);
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
+    let mut time = |backbone: &Backbone, method: Method, examples: usize, length: usize| {
+        let batch = bed::batch(backbone, examples, length);
+        let tokens = batch.inputs.count() + batch.targets.count();
+        let mut trainer = bed::trainer(backbone, method);
+        let loss = trainer.step(&batch).expect("a finite loss");
+        assert_eq!(
+            loss.tokens,
+            batch.targets.count(),
+            "every target token counts"
+        );
+        group.throughput(Throughput::Elements(tokens as u64));
+        let id = BenchmarkId::new(format!("{}/{}", method.name(), backbone.name), length);
+        group.bench_function(id, |b| {
+            b.iter(|| {
+                trainer.step(&batch).expect("a finite loss");
+                device.sync().expect("the device works");
+            });
+        });
+    };
+    let nano = bed::nano(&device);
+    for method in Method::ALL {
+        if method != Method::Untuned {
+            time(&nano, method, 16, 128);
+        }
+    }
+    let small = bed::small(&device);
+    for method in [Method::Prompt, Method::Lora, Method::Model] {
+        time(&small, method, 8, 256);
+    }
+    group.finish();
+}
+
+/// Greedy decoding of 12 tokens from encoded inputs.
+fn decode(c: &mut Criterion) {
+    let device = bed::device();
+    let mut group = c.benchmark_group("decode");
+    group.sample_size(10);
+    group.measurement_time(Duration::from_secs(2));
+    for backbone in [bed::nano(&device), bed::small(&device)] {
+        let inputs = bed::batch(&backbone, 16, 128).inputs;
+        let model = &backbone.model;
+        let encoded = model.encode(model.embed(&inputs), &mut Dropout::off());
+        // No token ends an output.
+        let answer = || greedy(model, &encoded, u32::MAX, 12);
+        assert!(answer().iter().all(|output| output.ids.len() == 12));
+        group.throughput(Throughput::Elements(16));
+        group.bench_function(BenchmarkId::new(&backbone.name, 128), |b| {
+            b.iter(|| black_box(answer()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(suite, data, encoder, train_step, decode);
+criterion_main!(suite);
