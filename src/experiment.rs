@@ -5,6 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use burn::module::Module;
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
 
 use crate::backbone::Backbone;
 use crate::batch::encode;
@@ -18,7 +21,7 @@ use crate::material::{Material, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
-use crate::recipe::{PromptInit, Recipe};
+use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
 use crate::record::store::{Draft, Store, StoreError, StoredRecord};
 use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training,
@@ -77,13 +80,11 @@ pub enum Event<'a> {
 /// # Errors
 /// One can't.
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), PromptError> {
-    for prompt in plan
-        .recipes
-        .values()
-        .filter_map(|recipe| recipe.prompt.as_ref())
-    {
-        let words = words(&prompt.init, &material.source.card, backbone);
-        tuning::check(prompt, &words, backbone.config.vocab_size)?;
+    for recipe in plan.recipes.values() {
+        if let Some(prompt) = &recipe.prompt {
+            let words = words(recipe, &material.source, backbone, 0);
+            tuning::check(prompt, &words, backbone.config.vocab_size)?;
+        }
     }
     Ok(())
 }
@@ -170,10 +171,7 @@ fn tune(
     let Some(recipe) = &cell.recipe else {
         return Ok((Tuned::untuned(backbone.model.clone()), None));
     };
-    let words = match &recipe.prompt {
-        Some(prompt) => words(&prompt.init, &source.card, backbone),
-        None => Labels::default(),
-    };
+    let words = words(recipe, source, backbone, cell.seed);
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
@@ -241,17 +239,36 @@ fn fit_on_source(
     )
 }
 
-/// Token ids of the labels or the text that a prompt may start from.
-fn words(init: &PromptInit, card: &Card, backbone: &Backbone) -> Labels {
+/// Token ids of the labels and texts that a recipe speaks of.
+fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> Labels {
     let encode = |text: &String| backbone.tokenizer.encode(text);
+    let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
     Labels {
-        domain: card.name.clone(),
-        labels: card.labels.iter().map(encode).collect(),
+        domain: source.card.name.clone(),
+        labels: source.card.labels.iter().map(encode).collect(),
         text: match init {
-            PromptInit::Text(text) => encode(text),
+            Some(PromptInit::Text(text)) => encode(text),
+            _ => Vec::new(),
+        },
+        preamble: match &recipe.delta {
+            Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(text))) => encode(text),
+            Some(DeltaRecipe::Preamble(PreambleRecipe::Examples(count))) => {
+                encode(&examples_in_context(&source.train.examples, *count, seed))
+            }
             _ => Vec::new(),
         },
     }
+}
+
+/// Some training rows with their answers, drawn without replacement.
+fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let drawn = index::sample(&mut rng, rows.len(), count.min(rows.len()));
+    let texts = drawn.iter().map(|row| {
+        let Example { input, target, .. } = &rows[row];
+        format!("{input} answer: {target}")
+    });
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// Answers one domain's test rows, scores them and writes the predictions.

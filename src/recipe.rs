@@ -12,8 +12,8 @@ mod delta;
 mod method;
 
 pub use delta::{
-    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement, PrefixForm,
-    PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
+    PreambleRecipe, PrefixForm, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
 };
 pub use method::Method;
 
@@ -191,5 +191,10 @@ impl Recipe {
     /// `P` of its soft prompt, 0 without one.
     pub fn prompt_length(&self) -> usize {
         self.prompt.as_ref().map_or(0, |prompt| prompt.length)
+    }
+
+    /// Whether there is anything to train.
+    pub fn trains(&self) -> bool {
+        !matches!(self.delta, Some(DeltaRecipe::Preamble(_)))
     }
 }

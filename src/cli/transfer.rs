@@ -23,7 +23,7 @@ use crate::experiment::{self, Event};
 use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
-use crate::recipe::{Limits, Method, PromptInit, Recipe};
+use crate::recipe::{DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
@@ -78,7 +78,8 @@ pub struct Arguments {
     /// Vectors in the soft prompt, instead of the recipe's.
     #[arg(long, value_name = "P")]
     prompt_length: Option<usize>,
-    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, or text:SOME WORDS.
+    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, or text:SOME WORDS; these are
+    /// the instruction of the method of that name as well.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
     /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
@@ -247,7 +248,7 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
         let mut recipe = Recipe::default_for(&backbone, method);
-        if let Some(steps) = arguments.steps {
+        if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
         if let Some(size) = arguments.batch_size {
@@ -261,6 +262,12 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
             if let Some(Init(init)) = &arguments.init {
                 prompt.init = init.clone();
             }
+        }
+        if let (Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(words))), Some(init)) =
+            (&mut recipe.delta, &arguments.init)
+            && let Init(PromptInit::Text(text)) = init
+        {
+            words.clone_from(text);
         }
         recipes.insert(method, recipe);
     }

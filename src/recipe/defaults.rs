@@ -3,9 +3,9 @@
 
 use super::{
     AdafactorRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe, LastBlocksRecipe,
-    LoraRecipe, Method, Objective, ParameterScaling, Placement, PrefixForm, PrefixRecipe,
-    PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe, Recipe,
-    Reduction, Schedule, SecondMoment,
+    LoraRecipe, Method, Objective, ParameterScaling, Placement, PreambleRecipe, PrefixForm,
+    PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe,
+    Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::backbone::BackboneChoice;
 use crate::t5::Map;
@@ -98,6 +98,11 @@ impl Recipe {
                     rates(5e-3, 3e-3),
                 )
             }
+            Method::Instruction => {
+                let words = "Read the text and answer the question.".to_string();
+                return Recipe::of_words(nano, PreambleRecipe::Instruction(words));
+            }
+            Method::FewShot => return Recipe::of_words(nano, PreambleRecipe::Examples(3)),
             Method::Scratch => return Recipe::of_weights(nano, DeltaRecipe::RandomWeights, 1e-2),
         };
         Recipe::of_additions(nano, delta, rates)
@@ -118,6 +123,23 @@ impl Recipe {
                 learning_rate,
                 weight_decay: 0.0,
                 ..base.optimizer
+            },
+            ..base
+        }
+    }
+
+    /// The recipe of words before the input: no step is taken.
+    fn of_words(nano: bool, words: PreambleRecipe) -> Self {
+        let base = match nano {
+            true => Recipe::miniature_prompt(),
+            false => Recipe::paper_prompt(),
+        };
+        Recipe {
+            prompt: None,
+            delta: Some(DeltaRecipe::Preamble(words)),
+            budget: Budget {
+                steps: 0,
+                ..base.budget
             },
             ..base
         }

@@ -31,6 +31,8 @@ pub enum DeltaRecipe {
     PromptNetwork(PromptNetworkRecipe),
     /// A small network beside the backbone.
     Ladder(LadderRecipe),
+    /// Words before the input; nothing is trained.
+    Preamble(PreambleRecipe),
     /// Everything, from random weights.
     RandomWeights,
 }
@@ -131,4 +133,14 @@ pub enum PromptNetworkForm {
 pub struct LadderRecipe {
     /// `r`: every width is the backbone's over it.
     pub reduction: usize,
+}
+
+/// See [`DeltaRecipe::Preamble`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreambleRecipe {
+    /// These words.
+    Instruction(String),
+    /// So many examples of the source's training rows, with their answers.
+    Examples(usize),
 }

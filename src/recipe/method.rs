@@ -45,13 +45,17 @@ pub enum Method {
     PtuningLstm,
     /// Ladder side tuning: a small network beside the frozen one.
     Ladder,
+    /// Prompt design: a hand-written instruction before the input; nothing is trained.
+    Instruction,
+    /// Examples of the source before the input; nothing is trained.
+    FewShot,
     /// Model tuning from random weights, a control.
     Scratch,
 }
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 20] = [
+    pub const ALL: [Method; 22] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -71,6 +75,8 @@ impl Method {
         Method::Ptuning,
         Method::PtuningLstm,
         Method::Ladder,
+        Method::Instruction,
+        Method::FewShot,
         Method::Scratch,
     ];
 
@@ -96,6 +102,8 @@ impl Method {
             Method::Ptuning => "ptuning",
             Method::PtuningLstm => "ptuning-lstm",
             Method::Ladder => "ladder",
+            Method::Instruction => "instruction",
+            Method::FewShot => "few-shot",
             Method::Scratch => "scratch",
         }
     }
@@ -122,6 +130,8 @@ impl Method {
             Method::Ptuning => "P-tuning",
             Method::PtuningLstm => "P-tuning, LSTM",
             Method::Ladder => "ladder side tuning",
+            Method::Instruction => "instruction",
+            Method::FewShot => "examples in context",
             Method::Scratch => "from random weights",
         }
     }

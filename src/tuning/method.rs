@@ -9,8 +9,8 @@ use crate::recipe::{DeltaRecipe, Method, Recipe};
 use crate::t5::T5Config;
 
 use super::{
-    adapters, bitfit, head, ia3, ladder, last, lora, norms, prefix, prompt_network, prompt_places,
-    scratch,
+    adapters, bitfit, head, ia3, ladder, last, lora, norms, preamble, prefix, prompt_network,
+    prompt_places, scratch,
 };
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
@@ -113,6 +113,8 @@ pub fn about(method: Method) -> About {
         Method::Ptuning => prompt_network::MLP,
         Method::PtuningLstm => prompt_network::LSTM,
         Method::Ladder => ladder::ABOUT,
+        Method::Instruction => preamble::INSTRUCTION,
+        Method::FewShot => preamble::FEW_SHOT,
         Method::Scratch => scratch::ABOUT,
     }
 }
@@ -131,6 +133,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
         DeltaRecipe::PromptPlaces(recipe) => recipe,
         DeltaRecipe::PromptNetwork(recipe) => recipe,
         DeltaRecipe::Ladder(recipe) => recipe,
+        DeltaRecipe::Preamble(recipe) => recipe,
         DeltaRecipe::RandomWeights => &scratch::RandomWeights,
     }
 }

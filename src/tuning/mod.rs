@@ -12,6 +12,7 @@ pub mod lora;
 mod method;
 mod model;
 mod norms;
+mod preamble;
 mod prefix;
 mod prompt;
 pub mod prompt_file;
@@ -24,7 +25,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
-use crate::recipe::Recipe;
+use crate::recipe::{DeltaRecipe, Recipe};
 use crate::t5::{Dropout, Encoded, T5, T5Config, Tokens};
 use draw::Draw;
 
@@ -80,9 +81,10 @@ fn place(
 ) -> Result<Tuned, PromptError> {
     let model = backbone.model.clone();
     let mut draw = Draw::new(seed, model.device());
-    let tuned = match &recipe.prompt {
-        Some(prompt) => prompt::with_start(model, prompt, words, seed)?,
-        None => Tuned::untuned(model),
+    let tuned = match (&recipe.prompt, &recipe.delta) {
+        (Some(prompt), _) => prompt::with_start(model, prompt, words, seed)?,
+        (None, Some(DeltaRecipe::Preamble(_))) => prompt::with_words(model, words)?,
+        (None, _) => Tuned::untuned(model),
     };
     Ok(match &recipe.delta {
         Some(delta) => method::delta(delta).place(tuned, &backbone.config, &mut draw),

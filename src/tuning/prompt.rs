@@ -5,7 +5,7 @@
 //! `prompt_tuning/train/prompts.py` (where it enters).
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -102,6 +102,8 @@ pub struct Labels {
     pub labels: Vec<Vec<u32>>,
     /// The text's tokens.
     pub text: Vec<u32>,
+    /// Tokens before every input: an instruction, or examples.
+    pub preamble: Vec<u32>,
 }
 
 /// Freezes the backbone and puts a new soft prompt before its input.
@@ -118,6 +120,23 @@ pub fn prompt_tuning(
     Ok(Tuned {
         prompt: tuned.prompt.map(Module::train),
         ..tuned
+    })
+}
+
+/// The backbone behind the embeddings of a preamble.
+pub(super) fn with_words(backbone: T5, words: &Labels) -> Result<Tuned, PromptError> {
+    if words.preamble.is_empty() {
+        return Err(PromptError::EmptyText);
+    }
+    let table = backbone.embedding();
+    let ids: Vec<i32> = words.preamble.iter().map(|&id| id as i32).collect();
+    let ids = Tensor::<1, Int>::from_data(
+        TensorData::new(ids, [words.preamble.len()]),
+        &table.device(),
+    );
+    Ok(Tuned {
+        prompt: Some(SoftPrompt::of(table.select(0, ids))),
+        ..Tuned::untuned(backbone)
     })
 }
 

@@ -41,7 +41,11 @@ impl Tuned {
         let adapted = cell.recipe.as_ref().filter(|_| {
             !matches!(
                 delta,
-                None | Some(DeltaRecipe::PromptNetwork(_) | DeltaRecipe::RandomWeights)
+                None | Some(
+                    DeltaRecipe::PromptNetwork(_)
+                        | DeltaRecipe::Preamble(_)
+                        | DeltaRecipe::RandomWeights
+                )
             )
         });
         let (name, bytes) = match (adapted, self.vectors()) {

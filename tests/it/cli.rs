@@ -613,3 +613,72 @@ fn the_form_of_right_answers_is_recorded_and_told() {
         .code(1)
         .stderr(contains("answers"));
 }
+
+#[test]
+fn methods_are_listed_with_their_parameters_on_a_model() {
+    let folder = folder();
+    let output = promptshift(&folder)
+        .args(["methods", "--model", "xxl", "--json"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let lines: Vec<serde_json::Value> = serde_json::from_slice(&output).expect("JSON");
+    let line = |name: &str| {
+        let found = lines.iter().find(|line| line["method"] == name);
+        found.unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert_eq!(line("prompt")["trainable_parameters"], 409_600);
+    assert_eq!(line("untuned")["trainable_parameters"], 0);
+    assert_eq!(line("model")["share"], 1.0);
+    assert!(line("prefix-mlp")["stored_parameters"] == line("prefix")["stored_parameters"]);
+    promptshift(&folder)
+        .args(["methods"])
+        .assert()
+        .success()
+        .stdout(contains("arXiv 2106.09685").and(contains("lora")));
+    refused(&["methods", "--model", "xxxl"], 2, &["'xxxl'"]);
+}
+
+/// Every method from the command line to an answer, and the adapter that it leaves behind.
+#[test]
+fn all_methods_are_run_and_an_adapter_answers_again() {
+    let folder = folder();
+    promptshift(&folder)
+        .args(["transfer", "squad->textbookqa", "--methods", "all"])
+        .args(TINY)
+        .args(["--seeds", "1", "--out", "run", "--quiet"])
+        .assert()
+        .success()
+        .stdout(contains("textbookqa"));
+    for (folder_name, file) in [
+        ("lora-seed0", "adapter.safetensors"),
+        ("ptuning-seed0", "prompt.safetensors"),
+        ("few-shot-seed0", "prompt.safetensors"),
+        ("scratch-seed0", "model.safetensors"),
+    ] {
+        let path = folder.path().join("run").join(folder_name).join(file);
+        assert!(path.exists(), "{}", path.display());
+    }
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini/textbookqa/test.parquet");
+    promptshift(&folder)
+        .args(["predict", "--adapter", "run/lora-seed0", "--data"])
+        .arg(data)
+        .args(["--domain", "textbookqa", "--rows", "6", "--out", "p.jsonl"])
+        .assert()
+        .success();
+    let recorded = std::fs::read_to_string(folder.path().join("run/lora-seed0/textbookqa.jsonl"));
+    let again = std::fs::read_to_string(folder.path().join("p.jsonl"));
+    let texts = |lines: String| -> Vec<String> {
+        let text = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            value["prediction"].as_str().expect("a text").to_string()
+        };
+        lines.lines().map(text).collect()
+    };
+    assert_eq!(
+        texts(again.expect("written")),
+        texts(recorded.expect("recorded"))
+    );
+}

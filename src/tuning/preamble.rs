@@ -1,0 +1,42 @@
+//! Prompts of words, which nothing is trained for: a hand-written instruction (Raffel et al. 2020,
+//! arXiv 1910.10683, name each task by one; "prompt design" in Lester et al. 2021) and examples of the
+//! source before the input, "in context" (Brown et al. 2020, arXiv 2005.14165).
+//!
+//! Words enter where soft prompts do, as the embeddings of their tokens, so that what is saved is a
+//! prompt like any other. Examples are drawn from the source's training rows by the cell's seed and
+//! written `INPUT answer: TARGET`. There is nothing to train: a recipe of these has no steps.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::recipe::{PreambleRecipe, Recipe};
+use crate::t5::T5Config;
+
+pub(super) const INSTRUCTION: About = About {
+    family: Family::None,
+    what: "nothing: a hand-written instruction before the input",
+    paper: "Raffel et al. 2020, arXiv 1910.10683",
+    code: None,
+};
+
+pub(super) const FEW_SHOT: About = About {
+    family: Family::None,
+    what: "nothing: examples of the source before the input",
+    paper: "Brown et al. 2020, arXiv 2005.14165",
+    code: None,
+};
+
+impl Delta for PreambleRecipe {
+    /// The words are already there: [`Labels::preamble`](super::Labels::preamble).
+    fn place(&self, tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+        tuned
+    }
+
+    fn trains(&self, _: &str, _: &T5Config) -> bool {
+        false
+    }
+
+    fn trainable(&self, _: &Recipe, _: &T5Config) -> usize {
+        0
+    }
+}
