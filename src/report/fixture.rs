@@ -117,11 +117,13 @@ impl Fixture {
             hygiene: self.hygiene(),
             training: tuned.then(|| training(method, seed, self.domains[0].1[method as usize])),
             evaluations,
+            validation: None,
         };
         StoredRecord {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
+            validation: Vec::new(),
         }
     }
 
@@ -190,6 +192,7 @@ impl Fixture {
                     input_tokens: 60,
                     output_tokens: 4,
                     cut: false,
+                    traits: None,
                 }
             })
             .collect()

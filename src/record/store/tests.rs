@@ -39,6 +39,7 @@ fn predictions(domain: &str) -> Vec<Prediction> {
             input_tokens: 3,
             output_tokens: 2,
             cut: false,
+            traits: None,
         })
         .collect()
 }
@@ -87,6 +88,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         hygiene: Vec::new(),
         training: None,
         evaluations,
+        validation: None,
     }
 }
 
