@@ -25,7 +25,7 @@
 //!
 //! Satterthwaite's degrees of freedom (1946) give narrower intervals, which held the truth in 87
 //! to 93 of 100 simulated studies with two seeds that differ; these hold it in 94 or more, and in
-//! up to 99 where seeds are few and do not differ. `tests.rs` measures it.
+//! up to 99 where seeds are few and do not differ. `stats::tests` measures it.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

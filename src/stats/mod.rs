@@ -32,4 +32,4 @@ pub mod winning;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod simulation;
+mod tests;

@@ -5,7 +5,7 @@
 //! cautions quote, by
 //!
 //! ```sh
-//! cargo test --lib stats::simulation -- --ignored --nocapture
+//! cargo test --lib stats::tests -- --ignored --nocapture
 //! ```
 
 use rand_chacha::ChaCha8Rng;
