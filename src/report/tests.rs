@@ -92,6 +92,51 @@ fn a_missing_method_is_missing_and_not_zero() {
 }
 
 #[test]
+fn older_records_say_what_they_do_not_hold() {
+    let mut records = records();
+    for stored in &mut records {
+        stored.validation.clear();
+        stored.record.validation = None;
+        for prediction in stored.predictions.iter_mut().flatten() {
+            prediction.traits = None;
+        }
+    }
+    let markdown = report(&records).markdown;
+    let text = "Scaled: –, because these records have no answers to source validation";
+    assert!(markdown.contains(text), "{markdown}");
+    assert!(!markdown.contains("question word: who"), "{markdown}");
+}
+
+#[test]
+fn runs_of_model_tuning_make_a_line() {
+    let fixture = Fixture {
+        seeds: (0..6).collect(),
+        passages: 20,
+        ..Fixture::one_target()
+    };
+    let text = "## Effective robustness";
+    let markdown = report(&fixture.records()).markdown;
+    assert!(markdown.contains(text), "{markdown}");
+    let few = report(&records()).markdown;
+    assert!(few.contains("found 3"), "{few}");
+}
+
+#[test]
+fn a_seed_more_or_less_is_what_intervals_are_made_of() {
+    let width = |seeds: u64| {
+        let fixture = Fixture {
+            seeds: (0..seeds).collect(),
+            ..Fixture::one_target()
+        };
+        let interval = report(&fixture.records()).comparisons[0].methods[1].scores[0]
+            .score
+            .interval;
+        interval.high - interval.low
+    };
+    assert!(width(6) < width(2));
+}
+
+#[test]
 fn one_seed_is_said_to_be_one() {
     let fixture = Fixture {
         seeds: vec![4],

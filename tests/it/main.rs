@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cli;
+mod compare;
+mod hostile;
 mod hub;
 mod hub_server;
 mod miniature;
@@ -9,5 +11,6 @@ mod parity;
 mod predict;
 mod prompts;
 mod reports;
+mod scale;
 mod tokenizer;
 mod tuning;
