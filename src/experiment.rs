@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::card::Card;
-use crate::domain::label;
 use crate::domain::{Example, Gold, Split};
+use crate::domain::{label, traits};
 use crate::eval::predict::{Answer, predict};
 use crate::eval::score::{self, Metric, score};
 use crate::excerpt;
@@ -24,7 +24,8 @@ use crate::provenance::{self, Origin};
 use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
 use crate::record::store::{Draft, Store, StoreError, StoredRecord};
 use crate::record::{
-    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training,
+    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training, Traits,
+    ValidationAnswers,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, PromptError, Tuned};
@@ -113,7 +114,7 @@ pub fn run(
         finished(watch(Event::Started(&cell)))?;
         let provenance = provenance::collect(origin.clone());
         let draft = store.begin(&cell)?;
-        let (tuned, training) = tune(
+        let (tuned, training, validation) = tune(
             &cell,
             &material.source,
             backbone,
@@ -144,6 +145,7 @@ pub fn run(
             hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
             training,
             evaluations,
+            validation,
         })?;
         finished(watch(Event::Recorded(&stored)))?;
         records.push(stored);
@@ -167,17 +169,21 @@ fn tune(
     provenance: &Provenance,
     draft: &Draft,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<(Tuned, Option<Training>), ExperimentError> {
+) -> Result<(Tuned, Option<Training>, Option<ValidationAnswers>), ExperimentError> {
     let Some(recipe) = &cell.recipe else {
-        return Ok((Tuned::untuned(backbone.model.clone()), None));
+        return Ok((Tuned::untuned(backbone.model.clone()), None, None));
     };
     let words = words(recipe, source, backbone, cell.seed);
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    let (fitted, peak_bytes) =
-        peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
+    let mut kept = Kept::default();
+    let (fitted, peak_bytes) = peak_of(|| {
+        fit_on_source(
+            tuned, &train, source, backbone, cell, recipe, &mut kept, watch,
+        )
+    });
     let fitted = fitted.map_err(|error| match error {
         FitError::Interrupted => ExperimentError::Interrupted,
         source => ExperimentError::Fit {
@@ -203,7 +209,45 @@ fn tune(
         peak_bytes,
         saved,
     };
-    Ok((best, Some(training)))
+    let validation = kept.write(source, draft)?;
+    Ok((best, Some(training), Some(validation)))
+}
+
+/// The answers to source validation of the best step so far.
+#[derive(Default)]
+struct Kept {
+    score: Option<f64>,
+    answers: Vec<Answer>,
+}
+
+impl Kept {
+    /// Keeps the answers if [`fit`] keeps their step: the highest score, the earlier of equals.
+    fn offer(&mut self, score: f64, answers: Vec<Answer>) {
+        if self.score.is_none_or(|best| score > best) {
+            *self = Kept {
+                score: Some(score),
+                answers,
+            };
+        }
+    }
+
+    fn write(&self, source: &Source, draft: &Draft) -> Result<ValidationAnswers, StoreError> {
+        let predictions: Vec<Prediction> = source
+            .validation
+            .examples
+            .iter()
+            .zip(&self.answers)
+            .map(|(example, answer)| prediction(example, answer, &source.card, &source.card))
+            .collect();
+        // No domain's name has an @.
+        let name = format!("{}@validation", source.card.name);
+        let file = draft.write_predictions(&name, &predictions)?;
+        Ok(ValidationAnswers {
+            examples: predictions.len(),
+            predictions: file.file,
+            predictions_sha256: file.sha256,
+        })
+    }
 }
 
 /// Trains on the source's training rows, choosing the step by its validation rows.
@@ -214,6 +258,7 @@ fn fit_on_source(
     backbone: &Backbone,
     cell: &Cell,
     recipe: &Recipe,
+    kept: &mut Kept,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
     let metric = Metric::main(source.card.task);
@@ -227,7 +272,9 @@ fn fit_on_source(
             .zip(&answers)
             .map(|(example, answer)| score(&answer.text, &example.gold, &source.card.labels))
             .collect();
-        ControlFlow::Continue(metric.value(&scores))
+        let score = metric.value(&scores);
+        kept.offer(score, answers);
+        ControlFlow::Continue(score)
     };
     fit(
         tuned,
@@ -342,6 +389,10 @@ pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Ca
         input_tokens: answer.input_tokens,
         output_tokens: answer.token_ids.len(),
         cut: answer.cut,
+        traits: Some(Traits {
+            question_word: traits::question_word(&example.input).map(str::to_owned),
+            answer_position: traits::answer_position(example),
+        }),
     }
 }
 

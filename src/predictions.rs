@@ -127,6 +127,7 @@ mod tests {
                 input_tokens: 9,
                 output_tokens: 2,
                 cut: false,
+                traits: None,
             },
             token_ids: vec![5, 1],
         }

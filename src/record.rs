@@ -35,6 +35,21 @@ pub struct Record {
     pub training: Option<Training>,
     /// Source first, then targets in the order asked for.
     pub evaluations: Vec<Evaluation>,
+    /// Source validation, as the kept step answers it: what temperatures are fitted on. Absent for
+    /// the untuned backbone, and in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationAnswers>,
+}
+
+/// The predictions on source validation of the step that was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidationAnswers {
+    /// Examples answered.
+    pub examples: usize,
+    /// The predictions' file (JSON lines of [`Prediction`]), relative to the record.
+    pub predictions: String,
+    /// Its SHA-256.
+    pub predictions_sha256: String,
 }
 
 /// The identity of a record: two runs with equal cells give equal records, apart from clocks.
@@ -233,6 +248,21 @@ pub struct Prediction {
     pub output_tokens: usize,
     /// Whether the input was longer than the limit.
     pub cut: bool,
+    /// What the example is like; absent in predictions from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traits: Option<Traits>,
+}
+
+/// What an example is like: groups that a report breaks scores down by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Traits {
+    /// The first question word of its question, or `other`; absent where nothing is asked in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question_word: Option<String>,
+    /// Where in the whole input, before any cut, the first right answer ends, as a share of its
+    /// bytes in (0, 1]; absent where no answer is stated in the passage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_position: Option<f64>,
 }
 
 /// What one prediction is worth.

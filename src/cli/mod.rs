@@ -1,5 +1,6 @@
 //! The command line: one file per verb. The only place that prints.
 
+mod compare;
 mod completions;
 mod data;
 mod datasets;
@@ -31,7 +32,8 @@ use crate::experiment::ExperimentError;
 /// Tune a T5 on one domain, evaluate it zero-shot on shifted ones, and report how much it loses.
 ///
 /// Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line that
-/// can't be understood; 130 interrupted (records that were complete stay).
+/// can't be understood; 130 interrupted (records that were complete stay). Of `compare`: 0 no significant
+/// loss; 1 a significant loss; 3 bad data, or sets that can't be compared.
 #[derive(Debug, Parser)]
 #[command(name = "promptshift", version, about, max_term_width = 100)]
 pub struct Cli {
@@ -59,6 +61,8 @@ enum Verb {
     Report(report::Arguments),
     /// Put all records found into one table: a row for each method and model.
     Leaderboard(leaderboard::Arguments),
+    /// Compare two sets of records or predictions: exit code 1 where the second loses.
+    Compare(compare::Arguments),
     /// Score stored predictions again.
     Score(score::Arguments),
     /// Make a miniature T5: its tokenizer and its pre-training on generated text.
@@ -76,6 +80,10 @@ pub enum Failure {
     Usage(anyhow::Error),
     /// Bad data, model or records, or a run that failed: exit code 1.
     Run(anyhow::Error),
+    /// `compare` found a significant loss: exit code 1.
+    Loss,
+    /// `compare` could not compare: exit code 3, so that no error is taken for a loss.
+    Incomparable(anyhow::Error),
     /// Ctrl-C: exit code 130.
     Interrupted,
 }
@@ -84,8 +92,9 @@ impl Failure {
     /// The exit code, as documented in `--help`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Run(_) => 1,
+            Failure::Run(_) | Failure::Loss => 1,
             Failure::Usage(_) => 2,
+            Failure::Incomparable(_) => 3,
             Failure::Interrupted => 130,
         }
     }
@@ -94,7 +103,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(error) | Failure::Run(error) => {
+            Failure::Usage(error) | Failure::Run(error) | Failure::Incomparable(error) => {
                 let mut text = error.to_string();
                 for cause in error.chain().skip(1).map(ToString::to_string) {
                     // Most messages name their cause themselves.
@@ -104,6 +113,7 @@ impl fmt::Display for Failure {
                 }
                 write!(f, "error: {text}")
             }
+            Failure::Loss => f.write_str("significant loss"),
             Failure::Interrupted => f.write_str(
                 "interrupted: complete records are kept, and the same command goes on from them; \
                  nothing half-written is left",
@@ -138,6 +148,7 @@ impl Cli {
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
+            Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),

@@ -58,14 +58,14 @@ const FIGURES: &str = "figures";
 /// # Errors
 /// The records do not belong together, or a file can't be written.
 pub fn write(records: &[StoredRecord], out: &Path, files: Files, form: Form) -> anyhow::Result<()> {
-    let report = report::render(records, FIGURES)?;
+    let report = report::analyse(records)?;
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
-    for figure in &report.figures {
+    for figure in report.figures() {
         replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let file = out.join("report.md");
-    replace(&file, report.markdown.as_bytes())?;
+    replace(&file, report.markdown(FIGURES).as_bytes())?;
     let mut written = vec![file];
     if files == Files::MarkdownAndPage {
         let page = out.join("report.html");
@@ -75,7 +75,7 @@ pub fn write(records: &[StoredRecord], out: &Path, files: Files, form: Form) -> 
     let text = match form {
         Form::Json => json::json(&report.comparisons) + "\n",
         // Seen from the current folder, the figures are inside `out`.
-        Form::Markdown => report::render(records, &figures.display().to_string())?.markdown,
+        Form::Markdown => report.markdown(&figures.display().to_string()),
         Form::Summary => {
             let tables: Vec<String> = report.comparisons.iter().map(terminal::summary).collect();
             let written: Vec<String> = written

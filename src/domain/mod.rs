@@ -31,6 +31,7 @@ pub mod squad;
 pub mod suite;
 pub mod task;
 pub mod template;
+pub mod traits;
 pub mod verify;
 pub mod wsc;
 

@@ -197,7 +197,7 @@ impl Draft<'_> {
         &self.partial.0
     }
 
-    /// Writes one domain's predictions as JSON lines.
+    /// Writes predictions as JSON lines: those of a domain's evaluation under its name.
     pub fn write_predictions(
         &self,
         domain: &str,

@@ -16,6 +16,7 @@ use super::cautions::{self, Caution};
 use super::cost::{Cost, cost};
 use super::error::ReportError;
 use super::evidence::samples;
+use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
 use crate::domain::{AnswerForm, Split, Task};
@@ -53,6 +54,8 @@ pub struct Comparison {
     pub methods: Vec<MethodResult>,
     /// Prompt tuning minus model tuning, where both have records.
     pub difference: Option<Difference>,
+    /// What may be chance, what could have been seen, and more than the mean.
+    pub statistics: Statistics,
     /// Two sentences that the numbers support.
     pub answer: Vec<String>,
     /// What to mind when reading them.
@@ -230,6 +233,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         domains,
         methods,
         difference: scores.difference(),
+        statistics: statistics::statistics(study, main, &panels, &scores),
         answer: Vec::new(),
         cautions: Vec::new(),
     };
@@ -318,7 +322,7 @@ fn method_result(
 }
 
 /// The resampled scores `[domain][method]`, source first.
-struct Scores(Vec<Vec<Option<Draws>>>);
+pub(super) struct Scores(Vec<Vec<Option<Draws>>>);
 
 /// A method's place in a panel.
 fn place(method: Method) -> usize {
@@ -326,7 +330,7 @@ fn place(method: Method) -> usize {
 }
 
 impl Scores {
-    fn find(&self, domain: usize, method: Method) -> Option<&Draws> {
+    pub(super) fn find(&self, domain: usize, method: Method) -> Option<&Draws> {
         self.0[domain][place(method)].as_ref()
     }
 
@@ -351,7 +355,7 @@ impl Scores {
         1..self.0.len()
     }
 
-    fn mean_target(&self, method: Method) -> Option<Draws> {
+    pub(super) fn mean_target(&self, method: Method) -> Option<Draws> {
         let all: Vec<&Draws> = self
             .targets()
             .filter_map(|domain| self.find(domain, method))
@@ -359,7 +363,7 @@ impl Scores {
         Draws::mean(&all)
     }
 
-    fn mean_gap(&self, method: Method) -> Option<Draws> {
+    pub(super) fn mean_gap(&self, method: Method) -> Option<Draws> {
         Some(self.find(0, method)?.minus(&self.mean_target(method)?))
     }
 

@@ -13,8 +13,11 @@ use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use crate::record::store::StoredRecord;
 use crate::record::{
     Cell, CurvePoint, Evaluation, Excerpt, Prediction, Provenance, RECORD_VERSION, Record, Role,
-    SavedDelta, Score, Stop, Training,
+    SavedDelta, Score, Stop, Training, Traits, ValidationAnswers,
 };
+
+/// Groups of questions.
+const WORDS: [&str; 3] = ["who", "what", "when"];
 
 /// One study's worth of records.
 #[derive(Debug, Clone)]
@@ -117,11 +120,22 @@ impl Fixture {
             hygiene: self.hygiene(),
             training: tuned.then(|| training(method, seed, self.domains[0].1[method as usize])),
             evaluations,
+            validation: tuned.then(|| ValidationAnswers {
+                examples: 3 * self.passages,
+                predictions: "validation.jsonl".to_owned(),
+                predictions_sha256: "0".repeat(64),
+            }),
+        };
+        // As good as the test split of the source, answered by another run.
+        let validation = match method {
+            Method::Untuned => Vec::new(),
+            _ => self.predictions(0, method, 1_000 + seed),
         };
         StoredRecord {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
+            validation,
         }
     }
 
@@ -171,6 +185,7 @@ impl Fixture {
             0.03 * noise(&[seed, method as u64, 77])
         };
         let chance = (chances[method as usize] + shift).clamp(0.0, 1.0);
+        let qa = self.task == Task::ExtractiveQa;
         (0..3 * self.passages)
             .map(|example| {
                 let passage = example / 3;
@@ -190,6 +205,10 @@ impl Fixture {
                     input_tokens: 60,
                     output_tokens: 4,
                     cut: false,
+                    traits: Some(Traits {
+                        question_word: qa.then(|| WORDS[example % WORDS.len()].to_owned()),
+                        answer_position: qa.then(|| (1 + example % 9) as f64 / 9.0),
+                    }),
                 }
             })
             .collect()

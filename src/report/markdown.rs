@@ -1,14 +1,19 @@
 //! A comparison as markdown: the question, the answer, the tables, the figures, what it cost, the
 //! rows, examples, how to read it, cautions, provenance. [`page`](super::page) makes HTML of it.
 
+pub mod calibration;
 pub mod costs;
 pub mod data;
 pub mod differences;
 pub mod examples;
+pub mod groups;
 pub mod origin;
 pub mod published;
+pub mod retention;
+pub mod robustness;
 pub mod scores;
 pub mod seeds;
+pub mod spread;
 pub mod table;
 pub mod text;
 
@@ -50,10 +55,16 @@ pub fn section(
             figure.title, figure.name
         ));
     }
+    text.push_str(&retention::section(comparison));
+    text.push_str(&robustness::section(comparison));
+    text.push_str(&groups::section(comparison));
+    text.push_str(&calibration::section(comparison));
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
+    text.push('\n');
+    text.push_str(&spread::section(comparison));
     text.push_str(&format!(
-        "\n## The other metric: {}\n\n",
+        "## The other metric: {}\n\n",
         metric_title(comparison.second_metric)
     ));
     text.push_str(&scores::second_table(comparison).markdown());
@@ -157,11 +168,18 @@ fn reading(comparison: &Comparison) -> Vec<String> {
          gap of prompt tuning − gap of model tuning: negative favours prompt tuning."
             .to_owned(),
         format!(
-            "**[low, high]** is a 95 % percentile interval of {} resamples of seeds and, within each \
-             domain, of whole passages (questions on one passage are not independent); methods are \
-             compared on the same drawn passages. Where it holds zero, the data do not tell the sign.",
+            "**[low, high]** is a 95 % interval over seeds and passages: percentiles of {} resamples of \
+             each domain's whole passages (questions on one passage are not independent), the same for \
+             all methods, with the variance between seeds on top, stretched by Student's t for as few \
+             seeds and passages as there are (4.30 instead of 1.96 for three seeds that differ by far \
+             more than passages do). Where it holds zero, the data do not tell the sign.",
             whole(comparison.resamples as f64)
         ),
+        "**p** is the level at which that interval would touch zero; **p of these runs** takes the \
+         trained models as they are and swaps them on passages at random (sign flips), so it may be \
+         small where another seed would say otherwise. Both are adjusted for the number of targets \
+         (Holm 1979)."
+            .to_owned(),
         format!(
             "**untuned** is the backbone as it was pre-trained; **floor** is the expected score of {floor}."
         ),

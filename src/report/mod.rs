@@ -16,8 +16,10 @@ pub mod leaderboard;
 pub mod markdown;
 pub mod number;
 pub mod page;
+pub mod paired;
 pub mod published;
 pub mod stall;
+pub mod statistics;
 pub mod study;
 pub mod terminal;
 pub mod verdict;
@@ -30,59 +32,70 @@ pub use error::ReportError;
 use crate::record::store::StoredRecord;
 use comparison::Comparison;
 use figures::Figure;
+use study::Study;
 
-/// A rendered report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    /// The report, a section for each study.
-    pub markdown: String,
-    /// The figures that it shows.
-    pub figures: Vec<Figure>,
-    /// The analysis behind each section.
+/// The analysis of records, which takes most of a report's time: it may be shown several times.
+pub struct Analysis<'a> {
+    sections: Vec<Section<'a>>,
+    /// One for each study.
     pub comparisons: Vec<Comparison>,
 }
 
-impl Report {
+/// One study and the figures drawn of it.
+struct Section<'a> {
+    study: Study<'a>,
+    figures: Vec<Figure>,
+}
+
+/// Analyses records and draws the figures.
+pub fn analyse(records: &[StoredRecord]) -> Result<Analysis<'_>, ReportError> {
+    let studies = study::studies(records)?;
+    let single = studies.len() == 1;
+    let mut analysis = Analysis {
+        sections: Vec::new(),
+        comparisons: Vec::new(),
+    };
+    for (index, study) in studies.into_iter().enumerate() {
+        let comparison = comparison::compare(&study)?;
+        let suffix = match single {
+            true => String::new(),
+            false => format!("-{}", index + 1),
+        };
+        let figures = figures::draw(&study, &comparison, &suffix)?;
+        analysis.sections.push(Section { study, figures });
+        analysis.comparisons.push(comparison);
+    }
+    Ok(analysis)
+}
+
+impl Analysis<'_> {
+    /// All figures.
+    pub fn figures(&self) -> impl Iterator<Item = &Figure> {
+        self.sections.iter().flat_map(|section| &section.figures)
+    }
+
+    /// The report, a section for each study, with figures in `figure_folder`.
+    pub fn markdown(&self, figure_folder: &str) -> String {
+        let sections: Vec<String> = self
+            .sections
+            .iter()
+            .zip(&self.comparisons)
+            .map(|(Section { study, figures }, comparison)| {
+                markdown::section(study, comparison, figures, figure_folder)
+            })
+            .collect();
+        sections.join("\n")
+    }
+
     /// The report as one HTML page: the markdown with its figures inside.
     pub fn page(&self) -> String {
         let title = match self.comparisons.as_slice() {
             [one] => format!("{} → {}", one.source, one.targets.join(", ")),
             many => format!("{} transfers", many.len()),
         };
-        page::page(&title, &self.markdown, &self.figures, page::Tables::Still)
+        let figures: Vec<Figure> = self.figures().cloned().collect();
+        page::page(&title, &self.markdown(""), &figures, page::Tables::Still)
     }
-}
-
-/// Renders records. `figure_folder` is where the caller puts the figures, as seen from where it
-/// puts the markdown: `figures`, or `runs/squad-textbookqa/figures`.
-pub fn render(records: &[StoredRecord], figure_folder: &str) -> Result<Report, ReportError> {
-    let studies = study::studies(records)?;
-    let mut report = Report {
-        markdown: String::new(),
-        figures: Vec::new(),
-        comparisons: Vec::new(),
-    };
-    for (index, study) in studies.iter().enumerate() {
-        let comparison = comparison::compare(study)?;
-        let suffix = if studies.len() == 1 {
-            String::new()
-        } else {
-            format!("-{}", index + 1)
-        };
-        let figures = figures::draw(study, &comparison, &suffix)?;
-        if index > 0 {
-            report.markdown.push('\n');
-        }
-        report.markdown.push_str(&markdown::section(
-            study,
-            &comparison,
-            &figures,
-            figure_folder,
-        ));
-        report.figures.extend(figures);
-        report.comparisons.push(comparison);
-    }
-    Ok(report)
 }
 
 #[cfg(test)]

@@ -44,6 +44,15 @@ pub fn spread(mean: f64, deviation: Option<f64>) -> String {
     }
 }
 
+/// A p value with three decimals: `0.031`, `< 0.001`.
+pub fn p_value(p: f64) -> String {
+    if p < 0.000_5 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
 /// A whole number with its thousands apart: `1,459,200`.
 pub fn whole(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -168,6 +177,10 @@ mod tests {
         );
         assert_eq!(spread(0.5, Some(0.013)), "50.0 ± 1.3");
         assert_eq!(spread(0.5, None), "50.0");
+        assert_eq!(
+            [p_value(0.0314), p_value(1.0), p_value(0.0002)],
+            ["0.031", "1.000", "< 0.001"]
+        );
     }
 
     #[test]

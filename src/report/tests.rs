@@ -4,6 +4,23 @@ use super::fixture::Fixture;
 use super::*;
 use crate::recipe::Method;
 
+/// A rendered report.
+#[derive(Debug, PartialEq)]
+struct Report {
+    markdown: String,
+    figures: Vec<Figure>,
+    comparisons: Vec<Comparison>,
+}
+
+fn render(records: &[StoredRecord], figure_folder: &str) -> Result<Report, ReportError> {
+    let analysis = analyse(records)?;
+    Ok(Report {
+        markdown: analysis.markdown(figure_folder),
+        figures: analysis.figures().cloned().collect(),
+        comparisons: analysis.comparisons,
+    })
+}
+
 /// Compares a report with its golden file byte for byte. `PROMPTSHIFT_BLESS=FOLDER cargo test
 /// report` writes reports and figures there, to be looked at and copied to `src/report/golden`.
 fn golden(name: &str, wanted: &str) {
@@ -89,6 +106,51 @@ fn a_missing_method_is_missing_and_not_zero() {
             .contains("no records of model tuning to compare it with")
     );
     assert_eq!(report.comparisons[0].difference, None);
+}
+
+#[test]
+fn older_records_say_what_they_do_not_hold() {
+    let mut records = records();
+    for stored in &mut records {
+        stored.validation.clear();
+        stored.record.validation = None;
+        for prediction in stored.predictions.iter_mut().flatten() {
+            prediction.traits = None;
+        }
+    }
+    let markdown = report(&records).markdown;
+    let text = "Scaled: –, because these records have no answers to source validation";
+    assert!(markdown.contains(text), "{markdown}");
+    assert!(!markdown.contains("question word: who"), "{markdown}");
+}
+
+#[test]
+fn runs_of_model_tuning_make_a_line() {
+    let fixture = Fixture {
+        seeds: (0..6).collect(),
+        passages: 20,
+        ..Fixture::one_target()
+    };
+    let text = "## Effective robustness";
+    let markdown = report(&fixture.records()).markdown;
+    assert!(markdown.contains(text), "{markdown}");
+    let few = report(&records()).markdown;
+    assert!(few.contains("found 3"), "{few}");
+}
+
+#[test]
+fn a_seed_more_or_less_is_what_intervals_are_made_of() {
+    let width = |seeds: u64| {
+        let fixture = Fixture {
+            seeds: (0..seeds).collect(),
+            ..Fixture::one_target()
+        };
+        let interval = report(&fixture.records()).comparisons[0].methods[1].scores[0]
+            .score
+            .interval;
+        interval.high - interval.low
+    };
+    assert!(width(6) < width(2));
 }
 
 #[test]

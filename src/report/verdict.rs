@@ -87,7 +87,11 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     }
     match &comparison.difference {
         Some(difference) => {
-            let gaps = only_at_floor(comparison).unwrap_or_else(|| gaps(difference));
+            let detectable = comparison
+                .statistics
+                .mean_test
+                .map(|test| test.gap_detectable);
+            let gaps = only_at_floor(comparison).unwrap_or_else(|| gaps(difference, detectable));
             format!(
                 "{gaps}{}{}.",
                 scores(comparison, difference),
@@ -104,7 +108,7 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     }
 }
 
-fn gaps(difference: &Difference) -> String {
+fn gaps(difference: &Difference, detectable: Option<f64>) -> String {
     let gap = difference.mean_gap;
     let size = percent(gap.value.abs());
     if gap.interval.high < 0.0 {
@@ -116,10 +120,11 @@ fn gaps(difference: &Difference) -> String {
     } else {
         format!(
             "Which method loses less cannot be told: the means say that prompt tuning loses {size} \
-             points {}, but anything from {} points less to {} more fits these data",
+             points {}, but anything from {} points less to {} more fits these data{}",
             if gap.value < 0.0 { "less" } else { "more" },
             percent(-gap.interval.low),
-            percent(gap.interval.high)
+            percent(gap.interval.high),
+            seen(detectable)
         )
     }
 }
@@ -130,15 +135,20 @@ fn scores(comparison: &Comparison, difference: &Difference) -> String {
     let target = on_targets(comparison);
     let size = percent(score.value.abs());
     let gap = difference.mean_gap;
+    let detectable = comparison
+        .statistics
+        .mean_test
+        .map(|test| test.score_detectable);
     let (direction, range) = if score.interval.low > 0.0 {
         ("higher", interval(score.interval))
     } else if score.interval.high < 0.0 {
         ("lower", interval(negative(score.interval)))
     } else {
         return format!(
-            "; {target} the two scores cannot be told apart ({} points {})",
+            "; {target} the two scores cannot be told apart ({} points {}{})",
             points(score.value),
-            interval(score.interval)
+            interval(score.interval),
+            seen(detectable)
         );
     };
     if !gap.interval.excludes(0.0) || only_at_floor(comparison).is_some() {
@@ -151,6 +161,16 @@ fn scores(comparison: &Comparison, difference: &Difference) -> String {
         "and"
     };
     format!(", {word} {target} it scores {size} points {direction} {range}")
+}
+
+/// What such a study is able to see, where it saw nothing.
+fn seen(detectable: Option<f64>) -> String {
+    detectable.map_or_else(String::new, |size| {
+        format!(
+            "; only a difference of {} points or more could be counted on to be seen",
+            percent(size)
+        )
+    })
 }
 
 /// What is said instead of comparing gaps on a single target where nothing is left to lose.
@@ -230,8 +250,12 @@ mod tests {
             mean_target: open,
             mean_gap: open,
         };
-        let text = gaps(&difference);
+        let text = gaps(&difference, Some(0.061));
         assert!(text.contains("cannot be told"), "{text}");
         assert!(text.contains("from 5.2 points less to 3.1 more"), "{text}");
+        assert!(
+            text.contains("only a difference of 6.1 points or more"),
+            "{text}"
+        );
     }
 }

@@ -65,7 +65,7 @@ pub fn percentile_interval(values: &[f64]) -> Option<Interval> {
 }
 
 /// The quantile with linear interpolation (Hyndman & Fan 1996, type 7) of sorted values.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let position = share * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

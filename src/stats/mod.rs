@@ -3,7 +3,33 @@
 //! Every metric of promptshift is a ratio of sums, `M = Σ numerator / Σ denominator` over the
 //! examples of a domain, so that averages of averages never occur. A *panel* holds the sums of
 //! all methods on one domain by (method, seed, passage); the bootstrap draws seeds and passages.
+//!
+//! | question | module |
+//! |---|---|
+//! | how far off may a score, gap, difference or ratio be, for other seeds and passages? | [`bootstrap`] |
+//! | for other passages alone, in a small group? | [`cluster`] |
+//! | a share of independent outcomes? | [`proportion`] |
+//! | do these runs differ? | [`permutation`], on single outcomes [`mcnemar`] |
+//! | ... of several targets, which do? | [`holm`] |
+//! | how often does one method's run beat another's? | [`winning`] |
+//! | does a method lose less than its source score makes one expect? | [`robustness`] |
+//! | does it know when it is wrong? | [`calibration`] |
 
 pub mod bootstrap;
+pub mod calibration;
+pub mod cluster;
+mod draw;
 pub mod estimate;
+pub mod holm;
+pub mod mcnemar;
 pub mod panel;
+pub mod permutation;
+pub mod proportion;
+mod quantile;
+pub mod robustness;
+pub mod winning;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;

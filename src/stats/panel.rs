@@ -34,9 +34,33 @@ pub struct Runs {
 
 /// A numerator and a denominator.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Sum {
-    numerator: f64,
-    denominator: f64,
+pub struct Sum {
+    /// What stands above the line.
+    pub numerator: f64,
+    /// What stands below the line.
+    pub denominator: f64,
+}
+
+impl std::ops::Add for Sum {
+    type Output = Sum;
+
+    fn add(self, other: Sum) -> Sum {
+        Sum {
+            numerator: self.numerator + other.numerator,
+            denominator: self.denominator + other.denominator,
+        }
+    }
+}
+
+impl std::ops::Sub for Sum {
+    type Output = Sum;
+
+    fn sub(self, other: Sum) -> Sum {
+        Sum {
+            numerator: self.numerator - other.numerator,
+            denominator: self.denominator - other.denominator,
+        }
+    }
 }
 
 impl Runs {
@@ -49,6 +73,21 @@ impl Runs {
     pub fn scores(&self) -> Vec<f64> {
         let once = vec![1.0; self.sums.first().map_or(0, Vec::len)];
         self.weighted(&once)
+    }
+
+    /// The sums of each passage, as the mean over seeds.
+    pub fn by_passage(&self) -> Vec<Sum> {
+        let share = 1.0 / self.seeds.len() as f64;
+        let passages = self.sums.first().map_or(0, Vec::len);
+        (0..passages)
+            .map(|passage| {
+                let total = (self.sums.iter()).fold(Sum::default(), |sum, run| sum + run[passage]);
+                Sum {
+                    numerator: share * total.numerator,
+                    denominator: share * total.denominator,
+                }
+            })
+            .collect()
     }
 
     /// The metric of each seed where passage `c` is counted `weights[c]` times.
@@ -100,6 +139,14 @@ impl Panel {
     /// The number of passages.
     pub fn clusters(&self) -> usize {
         self.clusters
+    }
+
+    /// The sums of two methods on each passage, as means over their seeds; `None` where one is
+    /// missing.
+    pub fn pairs(&self, first: usize, second: usize) -> Option<Vec<[Sum; 2]>> {
+        let sums = |method: usize| Some(self.methods.get(method)?.as_ref()?.by_passage());
+        let pairs = sums(first)?.into_iter().zip(sums(second)?);
+        Some(pairs.map(|(first, second)| [first, second]).collect())
     }
 
     /// The methods in the order given; `None` where one is missing.
@@ -155,6 +202,17 @@ mod tests {
         assert_eq!(runs.scores(), [2.0 / 3.0, 1.0 / 3.0]);
         assert_eq!(runs.weighted(&[0.0, 2.0]), [1.0, 1.0]);
         assert_eq!(panel.methods()[1], None);
+        let by_passage = runs.by_passage();
+        assert_eq!(
+            (by_passage[0].numerator, by_passage[0].denominator),
+            (0.5, 2.0)
+        );
+        assert_eq!(panel.pairs(0, 1), None);
+        let pairs = panel.pairs(0, 0).expect("the first method has samples");
+        assert_eq!(
+            pairs,
+            by_passage.iter().map(|sum| [*sum; 2]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cli;
+mod compare;
+mod damaged_records;
 mod full_size;
 mod hostile;
 mod hub;
@@ -12,5 +14,6 @@ mod parity;
 mod predict;
 mod prompts;
 mod reports;
+mod scale;
 mod tokenizer;
 mod tuning;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use promptshift::record::store::find;
+use promptshift::report::analyse;
 use promptshift::report::leaderboard::leaderboard;
-use promptshift::report::render;
 
 fn committed() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
@@ -23,12 +23,12 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
     assert!(!reports.is_empty(), "no report is committed");
     for folder in reports {
         let records = find(&folder).expect("records beside the report");
-        let report = render(&records, "figures").expect("they belong together");
+        let report = analyse(&records).expect("they belong together");
         let file = folder.join("report.md");
         let written = std::fs::read_to_string(&file).expect("report.md");
         let name = file.display();
         assert!(
-            report.markdown == written,
+            report.markdown("figures") == written,
             "{name} is not what its records say: run `promptshift report {}`",
             folder.display()
         );
@@ -38,7 +38,7 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
             "the page is not what the records say: run `promptshift report {} --html`",
             folder.display()
         );
-        for figure in report.figures {
+        for figure in report.figures() {
             let file = folder.join("figures").join(&figure.name);
             let written = std::fs::read_to_string(&file).expect("a figure");
             assert!(figure.svg == written, "{} has changed", file.display());

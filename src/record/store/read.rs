@@ -9,7 +9,8 @@ use super::error::{IoContext, StoreError};
 use super::{PARTIAL, RECORD};
 use crate::provenance::sha256;
 use crate::record::{
-    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta, difference,
+    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
+    ValidationAnswers, difference,
 };
 
 /// A record as it was read from its folder.
@@ -21,6 +22,8 @@ pub struct StoredRecord {
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,
+    /// The predictions on source validation; empty where the record has none.
+    pub validation: Vec<Prediction>,
 }
 
 impl StoredRecord {
@@ -93,8 +96,24 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
     let predictions = record
         .evaluations
         .iter()
-        .map(|evaluation| read_predictions(home, &path, evaluation))
+        .map(|evaluation| {
+            let Evaluation {
+                predictions,
+                predictions_sha256,
+                examples,
+                ..
+            } = evaluation;
+            read_predictions(&path, predictions, predictions_sha256, *examples)
+        })
         .collect::<Result<_, _>>()?;
+    let validation = match &record.validation {
+        None => Vec::new(),
+        Some(ValidationAnswers {
+            examples,
+            predictions,
+            predictions_sha256,
+        }) => read_predictions(&path, predictions, predictions_sha256, *examples)?,
+    };
     if let Some(training) = &record.training {
         check_saved(&path, &training.saved)?;
     }
@@ -102,6 +121,7 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
         folder: home.to_owned(),
         record,
         predictions,
+        validation,
     })
 }
 
@@ -168,12 +188,12 @@ fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
 }
 
 fn read_predictions(
-    home: &Path,
     record: &Path,
-    evaluation: &Evaluation,
+    file: &str,
+    recorded_sha256: &str,
+    examples: usize,
 ) -> Result<Vec<Prediction>, StoreError> {
-    let path = beside(record, &evaluation.predictions)?;
-    debug_assert!(path.starts_with(home));
+    let path = beside(record, file)?;
     let malformed = |wanted: String, found: String| StoreError::Malformed {
         path: path.clone(),
         wanted,
@@ -181,12 +201,9 @@ fn read_predictions(
     };
     let bytes = fs::read(&path).at("read", &path)?;
     let hash = sha256(&bytes);
-    if hash != evaluation.predictions_sha256 {
+    if hash != recorded_sha256 {
         return Err(malformed(
-            format!(
-                "the predictions with SHA-256 {}, as record.json says",
-                evaluation.predictions_sha256
-            ),
+            format!("the predictions with SHA-256 {recorded_sha256}, as record.json says"),
             format!(
                 "SHA-256 {hash} ({} bytes): the file was changed or cut off",
                 bytes.len()
@@ -206,9 +223,9 @@ fn read_predictions(
             })
         })
         .collect::<Result<Vec<Prediction>, _>>()?;
-    if predictions.len() != evaluation.examples {
+    if predictions.len() != examples {
         return Err(malformed(
-            format!("{} predictions, as record.json says", evaluation.examples),
+            format!("{examples} predictions, as record.json says"),
             format!("{}", predictions.len()),
         ));
     }

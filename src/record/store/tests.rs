@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{AnswerForm, Split, Task};
-use crate::record::{Evaluation, Provenance, Role, Score};
+use crate::record::{Evaluation, Provenance, Role, Score, Traits, ValidationAnswers};
 
 fn cell(seed: u64) -> Cell {
     Cell {
@@ -39,6 +39,7 @@ fn predictions(domain: &str) -> Vec<Prediction> {
             input_tokens: 3,
             output_tokens: 2,
             cut: false,
+            traits: None,
         })
         .collect()
 }
@@ -88,6 +89,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         hygiene: Vec::new(),
         training: None,
         evaluations,
+        validation: None,
     }
 }
 
@@ -121,6 +123,35 @@ fn what_was_written_is_found_again() {
     assert_eq!(store.existing(&cell(2)).expect("readable"), None);
     let error = message(store.begin(&cell(1)));
     assert!(error.contains("never overwritten"), "{error}");
+}
+
+#[test]
+fn what_newer_records_hold_is_read_and_guarded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let draft = store.begin(&cell(1)).expect("nothing is there");
+    let mut record = record(&cell(1), &draft);
+    let mut answers = predictions("squad");
+    answers[0].traits = Some(Traits {
+        question_word: Some("who".to_owned()),
+        answer_position: Some(0.25),
+    });
+    let written = draft
+        .write_predictions("squad@validation", &answers)
+        .expect("written");
+    record.validation = Some(ValidationAnswers {
+        examples: 2,
+        predictions: written.file,
+        predictions_sha256: written.sha256,
+    });
+    let stored = draft.finish(&record).expect("finished");
+    assert_eq!(stored.validation, answers);
+    let path = stored.folder.join("squad@validation.jsonl");
+    let text = fs::read_to_string(&path).expect("readable");
+    fs::write(&path, text.replace("0.25", "0.75")).expect("written");
+    let error = message(find(folder.path()));
+    assert!(error.contains("squad@validation.jsonl"), "{error}");
+    assert!(error.contains("changed or cut off"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::table::{TextTable, UNDEFINED};
 use crate::report::comparison::{Comparison, Difference};
-use crate::report::number::{difference, metric_title};
+use crate::report::number::{difference, metric_title, p_value, percent};
 use crate::stats::estimate::Estimate;
 
 /// The section, empty where one of the methods has no records.
@@ -22,17 +22,25 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
     let header = vec![
         String::new(),
         format!("difference in {metric} [95 %]"),
+        "p".to_owned(),
+        "p of these runs".to_owned(),
         "difference of gaps [95 %]".to_owned(),
         "what the intervals say".to_owned(),
     ];
     let mut rows = Vec::new();
     for (index, domain) in comparison.domains.iter().enumerate() {
         let score = differences.scores[index];
+        let test = comparison.statistics.tests.get(index);
+        let chance = [
+            test.and_then(|test| test.adjusted),
+            test.and_then(|test| test.runs_adjusted),
+        ];
         rows.push(
             match index.checked_sub(1).map(|target| differences.gaps[target]) {
                 None => row(
                     format!("{} (source)", domain.name),
                     score,
+                    chance,
                     None,
                     vec![on_score(score)],
                 ),
@@ -46,6 +54,7 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
                     row(
                         domain.name.clone(),
                         score,
+                        chance,
                         Some(gap),
                         vec![on_score(score), on_gap],
                     )
@@ -56,23 +65,32 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
     if comparison.targets.len() > 1 {
         let (score, gap) = (differences.mean_target, differences.mean_gap);
         let name = "**mean of targets**".to_owned();
+        let mean = comparison.statistics.mean_test;
         rows.push(row(
             name,
             score,
+            [mean.and_then(|mean| mean.score_p_value), None],
             Some(gap),
             vec![on_score(score), on_gap(gap)],
         ));
     }
     TextTable {
-        words: &[0, 3],
+        words: &[0, 5],
         header,
         rows,
     }
 }
 
-fn row(name: String, score: Estimate, gap: Option<Estimate>, says: Vec<&str>) -> Vec<String> {
+fn row(
+    name: String,
+    score: Estimate,
+    chance: [Option<f64>; 2],
+    gap: Option<Estimate>,
+    says: Vec<&str>,
+) -> Vec<String> {
     let gap = gap.map_or(UNDEFINED.to_owned(), difference);
-    vec![name, difference(score), gap, says.join(", ")]
+    let [p, runs_p] = chance.map(|p| p.map_or(UNDEFINED.to_owned(), p_value));
+    vec![name, difference(score), p, runs_p, gap, says.join(", ")]
 }
 
 fn on_score(score: Estimate) -> &'static str {
@@ -104,10 +122,12 @@ fn sign(
 /// How many targets point which way.
 fn tally(comparison: &Comparison, differences: &Difference) -> String {
     let legend = "Points, paired by passage. Open: the interval holds zero. At the floor: a method is \
-                  not clearly above it there, so the gaps are not compared.";
+                  not clearly above it there, so the gaps are not compared. p is adjusted for the number \
+                  of targets (Holm), intervals and what they say are not.";
+    let legend = format!("{legend}{}", runs(comparison));
     let targets = comparison.targets.len();
     if targets == 1 {
-        return legend.to_owned();
+        return legend;
     }
     let above: Vec<usize> = (0..targets)
         .filter(|target| comparison.at_floor(target + 1).is_empty())
@@ -130,5 +150,30 @@ fn tally(comparison: &Comparison, differences: &Difference) -> String {
         above.len(),
         count(&gaps, "prompt loses less"),
         count(&gaps, "prompt loses more"),
+    )
+}
+
+/// How often a run of one method beats one of the other, and what would have been seen.
+fn runs(comparison: &Comparison) -> String {
+    let tests = &comparison.statistics.tests;
+    let wins: Vec<String> = comparison
+        .domains
+        .iter()
+        .zip(tests)
+        .filter_map(|(domain, test)| {
+            let wins = test.wins?;
+            Some(format!("{} {:.2}", domain.name, wins.value))
+        })
+        .collect();
+    let Some(mean) = &comparison.statistics.mean_test else {
+        return String::new();
+    };
+    format!(
+        " Share of pairs of runs in which prompt tuning's scores higher (ties half): {}. Four of five \
+         studies like this one would tell a difference of {} points in target scores, or of {} in gaps, \
+         from none.",
+        wins.join(", "),
+        percent(mean.score_detectable),
+        percent(mean.gap_detectable)
     )
 }

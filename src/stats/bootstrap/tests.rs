@@ -1,22 +1,13 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::stats::draw::Normal;
 use crate::stats::panel::Sample;
 
 const FAST: Bootstrap = Bootstrap {
     resamples: 2_000,
     seed: 7,
 };
-
-/// Normal numbers from uniform ones (Box & Muller 1958).
-struct Normal(ChaCha8Rng);
-
-impl Normal {
-    fn next(&mut self) -> f64 {
-        let mut uniform = || (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0;
-        (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
-    }
-}
 
 fn sample(seed: u64, cluster: usize, numerator: f64) -> Sample {
     Sample {
@@ -48,13 +39,16 @@ fn runs(
         .collect()
 }
 
-fn standard_error(draws: &Draws) -> f64 {
-    crate::stats::estimate::standard_deviation(&draws.resampled).expect("resamples")
-}
-
 fn one(samples: Vec<Sample>, bootstrap: Bootstrap) -> Draws {
     let mut scores = bootstrap.scores(&[Panel::new(&[samples])]);
     scores.remove(0).remove(0).expect("there are samples")
+}
+
+fn near(found: f64, wanted: f64, share: f64) {
+    assert!(
+        (found / wanted - 1.0).abs() < share,
+        "{found} is not {wanted}"
+    );
 }
 
 #[test]
@@ -72,70 +66,85 @@ fn two_passages_by_hand() {
     assert!((share(0.0) - 0.25).abs() < 0.03);
     assert!((share(0.5) - 0.5).abs() < 0.03);
     assert!((share(1.0) - 0.25).abs() < 0.03);
+    // Percentiles 0 and 1, times sqrt(2) for two passages and 12.706/1.960 for one degree of freedom.
     let estimate = draws.estimate();
-    assert_eq!(
-        (estimate.value, estimate.interval),
-        (
-            0.5,
-            Interval {
-                low: 0.0,
-                high: 1.0
-            }
-        )
-    );
+    let half = 0.5 * 2.0_f64.sqrt() * 12.706_205 / 1.959_964;
+    near(estimate.interval.high - 0.5, half, 1e-6);
+    near(0.5 - estimate.interval.low, half, 1e-6);
 }
 
 #[test]
 fn passages_give_the_analytic_standard_error() {
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(1));
+    let mut normal = Normal::new(1);
     let samples = runs(&mut normal, 1, 200, 0.0, 0.3);
     let values: Vec<f64> = samples.iter().map(|sample| sample.numerator).collect();
-    let deviation = crate::stats::estimate::standard_deviation(&values).expect("200 values");
-    let analytic = deviation * (199.0_f64 / 200.0).sqrt() / 200.0_f64.sqrt();
-    let found = standard_error(&one(samples, FAST));
-    assert!(
-        (found / analytic - 1.0).abs() < 0.06,
-        "{found} is not {analytic}"
+    let deviation = standard_deviation(&values).expect("200 values");
+    let draws = one(samples, FAST);
+    near(
+        draws.variance().standard_error(),
+        deviation / 200.0_f64.sqrt(),
+        0.06,
     );
+    assert_eq!(draws.variance().seeds, 0.0);
 }
 
 #[test]
 fn questions_of_one_passage_count_as_one() {
     // 50 passages with 10 equal questions each: the error is that of 50 values, not of 500.
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(2));
+    let mut normal = Normal::new(2);
     let values: Vec<f64> = (0..50).map(|_| normal.next()).collect();
     let samples = (0..500)
         .map(|i| sample(0, i / 10, values[i / 10]))
         .collect();
-    let deviation = crate::stats::estimate::standard_deviation(&values).expect("50 values");
-    let found = standard_error(&one(samples, FAST));
-    let analytic = deviation * (49.0_f64 / 50.0).sqrt() / 50.0_f64.sqrt();
-    assert!(
-        (found / analytic - 1.0).abs() < 0.06,
-        "{found} is not {analytic}"
-    );
+    let deviation = standard_deviation(&values).expect("50 values");
+    let found = one(samples, FAST).variance().standard_error();
+    near(found, deviation / 50.0_f64.sqrt(), 0.06);
+}
+
+/// Three seeds that score 0.2, 0.5, 0.6 on every passage.
+fn three_seeds() -> Vec<Sample> {
+    [0.2, 0.5, 0.6]
+        .into_iter()
+        .enumerate()
+        .flat_map(|(seed, score)| (0..20).map(move |cluster| sample(seed as u64, cluster, score)))
+        .collect()
 }
 
 #[test]
-fn seeds_give_the_analytic_standard_error() {
-    // Passages do not differ; three seeds do: sd / sqrt(3), not the plain bootstrap's sqrt(2/3) of it.
-    let scores = [0.2, 0.5, 0.6];
-    let samples = (0..3)
-        .flat_map(|seed| (0..20).map(move |cluster| sample(seed, cluster, scores[seed as usize])))
+fn seeds_give_student_s_interval() {
+    let draws = one(three_seeds(), FAST);
+    let deviation = standard_deviation(&[0.2, 0.5, 0.6]).expect("three values");
+    near(draws.variance().seeds, deviation * deviation / 3.0, 1e-9);
+    assert!(draws.variance().passages < 1e-20);
+    // 4.303 standard errors, as the t interval of three values has it, up to the drawn percentile.
+    let interval = draws.estimate().interval;
+    let half = 4.302_653 * deviation / 3.0_f64.sqrt();
+    near(interval.high - draws.value, half, 0.08);
+    near(draws.value - interval.low, half, 0.08);
+    // Of these runs alone nothing varies.
+    let these = draws.estimate_of_these_runs().interval;
+    assert!(these.high - these.low < 1e-9);
+}
+
+#[test]
+fn what_runs_do_differently_on_passages_counts_once() {
+    // No passage is easier for all seeds, no seed better than another by itself: each run scores
+    // noise of its own. Passages show all of the variance of the mean, and seeds add little.
+    let mut normal = Normal::new(11);
+    let samples: Vec<Sample> = (0..40)
+        .flat_map(|seed| (0..100).map(move |cluster| (seed, cluster)))
+        .map(|(seed, cluster)| sample(seed, cluster, normal.next()))
         .collect();
-    let deviation = crate::stats::estimate::standard_deviation(&scores).expect("three values");
-    let found = standard_error(&one(samples, FAST));
-    let analytic = deviation / 3.0_f64.sqrt();
-    assert!(
-        (found / analytic - 1.0).abs() < 0.06,
-        "{found} is not {analytic}"
-    );
+    let variance = one(samples, FAST).variance();
+    let wanted = 1.0 / (40.0 * 100.0);
+    near(variance.passages, wanted, 0.4);
+    assert!(variance.seeds < 0.5 * wanted, "{variance:?}");
 }
 
 #[test]
 fn differences_are_paired() {
     // The second method is 0.1 better on every example, whatever is drawn.
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(3));
+    let mut normal = Normal::new(3);
     let first = runs(&mut normal, 3, 40, 0.1, 0.3);
     let second = first
         .iter()
@@ -148,9 +157,34 @@ fn differences_are_paired() {
     let [Some(first), Some(second)] = scores[0].as_slice() else {
         panic!("two methods")
     };
-    let difference = second.minus(first).estimate();
-    assert!((difference.interval.low - 0.1).abs() < 1e-9);
-    assert!((difference.interval.high - 0.1).abs() < 1e-9);
+    let difference = second.minus(first);
+    let interval = difference.estimate().interval;
+    assert!((interval.low - 0.1).abs() < 1e-9);
+    assert!((interval.high - 0.1).abs() < 1e-9);
+}
+
+#[test]
+fn other_seeds_are_independent() {
+    let scores = |seeds: [u64; 2]| {
+        let method = |first: u64| {
+            let values = [0.2, 0.6].into_iter().enumerate();
+            values
+                .flat_map(|(seed, score)| {
+                    (0..9).map(move |c| sample(first + seed as u64, c, score))
+                })
+                .collect::<Vec<_>>()
+        };
+        FAST.scores(&[Panel::new(&seeds.map(method))])
+    };
+    let seeds = |scores: &[Option<Draws>]| {
+        let [Some(first), Some(second)] = scores else {
+            panic!("two methods")
+        };
+        first.minus(second).variance().seeds
+    };
+    // S² = 0.08, over two seeds 0.04, and twice that for two methods that share no seed.
+    assert!(seeds(&scores([0, 0])[0]) < 1e-12);
+    near(seeds(&scores([0, 5])[0]), 0.08, 1e-9);
 }
 
 #[test]
@@ -168,14 +202,71 @@ fn source_and_target_share_the_seed() {
     let draws = |panel: usize| scores[panel][0].as_ref().expect("one method");
     let gap = draws(0).minus(draws(1)).estimate();
     assert!((gap.value - 0.2).abs() < 1e-12);
-    assert!((gap.interval.high - gap.interval.low).abs() < 1e-12);
+    assert!((gap.interval.high - gap.interval.low).abs() < 1e-9);
     let mean = Draws::mean(&[draws(0), draws(1)]).expect("two").estimate();
     assert!((mean.value - (1.7 / 3.0 - 0.1)).abs() < 1e-12);
 }
 
 #[test]
+fn a_ratio_is_drawn_as_a_ratio() {
+    // Every run keeps four fifths of its source score, whatever is drawn.
+    let mut normal = Normal::new(12);
+    let source = runs(&mut normal, 3, 40, 0.05, 0.1);
+    let target = source
+        .iter()
+        .map(|sample| Sample {
+            numerator: 0.8 * sample.numerator,
+            ..sample.clone()
+        })
+        .collect();
+    let scores = FAST.scores(&[Panel::new(&[source, target])]);
+    let [Some(source), Some(target)] = scores[0].as_slice() else {
+        panic!("two methods")
+    };
+    let kept = target
+        .over(source)
+        .expect("the source score is not 0")
+        .estimate();
+    assert!((kept.value - 0.8).abs() < 1e-12);
+    assert!((kept.interval.high - kept.interval.low).abs() < 1e-9);
+    let nothing = source.minus(source);
+    assert_eq!(source.over(&nothing), None);
+}
+
+#[test]
+fn p_values_and_intervals_say_the_same() {
+    for study in 0..60 {
+        let mut normal = Normal::new(100 + study);
+        let mut samples = runs(&mut normal, 3, 40, 0.02, 0.3);
+        for sample in &mut samples {
+            sample.numerator -= 0.4;
+        }
+        let draws = one(samples, FAST);
+        let p = draws.p_value().expect("something varies");
+        let excluded = draws.estimate().interval.excludes(0.0);
+        assert_eq!(p < 0.05, excluded, "p {p}, {:?}", draws.estimate());
+    }
+    assert_eq!(
+        one(vec![sample(0, 0, 1.0), sample(0, 1, 1.0)], FAST).p_value(),
+        None
+    );
+}
+
+#[test]
+fn the_detectable_difference_is_found_in_four_of_five_studies() {
+    // Passages alone: 2.8 standard errors.
+    let mut normal = Normal::new(13);
+    let draws = one(runs(&mut normal, 1, 400, 0.0, 0.3), FAST);
+    near(
+        draws.detectable(),
+        2.806 * draws.variance().standard_error(),
+        0.01,
+    );
+}
+
+#[test]
 fn one_seed_gives_one_answer() {
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(4));
+    let mut normal = Normal::new(4);
     let panels = [Panel::new(&[
         runs(&mut normal, 3, 30, 0.1, 0.2),
         Vec::new(),
@@ -188,46 +279,9 @@ fn one_seed_gives_one_answer() {
     );
 }
 
-/// The share of 300 simulated studies whose interval holds the truth.
-fn coverage(seeds: u64, between: f64) -> f64 {
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(5));
-    let bootstrap = Bootstrap {
-        resamples: 400,
-        seed: 6,
-    };
-    let held = (0..300)
-        .filter(|_| {
-            let samples = runs(&mut normal, seeds, 60, between, 0.3);
-            !one(samples, bootstrap).estimate().interval.excludes(0.5)
-        })
-        .count();
-    held as f64 / 300.0
-}
-
-#[test]
-fn intervals_hold_the_truth_as_often_as_the_report_says() {
-    // Passages alone; then seeds as variable as the passages' mean (0.3 / sqrt(60) = 0.039);
-    // then seeds three times as variable: with three of them no method gets to 95 %.
-    for (seeds, between, least, most) in [
-        (1, 0.0, 0.91, 0.98),
-        (5, 0.039, 0.89, 0.98),
-        (3, 0.039, 0.86, 0.98),
-        (3, 0.117, 0.75, 0.95),
-        (2, 0.039, 0.86, 0.98),
-        (2, 0.117, 0.75, 0.95),
-    ] {
-        let found = coverage(seeds, between);
-        println!("{seeds} seeds, deviation {between}: {found:.3}");
-        assert!(
-            (least..=most).contains(&found),
-            "{seeds} seeds, {between}: {found}"
-        );
-    }
-}
-
 #[test]
 fn a_large_study_takes_moments() {
-    let mut normal = Normal(ChaCha8Rng::seed_from_u64(9));
+    let mut normal = Normal::new(9);
     let panels: Vec<Panel> = (0..9)
         .map(|_| {
             let mut method = || runs(&mut normal, 5, 300, 0.05, 0.3);

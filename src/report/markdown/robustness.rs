@@ -1,0 +1,75 @@
+//! Effective robustness: against the line of model tuning.
+
+use super::table::{TextTable, UNDEFINED};
+use crate::report::comparison::Comparison;
+use crate::report::number::{difference, gap};
+use crate::report::statistics::line::Robustness;
+
+/// The section; empty where there is no difference to look into.
+pub fn section(comparison: &Comparison) -> String {
+    let all = &comparison.statistics.robustness;
+    let Some(first) = all.first() else {
+        return String::new();
+    };
+    let question = "Does prompt tuning keep more than model tuning would from the same source score? For that a line \
+                    is fitted through runs of model tuning, logit of target score against logit of source \
+                    score (Miller et al. 2021), and prompt tuning is held against it";
+    // With the same runs on every target, one reason mostly holds for all.
+    let same = all.iter().all(|target| target.reason == first.reason);
+    if let (Some(reason), true) = (&first.reason, same) {
+        return format!("## Effective robustness\n\n{question}. Here it cannot be: {reason}.\n\n");
+    }
+    format!(
+        "## Effective robustness\n\n{question}.\n\n{}\nExpected: the line at prompt tuning's source score, with its \
+         95 % band. Above: prompt tuning's target score − expected, in points.{}\n\n",
+        table(comparison, all).markdown(),
+        reasons(comparison, all)
+    )
+}
+
+fn table(comparison: &Comparison, all: &[Robustness]) -> TextTable {
+    let header = [
+        "",
+        "runs",
+        "slope",
+        "intercept",
+        "R²",
+        "source scores",
+        "expected [95 %]",
+        "above [95 %]",
+    ];
+    let rows = comparison
+        .targets
+        .iter()
+        .zip(all)
+        .map(|(name, found)| {
+            let line = |show: &dyn Fn(&crate::stats::robustness::Line) -> String| {
+                found.line.as_ref().map_or(UNDEFINED.to_owned(), show)
+            };
+            vec![
+                name.clone(),
+                found.points.len().to_string(),
+                line(&|line| format!("{:.2}", line.slope)),
+                line(&|line| format!("{:.2}", line.intercept)),
+                line(&|line| format!("{:.2}", line.r_squared)),
+                line(&|line| format!("{:.1} to {:.1}", 100.0 * line.low, 100.0 * line.high)),
+                found.expected.map_or(UNDEFINED.to_owned(), gap),
+                found.above.map_or(UNDEFINED.to_owned(), difference),
+            ]
+        })
+        .collect();
+    TextTable {
+        words: &[0],
+        header: header.map(str::to_owned).to_vec(),
+        rows,
+    }
+}
+
+fn reasons(comparison: &Comparison, all: &[Robustness]) -> String {
+    comparison
+        .targets
+        .iter()
+        .zip(all)
+        .filter_map(|(name, found)| Some(format!(" {name}: {}.", found.reason.as_ref()?)))
+        .collect()
+}

@@ -1,0 +1,217 @@
+//! The statistics behind a comparison: what may be chance, what could have been seen, what else
+//! there is to a score than its mean.
+
+pub mod answers;
+pub mod groups;
+pub mod line;
+
+use serde::Serialize;
+
+use self::answers::MethodCalibration;
+use self::groups::DomainGroups;
+use self::line::Robustness;
+use super::comparison::Scores;
+use super::study::Study;
+use crate::eval::score::Metric;
+use crate::recipe::Method;
+use crate::stats::bootstrap::Draws;
+use crate::stats::estimate::Estimate;
+use crate::stats::holm::holm;
+use crate::stats::panel::Panel;
+use crate::stats::permutation::SignFlip;
+use crate::stats::winning;
+
+/// The statistics of one study. Scores are in [0, 1], domains in the order of
+/// [`Comparison::domains`](super::comparison::Comparison::domains).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Statistics {
+    /// Prompt tuning against model tuning, on each domain; empty where one of them has no records.
+    pub tests: Vec<DomainTest>,
+    /// The same for the means over targets.
+    pub mean_test: Option<MeanTest>,
+    /// What each method keeps of its source score.
+    pub retention: Vec<Retention>,
+    /// How far off a score may be, by why.
+    pub spreads: Vec<Spread>,
+    /// Whether the methods' confidence can be believed.
+    pub calibration: Vec<MethodCalibration>,
+    /// Scores of groups of examples.
+    pub groups: Vec<DomainGroups>,
+    /// Prompt tuning against the line of model tuning, on each target.
+    pub robustness: Vec<Robustness>,
+}
+
+/// Prompt tuning against model tuning on one domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DomainTest {
+    /// That the scores do not differ, over seeds and passages: the level at which the interval
+    /// touches zero. Absent where nothing varies.
+    pub p_value: Option<f64>,
+    /// `p_value` adjusted for the number of targets (Holm); for the source as it is.
+    pub adjusted: Option<f64>,
+    /// That these runs do not differ: sign flips by passage. Absent with fewer than two passages.
+    pub runs_p_value: Option<f64>,
+    /// `runs_p_value` adjusted for the number of targets (Holm); for the source as it is.
+    pub runs_adjusted: Option<f64>,
+    /// The least difference that four of five such studies would tell from none.
+    pub detectable: f64,
+    /// How often a run of prompt tuning scores higher than one of model tuning.
+    pub wins: Option<Estimate>,
+}
+
+/// Prompt tuning against model tuning on average over targets.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct MeanTest {
+    /// That the mean scores do not differ.
+    pub score_p_value: Option<f64>,
+    /// The least difference of mean scores that four of five such studies would tell from none.
+    pub score_detectable: f64,
+    /// That the mean gaps do not differ.
+    pub gap_p_value: Option<f64>,
+    /// The least difference of mean gaps that four of five such studies would tell from none.
+    pub gap_detectable: f64,
+}
+
+/// Target score over source score: 1 where nothing is lost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Retention {
+    /// The method.
+    pub method: Method,
+    /// On each target; absent where the source score is zero.
+    pub targets: Vec<Option<Estimate>>,
+    /// The mean target score over the source score.
+    pub mean: Option<Estimate>,
+}
+
+/// The standard error of one method's score on one domain, by where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spread {
+    /// The method.
+    pub method: Method,
+    /// From other seeds, on each domain; 0 where runs differ no more than passages make them, and
+    /// with one seed, which cannot show it.
+    pub seeds: Vec<f64>,
+    /// From other test passages with the same runs, on each domain.
+    pub passages: Vec<f64>,
+}
+
+/// Computes them all.
+pub(super) fn statistics(
+    study: &Study,
+    metric: Metric,
+    panels: &[Panel],
+    scores: &Scores,
+) -> Statistics {
+    let methods: Vec<Method> = Method::ALL
+        .into_iter()
+        .filter(|method| !study.of(*method).is_empty())
+        .collect();
+    Statistics {
+        tests: tests(panels, scores),
+        mean_test: mean_test(scores),
+        retention: methods
+            .iter()
+            .map(|method| retention(scores, *method, panels.len()))
+            .collect(),
+        spreads: methods
+            .iter()
+            .map(|method| spread(scores, *method, panels.len()))
+            .collect(),
+        calibration: methods
+            .iter()
+            .map(|method| answers::of_method(study, *method))
+            .collect(),
+        groups: groups::groups(study, metric),
+        robustness: line::robustness(panels, scores),
+    }
+}
+
+fn tests(panels: &[Panel], scores: &Scores) -> Vec<DomainTest> {
+    let (prompt, model) = (Method::Prompt, Method::Model);
+    let mut tests: Vec<DomainTest> = panels
+        .iter()
+        .enumerate()
+        .filter_map(|(domain, panel)| {
+            let (first, second) = (scores.find(domain, prompt)?, scores.find(domain, model)?);
+            let difference = first.minus(second);
+            let pairs = panel.pairs(prompt as usize, model as usize)?;
+            let p_value = difference.p_value();
+            let runs_p_value = SignFlip::default().p_value(&pairs);
+            Some(DomainTest {
+                p_value,
+                adjusted: p_value,
+                runs_p_value,
+                runs_adjusted: runs_p_value,
+                detectable: difference.detectable(),
+                wins: winning::probability(first, second),
+            })
+        })
+        .collect();
+    if let Some(targets) = tests.get_mut(1..) {
+        adjust(targets, |test| (&test.p_value, &mut test.adjusted));
+        adjust(targets, |test| {
+            (&test.runs_p_value, &mut test.runs_adjusted)
+        });
+    }
+    tests
+}
+
+/// Holm over those targets that have a p value.
+fn adjust(
+    targets: &mut [DomainTest],
+    of: impl Fn(&mut DomainTest) -> (&Option<f64>, &mut Option<f64>),
+) {
+    let found: Vec<f64> = targets.iter_mut().filter_map(|test| *of(test).0).collect();
+    let mut adjusted = holm(&found).into_iter();
+    for test in targets {
+        let (p_value, place) = of(test);
+        if p_value.is_some() {
+            *place = adjusted.next();
+        }
+    }
+}
+
+fn mean_test(scores: &Scores) -> Option<MeanTest> {
+    let minus = |of: &dyn Fn(Method) -> Option<Draws>| -> Option<Draws> {
+        Some(of(Method::Prompt)?.minus(&of(Method::Model)?))
+    };
+    let score = minus(&|method| scores.mean_target(method))?;
+    let gap = minus(&|method| scores.mean_gap(method))?;
+    Some(MeanTest {
+        score_p_value: score.p_value(),
+        score_detectable: score.detectable(),
+        gap_p_value: gap.p_value(),
+        gap_detectable: gap.detectable(),
+    })
+}
+
+fn retention(scores: &Scores, method: Method, domains: usize) -> Retention {
+    let kept = |target: Option<&Draws>| {
+        let ratio = target?.over(scores.find(0, method)?)?;
+        Some(ratio.estimate())
+    };
+    Retention {
+        method,
+        targets: (1..domains)
+            .map(|domain| kept(scores.find(domain, method)))
+            .collect(),
+        mean: kept(scores.mean_target(method).as_ref()),
+    }
+}
+
+fn spread(scores: &Scores, method: Method, domains: usize) -> Spread {
+    let variances: Vec<_> = (0..domains)
+        .filter_map(|domain| Some(scores.find(domain, method)?.variance()))
+        .collect();
+    Spread {
+        method,
+        seeds: variances
+            .iter()
+            .map(|variance| variance.seeds.sqrt())
+            .collect(),
+        passages: variances
+            .iter()
+            .map(|variance| variance.passages.sqrt())
+            .collect(),
+    }
+}

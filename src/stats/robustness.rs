@@ -1,0 +1,244 @@
+//! Effective robustness: a target score above what the source score makes one expect.
+//!
+//! Taori et al. 2020 (arXiv:2007.00644) and Miller et al. 2021 (arXiv:2107.04649): over many
+//! models, target scores lie on a line of source scores once both are on the logit scale. A method
+//! is robust beyond its source score only as far as it lies above the line of the baseline.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::estimate::{Estimate, Interval};
+use super::quantile::student;
+
+/// The least number of points that a line is fitted to.
+pub const FEWEST_POINTS: usize = 6;
+
+/// The least spread of source scores, highest minus lowest, that a slope can be told from.
+pub const LEAST_SPREAD: f64 = 0.05;
+
+/// One baseline run, or one of its checkpoints: scores in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Point {
+    /// On the source.
+    pub source: f64,
+    /// On the target.
+    pub target: f64,
+}
+
+/// Why there is no expected score.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum Unfitted {
+    /// Too few points.
+    #[error("a line needs at least {FEWEST_POINTS} baseline runs or checkpoints, found {found}")]
+    Few {
+        /// Points found.
+        found: usize,
+    },
+    /// Points without spread.
+    #[error(
+        "the baseline's source scores lie between {low:.3} and {high:.3}, too close together for a slope"
+    )]
+    Close {
+        /// The lowest source score.
+        low: f64,
+        /// The highest.
+        high: f64,
+    },
+    /// A score that has no logit.
+    #[error("a baseline run scores exactly 0 or 1, which has no logit")]
+    Bound,
+    /// A source score outside the points'.
+    #[error(
+        "the source score {at:.3} lies outside the baseline's, {low:.3} to {high:.3}: \
+         the line is not drawn beyond its points"
+    )]
+    Outside {
+        /// The lowest source score of the baseline.
+        low: f64,
+        /// The highest.
+        high: f64,
+        /// The source score asked for.
+        at: f64,
+    },
+}
+
+/// `logit target = slope · logit source + intercept`, by least squares.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Line {
+    /// On the logit scale.
+    pub slope: f64,
+    /// On the logit scale.
+    pub intercept: f64,
+    /// The share of the target logits' variance that the line takes.
+    pub r_squared: f64,
+    /// Points fitted.
+    pub points: usize,
+    /// The lowest source score among them.
+    pub low: f64,
+    /// The highest source score among them.
+    pub high: f64,
+    /// Of the residuals, with n - 2 degrees of freedom.
+    residual: f64,
+    centre: f64,
+    squares: f64,
+}
+
+fn logit(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// Fits the line.
+///
+/// # Errors
+/// Fewer than [`FEWEST_POINTS`] points, source scores within [`LEAST_SPREAD`] of each other, or a
+/// score of exactly 0 or 1.
+pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
+    if points.len() < FEWEST_POINTS {
+        return Err(Unfitted::Few {
+            found: points.len(),
+        });
+    }
+    let inside = |share: f64| share > 0.0 && share < 1.0;
+    if !points
+        .iter()
+        .all(|point| inside(point.source) && inside(point.target))
+    {
+        return Err(Unfitted::Bound);
+    }
+    let sources = points.iter().map(|point| point.source);
+    let low = sources.clone().fold(f64::INFINITY, f64::min);
+    let high = sources.fold(f64::NEG_INFINITY, f64::max);
+    if high - low < LEAST_SPREAD {
+        return Err(Unfitted::Close { low, high });
+    }
+    let logits: Vec<(f64, f64)> = points
+        .iter()
+        .map(|point| (logit(point.source), logit(point.target)))
+        .collect();
+    let n = points.len() as f64;
+    let centre = logits.iter().map(|(x, _)| x).sum::<f64>() / n;
+    let height = logits.iter().map(|(_, y)| y).sum::<f64>() / n;
+    let squares: f64 = logits.iter().map(|(x, _)| (x - centre).powi(2)).sum();
+    let products: f64 = logits
+        .iter()
+        .map(|(x, y)| (x - centre) * (y - height))
+        .sum();
+    let slope = products / squares;
+    let intercept = height - slope * centre;
+    let left: f64 = logits
+        .iter()
+        .map(|(x, y)| (y - slope * x - intercept).powi(2))
+        .sum();
+    let all: f64 = logits.iter().map(|(_, y)| (y - height).powi(2)).sum();
+    Ok(Line {
+        slope,
+        intercept,
+        r_squared: if all == 0.0 { 1.0 } else { 1.0 - left / all },
+        points: points.len(),
+        low,
+        high,
+        residual: (left / (n - 2.0)).sqrt(),
+        centre,
+        squares,
+    })
+}
+
+impl Line {
+    /// The target score that a baseline with this source score is expected to have, with the 95 %
+    /// band of the line.
+    ///
+    /// # Errors
+    /// The source score lies outside the points'.
+    pub fn expected(&self, source: f64) -> Result<Estimate, Unfitted> {
+        if !(self.low..=self.high).contains(&source) {
+            return Err(Unfitted::Outside {
+                low: self.low,
+                high: self.high,
+                at: source,
+            });
+        }
+        let n = self.points as f64;
+        let x = logit(source);
+        let y = self.slope * x + self.intercept;
+        let error = self.residual * (1.0 / n + (x - self.centre).powi(2) / self.squares).sqrt();
+        let half = student(0.975, n - 2.0) * error;
+        Ok(Estimate {
+            value: sigmoid(y),
+            interval: Interval {
+                low: sigmoid(y - half),
+                high: sigmoid(y + half),
+            },
+        })
+    }
+
+    /// How far a target score lies above the line, with the 95 % interval of a difference of two
+    /// estimates from their own intervals (MOVER: Zou & Donner 2008).
+    ///
+    /// # Errors
+    /// The source score lies outside the points'.
+    pub fn above(&self, source: f64, target: Estimate) -> Result<Estimate, Unfitted> {
+        let expected = self.expected(source)?;
+        let value = target.value - expected.value;
+        let below =
+            (target.value - target.interval.low).hypot(expected.interval.high - expected.value);
+        let above =
+            (target.interval.high - target.value).hypot(expected.value - expected.interval.low);
+        Ok(Estimate {
+            value,
+            interval: Interval {
+                low: value - below,
+                high: value + above,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_line(sources: &[f64]) -> Vec<Point> {
+        sources
+            .iter()
+            .map(|&source| Point {
+                source,
+                target: sigmoid(0.8 * logit(source) - 0.5),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn points_on_a_line_give_it_back() {
+        let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
+        assert!((line.slope - 0.8).abs() < 1e-9 && (line.intercept + 0.5).abs() < 1e-9);
+        assert!((line.r_squared - 1.0).abs() < 1e-9);
+        let expected = line.expected(0.55).expect("inside");
+        assert!((expected.value - sigmoid(0.8 * logit(0.55) - 0.5)).abs() < 1e-9);
+        let target = Estimate {
+            value: expected.value + 0.1,
+            interval: Interval {
+                low: expected.value + 0.06,
+                high: expected.value + 0.14,
+            },
+        };
+        let above = line.above(0.55, target).expect("inside");
+        assert!((above.value - 0.1).abs() < 1e-9 && (above.interval.low - 0.06).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        assert_eq!(fit(&on_line(&[0.3, 0.8])), Err(Unfitted::Few { found: 2 }));
+        let close = on_line(&[0.800, 0.801, 0.802, 0.803, 0.804, 0.805]);
+        assert!(matches!(fit(&close), Err(Unfitted::Close { .. })));
+        let mut bound = on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
+        bound[0].target = 0.0;
+        assert_eq!(fit(&bound), Err(Unfitted::Bound));
+        let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
+        assert!(matches!(line.expected(0.81), Err(Unfitted::Outside { .. })));
+        assert!(line.expected(0.29).is_err() && line.expected(f64::NAN).is_err());
+    }
+}
