@@ -178,13 +178,9 @@ fn tune(
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    let mut kept = Kept::default();
-    let (fitted, peak_bytes) = peak_of(|| {
-        fit_on_source(
-            tuned, &train, source, backbone, cell, recipe, &mut kept, watch,
-        )
-    });
-    let fitted = fitted.map_err(|error| match error {
+    let (fitted, peak_bytes) =
+        peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
+    let (fitted, kept) = fitted.map_err(|error| match error {
         FitError::Interrupted => ExperimentError::Interrupted,
         source => ExperimentError::Fit {
             method: cell.method.title(),
@@ -250,7 +246,8 @@ impl Kept {
     }
 }
 
-/// Trains on the source's training rows, choosing the step by its validation rows.
+/// Trains on the source's training rows, choosing the step by its validation rows, whose answers at
+/// that step are kept.
 fn fit_on_source(
     tuned: Tuned,
     train: &TrainingSet,
@@ -258,12 +255,12 @@ fn fit_on_source(
     backbone: &Backbone,
     cell: &Cell,
     recipe: &Recipe,
-    kept: &mut Kept,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<Fitted, FitError> {
+) -> Result<(Fitted, Kept), FitError> {
     let metric = Metric::main(source.card.task);
     let validation = &source.validation.examples;
     let encodings = encode(validation, &backbone.tokenizer, &cell.limits);
+    let mut kept = Kept::default();
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
         let answers = predict(tuned, &encodings, &backbone.tokenizer, &cell.limits, go_on)?;
@@ -276,14 +273,15 @@ fn fit_on_source(
         kept.offer(score, answers);
         ControlFlow::Continue(score)
     };
-    fit(
+    let fitted = fit(
         tuned,
         train,
         recipe,
         cell.seed,
         &mut validate,
         &mut |progress| watch(Event::Training(progress)),
-    )
+    )?;
+    Ok((fitted, kept))
 }
 
 /// Token ids of the labels and texts that a recipe speaks of.

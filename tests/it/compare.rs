@@ -104,3 +104,30 @@ fn predictions_files_are_paired_by_example() {
         .code(3)
         .stderr(contains("bad.jsonl").and(contains("'7' of squad twice")));
 }
+
+#[test]
+fn a_run_keeps_what_its_statistics_need() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |arguments: &[&str]| {
+        Command::cargo_bin("promptshift")
+            .expect("cargo builds it")
+            .current_dir(folder.path())
+            .args(arguments)
+            .assert()
+            .code(0)
+    };
+    let transfer = "transfer squad->textbookqa --methods prompt --seeds 1 --steps 2 --batch-size 2 \
+                    --train-rows 8 --eval-rows 6 --out out --quiet";
+    run(&transfer.split(' ').collect::<Vec<_>>());
+    let home = folder.path().join("out/prompt-seed0");
+    let record = fs::read_to_string(home.join("record.json")).expect("readable");
+    assert!(record.contains("squad@validation.jsonl"), "{record}");
+    let answers = fs::read_to_string(home.join("squad@validation.jsonl")).expect("readable");
+    assert_eq!(answers.lines().count(), 6);
+    let target = fs::read_to_string(home.join("textbookqa.jsonl")).expect("readable");
+    for kept in ["question_word", "answer_position"] {
+        assert!(target.contains(kept), "{target}");
+    }
+    let home = home.display().to_string();
+    run(&["compare", &home, &home]);
+}
