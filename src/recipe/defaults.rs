@@ -60,7 +60,7 @@ impl Recipe {
             }
             Method::Bitfit => (DeltaRecipe::AddedBiases, rates(2e-2, 1e-3)),
             Method::Norms => return Recipe::of_weights(nano, DeltaRecipe::NormGains, 2e-2),
-            Method::Head => return Recipe::of_weights(nano, DeltaRecipe::OutputHead, 5e-3),
+            Method::Head => return Recipe::of_weights(nano, DeltaRecipe::OutputHead, 2e-2),
             Method::Last => {
                 let blocks = sized(1, 4);
                 let delta = DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks });
@@ -76,26 +76,28 @@ impl Recipe {
             Method::Pfeiffer => (adapters(Placement::Pfeiffer, 16), rates(5e-3, 3e-4)),
             Method::Parallel => (adapters(Placement::Parallel, 2), rates(3e-3, 3e-4)),
             Method::PromptDecoder => {
-                return Recipe::of_prompt(
-                    nano,
-                    DeltaRecipe::PromptPlaces(PromptPlaces::Decoder),
-                    0.3,
-                );
+                let delta = DeltaRecipe::PromptPlaces(PromptPlaces::Decoder);
+                return Recipe::of_prompt(nano, delta, rates(1.0, 0.3));
             }
             Method::PromptBoth => {
-                return Recipe::of_prompt(nano, DeltaRecipe::PromptPlaces(PromptPlaces::Both), 0.3);
+                let delta = DeltaRecipe::PromptPlaces(PromptPlaces::Both);
+                return Recipe::of_prompt(nano, delta, rates(0.3, 0.3));
             }
             Method::Ptuning => {
-                return Recipe::of_prompt(nano, network(PromptNetworkForm::Mlp), 3e-3);
+                return Recipe::of_prompt(nano, network(PromptNetworkForm::Mlp), rates(2e-2, 1e-3));
             }
             Method::PtuningLstm => {
-                return Recipe::of_prompt(nano, network(PromptNetworkForm::Lstm), 3e-3);
+                return Recipe::of_prompt(
+                    nano,
+                    network(PromptNetworkForm::Lstm),
+                    rates(1e-2, 1e-3),
+                );
             }
             Method::Ladder => {
                 let reduction = sized(4, 8);
                 (
                     DeltaRecipe::Ladder(LadderRecipe { reduction }),
-                    rates(5e-3, 3e-3),
+                    rates(1e-2, 3e-3),
                 )
             }
             Method::Instruction => {
@@ -146,10 +148,10 @@ impl Recipe {
     }
 
     /// The recipe of a soft prompt with something else about it.
-    fn of_prompt(nano: bool, delta: DeltaRecipe, learning_rate: f64) -> Self {
-        let base = match nano {
-            true => Recipe::miniature_prompt(),
-            false => Recipe::paper_prompt(),
+    fn of_prompt(nano: bool, delta: DeltaRecipe, rates: Rates) -> Self {
+        let (base, learning_rate) = match nano {
+            true => (Recipe::miniature_prompt(), rates.nano),
+            false => (Recipe::paper_prompt(), rates.other),
         };
         Recipe {
             delta: Some(delta),

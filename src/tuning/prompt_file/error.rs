@@ -53,7 +53,7 @@ pub enum PromptFileError {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
-     {wanted_sha256}): a soft prompt means nothing to another one", path.display()
+     {wanted_sha256}): what is tuned for one means nothing to another", path.display()
 )]
 pub struct OtherBackbone {
     /// The file.
