@@ -39,7 +39,7 @@ pub struct Disputed<'a> {
 
 /// The disagreement on a domain, by its place among the study's evaluations; `None` where a method
 /// has no records or no seed is common to both. Examples are taken in the order of their ids' hashes,
-/// those first whose text the records keep, and at most `most` of them.
+/// at most `most` of them: of those whose text the records keep, if they keep any.
 pub fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Disagreement<'a>> {
     let (prompts, models) = (study.of(Method::Prompt), study.of(Method::Model));
     let (prompt, model) = prompts.iter().find_map(|prompt| {
@@ -93,11 +93,11 @@ pub fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option
                 .map(|excerpt| excerpt.input.as_str()),
         });
     }
+    // An answer without its question says little: such examples only stand in where no text is kept.
+    let told = disputed.iter().flatten().any(|one| one.input.is_some());
     for kind in &mut disputed {
-        kind.sort_by_cached_key(|disputed| {
-            let hash = sha256(disputed.prompt.id.as_bytes());
-            (disputed.input.is_none(), hash)
-        });
+        kind.retain(|disputed| disputed.input.is_some() || !told);
+        kind.sort_by_cached_key(|disputed| sha256(disputed.prompt.id.as_bytes()));
     }
     let [prompt_right, model_right] = disputed;
     let longest = prompt_right.len().max(model_right.len());
@@ -129,7 +129,7 @@ mod tests {
     use crate::report::study::studies;
 
     #[test]
-    fn every_example_is_counted_once_and_texts_come_first() {
+    fn every_example_is_counted_once_and_those_shown_have_texts() {
         let records = Fixture::one_target().records();
         let studies = studies(&records).expect("they belong together");
         let found = disagreement(&studies[0], 1, 4).expect("both methods have seed 0");
