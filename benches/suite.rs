@@ -16,9 +16,10 @@ use promptshift::batch::{Batches, encode};
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
-use promptshift::domain::{AnswerForm, Example};
-use promptshift::eval::score::score;
+use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::eval::score::{metrics, score};
 use promptshift::recipe::{Limits, Method};
+use promptshift::record::Score;
 use promptshift::t5::{Dropout, greedy};
 use promptshift::tuning::Tuned;
 
@@ -38,7 +39,7 @@ fn rows() -> Vec<Example> {
 fn data(c: &mut Criterion) {
     let examples = rows();
     let backbone = bed::nano(&bed::device());
-    let limits = Limits::default_for(promptshift::domain::Task::ExtractiveQa);
+    let limits = Limits::default_for(Task::ExtractiveQa);
 
     let mut group = c.benchmark_group("read_parquet");
     group.throughput(Throughput::Elements(examples.len() as u64));
@@ -69,7 +70,8 @@ fn data(c: &mut Criterion) {
     group.finish();
 
     let scored = |example: &Example| score(&example.target, &example.gold, &[]);
-    assert!(examples.iter().map(scored).count() == examples.len());
+    let scores: Vec<Score> = examples.iter().map(scored).collect();
+    assert_eq!(metrics(Task::ExtractiveQa, &scores)["exact_match"], 1.0);
     let mut group = c.benchmark_group("score");
     group.throughput(Throughput::Elements(examples.len() as u64));
     group.bench_function("squad", |b| {
