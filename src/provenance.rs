@@ -64,7 +64,7 @@ fn software() -> BTreeMap<String, String> {
 }
 
 /// The processor's name as Linux tells it, or else its architecture.
-fn processor() -> String {
+pub fn processor() -> String {
     std::fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| model_name(&text).map(str::to_owned))

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::record::store::StoredRecord;
+use crate::report::bench::{self, Measured};
 use crate::report::{self, json, terminal};
 
 /// What standard output carries.
@@ -88,6 +89,22 @@ pub fn write(records: &[StoredRecord], out: &Path, files: Files, form: Form) -> 
     std::io::stdout()
         .write_all(text.as_bytes())
         .context("standard output")
+}
+
+/// Writes benchmarks as report.md with its figure into `out`, and prints the file's name.
+///
+/// # Errors
+/// A file can't be written.
+pub fn write_benchmarks(all: &[Measured], out: &Path) -> anyhow::Result<()> {
+    let (markdown, drawn) = bench::render(all, FIGURES)?;
+    let figures = out.join(FIGURES);
+    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
+    for figure in drawn {
+        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+    }
+    let file = out.join("report.md");
+    replace(&file, markdown.as_bytes())?;
+    writeln!(std::io::stdout(), "report: {}", file.display()).context("standard output")
 }
 
 /// A report is made again whenever it is asked for; it is replaced whole.

@@ -6,13 +6,17 @@ use clap::Args;
 
 use super::output;
 use crate::record::store::find;
+use crate::report::bench;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Folders with records, at any depth.
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required_unless_present = "bench", value_name = "DIR")]
     folders: Vec<PathBuf>,
+    /// Report on benchmarks instead: the folder that `cargo bench` wrote, target/criterion.
+    #[arg(long, value_name = "CRITERION", conflicts_with_all = ["folders", "html", "json"], requires = "out")]
+    bench: Option<PathBuf>,
     /// The folder to write report.md and its figures to; the report goes to standard output, and
     /// figures to the first DIR, where none is given.
     #[arg(long, value_name = "DIR")]
@@ -27,6 +31,9 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
+        return output::write_benchmarks(&bench::read(folder)?, out);
+    }
     let mut records = Vec::new();
     for folder in &arguments.folders {
         records.extend(find(folder)?);

@@ -5,6 +5,7 @@
 mod axis;
 mod costs;
 mod curves;
+mod growth;
 mod legend;
 mod scale;
 mod scatter;
@@ -12,6 +13,7 @@ mod slopes;
 mod style;
 mod words;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
@@ -73,6 +75,25 @@ pub fn draw(
         )?);
     }
     Ok(figures)
+}
+
+/// How the time a token grows with the input: of each model, input tokens and microseconds a token,
+/// from the shortest input on.
+pub fn growth(lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Result<Figure, ReportError> {
+    let words: Vec<String> = lines
+        .iter()
+        .map(|(name, points)| {
+            let points: Vec<String> = points
+                .iter()
+                .map(|(length, time)| format!("{time:.1} µs at {length}"))
+                .collect();
+            format!("{name}: {}", points.join(", "))
+        })
+        .collect();
+    let title = format!("Time a token against input length. {}.", words.join("; "));
+    picture("growth.svg".to_owned(), title, growth::SIZE, |canvas| {
+        growth::draw(canvas, lines)
+    })
 }
 
 /// Draws one figure; `title` is what it shows, in words.

@@ -4,6 +4,7 @@
 //! against their predictions, [`comparison`] is the analysis, and [`markdown`], [`figures`],
 //! [`page`], [`terminal`] and [`json`] show it. [`leaderboard`] has all studies in one table.
 
+pub mod bench;
 pub mod cautions;
 pub mod comparison;
 pub mod cost;
