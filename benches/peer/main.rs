@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use work::Work;
 
-/// The middle of several measurements, or one of them.
+/// What is compared, with what, and how often.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A Python with torch, transformers, peft and pyarrow. Without it nothing is compared.
@@ -42,6 +42,9 @@ struct Arguments {
     /// Set by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
+    /// Criterion's, which `cargo bench -- --quick` hands to every benchmark.
+    #[arg(long, hide = true)]
+    quick: bool,
 }
 
 /// What both programs print, in the fields that are compared.
