@@ -45,9 +45,6 @@ pub enum BenchError {
         /// Why.
         source: serde_json::Error,
     },
-    /// The figure could not be drawn.
-    #[error(transparent)]
-    Figure(#[from] ReportError),
 }
 
 /// One benchmark.
@@ -172,7 +169,7 @@ fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {
 ///
 /// # Errors
 /// The figure can't be drawn.
-pub fn render(all: &[Measured], figure_folder: &str) -> Result<(String, Vec<Figure>), BenchError> {
+pub fn render(all: &[Measured], figure_folder: &str) -> Result<(String, Vec<Figure>), ReportError> {
     let mut text = String::from(
         "# Benchmarks\n\nMedians of `cargo bench` with their 95 % intervals. Times of one machine in one \
          hour: compare them with each other, not with another machine's.\n\n",
