@@ -51,6 +51,13 @@ pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
     Batch { inputs, targets }
 }
 
+/// The methods that train something.
+pub fn trained() -> impl Iterator<Item = Method> {
+    Method::ALL.into_iter().filter(|method| {
+        *method != Method::Untuned && Recipe::default_for(&BackboneChoice::Nano, *method).trains()
+    })
+}
+
 /// A training with a method's default recipe, without dropout.
 pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
     let choice = match backbone.name.as_str() {
