@@ -1,18 +1,33 @@
 //! Host memory: a counting allocator, so that a peak belongs to one stretch of work.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use peak_alloc::PeakAlloc;
 
 /// Counts every allocation of the process; threads count together.
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
+/// Bytes that are no part of any peak.
+static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
+
 /// Runs `work` and tells the highest number of bytes that were allocated on the host meanwhile,
-/// what was there before included. On processors with AVX2 but not AVX-512, that holds what the kernels
-/// of products reserve for each thread and hardly touch, twice the third-level cache.
+/// what was there before included, but for what was [left out](leave_out).
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     ALLOCATED.reset_peak_usage();
     let result = work();
-    (result, ALLOCATED.peak_usage() as u64)
+    let left_out = LEFT_OUT.load(Ordering::Relaxed);
+    let peak = ALLOCATED.peak_usage().saturating_sub(left_out);
+    (result, peak as u64)
+}
+
+/// Runs `work`, and leaves what it allocates and keeps out of every later peak: buffers that are
+/// reserved once and hardly touched. For the start, before other threads allocate.
+pub fn leave_out(work: impl FnOnce()) {
+    let before = ALLOCATED.current_usage();
+    work();
+    let kept = ALLOCATED.current_usage().saturating_sub(before);
+    LEFT_OUT.fetch_add(kept, Ordering::Relaxed);
 }
 
 /// Asks the C library to keep freed memory for the next tensor. By default glibc gives every large

@@ -1,5 +1,7 @@
 //! The threads that tensors are computed on.
 
+use crate::{kernels, memory};
+
 /// Makes this thread one of the pool's: otherwise it would go to sleep, and be woken again, at every
 /// operation that is shared among threads. To be called once, before anything is computed.
 pub fn compute_on_this_thread() {
@@ -7,4 +9,7 @@ pub fn compute_on_this_thread() {
     let _ = rayon::ThreadPoolBuilder::new()
         .use_current_thread()
         .build_global();
+    memory::leave_out(|| {
+        rayon::broadcast(|_| kernels::reserve_buffers());
+    });
 }

@@ -244,10 +244,22 @@ unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, t
     }
 }
 
+/// Makes the buffers that products of this thread pack into. `private-gemm-x86` reserves twice the
+/// third-level cache for a thread at its first product, and touches what the product needs.
+pub fn reserve_buffers() {
+    let [left, right] = [[0.0; MANY], [0.0; MANY]];
+    product(
+        Matrix::whole(&left, MANY, 1),
+        Matrix::whole(&right, 1, MANY),
+    );
+}
+
+/// Rows and columns from which on [`multiply_avx2`] pays.
+const MANY: usize = 48;
+
 /// Whether [`multiply_avx2`] is the faster one.
 #[cfg(target_arch = "x86_64")]
 fn is_for_avx2(rows: usize, columns: usize) -> bool {
-    const MANY: usize = 48;
     rows >= MANY && columns >= MANY && has_avx2_and_fma() && !is_x86_feature_detected!("avx512f")
 }
 

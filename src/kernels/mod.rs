@@ -28,4 +28,5 @@ pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated_gelu::gated_gelu;
 pub use linear::linear;
+pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;
