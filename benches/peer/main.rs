@@ -19,6 +19,7 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use serde::Deserialize;
 
+use promptshift::stats::estimate;
 use work::Work;
 
 /// What is compared, with what, and how often.
@@ -107,6 +108,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Not a number where there are none.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    estimate::median(&values.collect::<Vec<f64>>()).unwrap_or(f64::NAN)
+}
+
 fn compare(
     comparison: &work::Comparison,
     arguments: &Arguments,
@@ -167,15 +173,4 @@ fn output_of(mut command: Command) -> Result<Measured> {
         bail!("{command:?} ended with {}: {said}", output.status);
     };
     serde_json::from_str(last).with_context(|| format!("{command:?} printed {last}"))
-}
-
-/// Not a number where there are none.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => values[n / 2],
-        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
-    }
 }

@@ -19,6 +19,7 @@ use promptshift::recipe::{
     AdafactorRecipe, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction, Schedule,
     SecondMoment,
 };
+use promptshift::stats::estimate::median;
 use promptshift::t5::{Dropout, Initialisation, T5, T5Config, Tokens, greedy, initialise};
 use promptshift::tokenizer::Tokenizer;
 use promptshift::train::{Course, PaperAdafactor, Trainer};
@@ -187,9 +188,9 @@ fn step(mut trainer: Trainer) -> Result<Value> {
         seconds.push(started.elapsed().as_secs_f64());
         ensure!(loss.tokens == BATCH * SHAPE[1], "every target token counts");
     }
-    let mut timed = seconds.split_off(2);
-    timed.sort_by(f64::total_cmp);
-    Ok(json!({ "median_s": timed[STEPS / 2], "min_s": timed[0] }))
+    let timed = &seconds[2..];
+    let fastest = timed.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(json!({ "median_s": median(timed), "min_s": fastest }))
 }
 
 fn epoch(data: &Path) -> Result<Value> {
