@@ -1,4 +1,4 @@
-//! Fused operations: the steps of T5 that many small tensor operations would make slow.
+//! Fused operations: the steps of T5 and BERT that many small tensor operations would make slow.
 //!
 //! Each file holds one operation: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
@@ -12,9 +12,12 @@
 //! - An operation writes into a buffer that it was given where nothing else holds it. Move tensors
 //!   in rather than clone them.
 
+pub mod affine;
 pub mod attention;
 pub mod cross_entropy;
 pub mod gated_gelu;
+pub mod gelu;
+pub mod layer_norm;
 pub mod linear;
 pub mod rms_norm;
 
@@ -24,9 +27,12 @@ mod matrix;
 mod testing;
 mod vector;
 
+pub use affine::affine;
 pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated_gelu::gated_gelu;
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;
