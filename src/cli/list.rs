@@ -216,7 +216,9 @@ fn in_short(recipe: &Recipe) -> String {
     };
     format!(
         "{prompt}Adafactor {}, {} steps of {}",
-        recipe.optimizer.learning_rate, recipe.budget.steps, recipe.budget.batch_size
+        recipe.optimizer.learning_rate(),
+        recipe.budget.steps,
+        recipe.budget.batch_size
     )
 }
 

@@ -21,14 +21,14 @@ use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::experiment::{self, Event};
 use crate::material::Material;
-use crate::network::Config;
+use crate::network::{Config, Writes};
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
-use crate::tuning;
+use crate::tuning::{self, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -206,8 +206,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
-    let material = Material::read(&plan, &catalogue)?;
+    let mut material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    material.notes.extend(head_note(&backbone));
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
@@ -235,6 +236,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What has to be said of a network that is given a head.
+fn head_note(backbone: &Backbone) -> Option<String> {
+    let Writes::Nothing { head_deviation } = backbone.config.writes() else {
+        return None;
+    };
+    Some(format!(
+        "{} has no head for this task: each seed draws one, weights from N(0, {head_deviation}²), which \
+         every method trains with what else it trains; untuned is such a head as seed 0 draws it, on the \
+         model as it was pre-trained, and answers by chance",
+        backbone.name
+    ))
+}
+
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
 fn plan(
@@ -248,7 +262,9 @@ fn plan(
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
     let methods = methods(&arguments.methods, defaults, config)?;
-    let task = catalogue.get(&transfer.source)?.task;
+    let card = catalogue.get(&transfer.source)?;
+    let task = card.task;
+    let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()
@@ -257,7 +273,10 @@ fn plan(
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
-        let mut recipe = Recipe::default_for(defaults, method);
+        let mut recipe = Recipe {
+            head,
+            ..Recipe::default_for(defaults, method)
+        };
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
@@ -265,7 +284,7 @@ fn plan(
             recipe.budget.batch_size = size;
         }
         if let Some(rate) = rates.get(&method) {
-            recipe.optimizer.learning_rate = *rate;
+            recipe.optimizer = recipe.optimizer.at(*rate);
         }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
@@ -286,7 +305,7 @@ fn plan(
             transfer,
             suite,
             answers: arguments.answers.0,
-            limits: Limits::default_for(task),
+            limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),

@@ -302,13 +302,15 @@ fn recipe(method: Method) -> Recipe {
             init: PromptInit::Vocab,
         }),
         delta: None,
+        head: None,
         optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },
             parameter_scaling: if prompt {
                 ParameterScaling::Absolute
             } else {
                 ParameterScaling::Relative
-            },
+            }
+            .into(),
             second_moment: if prompt {
                 SecondMoment::Full
             } else {
