@@ -12,7 +12,7 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::parts::{Dropout, Entries, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, PromptInit, PromptRecipe, Recipe};
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
@@ -268,8 +268,9 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
     let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
     let answers = |inputs: &[&[u32]]| {
         let tokens = Tokens::padded(inputs, backbone.tokenizer.pad());
-        let input = backbone.model.embed(&tokens);
-        let encoded = backbone.model.encode(input, &mut Dropout::off());
+        let encoded = backbone
+            .model
+            .encode(&tokens, Entries::default(), &mut Dropout::off());
         backbone
             .model
             .generate(&encoded, &[backbone.tokenizer.end()], 24)
