@@ -86,6 +86,14 @@ pub enum OptimizerRecipe {
 }
 
 impl OptimizerRecipe {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OptimizerRecipe::Adafactor(_) => "Adafactor",
+            OptimizerRecipe::AdamW(_) => "AdamW",
+        }
+    }
+
     /// The learning rate at the schedule's height.
     pub fn learning_rate(&self) -> f64 {
         match self {
