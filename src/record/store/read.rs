@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::error::{IoContext, StoreError};
@@ -62,7 +63,9 @@ pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
             path: folder.to_owned(),
         });
     }
-    homes.iter().map(|home| read(home)).collect()
+    // Side by side, and then in order: the first error is the same whichever is met first.
+    let read: Vec<_> = homes.par_iter().map(|home| read(home)).collect();
+    read.into_iter().collect()
 }
 
 fn search(folder: &Path, depth: usize, homes: &mut Vec<PathBuf>) -> Result<(), StoreError> {
