@@ -9,6 +9,7 @@ use crate::domain::Task;
 
 mod defaults;
 mod delta;
+mod grid;
 mod method;
 
 pub use delta::{
