@@ -12,6 +12,7 @@ mod delta;
 mod grid;
 mod method;
 
+pub use defaults::Defaults;
 pub use delta::{
     AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
     PreambleRecipe, PrefixForm, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,

@@ -39,8 +39,7 @@ fn three_digits(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backbone::BackboneChoice;
-    use crate::recipe::Method;
+    use crate::recipe::{Defaults, Method};
 
     #[test]
     fn trials_differ_in_the_learning_rate_and_the_first_is_the_recipe() {
@@ -64,7 +63,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_trained_nothing_is_searched_for() {
-        let recipe = Recipe::default_for(&BackboneChoice::Nano, Method::FewShot);
+        let recipe = Recipe::default_for(Defaults::Nano, Method::FewShot);
         assert_eq!(recipe.grid(5), [recipe]);
     }
 }
