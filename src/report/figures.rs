@@ -86,7 +86,7 @@ pub fn draw(
         figures.push(picture(
             format!("budget{suffix}.svg"),
             words::budget(comparison),
-            budget::SIZE,
+            budget::size(comparison),
             |canvas| budget::draw(canvas, comparison),
         )?);
     }

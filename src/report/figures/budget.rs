@@ -5,27 +5,47 @@ use plotters::style::WHITE;
 use super::Drawn;
 use super::axis::{Frame, Range};
 use super::legend::{self, Entry};
-use super::style::{Anchor, Canvas, FAINT, INK, Point, colour, line, marker, text};
+use super::style::{Anchor, Canvas, INK, Point, colour, line, marker, text};
 use crate::report::comparison::Comparison;
 use crate::report::number::metric_title;
 
-pub(super) const SIZE: (u32, u32) = (632, 400);
+const TITLE: i32 = 50;
+const MARGIN: i32 = 16;
+
+/// The figure's right edge.
+const RIGHT: i32 = 616;
+
+fn entries(comparison: &Comparison) -> Vec<Entry> {
+    let searches = &comparison.statistics.searches;
+    searches
+        .iter()
+        .map(|one| Entry::Method(one.method))
+        .collect()
+}
+
+fn head(comparison: &Comparison) -> i32 {
+    TITLE + legend::height(MARGIN, RIGHT, &entries(comparison))
+}
+
+/// The figure's width and height.
+pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
+    let height = head(comparison) + 330;
+    ((RIGHT + MARGIN).unsigned_abs(), height.unsigned_abs())
+}
 
 pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
     canvas.fill(&WHITE)?;
     let searches = &comparison.statistics.searches;
     let title = "What a search of so many trials is expected to find";
-    text(canvas, title, (16, 22), 17, INK, Anchor::Left)?;
-    let entries: Vec<Entry> = (searches.iter())
-        .map(|one| Entry::Method(one.method))
-        .collect();
-    legend::draw(canvas, (16, 48), 616, &entries)?;
+    text(canvas, title, (MARGIN, 22), 17, INK, Anchor::Left)?;
+    let top = head(comparison) + 30;
+    legend::draw(canvas, (MARGIN, TITLE), RIGHT, &entries(comparison))?;
     let scores = searches.iter().flat_map(|one| one.expected.iter().copied());
     let frame = Frame {
         left: 50,
-        right: 612,
-        top: 100,
-        bottom: 344,
+        right: RIGHT - 4,
+        top,
+        bottom: top + 240,
         range: Range::around(scores),
     };
     frame.draw(canvas)?;
@@ -50,6 +70,5 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
             marker(canvas, one.method, point, 5)?;
         }
     }
-    let note = "Dodge et al. 2019; draws with replacement from the trials made";
-    text(canvas, note, (16, 76), 12, FAINT, Anchor::Left)
+    Ok(())
 }
