@@ -1,6 +1,9 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+mod search;
+
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -21,7 +24,8 @@ use crate::material::{Material, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
-use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
+use crate::recipe::{DeltaRecipe, Method, PreambleRecipe, PromptInit, Recipe};
+use crate::record::search::Search;
 use crate::record::store::{Draft, Store, StoreError, StoredRecord};
 use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training, Traits,
@@ -62,6 +66,13 @@ pub enum ExperimentError {
 pub enum Event<'a> {
     /// A complete record of this cell was found; it is not run again.
     Found(&'a StoredRecord),
+    /// A trial of the search for a method's recipe starts.
+    Trying {
+        /// The cell, with the trial's recipe.
+        cell: &'a Cell,
+        /// Which trial, from 1.
+        number: usize,
+    },
     /// A cell starts.
     Started(&'a Cell),
     /// Training goes on.
@@ -77,6 +88,17 @@ pub enum Event<'a> {
     },
     /// A cell's record is written.
     Recorded(&'a StoredRecord),
+    /// A cell's training failed; the plan goes on without it.
+    Failed(&'a ExperimentError),
+}
+
+/// What a plan came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The records of the cells that ended, in the plan's order.
+    pub records: Vec<StoredRecord>,
+    /// Why the others have none.
+    pub failed: Vec<ExperimentError>,
 }
 
 /// Whether every method of the plan can be put on the backbone, before any time is spent.
@@ -94,10 +116,11 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<()
     Ok(())
 }
 
-/// Runs every cell of the plan that has no record yet; returns all of them, in the plan's order.
+/// Runs every cell of the plan that has no record yet. A cell whose training fails is kept as
+/// failed, and the plan goes on with the others.
 ///
 /// # Errors
-/// The first cell that fails or is broken off by `watch`; cells that are done stay done.
+/// `watch` breaks it off, or a record can't be written or read; cells that are done stay done.
 pub fn run(
     plan: &Plan,
     material: &Material,
@@ -105,10 +128,16 @@ pub fn run(
     store: &Store,
     origin: &Origin,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<Vec<StoredRecord>, ExperimentError> {
+) -> Result<Outcome, ExperimentError> {
     let hygiene = OnceCell::new();
     let mut records = Vec::new();
-    for cell in plan.cells() {
+    let mut failed = Vec::new();
+    let searches = searches(plan, material, backbone, store, origin, watch)?;
+    for mut cell in plan.cells() {
+        let search = searches.get(&cell.method).cloned();
+        if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
+            recipe.optimizer.learning_rate = search.trials[search.chosen].learning_rate;
+        }
         if let Some(found) = store.existing(&cell)? {
             found.check_inputs(&provenance::collect(origin.clone()))?;
             finished(watch(Event::Found(&found)))?;
@@ -118,14 +147,23 @@ pub fn run(
         finished(watch(Event::Started(&cell)))?;
         let provenance = provenance::collect(origin.clone());
         let draft = store.begin(&cell)?;
-        let (tuned, training, validation) = tune(
+        let tuned = tune(
             &cell,
             &material.source,
             backbone,
             &provenance,
             &draft,
             watch,
-        )?;
+        );
+        let (tuned, training, validation) = match tuned {
+            Err(error @ ExperimentError::Fit { .. }) => {
+                draft.fail(&error.to_string(), &provenance)?;
+                finished(watch(Event::Failed(&error)))?;
+                failed.push(error);
+                continue;
+            }
+            tuned => tuned?,
+        };
         let evaluations = material
             .tests
             .iter()
@@ -148,13 +186,37 @@ pub fn run(
             notes: material.notes.clone(),
             hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
             training,
+            search,
             evaluations,
             validation,
         })?;
         finished(watch(Event::Recorded(&stored)))?;
         records.push(stored);
     }
-    Ok(records)
+    Ok(Outcome { records, failed })
+}
+
+/// The search for the recipe of each method that the plan has one for.
+fn searches(
+    plan: &Plan,
+    material: &Material,
+    backbone: &Backbone,
+    store: &Store,
+    origin: &Origin,
+    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<BTreeMap<Method, Search>, ExperimentError> {
+    let provenance = provenance::collect(origin.clone());
+    let mut found = BTreeMap::new();
+    for cell in plan.cells() {
+        if found.contains_key(&cell.method) {
+            continue;
+        }
+        let source = &material.source;
+        if let Some(search) = search::search(&cell, source, backbone, store, &provenance, watch)? {
+            found.insert(cell.method, search);
+        }
+    }
+    Ok(found)
 }
 
 /// What was not broken off.

@@ -22,7 +22,9 @@ pub struct Plan {
     pub methods: Vec<Method>,
     /// Seeds, for every method that trains.
     pub seeds: Vec<u64>,
-    /// The recipe of each method that trains.
+    /// Trials of the search for each method's recipe; `None` takes recipes as they stand.
+    pub trials: Option<usize>,
+    /// The recipe of each method that trains, where a search begins.
     pub recipes: BTreeMap<Method, Recipe>,
     /// Sequence lengths, the same for every method.
     pub limits: Limits,
@@ -59,6 +61,9 @@ impl Plan {
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,
+            trials: self
+                .trials
+                .filter(|_| self.recipes.get(&method).is_some_and(Recipe::trains)),
             recipe: self.recipes.get(&method).cloned(),
         }
     }

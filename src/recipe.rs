@@ -10,6 +10,7 @@ use crate::parts::HeadForm;
 
 mod defaults;
 mod delta;
+mod grid;
 mod method;
 
 pub use defaults::Defaults;

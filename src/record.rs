@@ -3,6 +3,7 @@
 
 pub(crate) mod difference;
 pub mod hygiene;
+pub mod search;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,9 @@ pub struct Record {
     pub hygiene: Vec<hygiene::Hygiene>,
     /// How training went; absent for the untuned backbone.
     pub training: Option<Training>,
+    /// The search that chose the recipe; absent where it was taken as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<search::Search>,
     /// Source first, then targets in the order asked for.
     pub evaluations: Vec<Evaluation>,
     /// Source validation, as the kept step answers it: what temperatures are fitted on. Absent for
@@ -77,6 +81,9 @@ pub struct Cell {
     pub eval_rows: Option<usize>,
     /// Sequence lengths, the same for every method.
     pub limits: Limits,
+    /// Trials of the search that chose the recipe; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<usize>,
     /// The recipe as resolved; absent for the untuned backbone.
     pub recipe: Option<Recipe>,
 }
@@ -292,4 +299,17 @@ pub enum Score {
         /// The class whose string was generated; `None` for any other string, counted wrong.
         predicted: Option<usize>,
     },
+}
+
+impl Score {
+    /// Whether it is right: equal to a right answer after normalisation, or the right label.
+    pub fn is_right(&self) -> bool {
+        match *self {
+            Score::Span { exact_match, .. } => exact_match == 1.0,
+            Score::Label { gold, predicted }
+            | Score::Option {
+                gold, predicted, ..
+            } => predicted == Some(gold),
+        }
+    }
 }

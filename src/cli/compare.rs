@@ -80,6 +80,7 @@ fn table(rows: &[Row]) -> Table {
         "p of these runs",
         "A alone right",
         "B alone right",
+        "p of these (McNemar)",
     ]);
     for row in rows {
         let name = match &row.method {
@@ -98,6 +99,7 @@ fn table(rows: &[Row]) -> Table {
             runs(row),
             alone.map_or("–".to_string(), |alone| alone.first_only.to_string()),
             alone.map_or("–".to_string(), |alone| alone.second_only.to_string()),
+            alone.map_or("–".to_string(), |alone| p_value(alone.p_value)),
         ]);
     }
     for column in table.column_iter_mut().skip(2) {

@@ -1,5 +1,6 @@
 //! `--dry-run`: the plan and what it will cost, before anything is trained.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,22 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
         writeln!(text, "  {note}").expect("strings take text");
     }
     let mut total = Duration::ZERO;
+    let mut searched = BTreeSet::new();
     for cell in plan.cells() {
+        if let (Some(recipe), Some(trials)) = (&cell.recipe, cell.trials)
+            && searched.insert(cell.method)
+        {
+            let flop = trials as f64 * recipe_flop(recipe, backbone, &tokens);
+            let time = Duration::from_secs_f64(flop / rate);
+            total += time;
+            writeln!(
+                text,
+                "  {}, {trials} trials on source validation: about {}",
+                cell.method.title(),
+                in_words(time)
+            )
+            .expect("strings take text");
+        }
         let training = cell
             .recipe
             .as_ref()

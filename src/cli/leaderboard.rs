@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::new_file;
-use crate::record::store::find;
+use crate::record::store::{find, unfinished};
 use crate::report::{leaderboard, terminal};
 
 /// Flags of `leaderboard`.
@@ -28,11 +28,12 @@ pub struct Arguments {
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     new_file::check(&arguments.out)?;
-    let mut records = Vec::new();
+    let (mut records, mut begun) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {
         records.extend(find(folder)?);
+        begun.extend(unfinished(folder)?);
     }
-    let board = leaderboard::leaderboard(&records)?;
+    let board = leaderboard::leaderboard(&records, &begun)?;
     let json = board.json();
     let files = [
         ("leaderboard.html", board.page().into_bytes()),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::record::store::StoredRecord;
+use crate::record::store::{StoredRecord, Unfinished};
 use crate::report::bench::{self, Measured};
 use crate::report::{self, json, terminal};
 
@@ -54,12 +54,18 @@ impl Files {
 /// The folder of figures beside a report.
 const FIGURES: &str = "figures";
 
-/// Renders `records`, writes `files` into `out`, and prints the result.
+/// Renders `records` and what is told of `unfinished` cells, writes `files` into `out`, and prints the result.
 ///
 /// # Errors
 /// The records do not belong together, or a file can't be written.
-pub fn write(records: &[StoredRecord], out: &Path, files: Files, form: Form) -> anyhow::Result<()> {
-    let report = report::analyse(records)?;
+pub fn write(
+    records: &[StoredRecord],
+    unfinished: &[Unfinished],
+    out: &Path,
+    files: Files,
+    form: Form,
+) -> anyhow::Result<()> {
+    let report = report::analyse(records, unfinished)?;
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in report.figures() {

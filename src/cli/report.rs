@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output;
-use crate::record::store::find;
+use crate::record::store::{find, unfinished};
 use crate::report::bench;
 
 /// Flags of `report`.
@@ -34,9 +34,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
         return output::write_benchmarks(&bench::read(folder)?, out);
     }
-    let mut records = Vec::new();
+    let (mut records, mut begun) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {
         records.extend(find(folder)?);
+        begun.extend(unfinished(folder)?);
     }
     let out = arguments.out.as_ref().unwrap_or(&arguments.folders[0]);
     let form = if arguments.json {
@@ -45,5 +46,5 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         output::Form::of_terminal()
     };
     let files = output::Files::of_flag(arguments.html);
-    output::write(&records, out, files, form)
+    output::write(&records, &begun, out, files, form)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
@@ -19,13 +19,14 @@ use crate::backbone::{Backbone, BackboneChoice};
 use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
-use crate::experiment::{self, Event};
+use crate::experiment::{self, Event, Outcome};
 use crate::material::Material;
 use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
-use crate::record::store::Store;
+use crate::record::store::{Store, unfinished};
+use crate::report::number::list;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
 use crate::tuning::{self, head_form};
@@ -62,6 +63,10 @@ pub struct Arguments {
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
     #[arg(long, default_value = "2", value_name = "N|LIST")]
     seeds: Seeds,
+    /// Searches each method's recipe first: so many trials, the same number for every method, over its
+    /// learning rate, chosen among by source validation alone; the report tells of all of them.
+    #[arg(long, value_name = "K", value_parser = trials)]
+    trials: Option<usize>,
     /// Training steps at most, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     steps: Option<usize>,
@@ -186,6 +191,17 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// `--trials`: one would be no search.
+fn trials(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (2..=Recipe::MOST_TRIALS).contains(&count) => Ok(count),
+        _ => Err(format!(
+            "wanted 2 to {} trials, which is how far the grid goes",
+            Recipe::MOST_TRIALS
+        )),
+    }
+}
+
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let voice = if arguments.quiet {
@@ -219,10 +235,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let store = Store::open(&out, &first)?;
     let origin = origin(&arguments, &plan.transfer, &material, &backbone);
     let mut narrator = Narrator::new(voice, &plan);
-    let records = experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
-        narrator.tell(event);
-        interrupt::flow()
-    })?;
+    let Outcome { records, failed } =
+        experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
+            narrator.tell(event);
+            interrupt::flow()
+        })?;
     narrator.end();
     let form = match (arguments.json, &redirected) {
         (true, _) => Form::Json,
@@ -230,9 +247,18 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, None) => Form::of_terminal(),
     };
     let files = output::Files::of_flag(arguments.html);
-    output::write(&records, &out, files, form)?;
+    output::write(&records, &unfinished(&out)?, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
-    Ok(())
+    match failed.as_slice() {
+        [] => Ok(()),
+        failed => Err(anyhow!(
+            "{} of {} runs failed, and the report shows them as failed: {}",
+            failed.len(),
+            plan.cells().len(),
+            list(&failed.iter().map(ToString::to_string).collect::<Vec<_>>())
+        )
+        .into()),
+    }
 }
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
@@ -295,6 +321,7 @@ fn plan(
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),
+            trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
             eval_rows: arguments.eval_rows,
@@ -343,6 +370,9 @@ fn default_out(plan: &Plan) -> PathBuf {
         serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
             .expect("recipes are plain data");
     let hash = &crate::provenance::sha256(&recipes)[..8];
+    let trials = plan
+        .trials
+        .map_or(String::new(), |trials| format!("-{trials}-trials"));
     let Transfer { source, targets } = &plan.transfer;
     let targets = match targets.len() {
         1..=3 => targets.join("-"),
@@ -356,7 +386,7 @@ fn default_out(plan: &Plan) -> PathBuf {
         AnswerForm::Raw => "-raw",
     };
     Path::new("runs").join(format!(
-        "{source}-to-{targets}-{suite}{answers}-{model}-{hash}"
+        "{source}-to-{targets}-{suite}{answers}-{model}{trials}-{hash}"
     ))
 }
 
@@ -424,6 +454,18 @@ impl Narrator {
                 self.voice
                     .say(&format!("{} has a record already", stored.folder.display()));
             }
+            Event::Trying { cell, number } => {
+                self.end();
+                let recipe = cell.recipe.as_ref();
+                self.name = format!(
+                    "[trial {number}/{}] {}, learning rate {}",
+                    cell.trials.unwrap_or(number),
+                    cell.method.title(),
+                    recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate)
+                );
+                self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
+                self.work = Some(self.voice.work(&self.name, self.steps));
+            }
             Event::Started(cell) => {
                 self.at += 1;
                 self.end();
@@ -474,6 +516,10 @@ impl Narrator {
                 if let Some(work) = &mut self.work {
                     work.at(done, "");
                 }
+            }
+            Event::Failed(error) => {
+                self.end();
+                self.voice.say(&format!("{}: failed: {error}", self.name));
             }
             Event::Recorded(stored) => {
                 self.end();

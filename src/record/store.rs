@@ -6,6 +6,8 @@
 //!         record.json          the Record
 //!         squad.jsonl          predictions, one Prediction a line
 //!         ...                  the saved delta
+//! <out>/search-model.json         the trials of a search
+//! <out>/failed-model-seed0.json   why a cell has no record
 //! <out>/.partial-model-seed0/  a cell that is being written, or was when its process was killed
 //! ```
 //!
@@ -14,9 +16,12 @@
 
 mod error;
 mod read;
+mod trials;
+mod unfinished;
 
 pub use error::StoreError;
 pub use read::{StoredRecord, find, read};
+pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -28,9 +33,10 @@ use crate::domain::AnswerForm;
 use crate::provenance::sha256;
 use crate::recipe::{Limits, Method};
 use crate::record::difference;
-use crate::record::{Cell, Prediction, RECORD_VERSION, Record};
+use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 
 use error::IoContext;
+use unfinished::{failure_json, failure_name};
 
 const PLAN: &str = "plan.json";
 const RECORD: &str = "record.json";
@@ -65,6 +71,24 @@ impl Plan {
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
+        }
+    }
+
+    /// A cell of the plan, as far as the plan says.
+    fn cell(self, method: Method, seed: u64) -> Cell {
+        Cell {
+            source: self.source,
+            targets: self.targets,
+            method,
+            seed,
+            model: self.model,
+            suite: self.suite,
+            answers: self.answers,
+            train_rows: self.train_rows,
+            eval_rows: self.eval_rows,
+            limits: self.limits,
+            trials: None,
+            recipe: None,
         }
     }
 }
@@ -217,6 +241,17 @@ impl Draft<'_> {
         })
     }
 
+    /// Writes why the cell has no record, over what an earlier try said, and gives the cell up.
+    pub fn fail(self, reason: &str, provenance: &Provenance) -> Result<(), StoreError> {
+        let name = failure_name(&self.cell);
+        let path = self.path().join(&name);
+        let json = failure_json(&self.cell, reason, provenance);
+        write_synced(&path, &json).at("write", &path)?;
+        let place = self.store.out.join(name);
+        fs::rename(&path, &place).at("write", &place)?;
+        sync(&self.store.out)
+    }
+
     /// Writes the record, reads everything back, and gives the cell its name.
     pub fn finish(self, record: &Record) -> Result<StoredRecord, StoreError> {
         assert_eq!(
@@ -233,6 +268,10 @@ impl Draft<'_> {
             return Err(StoreError::Exists { path: self.home });
         }
         fs::rename(self.path(), &self.home).at("give its final name to", self.path())?;
+        let failed = self.store.out.join(failure_name(&self.cell));
+        if failed.exists() {
+            fs::remove_file(&failed).at("remove", &failed)?;
+        }
         sync(&self.store.out)?;
         stored.folder = self.home.clone();
         Ok(stored)

@@ -11,6 +11,7 @@ use super::stall::{self, Stall};
 use super::study::Study;
 use crate::recipe::Method;
 use crate::record::Stop;
+use crate::record::store::End;
 use crate::stats::estimate::median;
 
 /// Inputs cut beyond this share are worth a word.
@@ -53,7 +54,10 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
         cautions.extend(collapsed(result));
         cautions.extend(unfinished(study, result));
     }
+    cautions.extend(failed(comparison));
+    cautions.extend(begun(comparison));
     cautions.extend(not_adapted(comparison));
+    cautions.extend(unequal_budgets(comparison));
     cautions.extend(unequal_sources(comparison));
     cautions.extend(seeds(comparison));
     cautions.extend(few_passages(comparison));
@@ -201,6 +205,50 @@ fn collapsed(result: &MethodResult) -> Option<Caution> {
     })
 }
 
+/// Runs that failed, method by method.
+fn failed(comparison: &Comparison) -> Vec<Caution> {
+    let of_method = |method: Method| {
+        let runs: Vec<String> = comparison
+            .without_record(method)
+            .filter_map(|run| match &run.end {
+                End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
+                End::Begun => None,
+            })
+            .collect();
+        (!runs.is_empty()).then(|| {
+            Caution::new(
+                "failed runs",
+                format!(
+                    "**{} failed** with {}. Failed runs are in no mean and no interval, which flatters a \
+                     method that fails.",
+                    capital(method.title()),
+                    list(&runs)
+                ),
+                stall::knob(method),
+            )
+        })
+    };
+    Method::ALL.into_iter().filter_map(of_method).collect()
+}
+
+/// Runs that are under way, or whose process was killed.
+fn begun(comparison: &Comparison) -> Option<Caution> {
+    let runs: Vec<String> = (comparison.unfinished.iter())
+        .filter(|run| run.end == End::Begun)
+        .map(|run| format!("{} with seed {}", run.method.title(), run.seed))
+        .collect();
+    (!runs.is_empty()).then(|| {
+        Caution::new(
+            "unfinished runs",
+            format!(
+                "Begun and without a record, under way or broken off: {}. They are in no number here.",
+                list(&runs)
+            ),
+            "the same command again, which goes on from complete records",
+        )
+    })
+}
+
 /// Runs whose best step was their last.
 fn unfinished(study: &Study, result: &MethodResult) -> Option<Caution> {
     let seeds: Vec<String> = study
@@ -221,6 +269,20 @@ fn unfinished(study: &Study, result: &MethodResult) -> Option<Caution> {
                 list(&seeds)
             ),
             "more `--steps`, which may change the comparison",
+        )
+    })
+}
+
+fn unequal_budgets(comparison: &Comparison) -> Option<Caution> {
+    let trials: BTreeSet<usize> = (comparison.trials().into_iter())
+        .map(|(_, count)| count)
+        .collect();
+    (trials.len() > 1).then(|| {
+        Caution::new(
+            "unequal budgets",
+            "The methods' recipes were not searched for equally long: the one with more trials had more \
+             chances to look good.",
+            "the same `--trials` for every method",
         )
     })
 }

@@ -22,6 +22,7 @@ use super::verdict;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
 use crate::recipe::Method;
+use crate::record::store::End;
 use crate::record::{Evaluation, Role};
 use crate::stats::bootstrap::{Bootstrap, Draws};
 use crate::stats::estimate::{Estimate, mean, standard_deviation};
@@ -52,6 +53,8 @@ pub struct Comparison {
     pub domains: Vec<Domain>,
     /// The methods that have records, in the order of [`Method::ALL`].
     pub methods: Vec<MethodResult>,
+    /// Tuned cells that were begun and have no record.
+    pub unfinished: Vec<UnfinishedRun>,
     /// Prompt tuning minus model tuning, where both have records.
     pub difference: Option<Difference>,
     /// What may be chance, what could have been seen, and more than the mean.
@@ -79,6 +82,17 @@ pub struct Domain {
     pub cut_inputs: usize,
     /// The score that needs no understanding.
     pub floor: Option<f64>,
+}
+
+/// A run that is in no number here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnfinishedRun {
+    /// The method.
+    pub method: Method,
+    /// Its seed.
+    pub seed: u64,
+    /// How it ended.
+    pub end: End,
 }
 
 /// One method over its seeds.
@@ -137,14 +151,21 @@ impl Comparison {
     }
 
     /// The methods to tell of: the paper's two, with records or without, and every other tuned one
-    /// that has records, in the order of [`Method::ALL`].
+    /// that has records or was begun, in the order of [`Method::ALL`].
     pub fn told(&self) -> Vec<Method> {
         let is_told = |method: &Method| match method {
             Method::Untuned => false,
             Method::Prompt | Method::Model => true,
-            other => self.method(*other).is_some(),
+            other => self.method(*other).is_some() || self.without_record(*other).next().is_some(),
         };
         Method::ALL.into_iter().filter(is_told).collect()
+    }
+
+    /// The runs of a method that were begun and have no record.
+    pub fn without_record(&self, method: Method) -> impl Iterator<Item = &UnfinishedRun> {
+        self.unfinished
+            .iter()
+            .filter(move |run| run.method == method)
     }
 
     /// The tuned methods whose score on a domain is not clearly above its floor.
@@ -155,6 +176,22 @@ impl Comparison {
         self.tuned()
             .filter(|result| result.scores[domain].score.interval.low <= floor)
             .map(|result| result.method)
+            .collect()
+    }
+
+    /// How many trials the recipe of every method that was trained had; 1 without a search.
+    pub fn trials(&self) -> Vec<(Method, usize)> {
+        let trained = self.tuned().filter(|result| {
+            let cost = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
+            cost.is_some_and(|cost| cost.steps > 0.0)
+        });
+        let trials = |method: Method| {
+            let searches = &self.statistics.searches;
+            let found = searches.iter().find(|one| one.method == method);
+            found.map_or(1, |one| one.search.trials.len())
+        };
+        trained
+            .map(|result| (result.method, trials(result.method)))
             .collect()
     }
 
@@ -232,6 +269,14 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         resamples: bootstrap.resamples,
         domains,
         methods,
+        unfinished: (study.unfinished().iter())
+            .filter(|one| one.cell.method != Method::Untuned)
+            .map(|one| UnfinishedRun {
+                method: one.cell.method,
+                seed: one.cell.seed,
+                end: one.end.clone(),
+            })
+            .collect(),
         difference: scores.difference(),
         statistics: statistics::statistics(study, main, &panels, &scores),
         answer: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::study::Study;
 use crate::provenance::sha256;
 use crate::recipe::Method;
-use crate::record::{Excerpt, Prediction, Score};
+use crate::record::{Excerpt, Prediction};
 
 /// How prompt tuning and model tuning fare on the examples of one target, with one seed each.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option
         .iter()
         .zip(&model.predictions[domain])
     {
-        let right = match (right(&one.score), right(&other.score)) {
+        let right = match (one.score.is_right(), other.score.is_right()) {
             (true, true) => {
                 found.both += 1;
                 continue;
@@ -111,17 +111,6 @@ pub fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option
     Some(found)
 }
 
-/// An answer equal to a right one, or the right label.
-fn right(score: &Score) -> bool {
-    match score {
-        Score::Span { exact_match, .. } => *exact_match >= 1.0,
-        Score::Label { gold, predicted }
-        | Score::Option {
-            gold, predicted, ..
-        } => *predicted == Some(*gold),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,14 +120,14 @@ mod tests {
     #[test]
     fn every_example_is_counted_once_and_those_shown_have_texts() {
         let records = Fixture::one_target().records();
-        let studies = studies(&records).expect("they belong together");
+        let studies = studies(&records, &[]).expect("they belong together");
         let found = disagreement(&studies[0], 1, 4).expect("both methods have seed 0");
         let all = found.both + found.prompt_alone + found.model_alone + found.neither;
         assert_eq!((found.seed, all), (0, 240));
         assert_eq!(found.examples.len(), 4);
         for disputed in &found.examples {
             assert_eq!(disputed.prompt.id, disputed.model.id);
-            let words = [&disputed.prompt.score, &disputed.model.score].map(right);
+            let words = [disputed.prompt, disputed.model].map(|one| one.score.is_right());
             assert_eq!(
                 words,
                 [true, false].map(|is| is == (disputed.right == Method::Prompt))
@@ -157,7 +146,7 @@ mod tests {
     fn without_a_common_seed_there_is_nothing_to_compare() {
         let mut records = Fixture::one_target().records();
         records.retain(|stored| stored.record.cell.method != Method::Model);
-        let studies = studies(&records).expect("they belong together");
+        let studies = studies(&records, &[]).expect("they belong together");
         assert_eq!(disagreement(&studies[0], 1, 4), None);
     }
 }

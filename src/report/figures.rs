@@ -1,12 +1,14 @@
-//! Figures in SVG: scores from source to targets, target against source, score against cost, and
-//! learning curves. Each holds its own title, words for readers who cannot see it, and colours for
+//! Figures in SVG: scores from source to targets, target against source, reliability, score against
+//! cost, learning curves, and the search for recipes. Each holds its own title, words for readers who cannot see it, and colours for
 //! light and dark screens.
 
 mod axis;
+mod budget;
 mod costs;
 mod curves;
 mod growth;
 mod legend;
+mod reliability;
 mod scale;
 mod scatter;
 mod slopes;
@@ -57,6 +59,12 @@ pub fn draw(
             scatter::size(comparison),
             |canvas| scatter::draw(canvas, comparison),
         )?);
+        figures.push(picture(
+            format!("reliability{suffix}.svg"),
+            words::reliability(comparison),
+            reliability::size(comparison),
+            |canvas| reliability::draw(canvas, comparison),
+        )?);
     }
     if comparison.tuned().count() > 1 {
         figures.push(picture(
@@ -72,6 +80,14 @@ pub fn draw(
             words::curves(study, comparison),
             curves::SIZE,
             |canvas| curves::draw(canvas, study, comparison),
+        )?);
+    }
+    if !comparison.statistics.searches.is_empty() {
+        figures.push(picture(
+            format!("budget{suffix}.svg"),
+            words::budget(comparison),
+            budget::size(comparison),
+            |canvas| budget::draw(canvas, comparison),
         )?);
     }
     Ok(figures)

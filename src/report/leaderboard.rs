@@ -14,7 +14,7 @@ use super::page::{Tables, page};
 use super::study::{Study, studies};
 use crate::domain::{AnswerForm, Task};
 use crate::recipe::Method;
-use crate::record::store::StoredRecord;
+use crate::record::store::{End, StoredRecord, Unfinished};
 use crate::stats::estimate::Estimate;
 
 /// The version of the JSON: raised when a key is renamed, removed or means something else.
@@ -51,6 +51,8 @@ pub struct Row {
     pub method: Method,
     /// The seeds, ascending.
     pub seeds: Vec<u64>,
+    /// Seeds with which training failed: they are in no score.
+    pub failed_seeds: Vec<u64>,
     /// The metric of all scores in this row.
     pub metric: &'static str,
     /// The score on the source's test split, with its 95 % interval.
@@ -90,9 +92,12 @@ pub struct Target {
 ///
 /// # Errors
 /// There are none, some contradict their predictions, or two are of the same cell.
-pub fn leaderboard(records: &[StoredRecord]) -> Result<Leaderboard, ReportError> {
+pub fn leaderboard(
+    records: &[StoredRecord],
+    unfinished: &[Unfinished],
+) -> Result<Leaderboard, ReportError> {
     let mut rows = Vec::new();
-    for study in studies(records)? {
+    for study in studies(records, unfinished)? {
         let comparison = comparison::compare(&study)?;
         rows.extend(
             comparison
@@ -143,6 +148,10 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         model: comparison.model.clone(),
         method: result.method,
         seeds: result.seeds.clone(),
+        failed_seeds: (comparison.without_record(result.method))
+            .filter(|run| run.end != End::Begun)
+            .map(|run| run.seed)
+            .collect(),
         metric: comparison.metric,
         source_score: result.source().score,
         source_deviation: result.source().deviation,
@@ -210,7 +219,8 @@ impl Leaderboard {
                     spread(row.source_score.value, row.source_deviation),
                     match row.method {
                         Method::Untuned => UNDEFINED.to_owned(),
-                        _ => row.seeds.len().to_string(),
+                        _ if row.failed_seeds.is_empty() => row.seeds.len().to_string(),
+                        _ => format!("{} ({} failed)", row.seeds.len(), row.failed_seeds.len()),
                     },
                     whole(row.trainable_parameters as f64),
                     amount(row.train_seconds),
@@ -269,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_row_for_each_method_the_best_first() {
-        let board = leaderboard(&two_studies()).expect("consistent");
+        let board = leaderboard(&two_studies(), &[]).expect("consistent");
         let rows: Vec<(&str, Method)> = board
             .rows
             .iter()
@@ -288,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_page_sorts_by_itself() {
-        let page = leaderboard(&two_studies()).expect("consistent").page();
+        let page = leaderboard(&two_studies(), &[]).expect("consistent").page();
         assert!(page.contains("<script>\nfor (const table"), "{page}");
         assert!(!page.contains("src=") && !page.contains("http"), "{page}");
     }
@@ -329,7 +339,7 @@ mod tests {
     #[test]
     fn the_json_is_what_its_schema_says() {
         let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
-        let board = leaderboard(&two_studies()).expect("consistent");
+        let board = leaderboard(&two_studies(), &[]).expect("consistent");
         let json: Value = serde_json::from_str(&board.json()).expect("JSON");
         assert_eq!(json["version"], schema["properties"]["version"]["const"]);
         assert_eq!(json["schema"], schema["properties"]["schema"]["const"]);

@@ -1,6 +1,7 @@
 //! A comparison as markdown: the question, the answer, the tables, the figures, what it cost, the
 //! rows, examples, how to read it, cautions, provenance. [`page`](super::page) makes HTML of it.
 
+pub mod absent;
 pub mod calibration;
 pub mod costs;
 pub mod data;
@@ -11,7 +12,9 @@ pub mod origin;
 pub mod published;
 pub mod retention;
 pub mod robustness;
+pub mod runs;
 pub mod scores;
+pub mod search;
 pub mod seeds;
 pub mod spread;
 pub mod table;
@@ -62,13 +65,16 @@ pub fn section(
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
     text.push('\n');
+    text.push_str(&runs::section(comparison));
     text.push_str(&spread::section(comparison));
     text.push_str(&format!(
         "## The other metric: {}\n\n",
         metric_title(comparison.second_metric)
     ));
     text.push_str(&scores::second_table(comparison).markdown());
-    text.push_str("\n## What it cost\n\n");
+    text.push('\n');
+    text.push_str(&search::section(comparison));
+    text.push_str("## What it cost\n\n");
     text.push_str(&costs::table(comparison).markdown());
     text.push_str(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
@@ -186,6 +192,9 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         "**Target against source**: on the thin line nothing is lost, on the dashed one as many points \
          as by model tuning, and above it fewer. Small markers are seeds."
             .to_owned(),
+        "**Reliability**: answers are sorted by their confidence into bins of equally many; above the \
+         diagonal they are right more often than the method says, below it less often."
+            .to_owned(),
         "**Score against cost**: what is ringed is on the Pareto front, where nothing cheaper scores as \
          high. The ring goes by the means alone; where intervals overlap, it may be chance."
             .to_owned(),
@@ -193,6 +202,10 @@ fn reading(comparison: &Comparison) -> Vec<String> {
          from that step."
             .to_owned(),
     ];
+    lines.push(format!(
+        "**Budget.** As to tuning, {}.",
+        search::budget(comparison)
+    ));
     lines.extend(answers(comparison));
     lines
 }

@@ -30,7 +30,7 @@ mod fixture;
 
 pub use error::ReportError;
 
-use crate::record::store::StoredRecord;
+use crate::record::store::{StoredRecord, Unfinished};
 use comparison::Comparison;
 use figures::Figure;
 use study::Study;
@@ -48,9 +48,12 @@ struct Section<'a> {
     figures: Vec<Figure>,
 }
 
-/// Analyses records and draws the figures.
-pub fn analyse(records: &[StoredRecord]) -> Result<Analysis<'_>, ReportError> {
-    let studies = study::studies(records)?;
+/// Analyses records and draws the figures; cells that were begun and have no record are told of.
+pub fn analyse<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+) -> Result<Analysis<'a>, ReportError> {
+    let studies = study::studies(records, unfinished)?;
     let single = studies.len() == 1;
     let mut analysis = Analysis {
         sections: Vec::new(),

@@ -95,7 +95,8 @@ pub struct Row {
     pub p_value: f64,
     /// The same of these runs, by sign flips, adjusted; absent for a single passage.
     pub runs_p_value: Option<f64>,
-    /// Right answers that one of two runs has alone; absent with several runs.
+    /// Right answers that one of two runs has alone, with their p value adjusted; absent with
+    /// several runs.
     pub discordant: Option<McNemar>,
     /// The least difference that four of five such comparisons would tell from none.
     pub detectable: f64,
@@ -355,13 +356,6 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, P
 
 /// Right answers of one of two runs alone, paired by example.
 fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
-    let is_right = |score: &Score| match *score {
-        Score::Span { exact_match, .. } => exact_match == 1.0,
-        Score::Label { gold, predicted }
-        | Score::Option {
-            gold, predicted, ..
-        } => predicted == Some(gold),
-    };
     let theirs: BTreeMap<&str, &Score> = second
         .iter()
         .map(|prediction| (prediction.id.as_str(), &prediction.score))
@@ -370,7 +364,7 @@ fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
         .iter()
         .map(|prediction| {
             let other = theirs.get(prediction.id.as_str())?;
-            Some((is_right(&prediction.score), is_right(other)))
+            Some((prediction.score.is_right(), other.is_right()))
         })
         .collect();
     Some(mcnemar(pairs?))
@@ -381,6 +375,13 @@ fn adjust(rows: &mut [Row]) {
     let p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
     for (row, adjusted) in rows.iter_mut().zip(holm(&p_values)) {
         row.p_value = adjusted;
+    }
+    let alone: Vec<f64> = (rows.iter())
+        .filter_map(|row| Some(row.discordant?.p_value))
+        .collect();
+    let mut adjusted = holm(&alone).into_iter();
+    for found in rows.iter_mut().filter_map(|row| row.discordant.as_mut()) {
+        found.p_value = adjusted.next().unwrap_or(1.0);
     }
     let of_runs: Vec<f64> = rows.iter().filter_map(|row| row.runs_p_value).collect();
     let mut adjusted = holm(&of_runs).into_iter();

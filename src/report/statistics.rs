@@ -2,14 +2,18 @@
 //! there is to a score than its mean.
 
 pub mod answers;
+pub mod budget;
 pub mod groups;
 pub mod line;
+pub mod runs;
 
 use serde::Serialize;
 
 use self::answers::MethodCalibration;
+use self::budget::MethodSearch;
 use self::groups::DomainGroups;
 use self::line::Robustness;
+use self::runs::RightAnswers;
 use super::comparison::Scores;
 use super::study::Study;
 use crate::eval::score::Metric;
@@ -25,25 +29,47 @@ use crate::stats::winning;
 /// [`Comparison::domains`](super::comparison::Comparison::domains).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Statistics {
-    /// Prompt tuning against model tuning, on each domain; empty where one of them has no records.
-    pub tests: Vec<DomainTest>,
-    /// The same for the means over targets.
-    pub mean_test: Option<MeanTest>,
+    /// Every other tuned method against model tuning; empty where that has no records.
+    pub against_model: Vec<AgainstModel>,
+    /// Right answers run by run.
+    pub runs: RightAnswers,
     /// What each method keeps of its source score.
     pub retention: Vec<Retention>,
     /// How far off a score may be, by why.
     pub spreads: Vec<Spread>,
     /// Whether the methods' confidence can be believed.
     pub calibration: Vec<MethodCalibration>,
+    /// The searches for recipes.
+    pub searches: Vec<MethodSearch>,
     /// Scores of groups of examples.
     pub groups: Vec<DomainGroups>,
     /// Prompt tuning against the line of model tuning, on each target.
     pub robustness: Vec<Robustness>,
 }
 
-/// Prompt tuning against model tuning on one domain.
+/// One method against model tuning.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgainstModel {
+    /// The method.
+    pub method: Method,
+    /// On each domain.
+    pub domains: Vec<DomainTest>,
+    /// On average over targets.
+    pub mean: MeanTest,
+}
+
+impl Statistics {
+    /// A method against model tuning.
+    pub fn against_model(&self, method: Method) -> Option<&AgainstModel> {
+        self.against_model.iter().find(|one| one.method == method)
+    }
+}
+
+/// One method against model tuning on one domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DomainTest {
+    /// The method's score minus model tuning's.
+    pub difference: Estimate,
     /// That the scores do not differ, over seeds and passages: the level at which the interval
     /// touches zero. Absent where nothing varies.
     pub p_value: Option<f64>,
@@ -55,13 +81,15 @@ pub struct DomainTest {
     pub runs_adjusted: Option<f64>,
     /// The least difference that four of five such studies would tell from none.
     pub detectable: f64,
-    /// How often a run of prompt tuning scores higher than one of model tuning.
+    /// How often a run of the method scores higher than one of model tuning.
     pub wins: Option<Estimate>,
 }
 
-/// Prompt tuning against model tuning on average over targets.
+/// One method against model tuning on average over targets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MeanTest {
+    /// The method's mean score minus model tuning's.
+    pub difference: Estimate,
     /// That the mean scores do not differ.
     pub score_p_value: Option<f64>,
     /// The least difference of mean scores that four of five such studies would tell from none.
@@ -107,8 +135,12 @@ pub(super) fn statistics(
         .filter(|method| !study.of(*method).is_empty())
         .collect();
     Statistics {
-        tests: tests(panels, scores),
-        mean_test: mean_test(scores),
+        against_model: methods
+            .iter()
+            .filter(|method| !matches!(method, Method::Untuned | Method::Model))
+            .filter_map(|method| against_model(panels, scores, *method))
+            .collect(),
+        runs: runs::of_study(study),
         retention: methods
             .iter()
             .map(|method| retention(scores, *method, panels.len()))
@@ -121,23 +153,25 @@ pub(super) fn statistics(
             .iter()
             .map(|method| answers::of_method(study, *method))
             .collect(),
+        searches: budget::searches(study),
         groups: groups::groups(study, metric),
         robustness: line::robustness(panels, scores),
     }
 }
 
-fn tests(panels: &[Panel], scores: &Scores) -> Vec<DomainTest> {
-    let (prompt, model) = (Method::Prompt, Method::Model);
+fn against_model(panels: &[Panel], scores: &Scores, method: Method) -> Option<AgainstModel> {
+    let model = Method::Model;
     let mut tests: Vec<DomainTest> = panels
         .iter()
         .enumerate()
         .filter_map(|(domain, panel)| {
-            let (first, second) = (scores.find(domain, prompt)?, scores.find(domain, model)?);
+            let (first, second) = (scores.find(domain, method)?, scores.find(domain, model)?);
             let difference = first.minus(second);
-            let pairs = panel.pairs(prompt as usize, model as usize)?;
+            let pairs = panel.pairs(method as usize, model as usize)?;
             let p_value = difference.p_value();
             let runs_p_value = SignFlip::default().p_value(&pairs);
             Some(DomainTest {
+                difference: difference.estimate(),
                 p_value,
                 adjusted: p_value,
                 runs_p_value,
@@ -153,7 +187,11 @@ fn tests(panels: &[Panel], scores: &Scores) -> Vec<DomainTest> {
             (&test.runs_p_value, &mut test.runs_adjusted)
         });
     }
-    tests
+    Some(AgainstModel {
+        method,
+        domains: tests,
+        mean: mean_test(scores, method)?,
+    })
 }
 
 /// Holm over those targets that have a p value.
@@ -171,13 +209,14 @@ fn adjust(
     }
 }
 
-fn mean_test(scores: &Scores) -> Option<MeanTest> {
+fn mean_test(scores: &Scores, method: Method) -> Option<MeanTest> {
     let minus = |of: &dyn Fn(Method) -> Option<Draws>| -> Option<Draws> {
-        Some(of(Method::Prompt)?.minus(&of(Method::Model)?))
+        Some(of(method)?.minus(&of(Method::Model)?))
     };
     let score = minus(&|method| scores.mean_target(method))?;
     let gap = minus(&|method| scores.mean_gap(method))?;
     Some(MeanTest {
+        difference: score.estimate(),
         score_p_value: score.p_value(),
         score_detectable: score.detectable(),
         gap_p_value: gap.p_value(),

@@ -7,13 +7,14 @@ use super::error::ReportError;
 use super::evidence;
 use crate::recipe::Method;
 use crate::record::difference;
-use crate::record::store::StoredRecord;
+use crate::record::store::{StoredRecord, Unfinished};
 use crate::record::{Cell, Evaluation};
 
 /// Records that may be compared; never empty.
 #[derive(Debug, Clone)]
 pub struct Study<'a> {
     records: Vec<&'a StoredRecord>,
+    unfinished: Vec<&'a Unfinished>,
 }
 
 impl<'a> Study<'a> {
@@ -41,20 +42,42 @@ impl<'a> Study<'a> {
             .collect()
     }
 
-    /// The seeds of all tuned methods.
+    /// Cells that were begun and have no record, by method and seed.
+    pub fn unfinished(&self) -> &[&'a Unfinished] {
+        &self.unfinished
+    }
+
+    /// The seeds of all tuned methods, with records or without.
     pub fn seeds(&self) -> BTreeSet<u64> {
-        self.records
-            .iter()
+        (self.records.iter())
             .map(|stored| &stored.record.cell)
+            .chain(self.unfinished.iter().map(|one| &one.cell))
             .filter(|cell| cell.method != Method::Untuned)
             .map(|cell| cell.seed)
             .collect()
     }
 }
 
+impl<'a> Study<'a> {
+    /// Adds an unfinished cell; one that is told of twice counts once.
+    fn add(&mut self, begun: &'a Unfinished) {
+        let key = |cell: &Cell| (cell.method, cell.seed);
+        let recorded = self.records.iter().map(|stored| &stored.record.cell);
+        let mut known = recorded.chain(self.unfinished.iter().map(|one| &one.cell));
+        if known.all(|cell| key(cell) != key(&begun.cell)) {
+            self.unfinished.push(begun);
+            self.unfinished.sort_by_key(|one| key(&one.cell));
+        }
+    }
+}
+
 /// Sorts records into studies, in the order of their first record, and checks that each can be
-/// compared. A folder that is given twice counts once.
-pub fn studies(records: &[StoredRecord]) -> Result<Vec<Study<'_>>, ReportError> {
+/// compared. A folder that is given twice counts once. An unfinished cell belongs to the study whose
+/// records are like it, unless one of them is its own.
+pub fn studies<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+) -> Result<Vec<Study<'a>>, ReportError> {
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     let mut studies: Vec<Study> = Vec::new();
     for stored in records
@@ -68,7 +91,14 @@ pub fn studies(records: &[StoredRecord]) -> Result<Vec<Study<'_>>, ReportError> 
             Some(study) => study.records.push(stored),
             None => studies.push(Study {
                 records: vec![stored],
+                unfinished: Vec::new(),
             }),
+        }
+    }
+    for begun in unfinished {
+        let home = (studies.iter_mut()).find(|study| alike(study.cell(), &begun.cell));
+        if let Some(study) = home {
+            study.add(begun);
         }
     }
     for study in &mut studies {

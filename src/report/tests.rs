@@ -3,6 +3,8 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::*;
 use crate::recipe::Method;
+use crate::record::search::{Search, Trial, TrialEnd};
+use crate::record::store::End;
 
 /// A rendered report.
 #[derive(Debug, PartialEq)]
@@ -13,7 +15,15 @@ struct Report {
 }
 
 fn render(records: &[StoredRecord], figure_folder: &str) -> Result<Report, ReportError> {
-    let analysis = analyse(records)?;
+    render_with(records, &[], figure_folder)
+}
+
+fn render_with(
+    records: &[StoredRecord],
+    unfinished: &[Unfinished],
+    figure_folder: &str,
+) -> Result<Report, ReportError> {
+    let analysis = analyse(records, unfinished)?;
     Ok(Report {
         markdown: analysis.markdown(figure_folder),
         figures: analysis.figures().cloned().collect(),
@@ -83,6 +93,133 @@ fn a_missing_cell_is_missing_and_not_zero() {
     let markdown = report(&records).markdown;
     assert!(markdown.contains("| model tuning, 1 | missing | missing | missing | missing |"));
     assert!(markdown.contains("different seeds"), "{markdown}");
+}
+
+/// The records without those of some cells, and these cells as unfinished.
+fn without(wanted: impl Fn(Method, u64) -> bool, end: End) -> (Vec<StoredRecord>, Vec<Unfinished>) {
+    let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(|stored| {
+        let cell = &stored.record.cell;
+        wanted(cell.method, cell.seed)
+    });
+    let unfinished = gone.into_iter().map(|stored| Unfinished {
+        cell: stored.record.cell,
+        end: end.clone(),
+    });
+    (kept, unfinished.collect())
+}
+
+#[test]
+fn a_failed_run_is_failed_and_not_zero() {
+    let reason = "the loss at step 7 is NaN".to_owned();
+    let (records, failed) = without(
+        |method, seed| (method, seed) == (Method::Model, 1),
+        End::Failed { reason },
+    );
+    let report = render_with(&records, &failed, "figures").expect("consistent");
+    let text = &report.markdown;
+    let row = "| model tuning, 1 | failed | failed | failed | failed |";
+    assert!(text.contains(row), "{text}");
+    assert!(
+        text.contains("| **model tuning**, 2 seeds, 1 failed |"),
+        "{text}"
+    );
+    let caution = "**Model tuning failed** with seed 1 (the loss at step 7 is NaN)";
+    assert!(text.contains(caution), "{text}");
+    // A record of the same cell says more than the failure of an earlier try.
+    let whole = self::records();
+    assert_eq!(
+        render_with(&whole, &failed, "figures").expect("consistent"),
+        render(&whole, "figures").expect("consistent")
+    );
+}
+
+#[test]
+fn a_method_of_which_every_run_failed_is_failed() {
+    let reason = "the loss at step 0 is NaN".to_owned();
+    let (records, failed) = without(|method, _| method == Method::Model, End::Failed { reason });
+    let text = render_with(&records, &failed, "figures")
+        .expect("consistent")
+        .markdown;
+    assert!(
+        text.contains("| model tuning | failed | failed | failed |"),
+        "{text}"
+    );
+    let rows = leaderboard::leaderboard(&records, &failed)
+        .expect("consistent")
+        .rows;
+    assert!(
+        rows.iter()
+            .all(|row| row.method != Method::Model && row.failed_seeds.is_empty())
+    );
+}
+
+#[test]
+fn a_run_that_was_begun_is_unfinished() {
+    let (records, begun) = without(
+        |method, seed| (method, seed) == (Method::Prompt, 2),
+        End::Begun,
+    );
+    let text = render_with(&records, &begun, "figures")
+        .expect("consistent")
+        .markdown;
+    let row = "| prompt tuning, 2 | unfinished | unfinished | unfinished | unfinished |";
+    assert!(text.contains(row), "{text}");
+    assert!(
+        text.contains("broken off: prompt tuning with seed 2."),
+        "{text}"
+    );
+}
+
+/// The records with a search of so many trials behind each method.
+fn searched(trials: impl Fn(Method) -> usize) -> Vec<StoredRecord> {
+    let mut records = records();
+    for stored in &mut records {
+        let method = stored.record.cell.method;
+        if method == Method::Untuned {
+            continue;
+        }
+        let trial = |place: usize| Trial {
+            learning_rate: 0.25 * (1 + place) as f64,
+            end: match place {
+                2 => TrialEnd::Failed {
+                    reason: "NaN".to_owned(),
+                },
+                _ => TrialEnd::Scored {
+                    validation_score: 0.5 + 0.1 * place as f64,
+                    best_step: 80,
+                    train_seconds: 1.0,
+                },
+            },
+        };
+        let all = (0..trials(method)).map(trial).collect();
+        stored.record.cell.trials = Some(trials(method));
+        stored.record.search = Some(Search::of(9, all));
+    }
+    records
+}
+
+#[test]
+fn a_search_is_told_of_trial_by_trial() {
+    let report = report(&searched(|_| 3));
+    let text = &report.markdown;
+    // .5, .6 and a failure: 36.7 for one; (.5 · 3 + .6 · 5)/9 for two; (.5 · 7 + .6 · 19)/27 for three.
+    let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
+    assert!(text.contains(row), "{text}");
+    assert!(text.contains("every method had 3 trials"), "{text}");
+    assert!(
+        report
+            .figures
+            .iter()
+            .any(|figure| figure.name == "budget.svg")
+    );
+    assert!(!text.contains("unequal budgets"), "{text}");
+    let unequal = self::report(&searched(|method| 2 + usize::from(method == Method::Model)));
+    assert!(unequal.markdown.contains("unequal budgets"));
+    assert!(
+        self::report(&records())
+            .markdown
+            .contains("every method had 1 trial")
+    );
 }
 
 #[test]
@@ -231,7 +368,7 @@ fn several_studies_have_a_section_and_figures_each() {
     assert!(report.markdown.starts_with("# squad → textbookqa\n"));
     assert!(report.markdown.contains("\n# qqp → mrpc\n"));
     assert!(report.markdown.contains("(figures/scores-2.svg)"));
-    assert_eq!(report.figures[4].name, "scores-2.svg");
+    assert_eq!(report.figures[5].name, "scores-2.svg");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::comparison::{Comparison, Difference, Learned, MethodResult};
 use super::number::{count, interval, list, metric_title, percent, points};
+use super::statistics::MeanTest;
 use crate::recipe::Method;
 use crate::stats::estimate::{Estimate, Interval};
 
@@ -87,10 +88,7 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     }
     match &comparison.difference {
         Some(difference) => {
-            let detectable = comparison
-                .statistics
-                .mean_test
-                .map(|test| test.gap_detectable);
+            let detectable = mean_test(comparison).map(|test| test.gap_detectable);
             let gaps = only_at_floor(comparison).unwrap_or_else(|| gaps(difference, detectable));
             format!(
                 "{gaps}{}{}.",
@@ -129,16 +127,18 @@ fn gaps(difference: &Difference, detectable: Option<f64>) -> String {
     }
 }
 
+fn mean_test(comparison: &Comparison) -> Option<MeanTest> {
+    let tests = comparison.statistics.against_model(Method::Prompt)?;
+    Some(tests.mean)
+}
+
 /// The second part of the sentence: the target scores themselves.
 fn scores(comparison: &Comparison, difference: &Difference) -> String {
     let score = difference.mean_target;
     let target = on_targets(comparison);
     let size = percent(score.value.abs());
     let gap = difference.mean_gap;
-    let detectable = comparison
-        .statistics
-        .mean_test
-        .map(|test| test.score_detectable);
+    let detectable = mean_test(comparison).map(|test| test.score_detectable);
     let (direction, range) = if score.interval.low > 0.0 {
         ("higher", interval(score.interval))
     } else if score.interval.high < 0.0 {

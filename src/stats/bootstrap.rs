@@ -33,7 +33,7 @@ use rayon::prelude::*;
 
 use super::draw;
 use super::estimate::{Estimate, Interval, mean, quantile, standard_deviation};
-use super::panel::{Panel, Runs};
+use super::panel::{Panel, Runs, Sum, ratio};
 use super::quantile::{normal, student};
 
 /// How often and from which seed to draw.
@@ -393,32 +393,31 @@ impl Bootstrap {
     }
 
     fn of_panel(self, place: usize, panel: &Panel) -> Vec<Option<Draws>> {
+        let table = SideBySide::of(panel);
         // Each resample has a stream of its own, so that threads do not change the draws.
-        let resamples: Vec<Vec<Vec<f64>>> = (0..self.resamples)
+        let resamples: Vec<Vec<f64>> = (0..self.resamples)
             .into_par_iter()
             .map(|resample| {
                 let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
                 rng.set_stream((place * self.resamples + resample) as u64);
-                let passages = times_drawn(&mut rng, panel.clusters());
-                let runs = panel.methods().iter();
-                runs.map(|runs| {
-                    runs.as_ref()
-                        .map_or_else(Vec::new, |runs| runs.weighted(&passages))
-                })
-                .collect()
+                table.scores(&times_drawn(&mut rng, panel.clusters()))
             })
             .collect();
-        let draws = |(method, runs): (usize, &Option<Runs>)| {
+        let mut columns = 0;
+        let draws = |runs: &Option<Runs>| {
             let runs = runs.as_ref()?;
             let values = runs.scores();
-            let by_seed: Vec<Vec<f64>> = (0..values.len())
-                .map(|seed| resamples.iter().map(|all| all[method][seed]).collect())
+            let own = columns..columns + values.len();
+            columns = own.end;
+            let by_seed: Vec<Vec<f64>> = own
+                .clone()
+                .map(|column| resamples.iter().map(|all| all[column]).collect())
                 .collect();
             Some(Draws {
                 value: mean(&values)?,
                 resampled: resamples
                     .iter()
-                    .filter_map(|all| mean(&all[method]))
+                    .filter_map(|all| mean(&all[own.clone()]))
                     .collect(),
                 strata: vec![Stratum {
                     seeds: runs.seeds().to_vec(),
@@ -429,7 +428,47 @@ impl Bootstrap {
                 seed: self.seed,
             })
         };
-        panel.methods().iter().enumerate().map(draws).collect()
+        panel.methods().iter().map(draws).collect()
+    }
+}
+
+/// The sums of all runs side by side, so that one pass over the passages serves every run: the
+/// additions for different runs do not wait for each other.
+struct SideBySide {
+    /// Runs of all methods.
+    runs: usize,
+    /// `[passage][2 × run]`: numerator and denominator of each run.
+    sums: Vec<f64>,
+}
+
+impl SideBySide {
+    fn of(panel: &Panel) -> SideBySide {
+        let all: Vec<&[Sum]> = (panel.methods().iter().flatten())
+            .flat_map(Runs::sums)
+            .collect();
+        let sums = (0..panel.clusters())
+            .flat_map(|passage| all.iter().map(move |run| run[passage]))
+            .flat_map(|sum| [sum.numerator, sum.denominator])
+            .collect();
+        SideBySide {
+            runs: all.len(),
+            sums,
+        }
+    }
+
+    /// The metric of each run where passage `c` is counted `weights[c]` times.
+    fn scores(&self, weights: &[f64]) -> Vec<f64> {
+        let width = 2 * self.runs;
+        let mut totals = vec![0.0; width];
+        for (sums, weight) in self.sums.chunks_exact(width.max(1)).zip(weights) {
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total += weight * sum;
+            }
+        }
+        totals
+            .chunks_exact(2)
+            .map(|total| ratio(total[0], total[1]))
+            .collect()
     }
 }
 

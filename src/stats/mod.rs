@@ -14,8 +14,10 @@
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`] |
+//! | what would a shorter search have found? | [`budget`] |
 
 pub mod bootstrap;
+pub mod budget;
 pub mod calibration;
 pub mod cluster;
 mod draw;

@@ -90,8 +90,13 @@ impl Runs {
             .collect()
     }
 
+    /// The sums of each passage, by seed.
+    pub(super) fn sums(&self) -> impl Iterator<Item = &[Sum]> {
+        self.sums.iter().map(Vec::as_slice)
+    }
+
     /// The metric of each seed where passage `c` is counted `weights[c]` times.
-    pub(super) fn weighted(&self, weights: &[f64]) -> Vec<f64> {
+    fn weighted(&self, weights: &[f64]) -> Vec<f64> {
         self.sums
             .iter()
             .map(|passages| {

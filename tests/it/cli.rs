@@ -311,6 +311,56 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
 }
 
 #[test]
+fn a_run_whose_loss_runs_away_is_kept_as_failed_and_the_others_go_on() {
+    let folder = folder();
+    promptshift(&folder)
+        .args(["transfer", "squad->race", "--seeds", "1", "--out", "out"])
+        .args(["--learning-rate", "prompt=1e300"])
+        .args(TINY)
+        .assert()
+        .code(1)
+        .stdout(contains("| prompt tuning | failed | failed |"))
+        .stderr(contains("1 of 3 runs failed").and(contains("prompt tuning with seed 0")));
+    let out = folder.path().join("out");
+    assert!(out.join("failed-prompt-seed0.json").exists());
+    assert!(out.join("model-seed0/record.json").exists());
+    promptshift(&folder)
+        .args(["report", "out"])
+        .assert()
+        .success()
+        .stdout(contains("| prompt tuning, 0 | failed | failed |"));
+}
+
+#[test]
+fn a_search_is_made_once_and_its_choice_is_recorded() {
+    let folder = folder();
+    let searched = || {
+        promptshift(&folder)
+            .args(["transfer", "squad->race", "--methods", "prompt"])
+            .args(["--seeds", "1", "--out", "out", "--trials", "2"])
+            .args(TINY)
+            .assert()
+            .success()
+            .stdout(contains("## The search for recipes").and(contains("had 2 trials")))
+    };
+    searched().stderr(contains("[trial 2/2] prompt tuning, learning rate 0.09"));
+    searched().stderr(contains("[trial").not());
+    let record = timeless(&folder.path().join("out/prompt-seed0/record.json"));
+    let search = &record["search"];
+    let chosen = search["chosen"].as_u64().expect("a place") as usize;
+    assert_eq!(
+        record["cell"]["recipe"]["optimizer"]["learning_rate"],
+        search["trials"][chosen]["learning_rate"]
+    );
+    assert_eq!(record["cell"]["trials"], 2);
+    refused(
+        &["transfer", "squad->race", "--trials", "1"],
+        2,
+        &["--trials", "2 to 13"],
+    );
+}
+
+#[test]
 fn standard_output_carries_only_the_result() {
     let folder = folder();
     tiny(&folder, "1")

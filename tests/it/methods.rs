@@ -163,6 +163,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         train_rows: None,
         eval_rows: None,
         limits: limits(),
+        trials: None,
         recipe: Some(recipe.clone()),
     }
 }

@@ -23,7 +23,7 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
     assert!(!reports.is_empty(), "no report is committed");
     for folder in reports {
         let records = find(&folder).expect("records beside the report");
-        let report = analyse(&records).expect("they belong together");
+        let report = analyse(&records, &[]).expect("they belong together");
         let file = folder.join("report.md");
         let written = std::fs::read_to_string(&file).expect("report.md");
         let name = file.display();
@@ -76,6 +76,6 @@ fn records_from_before_a_field_was_added_are_still_read() {
         object.as_object_mut().expect("an object").remove(field);
     }
     std::fs::write(&file, record.to_string()).expect("written");
-    let board = leaderboard(&find(folder.path()).expect("a record")).expect("one record");
+    let board = leaderboard(&find(folder.path()).expect("a record"), &[]).expect("one record");
     assert_eq!(board.rows.len(), 1);
 }

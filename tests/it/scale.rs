@@ -76,6 +76,7 @@ fn cell(method: Method, seed: u64) -> Cell {
             target: 16,
             answer: 16,
         },
+        trials: None,
         recipe: Some(Recipe::paper_prompt()),
     }
 }
@@ -144,6 +145,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     notes: Vec::new(),
                     hygiene: Vec::new(),
                     training: None,
+                    search: None,
                     evaluations,
                     validation: None,
                 })

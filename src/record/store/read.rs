@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::error::{IoContext, StoreError};
-use super::{PARTIAL, RECORD};
+use super::{PARTIAL, PLAN, RECORD};
 use crate::provenance::sha256;
 use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
@@ -55,20 +56,44 @@ const DEEPEST: usize = 6;
 
 /// Every record in a folder and below it, in the order of their paths.
 pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
-    let mut homes = Vec::new();
-    search(folder, DEEPEST, &mut homes)?;
+    let Places { homes, .. } = search(folder)?;
     if homes.is_empty() {
         return Err(StoreError::NoRecords {
             path: folder.to_owned(),
         });
     }
-    homes.iter().map(|home| read(home)).collect()
+    // Side by side, and then in order: the first error is the same whichever is met first.
+    let read: Vec<_> = homes.par_iter().map(|home| read(home)).collect();
+    read.into_iter().collect()
 }
 
-fn search(folder: &Path, depth: usize, homes: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+/// Every output folder at a folder and below it, in the order of their paths.
+pub(super) fn outs(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(search(folder)?.outs)
+}
+
+/// What lies in a folder and below it, in the order of paths.
+#[derive(Debug, Default)]
+struct Places {
+    /// Folders with a record.
+    homes: Vec<PathBuf>,
+    /// Output folders.
+    outs: Vec<PathBuf>,
+}
+
+fn search(folder: &Path) -> Result<Places, StoreError> {
+    let mut places = Places::default();
+    descend(folder, DEEPEST, &mut places)?;
+    Ok(places)
+}
+
+fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), StoreError> {
     if folder.join(RECORD).is_file() {
-        homes.push(folder.to_owned());
+        places.homes.push(folder.to_owned());
         return Ok(());
+    }
+    if folder.join(PLAN).is_file() {
+        places.outs.push(folder.to_owned());
     }
     if depth == 0 {
         return Ok(());
@@ -85,7 +110,7 @@ fn search(folder: &Path, depth: usize, homes: &mut Vec<PathBuf>) -> Result<(), S
     inner.sort();
     inner
         .iter()
-        .try_for_each(|path| search(path, depth - 1, homes))
+        .try_for_each(|path| descend(path, depth - 1, places))
 }
 
 /// Reads the record of one cell's folder.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{AnswerForm, Split, Task};
+use crate::recipe::Recipe;
 use crate::record::{Evaluation, Provenance, Role, Score, Traits, ValidationAnswers};
 
 fn cell(seed: u64) -> Cell {
@@ -20,6 +21,7 @@ fn cell(seed: u64) -> Cell {
             target: 8,
             answer: 8,
         },
+        trials: None,
         recipe: None,
     }
 }
@@ -88,6 +90,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         notes: Vec::new(),
         hygiene: Vec::new(),
         training: None,
+        search: None,
         evaluations,
         validation: None,
     }
@@ -288,4 +291,79 @@ fn numbers_that_are_none_do_not_become_records() {
         "{error}"
     );
     assert_eq!(store.existing(&cell(1)).expect("readable"), None);
+}
+
+#[test]
+fn a_failed_cell_is_told_of_until_it_has_a_record() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let draft = store.begin(&cell(1)).expect("nothing is there");
+    let provenance = record(&cell(1), &draft).provenance;
+    draft.fail("the loss is NaN", &provenance).expect("written");
+    let reason = "the loss is NaN".to_owned();
+    let failed = Unfinished {
+        cell: cell(1),
+        end: End::Failed { reason },
+    };
+    assert_eq!(
+        unfinished(folder.path()).expect("readable"),
+        std::slice::from_ref(&failed)
+    );
+    // A second try, under way.
+    let draft = store.begin(&cell(1)).expect("nothing is there");
+    let begun = Unfinished {
+        end: End::Begun,
+        ..failed.clone()
+    };
+    assert_eq!(
+        unfinished(folder.path()).expect("readable"),
+        [begun, failed]
+    );
+    let record = record(&cell(1), &draft);
+    draft.finish(&record).expect("finished");
+    assert_eq!(unfinished(folder.path()).expect("readable"), []);
+}
+
+#[test]
+fn an_edited_failure_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let draft = store.begin(&cell(1)).expect("nothing is there");
+    let provenance = record(&cell(1), &draft).provenance;
+    draft.fail("the loss is NaN", &provenance).expect("written");
+    let file = folder.path().join("failed-prompt-seed1.json");
+    let text = fs::read_to_string(&file).expect("written");
+    fs::write(&file, &text[..text.len() / 2]).expect("cut");
+    let error = message(unfinished(folder.path()));
+    assert!(error.contains("failed-prompt-seed1.json"), "{error}");
+}
+
+#[test]
+fn trials_are_kept_for_the_same_recipe_alone() {
+    use crate::record::search::{Trial, TrialEnd};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let draft = store.begin(&cell(1)).expect("nothing is there");
+    let provenance = record(&cell(1), &draft).provenance;
+    let recipe = Recipe::miniature_prompt();
+    let none = store.trials(&cell(1), &recipe, &provenance);
+    assert_eq!(none.expect("no file"), []);
+    let reason = "NaN".to_owned();
+    let trial = Trial {
+        learning_rate: 0.3,
+        end: TrialEnd::Failed { reason },
+    };
+    for count in 1..3 {
+        let trials = vec![trial.clone(); count];
+        store
+            .keep_trials(&cell(1), &recipe, &provenance, &trials)
+            .expect("written");
+        let found = store.trials(&cell(1), &recipe, &provenance);
+        assert_eq!(found.expect("its own"), trials);
+    }
+    let mut other = recipe.clone();
+    other.budget.steps += 1;
+    let error = message(store.trials(&cell(1), &other, &provenance));
+    assert!(error.contains("recipe.budget.steps"), "{error}");
 }

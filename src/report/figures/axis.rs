@@ -11,6 +11,9 @@ pub(super) struct Range {
 }
 
 impl Range {
+    /// All that a share can be.
+    pub(super) const WHOLE: Range = Range { low: 0, high: 100 };
+
     /// Round tens around scores in [0, 1]; from zero, unless all are far above it.
     pub(super) fn around(scores: impl IntoIterator<Item = f64>) -> Range {
         let (low, high) = scores

@@ -25,6 +25,12 @@ pub(super) enum Entry {
     SameLoss(Method),
     /// The ring and the line of the Pareto front.
     Front,
+    /// The thin line at the temperature of source validation.
+    Scaled,
+    /// The line fitted through runs of model tuning.
+    Fitted,
+    /// The dashes on which answers are as often right as they are confident.
+    Calibrated,
 }
 
 const SIZE: i32 = 13;
@@ -42,6 +48,9 @@ impl Entry {
             Entry::SameLoss(Method::Model) => "as much lost as by model tuning",
             Entry::SameLoss(_) => "as much lost",
             Entry::Front => "Pareto front",
+            Entry::Scaled => "at the temperature of source validation",
+            Entry::Fitted => "line through runs of model tuning",
+            Entry::Calibrated => "as sure as right",
         }
     }
 
@@ -53,10 +62,11 @@ impl Entry {
                 line(canvas, across, colour(*method).into(), 3)?;
                 marker(canvas, *method, (middle, y), 5)
             }
-            Entry::Floor => dashes(canvas, x, x + SAMPLE, y, FAINT),
-            Entry::Seed => line(canvas, across, RGBColor::mix(&FAINT, 0.7), 1),
+            Entry::Floor | Entry::Calibrated => dashes(canvas, x, x + SAMPLE, y, FAINT),
+            Entry::Seed | Entry::Scaled => line(canvas, across, RGBColor::mix(&FAINT, 0.7), 1),
             Entry::Interval => interval(canvas, middle, y - 7, y + 7, FAINT),
             Entry::NothingLost => line(canvas, across, FAINT.into(), 1),
+            Entry::Fitted => line(canvas, across, colour(Method::Model).into(), 1),
             Entry::SameLoss(method) => dashes(canvas, x, x + SAMPLE, y, colour(*method)),
             Entry::Front => {
                 dashes(canvas, x, x + SAMPLE, y, FAINT)?;

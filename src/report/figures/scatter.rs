@@ -10,6 +10,7 @@ use super::style::{Anchor, Canvas, FAINT, GRID, INK, Point, colour, dashed, line
 use crate::recipe::Method;
 use crate::report::comparison::{Comparison, DomainScore, MethodResult};
 use crate::report::number::metric_title;
+use crate::stats::robustness::Line;
 
 const TITLE: i32 = 50;
 const MARGIN: i32 = 16;
@@ -67,7 +68,30 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
     if comparison.method(Method::Model).is_some() {
         entries.push(Entry::SameLoss(Method::Model));
     }
+    if fitted(comparison).next().is_some() {
+        entries.push(Entry::Fitted);
+    }
     entries
+}
+
+/// The lines of effective robustness, each with its target's place.
+fn fitted(comparison: &Comparison) -> impl Iterator<Item = (usize, &Line)> {
+    let all = comparison.statistics.robustness.iter().enumerate();
+    all.filter_map(|(target, found)| Some((target, found.line.as_ref()?)))
+}
+
+/// Where a fitted line runs, between its outermost points: it bends, as it is straight in logits.
+fn course(line: &Line) -> Vec<(f64, f64)> {
+    const PARTS: u32 = 24;
+    (0..=PARTS)
+        .filter_map(|part| {
+            let share = f64::from(part) / f64::from(PARTS);
+            let source = line.low + share * (line.high - line.low);
+            // The last part may round to just beyond the end.
+            let source = source.min(line.high);
+            Some((source, line.expected(source).ok()?.value))
+        })
+        .collect()
 }
 
 pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
@@ -144,6 +168,11 @@ fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: &Frame)
             colour(Method::Model),
         )?;
     }
+    for (_, found) in fitted(comparison).filter(|(place, _)| *place == target) {
+        let course = course(found).into_iter();
+        let pixels = course.map(|(source, target)| at(frame, source, target));
+        line(canvas, pixels.collect(), colour(Method::Model).into(), 1)?;
+    }
     for result in &comparison.methods {
         points(canvas, result, target, frame)?;
     }
@@ -189,6 +218,20 @@ fn points(canvas: &Canvas, result: &MethodResult, target: usize, frame: &Frame) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::robustness;
+
+    #[test]
+    fn a_fitted_line_ends_with_its_points() {
+        let points = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(|source| robustness::Point {
+            source,
+            target: source - 0.1,
+        });
+        let line = robustness::fit(&points).expect("six points");
+        let course = course(&line);
+        assert_eq!(course.len(), 25);
+        assert_eq!((course[0].0, course[24].0), (0.3, 0.8));
+        assert!(course.windows(2).all(|pair| pair[0].1 < pair[1].1));
+    }
 
     #[test]
     fn lines_of_equal_loss_stay_in_the_square() {

@@ -4,6 +4,7 @@ use crate::recipe::Method;
 use crate::report::comparison::{Comparison, MethodResult};
 use crate::report::cost::{Resource, TrainingCost};
 use crate::report::number::{count, list, metric_title, percent};
+use crate::report::statistics::answers::over_seeds;
 use crate::report::study::Study;
 
 /// `squad → textbookqa`.
@@ -58,6 +59,30 @@ pub(super) fn scatter(comparison: &Comparison) -> String {
     )
 }
 
+pub(super) fn reliability(comparison: &Comparison) -> String {
+    let errors = |result: &MethodResult| {
+        let all = &comparison.statistics.calibration;
+        let found = all.iter().find(|one| one.method == result.method)?;
+        let by_domain: Vec<String> = comparison
+            .domains
+            .iter()
+            .zip(&found.domains)
+            .filter_map(|(domain, one)| {
+                let error = over_seeds(&one.by_seed, |calibration| calibration.ece)?;
+                Some(format!("{} on {}", percent(error), domain.name))
+            })
+            .collect();
+        (result.method != Method::Untuned)
+            .then(|| format!("{} {}", result.method.title(), list(&by_domain)))
+    };
+    format!(
+        "Reliability, the share of right answers against their confidence, {}. Expected calibration \
+         error in points: {}.",
+        transfer(comparison),
+        each(comparison, errors)
+    )
+}
+
 pub(super) fn costs(comparison: &Comparison) -> String {
     let price = |result: &MethodResult| {
         let cost: &TrainingCost = result.cost.as_ref()?.training.as_ref()?;
@@ -73,6 +98,27 @@ pub(super) fn costs(comparison: &Comparison) -> String {
         "Target score against the cost of training, {}: {}.",
         transfer(comparison),
         each(comparison, price)
+    )
+}
+
+pub(super) fn budget(comparison: &Comparison) -> String {
+    let found: Vec<String> = (comparison.statistics.searches.iter())
+        .filter_map(|one| {
+            let (first, last) = (one.expected.first()?, one.expected.last()?);
+            Some(format!(
+                "{} from {} after one trial to {} after {}",
+                one.method.title(),
+                percent(*first),
+                percent(*last),
+                one.expected.len()
+            ))
+        })
+        .collect();
+    format!(
+        "Expected best {} on {} validation against trials: {}.",
+        metric_title(comparison.metric),
+        comparison.source,
+        found.join("; ")
     )
 }
 

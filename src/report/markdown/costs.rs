@@ -1,6 +1,7 @@
 //! The table of costs: a row a resource, a column a method.
 
-use super::table::{MISSING, TextTable, UNDEFINED};
+use super::absent;
+use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
 use crate::report::comparison::Comparison;
 use crate::report::cost::{Cost, TrainingCost};
@@ -17,8 +18,11 @@ pub fn table(comparison: &Comparison) -> TextTable {
     let methods: Vec<Method> = (comparison.told().into_iter())
         .chain([Method::Untuned])
         .collect();
-    let costs: Vec<Option<&Cost>> = (methods.iter())
-        .map(|method| comparison.method(*method).and_then(|r| r.cost.as_ref()))
+    let costs: Vec<Result<&Cost, &'static str>> = (methods.iter())
+        .map(|method| {
+            let cost = comparison.method(*method).and_then(|r| r.cost.as_ref());
+            cost.ok_or_else(|| absent::of_method(comparison, *method))
+        })
         .collect();
     let mut header = vec![String::new()];
     header.extend(methods.iter().map(|method| method.title().to_owned()));
@@ -65,12 +69,15 @@ pub fn table(comparison: &Comparison) -> TextTable {
     .no_wider_than(WIDEST)
 }
 
-fn row(name: &str, costs: &[Option<&Cost>], show: impl Fn(&Cost) -> Option<String>) -> Vec<String> {
+fn row(
+    name: &str,
+    costs: &[Result<&Cost, &'static str>],
+    show: impl Fn(&Cost) -> Option<String>,
+) -> Vec<String> {
     let mut row = vec![name.to_owned()];
-    row.extend(costs.iter().map(|cost| {
-        cost.map_or(MISSING.to_owned(), |cost| {
-            show(cost).unwrap_or(UNDEFINED.to_owned())
-        })
+    row.extend(costs.iter().map(|cost| match cost {
+        Ok(cost) => show(cost).unwrap_or(UNDEFINED.to_owned()),
+        Err(word) => (*word).to_owned(),
     }));
     row
 }

@@ -1,8 +1,10 @@
 //! Prompt tuning against model tuning, domain by domain.
 
 use super::table::{TextTable, UNDEFINED};
+use crate::recipe::Method;
 use crate::report::comparison::{Comparison, Difference};
 use crate::report::number::{difference, metric_title, p_value, percent};
+use crate::report::statistics::AgainstModel;
 use crate::stats::estimate::Estimate;
 
 /// The section, empty where one of the methods has no records.
@@ -30,7 +32,7 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
     let mut rows = Vec::new();
     for (index, domain) in comparison.domains.iter().enumerate() {
         let score = differences.scores[index];
-        let test = comparison.statistics.tests.get(index);
+        let test = tests(comparison).and_then(|tests| tests.domains.get(index));
         let chance = [
             test.and_then(|test| test.adjusted),
             test.and_then(|test| test.runs_adjusted),
@@ -65,7 +67,7 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
     if comparison.targets.len() > 1 {
         let (score, gap) = (differences.mean_target, differences.mean_gap);
         let name = "**mean of targets**".to_owned();
-        let mean = comparison.statistics.mean_test;
+        let mean = tests(comparison).map(|tests| tests.mean);
         rows.push(row(
             name,
             score,
@@ -79,6 +81,11 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
         header,
         rows,
     }
+}
+
+/// Prompt tuning against model tuning.
+fn tests(comparison: &Comparison) -> Option<&AgainstModel> {
+    comparison.statistics.against_model(Method::Prompt)
 }
 
 fn row(
@@ -155,25 +162,24 @@ fn tally(comparison: &Comparison, differences: &Difference) -> String {
 
 /// How often a run of one method beats one of the other, and what would have been seen.
 fn runs(comparison: &Comparison) -> String {
-    let tests = &comparison.statistics.tests;
+    let Some(tests) = tests(comparison) else {
+        return String::new();
+    };
     let wins: Vec<String> = comparison
         .domains
         .iter()
-        .zip(tests)
+        .zip(&tests.domains)
         .filter_map(|(domain, test)| {
             let wins = test.wins?;
             Some(format!("{} {:.2}", domain.name, wins.value))
         })
         .collect();
-    let Some(mean) = &comparison.statistics.mean_test else {
-        return String::new();
-    };
     format!(
         " Share of pairs of runs in which prompt tuning's scores higher (ties half): {}. Four of five \
          studies like this one would tell a difference of {} points in target scores, or of {} in gaps, \
          from none.",
         wins.join(", "),
-        percent(mean.score_detectable),
-        percent(mean.gap_detectable)
+        percent(tests.mean.score_detectable),
+        percent(tests.mean.gap_detectable)
     )
 }

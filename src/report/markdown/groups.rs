@@ -1,6 +1,7 @@
 //! Scores of groups of examples.
 
-use super::table::{MISSING, TextTable, UNDEFINED};
+use super::absent;
+use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
 use crate::report::comparison::Comparison;
 use crate::report::number::{capital, gap, list, metric_title, percent, whole};
@@ -93,7 +94,7 @@ fn table(comparison: &Comparison, groups: &[DomainGroups]) -> TextTable {
                 whole(group.examples as f64),
             ];
             row.extend(TUNED.map(|method| match comparison.method(method) {
-                None => MISSING.to_owned(),
+                None => absent::of_method(comparison, method).to_owned(),
                 Some(_) => group.scores[method as usize].map_or(UNDEFINED.to_owned(), gap),
             }));
             rows.push(row);

@@ -1,6 +1,7 @@
 //! The paper's scores beside these.
 
-use super::table::{MISSING, TextTable};
+use super::absent;
+use super::table::TextTable;
 use super::text::plain;
 use crate::recipe::Method;
 use crate::report::comparison::Comparison;
@@ -62,15 +63,16 @@ fn row(
     published: &Published,
 ) -> Vec<String> {
     let here = |method: Method| {
-        comparison
-            .method(method)
-            .map_or(MISSING.to_owned(), |result| {
+        comparison.method(method).map_or(
+            absent::of_method(comparison, method).to_owned(),
+            |result| {
                 let scores = &result.scores[domain];
                 match metric {
                     0 => spread(scores.score.value, scores.deviation),
                     _ => spread(scores.second, scores.second_deviation),
                 }
-            })
+            },
+        )
     };
     let there = |score: &str| format!("{score} \\[MEM\\]");
     vec![

@@ -1,10 +1,18 @@
 //! The main table: a row a method for one target, a row a domain for several.
 
-use super::table::{MISSING, TextTable, UNDEFINED};
+use super::absent;
+use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
+use crate::record::store::End;
 use crate::report::comparison::{Comparison, Domain, DomainScore, MethodResult};
-use crate::report::number::{capital, count, gap, list, metric_title, percent, spread};
+use crate::report::number::{
+    capital, count, difference, gap, list, metric_title, p_value, percent, spread,
+};
+use crate::report::statistics::AgainstModel;
 use crate::stats::estimate::mean;
+
+/// The name of the column of p values.
+const P_VALUES: &str = "p (of these runs)";
 
 /// Columns that are still read at a glance: those of three methods with their gaps.
 const WIDEST: usize = 9;
@@ -20,12 +28,23 @@ pub fn table(comparison: &Comparison) -> TextTable {
 
 fn by_method(comparison: &Comparison) -> TextTable {
     let metric = metric_title(comparison.metric);
-    let header = vec![
+    let mut header = vec![
         String::new(),
         format!("{} (source) {metric}", comparison.source),
         format!("{} (target) {metric}", comparison.targets[0]),
         "gap [95 %]".to_owned(),
     ];
+    let compared = !comparison.statistics.against_model.is_empty();
+    if compared {
+        header.extend([
+            format!(
+                "− {}, {} [95 %]",
+                Method::Model.title(),
+                comparison.targets[0]
+            ),
+            P_VALUES.to_owned(),
+        ]);
+    }
     let mut rows: Vec<Vec<String>> = comparison
         .told()
         .into_iter()
@@ -33,15 +52,23 @@ fn by_method(comparison: &Comparison) -> TextTable {
         .map(|method| match comparison.method(method) {
             None => {
                 let mut row = vec![method.title().to_owned()];
-                row.resize(header.len(), MISSING.to_owned());
+                let word = absent::of_method(comparison, method);
+                row.resize(header.len(), word.to_owned());
                 row
             }
-            Some(result) => vec![
-                named(result),
-                score(result.source()),
-                score(&result.targets()[0]),
-                result.targets()[0].gap.map_or(UNDEFINED.to_owned(), gap),
-            ],
+            Some(result) => {
+                let mut row = vec![
+                    named(comparison, result),
+                    score(result.source()),
+                    score(&result.targets()[0]),
+                    result.targets()[0].gap.map_or(UNDEFINED.to_owned(), gap),
+                ];
+                if compared {
+                    let tests = comparison.statistics.against_model(method);
+                    row.extend(against_model(tests, 1));
+                }
+                row
+            }
         })
         .collect();
     let mut floor = vec!["floor".to_owned()];
@@ -51,7 +78,7 @@ fn by_method(comparison: &Comparison) -> TextTable {
             .iter()
             .map(|domain| optional(domain.floor)),
     );
-    floor.push(UNDEFINED.to_owned());
+    floor.resize(header.len(), UNDEFINED.to_owned());
     rows.push(floor);
     TextTable {
         words: &[0],
@@ -60,11 +87,18 @@ fn by_method(comparison: &Comparison) -> TextTable {
     }
 }
 
-fn named(result: &MethodResult) -> String {
+fn named(comparison: &Comparison, result: &MethodResult) -> String {
+    let failed = (comparison.without_record(result.method))
+        .filter(|run| run.end != End::Begun)
+        .count();
+    let failed = match failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
     match result.method {
         Method::Untuned => result.method.title().to_owned(),
         method => format!(
-            "**{}**, {}",
+            "**{}**, {}{failed}",
             method.title(),
             count(result.seeds.len(), "seed")
         ),
@@ -78,6 +112,10 @@ fn by_domain(comparison: &Comparison) -> TextTable {
     for method in &tuned {
         header.push(method.title().to_owned());
         header.push("gap [95 %]".to_owned());
+        if comparison.statistics.against_model(*method).is_some() {
+            header.push(format!("− {} [95 %]", Method::Model.title()));
+            header.push(P_VALUES.to_owned());
+        }
     }
     header.extend(["untuned".to_owned(), "floor".to_owned()]);
     let mut rows: Vec<Vec<String>> = comparison
@@ -95,16 +133,22 @@ fn by_domain(comparison: &Comparison) -> TextTable {
                 let scores = comparison
                     .method(*method)
                     .map(|result| &result.scores[index]);
-                row.push(scores.map_or(MISSING.to_owned(), score));
+                let word = absent::of_method(comparison, *method);
+                row.push(scores.map_or(word.to_owned(), score));
                 row.push(match scores {
-                    None => MISSING.to_owned(),
+                    None => word.to_owned(),
                     Some(scores) => scores.gap.map_or(UNDEFINED.to_owned(), gap),
                 });
+                let tests = comparison.statistics.against_model(*method);
+                if tests.is_some() {
+                    row.extend(against_model(tests, index));
+                }
             }
             let untuned = comparison
                 .method(Method::Untuned)
                 .map(|result| &result.scores[index]);
-            row.push(untuned.map_or(MISSING.to_owned(), score));
+            let word = absent::of_method(comparison, Method::Untuned);
+            row.push(untuned.map_or(word.to_owned(), score));
             row.push(optional(domain.floor));
             row
         })
@@ -125,12 +169,18 @@ fn averages(comparison: &Comparison) -> Vec<String> {
         let estimate = comparison
             .method(method)
             .and_then(|result| result.mean_target);
-        estimate.map_or(MISSING.to_owned(), |estimate| percent(estimate.value))
+        let word = absent::of_method(comparison, method);
+        estimate.map_or(word.to_owned(), |estimate| percent(estimate.value))
     };
     for method in comparison.told() {
         row.push(value(method));
         let estimate = comparison.method(method).and_then(|result| result.mean_gap);
-        row.push(estimate.map_or(MISSING.to_owned(), gap));
+        let word = absent::of_method(comparison, method);
+        row.push(estimate.map_or(word.to_owned(), gap));
+        if let Some(tests) = comparison.statistics.against_model(method) {
+            row.push(difference(tests.mean.difference));
+            row.push(p_values(tests.mean.score_p_value, None));
+        }
     }
     row.push(value(Method::Untuned));
     let floors: Option<Vec<f64>> = comparison.domains[1..]
@@ -139,6 +189,23 @@ fn averages(comparison: &Comparison) -> Vec<String> {
         .collect();
     row.push(optional(floors.and_then(|floors| mean(&floors))));
     row
+}
+
+/// The difference to model tuning on one domain, and its p values.
+fn against_model(tests: Option<&AgainstModel>, domain: usize) -> [String; 2] {
+    let test = tests.and_then(|tests| tests.domains.get(domain));
+    test.map_or([UNDEFINED, UNDEFINED].map(str::to_owned), |test| {
+        [
+            difference(test.difference),
+            p_values(test.adjusted, test.runs_adjusted),
+        ]
+    })
+}
+
+/// `0.023 (< 0.001)`: over seeds and passages, and of these runs.
+fn p_values(adjusted: Option<f64>, of_runs: Option<f64>) -> String {
+    let runs = of_runs.map_or(String::new(), |p| format!(" ({})", p_value(p)));
+    format!("{}{runs}", adjusted.map_or(UNDEFINED.to_owned(), p_value))
 }
 
 fn score(scores: &DomainScore) -> String {
@@ -174,9 +241,16 @@ pub fn caption(comparison: &Comparison) -> String {
             .collect();
         list(&sizes)
     };
+    let chance = match comparison.statistics.against_model.is_empty() {
+        true => "",
+        false => {
+            " p is that of no difference to model tuning over other seeds and passages, in brackets \
+             that of these runs alone by a permutation test; both by Holm for the number of targets."
+        }
+    };
     format!(
-        "{} in percent, mean ± standard deviation over seeds; gap in points, with its 95 % interval. \
-         Scored: {scored}.",
+        "{} in percent, mean ± standard deviation over seeds; gap in points, with its 95 % \
+         interval.{chance} Scored: {scored}.",
         capital(metric_title(comparison.metric)),
     )
 }
@@ -195,12 +269,13 @@ pub fn second_table(comparison: &Comparison) -> TextTable {
         .map(|(index, domain)| {
             let mut row = vec![domain.name.clone()];
             row.extend(methods.iter().map(|method| {
-                comparison
-                    .method(*method)
-                    .map_or(MISSING.to_owned(), |result| {
+                comparison.method(*method).map_or(
+                    absent::of_method(comparison, *method).to_owned(),
+                    |result| {
                         let scores = &result.scores[index];
                         spread(scores.second, scores.second_deviation)
-                    })
+                    },
+                )
             }));
             row
         })

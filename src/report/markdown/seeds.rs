@@ -1,12 +1,13 @@
 //! Every seed's numbers.
 
-use super::table::{MISSING, TextTable, UNDEFINED};
+use super::absent;
+use super::table::{TextTable, UNDEFINED};
 use crate::record::Stop;
 use crate::report::comparison::{Comparison, MethodResult};
 use crate::report::number::percent;
 use crate::report::study::Study;
 
-/// A row for each method and seed of the plan, with `missing` where it has no record.
+/// A row for each method and seed of the plan, with a word where it has no record.
 pub fn table(study: &Study, comparison: &Comparison) -> TextTable {
     let mut header = vec!["method, seed".to_owned()];
     header.extend(comparison.domains.iter().map(|domain| domain.name.clone()));
@@ -18,7 +19,10 @@ pub fn table(study: &Study, comparison: &Comparison) -> TextTable {
             let numbers = comparison
                 .method(method)
                 .and_then(|result| numbers(study, result, seed))
-                .unwrap_or_else(|| vec![MISSING.to_owned(); header.len() - 1]);
+                .unwrap_or_else(|| {
+                    let word = absent::of_run(comparison, method, seed);
+                    vec![word.to_owned(); header.len() - 1]
+                });
             row.extend(numbers);
             rows.push(row);
         }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::recipe::Method;
+use crate::record::Prediction;
 use crate::record::store::StoredRecord;
-use crate::record::{Prediction, Score};
 use crate::report::study::Study;
-use crate::stats::calibration::{Calibration, Outcome, calibration, fit_temperature};
+use crate::stats::calibration::{Bin, Calibration, Outcome, calibration, fit_temperature};
 use crate::stats::estimate::mean;
 
 /// One method's calibration on every domain.
@@ -39,26 +39,35 @@ pub fn over_seeds(all: &[Calibration], part: Part) -> Option<f64> {
     mean(&values)
 }
 
+/// The bins of a reliability diagram, as means over seeds: bins of the same rank belong together,
+/// since all runs answer the same examples and all bins hold equally many.
+pub fn mean_bins(all: &[Calibration]) -> Vec<Bin> {
+    let Some(first) = all.first() else {
+        return Vec::new();
+    };
+    let seeds = all.len() as f64;
+    let over = |place: usize, part: fn(&Bin) -> f64| -> f64 {
+        let of_seeds = all.iter().filter_map(|one| one.bins.get(place));
+        of_seeds.map(part).sum::<f64>() / seeds
+    };
+    (first.bins.iter().enumerate())
+        .map(|(place, bin)| Bin {
+            count: bin.count,
+            confidence: over(place, |bin| bin.confidence),
+            accuracy: over(place, |bin| bin.accuracy),
+        })
+        .collect()
+}
+
 /// Answers as outcomes.
 fn outcomes(predictions: &[Prediction]) -> Vec<Outcome> {
     predictions
         .iter()
         .map(|prediction| Outcome {
             log_prob: prediction.log_prob,
-            right: is_right(&prediction.score),
+            right: prediction.score.is_right(),
         })
         .collect()
-}
-
-/// An answer is right if it equals one of the right ones.
-fn is_right(score: &Score) -> bool {
-    match *score {
-        Score::Span { exact_match, .. } => exact_match == 1.0,
-        Score::Label { gold, predicted }
-        | Score::Option {
-            gold, predicted, ..
-        } => predicted == Some(gold),
-    }
 }
 
 /// Measures one method's calibration.
