@@ -136,7 +136,8 @@ pub fn run(
     for mut cell in plan.cells() {
         let search = searches.get(&cell.method).cloned();
         if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
-            recipe.optimizer.learning_rate = search.trials[search.chosen].learning_rate;
+            let chosen = search.trials[search.chosen].learning_rate;
+            recipe.optimizer = recipe.optimizer.clone().at(chosen);
         }
         if let Some(found) = store.existing(&cell)? {
             found.check_inputs(&provenance::collect(origin.clone()))?;

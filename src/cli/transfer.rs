@@ -61,7 +61,7 @@ pub struct Arguments {
     )]
     methods: Vec<String>,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
-    #[arg(long, default_value = "2", value_name = "N|LIST")]
+    #[arg(long, default_value = "3", value_name = "N|LIST")]
     seeds: Seeds,
     /// Searches each method's recipe first: so many trials, the same number for every method, over its
     /// learning rate, chosen among by source validation alone; the report tells of all of them.
@@ -461,7 +461,7 @@ impl Narrator {
                     "[trial {number}/{}] {}, learning rate {}",
                     cell.trials.unwrap_or(number),
                     cell.method.title(),
-                    recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate)
+                    recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
                 );
                 self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
                 self.work = Some(self.voice.work(&self.name, self.steps));

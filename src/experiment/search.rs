@@ -35,7 +35,7 @@ pub(super) fn search(
     let mut trials = store.trials(&cell, base, provenance)?;
     trials.truncate(count);
     for recipe in base.grid(count).into_iter().skip(trials.len()) {
-        let learning_rate = recipe.optimizer.learning_rate;
+        let learning_rate = recipe.optimizer.learning_rate();
         let trial = Cell {
             recipe: Some(recipe),
             ..cell.clone()

@@ -22,10 +22,11 @@ impl Recipe {
             .iter()
             .take(trials)
             .map(|factor| {
-                let mut recipe = self.clone();
-                recipe.optimizer.learning_rate =
-                    three_digits(factor * self.optimizer.learning_rate);
-                recipe
+                let rate = three_digits(factor * self.optimizer.learning_rate());
+                Recipe {
+                    optimizer: self.optimizer.clone().at(rate),
+                    ..self.clone()
+                }
             })
             .collect()
     }
@@ -46,7 +47,7 @@ mod tests {
         let recipe = Recipe::miniature_prompt();
         let grid = recipe.grid(4);
         assert_eq!(grid[0], recipe);
-        let rates: Vec<f64> = grid.iter().map(|r| r.optimizer.learning_rate).collect();
+        let rates: Vec<f64> = grid.iter().map(|r| r.optimizer.learning_rate()).collect();
         assert_eq!(rates, [0.3, 0.09, 0.9, 0.03]);
         assert_eq!(
             recipe.grid(2),
@@ -54,7 +55,7 @@ mod tests {
             "a longer search begins as a shorter one"
         );
         let mut all: Vec<f64> = (recipe.grid(Recipe::MOST_TRIALS).iter())
-            .map(|r| r.optimizer.learning_rate)
+            .map(|r| r.optimizer.learning_rate())
             .collect();
         all.sort_by(f64::total_cmp);
         all.dedup();

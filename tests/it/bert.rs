@@ -509,6 +509,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         train_rows: None,
         eval_rows: None,
         limits: limits(48),
+        trials: None,
         recipe: Some(recipe.clone()),
     }
 }
