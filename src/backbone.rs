@@ -1,5 +1,5 @@
-//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 out, which may be that
-//! of a model in the Hub's cache.
+//! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
+//! model in the Hub's cache, or a GGUF file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
 use crate::domain::catalogue::nearest;
+use crate::gguf::{self, Gguf, GgufError};
 use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
 use crate::provenance::sha256;
@@ -25,6 +26,8 @@ pub enum BackboneChoice {
     /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
     /// ([`WeightFiles`]).
     Folder(PathBuf),
+    /// A Llama with its tokenizer in one `.gguf` file.
+    Gguf(PathBuf),
     /// A model of the Hub that was fetched before.
     Hub {
         /// `google/t5-base-lm-adapt`.
@@ -39,7 +42,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder nor a name of the Hub.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), or OWNER/NAME of a model of the Hub that was fetched"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list says which models can be used"
     )]
     Unknown {
         /// What was typed.
@@ -77,6 +80,15 @@ pub enum BackboneError {
     /// Its configuration or weights are wrong.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Its GGUF file is wrong.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// A decoder-only model in a folder has no tokenizer.json.
+    #[error("{path}: wanted tokenizer.json, the tokenizer of a decoder-only model, found none")]
+    NoTokenizerJson {
+        /// The folder.
+        path: String,
+    },
     /// Its tokenizer is wrong.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -111,7 +123,8 @@ pub struct Backbone {
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights, as [`WeightFiles::read`] says.
     pub model_sha256: String,
-    /// SHA-256 of the file that the tokenizer was read from.
+    /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
+    /// where it comes with the weights in one file.
     pub tokenizer_sha256: String,
 }
 
@@ -126,6 +139,9 @@ impl BackboneChoice {
         }
         if Path::new(text).is_dir() {
             return Ok(BackboneChoice::Folder(PathBuf::from(text)));
+        }
+        if Path::new(text).is_file() && text.ends_with(".gguf") {
+            return Ok(BackboneChoice::Gguf(PathBuf::from(text)));
         }
         if let Ok(source) = Source::model(text) {
             let (name, cache) = (text.to_string(), hub::cache_from_env()?);
@@ -152,6 +168,11 @@ impl BackboneChoice {
         match self {
             BackboneChoice::Nano => NANO.to_string(),
             BackboneChoice::Hub { name, .. } => name.clone(),
+            BackboneChoice::Gguf(path) => {
+                path.file_stem().map_or(path.display().to_string(), |stem| {
+                    stem.to_string_lossy().into_owned()
+                })
+            }
             BackboneChoice::Folder(path) => path
                 .canonicalize()
                 .ok()
@@ -165,6 +186,7 @@ impl BackboneChoice {
         match (self, config) {
             (BackboneChoice::Nano, _) => Defaults::Nano,
             (_, Config::T5(_)) => Defaults::T5,
+            (_, Config::DecoderOnly(_)) => Defaults::DecoderOnly,
         }
     }
 
@@ -178,6 +200,10 @@ impl BackboneChoice {
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 Ok(Config::read(&path.join("config.json"))?)
             }
+            BackboneChoice::Gguf(path) => {
+                let file = Gguf::parse(read(path)?, &path.display().to_string())?;
+                Ok(gguf::config(&file)?.into())
+            }
         }
     }
 
@@ -186,26 +212,35 @@ impl BackboneChoice {
     /// # Errors
     /// A file is absent, damaged, or does not fit the others.
     pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
-        let config = self.config()?;
         match self {
             BackboneChoice::Nano => {
                 let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
                 let weights = (weights, sha256(nano::WEIGHTS));
-                let tokenizer = (JSON, nano::TOKENIZER);
-                self.build(config, "nano", weights, tokenizer, device)
+                let path = format!("nano/{}", JSON.name);
+                let tokenizer = |config: &T5Config| (JSON.parse)(nano::TOKENIZER, &path, config);
+                let config = T5Config::parse(nano::CONFIG, "nano/config.json")?;
+                let tokenizer = (tokenizer(&config)?, sha256(nano::TOKENIZER));
+                self.build(config.into(), weights, tokenizer, device)
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
-                let place = path.display().to_string();
-                // Where both lie, the one that other libraries read as well.
-                let file = [JSON, SENTENCEPIECE]
-                    .into_iter()
-                    .find(|file| path.join(file.name).exists())
-                    .ok_or_else(|| BackboneError::NoTokenizer {
-                        path: place.clone(),
-                    })?;
-                let tokenizer = read(&path.join(file.name))?;
+                let config = self.config()?;
+                let tokenizer = match &config {
+                    Config::T5(config) => t5_tokenizer(path, config)?,
+                    Config::DecoderOnly(config) => json_tokenizer(path, config.vocabulary)?,
+                };
                 let weights = WeightFiles::find(path)?.read()?;
-                self.build(config, &place, weights, (file, &tokenizer), device)
+                self.build(config, weights, tokenizer, device)
+            }
+            BackboneChoice::Gguf(path) => {
+                let shown = path.display().to_string();
+                let bytes = read(path)?;
+                let hash = sha256(&bytes);
+                let file = Gguf::parse(bytes, &shown)?;
+                let (config, weights) = gguf::network(&file)?;
+                let json = gguf::tokenizer_json(&file)?;
+                let tokenizer = Tokenizer::parse_of_lines(&json, &shown, config.vocabulary)?;
+                let tokenizer = (tokenizer, sha256(&json));
+                self.build(config.into(), (weights, hash), tokenizer, device)
             }
         }
     }
@@ -213,24 +248,48 @@ impl BackboneChoice {
     fn build(
         &self,
         config: Config,
-        place: &str,
         (weights, model_sha256): (Weights, String),
-        (file, tokenizer): (TokenizerFile, &[u8]),
+        (tokenizer, tokenizer_sha256): (Tokenizer, String),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
-        let path = format!("{place}/{}", file.name);
-        let tokenizer_of = |t5: &T5Config| (file.parse)(tokenizer, &path, t5);
         Ok(Backbone {
             name: self.name(),
             model: Network::load(&config, weights, device)?,
-            tokenizer: match &config {
-                Config::T5(t5) => tokenizer_of(t5)?,
-            },
             config,
+            tokenizer,
             model_sha256,
-            tokenizer_sha256: sha256(tokenizer),
+            tokenizer_sha256,
         })
     }
+}
+
+/// The tokenizer of a T5 in a folder, and its file's SHA-256.
+fn t5_tokenizer(folder: &Path, config: &T5Config) -> Result<(Tokenizer, String), BackboneError> {
+    // Where both lie, the one that other libraries read as well.
+    let file = [JSON, SENTENCEPIECE]
+        .into_iter()
+        .find(|file| folder.join(file.name).exists())
+        .ok_or_else(|| BackboneError::NoTokenizer {
+            path: folder.display().to_string(),
+        })?;
+    let path = folder.join(file.name);
+    let bytes = read(&path)?;
+    let tokenizer = (file.parse)(&bytes, &path.display().to_string(), config)?;
+    Ok((tokenizer, sha256(&bytes)))
+}
+
+/// The tokenizer of a decoder-only model in a folder, and its file's SHA-256.
+fn json_tokenizer(folder: &Path, vocabulary: usize) -> Result<(Tokenizer, String), BackboneError> {
+    let path = folder.join(JSON.name);
+    if !path.exists() {
+        return Err(BackboneError::NoTokenizerJson {
+            path: folder.display().to_string(),
+        });
+    }
+    let bytes = read(&path)?;
+    let shown = path.display().to_string();
+    let tokenizer = Tokenizer::parse_of_lines(&bytes, &shown, vocabulary)?;
+    Ok((tokenizer, sha256(&bytes)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BackboneError> {

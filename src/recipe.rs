@@ -43,11 +43,52 @@ pub struct PromptRecipe {
     pub init: PromptInit,
 }
 
+/// How parameters are moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OptimizerRecipe {
+    /// The learning rate at the schedule's height.
+    pub learning_rate: f64,
+    /// Whose keys stand beside the learning rate's.
+    #[serde(flatten)]
+    pub rule: Rule,
+}
+
+/// An optimiser, told by its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Rule {
+    /// T5's.
+    Adafactor(AdafactorRecipe),
+    /// What decoder-only models are mostly tuned by.
+    AdamW(AdamWRecipe),
+}
+
+impl Rule {
+    /// Its name in lists.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Rule::Adafactor(_) => "Adafactor",
+            Rule::AdamW(_) => "AdamW",
+        }
+    }
+}
+
+/// AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdamWRecipe {
+    /// Decay of the mean gradient, in [0, 1).
+    pub beta_1: f64,
+    /// Decay of the mean squared gradient, in [0, 1).
+    pub beta_2: f64,
+    /// Added to the root of the latter.
+    pub epsilon: f64,
+    /// Fraction of the parameter that a step removes, times the learning rate.
+    pub weight_decay: f64,
+}
+
 /// Adafactor (Shazeer & Stern 2018) with the options of T5X that the paper's recipes set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdafactorRecipe {
-    /// The learning rate at the schedule's height.
-    pub learning_rate: f64,
     /// Multiply each step by max(1e-3, RMS(parameter)): T5's pre-training and model tuning.
     pub parameter_scaling: ParameterScaling,
     /// Whether matrices keep row and column second moments or a full one (the prompt's case).
@@ -157,7 +198,7 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaRecipe>,
     /// The optimiser.
-    pub optimizer: AdafactorRecipe,
+    pub optimizer: OptimizerRecipe,
     /// The learning rate's course.
     pub schedule: Schedule,
     /// The loss.

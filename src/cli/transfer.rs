@@ -46,9 +46,10 @@ pub struct Arguments {
     data: Data,
     /// How right answers are written when predictions are compared with them: padded (spaces around
     /// punctuation, as T5 and the paper score) or raw (as published, as the official scripts are
-    /// given). Questions with passages only.
-    #[arg(long, default_value = "padded", value_name = "FORM")]
-    answers: Answers,
+    /// given). Questions with passages only; of a T5 only, padded where none is given. A decoder-only
+    /// model reads and writes everything as published.
+    #[arg(long, value_name = "FORM")]
+    answers: Option<Answers>,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
     /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
     /// beside them.
@@ -68,7 +69,7 @@ pub struct Arguments {
     /// Examples a step, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<usize>,
-    /// Adafactor's learning rate, instead of the recipe's: 0.3 where one method is tuned,
+    /// The optimiser's learning rate, instead of the recipe's: 0.3 where one method is tuned,
     /// prompt=0.3,model=0.001 where several are.
     #[arg(
         long,
@@ -285,7 +286,7 @@ fn plan(
         Plan {
             transfer,
             suite,
-            answers: arguments.answers.0,
+            answers: answer_form(arguments.answers, config)?,
             limits: Limits::default_for(task),
             backbone,
             methods,
@@ -296,6 +297,19 @@ fn plan(
         },
         redirected,
     ))
+}
+
+/// How rows are written for a model: its own form, or for a T5 the one that was asked for.
+pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
+    match (config, asked) {
+        (Config::T5(_), asked) => Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form)),
+        (Config::DecoderOnly(_), None) => Ok(AnswerForm::Continued),
+        (Config::DecoderOnly(_), Some(Answers(form))) => bail!(
+            "--answers {}: {} reads and writes answers as published; leave it out",
+            form.name(),
+            config.kind()
+        ),
+    }
 }
 
 /// The methods of these names; `all` is every one that makes sense on the model.
@@ -349,6 +363,7 @@ fn default_out(plan: &Plan) -> PathBuf {
     let answers = match plan.answers {
         AnswerForm::Padded => "",
         AnswerForm::Raw => "-raw",
+        AnswerForm::Continued => "-continued",
     };
     Path::new("runs").join(format!(
         "{source}-to-{targets}-{suite}{answers}-{model}-{hash}"

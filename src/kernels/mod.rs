@@ -1,4 +1,4 @@
-//! Fused operations: the steps of T5 that many small tensor operations would make slow.
+//! Fused operations: the steps of a network that many small tensor operations would make slow.
 //!
 //! Each file holds one operation: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
@@ -14,9 +14,10 @@
 
 pub mod attention;
 pub mod cross_entropy;
-pub mod gated_gelu;
+pub mod gated;
 pub mod linear;
 pub mod rms_norm;
+pub mod rotary;
 
 mod flex;
 mod matrix;
@@ -26,7 +27,8 @@ mod vector;
 
 pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
-pub use gated_gelu::gated_gelu;
+pub use gated::{gated_gelu, gated_silu};
 pub use linear::linear;
 pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;
+pub use rotary::{Rotation, rotate};

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::checkpoint::CheckpointError;
+use crate::decoder_only::{DecoderConfig, Positions};
 use crate::parts::{Map, SubLayer};
 use crate::t5::T5Config;
 
@@ -11,6 +14,8 @@ use crate::t5::T5Config;
 pub enum Config {
     /// T5 v1.0 or v1.1.
     T5(T5Config),
+    /// A Llama or a GPT-2.
+    DecoderOnly(DecoderConfig),
 }
 
 /// How many attentions of each kind there are, one a block, and the width of their keys.
@@ -39,6 +44,9 @@ pub struct Stack {
     pub norm_parameters: usize,
 }
 
+/// The kinds of config.json that are known.
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama) or a GPT-2 (gpt2)";
+
 impl Config {
     /// Reads and checks `config.json`.
     ///
@@ -58,13 +66,27 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
-        Ok(Config::T5(T5Config::parse(bytes, name)?))
+        let json: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        match json.get("model_type").and_then(Value::as_str) {
+            Some(kind) if DecoderConfig::knows(kind) => {
+                Ok(Config::DecoderOnly(DecoderConfig::of_json(json, name)?))
+            }
+            Some("t5") => Ok(Config::T5(T5Config::parse(bytes, name)?)),
+            Some(other) => Err(CheckpointError::Config {
+                path: name.to_string(),
+                wanted: WANTED,
+                found: format!("model_type '{other}'"),
+            }),
+            // What is wrong with it, the parser says.
+            None => Ok(Config::T5(T5Config::parse(bytes, name)?)),
+        }
     }
 
     /// What this kind of network is called.
     pub fn kind(&self) -> &'static str {
         match self {
             Config::T5(_) => "a T5",
+            Config::DecoderOnly(_) => "a decoder-only model",
         }
     }
 
@@ -72,6 +94,7 @@ impl Config {
     pub fn vocabulary(&self) -> usize {
         match self {
             Config::T5(t5) => t5.vocab_size,
+            Config::DecoderOnly(decoder) => decoder.vocabulary,
         }
     }
 
@@ -79,6 +102,7 @@ impl Config {
     pub fn width(&self) -> usize {
         match self {
             Config::T5(t5) => t5.d_model,
+            Config::DecoderOnly(decoder) => decoder.width,
         }
     }
 
@@ -86,6 +110,7 @@ impl Config {
     pub fn parameters(&self) -> usize {
         match self {
             Config::T5(t5) => t5.parameters(),
+            Config::DecoderOnly(decoder) => decoder.parameters(),
         }
     }
 
@@ -93,6 +118,7 @@ impl Config {
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         match self {
             Config::T5(t5) => t5.maps(),
+            Config::DecoderOnly(decoder) => decoder.maps(),
         }
     }
 
@@ -100,6 +126,7 @@ impl Config {
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         match self {
             Config::T5(t5) => t5.sub_layers(),
+            Config::DecoderOnly(decoder) => decoder.sub_layers(),
         }
     }
 
@@ -112,6 +139,12 @@ impl Config {
                 cross: t5.decoder_layers(),
                 width: t5.inner(),
             },
+            Config::DecoderOnly(decoder) => Attentions {
+                encoder: 0,
+                decoder: decoder.layers,
+                cross: 0,
+                width: decoder.key_width(),
+            },
         }
     }
 
@@ -119,6 +152,7 @@ impl Config {
     pub fn norm_gains(&self) -> usize {
         let norms = match self {
             Config::T5(t5) => 2 * t5.num_layers + 3 * t5.decoder_layers() + 2,
+            Config::DecoderOnly(decoder) => 2 * decoder.layers + 1,
         };
         norms * self.width()
     }
@@ -127,6 +161,7 @@ impl Config {
     pub fn biases(&self) -> Option<usize> {
         match self {
             Config::T5(_) => None,
+            Config::DecoderOnly(decoder) => decoder.biases(),
         }
     }
 
@@ -134,6 +169,7 @@ impl Config {
     pub fn is_tied(&self) -> bool {
         match self {
             Config::T5(t5) => t5.tie_word_embeddings,
+            Config::DecoderOnly(decoder) => decoder.tied,
         }
     }
 
@@ -146,6 +182,12 @@ impl Config {
                 block_parameters: t5.decoder_block_parameters(),
                 norm_parameters: t5.d_model,
             },
+            Config::DecoderOnly(decoder) => Stack {
+                path: "backbone",
+                blocks: decoder.layers,
+                block_parameters: decoder.block_parameters(),
+                norm_parameters: decoder.norm_parameters(),
+            },
         }
     }
 
@@ -154,6 +196,19 @@ impl Config {
     pub fn weights_per_token(&self) -> [usize; 2] {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
+            Config::DecoderOnly(decoder) => decoder.weights_per_token(),
+        }
+    }
+
+    /// The longest sequence that it can read, prompt and output among it; T5's relative positions and
+    /// rotary ones have no end.
+    pub fn longest(&self) -> Option<usize> {
+        match self {
+            Config::T5(_) => None,
+            Config::DecoderOnly(decoder) => match decoder.positions {
+                Positions::Learned(count) => Some(count),
+                Positions::Rotary { .. } => None,
+            },
         }
     }
 
@@ -161,6 +216,7 @@ impl Config {
     pub fn t5(&self) -> Option<&T5Config> {
         match self {
             Config::T5(t5) => Some(t5),
+            Config::DecoderOnly(_) => None,
         }
     }
 }
@@ -168,5 +224,11 @@ impl Config {
 impl From<T5Config> for Config {
     fn from(t5: T5Config) -> Self {
         Config::T5(t5)
+    }
+}
+
+impl From<DecoderConfig> for Config {
+    fn from(decoder: DecoderConfig) -> Self {
+        Config::DecoderOnly(decoder)
     }
 }

@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::checkpoint::{CheckpointError, Weights};
+use crate::decoder_only::{DecoderOnly, Read};
 use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
@@ -19,6 +20,8 @@ pub use config::{Attentions, Config, Stack};
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),
+    /// A decoder alone.
+    DecoderOnly(DecoderOnly),
 }
 
 /// What a network makes of its input before the first token of the output.
@@ -26,6 +29,8 @@ pub enum Network {
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
+    /// The embedded input, which is read together with its output.
+    DecoderOnly(Read),
 }
 
 impl From<T5> for Network {
@@ -33,6 +38,15 @@ impl From<T5> for Network {
         Network::T5(t5)
     }
 }
+
+impl From<DecoderOnly> for Network {
+    fn from(decoder: DecoderOnly) -> Self {
+        Network::DecoderOnly(decoder)
+    }
+}
+
+/// Why a network is never given another kind's input.
+const OWN: &str = "what a network encoded goes back to it";
 
 impl Network {
     /// Builds the network of this configuration from all of `weights`.
@@ -45,7 +59,8 @@ impl Network {
         device: &Device,
     ) -> Result<Self, CheckpointError> {
         match config {
-            Config::T5(config) => Ok(Network::T5(T5::load(config, weights, device)?)),
+            Config::T5(config) => Ok(T5::load(config, weights, device)?.into()),
+            Config::DecoderOnly(config) => Ok(DecoderOnly::load(config, weights, device)?.into()),
         }
     }
 
@@ -53,6 +68,7 @@ impl Network {
     pub fn weights(&self) -> Weights {
         match self {
             Network::T5(t5) => t5.weights(),
+            Network::DecoderOnly(decoder) => decoder.weights(),
         }
     }
 
@@ -60,6 +76,7 @@ impl Network {
     pub fn embedding(&self) -> Tensor<2> {
         match self {
             Network::T5(t5) => t5.embedding(),
+            Network::DecoderOnly(decoder) => decoder.embedding(),
         }
     }
 
@@ -79,6 +96,7 @@ impl Network {
                 input.entries = entries;
                 Encoded::T5(t5.encode(input, dropout))
             }
+            Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, entries)),
         }
     }
 
@@ -86,6 +104,10 @@ impl Network {
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.logits(encoded, targets),
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.logits(read, targets)
+            }
+            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
         }
     }
 
@@ -101,6 +123,10 @@ impl Network {
             (Network::T5(t5), Encoded::T5(encoded)) => {
                 t5.token_losses(encoded, targets, z_loss, dropout)
             }
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.token_losses(read, targets, z_loss, dropout)
+            }
+            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
         }
     }
 
@@ -109,6 +135,10 @@ impl Network {
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.generate(read, ends, limit)
+            }
+            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
         }
     }
 
@@ -116,6 +146,7 @@ impl Network {
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         match self {
             Network::T5(t5) => t5.maps_mut(),
+            Network::DecoderOnly(decoder) => decoder.maps_mut(),
         }
     }
 
@@ -123,6 +154,7 @@ impl Network {
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         match self {
             Network::T5(t5) => t5.adapters_mut(),
+            Network::DecoderOnly(decoder) => decoder.adapters_mut(),
         }
     }
 
@@ -130,6 +162,7 @@ impl Network {
     pub fn into_t5(self) -> Option<T5> {
         match self {
             Network::T5(t5) => Some(t5),
+            Network::DecoderOnly(_) => None,
         }
     }
 }

@@ -2,10 +2,10 @@
 //! optimiser and one budget for all methods allow; on the miniature, with what was seen to learn.
 
 use super::{
-    AdafactorRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe, LastBlocksRecipe,
-    LoraRecipe, Method, Objective, ParameterScaling, Placement, PreambleRecipe, PrefixForm,
-    PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe,
-    Recipe, Reduction, Schedule, SecondMoment,
+    AdafactorRecipe, AdamWRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe,
+    LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
+    PreambleRecipe, PrefixForm, PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe,
+    PromptPlaces, PromptRecipe, Recipe, Reduction, Rule, Schedule, SecondMoment,
 };
 use crate::parts::Map;
 
@@ -16,6 +16,8 @@ pub enum Defaults {
     Nano,
     /// Any other T5.
     T5,
+    /// A decoder-only model.
+    DecoderOnly,
 }
 
 /// The learning rate on the miniature and on other backbones.
@@ -30,6 +32,9 @@ impl Recipe {
     /// # Panics
     /// [`Method::Untuned`] has none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
+        if defaults == Defaults::DecoderOnly {
+            return Recipe::of_decoder_only(method);
+        }
         let nano = defaults == Defaults::Nano;
         // What a miniature of few blocks and narrow states takes in another size.
         let sized = |nano_size: usize, published: usize| if nano { nano_size } else { published };
@@ -118,6 +123,64 @@ impl Recipe {
         Recipe::of_additions(nano, delta, rates)
     }
 
+    /// The recipe that a method has on a decoder-only model: what is tuned as on other models, in the
+    /// sizes of GPT-2's reference for prompts (google-research/prompt-tuning has none; PEFT's causal
+    /// examples have 20 vectors), by AdamW without dropout on the mean loss of the answer's tokens.
+    ///
+    /// The learning rates are what was seen to learn within tens of steps of 8 examples (SmolLM2-135M
+    /// on SQuAD) for prompt and model tuning, and the methods' papers' elsewhere.
+    fn of_decoder_only(method: Method) -> Self {
+        let other = Recipe::default_for(Defaults::T5, method);
+        let learning_rate = match method {
+            Method::Prompt | Method::Prefix => 1e-2,
+            Method::Model | Method::Last | Method::Head | Method::Scratch => 3e-5,
+            Method::Lora | Method::Bitfit | Method::Norms | Method::Ptuning => 1e-3,
+            Method::Ia3 => 5e-3,
+            _ => 3e-4,
+        };
+        let steps = if other.trains() { 1_000 } else { 0 };
+        let delta = other.delta.map(|delta| match delta {
+            DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
+                length: 20,
+                ..prefix
+            }),
+            DeltaRecipe::Preamble(PreambleRecipe::Instruction(_)) => {
+                let words = "Answer the question with a few words of the context.\n";
+                DeltaRecipe::Preamble(PreambleRecipe::Instruction(words.to_string()))
+            }
+            other => other,
+        });
+        Recipe {
+            prompt: other.prompt.map(|prompt| PromptRecipe {
+                length: 20,
+                ..prompt
+            }),
+            delta,
+            optimizer: OptimizerRecipe {
+                learning_rate,
+                rule: Rule::AdamW(AdamWRecipe {
+                    beta_1: 0.9,
+                    beta_2: 0.999,
+                    epsilon: 1e-8,
+                    weight_decay: 0.0,
+                }),
+            },
+            schedule: Schedule::Constant,
+            objective: Objective {
+                reduction: Reduction::Mean,
+                z_loss: 0.0,
+                dropout: 0.0,
+                clip_norm: Some(1.0),
+            },
+            budget: Budget {
+                steps,
+                batch_size: 8,
+                evaluate_every: 100,
+                patience: None,
+            },
+        }
+    }
+
     /// The recipe of parameters that are added to the model: the loop of prompt tuning, Adafactor with
     /// an absolute learning rate (what starts at 0 has no size to be relative to) and a whole second
     /// moment. The papers use AdamW, linearly decaying.
@@ -129,10 +192,14 @@ impl Recipe {
         Recipe {
             prompt: None,
             delta: Some(delta),
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate,
-                weight_decay: 0.0,
-                ..base.optimizer
+                rule: Rule::Adafactor(AdafactorRecipe {
+                    parameter_scaling: ParameterScaling::Absolute,
+                    second_moment: SecondMoment::Full,
+                    weight_decay: 0.0,
+                    start_step: 0,
+                }),
             },
             ..base
         }
@@ -163,7 +230,7 @@ impl Recipe {
         };
         Recipe {
             delta: Some(delta),
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate,
                 ..base.optimizer
             },
@@ -184,7 +251,7 @@ impl Recipe {
         let base = Recipe::miniature_model();
         Recipe {
             delta,
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate,
                 ..base.optimizer
             },
@@ -202,12 +269,14 @@ impl Recipe {
                 init: PromptInit::Vocab,
             }),
             delta: None,
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate: 0.3,
-                parameter_scaling: ParameterScaling::Absolute,
-                second_moment: SecondMoment::Full,
-                weight_decay: 1e-5,
-                start_step: 0,
+                rule: Rule::Adafactor(AdafactorRecipe {
+                    parameter_scaling: ParameterScaling::Absolute,
+                    second_moment: SecondMoment::Full,
+                    weight_decay: 1e-5,
+                    start_step: 0,
+                }),
             },
             schedule: Schedule::Constant,
             objective: Objective {
@@ -230,12 +299,14 @@ impl Recipe {
     pub fn paper_model() -> Self {
         Recipe {
             prompt: None,
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate: 1e-3,
-                parameter_scaling: ParameterScaling::Relative,
-                second_moment: SecondMoment::Factored,
-                weight_decay: 0.0,
-                start_step: 0,
+                rule: Rule::Adafactor(AdafactorRecipe {
+                    parameter_scaling: ParameterScaling::Relative,
+                    second_moment: SecondMoment::Factored,
+                    weight_decay: 0.0,
+                    start_step: 0,
+                }),
             },
             budget: Budget {
                 batch_size: 128,
@@ -278,7 +349,7 @@ impl Recipe {
         let prompt = Recipe::miniature_prompt();
         Recipe {
             prompt: None,
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe {
                 learning_rate: 5e-3,
                 ..Recipe::paper_model().optimizer
             },

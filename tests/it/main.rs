@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod compare;
 mod damaged_records;
+mod decoder_only;
 mod full_size;
 mod hostile;
 mod hub;

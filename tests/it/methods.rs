@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
