@@ -264,3 +264,74 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
     ];
     assert_eq!(unfit, [wanted, wanted].concat());
 }
+
+/// SmolLM2-135M-Instruct on real questions: `tests/golden/compare_smollm2.py` says how to get both.
+#[test]
+#[ignore = "wants PROMPTSHIFT_GGUF and PROMPTSHIFT_SMOLLM2"]
+fn smollm2_is_transformers() {
+    let path = |name| PathBuf::from(std::env::var_os(name).expect(name));
+    let folder = path("PROMPTSHIFT_SMOLLM2");
+    let reference = Reference::of(&folder);
+    let text = std::fs::read_to_string(folder.join("reference.json")).expect("written");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let choice = BackboneChoice::Gguf(path("PROMPTSHIFT_GGUF"));
+    let backbone = choice.load(&Device::flex()).expect("a Llama");
+    let tokenizer = &backbone.tokenizer;
+
+    let tokens = json["tokens"].as_array().expect("a list");
+    for wanted in tokens {
+        let text = wanted["text"].as_str().expect("a text");
+        let ids: Vec<u32> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
+        assert_eq!(tokenizer.encode(text), ids, "{text:?}");
+    }
+    let texts: Vec<String> = serde_json::from_value(json["texts"].clone()).expect("texts");
+    let inputs = reference.ids("inputs");
+    for (text, ids) in texts.iter().zip(&inputs) {
+        assert_eq!(&tokenizer.encode_input(text).0, ids);
+    }
+
+    let answers: Vec<String> = serde_json::from_value(json["answers"].clone()).expect("texts");
+    let (greedy, first) = (reference.ids("greedy"), reference.floats("first"));
+    let vocabulary = first.len() / inputs.len();
+    let mut furthest = 0.0_f32;
+    for (at, rows) in inputs.chunks(10).enumerate() {
+        let rows_before = 10 * at;
+        let batch = Tokens::padded(rows, tokenizer.pad());
+        let encoded = encode(&backbone.model, &batch, None);
+        let one = Tokens::padded(&vec![[0_u32]; rows.len()], 0);
+        let logits = values(backbone.model.logits(&encoded, &one));
+        let theirs = &first[rows_before * vocabulary..][..logits.len()];
+        let furthest_here = (logits.iter().zip(theirs))
+            .map(|(ours, theirs)| (ours - theirs).abs())
+            .fold(0.0, f32::max);
+        furthest = furthest.max(furthest_here);
+        let outputs = backbone.model.generate(&encoded, tokenizer.ends(), 16);
+        for (row, output) in outputs.iter().enumerate() {
+            let row = rows_before + row;
+            assert_eq!(output.ids, greedy[row], "row {row}");
+            assert_eq!(tokenizer.decode(&output.ids), answers[row], "row {row}");
+        }
+    }
+    println!(
+        "{} texts with equal tokens, {} equal greedy outputs, logits within {furthest:.1e}",
+        tokens.len() + texts.len(),
+        greedy.len()
+    );
+    assert!(furthest < 1e-3);
+
+    let device = Device::flex().autodiff();
+    let vectors = (backbone.model.embedding()).slice([100..120, 0..backbone.config.width()]);
+    let vectors = Tensor::<2>::from_data(vectors.into_data(), &device).require_grad();
+    let batch = Tokens::padded(&inputs[..1], 0);
+    let target: Vec<u32> = serde_json::from_value(json["target"].clone()).expect("ids");
+    let encoded = encode(&backbone.model, &batch, Some(vectors.clone()));
+    let target = Tokens::padded(&[target], 0);
+    let losses = (backbone.model).token_losses(&encoded, &target, 0.0, &mut Dropout::off());
+    let ours = values(vectors.grad(&losses.sum().backward()).expect("tracked"));
+    let theirs = reference.floats("prompt.grad");
+    let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let difference: Vec<f32> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
+    let relative = norm(&difference) / norm(&theirs);
+    println!("the prompt's gradient within {relative:.1e} of its norm");
+    assert!(relative < 1e-3);
+}
