@@ -12,8 +12,7 @@ use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
 use crate::provenance::sha256;
 use crate::recipe::Defaults;
-use crate::t5::T5Config;
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
@@ -72,10 +71,12 @@ pub enum BackboneError {
         source: std::io::Error,
     },
     /// It has no tokenizer.
-    #[error("{path}: wanted tokenizer.json or spiece.model, found neither")]
+    #[error("{path}: wanted {wanted}, found none")]
     NoTokenizer {
         /// The folder.
         path: String,
+        /// The files that would do.
+        wanted: String,
     },
     /// Its configuration or weights are wrong.
     #[error(transparent)]
@@ -83,32 +84,68 @@ pub enum BackboneError {
     /// Its GGUF file is wrong.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// A decoder-only model in a folder has no tokenizer.json.
-    #[error("{path}: wanted tokenizer.json, the tokenizer of a decoder-only model, found none")]
-    NoTokenizerJson {
-        /// The folder.
-        path: String,
-    },
     /// Its tokenizer is wrong.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
 
 /// A file that a tokenizer can be read from.
-struct TokenizerFile {
-    name: &'static str,
-    parse: fn(&[u8], &str, &T5Config) -> Result<Tokenizer, TokenizerError>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenizerFile {
+    Json,
+    SentencePiece,
+    Vocabulary(Case),
 }
 
-const JSON: TokenizerFile = TokenizerFile {
-    name: "tokenizer.json",
-    parse: Tokenizer::parse,
-};
+impl TokenizerFile {
+    fn name(self) -> &'static str {
+        match self {
+            TokenizerFile::Json => "tokenizer.json",
+            TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Vocabulary(_) => "vocab.txt",
+        }
+    }
 
-const SENTENCEPIECE: TokenizerFile = TokenizerFile {
-    name: "spiece.model",
-    parse: Tokenizer::parse_sentencepiece,
-};
+    fn parse(self, bytes: &[u8], path: &str, config: &Config) -> Result<Tokenizer, TokenizerError> {
+        match (config, self) {
+            (Config::T5(t5), TokenizerFile::SentencePiece) => {
+                Tokenizer::parse_sentencepiece(bytes, path, t5)
+            }
+            (Config::T5(t5), _) => Tokenizer::parse(bytes, path, t5),
+            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
+                Tokenizer::parse_vocabulary(bytes, path, case, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::DecoderOnly(decoder), _) => {
+                Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
+            }
+        }
+    }
+
+    /// The one that a folder holds for such a network; where there are two, the one that other
+    /// libraries read as well.
+    fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
+        let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
+            Ok(bytes) => Case::of_config(&bytes),
+            Err(_) => Case::Lower,
+        };
+        let known = match config {
+            Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
+            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
+        };
+        (known.into_iter())
+            .find(|file| folder.join(file.name()).exists())
+            .ok_or_else(|| BackboneError::NoTokenizer {
+                path: folder.display().to_string(),
+                wanted: {
+                    let mut names = known.map(TokenizerFile::name).to_vec();
+                    names.dedup();
+                    names.join(" or ")
+                },
+            })
+    }
+}
 
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
@@ -187,6 +224,7 @@ impl BackboneChoice {
             (BackboneChoice::Nano, _) => Defaults::Nano,
             (_, Config::T5(_)) => Defaults::T5,
             (_, Config::DecoderOnly(_)) => Defaults::DecoderOnly,
+            (_, Config::Bert(_)) => Defaults::Encoder,
         }
     }
 
@@ -214,20 +252,21 @@ impl BackboneChoice {
     pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
         match self {
             BackboneChoice::Nano => {
+                let config = self.config()?;
                 let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
                 let weights = (weights, sha256(nano::WEIGHTS));
-                let path = format!("nano/{}", JSON.name);
-                let tokenizer = |config: &T5Config| (JSON.parse)(nano::TOKENIZER, &path, config);
-                let config = T5Config::parse(nano::CONFIG, "nano/config.json")?;
-                let tokenizer = (tokenizer(&config)?, sha256(nano::TOKENIZER));
-                self.build(config.into(), weights, tokenizer, device)
+                let path = format!("nano/{}", TokenizerFile::Json.name());
+                let tokenizer = TokenizerFile::Json.parse(nano::TOKENIZER, &path, &config)?;
+                let tokenizer = (tokenizer, sha256(nano::TOKENIZER));
+                self.build(config, weights, tokenizer, device)
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 let config = self.config()?;
-                let tokenizer = match &config {
-                    Config::T5(config) => t5_tokenizer(path, config)?,
-                    Config::DecoderOnly(config) => json_tokenizer(path, config.vocabulary)?,
-                };
+                let file = TokenizerFile::find(path, &config)?;
+                let shown = path.join(file.name());
+                let bytes = read(&shown)?;
+                let tokenizer = file.parse(&bytes, &shown.display().to_string(), &config)?;
+                let tokenizer = (tokenizer, sha256(&bytes));
                 let weights = WeightFiles::find(path)?.read()?;
                 self.build(config, weights, tokenizer, device)
             }
@@ -252,44 +291,19 @@ impl BackboneChoice {
         (tokenizer, tokenizer_sha256): (Tokenizer, String),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
+        let model = match Network::load(&config, weights, device)? {
+            Network::Bert(bert) => bert.separated_by(tokenizer.end()).into(),
+            other => other,
+        };
         Ok(Backbone {
             name: self.name(),
-            model: Network::load(&config, weights, device)?,
+            model,
             config,
             tokenizer,
             model_sha256,
             tokenizer_sha256,
         })
     }
-}
-
-/// The tokenizer of a T5 in a folder, and its file's SHA-256.
-fn t5_tokenizer(folder: &Path, config: &T5Config) -> Result<(Tokenizer, String), BackboneError> {
-    // Where both lie, the one that other libraries read as well.
-    let file = [JSON, SENTENCEPIECE]
-        .into_iter()
-        .find(|file| folder.join(file.name).exists())
-        .ok_or_else(|| BackboneError::NoTokenizer {
-            path: folder.display().to_string(),
-        })?;
-    let path = folder.join(file.name);
-    let bytes = read(&path)?;
-    let tokenizer = (file.parse)(&bytes, &path.display().to_string(), config)?;
-    Ok((tokenizer, sha256(&bytes)))
-}
-
-/// The tokenizer of a decoder-only model in a folder, and its file's SHA-256.
-fn json_tokenizer(folder: &Path, vocabulary: usize) -> Result<(Tokenizer, String), BackboneError> {
-    let path = folder.join(JSON.name);
-    if !path.exists() {
-        return Err(BackboneError::NoTokenizerJson {
-            path: folder.display().to_string(),
-        });
-    }
-    let bytes = read(&path)?;
-    let shown = path.display().to_string();
-    let tokenizer = Tokenizer::parse_of_lines(&bytes, &shown, vocabulary)?;
-    Ok((tokenizer, sha256(&bytes)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BackboneError> {

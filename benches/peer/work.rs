@@ -154,6 +154,7 @@ fn model_trainer() -> Trainer {
 /// As the peer's: Adafactor with factored moments and a constant rate, mean loss, no dropout.
 fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
     let optimizer = PaperAdafactor::new(&AdafactorRecipe {
+        learning_rate,
         parameter_scaling: ParameterScaling::Absolute,
         second_moment: SecondMoment::Factored,
         weight_decay: 0.0,

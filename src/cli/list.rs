@@ -235,8 +235,8 @@ fn in_short(recipe: &Recipe) -> String {
     };
     format!(
         "{prompt}{} {}, {} steps of {}",
-        recipe.optimizer.rule.name(),
-        recipe.optimizer.learning_rate,
+        recipe.optimizer.name(),
+        recipe.optimizer.learning_rate(),
         recipe.budget.steps,
         recipe.budget.batch_size
     )

@@ -21,14 +21,14 @@ use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::experiment::{self, Event};
 use crate::material::Material;
-use crate::network::Config;
+use crate::network::{Config, Writes};
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
-use crate::tuning;
+use crate::tuning::{self, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -207,8 +207,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
-    let material = Material::read(&plan, &catalogue)?;
+    let mut material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    material.notes.extend(head_note(&backbone));
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
@@ -236,6 +237,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What has to be said of a network that is given a head.
+fn head_note(backbone: &Backbone) -> Option<String> {
+    let Writes::Nothing { head_deviation } = backbone.config.writes() else {
+        return None;
+    };
+    Some(format!(
+        "{} has no head for this task: each seed draws one, weights from N(0, {head_deviation}²), which \
+         every method trains with what else it trains; untuned is such a head as seed 0 draws it, on the \
+         model as it was pre-trained, and answers by chance",
+        backbone.name
+    ))
+}
+
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
 fn plan(
@@ -249,7 +263,9 @@ fn plan(
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
     let methods = methods(&arguments.methods, defaults, config)?;
-    let task = catalogue.get(&transfer.source)?.task;
+    let card = catalogue.get(&transfer.source)?;
+    let task = card.task;
+    let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()
@@ -258,7 +274,10 @@ fn plan(
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
-        let mut recipe = Recipe::default_for(defaults, method);
+        let mut recipe = Recipe {
+            head,
+            ..Recipe::default_for(defaults, method)
+        };
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
@@ -266,7 +285,7 @@ fn plan(
             recipe.budget.batch_size = size;
         }
         if let Some(rate) = rates.get(&method) {
-            recipe.optimizer.learning_rate = *rate;
+            recipe.optimizer = recipe.optimizer.at(*rate);
         }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
@@ -287,7 +306,7 @@ fn plan(
             transfer,
             suite,
             answers: answer_form(arguments.answers, config)?,
-            limits: Limits::default_for(task),
+            limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),
@@ -302,7 +321,7 @@ fn plan(
 /// How rows are written for a model: its own form, or for a T5 the one that was asked for.
 pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
     match (config, asked) {
-        (Config::T5(_), asked) => Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form)),
+        (Config::T5(_) | Config::Bert(_), asked) => Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form)),
         (Config::DecoderOnly(_), None) => Ok(AnswerForm::Continued),
         (Config::DecoderOnly(_), Some(Answers(form))) => bail!(
             "--answers {}: {} reads and writes answers as published; leave it out",

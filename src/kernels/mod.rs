@@ -14,9 +14,12 @@
 //!   in rather than clone them.
 
 pub mod adafactor;
+pub mod affine;
 pub mod attention;
 pub mod cross_entropy;
 pub mod gated;
+pub mod gelu;
+pub mod layer_norm;
 pub mod linear;
 pub mod rms_norm;
 pub mod rotary;
@@ -27,9 +30,12 @@ mod matrix;
 mod testing;
 mod vector;
 
+pub use affine::affine;
 pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated::{gated_gelu, gated_silu};
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
 use crate::decoder_only::{DecoderConfig, Positions};
 use crate::parts::{Map, SubLayer};
@@ -16,6 +17,8 @@ pub enum Config {
     T5(T5Config),
     /// A Llama or a GPT-2.
     DecoderOnly(DecoderConfig),
+    /// BERT and what is shaped like it.
+    Bert(BertConfig),
 }
 
 /// How many attentions of each kind there are, one a block, and the width of their keys.
@@ -45,7 +48,7 @@ pub struct Stack {
 }
 
 /// The kinds of config.json that are known.
-const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama) or a GPT-2 (gpt2)";
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), a GPT-2 (gpt2) or a BERT (bert)";
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -71,6 +74,9 @@ impl Config {
             Some(kind) if DecoderConfig::knows(kind) => {
                 Ok(Config::DecoderOnly(DecoderConfig::of_json(json, name)?))
             }
+            Some("bert" | "distilbert" | "roberta" | "albert" | "electra" | "mpnet") => {
+                Ok(Config::Bert(BertConfig::parse(bytes, name)?))
+            }
             Some("t5") => Ok(Config::T5(T5Config::parse(bytes, name)?)),
             Some(other) => Err(CheckpointError::Config {
                 path: name.to_string(),
@@ -87,6 +93,7 @@ impl Config {
         match self {
             Config::T5(_) => "a T5",
             Config::DecoderOnly(_) => "a decoder-only model",
+            Config::Bert(_) => "a BERT",
         }
     }
 
@@ -95,6 +102,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.vocab_size,
             Config::DecoderOnly(decoder) => decoder.vocabulary,
+            Config::Bert(bert) => bert.vocab_size,
         }
     }
 
@@ -103,6 +111,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.d_model,
             Config::DecoderOnly(decoder) => decoder.width,
+            Config::Bert(bert) => bert.hidden_size,
         }
     }
 
@@ -111,6 +120,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.parameters(),
             Config::DecoderOnly(decoder) => decoder.parameters(),
+            Config::Bert(bert) => bert.parameters(),
         }
     }
 
@@ -119,6 +129,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.maps(),
             Config::DecoderOnly(decoder) => decoder.maps(),
+            Config::Bert(bert) => bert.maps(),
         }
     }
 
@@ -127,6 +138,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.sub_layers(),
             Config::DecoderOnly(decoder) => decoder.sub_layers(),
+            Config::Bert(bert) => bert.sub_layers(),
         }
     }
 
@@ -145,6 +157,12 @@ impl Config {
                 cross: 0,
                 width: decoder.key_width(),
             },
+            Config::Bert(bert) => Attentions {
+                encoder: bert.num_hidden_layers,
+                decoder: 0,
+                cross: 0,
+                width: bert.hidden_size,
+            },
         }
     }
 
@@ -153,6 +171,7 @@ impl Config {
         let norms = match self {
             Config::T5(t5) => 2 * t5.num_layers + 3 * t5.decoder_layers() + 2,
             Config::DecoderOnly(decoder) => 2 * decoder.layers + 1,
+            Config::Bert(bert) => 2 * bert.num_hidden_layers + 1,
         };
         norms * self.width()
     }
@@ -162,6 +181,7 @@ impl Config {
         match self {
             Config::T5(_) => None,
             Config::DecoderOnly(decoder) => decoder.biases(),
+            Config::Bert(bert) => Some(bert.biases()),
         }
     }
 
@@ -170,6 +190,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.tie_word_embeddings,
             Config::DecoderOnly(decoder) => decoder.tied,
+            Config::Bert(_) => false,
         }
     }
 
@@ -188,6 +209,13 @@ impl Config {
                 block_parameters: decoder.block_parameters(),
                 norm_parameters: decoder.norm_parameters(),
             },
+            // Its norms are the blocks' own.
+            Config::Bert(bert) => Stack {
+                path: "backbone",
+                blocks: bert.num_hidden_layers,
+                block_parameters: bert.block_parameters(),
+                norm_parameters: 0,
+            },
         }
     }
 
@@ -197,6 +225,7 @@ impl Config {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
             Config::DecoderOnly(decoder) => decoder.weights_per_token(),
+            Config::Bert(bert) => [bert.num_hidden_layers * bert.block_parameters(), 0],
         }
     }
 
@@ -204,7 +233,8 @@ impl Config {
     /// rotary ones have no end.
     pub fn longest(&self) -> Option<usize> {
         match self {
-            Config::T5(_) => None,
+            // Inputs of a BERT are cut to its positions.
+            Config::T5(_) | Config::Bert(_) => None,
             Config::DecoderOnly(decoder) => match decoder.positions {
                 Positions::Learned(count) => Some(count),
                 Positions::Rotary { .. } => None,
@@ -217,8 +247,40 @@ impl Config {
         match self {
             Config::T5(t5) => Some(t5),
             Config::DecoderOnly(_) => None,
+            Config::Bert(_) => None,
         }
     }
+
+    /// The longest input that it can read, where positions end.
+    pub fn positions(&self) -> Option<usize> {
+        match self {
+            Config::T5(_) | Config::DecoderOnly(_) => None,
+            Config::Bert(bert) => Some(bert.max_position_embeddings),
+        }
+    }
+
+    /// Whether it writes its answers, token by token; a network that doesn't is given a head, which
+    /// starts from N(0, deviation²).
+    pub fn writes(&self) -> Writes {
+        match self {
+            Config::T5(_) | Config::DecoderOnly(_) => Writes::Tokens,
+            Config::Bert(bert) => Writes::Nothing {
+                head_deviation: bert.initializer_range,
+            },
+        }
+    }
+}
+
+/// See [`Config::writes`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Writes {
+    /// Tokens of its vocabulary.
+    Tokens,
+    /// It needs a head.
+    Nothing {
+        /// The standard deviation that the head's weights start with.
+        head_deviation: f64,
+    },
 }
 
 impl From<T5Config> for Config {
@@ -230,5 +292,11 @@ impl From<T5Config> for Config {
 impl From<DecoderConfig> for Config {
     fn from(decoder: DecoderConfig) -> Self {
         Config::DecoderOnly(decoder)
+    }
+}
+
+impl From<BertConfig> for Config {
+    fn from(bert: BertConfig) -> Self {
+        Config::Bert(bert)
     }
 }

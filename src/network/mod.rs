@@ -7,12 +7,13 @@ mod config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::decoder_only::{DecoderOnly, Read};
 use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
-pub use config::{Attentions, Config, Stack};
+pub use config::{Attentions, Config, Stack, Writes};
 
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.
@@ -22,6 +23,8 @@ pub enum Network {
     T5(T5),
     /// A decoder alone.
     DecoderOnly(DecoderOnly),
+    /// An encoder with a head.
+    Bert(Bert),
 }
 
 /// What a network makes of its input before the first token of the output.
@@ -31,6 +34,8 @@ pub enum Encoded {
     T5(t5::Encoded),
     /// The embedded input, which is read together with its output.
     DecoderOnly(Read),
+    /// The encoder's states.
+    Bert(bert::Encoded),
 }
 
 impl From<T5> for Network {
@@ -45,8 +50,14 @@ impl From<DecoderOnly> for Network {
     }
 }
 
-/// Why a network is never given another kind's input.
-const OWN: &str = "what a network encoded goes back to it";
+impl From<Bert> for Network {
+    fn from(bert: Bert) -> Self {
+        Network::Bert(bert)
+    }
+}
+
+/// Why two kinds never meet in one verb.
+const ONE_KIND: &str = "a network is asked about what it has read itself";
 
 impl Network {
     /// Builds the network of this configuration from all of `weights`.
@@ -61,6 +72,7 @@ impl Network {
         match config {
             Config::T5(config) => Ok(T5::load(config, weights, device)?.into()),
             Config::DecoderOnly(config) => Ok(DecoderOnly::load(config, weights, device)?.into()),
+            Config::Bert(config) => Ok(Network::Bert(Bert::load(config, weights, device)?)),
         }
     }
 
@@ -69,6 +81,7 @@ impl Network {
         match self {
             Network::T5(t5) => t5.weights(),
             Network::DecoderOnly(decoder) => decoder.weights(),
+            Network::Bert(bert) => bert.weights(),
         }
     }
 
@@ -77,6 +90,7 @@ impl Network {
         match self {
             Network::T5(t5) => t5.embedding(),
             Network::DecoderOnly(decoder) => decoder.embedding(),
+            Network::Bert(bert) => bert.embedding(),
         }
     }
 
@@ -97,6 +111,7 @@ impl Network {
                 Encoded::T5(t5.encode(input, dropout))
             }
             Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, entries)),
+            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &entries, dropout)),
         }
     }
 
@@ -107,7 +122,8 @@ impl Network {
             (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
                 decoder.logits(read, targets)
             }
-            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
+            (Network::Bert(bert), Encoded::Bert(encoded)) => bert.target_logits(encoded, targets),
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
@@ -126,19 +142,23 @@ impl Network {
             (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
                 decoder.token_losses(read, targets, z_loss, dropout)
             }
-            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
+            (Network::Bert(bert), Encoded::Bert(encoded)) => {
+                bert.token_losses(encoded, targets, z_loss)
+            }
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
     /// The most probable output of every example, token by token, until one of `ends` or `limit`
-    /// tokens.
+    /// tokens; the most probable answer of a head, as [`HeadForm`](crate::parts::HeadForm) says.
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
             (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
                 decoder.generate(read, ends, limit)
             }
-            (Network::T5(_) | Network::DecoderOnly(_), _) => unreachable!("{OWN}"),
+            (Network::Bert(bert), Encoded::Bert(encoded)) => bert.answers(encoded),
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
@@ -147,6 +167,7 @@ impl Network {
         match self {
             Network::T5(t5) => t5.maps_mut(),
             Network::DecoderOnly(decoder) => decoder.maps_mut(),
+            Network::Bert(bert) => bert.maps_mut(),
         }
     }
 
@@ -155,6 +176,7 @@ impl Network {
         match self {
             Network::T5(t5) => t5.adapters_mut(),
             Network::DecoderOnly(decoder) => decoder.adapters_mut(),
+            Network::Bert(bert) => bert.adapters_mut(),
         }
     }
 
@@ -163,6 +185,15 @@ impl Network {
         match self {
             Network::T5(t5) => Some(t5),
             Network::DecoderOnly(_) => None,
+            Network::Bert(_) => None,
+        }
+    }
+
+    /// The network with this head, where it has none of its own; any other as it is.
+    pub fn with_head(self, head: Head) -> Self {
+        match self {
+            Network::Bert(bert) => Network::Bert(bert.with_head(head)),
+            other => other,
         }
     }
 }

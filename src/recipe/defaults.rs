@@ -5,7 +5,7 @@ use super::{
     AdafactorRecipe, AdamWRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe,
     LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
     PreambleRecipe, PrefixForm, PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe,
-    PromptPlaces, PromptRecipe, Recipe, Reduction, Rule, Schedule, SecondMoment,
+    PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::parts::Map;
 
@@ -16,6 +16,8 @@ pub enum Defaults {
     Nano,
     /// Any other T5.
     T5,
+    /// BERT and its like.
+    Encoder,
     /// A decoder-only model.
     DecoderOnly,
 }
@@ -32,8 +34,10 @@ impl Recipe {
     /// # Panics
     /// [`Method::Untuned`] has none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
-        if defaults == Defaults::DecoderOnly {
-            return Recipe::of_decoder_only(method);
+        match defaults {
+            Defaults::Encoder => return Recipe::encoder(method),
+            Defaults::DecoderOnly => return Recipe::of_decoder_only(method),
+            Defaults::Nano | Defaults::T5 => {}
         }
         let nano = defaults == Defaults::Nano;
         // What a miniature of few blocks and narrow states takes in another size.
@@ -123,6 +127,65 @@ impl Recipe {
         Recipe::of_additions(nano, delta, rates)
     }
 
+    /// The recipe of a method on a BERT: what the method does is as on T5, how it is trained as BERT is
+    /// fine-tuned (Devlin et al. 2018, §4.1 and A.3; Mosbach et al. 2021, arXiv 2006.04884): AdamW, a
+    /// short rise of the learning rate and a straight fall to 0, batches of 32, the mean loss, gradients
+    /// clipped at a norm of 1. Learning rates are those of the methods' papers or of common practice on
+    /// encoders of this size. Deviations: no dropout, no weight decay.
+    fn encoder(method: Method) -> Self {
+        let like = Recipe::default_for(Defaults::T5, method);
+        let rate = match method {
+            Method::Model => 5e-5,
+            Method::Last => 1e-4,
+            Method::Prompt | Method::Prefix => 1e-2,
+            Method::Bitfit | Method::Norms | Method::Head => 2e-3,
+            Method::Ia3 => 5e-3,
+            _ => 1e-3,
+        };
+        let steps = like.budget.steps.min(3_000);
+        Recipe {
+            prompt: like.prompt.map(|prompt| PromptRecipe {
+                length: 20,
+                ..prompt
+            }),
+            delta: like.delta.map(|delta| match delta {
+                DeltaRecipe::LastBlocks(_) => {
+                    DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks: 2 })
+                }
+                DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
+                    length: 20,
+                    ..prefix
+                }),
+                other => other,
+            }),
+            head: None,
+            optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
+                learning_rate: rate,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: 0.0,
+            }),
+            schedule: Schedule::WarmupDecay {
+                warmup: 50,
+                share: 1.0,
+                floor: 0.0,
+            },
+            objective: Objective {
+                reduction: Reduction::Mean,
+                z_loss: 0.0,
+                dropout: 0.0,
+                clip_norm: Some(1.0),
+            },
+            budget: Budget {
+                steps,
+                batch_size: 32,
+                evaluate_every: 300,
+                patience: None,
+            },
+        }
+    }
+
     /// The recipe that a method has on a decoder-only model: what is tuned as on other models, in the
     /// sizes of GPT-2's reference for prompts (google-research/prompt-tuning has none; PEFT's causal
     /// examples have 20 vectors), by AdamW without dropout on the mean loss of the answer's tokens.
@@ -156,15 +219,14 @@ impl Recipe {
                 ..prompt
             }),
             delta,
-            optimizer: OptimizerRecipe {
+            head: None,
+            optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
                 learning_rate,
-                rule: Rule::AdamW(AdamWRecipe {
-                    beta_1: 0.9,
-                    beta_2: 0.999,
-                    epsilon: 1e-8,
-                    weight_decay: 0.0,
-                }),
-            },
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: 0.0,
+            }),
             schedule: Schedule::Constant,
             objective: Objective {
                 reduction: Reduction::Mean,
@@ -192,15 +254,7 @@ impl Recipe {
         Recipe {
             prompt: None,
             delta: Some(delta),
-            optimizer: OptimizerRecipe {
-                learning_rate,
-                rule: Rule::Adafactor(AdafactorRecipe {
-                    parameter_scaling: ParameterScaling::Absolute,
-                    second_moment: SecondMoment::Full,
-                    weight_decay: 0.0,
-                    start_step: 0,
-                }),
-            },
+            optimizer: base.optimizer.without_decay().at(learning_rate),
             ..base
         }
     }
@@ -230,10 +284,7 @@ impl Recipe {
         };
         Recipe {
             delta: Some(delta),
-            optimizer: OptimizerRecipe {
-                learning_rate,
-                ..base.optimizer
-            },
+            optimizer: base.optimizer.at(learning_rate),
             ..base
         }
     }
@@ -251,10 +302,7 @@ impl Recipe {
         let base = Recipe::miniature_model();
         Recipe {
             delta,
-            optimizer: OptimizerRecipe {
-                learning_rate,
-                ..base.optimizer
-            },
+            optimizer: base.optimizer.at(learning_rate),
             ..base
         }
     }
@@ -269,15 +317,14 @@ impl Recipe {
                 init: PromptInit::Vocab,
             }),
             delta: None,
-            optimizer: OptimizerRecipe {
+            head: None,
+            optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 0.3,
-                rule: Rule::Adafactor(AdafactorRecipe {
-                    parameter_scaling: ParameterScaling::Absolute,
-                    second_moment: SecondMoment::Full,
-                    weight_decay: 1e-5,
-                    start_step: 0,
-                }),
-            },
+                parameter_scaling: ParameterScaling::Absolute,
+                second_moment: SecondMoment::Full,
+                weight_decay: 1e-5,
+                start_step: 0,
+            }),
             schedule: Schedule::Constant,
             objective: Objective {
                 reduction: Reduction::Sum,
@@ -299,15 +346,13 @@ impl Recipe {
     pub fn paper_model() -> Self {
         Recipe {
             prompt: None,
-            optimizer: OptimizerRecipe {
+            optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 1e-3,
-                rule: Rule::Adafactor(AdafactorRecipe {
-                    parameter_scaling: ParameterScaling::Relative,
-                    second_moment: SecondMoment::Factored,
-                    weight_decay: 0.0,
-                    start_step: 0,
-                }),
-            },
+                parameter_scaling: ParameterScaling::Relative,
+                second_moment: SecondMoment::Factored,
+                weight_decay: 0.0,
+                start_step: 0,
+            }),
             budget: Budget {
                 batch_size: 128,
                 ..Recipe::paper_prompt().budget
@@ -349,10 +394,7 @@ impl Recipe {
         let prompt = Recipe::miniature_prompt();
         Recipe {
             prompt: None,
-            optimizer: OptimizerRecipe {
-                learning_rate: 5e-3,
-                ..Recipe::paper_model().optimizer
-            },
+            optimizer: Recipe::paper_model().optimizer.at(5e-3),
             ..prompt
         }
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score;
 use crate::recipe::{
-    AdafactorRecipe, Budget, Limits, Method, Objective, OptimizerRecipe, ParameterScaling,
-    PromptInit, PromptRecipe, Recipe, Reduction, Rule, Schedule, SecondMoment,
+    AdafactorRecipe, Budget, Limits, Method, Objective, ParameterScaling, PromptInit, PromptRecipe,
+    Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use crate::record::store::StoredRecord;
@@ -302,22 +302,22 @@ fn recipe(method: Method) -> Recipe {
             init: PromptInit::Vocab,
         }),
         delta: None,
-        optimizer: OptimizerRecipe {
+        head: None,
+        optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },
-            rule: Rule::Adafactor(AdafactorRecipe {
-                parameter_scaling: if prompt {
-                    ParameterScaling::Absolute
-                } else {
-                    ParameterScaling::Relative
-                },
-                second_moment: if prompt {
-                    SecondMoment::Full
-                } else {
-                    SecondMoment::Factored
-                },
-                weight_decay: 0.0,
-                start_step: 0,
-            }),
+            parameter_scaling: if prompt {
+                ParameterScaling::Absolute
+            } else {
+                ParameterScaling::Relative
+            }
+            .into(),
+            second_moment: if prompt {
+                SecondMoment::Full
+            } else {
+                SecondMoment::Factored
+            },
+            weight_decay: 0.0,
+            start_step: 0,
         },
         schedule: Schedule::Constant,
         objective: Objective {

@@ -1,9 +1,11 @@
 //! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, or SentencePiece's own
-//! `spiece.model`, with T5's special tokens found and checked.
+//! `spiece.model`, or BERT's `vocab.txt`, with the model's special tokens found and checked.
 
 mod sentencepiece;
+mod wordpiece;
 
 pub use sentencepiece::{CharsMapError, SentencePieceError};
+pub use wordpiece::Case;
 
 use sentencepiece::SentencePiece;
 
@@ -56,6 +58,14 @@ pub enum TokenizerError {
         /// The file.
         path: String,
     },
+    /// A token that BERT cannot do without is absent.
+    #[error("{path}: no token '{token}'")]
+    Absent {
+        /// The file.
+        path: String,
+        /// The token.
+        token: &'static str,
+    },
     /// A token that T5 cannot do without is absent or elsewhere than config.json says.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
     Special {
@@ -76,6 +86,7 @@ pub struct Tokenizer {
     model: Model,
     pad: u32,
     ends: Ends,
+    pair: Option<Pair>,
 }
 
 /// What ends an output, and how text is put in front of a network.
@@ -90,6 +101,13 @@ enum Ends {
         newline: u32,
         any: Vec<u32>,
     },
+}
+
+/// How a model that reads pairs wants them: a token of its own first, and an end behind each text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// `[CLS]`.
+    pub first: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -109,10 +127,14 @@ impl Tokenizer {
         name: &str,
         config: &crate::t5::T5Config,
     ) -> Result<Self, TokenizerError> {
-        Self::check(Self::of_json(bytes, name)?, name, config)
+        Self::check(
+            Model::Json(Box::new(Self::json(bytes, name)?)),
+            name,
+            config,
+        )
     }
 
-    fn of_json(bytes: &[u8], name: &str) -> Result<Model, TokenizerError> {
+    fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
         let unreadable = |e: tokenizers::Error| TokenizerError::Unreadable {
             path: name.to_string(),
             reason: e.to_string(),
@@ -122,7 +144,7 @@ impl Tokenizer {
         // cut and filled in `batch`.
         model.with_truncation(None).map_err(unreadable)?;
         model.with_padding(None);
-        Ok(Model::Json(Box::new(model)))
+        Ok(model)
     }
 
     /// Parses the bytes of a `spiece.model` and checks it as [`Tokenizer::parse`] does.
@@ -142,29 +164,34 @@ impl Tokenizer {
         Self::check(Model::SentencePiece(Box::new(model)), name, config)
     }
 
+    fn check_size(model: &Model, name: &str, vocab: usize) -> Result<(), TokenizerError> {
+        let found = model.size();
+        // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
+        // with far fewer ids is another model's.
+        if found > vocab || found + 128 < vocab {
+            return Err(TokenizerError::Vocabulary {
+                path: name.to_string(),
+                wanted: vocab,
+                found,
+            });
+        }
+        let largest = model.largest();
+        if largest as usize >= vocab {
+            return Err(TokenizerError::Id {
+                path: name.to_string(),
+                wanted: vocab,
+                found: largest,
+            });
+        }
+        Ok(())
+    }
+
     fn check(
         model: Model,
         name: &str,
         config: &crate::t5::T5Config,
     ) -> Result<Self, TokenizerError> {
-        let found = model.size();
-        // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
-        // with far fewer ids is another model's.
-        if found > config.vocab_size || found + 128 < config.vocab_size {
-            return Err(TokenizerError::Vocabulary {
-                path: name.to_string(),
-                wanted: config.vocab_size,
-                found,
-            });
-        }
-        let largest = model.largest();
-        if largest as usize >= config.vocab_size {
-            return Err(TokenizerError::Id {
-                path: name.to_string(),
-                wanted: config.vocab_size,
-                found: largest,
-            });
-        }
+        Self::check_size(&model, name, config.vocab_size)?;
         let special = |token: &'static str, wanted: u32| {
             let found = model.id(token);
             if found == Some(wanted) {
@@ -185,6 +212,7 @@ impl Tokenizer {
             model,
             pad,
             ends: Ends::Sequence(end),
+            pair: None,
         })
     }
 
@@ -197,11 +225,7 @@ impl Tokenizer {
         name: &str,
         vocabulary: usize,
     ) -> Result<Self, TokenizerError> {
-        let model = Self::of_json(bytes, name)?;
-        let newline = model.encode("a\n").last().copied();
-        let Model::Json(json) = &model else {
-            unreachable!("parsed from JSON");
-        };
+        let json = Self::json(bytes, name)?;
         let tokens = json.get_vocab(true);
         if let Some(&found) = tokens.values().max()
             && found as usize >= vocabulary
@@ -223,11 +247,14 @@ impl Tokenizer {
             .collect();
         any.sort_unstable();
         any.dedup();
+        let model = Model::Json(Box::new(json));
+        let newline = model.encode("a\n").last().copied();
         match newline.filter(|id| any.contains(id)) {
             Some(newline) => Ok(Tokenizer {
                 model,
                 pad: newline,
                 ends: Ends::Line { newline, any },
+                pair: None,
             }),
             None => Err(TokenizerError::NoLine {
                 path: name.to_string(),
@@ -301,7 +328,12 @@ impl Tokenizer {
         self.pad
     }
 
-    /// What is put behind an output: end of sequence, or of the line.
+    /// How pairs of texts are put together, for a model that reads such.
+    pub fn pair(&self) -> Option<Pair> {
+        self.pair
+    }
+
+    /// What is put behind an output: end of sequence (of each text of a pair), or of the line.
     pub fn end(&self) -> u32 {
         match self.ends {
             Ends::Sequence(end) => end,

@@ -74,11 +74,11 @@ pub fn fit(
 ) -> Result<Fitted, FitError> {
     let budget = &recipe.budget;
     let course = Course {
-        learning_rate: recipe.optimizer.learning_rate,
+        learning_rate: recipe.optimizer.learning_rate(),
         schedule: recipe.schedule,
         steps: budget.steps,
     };
-    let optimizer = optimizer(&recipe.optimizer.rule);
+    let optimizer = optimizer(&recipe.optimizer);
     let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
     let mut trainer = Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed);
     let mut run = finished(Run::start(&trainer, validate, watch))?;

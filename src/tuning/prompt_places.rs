@@ -40,6 +40,7 @@ impl Delta for PromptPlaces {
             Config::DecoderOnly(_) => {
                 Err("it has one input, which the prompt of method prompt stands before")
             }
+            Config::Bert(_) => Err("it has no decoder"),
         }
     }
 

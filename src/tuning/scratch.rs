@@ -22,6 +22,7 @@ impl Delta for RandomWeights {
         match config {
             Config::T5(_) => Ok(()),
             Config::DecoderOnly(_) => Err("the initialisation that is written here is T5's"),
+            Config::Bert(_) => Err("only a T5 has a start of its own here"),
         }
     }
 

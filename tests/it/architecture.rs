@@ -25,6 +25,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "checkpoint",
         &[
             "parts",
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -40,6 +41,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "parts",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -53,8 +55,57 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "decoder_only",
+        &[
+            "network",
+            "t5",
+            "bert",
+            "gguf",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
+        "gguf",
+        &[
+            "network",
+            "t5",
+            "bert",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
         "network",
         &[
+            "gguf",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
+        "bert",
+        &[
+            "t5",
+            "network",
             "tuning",
             "train",
             "domain",
@@ -68,6 +119,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "t5",
         &[
+            "bert",
             "network",
             "tuning",
             "train",
@@ -82,6 +134,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "domain",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -96,6 +149,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "synthetic",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -110,6 +164,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "hub",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -128,6 +183,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "stats",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -141,6 +197,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -155,6 +212,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "record",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",

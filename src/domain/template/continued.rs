@@ -4,7 +4,7 @@
 use super::{cloze, evidence, labelled, name, pronoun, without_highlights};
 use crate::domain::card::Card;
 use crate::domain::row::{QuestionRow, Row};
-use crate::domain::{Evidence, Example, Gold, Split, TextNames};
+use crate::domain::{Evidence, Example, Gold, Pair, Split, TextNames};
 
 /// As [`examples`](super::examples).
 pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> Vec<Example> {
@@ -16,6 +16,7 @@ pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> 
                 .collect();
             vec![Example {
                 input: asked(&lines),
+                pair: Pair::default(),
                 ..labelled(card, passage, row)
             }]
         }
@@ -32,6 +33,7 @@ pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> 
             of_row
                 .map(|example| Example {
                     input: input.clone(),
+                    pair: Pair::default(),
                     evidence,
                     ..example
                 })
@@ -44,6 +46,7 @@ pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> 
             of_row
                 .map(|example| Example {
                     input: input.clone(),
+                    pair: Pair::default(),
                     evidence,
                     ..example
                 })
@@ -61,6 +64,7 @@ fn question(passage: String, row: QuestionRow) -> Example {
         target: target.expect("the readers refuse rows without an answer"),
         evidence: within(&input, &row.context, &row.answers),
         input,
+        pair: Pair::default(),
         gold: Gold::Answers(row.answers),
         facts: row.facts,
         texts: TextNames {
