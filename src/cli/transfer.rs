@@ -21,7 +21,7 @@ use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::experiment::{self, Event};
 use crate::material::Material;
-use crate::network::{Config, Writes};
+use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
@@ -207,9 +207,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
-    let mut material = Material::read(&plan, &catalogue)?;
+    let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
-    material.notes.extend(head_note(&backbone));
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
@@ -235,19 +234,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     output::write(&records, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
     Ok(())
-}
-
-/// What has to be said of a network that is given a head.
-fn head_note(backbone: &Backbone) -> Option<String> {
-    let Writes::Nothing { head_deviation } = backbone.config.writes() else {
-        return None;
-    };
-    Some(format!(
-        "{} has no head for this task: each seed draws one, weights from N(0, {head_deviation}²), which \
-         every method trains with what else it trains; untuned is such a head as seed 0 draws it, on the \
-         model as it was pre-trained, and answers by chance",
-        backbone.name
-    ))
 }
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
@@ -321,7 +307,9 @@ fn plan(
 /// How rows are written for a model: its own form, or for a T5 the one that was asked for.
 pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
     match (config, asked) {
-        (Config::T5(_) | Config::Bert(_), asked) => Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form)),
+        (Config::T5(_) | Config::Bert(_), asked) => {
+            Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form))
+        }
         (Config::DecoderOnly(_), None) => Ok(AnswerForm::Continued),
         (Config::DecoderOnly(_), Some(Answers(form))) => bail!(
             "--answers {}: {} reads and writes answers as published; leave it out",

@@ -138,9 +138,15 @@ def main():
     model.save_pretrained(OUT)
 
     # Words that look like special tokens are words here: a text has no markup of its own.
-    tokenizer.backend_tokenizer.encode_special_tokens = True
     encoded = [
-        tokenizer(a, b, return_offsets_mapping=True, return_token_type_ids=True) for a, b in PAIRS
+        tokenizer(
+            a,
+            b,
+            return_offsets_mapping=True,
+            return_token_type_ids=True,
+            split_special_tokens=True,
+        )
+        for a, b in PAIRS
     ]
     width = max(len(e["input_ids"]) for e in encoded)
     assert width <= POSITIONS, width
