@@ -18,6 +18,10 @@ pub use config::{Attentions, Config, Stack, Writes};
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few of them, never many"
+)]
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),
@@ -29,6 +33,7 @@ pub enum Network {
 
 /// What a network makes of its input before the first token of the output.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
