@@ -102,7 +102,7 @@ fn encoder(c: &mut Criterion) {
                 encoded
             };
             let Encoded::T5(encoded) = encode() else {
-                panic!("both are T5s");
+                unreachable!("both are T5");
             };
             let [states, _] = encoded.hidden.dims();
             assert_eq!(states, examples * length, "a state for every token");

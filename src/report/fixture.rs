@@ -309,8 +309,7 @@ fn recipe(method: Method) -> Recipe {
                 ParameterScaling::Absolute
             } else {
                 ParameterScaling::Relative
-            }
-            .into(),
+            },
             second_moment: if prompt {
                 SecondMoment::Full
             } else {
@@ -318,7 +317,8 @@ fn recipe(method: Method) -> Recipe {
             },
             weight_decay: 0.0,
             start_step: 0,
-        },
+        }
+        .into(),
         schedule: Schedule::Constant,
         objective: Objective {
             reduction: Reduction::Mean,
