@@ -1,5 +1,5 @@
-//! Backbones: the bundled miniature, or a folder as Hugging Face lays a T5 out, which may be that
-//! of a model in the Hub's cache.
+//! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
+//! model in the Hub's cache, or a GGUF file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
 use crate::domain::catalogue::nearest;
+use crate::gguf::{self, Gguf, GgufError};
 use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
 use crate::provenance::sha256;
@@ -24,6 +25,8 @@ pub enum BackboneChoice {
     /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
     /// ([`WeightFiles`]).
     Folder(PathBuf),
+    /// A Llama with its tokenizer in one `.gguf` file.
+    Gguf(PathBuf),
     /// A model of the Hub that was fetched before.
     Hub {
         /// `google/t5-base-lm-adapt`.
@@ -38,7 +41,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder nor a name of the Hub.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), or OWNER/NAME of a model of the Hub that was fetched"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list says which models can be used"
     )]
     Unknown {
         /// What was typed.
@@ -68,7 +71,7 @@ pub enum BackboneError {
         source: std::io::Error,
     },
     /// It has no tokenizer.
-    #[error("{path}: wanted {wanted}, found neither")]
+    #[error("{path}: wanted {wanted}, found none")]
     NoTokenizer {
         /// The folder.
         path: String,
@@ -78,6 +81,9 @@ pub enum BackboneError {
     /// Its configuration or weights are wrong.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Its GGUF file is wrong.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     /// Its tokenizer is wrong.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -100,6 +106,22 @@ impl TokenizerFile {
         }
     }
 
+    fn parse(self, bytes: &[u8], path: &str, config: &Config) -> Result<Tokenizer, TokenizerError> {
+        match (config, self) {
+            (Config::T5(t5), TokenizerFile::SentencePiece) => {
+                Tokenizer::parse_sentencepiece(bytes, path, t5)
+            }
+            (Config::T5(t5), _) => Tokenizer::parse(bytes, path, t5),
+            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
+                Tokenizer::parse_vocabulary(bytes, path, case, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::DecoderOnly(decoder), _) => {
+                Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
+            }
+        }
+    }
+
     /// The one that a folder holds for such a network; where there are two, the one that other
     /// libraries read as well.
     fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
@@ -110,12 +132,17 @@ impl TokenizerFile {
         let known = match config {
             Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
             Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
         };
         (known.into_iter())
             .find(|file| folder.join(file.name()).exists())
             .ok_or_else(|| BackboneError::NoTokenizer {
                 path: folder.display().to_string(),
-                wanted: known.map(TokenizerFile::name).join(" or "),
+                wanted: {
+                    let mut names = known.map(TokenizerFile::name).to_vec();
+                    names.dedup();
+                    names.join(" or ")
+                },
             })
     }
 }
@@ -133,7 +160,8 @@ pub struct Backbone {
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights, as [`WeightFiles::read`] says.
     pub model_sha256: String,
-    /// SHA-256 of the file that the tokenizer was read from.
+    /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
+    /// where it comes with the weights in one file.
     pub tokenizer_sha256: String,
 }
 
@@ -148,6 +176,9 @@ impl BackboneChoice {
         }
         if Path::new(text).is_dir() {
             return Ok(BackboneChoice::Folder(PathBuf::from(text)));
+        }
+        if Path::new(text).is_file() && text.ends_with(".gguf") {
+            return Ok(BackboneChoice::Gguf(PathBuf::from(text)));
         }
         if let Ok(source) = Source::model(text) {
             let (name, cache) = (text.to_string(), hub::cache_from_env()?);
@@ -174,6 +205,11 @@ impl BackboneChoice {
         match self {
             BackboneChoice::Nano => NANO.to_string(),
             BackboneChoice::Hub { name, .. } => name.clone(),
+            BackboneChoice::Gguf(path) => {
+                path.file_stem().map_or(path.display().to_string(), |stem| {
+                    stem.to_string_lossy().into_owned()
+                })
+            }
             BackboneChoice::Folder(path) => path
                 .canonicalize()
                 .ok()
@@ -187,6 +223,7 @@ impl BackboneChoice {
         match (self, config) {
             (BackboneChoice::Nano, _) => Defaults::Nano,
             (_, Config::T5(_)) => Defaults::T5,
+            (_, Config::DecoderOnly(_)) => Defaults::DecoderOnly,
             (_, Config::Bert(_)) => Defaults::Encoder,
         }
     }
@@ -201,6 +238,10 @@ impl BackboneChoice {
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 Ok(Config::read(&path.join("config.json"))?)
             }
+            BackboneChoice::Gguf(path) => {
+                let file = Gguf::parse(read(path)?, &path.display().to_string())?;
+                Ok(gguf::config(&file)?.into())
+            }
         }
     }
 
@@ -209,20 +250,36 @@ impl BackboneChoice {
     /// # Errors
     /// A file is absent, damaged, or does not fit the others.
     pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
-        let config = self.config()?;
         match self {
             BackboneChoice::Nano => {
+                let config = self.config()?;
                 let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
                 let weights = (weights, sha256(nano::WEIGHTS));
-                let tokenizer = (TokenizerFile::Json, nano::TOKENIZER);
-                self.build(config, "nano", weights, tokenizer, device)
+                let path = format!("nano/{}", TokenizerFile::Json.name());
+                let tokenizer = TokenizerFile::Json.parse(nano::TOKENIZER, &path, &config)?;
+                let tokenizer = (tokenizer, sha256(nano::TOKENIZER));
+                self.build(config, weights, tokenizer, device)
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
-                let place = path.display().to_string();
+                let config = self.config()?;
                 let file = TokenizerFile::find(path, &config)?;
-                let tokenizer = read(&path.join(file.name()))?;
+                let shown = path.join(file.name());
+                let bytes = read(&shown)?;
+                let tokenizer = file.parse(&bytes, &shown.display().to_string(), &config)?;
+                let tokenizer = (tokenizer, sha256(&bytes));
                 let weights = WeightFiles::find(path)?.read()?;
-                self.build(config, &place, weights, (file, &tokenizer), device)
+                self.build(config, weights, tokenizer, device)
+            }
+            BackboneChoice::Gguf(path) => {
+                let shown = path.display().to_string();
+                let bytes = read(path)?;
+                let hash = sha256(&bytes);
+                let file = Gguf::parse(bytes, &shown)?;
+                let (config, weights) = gguf::network(&file)?;
+                let json = gguf::tokenizer_json(&file)?;
+                let tokenizer = Tokenizer::parse_of_lines(&json, &shown, config.vocabulary)?;
+                let tokenizer = (tokenizer, sha256(&json));
+                self.build(config.into(), (weights, hash), tokenizer, device)
             }
         }
     }
@@ -230,24 +287,10 @@ impl BackboneChoice {
     fn build(
         &self,
         config: Config,
-        place: &str,
         (weights, model_sha256): (Weights, String),
-        (file, tokenizer): (TokenizerFile, &[u8]),
+        (tokenizer, tokenizer_sha256): (Tokenizer, String),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
-        let path = format!("{place}/{}", file.name());
-        let parsed = match (&config, file) {
-            (Config::T5(t5), TokenizerFile::SentencePiece) => {
-                Tokenizer::parse_sentencepiece(tokenizer, &path, t5)
-            }
-            (Config::T5(t5), _) => Tokenizer::parse(tokenizer, &path, t5),
-            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
-                Tokenizer::parse_vocabulary(tokenizer, &path, case, bert)
-            }
-            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(tokenizer, &path, bert),
-        };
-        let tokenizer_sha256 = sha256(tokenizer);
-        let tokenizer = parsed?;
         let model = match Network::load(&config, weights, device)? {
             Network::Bert(bert) => bert.separated_by(tokenizer.end()).into(),
             other => other,
@@ -255,8 +298,8 @@ impl BackboneChoice {
         Ok(Backbone {
             name: self.name(),
             model,
-            tokenizer,
             config,
+            tokenizer,
             model_sha256,
             tokenizer_sha256,
         })

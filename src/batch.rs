@@ -63,21 +63,21 @@ impl Second {
 
 impl Encoding {
     /// Tokenizes one example. What is beyond a limit is cut from the end and the end of sequence
-    /// put behind what is left, as seqio's `append_eos_after_trim` does.
+    /// put behind what is left, as seqio's `append_eos_after_trim` does; of an input that is gone on
+    /// with, the last two lines stay (see [`read`]).
     pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
         }
-        let input = tokenizer.encode(&example.input);
-        let cut = input.len() + 1 > limits.input;
+        let (input, cut_at) = read(&example.input, tokenizer, limits);
         Encoding {
-            input: ended(input, limits.input, tokenizer.end()),
+            input,
             target: ended(
-                tokenizer.encode(&example.target),
+                tokenizer.encode_output(&example.target),
                 limits.target,
                 tokenizer.end(),
             ),
-            cut,
+            cut: cut_at.is_some(),
             second: None,
         }
     }
@@ -141,23 +141,42 @@ fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     }
 }
 
+/// The tokens that the model reads of an input and, where some are cut, the bytes up to the cut.
+///
+/// T5 reads an end of sequence behind what is left. A model that goes on with its input needs the end
+/// of it (the question and `Answer:`), so that what is cut is the end of all but the last two lines.
+fn read(text: &str, tokenizer: &Tokenizer, limits: &Limits) -> (Vec<u32>, Option<usize>) {
+    let (mut ids, offsets) = tokenizer.encode_input(text);
+    let cut_at = |kept: usize| kept.checked_sub(1).map_or(0, |last| offsets[last].1);
+    if !tokenizer.continues() {
+        let kept = limits.input.saturating_sub(1);
+        let cut = (ids.len() > kept).then(|| cut_at(kept));
+        return (ended(ids, limits.input, tokenizer.end()), cut);
+    }
+    if ids.len() <= limits.input {
+        return (ids, None);
+    }
+    let mut lines = text.rmatch_indices('\n').map(|(at, _)| at);
+    let lines = lines.nth(1).unwrap_or(0);
+    let tail = (offsets.iter().position(|(_, end)| *end > lines)).unwrap_or(0);
+    let tail = tail.max(ids.len().saturating_sub(limits.input));
+    let kept = limits.input - (ids.len() - tail);
+    ids.drain(kept..tail);
+    (ids, Some(cut_at(kept)))
+}
+
 /// What the model reads of each example's input, in their order.
 pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
     if let Some(pair) = tokenizer.pair() {
         let reading = |example| pair_reading(example, tokenizer, pair, limits);
         return examples.par_iter().map(reading).collect();
     }
-    // The last token is the end of sequence.
-    let kept = limits.input.saturating_sub(1);
+    let end = usize::from(!tokenizer.continues());
     examples
         .par_iter()
-        .map(|example| {
-            let (ids, offsets) = tokenizer.encode_with_offsets(&example.input);
-            let last = kept.checked_sub(1).and_then(|last| offsets.get(last));
-            Reading {
-                tokens: ids.len() + 1,
-                cut_at: (ids.len() > kept).then(|| last.map_or(0, |(_, end)| *end)),
-            }
+        .map(|example| Reading {
+            tokens: tokenizer.encode_input(&example.input).0.len() + end,
+            cut_at: read(&example.input, tokenizer, limits).1,
         })
         .collect()
 }

@@ -108,6 +108,13 @@ pub struct Outcome {
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, &backbone.config)?;
+        let vectors = match recipe.delta {
+            Some(DeltaRecipe::Preamble(_)) => {
+                words(recipe, &material.source, backbone, 0).preamble.len()
+            }
+            _ => recipe.prompt_length(),
+        };
+        tuning::reaches(vectors, &plan.limits, &backbone.config)?;
         if let Some(prompt) = &recipe.prompt {
             let words = words(recipe, &material.source, backbone, 0);
             tuning::check(prompt, &words, backbone.config.vocabulary())?;
@@ -369,22 +376,36 @@ fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> La
         preamble: match &recipe.delta {
             Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(text))) => encode(text),
             Some(DeltaRecipe::Preamble(PreambleRecipe::Examples(count))) => {
-                encode(&examples_in_context(&source.train.examples, *count, seed))
+                let examples = &source.train.examples;
+                match backbone.tokenizer.continues() {
+                    true => encode(&examples_gone_on_with(examples, *count, seed)),
+                    false => encode(&examples_in_context(examples, *count, seed)),
+                }
             }
             _ => Vec::new(),
         },
     }
 }
 
-/// Some training rows with their answers, drawn without replacement.
-fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
+/// Some training rows, drawn without replacement.
+fn drawn(rows: &[Example], count: usize, seed: u64) -> impl Iterator<Item = &Example> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let drawn = index::sample(&mut rng, rows.len(), count.min(rows.len()));
-    let texts = drawn.iter().map(|row| {
-        let Example { input, target, .. } = &rows[row];
-        format!("{input} answer: {target}")
-    });
+    drawn.into_iter().map(|row| &rows[row])
+}
+
+/// Some training rows with their answers, behind one another.
+fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
+    let texts = drawn(rows, count, seed).map(|row| format!("{} answer: {}", row.input, row.target));
     texts.collect::<Vec<_>>().join(" ")
+}
+
+/// The same as a text that is gone on with: inputs end where their answers begin, and an empty line
+/// stands between rows.
+fn examples_gone_on_with(rows: &[Example], count: usize, seed: u64) -> String {
+    drawn(rows, count, seed)
+        .map(|row| format!("{} {}\n\n", row.input, row.target))
+        .collect()
 }
 
 /// Answers one domain's test rows, scores them and writes the predictions.

@@ -103,6 +103,21 @@ impl Weights {
         self.tensors.insert(name.to_string(), (shape, values));
     }
 
+    /// Leaves out the beginning of names that have it.
+    pub fn strip_prefix(&mut self, prefix: &str) {
+        self.tensors = (std::mem::take(&mut self.tensors).into_iter())
+            .map(|(name, tensor)| match name.strip_prefix(prefix) {
+                Some(rest) => (rest.to_string(), tensor),
+                None => (name, tensor),
+            })
+            .collect();
+    }
+
+    /// Leaves out the tensors of some names.
+    pub fn remove(&mut self, which: impl Fn(&str) -> bool) {
+        self.tensors.retain(|name, _| !which(name));
+    }
+
     /// Adds a parameter.
     pub fn put_tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
         let shape = tensor.dims().to_vec();

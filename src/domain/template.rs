@@ -1,4 +1,4 @@
-//! Rows as text to text, exactly as T5 writes them, without the task's name, as the paper omits it.
+//! Rows as text. As text to text, exactly as T5 writes them, without the task's name, as the paper omits it.
 //!
 //! | rows | public file | function |
 //! |---|---|---|
@@ -7,6 +7,8 @@
 //! | GLUE and SuperGLUE but for the next two | T5's `preprocessors.py` | `glue` |
 //! | ReCoRD | T5's `preprocessors.py` | `record` |
 //! | WSC | T5's `preprocessors.py` | `wsc_simple` |
+
+mod continued;
 
 use sha2::{Digest, Sha256};
 
@@ -19,6 +21,9 @@ use super::{AnswerForm, Evidence, Example, Gold, Pair, Split, TextNames};
 /// answers is several training examples, and a pronoun with a wrong referent is none.
 pub fn examples(card: &Card, row: Row, split: Split, answers: AnswerForm) -> Vec<Example> {
     let passage = row.passage();
+    if answers == AnswerForm::Continued {
+        return continued::examples(card, passage, row, split);
+    }
     match row {
         Row::Question(row) => vec![question(passage, row, answers)],
         Row::Labelled(row) => vec![labelled(card, passage, row)],
@@ -52,7 +57,7 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
         pair: at_both_ends("question: ", &question, &context, &input),
         gold: Gold::Answers(match form {
             AnswerForm::Padded => padded,
-            AnswerForm::Raw => row.answers,
+            AnswerForm::Raw | AnswerForm::Continued => row.answers,
         }),
         input,
         facts: row.facts.iter().map(|text| pad_punctuation(text)).collect(),

@@ -49,8 +49,7 @@ pub fn predict(
             .collect();
         let tokens = Tokens::padded(&inputs, tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
-        let ends = [tokenizer.end()];
-        let outputs = tuned.backbone.generate(&encoded, &ends, limits.answer);
+        let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
         for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
             answers[i] = Some(Answer {
                 text: text(&ids, &encodings[i], tokenizer, labels),

@@ -1,4 +1,4 @@
-//! Fused operations: the steps of T5 and BERT that many small tensor operations would make slow.
+//! Fused operations: the steps of a network that many small tensor operations would make slow.
 //!
 //! Each file but one holds an operation of the network: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
@@ -17,11 +17,12 @@ pub mod adafactor;
 pub mod affine;
 pub mod attention;
 pub mod cross_entropy;
-pub mod gated_gelu;
+pub mod gated;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
 pub mod rms_norm;
+pub mod rotary;
 
 mod flex;
 mod matrix;
@@ -32,9 +33,10 @@ mod vector;
 pub use affine::affine;
 pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
-pub use gated_gelu::gated_gelu;
+pub use gated::{gated_gelu, gated_silu};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;
+pub use rotary::{Rotation, rotate};

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
+use crate::decoder_only::{DecoderConfig, Positions};
 use crate::parts::{Map, SubLayer};
 use crate::t5::T5Config;
 
@@ -12,6 +15,8 @@ use crate::t5::T5Config;
 pub enum Config {
     /// T5 v1.0 or v1.1.
     T5(T5Config),
+    /// A Llama or a GPT-2.
+    DecoderOnly(DecoderConfig),
     /// BERT and what is shaped like it.
     Bert(BertConfig),
 }
@@ -42,6 +47,9 @@ pub struct Stack {
     pub norm_parameters: usize,
 }
 
+/// The kinds of config.json that are known.
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), a GPT-2 (gpt2) or a BERT (bert)";
+
 impl Config {
     /// Reads and checks `config.json`.
     ///
@@ -61,23 +69,30 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
-        let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
-        let kind = json
-            .as_ref()
-            .and_then(|json| json.get("model_type")?.as_str());
-        // What no kind calls its own is refused as no T5.
-        Ok(match kind {
-            Some("bert" | "distilbert" | "roberta" | "albert" | "electra" | "mpnet") => {
-                Config::Bert(BertConfig::parse(bytes, name)?)
+        let json: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        match json.get("model_type").and_then(Value::as_str) {
+            Some(kind) if DecoderConfig::knows(kind) => {
+                Ok(Config::DecoderOnly(DecoderConfig::of_json(json, name)?))
             }
-            _ => Config::T5(T5Config::parse(bytes, name)?),
-        })
+            Some("bert" | "distilbert" | "roberta" | "albert" | "electra" | "mpnet") => {
+                Ok(Config::Bert(BertConfig::parse(bytes, name)?))
+            }
+            Some("t5") => Ok(Config::T5(T5Config::parse(bytes, name)?)),
+            Some(other) => Err(CheckpointError::Config {
+                path: name.to_string(),
+                wanted: WANTED,
+                found: format!("model_type '{other}'"),
+            }),
+            // What is wrong with it, the parser says.
+            None => Ok(Config::T5(T5Config::parse(bytes, name)?)),
+        }
     }
 
     /// What this kind of network is called.
     pub fn kind(&self) -> &'static str {
         match self {
             Config::T5(_) => "a T5",
+            Config::DecoderOnly(_) => "a decoder-only model",
             Config::Bert(_) => "a BERT",
         }
     }
@@ -86,6 +101,7 @@ impl Config {
     pub fn vocabulary(&self) -> usize {
         match self {
             Config::T5(t5) => t5.vocab_size,
+            Config::DecoderOnly(decoder) => decoder.vocabulary,
             Config::Bert(bert) => bert.vocab_size,
         }
     }
@@ -94,6 +110,7 @@ impl Config {
     pub fn width(&self) -> usize {
         match self {
             Config::T5(t5) => t5.d_model,
+            Config::DecoderOnly(decoder) => decoder.width,
             Config::Bert(bert) => bert.hidden_size,
         }
     }
@@ -102,6 +119,7 @@ impl Config {
     pub fn parameters(&self) -> usize {
         match self {
             Config::T5(t5) => t5.parameters(),
+            Config::DecoderOnly(decoder) => decoder.parameters(),
             Config::Bert(bert) => bert.parameters(),
         }
     }
@@ -110,6 +128,7 @@ impl Config {
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         match self {
             Config::T5(t5) => t5.maps(),
+            Config::DecoderOnly(decoder) => decoder.maps(),
             Config::Bert(bert) => bert.maps(),
         }
     }
@@ -118,6 +137,7 @@ impl Config {
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         match self {
             Config::T5(t5) => t5.sub_layers(),
+            Config::DecoderOnly(decoder) => decoder.sub_layers(),
             Config::Bert(bert) => bert.sub_layers(),
         }
     }
@@ -130,6 +150,12 @@ impl Config {
                 decoder: t5.decoder_layers(),
                 cross: t5.decoder_layers(),
                 width: t5.inner(),
+            },
+            Config::DecoderOnly(decoder) => Attentions {
+                encoder: 0,
+                decoder: decoder.layers,
+                cross: 0,
+                width: decoder.key_width(),
             },
             Config::Bert(bert) => Attentions {
                 encoder: bert.num_hidden_layers,
@@ -144,6 +170,7 @@ impl Config {
     pub fn norm_gains(&self) -> usize {
         let norms = match self {
             Config::T5(t5) => 2 * t5.num_layers + 3 * t5.decoder_layers() + 2,
+            Config::DecoderOnly(decoder) => 2 * decoder.layers + 1,
             Config::Bert(bert) => 2 * bert.num_hidden_layers + 1,
         };
         norms * self.width()
@@ -153,6 +180,7 @@ impl Config {
     pub fn biases(&self) -> Option<usize> {
         match self {
             Config::T5(_) => None,
+            Config::DecoderOnly(decoder) => decoder.biases(),
             Config::Bert(bert) => Some(bert.biases()),
         }
     }
@@ -161,6 +189,7 @@ impl Config {
     pub fn is_tied(&self) -> bool {
         match self {
             Config::T5(t5) => t5.tie_word_embeddings,
+            Config::DecoderOnly(decoder) => decoder.tied,
             Config::Bert(_) => false,
         }
     }
@@ -173,6 +202,12 @@ impl Config {
                 blocks: t5.decoder_layers(),
                 block_parameters: t5.decoder_block_parameters(),
                 norm_parameters: t5.d_model,
+            },
+            Config::DecoderOnly(decoder) => Stack {
+                path: "backbone",
+                blocks: decoder.layers,
+                block_parameters: decoder.block_parameters(),
+                norm_parameters: decoder.norm_parameters(),
             },
             // Its norms are the blocks' own.
             Config::Bert(bert) => Stack {
@@ -189,7 +224,21 @@ impl Config {
     pub fn weights_per_token(&self) -> [usize; 2] {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
+            Config::DecoderOnly(decoder) => decoder.weights_per_token(),
             Config::Bert(bert) => [bert.num_hidden_layers * bert.block_parameters(), 0],
+        }
+    }
+
+    /// The longest sequence that it can read, prompt and output among it; T5's relative positions and
+    /// rotary ones have no end.
+    pub fn longest(&self) -> Option<usize> {
+        match self {
+            // Inputs of a BERT are cut to its positions.
+            Config::T5(_) | Config::Bert(_) => None,
+            Config::DecoderOnly(decoder) => match decoder.positions {
+                Positions::Learned(count) => Some(count),
+                Positions::Rotary { .. } => None,
+            },
         }
     }
 
@@ -197,6 +246,7 @@ impl Config {
     pub fn t5(&self) -> Option<&T5Config> {
         match self {
             Config::T5(t5) => Some(t5),
+            Config::DecoderOnly(_) => None,
             Config::Bert(_) => None,
         }
     }
@@ -204,7 +254,7 @@ impl Config {
     /// The longest input that it can read, where positions end.
     pub fn positions(&self) -> Option<usize> {
         match self {
-            Config::T5(_) => None,
+            Config::T5(_) | Config::DecoderOnly(_) => None,
             Config::Bert(bert) => Some(bert.max_position_embeddings),
         }
     }
@@ -213,7 +263,7 @@ impl Config {
     /// starts from N(0, deviation²).
     pub fn writes(&self) -> Writes {
         match self {
-            Config::T5(_) => Writes::Tokens,
+            Config::T5(_) | Config::DecoderOnly(_) => Writes::Tokens,
             Config::Bert(bert) => Writes::Nothing {
                 head_deviation: bert.initializer_range,
             },
@@ -236,6 +286,12 @@ pub enum Writes {
 impl From<T5Config> for Config {
     fn from(t5: T5Config) -> Self {
         Config::T5(t5)
+    }
+}
+
+impl From<DecoderConfig> for Config {
+    fn from(decoder: DecoderConfig) -> Self {
+        Config::DecoderOnly(decoder)
     }
 }
 

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
+use crate::decoder_only::{DecoderOnly, Read};
 use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
@@ -17,18 +18,27 @@ pub use config::{Attentions, Config, Stack, Writes};
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few of them, never many"
+)]
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),
+    /// A decoder alone.
+    DecoderOnly(DecoderOnly),
     /// An encoder with a head.
     Bert(Bert),
 }
 
 /// What a network makes of its input before the first token of the output.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
+    /// The embedded input, which is read together with its output.
+    DecoderOnly(Read),
     /// The encoder's states.
     Bert(bert::Encoded),
 }
@@ -36,6 +46,12 @@ pub enum Encoded {
 impl From<T5> for Network {
     fn from(t5: T5) -> Self {
         Network::T5(t5)
+    }
+}
+
+impl From<DecoderOnly> for Network {
+    fn from(decoder: DecoderOnly) -> Self {
+        Network::DecoderOnly(decoder)
     }
 }
 
@@ -59,7 +75,8 @@ impl Network {
         device: &Device,
     ) -> Result<Self, CheckpointError> {
         match config {
-            Config::T5(config) => Ok(Network::T5(T5::load(config, weights, device)?)),
+            Config::T5(config) => Ok(T5::load(config, weights, device)?.into()),
+            Config::DecoderOnly(config) => Ok(DecoderOnly::load(config, weights, device)?.into()),
             Config::Bert(config) => Ok(Network::Bert(Bert::load(config, weights, device)?)),
         }
     }
@@ -68,6 +85,7 @@ impl Network {
     pub fn weights(&self) -> Weights {
         match self {
             Network::T5(t5) => t5.weights(),
+            Network::DecoderOnly(decoder) => decoder.weights(),
             Network::Bert(bert) => bert.weights(),
         }
     }
@@ -76,6 +94,7 @@ impl Network {
     pub fn embedding(&self) -> Tensor<2> {
         match self {
             Network::T5(t5) => t5.embedding(),
+            Network::DecoderOnly(decoder) => decoder.embedding(),
             Network::Bert(bert) => bert.embedding(),
         }
     }
@@ -96,6 +115,7 @@ impl Network {
                 input.entries = entries;
                 Encoded::T5(t5.encode(input, dropout))
             }
+            Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, entries)),
             Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &entries, dropout)),
         }
     }
@@ -104,6 +124,9 @@ impl Network {
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.logits(encoded, targets),
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.logits(read, targets)
+            }
             (Network::Bert(bert), Encoded::Bert(encoded)) => bert.target_logits(encoded, targets),
             _ => unreachable!("{ONE_KIND}"),
         }
@@ -121,6 +144,9 @@ impl Network {
             (Network::T5(t5), Encoded::T5(encoded)) => {
                 t5.token_losses(encoded, targets, z_loss, dropout)
             }
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.token_losses(read, targets, z_loss, dropout)
+            }
             (Network::Bert(bert), Encoded::Bert(encoded)) => {
                 bert.token_losses(encoded, targets, z_loss)
             }
@@ -133,6 +159,9 @@ impl Network {
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
+            (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
+                decoder.generate(read, ends, limit)
+            }
             (Network::Bert(bert), Encoded::Bert(encoded)) => bert.answers(encoded),
             _ => unreachable!("{ONE_KIND}"),
         }
@@ -142,6 +171,7 @@ impl Network {
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         match self {
             Network::T5(t5) => t5.maps_mut(),
+            Network::DecoderOnly(decoder) => decoder.maps_mut(),
             Network::Bert(bert) => bert.maps_mut(),
         }
     }
@@ -150,6 +180,7 @@ impl Network {
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         match self {
             Network::T5(t5) => t5.adapters_mut(),
+            Network::DecoderOnly(decoder) => decoder.adapters_mut(),
             Network::Bert(bert) => bert.adapters_mut(),
         }
     }
@@ -158,6 +189,7 @@ impl Network {
     pub fn into_t5(self) -> Option<T5> {
         match self {
             Network::T5(t5) => Some(t5),
+            Network::DecoderOnly(_) => None,
             Network::Bert(_) => None,
         }
     }

@@ -18,6 +18,8 @@ pub enum Defaults {
     T5,
     /// BERT and its like.
     Encoder,
+    /// A decoder-only model.
+    DecoderOnly,
 }
 
 /// The learning rate on the miniature and on other backbones.
@@ -32,8 +34,10 @@ impl Recipe {
     /// # Panics
     /// [`Method::Untuned`] has none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
-        if defaults == Defaults::Encoder {
-            return Recipe::encoder(method);
+        match defaults {
+            Defaults::Encoder => return Recipe::encoder(method),
+            Defaults::DecoderOnly => return Recipe::of_decoder_only(method),
+            Defaults::Nano | Defaults::T5 => {}
         }
         let nano = defaults == Defaults::Nano;
         // What a miniature of few blocks and narrow states takes in another size.
@@ -177,6 +181,63 @@ impl Recipe {
                 steps,
                 batch_size: 32,
                 evaluate_every: 300,
+                patience: None,
+            },
+        }
+    }
+
+    /// The recipe that a method has on a decoder-only model: what is tuned as on other models, in the
+    /// sizes of GPT-2's reference for prompts (google-research/prompt-tuning has none; PEFT's causal
+    /// examples have 20 vectors), by AdamW without dropout on the mean loss of the answer's tokens.
+    ///
+    /// The learning rates are what was seen to learn within tens of steps of 8 examples (SmolLM2-135M
+    /// on SQuAD) for prompt and model tuning, and the methods' papers' elsewhere.
+    fn of_decoder_only(method: Method) -> Self {
+        let other = Recipe::default_for(Defaults::T5, method);
+        let learning_rate = match method {
+            Method::Prompt | Method::Prefix => 1e-2,
+            Method::Model | Method::Last | Method::Head | Method::Scratch => 3e-5,
+            Method::Lora | Method::Bitfit | Method::Norms | Method::Ptuning => 1e-3,
+            Method::Ia3 => 5e-3,
+            _ => 3e-4,
+        };
+        let steps = if other.trains() { 1_000 } else { 0 };
+        let delta = other.delta.map(|delta| match delta {
+            DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
+                length: 20,
+                ..prefix
+            }),
+            DeltaRecipe::Preamble(PreambleRecipe::Instruction(_)) => {
+                let words = "Answer the question with a few words of the context.\n";
+                DeltaRecipe::Preamble(PreambleRecipe::Instruction(words.to_string()))
+            }
+            other => other,
+        });
+        Recipe {
+            prompt: other.prompt.map(|prompt| PromptRecipe {
+                length: 20,
+                ..prompt
+            }),
+            delta,
+            head: None,
+            optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
+                learning_rate,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: 0.0,
+            }),
+            schedule: Schedule::Constant,
+            objective: Objective {
+                reduction: Reduction::Mean,
+                z_loss: 0.0,
+                dropout: 0.0,
+                clip_norm: Some(1.0),
+            },
+            budget: Budget {
+                steps,
+                batch_size: 8,
+                evaluate_every: 100,
                 patience: None,
             },
         }

@@ -223,6 +223,10 @@ fn answers(comparison: &Comparison) -> Option<String> {
              spaces around punctuation, as in training, so that an answer with punctuation inside a \
              word is never met; the paper pads its right answers too"
         }
+        (Task::ExtractiveQa, AnswerForm::Continued) => {
+            "as published, as the official scripts are given them and as the model is trained to \
+             write them"
+        }
         _ => return None,
     };
     Some(format!("**Right answers** are compared {how}."))

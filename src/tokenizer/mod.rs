@@ -52,6 +52,12 @@ pub enum TokenizerError {
         /// The tokenizer's largest id.
         found: u32,
     },
+    /// Nothing in it is the end of a line, with which answers end.
+    #[error("{path}: no token for the end of a line, with which answers end")]
+    NoLine {
+        /// The file.
+        path: String,
+    },
     /// A token that BERT cannot do without is absent.
     #[error("{path}: no token '{token}'")]
     Absent {
@@ -79,8 +85,22 @@ pub enum TokenizerError {
 pub struct Tokenizer {
     model: Model,
     pad: u32,
-    end: u32,
+    ends: Ends,
     pair: Option<Pair>,
+}
+
+/// What ends an output, and how text is put in front of a network.
+#[derive(Debug, Clone)]
+enum Ends {
+    /// A token of its own behind inputs and outputs: T5's end of sequence.
+    Sequence(u32),
+    /// The end of a line, for networks that go on with a text. Any token that holds one ends an output,
+    /// and so do special tokens; sorted.
+    Line {
+        /// The line's end alone.
+        newline: u32,
+        any: Vec<u32>,
+    },
 }
 
 /// How a model that reads pairs wants them: a token of its own first, and an end behind each text.
@@ -191,23 +211,87 @@ impl Tokenizer {
         Ok(Tokenizer {
             model,
             pad,
-            end,
+            ends: Ends::Sequence(end),
             pair: None,
         })
     }
 
+    /// Parses the bytes of a `tokenizer.json` for a network that goes on with a text.
+    ///
+    /// # Errors
+    /// Unreadable, with an id beyond the network's vocabulary, or without a token for the line's end.
+    pub fn parse_of_lines(
+        bytes: &[u8],
+        name: &str,
+        vocabulary: usize,
+    ) -> Result<Self, TokenizerError> {
+        let json = Self::json(bytes, name)?;
+        let tokens = json.get_vocab(true);
+        if let Some(&found) = tokens.values().max()
+            && found as usize >= vocabulary
+        {
+            return Err(TokenizerError::Id {
+                path: name.to_string(),
+                wanted: vocabulary,
+                found,
+            });
+        }
+        // As byte-level BPE and byte fallback write it.
+        let is_line = |token: &str| token.contains(['\n', 'Ċ']) || token == "<0x0A>";
+        let special = json.get_added_tokens_decoder();
+        let special = special.iter().filter(|(_, token)| token.special);
+        let mut any: Vec<u32> = (tokens.iter())
+            .filter(|(token, _)| is_line(token))
+            .map(|(_, &id)| id)
+            .chain(special.map(|(&id, _)| id))
+            .collect();
+        any.sort_unstable();
+        any.dedup();
+        let model = Model::Json(Box::new(json));
+        let newline = model.encode("a\n").last().copied();
+        match newline.filter(|id| any.contains(id)) {
+            Some(newline) => Ok(Tokenizer {
+                model,
+                pad: newline,
+                ends: Ends::Line { newline, any },
+                pair: None,
+            }),
+            None => Err(TokenizerError::NoLine {
+                path: name.to_string(),
+            }),
+        }
+    }
+
+    /// Token ids of an input as its network reads it; T5's without end of sequence.
+    pub fn encode_input(&self, text: &str) -> (Vec<u32>, Vec<(usize, usize)>) {
+        match (&self.model, &self.ends) {
+            // What begins every text, if anything does.
+            (Model::Json(model), Ends::Line { .. }) => {
+                let encoding = model
+                    .encode(text, true)
+                    .expect("a trained tokenizer encodes every text");
+                (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec())
+            }
+            _ => self.encode_with_offsets(text),
+        }
+    }
+
+    /// Token ids of an output as its network is to write it, without what ends it.
+    pub fn encode_output(&self, text: &str) -> Vec<u32> {
+        match self.ends {
+            Ends::Sequence(_) => self.encode(text),
+            Ends::Line { .. } => self.encode(&format!(" {text}")),
+        }
+    }
+
+    /// Whether inputs end where their text does, so that an output goes on with it.
+    pub fn continues(&self) -> bool {
+        matches!(self.ends, Ends::Line { .. })
+    }
+
     /// Token ids of `text`, without end of sequence.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        match &self.model {
-            Model::Json(model) => model
-                .encode_fast(text, false)
-                .expect("a trained tokenizer encodes every text")
-                .get_ids()
-                .to_vec(),
-            Model::SentencePiece(model) => {
-                model.encode(text).into_iter().map(|(id, _)| id).collect()
-            }
-        }
+        self.model.encode(text)
     }
 
     /// Token ids of `text` with each token's byte range.
@@ -223,15 +307,19 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `ids`, special tokens left out.
+    /// The text of `ids`, special tokens left out; its first line where a line's end ends an output.
     pub fn decode(&self, ids: &[u32]) -> String {
-        match &self.model {
+        let text = match &self.model {
             Model::Json(model) => model
                 .decode(ids, true)
                 .expect("ids come from this vocabulary")
                 .trim()
                 .to_string(),
             Model::SentencePiece(model) => model.decode(ids),
+        };
+        match self.ends {
+            Ends::Sequence(_) => text,
+            Ends::Line { .. } => text.lines().next().unwrap_or_default().trim().to_string(),
         }
     }
 
@@ -245,9 +333,20 @@ impl Tokenizer {
         self.pair
     }
 
-    /// End of sequence; of each text of a pair.
+    /// What is put behind an output: end of sequence (of each text of a pair), or of the line.
     pub fn end(&self) -> u32 {
-        self.end
+        match self.ends {
+            Ends::Sequence(end) => end,
+            Ends::Line { newline, .. } => newline,
+        }
+    }
+
+    /// All tokens that end an output.
+    pub fn ends(&self) -> &[u32] {
+        match &self.ends {
+            Ends::Sequence(end) => std::slice::from_ref(end),
+            Ends::Line { any, .. } => any,
+        }
     }
 
     /// The id of `<extra_id_k>`, the k-th sentinel of span corruption.
@@ -265,6 +364,19 @@ impl Tokenizer {
 }
 
 impl Model {
+    fn encode(&self, text: &str) -> Vec<u32> {
+        match self {
+            Model::Json(model) => model
+                .encode_fast(text, false)
+                .expect("a trained tokenizer encodes every text")
+                .get_ids()
+                .to_vec(),
+            Model::SentencePiece(model) => {
+                model.encode(text).into_iter().map(|(id, _)| id).collect()
+            }
+        }
+    }
+
     fn id(&self, token: &str) -> Option<u32> {
         match self {
             Model::Json(model) => model.token_to_id(token),

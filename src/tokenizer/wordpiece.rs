@@ -62,7 +62,7 @@ impl Tokenizer {
         Ok(Tokenizer {
             model,
             pad,
-            end,
+            ends: super::Ends::Sequence(end),
             pair: Some(Pair { first }),
         })
     }

@@ -192,7 +192,7 @@ mod tests {
         for step in 0..4 {
             // The second gradient is far smaller, and has a row or a value of zeros.
             let mut grad = draw(if step == 1 { 1e-6 } else { 2.0 });
-            grad = grad.slice_fill([0..1], 0.0);
+            grad = grad.slice_fill(0..1, 0.0);
             one = optimizer.step(0.1, one.0, grad.clone(), one.1);
             other = optimizer.plain_step(0.1, other.0, grad, other.1);
             let tolerance = Tolerance::<f32>::absolute(2e-5).set_relative(2e-5);

@@ -41,6 +41,7 @@ impl Delta for LadderRecipe {
     fn fits(&self, config: &Config) -> Result<(), &'static str> {
         match config {
             Config::T5(_) => Ok(()),
+            Config::DecoderOnly(_) => Err("the side network that is written here is a T5"),
             Config::Bert(_) => Err(
                 "the side network is laid beside pre-norm stacks that end in a norm, which a BERT has not",
             ),

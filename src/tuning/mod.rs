@@ -28,7 +28,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::backbone::Backbone;
 use crate::network::{Config, Encoded, Network};
 use crate::parts::{Dropout, Entries, HeadForm, Tokens};
-use crate::recipe::{DeltaRecipe, Recipe};
+use crate::recipe::{DeltaRecipe, Limits, Recipe};
 use draw::Draw;
 
 pub use answer_head::{NoHead, head_form};
@@ -68,6 +68,37 @@ pub enum TuningError {
         /// Why it can't be.
         why: &'static str,
     },
+    /// The network has no positions for so long an input.
+    #[error(
+        "{vectors} vectors before inputs of up to {input} tokens and outputs of up to {output}: wanted at most {longest} in all, for which the model has positions"
+    )]
+    TooLong {
+        /// Of the prompt.
+        vectors: usize,
+        /// The longest input.
+        input: usize,
+        /// The longest output.
+        output: usize,
+        /// The network's positions.
+        longest: usize,
+    },
+}
+
+/// Whether a network has positions for a prompt, an input and an output of these lengths.
+///
+/// # Errors
+/// [`TuningError::TooLong`]: it hasn't.
+pub fn reaches(vectors: usize, limits: &Limits, config: &Config) -> Result<(), TuningError> {
+    let (input, output) = (limits.input, limits.target.max(limits.answer));
+    match config.longest() {
+        Some(longest) if vectors + input + output > longest => Err(TuningError::TooLong {
+            vectors,
+            input,
+            output,
+            longest,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a recipe's method makes sense on networks of this kind.
@@ -199,7 +230,7 @@ impl Tuned {
     /// put on.
     pub fn answers(&self) -> bool {
         match &self.backbone {
-            Network::T5(_) => true,
+            Network::T5(_) | Network::DecoderOnly(_) => true,
             Network::Bert(bert) => bert.head().is_some(),
         }
     }

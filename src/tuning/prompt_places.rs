@@ -37,6 +37,9 @@ impl Delta for PromptPlaces {
     fn fits(&self, config: &Config) -> Result<(), &'static str> {
         match config {
             Config::T5(_) => Ok(()),
+            Config::DecoderOnly(_) => {
+                Err("it has one input, which the prompt of method prompt stands before")
+            }
             Config::Bert(_) => Err("it has no decoder"),
         }
     }

@@ -675,7 +675,7 @@ fn models_are_refused_by_file_tensor_and_shapes() {
             },
             command: MODEL,
             code: 1,
-            words: &["model: wanted tokenizer.json or spiece.model, found neither"],
+            words: &["model: wanted tokenizer.json or spiece.model, found none"],
         },
         Case {
             name: "a model that was not fetched",

@@ -5,6 +5,7 @@ mod bert;
 mod cli;
 mod compare;
 mod damaged_records;
+mod decoder_only;
 mod full_size;
 mod hostile;
 mod hub;

@@ -1,10 +1,13 @@
-//! The gated activation of T5 v1.1's feed-forward.
+//! The gated activations: GELU's in T5 v1.1's feed-forward, SiLU's in Llama's.
 //!
 //! With `u = sqrt(2/π) (g + 0.044715 g³)` and `s = σ(2u) = (1 + tanh u) / 2`:
 //!
 //! - `gelu(g) = g s`
 //! - `gelu'(g) = s + 2 g s (1 - s) u'`, where `u' = sqrt(2/π) (1 + 3 * 0.044715 g²)`
-//! - `y = gelu(g) up`, `dup = dy gelu(g)`, `dg = dy up gelu'(g)`
+//!
+//! With `s = σ(g)`: `silu(g) = g s`, `silu'(g) = s + g s (1 - s)`. With either:
+//!
+//! - `y = f(g) up`, `dup = dy f(g)`, `dg = dy up f'(g)`
 //!
 //! The backward computes `s` again from the saved gate.
 
@@ -13,7 +16,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 use burn_flex::FlexTensor;
 
 use super::flex::{self, contiguous, values, values_mut};
@@ -24,61 +27,87 @@ const SLOPE: f32 = 0.797_884_6;
 /// The weight of the cube in the same approximation.
 const CUBE: f32 = 0.044_715;
 
+/// What is done to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Gelu,
+    Silu,
+}
+
 /// `gelu_tanh(gate) * up`.
 ///
 /// # Shapes
 ///
 /// - gate, up and output: `[N, F]`
 pub fn gated_gelu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
-    assert_eq!(
-        gate.dims(),
-        up.dims(),
-        "gated_gelu: gate and up have one shape"
-    );
+    gated(gate, up, Gate::Gelu)
+}
+
+/// `silu(gate) * up`, of the same shapes.
+pub fn gated_silu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    gated(gate, up, Gate::Silu)
+}
+
+fn gated(gate: Tensor<2>, up: Tensor<2>, kind: Gate) -> Tensor<2> {
+    assert_eq!(gate.dims(), up.dims(), "gated: gate and up have one shape");
     if !flex::is_fused(&gate) {
-        return reference(gate, up);
+        return match kind {
+            Gate::Gelu => gelu_reference(gate, up),
+            Gate::Silu => silu_reference(gate, up),
+        };
     }
-    Tensor::from_dispatch(Dispatch::gated_gelu(
+    Tensor::from_dispatch(Dispatch::gated(
         gate.into_dispatch(),
         up.into_dispatch(),
+        kind,
     ))
 }
 
 /// [`gated_gelu`] in plain Burn operations.
-pub fn reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+pub fn gelu_reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     // Not `powf`: it is slow where it is not fused.
     let cube = gate.clone() * gate.clone() * gate.clone();
     let inner = (gate.clone() + cube * CUBE) * SLOPE;
     gate * 0.5 * (inner.tanh() + 1.0) * up
 }
 
-#[backend_extension(Flex, Autodiff)]
-trait GatedGelu: Backend {
-    fn gated_gelu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+/// [`gated_silu`] in plain Burn operations.
+pub fn silu_reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    activation::silu(gate) * up
 }
 
-impl GatedGelu for Flex {
-    fn gated_gelu(gate: FlexTensor, up: FlexTensor) -> FlexTensor {
-        forward(&contiguous(gate), contiguous(up))
+#[backend_extension(Flex, Autodiff)]
+trait Gated: Backend {
+    fn gated(gate: FloatTensor<Self>, up: FloatTensor<Self>, kind: Gate) -> FloatTensor<Self>;
+}
+
+impl Gated for Flex {
+    fn gated(gate: FlexTensor, up: FlexTensor, kind: Gate) -> FlexTensor {
+        forward(&contiguous(gate), contiguous(up), kind)
     }
 }
 
-impl<C: CheckpointStrategy> GatedGelu for Autodiff<Flex, C> {
-    fn gated_gelu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
+impl<C: CheckpointStrategy> Gated for Autodiff<Flex, C> {
+    fn gated(gate: FloatTensor<Self>, up: FloatTensor<Self>, kind: Gate) -> FloatTensor<Self> {
         let gate_is_tracked = gate.is_tracked();
         let ((gate, gate_node), (up, up_node)) = (gate.into_parts(), up.into_parts());
         let (gate, up) = (contiguous(gate), contiguous(up));
-        match GatedGeluBackward
+        match GatedBackward
             .prepare::<C>([gate_node, up_node])
             .compute_bound()
             .stateful()
         {
             OpsKind::Tracked(step) => {
                 let saved_up = gate_is_tracked.then(|| up.clone());
-                let output = forward(&gate, up);
-                step.finish(Saved { gate, up: saved_up }, output)
+                let output = forward(&gate, up, kind);
+                let saved = Saved {
+                    gate,
+                    up: saved_up,
+                    kind,
+                };
+                step.finish(saved, output)
             }
-            OpsKind::UnTracked(step) => step.finish(forward(&gate, up)),
+            OpsKind::UnTracked(step) => step.finish(forward(&gate, up, kind)),
         }
     }
 }
@@ -88,29 +117,30 @@ struct Saved {
     gate: FlexTensor,
     /// Only where the gate's gradient, which alone needs it, is wanted.
     up: Option<FlexTensor>,
+    kind: Gate,
 }
 
 #[derive(Debug)]
-struct GatedGeluBackward;
+struct GatedBackward;
 
-impl Backward<Flex, 2> for GatedGeluBackward {
+impl Backward<Flex, 2> for GatedBackward {
     type State = Saved;
 
     fn backward(self, ops: Ops<Saved, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let Saved { gate, up } = ops.state;
+        let Saved { gate, up, kind } = ops.state;
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         match (ops.parents, up) {
             ([Some(gate_node), Some(up_node)], Some(up)) => {
-                let (dgate, dup) = both_gradients(gate, up, &dy);
+                let (dgate, dup) = both_gradients(gate, up, &dy, kind);
                 grads.register::<Flex>(gate_node.id, dgate);
                 grads.register::<Flex>(up_node.id, dup);
             }
             ([Some(gate_node), None], Some(up)) => {
-                grads.register::<Flex>(gate_node.id, gate_gradient(gate, &up, &dy));
+                grads.register::<Flex>(gate_node.id, gate_gradient(gate, &up, &dy, kind));
             }
-            // `dup = dy gelu(gate)` is the forward with `dy` in the place of `up`.
+            // `dup = dy f(gate)` is the forward with `dy` in the place of `up`.
             ([None, Some(up_node)], _) => {
-                grads.register::<Flex>(up_node.id, forward(&gate, dy));
+                grads.register::<Flex>(up_node.id, forward(&gate, dy, kind));
             }
             _ => unreachable!("`up` is saved where the gate is tracked, and one parent is"),
         }
@@ -118,21 +148,29 @@ impl Backward<Flex, 2> for GatedGeluBackward {
 }
 
 /// Turns `up` into the output, in place where nothing else holds it.
-fn forward(gate: &FlexTensor, mut up: FlexTensor) -> FlexTensor {
+fn forward(gate: &FlexTensor, mut up: FlexTensor, kind: Gate) -> FlexTensor {
     let [_, width] = flex::dims2(gate);
     let gate = values(gate);
     flex::for_each_share(values_mut(&mut up), width, |start, up| {
-        multiply_by_gelu(up, &gate[start..start + up.len()]);
+        let gate = &gate[start..start + up.len()];
+        match kind {
+            Gate::Gelu => multiply_by_gelu(up, gate),
+            Gate::Silu => multiply_by_silu(up, gate),
+        }
     });
     up
 }
 
-fn gate_gradient(mut gate: FlexTensor, up: &FlexTensor, dy: &FlexTensor) -> FlexTensor {
+fn gate_gradient(mut gate: FlexTensor, up: &FlexTensor, dy: &FlexTensor, kind: Gate) -> FlexTensor {
     let [_, width] = flex::dims2(&gate);
     let (up, dy) = (values(up), values(dy));
     flex::for_each_share(values_mut(&mut gate), width, |start, gate| {
         let share = start..start + gate.len();
-        gate_gradients(gate, &up[share.clone()], &dy[share]);
+        let (up, dy) = (&up[share.clone()], &dy[share]);
+        match kind {
+            Gate::Gelu => gelu_gate_gradients(gate, up, dy),
+            Gate::Silu => silu_gate_gradients(gate, up, dy),
+        }
     });
     gate
 }
@@ -141,12 +179,17 @@ fn both_gradients(
     mut gate: FlexTensor,
     mut up: FlexTensor,
     dy: &FlexTensor,
+    kind: Gate,
 ) -> (FlexTensor, FlexTensor) {
     let [_, width] = flex::dims2(&gate);
     let dy = values(dy);
     let (gates, ups) = (values_mut(&mut gate), values_mut(&mut up));
     flex::for_each_share_of_two(gates, ups, width, |start, gate, up| {
-        gradients(gate, up, &dy[start..start + gate.len()]);
+        let dy = &dy[start..start + gate.len()];
+        match kind {
+            Gate::Gelu => gelu_gradients(gate, up, dy),
+            Gate::Silu => silu_gradients(gate, up, dy),
+        }
     });
     (gate, up)
 }
@@ -165,7 +208,37 @@ fn gelu<A: Arithmetic>(gate: f32) -> (f32, f32) {
     )
 }
 
+/// SiLU and its derivative.
+#[inline(always)]
+fn silu<A: Arithmetic>(gate: f32) -> (f32, f32) {
+    let share = A::mul_add(0.5, tanh::<A>(0.5 * gate), 0.5);
+    let value = gate * share;
+    (value, A::mul_add(value, 1.0 - share, share))
+}
+
 vectorised! {
+    fn multiply_by_silu<A>(up: &mut [f32], gate: &[f32]) {
+        for (up, &gate) in up.iter_mut().zip(gate) {
+            *up *= silu::<A>(gate).0;
+        }
+    }
+
+    /// `gate` becomes its gradient.
+    fn silu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
+        for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
+            *gate = dy * up * silu::<A>(*gate).1;
+        }
+    }
+
+    /// `gate` and `up` become their gradients.
+    fn silu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
+        for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
+            let (value, slope) = silu::<A>(*gate);
+            *gate = dy * *up * slope;
+            *up = dy * value;
+        }
+    }
+
     fn multiply_by_gelu<A>(up: &mut [f32], gate: &[f32]) {
         for (up, &gate) in up.iter_mut().zip(gate) {
             *up *= gelu::<A>(gate).0;
@@ -173,14 +246,14 @@ vectorised! {
     }
 
     /// `gate` becomes its gradient.
-    fn gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
+    fn gelu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             *gate = dy * up * gelu::<A>(*gate).1;
         }
     }
 
     /// `gate` and `up` become their gradients.
-    fn gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
+    fn gelu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             let (value, slope) = gelu::<A>(*gate);
             *gate = dy * *up * slope;
@@ -195,14 +268,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::testing::{Input, check, check_differences, layouts, roles};
-    use super::{gated_gelu, reference};
+    use super::{gated_gelu, gated_silu, gelu_reference, silu_reference};
 
-    fn fused(inputs: &[Tensor<2>]) -> Tensor<2> {
-        gated_gelu(inputs[0].clone(), inputs[1].clone())
-    }
+    type Gated = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
 
-    fn plain(inputs: &[Tensor<2>]) -> Tensor<2> {
-        reference(inputs[0].clone(), inputs[1].clone())
+    /// Fused and plain.
+    const PAIRS: [(Gated, Gated); 2] = [(gated_gelu, gelu_reference), (gated_silu, silu_reference)];
+
+    fn of_two(op: Gated) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
+        move |inputs| op(inputs[0].clone(), inputs[1].clone())
     }
 
     proptest! {
@@ -212,42 +286,43 @@ mod tests {
             shape in [1..40_usize, 1..70_usize],
             (gate_role, up_role) in (roles(), roles()),
             (gate_layout, up_layout) in (layouts(), layouts()),
-            seed in 1..1000_u64,
+            (which, seed) in (0..2_usize, 1..1000_u64),
         ) {
+            let (fused, plain) = PAIRS[which];
             let gate = Input::tracked(shape, seed).with_role(gate_role);
             let up = Input::tracked(shape, seed + 1).with_role(up_role);
             let gate = Input { layout: gate_layout, ..gate };
-            check(&fused, &plain, &[gate, Input { layout: up_layout, ..up }]);
+            check(&of_two(fused), &of_two(plain), &[gate, Input { layout: up_layout, ..up }]);
         }
     }
 
     #[test]
     fn agrees_with_the_reference_over_many_shares() {
-        check(
-            &fused,
-            &plain,
-            &[Input::tracked([300, 256], 3), Input::tracked([300, 256], 4)],
-        );
+        for (fused, plain) in PAIRS {
+            let inputs = [Input::tracked([300, 256], 3), Input::tracked([300, 256], 4)];
+            check(&of_two(fused), &of_two(plain), &inputs);
+        }
     }
 
     #[test]
     fn gradients_are_differences() {
-        check_differences(
-            &fused,
-            &[Input::tracked([3, 9], 5), Input::tracked([3, 9], 6)],
-        );
+        for (fused, _) in PAIRS {
+            let inputs = [Input::tracked([3, 9], 5), Input::tracked([3, 9], 6)];
+            check_differences(&of_two(fused), &inputs);
+        }
     }
 
     #[test]
     fn one_tensor_as_gate_and_up() {
-        let square = |op: fn(Tensor<2>, Tensor<2>) -> Tensor<2>| {
-            move |inputs: &[Tensor<2>]| op(inputs[0].clone(), inputs[0].clone())
-        };
-        check(
-            &square(gated_gelu),
-            &square(reference),
-            &[Input::tracked([4, 20], 7)],
-        );
+        let square =
+            |op: Gated| move |inputs: &[Tensor<2>]| op(inputs[0].clone(), inputs[0].clone());
+        for (fused, plain) in PAIRS {
+            check(
+                &square(fused),
+                &square(plain),
+                &[Input::tracked([4, 20], 7)],
+            );
+        }
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! Decoder-only networks, of the shapes of Llama (Touvron et al. 2023, arXiv 2302.13971: rotary
+//! positions, root-mean-square norms, SwiGLU, heads that may share keys) and GPT-2 (Radford et al.
+//! 2019: learned positions, layer norms, tanh-gelu, biases).
+//!
+//! An input is read together with its output: one causal sequence, the prompt's vectors first. Rows
+//! of a batch are filled up at their end, which nothing before it can see. Hidden states are
+//! `[B·T, D]`.
+
+mod blocks;
+mod checkpoint;
+mod config;
+mod decoding;
+mod model;
+mod places;
+mod rotary;
+
+pub use config::{DecoderConfig, Positions, Shape};
+pub use decoding::Cache;
+pub use model::{DecoderOnly, Read};
+pub use rotary::Scaling;

@@ -1,0 +1,72 @@
+//! The places where tuning methods enter the blocks; shapes of them without any weights.
+
+use super::config::{DecoderConfig, Shape};
+use super::model::DecoderOnly;
+use crate::parts::{Adapter, Linear, Map, SubLayer};
+
+impl DecoderOnly {
+    /// Every linear map of the blocks.
+    pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
+        let mut maps = Vec::new();
+        for block in &mut self.blocks {
+            let (attention, feed_forward) = (&mut block.attention, &mut block.feed_forward);
+            maps.extend([
+                (Map::Q, &mut attention.query),
+                (Map::K, &mut attention.key),
+                (Map::V, &mut attention.value),
+                (Map::O, &mut attention.output),
+            ]);
+            maps.extend(feed_forward.gate.as_mut().map(|gate| (Map::Wi0, gate)));
+            maps.extend([
+                (Map::Wi1, &mut feed_forward.up),
+                (Map::Wo, &mut feed_forward.down),
+            ]);
+        }
+        maps
+    }
+
+    /// Where every sub-layer may have an adapter.
+    pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
+        let mut places = Vec::new();
+        for block in &mut self.blocks {
+            places.extend([
+                (SubLayer::SelfAttention, &mut block.attention.adapter),
+                (SubLayer::FeedForward, &mut block.feed_forward.adapter),
+            ]);
+        }
+        places
+    }
+}
+
+impl DecoderConfig {
+    /// Every linear map of one block with its `[in, out]`.
+    pub(super) fn block_maps(&self) -> Vec<(Map, [usize; 2])> {
+        let (d, inner, keys, ff) = (
+            self.width,
+            self.inner(),
+            self.key_width(),
+            self.feed_forward,
+        );
+        let mut maps = vec![
+            (Map::Q, [d, inner]),
+            (Map::K, [d, keys]),
+            (Map::V, [d, keys]),
+            (Map::O, [inner, d]),
+        ];
+        if self.shape == Shape::Llama {
+            maps.push((Map::Wi0, [d, ff]));
+        }
+        maps.extend([(Map::Wi1, [d, ff]), (Map::Wo, [ff, d])]);
+        maps
+    }
+
+    /// Every linear map of the blocks with its `[in, out]`, as [`DecoderOnly::maps_mut`] has them.
+    pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
+        self.block_maps().repeat(self.layers)
+    }
+
+    /// Every sub-layer of the blocks, as [`DecoderOnly::adapters_mut`] has them.
+    pub fn sub_layers(&self) -> Vec<SubLayer> {
+        [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.layers)
+    }
+}

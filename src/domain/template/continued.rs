@@ -1,0 +1,158 @@
+//! Rows as a text that a decoder-only model goes on with: named lines, the last of them `Answer:`.
+//! Nothing is padded. The model answers with the rest of that line, or with the label.
+
+use super::{cloze, evidence, labelled, name, pronoun, without_highlights};
+use crate::domain::card::Card;
+use crate::domain::row::{QuestionRow, Row};
+use crate::domain::{Evidence, Example, Gold, Pair, Split, TextNames};
+
+/// As [`examples`](super::examples).
+pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> Vec<Example> {
+    match row {
+        Row::Question(row) => vec![question(passage, row)],
+        Row::Labelled(row) => {
+            let lines: Vec<(String, String)> = (card.texts.iter().zip(&row.texts))
+                .map(|(name, text)| (capital(name), text.clone()))
+                .collect();
+            vec![Example {
+                input: asked(&lines),
+                pair: Pair::default(),
+                ..labelled(card, passage, row)
+            }]
+        }
+        Row::Cloze(row) => {
+            let text = without_highlights(&row.passage);
+            let lines = [
+                ("Context", text.as_str()),
+                ("Entities", &row.entities.join(", ")),
+                ("Query", &row.query),
+            ];
+            let input = asked(&lines);
+            let evidence = within(&input, &text, &row.answers);
+            let of_row = cloze(passage, row, split).into_iter();
+            of_row
+                .map(|example| Example {
+                    input: input.clone(),
+                    pair: Pair::default(),
+                    evidence,
+                    ..example
+                })
+                .collect()
+        }
+        Row::Pronoun(row) => {
+            let input = asked(&[("Text", &row.text)]);
+            let evidence = within(&input, &row.text, std::slice::from_ref(&row.referent));
+            let of_row = pronoun(passage, row, split).into_iter();
+            of_row
+                .map(|example| Example {
+                    input: input.clone(),
+                    pair: Pair::default(),
+                    evidence,
+                    ..example
+                })
+                .collect()
+        }
+    }
+}
+
+fn question(passage: String, row: QuestionRow) -> Example {
+    let input = asked(&[("Context", &row.context), ("Question", &row.question)]);
+    let target = row.answers.first().cloned();
+    Example {
+        id: row.id,
+        passage,
+        target: target.expect("the readers refuse rows without an answer"),
+        evidence: within(&input, &row.context, &row.answers),
+        input,
+        pair: Pair::default(),
+        gold: Gold::Answers(row.answers),
+        facts: row.facts,
+        texts: TextNames {
+            context: name(&row.context),
+            questions: vec![name(&row.question)],
+        },
+    }
+}
+
+/// Lines `Name: text`, and `Answer:` behind them. A line's end within a text would end it, so that
+/// white space becomes spaces.
+fn asked<N: AsRef<str>, T: AsRef<str>>(lines: &[(N, T)]) -> String {
+    let mut text = String::new();
+    for (name, line) in lines {
+        text.push_str(name.as_ref());
+        text.push_str(": ");
+        text.push_str(&on_a_line(line.as_ref()));
+        text.push('\n');
+    }
+    text + "Answer:"
+}
+
+fn on_a_line(text: &str) -> String {
+    text.split(['\n', '\r']).collect::<Vec<_>>().join(" ")
+}
+
+/// `sentence1` as `Sentence1`.
+fn capital(name: &str) -> String {
+    let mut letters = name.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// Where the first line, which holds the context, states an answer.
+fn within(input: &str, context: &str, answers: &[String]) -> Evidence {
+    let line = input.lines().next().unwrap_or_default();
+    evidence(line, &on_a_line(context), answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::AnswerForm;
+    use crate::domain::row::LabelledRow;
+    use crate::domain::sample::card;
+
+    fn apply(name: &str, row: Row) -> Vec<Example> {
+        super::super::examples(&card(name), row, Split::Train, AnswerForm::Continued)
+    }
+
+    #[test]
+    fn a_question_stands_behind_its_context() {
+        let row = Row::Question(QuestionRow {
+            id: "q7".to_string(),
+            context: "Orla's mill (built c. 1902)\nstands.".to_string(),
+            question: "When was it built?".to_string(),
+            answers: vec!["c. 1902".to_string()],
+            facts: Vec::new(),
+        });
+        let [example] = &apply("squad", row)[..] else {
+            panic!("one example");
+        };
+        assert_eq!(
+            example.input,
+            "Context: Orla's mill (built c. 1902) stands.\nQuestion: When was it built?\nAnswer:"
+        );
+        assert_eq!(example.target, "c. 1902");
+        let Evidence::EndsAt(end) = example.evidence else {
+            panic!("the answer is there");
+        };
+        assert!(example.input[..end].ends_with("built c. 1902"));
+    }
+
+    #[test]
+    fn labelled_texts_are_lines_of_their_own() {
+        let row = Row::Labelled(LabelledRow {
+            id: "3".to_string(),
+            question: None,
+            texts: vec!["a".to_string(), "b".to_string()],
+            passage: None,
+            label: 1,
+        });
+        let [example] = &apply("mrpc", row)[..] else {
+            panic!("one example");
+        };
+        assert_eq!(example.input, "Sentence1: a\nSentence2: b\nAnswer:");
+        assert_eq!(example.target, "equivalent");
+    }
+}

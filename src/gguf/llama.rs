@@ -1,0 +1,140 @@
+//! A Llama's configuration and weights under Hugging Face's names.
+//!
+//! llama.cpp turns neighbouring coordinates of a head where Hugging Face turns its halves, so its
+//! converter reorders the rows of queries and keys (`LlamaModel.permute` in `convert_hf_to_gguf.py`);
+//! here they are put back.
+
+use super::{Gguf, GgufError};
+use crate::checkpoint::Weights;
+use crate::decoder_only::{DecoderConfig, Positions, Scaling, Shape};
+
+const WANTED: &str = "the metadata of a Llama (general.architecture llama)";
+
+/// The configuration of the network in a file, and its weights.
+///
+/// # Errors
+/// It is no Llama, or one that is not known here.
+pub fn network(file: &Gguf) -> Result<(DecoderConfig, Weights), GgufError> {
+    let config = config(file)?;
+    let mut weights = Weights::empty(file.path());
+    for name in file.names() {
+        let (shape, mut values) = file.tensor(name).expect("one of its names");
+        let [part, own] = match name.rsplit_once('.') {
+            Some((part, ending)) => [part, ending],
+            None => [name, ""],
+        };
+        let heads = if part.ends_with(".attn_q") {
+            Some(config.heads)
+        } else if part.ends_with(".attn_k") {
+            Some(config.key_heads)
+        } else {
+            None
+        };
+        if let (Some(heads), &[rows, columns]) = (heads, shape.as_slice()) {
+            if !rows.is_multiple_of(2 * heads) {
+                return Err(file.wrong(WANTED, format!("'{name}' of shape {shape:?}")));
+            }
+            values = halves(&values, heads, rows / heads, columns);
+        }
+        let name = published(part).map_or(name.to_string(), |part| format!("{part}.{own}"));
+        weights.put(&name, shape, values);
+    }
+    Ok((config, weights))
+}
+
+/// The configuration of the network in a file.
+///
+/// # Errors
+/// As [`network`].
+pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
+    let wrong = |found: String| file.wrong(WANTED, found);
+    match file.text("general.architecture") {
+        Some("llama") => {}
+        other => return Err(wrong(format!("general.architecture {other:?}"))),
+    }
+    let size = |key: &str| {
+        let key = format!("llama.{key}");
+        file.size(&key).ok_or_else(|| wrong(format!("no {key}")))
+    };
+    let heads = size("attention.head_count")?;
+    let width = size("embedding_length")?;
+    let head_width = match file.size("llama.attention.key_length") {
+        Some(width) => width,
+        None => width / heads.max(1),
+    };
+    if let Some(turned) = file.size("llama.rope.dimension_count")
+        && turned != head_width
+    {
+        return Err(wrong(format!(
+            "llama.rope.dimension_count {turned} for heads of width {head_width}"
+        )));
+    }
+    let scaling = match file.text("llama.rope.scaling.type") {
+        None | Some("none") => Scaling::None,
+        Some("linear") => match file.number("llama.rope.scaling.factor") {
+            Some(factor) if factor > 0.0 => Scaling::Linear(factor),
+            other => return Err(wrong(format!("llama.rope.scaling.factor {other:?}"))),
+        },
+        Some(other) => return Err(wrong(format!("llama.rope.scaling.type '{other}'"))),
+    };
+    let tokens = file.list("tokenizer.ggml.tokens").map(<[_]>::len);
+    let config = DecoderConfig {
+        shape: Shape::Llama,
+        vocabulary: match file.size("llama.vocab_size").or(tokens) {
+            Some(size) => size,
+            None => return Err(wrong("no llama.vocab_size".to_string())),
+        },
+        width,
+        layers: size("block_count")?,
+        heads,
+        key_heads: (file.size("llama.attention.head_count_kv")).unwrap_or(heads),
+        head_width,
+        feed_forward: size("feed_forward_length")?,
+        epsilon: (file.number("llama.attention.layer_norm_rms_epsilon"))
+            .ok_or_else(|| wrong("no llama.attention.layer_norm_rms_epsilon".to_string()))?,
+        tied: !file.names().any(|name| name == "output.weight"),
+        positions: Positions::Rotary {
+            theta: file.number("llama.rope.freq_base").unwrap_or(10_000.0),
+            scaling,
+        },
+        longest: size("context_length")?,
+    };
+    config.checked().map_err(wrong)
+}
+
+/// Hugging Face's name of a part, where there is one.
+fn published(part: &str) -> Option<String> {
+    Some(match part {
+        "token_embd" => "model.embed_tokens".to_string(),
+        "output_norm" => "model.norm".to_string(),
+        "output" => "lm_head".to_string(),
+        part => {
+            let (index, map) = part.strip_prefix("blk.")?.split_once('.')?;
+            let map = match map {
+                "attn_norm" => "input_layernorm",
+                "attn_q" => "self_attn.q_proj",
+                "attn_k" => "self_attn.k_proj",
+                "attn_v" => "self_attn.v_proj",
+                "attn_output" => "self_attn.o_proj",
+                "ffn_norm" => "post_attention_layernorm",
+                "ffn_gate" => "mlp.gate_proj",
+                "ffn_up" => "mlp.up_proj",
+                "ffn_down" => "mlp.down_proj",
+                _ => return None,
+            };
+            format!("model.layers.{index}.{map}")
+        }
+    })
+}
+
+/// Rows `2 i` and `2 i + 1` of a head become rows `i` and `i + K/2`.
+fn halves(values: &[f32], heads: usize, head_width: usize, columns: usize) -> Vec<f32> {
+    let half = head_width / 2;
+    let row = |row: usize| &values[row * columns..(row + 1) * columns];
+    (0..heads)
+        .flat_map(|head| {
+            (0..head_width).map(move |at| head * head_width + 2 * (at % half) + at / half)
+        })
+        .flat_map(|from| row(from).iter().copied())
+        .collect()
+}

@@ -1,0 +1,236 @@
+//! GGUF, the file format of llama.cpp: metadata, then tensors, most of them in blocks of a few bits.
+//!
+//! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3,
+//! little-endian. A file is read whole and checked as it is read; nothing in it is run.
+
+mod blocks;
+mod llama;
+mod reader;
+mod tokenizer;
+
+use std::collections::BTreeMap;
+
+use reader::Reader;
+
+pub use llama::{config, network};
+pub use tokenizer::tokenizer_json;
+
+/// A file that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: wanted {wanted}, found {found}")]
+pub struct GgufError {
+    /// The file.
+    pub path: String,
+    /// What it should be.
+    pub wanted: &'static str,
+    /// What is there instead.
+    pub found: String,
+}
+
+/// A value of the metadata.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A whole number of any width.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// Yes or no.
+    Truth(bool),
+    /// A text.
+    Text(String),
+    /// A list of values of one kind.
+    List(Vec<Value>),
+}
+
+/// Where a tensor lies.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The innermost dimension first, as the file has it.
+    dims: Vec<usize>,
+    format: blocks::Format,
+    start: usize,
+}
+
+/// A file, its tensors still as they are stored.
+pub struct Gguf {
+    path: String,
+    values: BTreeMap<String, Value>,
+    places: BTreeMap<String, Place>,
+    bytes: Vec<u8>,
+}
+
+/// Tensors and values of the metadata at most: far beyond what any file has.
+const MOST: u64 = 1 << 20;
+
+impl Gguf {
+    /// Parses a file's bytes; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// Not GGUF, of another version, damaged, or with a tensor in a format that is not known here.
+    pub fn parse(bytes: Vec<u8>, path: &str) -> Result<Self, GgufError> {
+        let wrong = |found: String| GgufError {
+            path: path.to_string(),
+            wanted: "a GGUF file of version 2 or 3",
+            found,
+        };
+        let mut reader = Reader::new(&bytes);
+        let (values, places) = Self::header(&mut reader).map_err(wrong)?;
+        Ok(Gguf {
+            path: path.to_string(),
+            values,
+            places,
+            bytes,
+        })
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn header(
+        reader: &mut Reader,
+    ) -> Result<(BTreeMap<String, Value>, BTreeMap<String, Place>), String> {
+        if reader.take(4)? != b"GGUF" {
+            return Err("other first bytes".to_string());
+        }
+        match reader.u32()? {
+            2 | 3 => {}
+            other => return Err(format!("version {other}")),
+        }
+        let (tensors, pairs) = (reader.u64()?, reader.u64()?);
+        if tensors > MOST || pairs > MOST {
+            return Err(format!("{tensors} tensors and {pairs} values"));
+        }
+        let mut values = BTreeMap::new();
+        for _ in 0..pairs {
+            let key = reader.text()?;
+            let kind = reader.u32()?;
+            values.insert(key, reader.value(kind)?);
+        }
+        let mut places = BTreeMap::new();
+        for _ in 0..tensors {
+            let name = reader.text()?;
+            let dims = (0..reader.u32()?.min(8))
+                .map(|_| reader.size())
+                .collect::<Result<Vec<usize>, String>>()?;
+            let format = blocks::Format::of(reader.u32()?)
+                .map_err(|found| format!("tensor '{name}' in {found}"))?;
+            let start = reader.size()?;
+            places.insert(
+                name,
+                Place {
+                    dims,
+                    format,
+                    start,
+                },
+            );
+        }
+        let alignment = match values.get("general.alignment") {
+            Some(Value::Integer(alignment)) if *alignment > 0 => *alignment as usize,
+            None => 32,
+            Some(other) => return Err(format!("general.alignment {other:?}")),
+        };
+        let data = reader.at().next_multiple_of(alignment);
+        for (name, place) in &mut places {
+            let count = (place.dims.iter()).try_fold(1_usize, |product, &dim| {
+                product.checked_mul(dim).filter(|_| dim > 0)
+            });
+            let whole = place.dims.first().copied().unwrap_or(0);
+            let size = count
+                .filter(|_| whole.is_multiple_of(place.format.block()))
+                .map(|count| place.format.bytes(count))
+                .ok_or_else(|| format!("tensor '{name}' of shape {:?}", place.dims))?;
+            place.start = data.saturating_add(place.start);
+            if place.start.saturating_add(size) > reader.length() {
+                return Err(format!("a file that ends within tensor '{name}'"));
+            }
+        }
+        Ok((values, places))
+    }
+
+    /// What errors call the file.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn wrong(&self, wanted: &'static str, found: impl Into<String>) -> GgufError {
+        GgufError {
+            path: self.path.clone(),
+            wanted,
+            found: found.into(),
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn size(&self, key: &str) -> Option<usize> {
+        match self.value(key) {
+            Some(Value::Integer(size)) => usize::try_from(*size).ok(),
+            _ => None,
+        }
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        match self.value(key) {
+            Some(Value::Number(number)) => Some(*number),
+            Some(Value::Integer(number)) => Some(*number as f64),
+            _ => None,
+        }
+    }
+
+    fn truth(&self, key: &str) -> Option<bool> {
+        match self.value(key) {
+            Some(Value::Truth(truth)) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    fn list(&self, key: &str) -> Option<&[Value]> {
+        match self.value(key) {
+            Some(Value::List(list)) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// The tensors' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// A tensor's shape, the outermost dimension first, and its values.
+    pub fn tensor(&self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
+        let place = self.places.get(name)?;
+        let count = place.dims.iter().product();
+        let bytes = &self.bytes[place.start..place.start + place.format.bytes(count)];
+        let shape = place.dims.iter().rev().copied().collect();
+        Some((shape, place.format.values(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(bytes: &[u8]) -> String {
+        let Err(error) = Gguf::parse(bytes.to_vec(), "a.gguf") else {
+            panic!("must be refused");
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn what_is_no_gguf_is_refused() {
+        assert!(error(b"").contains("a.gguf: wanted a GGUF file"));
+        assert!(error(b"PK\x03\x04more").contains("other first bytes"));
+        assert!(error(b"GGUF\x01\0\0\0").contains("version 1"));
+        let mut many = b"GGUF\x03\0\0\0".to_vec();
+        many.extend([0xff; 16]);
+        assert!(error(&many).contains("tensors and"));
+    }
+}

@@ -1,0 +1,337 @@
+//! Our decoder-only networks against Hugging Face Transformers' on tiny random checkpoints
+//! (tests/golden/make_decoder_only.py): logits, losses, the prompt's gradient, greedy outputs, GGUF.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::checkpoint::Weights;
+use promptshift::gguf::Gguf;
+use promptshift::network::{Encoded, Network};
+use promptshift::parts::{Dropout, Entries, Tokens};
+use promptshift::recipe::{Defaults, Method, Recipe};
+use promptshift::tuning::{self, Labels, Parameters};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use crate::parity::{Reference, values};
+
+const NETWORKS: [&str; 2] = ["llama_tiny", "gpt2_tiny"];
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+fn load(name: &str) -> Backbone {
+    BackboneChoice::Folder(golden(name))
+        .load(&Device::flex())
+        .expect("every tensor has its place")
+}
+
+fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!(
+            (a - b).abs() <= tolerance * b.abs().max(1.0),
+            "{what}[{i}]: ours {a}, Transformers {b}"
+        );
+    }
+}
+
+fn batch(reference: &Reference) -> [Tokens; 2] {
+    ["inputs", "targets"].map(|key| Tokens::padded(&reference.ids(key), 0))
+}
+
+fn prompt(reference: &Reference, width: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(
+        TensorData::new(reference.floats("prompt"), [5, width]),
+        device,
+    )
+}
+
+fn encode(model: &Network, inputs: &Tokens, prompt: Option<Tensor<2>>) -> Encoded {
+    let entries = Entries {
+        prompt,
+        ..Entries::default()
+    };
+    model.encode(inputs, entries, &mut Dropout::off())
+}
+
+#[test]
+fn logits_and_losses_agree() {
+    for name in NETWORKS {
+        let (reference, backbone) = (Reference::of(&golden(name)), load(name));
+        let model = &backbone.model;
+        let [inputs, targets] = batch(&reference);
+        let vectors = prompt(&reference, backbone.config.width(), &Device::flex());
+        for (key, vectors) in [("logits", None), ("prompt.logits", Some(vectors))] {
+            let encoded = encode(model, &inputs, vectors);
+            let logits = values(model.logits(&encoded, &targets));
+            assert_close(name, &logits, &reference.floats(key), 1e-4);
+        }
+        let encoded = encode(model, &inputs, None);
+        let losses = model.token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+        assert_close(name, &values(losses), &reference.floats("losses"), 1e-4);
+        assert_eq!(backbone.config.parameters(), model.num_params(), "{name}");
+    }
+}
+
+#[test]
+fn the_prompts_gradient_agrees() {
+    for name in NETWORKS {
+        let (reference, backbone) = (Reference::of(&golden(name)), load(name));
+        let [inputs, targets] = batch(&reference);
+        let device = Device::flex().autodiff();
+        let vectors = prompt(&reference, backbone.config.width(), &device).require_grad();
+        let encoded = encode(&backbone.model, &inputs, Some(vectors.clone()));
+        let losses = (backbone.model).token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+        let gradient = vectors.grad(&losses.sum().backward()).expect("tracked");
+        assert_close(
+            name,
+            &values(gradient),
+            &reference.floats("prompt.grad"),
+            1e-3,
+        );
+    }
+}
+
+/// In one batch, with a cache; Transformers had each row alone and none.
+#[test]
+fn greedy_outputs_and_their_log_probabilities_agree() {
+    for name in NETWORKS {
+        let (reference, backbone) = (Reference::of(&golden(name)), load(name));
+        let [inputs, _] = batch(&reference);
+        let vectors = prompt(&reference, backbone.config.width(), &Device::flex());
+        for (key, vectors) in [("greedy", None), ("prompt.greedy", Some(vectors))] {
+            let encoded = encode(&backbone.model, &inputs, vectors);
+            let outputs = backbone.model.generate(&encoded, &[], 10);
+            let ids: Vec<Vec<u32>> = outputs.iter().map(|o| o.ids.clone()).collect();
+            assert_eq!(ids, reference.ids(key), "{name} {key}");
+            let log_probs: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();
+            let theirs = reference.floats(&format!("{key}_logprob"));
+            assert_close(name, &log_probs, &theirs, 1e-3);
+        }
+    }
+}
+
+/// Rows that end leave the batch, short rows stand beside long ones, and none of it is seen.
+#[test]
+fn an_answer_does_not_depend_on_who_shares_the_batch() {
+    for name in NETWORKS {
+        let (reference, backbone) = (Reference::of(&golden(name)), load(name));
+        let rows = reference.ids("inputs");
+        let ends: Vec<u32> = (0..backbone.config.vocabulary() as u32)
+            .filter(|id| id % 5 == 0)
+            .collect();
+        let generate = |rows: &[Vec<u32>]| {
+            let encoded = encode(&backbone.model, &Tokens::padded(rows, 0), None);
+            backbone.model.generate(&encoded, &ends, 10)
+        };
+        let together = generate(&rows);
+        for (row, together) in rows.iter().zip(together) {
+            let alone = generate(std::slice::from_ref(row)).remove(0);
+            assert_eq!(alone.ids, together.ids, "{name}");
+            assert!((alone.log_prob - together.log_prob).abs() < 1e-4, "{name}");
+        }
+    }
+}
+
+#[test]
+fn weights_go_out_as_they_came_in() {
+    for name in NETWORKS {
+        let backbone = load(name);
+        let bytes = backbone.model.weights().to_bytes(BTreeMap::new());
+        let again = Weights::parse(&bytes, "again").expect("ours");
+        let again = Network::load(&backbone.config, again, &Device::flex()).expect("all of it");
+        let [one, two] =
+            [&backbone.model, &again].map(|model| model.weights().to_bytes(BTreeMap::new()));
+        assert!(one == two, "{name}");
+    }
+}
+
+fn floats(path: &str) -> BTreeMap<String, Vec<f32>> {
+    let bytes = std::fs::read(golden(path)).expect("a script wrote it");
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let values = |data: &[u8]| {
+        let numbers = data.chunks_exact(4);
+        numbers
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect()
+    };
+    let tensors = file.tensors().into_iter();
+    tensors
+        .map(|(name, view)| (name, values(view.data())))
+        .collect()
+}
+
+#[test]
+fn a_gguf_file_is_the_network_that_transformers_reads_in_it() {
+    let choice = BackboneChoice::Gguf(golden("llama_tiny/model.gguf"));
+    let backbone = choice.load(&Device::flex()).expect("a Llama");
+    assert_eq!(choice.config().expect("a Llama"), backbone.config);
+    let [inputs, targets] = batch(&Reference::of(&golden("llama_tiny")));
+    let encoded = encode(&backbone.model, &inputs, None);
+    let logits = values(backbone.model.logits(&encoded, &targets));
+    let theirs = &floats("llama_tiny/gguf.safetensors")["logits"];
+    assert_close("logits", &logits, theirs, 1e-4);
+}
+
+#[test]
+fn every_format_is_dequantised_as_by_gguf_py() {
+    let bytes = std::fs::read(golden("gguf_formats/formats.gguf")).expect("a script wrote it");
+    let file = Gguf::parse(bytes, "formats.gguf").expect("GGUF");
+    let wanted = floats("gguf_formats/values.safetensors");
+    assert_eq!(wanted.len(), 9);
+    for (name, wanted) in wanted {
+        let (shape, values) = file.tensor(&name).expect("one of each format");
+        assert_eq!(shape, [2, 256], "{name}");
+        assert_close(&name, &values, &wanted, 1e-6);
+    }
+}
+
+#[test]
+fn a_damaged_gguf_file_is_refused_wherever_it_ends() {
+    let bytes = std::fs::read(golden("llama_tiny/model.gguf")).expect("a script wrote it");
+    for length in (0..bytes.len()).step_by(97) {
+        assert!(
+            Gguf::parse(bytes[..length].to_vec(), "cut").is_err(),
+            "{length}"
+        );
+    }
+}
+
+#[test]
+fn tokens_are_transformers_whichever_file_they_come_from() {
+    let json = std::fs::read_to_string(golden("llama_tiny/reference.json")).expect("written");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let gguf = BackboneChoice::Gguf(golden("llama_tiny/model.gguf"));
+    let gguf = gguf.load(&Device::flex()).expect("a Llama").tokenizer;
+    for tokenizer in [load("llama_tiny").tokenizer, gguf] {
+        for wanted in json["tokens"].as_array().expect("a list") {
+            let text = wanted["text"].as_str().expect("a text");
+            let ids: Vec<u32> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
+            assert_eq!(tokenizer.encode(text), ids, "{text:?}");
+            let first = text.trim().lines().next().unwrap_or_default().trim();
+            assert_eq!(tokenizer.decode(&ids), first);
+        }
+        assert_eq!(tokenizer.encode_output("in 1902").len() + 1, {
+            let line = tokenizer.encode(" in 1902\n");
+            assert_eq!(line.last(), Some(&tokenizer.end()));
+            line.len()
+        });
+        assert!(tokenizer.ends().contains(&tokenizer.end()));
+    }
+}
+
+/// Methods that make sense, by what they count and what they train.
+#[test]
+fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
+    let words = Labels {
+        preamble: vec![5, 6, 7],
+        ..Labels::default()
+    };
+    let mut unfit = Vec::new();
+    for name in NETWORKS {
+        let backbone = load(name);
+        for method in Method::ALL {
+            if method == Method::Untuned {
+                continue;
+            }
+            let recipe = Recipe::default_for(Defaults::DecoderOnly, method);
+            match tuning::apply(&backbone, &recipe, &words, 0) {
+                Ok(tuned) => assert_eq!(
+                    tuned.trainable_parameters(),
+                    Parameters::of(&recipe, &backbone.config).trainable,
+                    "{} on {name}",
+                    method.name()
+                ),
+                Err(error) => {
+                    assert!(error.to_string().contains("decoder-only"), "{error}");
+                    unfit.push(method);
+                }
+            }
+        }
+    }
+    let wanted = [
+        Method::PromptDecoder,
+        Method::PromptBoth,
+        Method::Ladder,
+        Method::Scratch,
+    ];
+    assert_eq!(unfit, [wanted, wanted].concat());
+}
+
+/// SmolLM2-135M-Instruct on real questions: `tests/golden/compare_smollm2.py` says how to get both.
+#[test]
+#[ignore = "wants PROMPTSHIFT_GGUF and PROMPTSHIFT_SMOLLM2"]
+fn smollm2_is_transformers() {
+    let path = |name| PathBuf::from(std::env::var_os(name).expect(name));
+    let folder = path("PROMPTSHIFT_SMOLLM2");
+    let reference = Reference::of(&folder);
+    let text = std::fs::read_to_string(folder.join("reference.json")).expect("written");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let choice = BackboneChoice::Gguf(path("PROMPTSHIFT_GGUF"));
+    let backbone = choice.load(&Device::flex()).expect("a Llama");
+    let tokenizer = &backbone.tokenizer;
+
+    let tokens = json["tokens"].as_array().expect("a list");
+    for wanted in tokens {
+        let text = wanted["text"].as_str().expect("a text");
+        let ids: Vec<u32> = serde_json::from_value(wanted["ids"].clone()).expect("ids");
+        assert_eq!(tokenizer.encode(text), ids, "{text:?}");
+    }
+    let texts: Vec<String> = serde_json::from_value(json["texts"].clone()).expect("texts");
+    let inputs = reference.ids("inputs");
+    for (text, ids) in texts.iter().zip(&inputs) {
+        assert_eq!(&tokenizer.encode_input(text).0, ids);
+    }
+
+    let answers: Vec<String> = serde_json::from_value(json["answers"].clone()).expect("texts");
+    let (greedy, first) = (reference.ids("greedy"), reference.floats("first"));
+    let vocabulary = first.len() / inputs.len();
+    let mut furthest = 0.0_f32;
+    for (at, rows) in inputs.chunks(10).enumerate() {
+        let rows_before = 10 * at;
+        let batch = Tokens::padded(rows, tokenizer.pad());
+        let encoded = encode(&backbone.model, &batch, None);
+        let one = Tokens::padded(&vec![[0_u32]; rows.len()], 0);
+        let logits = values(backbone.model.logits(&encoded, &one));
+        let theirs = &first[rows_before * vocabulary..][..logits.len()];
+        let furthest_here = (logits.iter().zip(theirs))
+            .map(|(ours, theirs)| (ours - theirs).abs())
+            .fold(0.0, f32::max);
+        furthest = furthest.max(furthest_here);
+        let outputs = backbone.model.generate(&encoded, tokenizer.ends(), 16);
+        for (row, output) in outputs.iter().enumerate() {
+            let row = rows_before + row;
+            assert_eq!(output.ids, greedy[row], "row {row}");
+            assert_eq!(tokenizer.decode(&output.ids), answers[row], "row {row}");
+        }
+    }
+    println!(
+        "{} texts with equal tokens, {} equal greedy outputs, logits within {furthest:.1e}",
+        tokens.len() + texts.len(),
+        greedy.len()
+    );
+    assert!(furthest < 1e-3);
+
+    let device = Device::flex().autodiff();
+    let vectors = (backbone.model.embedding()).slice([100..120, 0..backbone.config.width()]);
+    let vectors = Tensor::<2>::from_data(vectors.into_data(), &device).require_grad();
+    let batch = Tokens::padded(&inputs[..1], 0);
+    let target: Vec<u32> = serde_json::from_value(json["target"].clone()).expect("ids");
+    let encoded = encode(&backbone.model, &batch, Some(vectors.clone()));
+    let target = Tokens::padded(&[target], 0);
+    let losses = (backbone.model).token_losses(&encoded, &target, 0.0, &mut Dropout::off());
+    let ours = values(vectors.grad(&losses.sum().backward()).expect("tracked"));
+    let theirs = reference.floats("prompt.grad");
+    let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let difference: Vec<f32> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
+    let relative = norm(&difference) / norm(&theirs);
+    println!("the prompt's gradient within {relative:.1e} of its norm");
+    assert!(relative < 1e-3);
+}
