@@ -13,7 +13,8 @@ mod method;
 
 pub use delta::{
     AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
-    PreambleRecipe, PrefixForm, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
+    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
+    PromptPlaces,
 };
 pub use method::Method;
 

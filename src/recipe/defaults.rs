@@ -4,8 +4,8 @@
 use super::{
     AdafactorRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe, LastBlocksRecipe,
     LoraRecipe, Method, Objective, ParameterScaling, Placement, PreambleRecipe, PrefixForm,
-    PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe,
-    Recipe, Reduction, Schedule, SecondMoment,
+    PrefixPlaces, PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
+    PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::backbone::BackboneChoice;
 use crate::t5::Map;
@@ -31,10 +31,11 @@ impl Recipe {
                 reduction,
             })
         };
-        let prefix = |form| {
+        let prefix = |form, places| {
             DeltaRecipe::Prefix(PrefixRecipe {
                 length: sized(20, 100),
                 form,
+                places,
             })
         };
         let network = |form| {
@@ -67,11 +68,19 @@ impl Recipe {
                 return Recipe::of_weights(nano, delta, 5e-3);
             }
             Method::Ia3 => (DeltaRecipe::Scales, rates(3e-2, 3e-3)),
-            Method::Prefix => (prefix(PrefixForm::Direct), rates(5e-2, 1e-2)),
+            Method::Prefix => (
+                prefix(PrefixForm::Direct, PrefixPlaces::Every),
+                rates(5e-2, 1e-2),
+            ),
             Method::PrefixMlp => {
                 let hidden = sized(128, 512);
-                (prefix(PrefixForm::Network { hidden }), rates(3e-3, 3e-4))
+                let delta = prefix(PrefixForm::Network { hidden }, PrefixPlaces::Every);
+                (delta, rates(3e-3, 3e-4))
             }
+            Method::PrefixDecoder => (
+                prefix(PrefixForm::Direct, PrefixPlaces::Decoder),
+                rates(5e-2, 1e-2),
+            ),
             Method::Houlsby => (adapters(Placement::Houlsby, 16), rates(5e-3, 3e-4)),
             Method::Pfeiffer => (adapters(Placement::Pfeiffer, 16), rates(5e-3, 3e-4)),
             Method::Parallel => (adapters(Placement::Parallel, 2), rates(3e-3, 3e-4)),

@@ -62,6 +62,27 @@ pub struct PrefixRecipe {
     pub length: usize,
     /// What is trained.
     pub form: PrefixForm,
+    /// The attentions that have one.
+    #[serde(default, skip_serializing_if = "PrefixPlaces::is_every")]
+    pub places: PrefixPlaces,
+}
+
+/// The attentions that have a prefix. Records of prefixes everywhere have no such key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrefixPlaces {
+    /// Every one: the encoder's, the decoder's, the decoder's to the encoder. A prefix has no
+    /// position.
+    #[default]
+    Every,
+    /// The decoder's to itself. A prefix stands before the start token.
+    Decoder,
+}
+
+impl PrefixPlaces {
+    fn is_every(&self) -> bool {
+        *self == PrefixPlaces::Every
+    }
 }
 
 /// How prefixes are parameterised in training.

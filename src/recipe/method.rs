@@ -29,6 +29,8 @@ pub enum Method {
     Prefix,
     /// Prefix tuning behind a network that makes the prefixes while they are tuned.
     PrefixMlp,
+    /// Prefix tuning of the decoder's self-attention alone, as PEFT has it.
+    PrefixDecoder,
     /// Houlsby's adapters: a bottleneck after attention and one after the feed-forward.
     Houlsby,
     /// Pfeiffer's adapters: a bottleneck after the feed-forward.
@@ -55,7 +57,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 22] = [
+    pub const ALL: [Method; 23] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -67,6 +69,7 @@ impl Method {
         Method::Ia3,
         Method::Prefix,
         Method::PrefixMlp,
+        Method::PrefixDecoder,
         Method::Houlsby,
         Method::Pfeiffer,
         Method::Parallel,
@@ -94,6 +97,7 @@ impl Method {
             Method::Ia3 => "ia3",
             Method::Prefix => "prefix",
             Method::PrefixMlp => "prefix-mlp",
+            Method::PrefixDecoder => "prefix-decoder",
             Method::Houlsby => "houlsby",
             Method::Pfeiffer => "pfeiffer",
             Method::Parallel => "parallel",
@@ -122,6 +126,7 @@ impl Method {
             Method::Ia3 => "(IA)³",
             Method::Prefix => "prefix tuning",
             Method::PrefixMlp => "prefix tuning, reparameterised",
+            Method::PrefixDecoder => "prefix tuning, decoder",
             Method::Houlsby => "Houlsby adapters",
             Method::Pfeiffer => "Pfeiffer adapters",
             Method::Parallel => "parallel adapters",

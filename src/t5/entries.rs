@@ -11,10 +11,22 @@ pub struct Entries {
     pub encoder: Vec<Memory>,
     /// Prefixes of the decoder's self-attention.
     pub decoder: Vec<Memory>,
+    /// Where these stand.
+    pub decoder_positions: PrefixPositions,
     /// Prefixes of the decoder's attention to the encoder.
     pub cross: Vec<Memory>,
     /// Vectors `[P, D]` before the decoder's start token.
     pub decoder_prompt: Option<Tensor<2>>,
+}
+
+/// Where the prefixes of the decoder's self-attention stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PrefixPositions {
+    /// Nowhere: T5's relative bias is 0 on them.
+    #[default]
+    Nowhere,
+    /// Before the start token, as tokens would: T5's relative bias is that of their distance.
+    BeforeStart,
 }
 
 /// `P` of a stack's prefixes, 0 without any.

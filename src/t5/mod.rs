@@ -28,7 +28,7 @@ pub use decoder::Cache;
 pub use delta::{Delta, LowRank};
 pub use dropout::Dropout;
 pub use encoder::{Embedded, Encoded};
-pub use entries::Entries;
+pub use entries::{Entries, PrefixPositions};
 pub use generate::{Generated, greedy};
 pub use init::{Initialisation, initialise};
 pub use ladder::{Ladder, Rung};

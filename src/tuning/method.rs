@@ -105,6 +105,7 @@ pub fn about(method: Method) -> About {
         Method::Ia3 => ia3::ABOUT,
         Method::Prefix => prefix::ABOUT,
         Method::PrefixMlp => prefix::ABOUT_NETWORK,
+        Method::PrefixDecoder => prefix::ABOUT_DECODER,
         Method::Houlsby => adapters::HOULSBY,
         Method::Pfeiffer => adapters::PFEIFFER,
         Method::Parallel => adapters::PARALLEL,

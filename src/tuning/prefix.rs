@@ -12,6 +12,11 @@
 //!   the kind, started as PyTorch starts linear maps (U[-1/√in, 1/√in]). After training the network is
 //!   thrown away and its output kept.
 //!
+//! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of
+//! the decoder's self-attention alone, which stand before the start token, so that T5's relative bias is
+//! on them. PEFT lays out its vectors so that with an even number of blocks half of them are never read
+//! and the others twice; here every block has its own.
+//!
 //! Deviations: no dropout within the network; Adafactor rather than AdamW.
 
 use burn::module::{Module, Param};
@@ -20,8 +25,8 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::recipe::{PrefixForm, PrefixRecipe, Recipe};
-use crate::t5::{Entries, Memory, T5Config};
+use crate::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
+use crate::t5::{Entries, Memory, PrefixPositions, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
@@ -35,12 +40,21 @@ pub(super) const ABOUT_NETWORK: About = About {
     ..ABOUT
 };
 
-/// The prefixes of the three kinds of attention.
+pub(super) const ABOUT_DECODER: About = About {
+    what: "keys and values before those of the decoder's self-attention",
+    paper: "Li & Liang 2021, arXiv 2101.00190 (PEFT's form)",
+    code: Some("huggingface/peft"),
+    ..ABOUT
+};
+
+/// The prefixes of the three kinds of attention, as far as they have any.
 #[derive(Module, Debug)]
 pub struct Prefixes {
-    encoder: Kind,
-    decoder: Kind,
-    cross: Kind,
+    encoder: Option<Kind>,
+    decoder: Option<Kind>,
+    cross: Option<Kind>,
+    #[module(skip)]
+    decoder_positions: PrefixPositions,
 }
 
 /// All prefixes of one kind of attention.
@@ -102,10 +116,12 @@ impl Kind {
 impl Prefixes {
     /// What enters the stacks.
     pub(super) fn enter(&self, entries: Entries) -> Entries {
+        let memories = |kind: &Option<Kind>| kind.as_ref().map_or_else(Vec::new, Kind::memories);
         Entries {
-            encoder: self.encoder.memories(),
-            decoder: self.decoder.memories(),
-            cross: self.cross.memories(),
+            encoder: memories(&self.encoder),
+            decoder: memories(&self.decoder),
+            decoder_positions: self.decoder_positions,
+            cross: memories(&self.cross),
             ..entries
         }
     }
@@ -113,10 +129,32 @@ impl Prefixes {
     /// Keys and values themselves.
     pub(super) fn without_network(self) -> Self {
         Prefixes {
-            encoder: self.encoder.without_network(),
-            decoder: self.decoder.without_network(),
-            cross: self.cross.without_network(),
+            encoder: self.encoder.map(Kind::without_network),
+            decoder: self.decoder.map(Kind::without_network),
+            cross: self.cross.map(Kind::without_network),
+            decoder_positions: self.decoder_positions,
         }
+    }
+
+    /// Prefixes of the decoder's self-attention alone, as [`PrefixPlaces::Decoder`] has them:
+    /// `[P, blocks · 2 · H·K]`, block by block, key before value.
+    pub(super) fn of_decoder(vectors: Tensor<2>, blocks: usize) -> Self {
+        Prefixes {
+            encoder: None,
+            decoder: Some(Kind {
+                vectors: Param::from_tensor(vectors),
+                network: None,
+                blocks,
+            }),
+            cross: None,
+            decoder_positions: PrefixPositions::BeforeStart,
+        }
+    }
+
+    /// Keys and values before those of the decoder's self-attention, as [`Prefixes::of_decoder`] takes
+    /// them.
+    pub(super) fn decoder(&self) -> Option<Tensor<2>> {
+        self.decoder.as_ref().map(Kind::output)
     }
 }
 
@@ -146,23 +184,29 @@ impl PrefixRecipe {
         }
     }
 
-    /// Blocks with an attention of each kind.
-    fn kinds(config: &T5Config) -> [usize; 3] {
-        [
-            config.num_layers,
-            config.decoder_layers(),
-            config.decoder_layers(),
-        ]
+    /// Blocks with a prefix of each kind: the encoder's, the decoder's, the decoder's to the encoder.
+    fn kinds(&self, config: &T5Config) -> [Option<usize>; 3] {
+        let (encoder, decoder) = (config.num_layers, config.decoder_layers());
+        match self.places {
+            PrefixPlaces::Every => [Some(encoder), Some(decoder), Some(decoder)],
+            PrefixPlaces::Decoder => [None, Some(decoder), None],
+        }
     }
 }
 
 impl Delta for PrefixRecipe {
     fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
-        let [encoder, decoder, cross] = PrefixRecipe::kinds(config);
+        let [encoder, decoder, cross] = self
+            .kinds(config)
+            .map(|blocks| blocks.map(|blocks| self.kind(blocks, config, draw)));
         tuned.prefixes = Some(Prefixes {
-            encoder: self.kind(encoder, config, draw),
-            decoder: self.kind(decoder, config, draw),
-            cross: self.kind(cross, config, draw),
+            encoder,
+            decoder,
+            cross,
+            decoder_positions: match self.places {
+                PrefixPlaces::Every => PrefixPositions::Nowhere,
+                PrefixPlaces::Decoder => PrefixPositions::BeforeStart,
+            },
         });
         tuned
     }
@@ -180,11 +224,11 @@ impl Delta for PrefixRecipe {
             let width = blocks * 2 * config.inner();
             self.length * d + (d + 1) * hidden + (hidden + 1) * width
         };
-        PrefixRecipe::kinds(config).into_iter().map(kind).sum()
+        self.kinds(config).into_iter().flatten().map(kind).sum()
     }
 
     fn stored(&self, _: &Recipe, config: &T5Config) -> usize {
-        let blocks: usize = PrefixRecipe::kinds(config).iter().sum();
+        let blocks: usize = self.kinds(config).into_iter().flatten().sum();
         self.length * blocks * 2 * config.inner()
     }
 }

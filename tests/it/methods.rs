@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
@@ -9,7 +10,7 @@ use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
-use promptshift::record::Cell;
+use promptshift::record::{Cell, SavedDelta};
 use promptshift::t5::T5Config;
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
@@ -160,6 +161,29 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
     }
 }
 
+/// What a cell's run leaves in `folder`.
+fn save(tuned: &Tuned, method: Method, backbone: &Backbone, folder: &Path) -> SavedDelta {
+    let origin = Origin {
+        command: String::new(),
+        data_sha256: BTreeMap::new(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        device: "cpu".to_string(),
+        threads: 1,
+    };
+    let cell = cell(method, &recipe(method, 3));
+    let provenance = provenance::collect(origin);
+    tuned
+        .save(&cell, &backbone.config, &provenance, folder)
+        .expect("written")
+}
+
+/// The file of a method's starting values.
+pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> PathBuf {
+    let tuned = apply(backbone, &recipe(method, 3)).finished();
+    folder.join(save(&tuned, method, backbone, folder).file)
+}
+
 #[test]
 fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let backbone = nano();
@@ -167,20 +191,8 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     for method in methods().filter(|&method| !is_whole_model(method)) {
         let recipe = recipe(method, 3);
         let tuned = train(&backbone, &recipe, &examples).best.finished();
-        let origin = Origin {
-            command: String::new(),
-            data_sha256: BTreeMap::new(),
-            model_sha256: backbone.model_sha256.clone(),
-            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-            device: "cpu".to_string(),
-            threads: 1,
-        };
-        let provenance = provenance::collect(origin);
         let folder = tempfile::tempdir().expect("a folder");
-        let cell = cell(method, &recipe);
-        let saved = tuned
-            .save(&cell, &backbone.config, &provenance, folder.path())
-            .expect("written");
+        let saved = save(&tuned, method, &backbone, folder.path());
         let path = folder.path().join(&saved.file);
         let restored = match saved.file.as_str() {
             prompt_file::FILE => PromptFile::open(&path).expect("read").onto(&backbone),
@@ -255,6 +267,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
         // T-Few: L (dk + dv + dff) + L (2 dk + 2 dv + dff).
         (Method::Ia3, |_, inner, ff, l| l * (6 * inner + 2 * ff)),
         (Method::Prefix, |_, inner, _, l| 100 * 3 * l * 2 * inner),
+        (Method::PrefixDecoder, |_, inner, _, l| 100 * l * 2 * inner),
         (Method::PrefixMlp, |d, inner, _, l| {
             3 * (100 * d + d * 512 + 512 + 513 * 2 * l * inner)
         }),
