@@ -12,6 +12,7 @@ pub mod lora;
 mod method;
 mod model;
 mod norms;
+mod peft_folder;
 mod preamble;
 mod prefix;
 mod prompt;
