@@ -13,8 +13,9 @@ use super::probe::{ProbeScore, probe};
 use super::recipe::PretrainRecipe;
 use super::stream::Stream;
 use super::vocabulary::train_tokenizer;
+use crate::checkpoint::{CheckpointError, Weights};
 use crate::recipe::{Objective, Reduction, Schedule};
-use crate::t5::{CheckpointError, T5, T5Config, Weights, initialise};
+use crate::t5::{T5, T5Config, initialise};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::train::{Course, NotFinite, Trainer};
 use crate::tuning::model_tuning;
@@ -123,7 +124,8 @@ pub fn pretrain(
             let step = trainer.steps_taken();
             watch(step, loss.sum / loss.tokens as f64, None);
             if step.is_multiple_of(checkpoint_every) || step == recipe.steps() {
-                let model = trainer.tuned().valid().backbone;
+                let backbone = trainer.tuned().valid().backbone;
+                let model = backbone.into_t5().expect("what is trained is a T5");
                 let point = since.point(step, &stage.name, probe(&model, &tokenizer));
                 watch(step, point.loss, Some(&point));
                 report.curve.push(point);
@@ -150,7 +152,7 @@ fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
         dropout: 0.0,
         clip_norm: Some(recipe.clip_norm),
     };
-    let module = model_tuning(model);
+    let module = model_tuning(model.into());
     let optimizer = scaled_adamw(&module);
     Trainer::new(module, optimizer, course, objective, recipe.seed)
 }

@@ -25,8 +25,9 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::{Attentions, Config};
+use crate::parts::{Entries, Memory, PrefixPositions};
 use crate::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
-use crate::t5::{Entries, Memory, PrefixPositions, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
@@ -50,6 +51,7 @@ pub(super) const ABOUT_DECODER: About = About {
 /// The prefixes of the three kinds of attention, as far as they have any.
 #[derive(Module, Debug)]
 pub struct Prefixes {
+    /// `None` where the network has no such attention, or the method no prefix of it.
     encoder: Option<Kind>,
     decoder: Option<Kind>,
     cross: Option<Kind>,
@@ -116,7 +118,7 @@ impl Kind {
 impl Prefixes {
     /// What enters the stacks.
     pub(super) fn enter(&self, entries: Entries) -> Entries {
-        let memories = |kind: &Option<Kind>| kind.as_ref().map_or_else(Vec::new, Kind::memories);
+        let memories = |kind: &Option<Kind>| kind.as_ref().map(Kind::memories).unwrap_or_default();
         Entries {
             encoder: memories(&self.encoder),
             decoder: memories(&self.decoder),
@@ -159,16 +161,20 @@ impl Prefixes {
 }
 
 impl PrefixRecipe {
-    fn kind(&self, blocks: usize, config: &T5Config, draw: &mut Draw) -> Kind {
-        let width = blocks * 2 * config.inner();
-        match self.form {
+    /// `None` without any blocks of this kind.
+    fn kind(&self, blocks: usize, config: &Config, draw: &mut Draw) -> Option<Kind> {
+        if blocks == 0 {
+            return None;
+        }
+        let width = blocks * 2 * config.attentions().width;
+        Some(match self.form {
             PrefixForm::Direct => Kind {
                 vectors: draw.normal([self.length, width], 1.0),
                 network: None,
                 blocks,
             },
             PrefixForm::Network { hidden } => {
-                let d = config.d_model;
+                let d = config.width();
                 let (inner, outer) = ((d as f32).sqrt().recip(), (hidden as f32).sqrt().recip());
                 Kind {
                     vectors: draw.normal([self.length, d], 1.0),
@@ -181,24 +187,36 @@ impl PrefixRecipe {
                     blocks,
                 }
             }
-        }
+        })
     }
 
-    /// Blocks with a prefix of each kind: the encoder's, the decoder's, the decoder's to the encoder.
-    fn kinds(&self, config: &T5Config) -> [Option<usize>; 3] {
-        let (encoder, decoder) = (config.num_layers, config.decoder_layers());
+    /// Blocks with a prefix of each kind.
+    fn kinds(&self, config: &Config) -> [usize; 3] {
+        let Attentions {
+            encoder,
+            decoder,
+            cross,
+            ..
+        } = config.attentions();
         match self.places {
-            PrefixPlaces::Every => [Some(encoder), Some(decoder), Some(decoder)],
-            PrefixPlaces::Decoder => [None, Some(decoder), None],
+            PrefixPlaces::Every => [encoder, decoder, cross],
+            PrefixPlaces::Decoder => [0, decoder, 0],
         }
     }
 }
 
 impl Delta for PrefixRecipe {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match (self.places, config.attentions().encoder) {
+            (PrefixPlaces::Decoder, 0) => Err("it has no encoder; prefix is the same"),
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let [encoder, decoder, cross] = self
             .kinds(config)
-            .map(|blocks| blocks.map(|blocks| self.kind(blocks, config, draw)));
+            .map(|blocks| self.kind(blocks, config, draw));
         tuned.prefixes = Some(Prefixes {
             encoder,
             decoder,
@@ -211,24 +229,25 @@ impl Delta for PrefixRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prefixes.")
     }
 
-    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
         let PrefixForm::Network { hidden } = self.form else {
             return self.stored(recipe, config);
         };
-        let d = config.d_model;
+        let d = config.width();
         let kind = |blocks: usize| {
-            let width = blocks * 2 * config.inner();
+            let width = blocks * 2 * config.attentions().width;
             self.length * d + (d + 1) * hidden + (hidden + 1) * width
         };
-        self.kinds(config).into_iter().flatten().map(kind).sum()
+        let kinds = self.kinds(config).into_iter();
+        kinds.filter(|&blocks| blocks > 0).map(kind).sum()
     }
 
-    fn stored(&self, _: &Recipe, config: &T5Config) -> usize {
-        let blocks: usize = self.kinds(config).into_iter().flatten().sum();
-        self.length * blocks * 2 * config.inner()
+    fn stored(&self, _: &Recipe, config: &Config) -> usize {
+        let blocks: usize = self.kinds(config).iter().sum();
+        self.length * blocks * 2 * config.attentions().width
     }
 }

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use promptshift::backbone::Backbone;
-use promptshift::t5::{Dropout, T5, T5Config, Tokens, Weights, greedy};
+use promptshift::checkpoint::Weights;
+use promptshift::parts::{Dropout, Tokens};
 use promptshift::tuning::Tuned;
 use promptshift::tuning::adapter_file::AdapterFile;
 use promptshift::tuning::prompt_file::{Format, PromptFile};
@@ -39,8 +40,8 @@ impl Golden {
         let (config, model) = tiny();
         let backbone = Backbone {
             name: "t5_v1_1_tiny".to_string(),
-            config,
-            model,
+            config: config.into(),
+            model: model.into(),
             ..nano()
         };
         Golden::of(&folder, backbone)
@@ -68,7 +69,7 @@ impl Golden {
             .map(|(ours, theirs)| (ours - theirs).abs() / theirs.abs().max(1.0))
             .fold(0.0, f32::max);
         let wanted = &self.json["methods"][name];
-        let outputs = greedy(&tuned.backbone, &encoded, 1, 16);
+        let outputs = tuned.backbone.generate(&encoded, &[1], 16);
         let ids: Vec<Vec<u32>> = outputs.iter().map(|output| output.ids.clone()).collect();
         let wanted_ids: Vec<Vec<u32>> =
             serde_json::from_value(wanted["greedy"].clone()).expect("ids");

@@ -14,8 +14,10 @@ use serde_json::Value;
 
 use super::{Origin, Tensors, tensors};
 use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::Config as NetworkConfig;
 use crate::recipe::{DeltaRecipe, Method, PrefixPlaces};
-use crate::t5::{T5Config, Weights};
+use crate::t5::T5Config;
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::{self, Config};
 use crate::tuning::prompt_file::PromptFileError;
@@ -90,16 +92,26 @@ impl Adapter {
 
     /// The backbone with this adapter.
     pub(super) fn onto(&self, backbone: &Backbone) -> Result<Placed, PromptFileError> {
+        let Some(t5) = backbone.config.t5() else {
+            let wanted = format!(
+                "an adapter for '{}', {}",
+                backbone.name,
+                backbone.config.kind()
+            );
+            let found = "one of SEQ_2_SEQ_LM, which is read onto a T5".to_string();
+            return Err(PromptFileError::wrong(&self.path, wanted, found));
+        };
         let mut left = Left {
             tensors: self.tensors.clone(),
             path: &self.path,
         };
+        let model = backbone.model.clone();
         let placed = match self.config.peft_type.as_str() {
-            lora::TYPE => lora::read(&self.config, &mut left, backbone),
-            ia3::TYPE => ia3::read(&self.config, &mut left, backbone),
-            _ => prefix::read(&self.config, &mut left, backbone),
+            lora::TYPE => lora::read(&self.config, &mut left, t5, model),
+            ia3::TYPE => ia3::read(&self.config, &mut left, t5, model),
+            _ => prefix::read(&self.config, &mut left, t5, model),
         }?;
-        left.end(backbone)?;
+        left.end(&backbone.name)?;
         Ok(placed)
     }
 }
@@ -108,9 +120,12 @@ impl Adapter {
 pub(super) fn files(
     delta: &DeltaRecipe,
     tuned: Tuned,
-    config: &T5Config,
+    config: &NetworkConfig,
     base_model: Option<&str>,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+    let config: &T5Config = config
+        .t5()
+        .ok_or_else(|| format!("one of {}, where only a T5's is written", config.kind()))?;
     let (peft_type, written) = match delta {
         DeltaRecipe::Lora(recipe) => (lora::TYPE, lora::write(recipe, tuned, config)),
         DeltaRecipe::Scales => (ia3::TYPE, ia3::write(tuned, config)),
@@ -120,14 +135,7 @@ pub(super) fn files(
         DeltaRecipe::Prefix(_) => {
             return Err("prefixes of every attention, where PEFT has the decoder's alone".into());
         }
-        other => {
-            let json = serde_json::to_value(other).expect("plain data");
-            let name = match &json {
-                Value::Object(keys) => keys.keys().next().cloned().unwrap_or_default(),
-                name => name.as_str().unwrap_or_default().to_string(),
-            };
-            return Err(format!("'{name}'"));
-        }
+        other => return Err(other.name().to_string()),
     };
     let tensors = written.tensors.to_bytes(peft_folder::header());
     Ok(peft_folder::files(
@@ -161,11 +169,11 @@ impl Left<'_> {
     }
 
     /// Nothing may be left.
-    fn end(self, backbone: &Backbone) -> Result<(), PromptFileError> {
+    fn end(self, backbone: &str) -> Result<(), PromptFileError> {
         match self.tensors.keys().next() {
             None => Ok(()),
             Some(name) => Err(self.wrong(
-                format!("tensors that '{}' has a place for", backbone.name),
+                format!("tensors that '{backbone}' has a place for"),
                 format!("'{name}'"),
             )),
         }

@@ -6,9 +6,11 @@ use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Left, Placed, ROOT, Written};
-use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::Network;
+use crate::parts::{self, Map};
 use crate::recipe::DeltaRecipe;
-use crate::t5::{self, Map, T5Config, Weights};
+use crate::t5::T5Config;
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -22,21 +24,18 @@ fn name(map: &str) -> String {
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    backbone: &Backbone,
+    t5: &T5Config,
+    model: Network,
 ) -> Result<Placed, PromptFileError> {
     config.switched_off(
         &["fan_in_fan_out", "modules_to_save"],
         &[],
         "(IA)³ is scales here",
     )?;
-    let mut tuned = Tuned::untuned(backbone.model.clone());
-    let device = backbone.model.device();
+    let device = model.device();
+    let mut tuned = Tuned::untuned(model);
     let places = tuned.backbone.maps_mut().into_iter();
-    let shapes = backbone
-        .config
-        .map_names()
-        .into_iter()
-        .zip(backbone.config.maps());
+    let shapes = t5.map_names().into_iter().zip(t5.maps());
     for ((map, linear), (map_name, (_, [input, output]))) in places.zip(shapes) {
         let (shape, width) = match map {
             Map::K | Map::V => ([output, 1], output),
@@ -51,13 +50,13 @@ pub(super) fn read(
         let data = TensorData::new(values, [width]);
         let scale = Some(Param::from_tensor(Tensor::from_data(data, &device)));
         linear.delta = Some(match map {
-            Map::Wo => t5::Delta {
+            Map::Wo => parts::Delta {
                 input_scale: scale,
-                ..t5::Delta::default()
+                ..parts::Delta::default()
             },
-            _ => t5::Delta {
+            _ => parts::Delta {
                 output_scale: scale,
-                ..t5::Delta::default()
+                ..parts::Delta::default()
             },
         });
     }

@@ -9,9 +9,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Value, json};
 
 use super::{Left, Placed, ROOT, Written, transposed};
-use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::Network;
+use crate::parts::{self, LowRank, Map};
 use crate::recipe::{DeltaRecipe, LoraRecipe};
-use crate::t5::{self, LowRank, Map, T5Config, Weights};
+use crate::t5::T5Config;
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -42,7 +44,8 @@ fn names(map: &str) -> [String; 2] {
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    backbone: &Backbone,
+    t5: &T5Config,
+    model: Network,
 ) -> Result<Placed, PromptFileError> {
     config.switched_off(&ADDITIONS, &[], "LoRA is two thin products here")?;
     config.switched_off(
@@ -71,14 +74,10 @@ pub(super) fn read(
         true => alpha * (rank as f64).sqrt(),
         false => alpha,
     };
-    let mut tuned = Tuned::untuned(backbone.model.clone());
-    let device = backbone.model.device();
+    let device = model.device();
+    let mut tuned = Tuned::untuned(model);
     let places = tuned.backbone.maps_mut().into_iter();
-    let shapes = backbone
-        .config
-        .map_names()
-        .into_iter()
-        .zip(backbone.config.maps());
+    let shapes = t5.map_names().into_iter().zip(t5.maps());
     let mut found = Vec::new();
     let mut without = Vec::new();
     for ((map, linear), (name, (_, [input, output]))) in places.zip(shapes) {
@@ -86,13 +85,13 @@ pub(super) fn read(
         let shapes = [[rank, input], [output, rank]];
         match (left.take(&a, shapes[0])?, left.take(&b, shapes[1])?) {
             (Some(of_a), Some(of_b)) => {
-                linear.delta = Some(t5::Delta {
+                linear.delta = Some(parts::Delta {
                     low_rank: Some(LowRank {
                         a: param(transposed(&of_a, shapes[0]), [input, rank], &device),
                         b: param(transposed(&of_b, shapes[1]), [rank, output], &device),
                         scale: alpha / rank as f64,
                     }),
-                    ..t5::Delta::default()
+                    ..parts::Delta::default()
                 });
                 found.push(map);
             }

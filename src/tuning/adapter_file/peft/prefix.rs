@@ -15,9 +15,10 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Left, Placed, Written};
-use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::Network;
 use crate::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixRecipe};
-use crate::t5::{T5Config, Weights};
+use crate::t5::T5Config;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
 use crate::tuning::{Prefixes, Tuned};
@@ -34,11 +35,12 @@ fn part(block: usize, layers: usize) -> usize {
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    backbone: &Backbone,
+    t5: &T5Config,
+    model: Network,
 ) -> Result<Placed, PromptFileError> {
-    let (blocks, inner) = (backbone.config.decoder_layers(), backbone.config.inner());
+    let (blocks, inner) = (t5.decoder_layers(), t5.inner());
     let wrong = |key: &str, wanted: &str, found: usize| {
-        let of = format!("{key} {wanted}, as '{}' has", backbone.name);
+        let of = format!("{key} {wanted}, as this T5 has");
         config.wrong(of, found.to_string())
     };
     let length = config.positive("num_virtual_tokens")?;
@@ -50,10 +52,7 @@ pub(super) fn read(
             layers,
         ));
     }
-    for (key, wanted) in [
-        ("token_dim", inner),
-        ("num_attention_heads", backbone.config.num_heads),
-    ] {
+    for (key, wanted) in [("token_dim", inner), ("num_attention_heads", t5.num_heads)] {
         if let Some(found) = config.count(key)?.filter(|&found| found != wanted) {
             return Err(wrong(key, &wanted.to_string(), found));
         }
@@ -77,7 +76,7 @@ pub(super) fn read(
         })
         .collect();
     let data = TensorData::new(vectors, [length, blocks * 2 * inner]);
-    let vectors = Tensor::from_data(data, &backbone.model.device());
+    let vectors = Tensor::from_data(data, &model.device());
     Ok(Placed {
         delta: DeltaRecipe::Prefix(PrefixRecipe {
             length,
@@ -86,7 +85,7 @@ pub(super) fn read(
         }),
         tuned: Tuned {
             prefixes: Some(Prefixes::of_decoder(vectors, blocks)),
-            ..Tuned::untuned(backbone.model.clone())
+            ..Tuned::untuned(model)
         },
     })
 }
