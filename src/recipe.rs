@@ -157,6 +157,10 @@ pub struct Recipe {
     /// What else is added or set free. Records of prompt and model tuning have no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaRecipe>,
+    /// The tokens that the source's labels are written with, and the end of sequence, for methods that
+    /// tune output vectors of theirs; filled in when the source is known. Other records have no such key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_ids: Vec<u32>,
     /// The optimiser.
     pub optimizer: AdafactorRecipe,
     /// The learning rate's course.

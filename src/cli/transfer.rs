@@ -196,7 +196,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = arguments.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let config = choice.config()?;
-    let (plan, redirected) =
+    let (mut plan, redirected) =
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         voice.say(&format!(
@@ -208,6 +208,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    experiment::resolve(&mut plan, &material, &backbone);
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
@@ -247,8 +248,9 @@ fn plan(
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
-    let methods = methods(&arguments.methods, defaults, config)?;
-    let task = catalogue.get(&transfer.source)?.task;
+    let source = catalogue.get(&transfer.source)?;
+    let methods = methods(&arguments.methods, defaults, config, &source.labels)?;
+    let task = source.task;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()
@@ -298,11 +300,21 @@ fn plan(
     ))
 }
 
-/// The methods of these names; `all` is every one that makes sense on the model.
-fn methods(names: &[String], defaults: Defaults, config: &Config) -> anyhow::Result<Vec<Method>> {
+/// The methods of these names; `all` is every one that makes sense on the model and with the source's
+/// labels.
+fn methods(
+    names: &[String],
+    defaults: Defaults,
+    config: &Config,
+    labels: &[String],
+) -> anyhow::Result<Vec<Method>> {
     let fits = |method: &Method| match method {
         Method::Untuned => true,
-        method => tuning::fits(&Recipe::default_for(defaults, *method), config).is_ok(),
+        method => {
+            let recipe = Recipe::default_for(defaults, *method);
+            let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
+            has_labels && tuning::fits(&recipe, config).is_ok()
+        }
     };
     let mut methods = Vec::new();
     for name in names {

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::output_words::OutputWords;
+
 /// Keys and values that attention looks at.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -33,6 +35,8 @@ pub struct Entries {
     pub cross: Vec<Memory>,
     /// Vectors `[P, D]` before the decoder's start token.
     pub decoder_prompt: Option<Tensor<2>>,
+    /// What takes the head's place.
+    pub output: Option<OutputWords>,
 }
 
 /// Where the prefixes of the decoder's self-attention stand.

@@ -8,6 +8,7 @@ mod entries;
 mod generate;
 mod linear;
 mod norm;
+mod output_words;
 mod places;
 mod tokens;
 
@@ -20,5 +21,6 @@ pub(crate) use entries::{behind, lengthened, of_each, reach, unbiased};
 pub use generate::{Decoding, Generated, greedy};
 pub use linear::Linear;
 pub use norm::Norm;
+pub use output_words::OutputWords;
 pub use places::{Map, SubLayer};
 pub use tokens::Tokens;

@@ -211,6 +211,7 @@ impl Recipe {
                 init: PromptInit::Vocab,
             }),
             delta: None,
+            label_ids: Vec::new(),
             optimizer: AdafactorRecipe {
                 learning_rate: 0.3,
                 parameter_scaling: ParameterScaling::Absolute,

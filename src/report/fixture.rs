@@ -302,6 +302,7 @@ fn recipe(method: Method) -> Recipe {
             init: PromptInit::Vocab,
         }),
         delta: None,
+        label_ids: Vec::new(),
         optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },
             parameter_scaling: if prompt {

@@ -8,7 +8,8 @@ use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
 use crate::parts::{
-    Dropout, Memory, Norm, PrefixPositions, behind, lengthened, of_each, reach, unbiased,
+    Dropout, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
+    unbiased,
 };
 
 #[derive(Module, Debug)]
@@ -46,6 +47,8 @@ pub struct Cache {
     step: usize,
     /// The ladder's own.
     pub(super) side: Option<Box<Cache>>,
+    /// What takes the head's place.
+    pub(super) output: Option<OutputWords>,
 }
 
 /// A block's own keys and values, `[B, tokens so far, H·K]`.
@@ -148,6 +151,7 @@ impl Decoder {
             positions: entries.decoder_positions,
             step: 0,
             side: None,
+            output: entries.output.clone(),
         };
         if let Some(prompt) = &entries.decoder_prompt {
             let [length, width] = prompt.dims();

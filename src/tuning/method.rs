@@ -22,7 +22,14 @@ pub(super) trait Delta {
         Ok(())
     }
 
-    /// Fills the places where the method enters, with its starting values, off the tape.
+    /// Whether it tunes output vectors of the tokens of the source's labels, which the source must
+    /// have then: [`Recipe::label_ids`].
+    fn wants_labels(&self) -> bool {
+        false
+    }
+
+    /// Fills the places where the method enters, with its starting values, off the tape; the recipe's
+    /// prompt and output vectors are there.
     fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned;
 
     /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it

@@ -1,11 +1,12 @@
 //! What holds for every tuning method, and each one's numbers on the published models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
+use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::provenance::{self, Origin};
@@ -17,7 +18,7 @@ use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, PromptFile};
 use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
 
-use crate::tuning::{nano, squad};
+use crate::tuning::{domain, nano, squad};
 
 /// All methods but the untuned backbone.
 fn methods() -> impl Iterator<Item = Method> {
@@ -43,7 +44,29 @@ fn recipe(method: Method, steps: usize) -> Recipe {
         recipe.budget.evaluate_every = steps;
     }
     recipe.budget.batch_size = 8;
+    if tuning::wants_labels(&recipe) {
+        recipe.label_ids = label_ids(&nano());
+    }
     recipe
+}
+
+/// The tokens of the labels of [`examples`], and the end of sequence.
+fn label_ids(backbone: &Backbone) -> Vec<u32> {
+    let catalogue = Catalogue::bundled();
+    let labels = &catalogue.get("qqp").expect("a card").labels;
+    let tokens = labels
+        .iter()
+        .flat_map(|label| backbone.tokenizer.encode(label));
+    let distinct: BTreeSet<u32> = tokens.chain([backbone.tokenizer.end()]).collect();
+    distinct.into_iter().collect()
+}
+
+/// Rows that a method can be trained on: with labels for those that tune some.
+fn examples(method: Method, rows: usize) -> Vec<Example> {
+    match tuning::wants_labels(&default(method)) {
+        true => domain("qqp", rows),
+        false => squad(rows),
+    }
 }
 
 fn apply(backbone: &Backbone, recipe: &Recipe) -> Tuned {
@@ -103,8 +126,8 @@ fn by_path(tuned: &Tuned) -> BTreeMap<String, Parameter> {
 #[test]
 fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
     let backbone = nano();
-    let examples = squad(32);
     for method in methods() {
+        let examples = examples(method, 32);
         // Steps of unequal size: a lone number that moves to and fro does not end where it began.
         let recipe = recipe(method, 4);
         let before = by_path(&apply(&backbone, &recipe));
@@ -127,7 +150,6 @@ const OVERFIT_STEPS: usize = 60;
 #[test]
 fn eight_examples_are_learnt_by_heart_by_every_method() {
     let backbone = nano();
-    let examples = squad(8);
     // Questions with a few words of the passage: what is learnt by heart needs no more, and the
     // test is quick.
     let limits = Limits {
@@ -135,6 +157,7 @@ fn eight_examples_are_learnt_by_heart_by_every_method() {
         ..limits()
     };
     for method in methods().filter(|&method| default(method).trains()) {
+        let examples = examples(method, 8);
         let mut recipe = recipe(method, OVERFIT_STEPS);
         recipe.budget.evaluate_every = 10;
         let curve = train_within(limits, &backbone, &recipe, &examples).curve;
@@ -187,8 +210,8 @@ pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> Pat
 #[test]
 fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let backbone = nano();
-    let examples = squad(24);
     for method in methods().filter(|&method| !is_whole_model(method)) {
+        let examples = examples(method, 24);
         let recipe = recipe(method, 3);
         let tuned = train(&backbone, &recipe, &examples).best.finished();
         let folder = tempfile::tempdir().expect("a folder");
@@ -366,10 +389,10 @@ fn merged_products_answer_as_the_thin_ones() {
 fn an_answer_is_as_probable_token_by_token_as_at_once() {
     use promptshift::parts::{Dropout, Tokens};
     let backbone = nano();
-    let examples = squad(12);
-    let encodings = encode(&examples, &backbone.tokenizer, &limits());
-    let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
     for method in methods() {
+        let examples = examples(method, 12);
+        let encodings = encode(&examples, &backbone.tokenizer, &limits());
+        let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
         let tuned = train(&backbone, &recipe(method, 3), &examples).best;
         let tokens = Tokens::padded(&inputs, backbone.tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
