@@ -297,9 +297,9 @@ fn what_peft_has_no_form_of_is_refused_by_name() {
     use promptshift::recipe::Method;
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (method, words) in [
-        (Method::Houlsby, "'adapters'"),
+        (Method::Houlsby, "found an adapter"),
         (Method::Prefix, "where PEFT has the decoder's alone"),
-        (Method::Norms, "'norm_gains'"),
+        (Method::Norms, "found tuning norm gains"),
     ] {
         let saved = crate::methods::untrained_file(method, &nano(), folder.path());
         let adapter = AdapterFile::open(&saved).expect("ours");
