@@ -12,6 +12,7 @@ mod interrupt;
 mod leaderboard;
 mod learning_rate;
 mod list;
+mod lora;
 mod methods;
 mod output;
 mod predict;

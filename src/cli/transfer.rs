@@ -12,6 +12,7 @@ use super::data::Data;
 use super::estimate;
 use super::interrupt;
 use super::learning_rate::{self, LearningRate};
+use super::lora::Lora;
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
@@ -84,6 +85,8 @@ pub struct Arguments {
     /// the instruction of the method of that name as well.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
+    #[command(flatten)]
+    lora: Lora,
     /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
@@ -257,6 +260,7 @@ fn plan(
         .filter(|&method| method != Method::Untuned)
         .collect();
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
+    arguments.lora.check(&tuned, config)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
         let mut recipe = Recipe::default_for(defaults, method);
@@ -269,6 +273,7 @@ fn plan(
         if let Some(rate) = rates.get(&method) {
             recipe.optimizer.learning_rate = *rate;
         }
+        arguments.lora.change(&mut recipe);
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
             if let Some(Init(init)) = &arguments.init {
