@@ -110,6 +110,10 @@ impl Recipe {
                     rates(1e-2, 1e-3),
                 );
             }
+            Method::Warp => {
+                let delta = DeltaRecipe::PromptAndLabels;
+                return Recipe::of_prompt(nano, delta, rates(0.1, 0.3));
+            }
             Method::Ladder => {
                 let reduction = sized(4, 8);
                 (

@@ -29,6 +29,8 @@ pub enum DeltaRecipe {
     PromptPlaces(PromptPlaces),
     /// A network that makes the recipe's prompt.
     PromptNetwork(PromptNetworkRecipe),
+    /// The recipe's prompt, and output vectors of the tokens of [`label_ids`](super::Recipe::label_ids).
+    PromptAndLabels,
     /// A small network beside the backbone.
     Ladder(LadderRecipe),
     /// Words before the input; nothing is trained.
@@ -51,6 +53,7 @@ impl DeltaRecipe {
             DeltaRecipe::Adapters(_) => "an adapter",
             DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
             DeltaRecipe::PromptNetwork(_) => "P-tuning",
+            DeltaRecipe::PromptAndLabels => "WARP",
             DeltaRecipe::Ladder(_) => "ladder side tuning",
             DeltaRecipe::Preamble(_) => "words before the input",
             DeltaRecipe::RandomWeights => "training from random weights",

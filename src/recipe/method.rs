@@ -45,6 +45,8 @@ pub enum Method {
     Ptuning,
     /// P-tuning: an LSTM makes the prompt.
     PtuningLstm,
+    /// WARP: a soft prompt and output vectors of the labels.
+    Warp,
     /// Ladder side tuning: a small network beside the frozen one.
     Ladder,
     /// Prompt design: a hand-written instruction before the input; nothing is trained.
@@ -57,7 +59,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 23] = [
+    pub const ALL: [Method; 24] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -77,6 +79,7 @@ impl Method {
         Method::PromptBoth,
         Method::Ptuning,
         Method::PtuningLstm,
+        Method::Warp,
         Method::Ladder,
         Method::Instruction,
         Method::FewShot,
@@ -105,6 +108,7 @@ impl Method {
             Method::PromptBoth => "prompt-both",
             Method::Ptuning => "ptuning",
             Method::PtuningLstm => "ptuning-lstm",
+            Method::Warp => "warp",
             Method::Ladder => "ladder",
             Method::Instruction => "instruction",
             Method::FewShot => "few-shot",
@@ -134,6 +138,7 @@ impl Method {
             Method::PromptBoth => "prompt tuning, both inputs",
             Method::Ptuning => "P-tuning",
             Method::PtuningLstm => "P-tuning, LSTM",
+            Method::Warp => "WARP",
             Method::Ladder => "ladder side tuning",
             Method::Instruction => "instruction",
             Method::FewShot => "examples in context",

@@ -12,7 +12,7 @@ use crate::recipe::{DeltaRecipe, Method, Recipe};
 
 use super::{
     adapters, bitfit, head, ia3, ladder, last, lora, norms, preamble, prefix, prompt_network,
-    prompt_places, scratch,
+    prompt_places, scratch, warp,
 };
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
@@ -127,6 +127,7 @@ pub fn about(method: Method) -> About {
         Method::PromptBoth => prompt_places::BOTH,
         Method::Ptuning => prompt_network::MLP,
         Method::PtuningLstm => prompt_network::LSTM,
+        Method::Warp => warp::ABOUT,
         Method::Ladder => ladder::ABOUT,
         Method::Instruction => preamble::INSTRUCTION,
         Method::FewShot => preamble::FEW_SHOT,
@@ -147,6 +148,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
         DeltaRecipe::Adapters(recipe) => recipe,
         DeltaRecipe::PromptPlaces(recipe) => recipe,
         DeltaRecipe::PromptNetwork(recipe) => recipe,
+        DeltaRecipe::PromptAndLabels => &warp::PromptAndLabels,
         DeltaRecipe::Ladder(recipe) => recipe,
         DeltaRecipe::Preamble(recipe) => recipe,
         DeltaRecipe::RandomWeights => &scratch::RandomWeights,

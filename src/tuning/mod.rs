@@ -22,6 +22,7 @@ mod prompt_network;
 mod prompt_places;
 mod save;
 mod scratch;
+mod warp;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
