@@ -1,4 +1,4 @@
-//! `promptshift adapter`: adapters to and from PEFT.
+//! `promptshift adapter`: adapters to and from PEFT, and into the weights.
 
 use std::path::PathBuf;
 
@@ -45,6 +45,19 @@ enum Verb {
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
+    /// Fold LoRA's products into the model's weights; nothing is overwritten.
+    Merge {
+        /// An adapter.safetensors or the folder that holds it, or the folder of a PEFT adapter.
+        #[arg(value_name = "IN")]
+        adapter: PathBuf,
+        /// The model.safetensors to write, which takes the place of the model's own beside its
+        /// config.json and tokenizer.
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// The model that it was tuned for: 'nano', a folder or a name of the Hub.
+        #[arg(long, value_name = "MODEL")]
+        model: String,
+    },
     /// Say what an adapter is and where it comes from.
     Show {
         /// An adapter in either format.
@@ -78,6 +91,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let bytes = adapter.adopt(&load(&choice)?)?;
             new_file::write(&out, &bytes)?;
             eprintln!("{}: an adapter for '{}'", out.display(), choice.name());
+        }
+        Verb::Merge {
+            adapter,
+            out,
+            model,
+        } => {
+            let choice = choice(&model)?;
+            new_file::check(&out)?;
+            let bytes = AdapterFile::open(&adapter)?.merged(&load(&choice)?)?;
+            new_file::write(&out, &bytes)?;
+            eprintln!(
+                "{}: the weights of '{}', merged",
+                out.display(),
+                choice.name()
+            );
         }
         Verb::Show { adapter } => {
             let adapter = AdapterFile::open(&adapter)?;

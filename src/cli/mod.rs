@@ -51,7 +51,7 @@ enum Verb {
     Predict(predict::Arguments),
     /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
     Prompt(prompt::Arguments),
-    /// Take adapters to and from PEFT.
+    /// Take adapters to and from PEFT, and LoRA into the weights.
     Adapter(adapter::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),

@@ -14,7 +14,7 @@ use safetensors::SafeTensors;
 
 use super::method::ParameterPath;
 use super::prompt_file::{Made, Metadata, PromptFileError};
-use super::{Labels, Parameter, Tuned, method, peft_folder, place, prompt_file, trains};
+use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_file, trains};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, floats};
 use crate::network::Config;
@@ -276,16 +276,7 @@ impl AdapterFile {
     /// # Errors
     /// It does not fit the backbone, PEFT has no form of it, something is there, or it can't be written.
     pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), PromptFileError> {
-        let (delta, tuned) = match &self.contents {
-            Contents::Own { recipe, .. } => {
-                let delta = recipe.delta.clone().expect("adapters have one");
-                (delta, self.onto(backbone)?)
-            }
-            Contents::Peft(adapter) => {
-                let peft::Placed { delta, tuned } = adapter.onto(backbone)?;
-                (delta, tuned)
-            }
-        };
+        let peft::Placed { delta, tuned } = self.placed(backbone)?;
         let base_model = match self.origin() {
             Origin::Own(metadata) => Some(metadata.backbone.as_str()),
             Origin::Peft { base_model, .. } => base_model,
@@ -293,6 +284,35 @@ impl AdapterFile {
         let files = peft::files(&delta, tuned, &backbone.config, base_model)
             .map_err(|found| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
         Ok(new_file::write_folder(out, &files)?)
+    }
+
+    /// The backbone's weights with LoRA's products folded into them, as a checkpoint's
+    /// `model.safetensors`: it answers the same, up to rounding, at the cost of the backbone alone.
+    ///
+    /// # Errors
+    /// It does not fit the backbone, or is no LoRA.
+    pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
+        let peft::Placed { delta, tuned } = self.placed(backbone)?;
+        match delta {
+            DeltaRecipe::Lora(_) => {
+                let weights = lora::merged(&tuned).weights();
+                Ok(weights.to_bytes(peft_folder::header()))
+            }
+            other => {
+                let wanted = "LoRA, whose products can be added to weights";
+                Err(PromptFileError::wrong(&self.path, wanted, other.name()))
+            }
+        }
+    }
+
+    fn placed(&self, backbone: &Backbone) -> Result<peft::Placed, PromptFileError> {
+        match &self.contents {
+            Contents::Own { recipe, .. } => Ok(peft::Placed {
+                delta: recipe.delta.clone().expect("adapters have one"),
+                tuned: self.onto(backbone)?,
+            }),
+            Contents::Peft(adapter) => adapter.onto(backbone),
+        }
     }
 }
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
+use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
+use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::record::{Cell, SavedDelta};
@@ -210,6 +212,9 @@ pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> Pat
 #[test]
 fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let backbone = nano();
+    let bits = |backbone: &Backbone| backbone.model.weights().to_bytes(BTreeMap::new());
+    let before = bits(&backbone);
+    // One loaded backbone for all of them, one after the other.
     for method in methods().filter(|&method| !is_whole_model(method)) {
         let examples = examples(method, 24);
         let recipe = recipe(method, 3);
@@ -249,6 +254,34 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
         };
         let refused = refused.expect_err("other weights").to_string();
         assert!(refused.contains("tuned for the backbone"), "{refused}");
+    }
+    assert!(
+        bits(&backbone) == before,
+        "an adapter has changed the backbone"
+    );
+}
+
+/// What was tuned whole is a checkpoint like any other.
+#[test]
+fn a_whole_model_that_was_saved_answers_as_what_was_trained_to_the_bit() {
+    let backbone = nano();
+    let examples = squad(8);
+    for method in methods().filter(|&method| is_whole_model(method)) {
+        let tuned = train(&backbone, &recipe(method, 3), &examples)
+            .best
+            .finished();
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = save(&tuned, method, &backbone, folder.path());
+        let weights = Weights::read(&folder.path().join(&saved.file)).expect("read");
+        let device = backbone.model.device();
+        let model = Network::load(&backbone.config, weights, &device).expect("its own");
+        let restored = Tuned::untuned(model);
+        assert_eq!(
+            answers(&tuned, &examples, &backbone),
+            answers(&restored, &examples, &backbone),
+            "{}",
+            method.name()
+        );
     }
 }
 
@@ -383,6 +416,29 @@ fn merged_products_answer_as_the_thin_ones() {
         assert_eq!(thin.token_ids, dense.token_ids);
         assert!((thin.log_prob - dense.log_prob).abs() < 1e-3);
     }
+}
+
+#[test]
+fn weights_that_lora_was_merged_into_are_a_checkpoint() {
+    let backbone = nano();
+    let folder = tempfile::tempdir().expect("a folder");
+    let lora = untrained_file(Method::Lora, &backbone, folder.path());
+    let bytes = AdapterFile::open(&lora)
+        .expect("ours")
+        .merged(&backbone)
+        .expect("LoRA");
+    let merged = Weights::parse(&bytes, "merged").expect("safetensors");
+    let model = Network::load(&backbone.config, merged, &backbone.model.device());
+    // Untrained, the products are nothing.
+    let bits = |network: &Network| network.weights().to_bytes(BTreeMap::new());
+    assert!(bits(&model.expect("a T5")) == bits(&backbone.model));
+    let other = untrained_file(Method::Ia3, &backbone, folder.path());
+    let refused = AdapterFile::open(&other).expect("ours").merged(&backbone);
+    let text = refused.expect_err("no products").to_string();
+    assert!(
+        text.contains("wanted LoRA") && text.contains("(IA)³"),
+        "{text}"
+    );
 }
 
 /// Prefixes and prompts of the decoder go through a cache when answers are generated and through
