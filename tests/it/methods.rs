@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
