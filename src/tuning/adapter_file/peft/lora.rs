@@ -21,7 +21,7 @@ use crate::tuning::prompt_file::PromptFileError;
 pub(super) const TYPE: &str = "LORA";
 
 /// What changes more than the products of a map.
-const ADDITIONS: [&str; 13] = [
+const ADDITIONS: [&str; 14] = [
     "use_dora",
     "use_qalora",
     "use_bdlora",
@@ -35,6 +35,7 @@ const ADDITIONS: [&str; 13] = [
     "alora_invocation_tokens",
     "arrow_config",
     "monteclora_config",
+    "kasa_config",
 ];
 
 fn names(map: &str) -> [String; 2] {
