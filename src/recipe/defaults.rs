@@ -112,7 +112,7 @@ impl Recipe {
             }
             Method::Warp => {
                 let delta = DeltaRecipe::PromptAndLabels;
-                return Recipe::of_prompt(nano, delta, rates(0.1, 0.3));
+                return Recipe::of_prompt(nano, delta, rates(3e-2, 3e-3));
             }
             Method::Ladder => {
                 let reduction = sized(4, 8);
