@@ -29,7 +29,7 @@ use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, Promp
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
-use crate::tuning;
+use crate::tuning::{self, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -251,9 +251,10 @@ fn plan(
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
-    let source = catalogue.get(&transfer.source)?;
-    let methods = methods(&arguments.methods, defaults, config, &source.labels)?;
-    let task = source.task;
+    let card = catalogue.get(&transfer.source)?;
+    let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let task = card.task;
+    let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()
@@ -263,7 +264,10 @@ fn plan(
     arguments.lora.check(&tuned, config)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
-        let mut recipe = Recipe::default_for(defaults, method);
+        let mut recipe = Recipe {
+            head,
+            ..Recipe::default_for(defaults, method)
+        };
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
@@ -271,7 +275,7 @@ fn plan(
             recipe.budget.batch_size = size;
         }
         if let Some(rate) = rates.get(&method) {
-            recipe.optimizer.learning_rate = *rate;
+            recipe.optimizer = recipe.optimizer.at(*rate);
         }
         arguments.lora.change(&mut recipe);
         if let Some(prompt) = &mut recipe.prompt {
@@ -293,7 +297,7 @@ fn plan(
             transfer,
             suite,
             answers: arguments.answers.0,
-            limits: Limits::default_for(task),
+            limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),

@@ -154,7 +154,8 @@ impl AdapterFile {
                 return Err(wrong("an imported prompt".to_string()));
             }
         };
-        if recipe.delta.is_none() {
+        // With a head of its own, a prompt is saved as an adapter too.
+        if recipe.delta.is_none() && (recipe.head.is_none() || recipe.is_model_tuning()) {
             return Err(wrong("a recipe without a delta".to_string()));
         }
         Ok(AdapterFile {
@@ -307,10 +308,13 @@ impl AdapterFile {
 
     fn placed(&self, backbone: &Backbone) -> Result<peft::Placed, PromptFileError> {
         match &self.contents {
-            Contents::Own { recipe, .. } => Ok(peft::Placed {
-                delta: recipe.delta.clone().expect("adapters have one"),
-                tuned: self.onto(backbone)?,
-            }),
+            Contents::Own { recipe, .. } => {
+                let tuned = self.onto(backbone)?;
+                let found = "a soft prompt with a head";
+                let delta = (recipe.delta.clone())
+                    .ok_or_else(|| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
+                Ok(peft::Placed { delta, tuned })
+            }
             Contents::Peft(adapter) => adapter.onto(backbone),
         }
     }

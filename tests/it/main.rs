@@ -1,6 +1,7 @@
 //! One binary for all integration tests; modules by subject.
 
 mod architecture;
+mod bert;
 mod cli;
 mod compare;
 mod damaged_records;
