@@ -101,6 +101,25 @@ pub struct Outcome {
     pub failed: Vec<ExperimentError>,
 }
 
+/// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the
+/// source's labels.
+pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
+    let labels = &material.source.card.labels;
+    let mut ids: Vec<u32> = (labels.iter())
+        .flat_map(|label| backbone.tokenizer.encode(label))
+        .collect();
+    if !ids.is_empty() {
+        ids.push(backbone.tokenizer.end());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    for recipe in plan.recipes.values_mut() {
+        if tuning::wants_labels(recipe) {
+            recipe.label_ids.clone_from(&ids);
+        }
+    }
+}
+
 /// Whether every method of the plan can be put on the backbone, before any time is spent.
 ///
 /// # Errors
@@ -108,15 +127,14 @@ pub struct Outcome {
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, &backbone.config)?;
+        let words = words(recipe, &material.source, backbone, 0);
+        tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
-            Some(DeltaRecipe::Preamble(_)) => {
-                words(recipe, &material.source, backbone, 0).preamble.len()
-            }
+            Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
             _ => recipe.prompt_length(),
         };
         tuning::reaches(vectors, &plan.limits, &backbone.config)?;
         if let Some(prompt) = &recipe.prompt {
-            let words = words(recipe, &material.source, backbone, 0);
             tuning::check(prompt, &words, backbone.config.vocabulary())?;
         }
     }

@@ -16,7 +16,8 @@ mod method;
 pub use defaults::Defaults;
 pub use delta::{
     AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
-    PreambleRecipe, PrefixForm, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,
+    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
+    PromptPlaces,
 };
 pub use method::Method;
 
@@ -225,6 +226,10 @@ pub struct Recipe {
     /// What else is added or set free. Records of prompt and model tuning have no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaRecipe>,
+    /// The tokens that the source's labels are written with, and the end of sequence, for methods that
+    /// tune output vectors of theirs; filled in when the source is known. Other records have no such key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_ids: Vec<u32>,
     /// The head that is put on a network without one, and trained with whatever else is; absent where
     /// the network writes its answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. The only place that prints.
 
+mod adapter;
 mod compare;
 mod completions;
 mod data;
@@ -11,6 +12,7 @@ mod interrupt;
 mod leaderboard;
 mod learning_rate;
 mod list;
+mod lora;
 mod methods;
 mod output;
 mod predict;
@@ -49,6 +51,8 @@ enum Verb {
     Predict(predict::Arguments),
     /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
     Prompt(prompt::Arguments),
+    /// Take adapters to and from PEFT, and LoRA into the weights.
+    Adapter(adapter::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
     /// List the ways of tuning, with what each trains on a model.
@@ -142,6 +146,7 @@ impl Cli {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
+            Verb::Adapter(arguments) => adapter::run(arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),

@@ -21,8 +21,8 @@ use crate::predictions::{self, Line};
 use crate::recipe::Limits;
 use crate::record::Score;
 use crate::tuning::Tuned;
-use crate::tuning::adapter_file::AdapterFile;
-use crate::tuning::prompt_file::{Origin, PromptFile};
+use crate::tuning::adapter_file::{self, AdapterFile};
+use crate::tuning::prompt_file::{self, PromptFile};
 
 /// Flags of `predict`.
 #[derive(Debug, Args)]
@@ -35,7 +35,8 @@ pub struct Arguments {
     /// a .npy, or the folder of a PEFT prompt. Without it the model answers as it is.
     #[arg(long, value_name = "PROMPT", conflicts_with = "adapter")]
     prompt: Option<PathBuf>,
-    /// An adapter.safetensors, which any other method leaves behind, or the folder that holds it.
+    /// An adapter.safetensors, which any other method leaves behind, the folder that holds it, or the
+    /// folder of a PEFT adapter.
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
     /// The rows to answer, in the domain's schema.
@@ -106,6 +107,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if let Some(prompt) = &prompt {
         advise(voice, prompt, &backbone);
+    }
+    if let Some(adapter) = &adapter
+        && let adapter_file::Origin::Peft { base_model, .. } = adapter.origin()
+    {
+        voice.say(&format!(
+            "{} {}; its tensors fit '{}', and no more can be checked",
+            adapter.path.display(),
+            without_hash(base_model),
+            backbone.name
+        ));
     }
     interrupt::listen()?;
     let tuned_on = match (&prompt, &adapter) {
@@ -180,12 +191,9 @@ fn source<'a>(tuned_on: Option<&str>, card: &Card, catalogue: &'a Catalogue) -> 
 /// Says what can't be checked.
 fn advise(voice: Voice, prompt: &PromptFile, backbone: &Backbone) {
     let unknown = match &prompt.origin {
-        Origin::Own(_) => return,
-        Origin::Npy { .. } => "names no backbone".to_string(),
-        Origin::Peft { base_model, .. } => format!(
-            "was tuned for '{}', of which it has no hash",
-            base_model.as_deref().unwrap_or("an unnamed model")
-        ),
+        prompt_file::Origin::Own(_) => return,
+        prompt_file::Origin::Npy { .. } => "names no backbone".to_string(),
+        prompt_file::Origin::Peft { base_model, .. } => without_hash(base_model.as_deref()),
     };
     voice.say(&format!(
         "{} {unknown}; its width {} fits '{}', and no more can be checked",
@@ -193,4 +201,10 @@ fn advise(voice: Voice, prompt: &PromptFile, backbone: &Backbone) {
         prompt.vectors.width(),
         backbone.name
     ));
+}
+
+/// What PEFT says of the model.
+fn without_hash(base_model: Option<&str>) -> String {
+    let name = base_model.unwrap_or("an unnamed model");
+    format!("was tuned for '{name}', of which it has no hash")
 }

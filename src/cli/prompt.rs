@@ -122,10 +122,15 @@ fn facts(prompt: &PromptFile) -> Vec<(String, String)> {
         Origin::Npy { sha256 } => {
             facts.extend([fact("format", "npy"), fact("sha256", sha256)]);
         }
-        Origin::Peft { base_model, sha256 } => {
+        Origin::Peft {
+            method,
+            base_model,
+            sha256,
+        } => {
             let base_model = base_model.as_deref().unwrap_or("unknown");
             facts.extend([
                 fact("format", "peft"),
+                fact("method", method.name()),
                 fact("base_model", base_model),
                 fact("sha256", sha256),
             ]);

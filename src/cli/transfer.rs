@@ -12,6 +12,7 @@ use super::data::Data;
 use super::estimate;
 use super::interrupt;
 use super::learning_rate::{self, LearningRate};
+use super::lora::Lora;
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
@@ -90,6 +91,8 @@ pub struct Arguments {
     /// the instruction of the method of that name as well.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
+    #[command(flatten)]
+    lora: Lora,
     /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
@@ -213,7 +216,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = arguments.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let config = choice.config()?;
-    let (plan, redirected) =
+    let (mut plan, redirected) =
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         voice.say(&format!(
@@ -225,6 +228,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    experiment::resolve(&mut plan, &material, &backbone);
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
@@ -274,8 +278,8 @@ fn plan(
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
-    let methods = methods(&arguments.methods, defaults, config)?;
     let card = catalogue.get(&transfer.source)?;
+    let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
     let task = card.task;
     let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
@@ -284,6 +288,7 @@ fn plan(
         .filter(|&method| method != Method::Untuned)
         .collect();
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
+    arguments.lora.check(&tuned, config)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
         let mut recipe = Recipe {
@@ -299,6 +304,7 @@ fn plan(
         if let Some(rate) = rates.get(&method) {
             recipe.optimizer = recipe.optimizer.at(*rate);
         }
+        arguments.lora.change(&mut recipe);
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
             if let Some(Init(init)) = &arguments.init {
@@ -346,11 +352,21 @@ pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Re
     }
 }
 
-/// The methods of these names; `all` is every one that makes sense on the model.
-fn methods(names: &[String], defaults: Defaults, config: &Config) -> anyhow::Result<Vec<Method>> {
+/// The methods of these names; `all` is every one that makes sense on the model and with the source's
+/// labels.
+fn methods(
+    names: &[String],
+    defaults: Defaults,
+    config: &Config,
+    labels: &[String],
+) -> anyhow::Result<Vec<Method>> {
     let fits = |method: &Method| match method {
         Method::Untuned => true,
-        method => tuning::fits(&Recipe::default_for(defaults, *method), config).is_ok(),
+        method => {
+            let recipe = Recipe::default_for(defaults, *method);
+            let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
+            has_labels && tuning::fits(&recipe, config).is_ok()
+        }
     };
     let mut methods = Vec::new();
     for name in names {

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::output_words::OutputWords;
+
 /// Keys and values that attention looks at.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -27,10 +29,24 @@ pub struct Entries {
     pub encoder: Vec<Memory>,
     /// Prefixes of the decoder's self-attention; of the only stack where there is no encoder.
     pub decoder: Vec<Memory>,
+    /// Where these stand.
+    pub decoder_positions: PrefixPositions,
     /// Prefixes of the decoder's attention to the encoder.
     pub cross: Vec<Memory>,
     /// Vectors `[P, D]` before the decoder's start token.
     pub decoder_prompt: Option<Tensor<2>>,
+    /// What takes the head's place.
+    pub output: Option<OutputWords>,
+}
+
+/// Where the prefixes of the decoder's self-attention stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PrefixPositions {
+    /// Nowhere: T5's relative bias is 0 on them.
+    #[default]
+    Nowhere,
+    /// Before the start token, as tokens would: T5's relative bias is that of their distance.
+    BeforeStart,
 }
 
 /// `P` of a stack's prefixes, 0 without any.

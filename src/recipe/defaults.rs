@@ -4,8 +4,8 @@
 use super::{
     AdafactorRecipe, AdamWRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe,
     LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
-    PreambleRecipe, PrefixForm, PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe,
-    PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
+    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptInit, PromptNetworkForm,
+    PromptNetworkRecipe, PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::parts::Map;
 
@@ -48,10 +48,11 @@ impl Recipe {
                 reduction,
             })
         };
-        let prefix = |form| {
+        let prefix = |form, places| {
             DeltaRecipe::Prefix(PrefixRecipe {
                 length: sized(20, 100),
                 form,
+                places,
             })
         };
         let network = |form| {
@@ -84,11 +85,19 @@ impl Recipe {
                 return Recipe::of_weights(nano, delta, 5e-3);
             }
             Method::Ia3 => (DeltaRecipe::Scales, rates(3e-2, 3e-3)),
-            Method::Prefix => (prefix(PrefixForm::Direct), rates(5e-2, 1e-2)),
+            Method::Prefix => (
+                prefix(PrefixForm::Direct, PrefixPlaces::Every),
+                rates(5e-2, 1e-2),
+            ),
             Method::PrefixMlp => {
                 let hidden = sized(128, 512);
-                (prefix(PrefixForm::Network { hidden }), rates(3e-3, 3e-4))
+                let delta = prefix(PrefixForm::Network { hidden }, PrefixPlaces::Every);
+                (delta, rates(3e-3, 3e-4))
             }
+            Method::PrefixDecoder => (
+                prefix(PrefixForm::Direct, PrefixPlaces::Decoder),
+                rates(5e-2, 1e-2),
+            ),
             Method::Houlsby => (adapters(Placement::Houlsby, 16), rates(5e-3, 3e-4)),
             Method::Pfeiffer => (adapters(Placement::Pfeiffer, 16), rates(5e-3, 3e-4)),
             Method::Parallel => (adapters(Placement::Parallel, 2), rates(3e-3, 3e-4)),
@@ -109,6 +118,10 @@ impl Recipe {
                     network(PromptNetworkForm::Lstm),
                     rates(1e-2, 1e-3),
                 );
+            }
+            Method::Warp => {
+                let delta = DeltaRecipe::PromptAndLabels;
+                return Recipe::of_prompt(nano, delta, rates(3e-2, 3e-3));
             }
             Method::Ladder => {
                 let reduction = sized(4, 8);
@@ -159,6 +172,7 @@ impl Recipe {
                 other => other,
             }),
             head: None,
+            label_ids: Vec::new(),
             optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
                 learning_rate: rate,
                 beta_1: 0.9,
@@ -220,6 +234,7 @@ impl Recipe {
             }),
             delta,
             head: None,
+            label_ids: Vec::new(),
             optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
                 learning_rate,
                 beta_1: 0.9,
@@ -318,6 +333,7 @@ impl Recipe {
             }),
             delta: None,
             head: None,
+            label_ids: Vec::new(),
             optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 0.3,
                 parameter_scaling: ParameterScaling::Absolute,

@@ -29,6 +29,8 @@ pub enum DeltaRecipe {
     PromptPlaces(PromptPlaces),
     /// A network that makes the recipe's prompt.
     PromptNetwork(PromptNetworkRecipe),
+    /// The recipe's prompt, and output vectors of the tokens of [`label_ids`](super::Recipe::label_ids).
+    PromptAndLabels,
     /// A small network beside the backbone.
     Ladder(LadderRecipe),
     /// Words before the input; nothing is trained.
@@ -51,6 +53,7 @@ impl DeltaRecipe {
             DeltaRecipe::Adapters(_) => "an adapter",
             DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
             DeltaRecipe::PromptNetwork(_) => "P-tuning",
+            DeltaRecipe::PromptAndLabels => "WARP",
             DeltaRecipe::Ladder(_) => "ladder side tuning",
             DeltaRecipe::Preamble(_) => "words before the input",
             DeltaRecipe::RandomWeights => "training from random weights",
@@ -83,6 +86,27 @@ pub struct PrefixRecipe {
     pub length: usize,
     /// What is trained.
     pub form: PrefixForm,
+    /// The attentions that have one.
+    #[serde(default, skip_serializing_if = "PrefixPlaces::is_every")]
+    pub places: PrefixPlaces,
+}
+
+/// The attentions that have a prefix. Records of prefixes everywhere have no such key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrefixPlaces {
+    /// Every one: the encoder's, the decoder's, the decoder's to the encoder. A prefix has no
+    /// position.
+    #[default]
+    Every,
+    /// The decoder's to itself. A prefix stands before the start token.
+    Decoder,
+}
+
+impl PrefixPlaces {
+    fn is_every(&self) -> bool {
+        *self == PrefixPlaces::Every
+    }
 }
 
 /// How prefixes are parameterised in training.

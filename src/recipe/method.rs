@@ -29,6 +29,8 @@ pub enum Method {
     Prefix,
     /// Prefix tuning behind a network that makes the prefixes while they are tuned.
     PrefixMlp,
+    /// Prefix tuning of the decoder's self-attention alone, as PEFT has it.
+    PrefixDecoder,
     /// Houlsby's adapters: a bottleneck after attention and one after the feed-forward.
     Houlsby,
     /// Pfeiffer's adapters: a bottleneck after the feed-forward.
@@ -43,6 +45,8 @@ pub enum Method {
     Ptuning,
     /// P-tuning: an LSTM makes the prompt.
     PtuningLstm,
+    /// WARP: a soft prompt and output vectors of the labels.
+    Warp,
     /// Ladder side tuning: a small network beside the frozen one.
     Ladder,
     /// Prompt design: a hand-written instruction before the input; nothing is trained.
@@ -55,7 +59,7 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 22] = [
+    pub const ALL: [Method; 24] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -67,6 +71,7 @@ impl Method {
         Method::Ia3,
         Method::Prefix,
         Method::PrefixMlp,
+        Method::PrefixDecoder,
         Method::Houlsby,
         Method::Pfeiffer,
         Method::Parallel,
@@ -74,6 +79,7 @@ impl Method {
         Method::PromptBoth,
         Method::Ptuning,
         Method::PtuningLstm,
+        Method::Warp,
         Method::Ladder,
         Method::Instruction,
         Method::FewShot,
@@ -94,6 +100,7 @@ impl Method {
             Method::Ia3 => "ia3",
             Method::Prefix => "prefix",
             Method::PrefixMlp => "prefix-mlp",
+            Method::PrefixDecoder => "prefix-decoder",
             Method::Houlsby => "houlsby",
             Method::Pfeiffer => "pfeiffer",
             Method::Parallel => "parallel",
@@ -101,6 +108,7 @@ impl Method {
             Method::PromptBoth => "prompt-both",
             Method::Ptuning => "ptuning",
             Method::PtuningLstm => "ptuning-lstm",
+            Method::Warp => "warp",
             Method::Ladder => "ladder",
             Method::Instruction => "instruction",
             Method::FewShot => "few-shot",
@@ -122,6 +130,7 @@ impl Method {
             Method::Ia3 => "(IA)³",
             Method::Prefix => "prefix tuning",
             Method::PrefixMlp => "prefix tuning, reparameterised",
+            Method::PrefixDecoder => "prefix tuning, decoder",
             Method::Houlsby => "Houlsby adapters",
             Method::Pfeiffer => "Pfeiffer adapters",
             Method::Parallel => "parallel adapters",
@@ -129,6 +138,7 @@ impl Method {
             Method::PromptBoth => "prompt tuning, both inputs",
             Method::Ptuning => "P-tuning",
             Method::PtuningLstm => "P-tuning, LSTM",
+            Method::Warp => "WARP",
             Method::Ladder => "ladder side tuning",
             Method::Instruction => "instruction",
             Method::FewShot => "examples in context",

@@ -304,6 +304,7 @@ fn recipe(method: Method) -> Recipe {
             init: PromptInit::Vocab,
         }),
         delta: None,
+        label_ids: Vec::new(),
         head: None,
         optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },

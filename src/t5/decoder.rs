@@ -7,7 +7,10 @@ use super::encoder::Encoded;
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
-use crate::parts::{Dropout, Memory, Norm, behind, lengthened, of_each, reach, unbiased};
+use crate::parts::{
+    Dropout, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
+    unbiased,
+};
 
 #[derive(Module, Debug)]
 pub(super) struct DecoderBlock {
@@ -38,10 +41,14 @@ pub struct Cache {
     lengths: Vec<usize>,
     /// The prefix' keys in `past`.
     reach: usize,
+    /// Where they stand.
+    positions: PrefixPositions,
     /// Tokens decoded, the decoder's prompt among them.
     step: usize,
     /// The ladder's own.
     pub(super) side: Option<Box<Cache>>,
+    /// What takes the head's place.
+    pub(super) output: Option<OutputWords>,
 }
 
 /// A block's own keys and values, `[B, tokens so far, H·K]`.
@@ -80,11 +87,11 @@ impl Decoder {
         };
         let length = embedded.dims()[0] / batch;
         let own = reach(&entries.decoder);
-        let bias = self.bias.between(0, length, length);
+        let bias = self.bias(own, entries.decoder_positions, 0, length);
         // Behind a prefix there are more keys than queries: the bias hides what comes later.
         let (bias, seen) = match own {
             0 => (bias, None),
-            _ => (unbiased(own, causal(bias)), Some(vec![own + length; batch])),
+            _ => (causal(bias), Some(vec![own + length; batch])),
         };
         let visible = seen.as_deref().map_or(Visible::Causal, Visible::Lengths);
         let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
@@ -141,8 +148,10 @@ impl Decoder {
             encoder: self.blocks.iter().enumerate().map(memory).collect(),
             lengths: lengthened(reach(&entries.cross), &encoded.lengths),
             reach: reach(&entries.decoder),
+            positions: entries.decoder_positions,
             step: 0,
             side: None,
+            output: entries.output.clone(),
         };
         if let Some(prompt) = &entries.decoder_prompt {
             let [length, width] = prompt.dims();
@@ -152,6 +161,22 @@ impl Decoder {
             }
         }
         cache
+    }
+
+    /// The bias of queries at positions `first..first + queries` on a prefix of `reach` keys and on
+    /// every position up to the last query's, `[H, queries, reach + first + queries]`.
+    fn bias(
+        &self,
+        reach: usize,
+        positions: PrefixPositions,
+        first: usize,
+        queries: usize,
+    ) -> Tensor<3> {
+        let keys = first + queries;
+        match positions {
+            PrefixPositions::Nowhere => unbiased(reach, self.bias.between(first, queries, keys)),
+            PrefixPositions::BeforeStart => self.bias.between(reach + first, queries, reach + keys),
+        }
     }
 
     /// One more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
@@ -169,8 +194,7 @@ impl Decoder {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
         // The query is at position `step`: its own row of the table, though it stands alone.
-        let bias = self.bias.between(cache.step, 1, cache.step + 1);
-        let bias = unbiased(cache.reach, bias);
+        let bias = self.bias(cache.reach, cache.positions, cache.step, 1);
         let seen = vec![cache.reach + cache.step + 1; batch];
         let mut x = embedded;
         let layers = self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder);
@@ -255,10 +279,11 @@ fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
     )
 }
 
-/// A bias `[H, T, T]` that hides keys after their query.
+/// A bias `[H, Tq, Tk]`, whose last keys are the queries' own, that hides keys after their query.
 fn causal(bias: Tensor<3>) -> Tensor<3> {
     let [heads, queries, keys] = bias.dims();
-    let hidden = (0..queries).flat_map(|query| (0..keys).map(move |key| key > query));
+    let before = keys - queries;
+    let hidden = (0..queries).flat_map(|query| (0..keys).map(move |key| key > before + query));
     let hidden: Vec<f32> = hidden
         .map(|hidden| if hidden { -1e9 } else { 0.0 })
         .collect();

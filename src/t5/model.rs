@@ -7,7 +7,7 @@ use super::decoder::{Cache, Decoder};
 use super::encoder::{Embedded, Encoded, Encoder};
 use super::ladder::{Ladder, States};
 use crate::kernels;
-use crate::parts::{Decoding, Dropout, Entries, Generated, Linear, Tokens, greedy};
+use crate::parts::{Decoding, Dropout, Entries, Generated, Linear, OutputWords, Tokens, greedy};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -136,7 +136,8 @@ impl T5 {
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
-        self.vocabulary_logits(self.target_states(encoded, targets, &mut Dropout::off()))
+        let states = self.target_states(encoded, targets, &mut Dropout::off());
+        self.vocabulary_logits(states, encoded.entries.output.as_ref())
     }
 
     /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
@@ -147,7 +148,8 @@ impl T5 {
         z_loss: f64,
         dropout: &mut Dropout,
     ) -> Tensor<1> {
-        let logits = self.vocabulary_logits(self.target_states(encoded, targets, dropout));
+        let states = self.target_states(encoded, targets, dropout);
+        let logits = self.vocabulary_logits(states, encoded.entries.output.as_ref());
         let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
@@ -169,7 +171,8 @@ impl T5 {
     pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
         let embedded = self.lookup(last);
         let (Some(ladder), Some(mut side)) = (&self.ladder, cache.side.take()) else {
-            return self.vocabulary_logits(self.decoder.step(embedded, cache));
+            let states = self.decoder.step(embedded, cache);
+            return self.vocabulary_logits(states, cache.output.as_ref());
         };
         let mut states = States::default();
         let hidden = self
@@ -179,7 +182,7 @@ impl T5 {
         let mut mix = |at, x| states.mix(rungs, at, x);
         let own = ladder.decoder.step_through(nothing, &mut side, &mut mix);
         cache.side = Some(side);
-        self.vocabulary_logits(hidden + ladder.upwards(own))
+        self.vocabulary_logits(hidden + ladder.upwards(own), cache.output.as_ref())
     }
 
     /// The most probable output of every example, as [`greedy`] decodes.
@@ -189,16 +192,30 @@ impl T5 {
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Final decoder states `[N, D]` → logits `[N, V]`.
-    fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
-        match &self.head {
-            Some(head) => head.forward(states),
-            None => {
-                let [_, width] = states.dims();
-                let scaled = states * (width as f64).powf(-0.5);
-                scaled.matmul(self.embedding.val().transpose())
-            }
+    /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` where it takes the head's place.
+    fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&OutputWords>) -> Tensor<2> {
+        let [_, width] = states.dims();
+        let states = match &self.head {
+            Some(_) => states,
+            None => states * (width as f64).powf(-0.5),
+        };
+        match (output, &self.head) {
+            (Some(words), _) => words.logits(states, self.embedding.val().dims()[0]),
+            (None, Some(head)) => head.forward(states),
+            (None, None) => states.matmul(self.embedding.val().transpose()),
         }
+    }
+
+    /// The head's vectors `[C, D]` of some tokens.
+    pub fn output_vectors(&self, ids: &[u32]) -> Tensor<2> {
+        let Some(head) = &self.head else {
+            return self.lookup(ids);
+        };
+        let columns = ids.iter().map(|&id| id as i32).collect::<Vec<_>>();
+        let weight = head.weight.val();
+        let columns = TensorData::new(columns, [ids.len()]);
+        let columns = Tensor::<1, Int>::from_data(columns, &weight.device());
+        weight.select(1, columns).transpose()
     }
 
     fn lookup(&self, ids: &[u32]) -> Tensor<2> {

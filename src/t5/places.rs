@@ -75,6 +75,38 @@ impl T5Config {
         blocks.flatten().map(|map| (map, self.shape(map))).collect()
     }
 
+    /// The names of these maps in checkpoints, without their ending `.weight`.
+    pub fn map_names(&self) -> Vec<String> {
+        let feed_forward: &[&str] = match self.activation() {
+            Activation::Relu => &["wi", "wo"],
+            Activation::GatedGelu => &["wi_0", "wi_1", "wo"],
+        };
+        let attention = &["q", "k", "v", "o"][..];
+        let encoder = &[
+            ("SelfAttention", attention),
+            ("DenseReluDense", feed_forward),
+        ][..];
+        let decoder = &[
+            ("SelfAttention", attention),
+            ("EncDecAttention", attention),
+            ("DenseReluDense", feed_forward),
+        ];
+        let stacks = [
+            ("encoder", self.num_layers, encoder),
+            ("decoder", self.decoder_layers(), decoder),
+        ];
+        let mut names = Vec::new();
+        for (stack, blocks, layers) in stacks {
+            for block in 0..blocks {
+                for (at, (layer, maps)) in layers.iter().enumerate() {
+                    let prefix = format!("{stack}.block.{block}.layer.{at}.{layer}");
+                    names.extend(maps.iter().map(|map| format!("{prefix}.{map}")));
+                }
+            }
+        }
+        names
+    }
+
     /// Every sub-layer of the blocks, as [`T5::adapters_mut`] has them.
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         let encoder = &[SubLayer::SelfAttention, SubLayer::FeedForward][..];
@@ -129,6 +161,13 @@ mod tests {
             .map(|(map, linear)| (map, linear.weight.val().dims()))
             .collect();
         assert_eq!(found, config.maps());
+        // Transposed, since checkpoints hold `[out, in]`.
+        let mut written = model.weights();
+        for (name, (_, [input, output])) in config.map_names().iter().zip(config.maps()) {
+            let name = format!("{name}.weight");
+            let taken = written.take(&name, [output, input], &Device::flex());
+            assert!(taken.is_ok(), "{name}");
+        }
         let found: Vec<SubLayer> = model.adapters_mut().iter().map(|place| place.0).collect();
         assert_eq!(found, config.sub_layers());
     }

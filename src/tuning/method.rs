@@ -12,7 +12,7 @@ use crate::recipe::{DeltaRecipe, Method, Recipe};
 
 use super::{
     adapters, bitfit, head, ia3, ladder, last, lora, norms, preamble, prefix, prompt_network,
-    prompt_places, scratch,
+    prompt_places, scratch, warp,
 };
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
@@ -22,7 +22,14 @@ pub(super) trait Delta {
         Ok(())
     }
 
-    /// Fills the places where the method enters, with its starting values, off the tape.
+    /// Whether it tunes output vectors of the tokens of the source's labels, which the source must
+    /// have then: [`Recipe::label_ids`].
+    fn wants_labels(&self) -> bool {
+        false
+    }
+
+    /// Fills the places where the method enters, with its starting values, off the tape; the recipe's
+    /// prompt and output vectors are there.
     fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned;
 
     /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it
@@ -112,6 +119,7 @@ pub fn about(method: Method) -> About {
         Method::Ia3 => ia3::ABOUT,
         Method::Prefix => prefix::ABOUT,
         Method::PrefixMlp => prefix::ABOUT_NETWORK,
+        Method::PrefixDecoder => prefix::ABOUT_DECODER,
         Method::Houlsby => adapters::HOULSBY,
         Method::Pfeiffer => adapters::PFEIFFER,
         Method::Parallel => adapters::PARALLEL,
@@ -119,6 +127,7 @@ pub fn about(method: Method) -> About {
         Method::PromptBoth => prompt_places::BOTH,
         Method::Ptuning => prompt_network::MLP,
         Method::PtuningLstm => prompt_network::LSTM,
+        Method::Warp => warp::ABOUT,
         Method::Ladder => ladder::ABOUT,
         Method::Instruction => preamble::INSTRUCTION,
         Method::FewShot => preamble::FEW_SHOT,
@@ -139,6 +148,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
         DeltaRecipe::Adapters(recipe) => recipe,
         DeltaRecipe::PromptPlaces(recipe) => recipe,
         DeltaRecipe::PromptNetwork(recipe) => recipe,
+        DeltaRecipe::PromptAndLabels => &warp::PromptAndLabels,
         DeltaRecipe::Ladder(recipe) => recipe,
         DeltaRecipe::Preamble(recipe) => recipe,
         DeltaRecipe::RandomWeights => &scratch::RandomWeights,

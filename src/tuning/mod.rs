@@ -7,12 +7,14 @@ mod bitfit;
 mod draw;
 mod head;
 mod ia3;
+mod label_vectors;
 mod ladder;
 mod last;
 pub mod lora;
 mod method;
 mod model;
 mod norms;
+mod peft_folder;
 mod preamble;
 mod prefix;
 mod prompt;
@@ -21,6 +23,7 @@ mod prompt_network;
 mod prompt_places;
 mod save;
 mod scratch;
+mod warp;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -32,6 +35,7 @@ use crate::recipe::{DeltaRecipe, Limits, Recipe};
 use draw::Draw;
 
 pub use answer_head::{NoHead, head_form};
+pub use label_vectors::LabelVectors;
 pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
 pub use prefix::Prefixes;
@@ -50,6 +54,8 @@ pub struct Tuned {
     pub decoder_prompt: Option<SoftPrompt>,
     /// Keys and values before those of attention, for prefix tuning.
     pub prefixes: Option<Prefixes>,
+    /// Output vectors of the labels' tokens, in the head's place.
+    pub label_vectors: Option<LabelVectors>,
 }
 
 /// A method that can't be put on a backbone.
@@ -116,6 +122,33 @@ pub fn fits(recipe: &Recipe, config: &Config) -> Result<(), TuningError> {
     })
 }
 
+/// Whether a recipe's method tunes output vectors of the source's labels, so that the source must have
+/// some.
+pub fn wants_labels(recipe: &Recipe) -> bool {
+    (recipe.delta.as_ref()).is_some_and(|delta| method::delta(delta).wants_labels())
+}
+
+/// Whether the recipe's output vectors can be made, of a head of `vocabulary` tokens.
+///
+/// # Errors
+/// It has no tokens of labels, or ones that the head has not.
+pub fn check_labels(recipe: &Recipe, words: &Labels, vocabulary: usize) -> Result<(), PromptError> {
+    if !wants_labels(recipe) {
+        return Ok(());
+    }
+    if recipe.label_ids.is_empty() {
+        return Err(PromptError::NoLabelVectors(words.domain.clone()));
+    }
+    match recipe
+        .label_ids
+        .iter()
+        .find(|&&id| id as usize >= vocabulary)
+    {
+        None => Ok(()),
+        Some(&id) => Err(PromptError::NoToken { id, vocabulary }),
+    }
+}
+
 /// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
 ///
 /// # Errors
@@ -152,11 +185,15 @@ fn place(
     let mut draw = Draw::new(seed, backbone.model.device());
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);
-    let tuned = match (&recipe.prompt, &recipe.delta) {
+    let mut tuned = match (&recipe.prompt, &recipe.delta) {
         (Some(prompt), _) => prompt::with_start(model, prompt, words, seed)?,
         (None, Some(DeltaRecipe::Preamble(_))) => prompt::with_words(model, words)?,
         (None, _) => Tuned::untuned(model),
     };
+    if wants_labels(recipe) {
+        check_labels(recipe, words, backbone.config.vocabulary())?;
+        tuned.label_vectors = LabelVectors::of_head(&backbone.model, &recipe.label_ids);
+    }
     Ok(match &recipe.delta {
         Some(delta) => method::delta(delta).place(tuned, &backbone.config, &mut draw),
         None => tuned,
@@ -215,6 +252,7 @@ impl Tuned {
             prompt: None,
             decoder_prompt: None,
             prefixes: None,
+            label_vectors: None,
         }
     }
 
@@ -261,6 +299,7 @@ impl Tuned {
         let mut entries = Entries {
             prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
             decoder_prompt: self.decoder_prompt.as_ref().map(SoftPrompt::vectors),
+            output: self.label_vectors.as_ref().map(LabelVectors::words),
             ..Entries::default()
         };
         if let Some(prefixes) = &self.prefixes {

@@ -12,6 +12,11 @@
 //!   the kind, started as PyTorch starts linear maps (U[-1/√in, 1/√in]). After training the network is
 //!   thrown away and its output kept.
 //!
+//! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of
+//! the decoder's self-attention alone, which stand before the start token, so that T5's relative bias is
+//! on them. PEFT lays out its vectors so that with an even number of blocks half of them are never read
+//! and the others twice; here every block has its own.
+//!
 //! Deviations: no dropout within the network; Adafactor rather than AdamW.
 
 use burn::module::{Module, Param};
@@ -21,8 +26,8 @@ use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
 use crate::network::{Attentions, Config};
-use crate::parts::{Entries, Memory};
-use crate::recipe::{PrefixForm, PrefixRecipe, Recipe};
+use crate::parts::{Entries, Memory, PrefixPositions};
+use crate::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
@@ -36,13 +41,22 @@ pub(super) const ABOUT_NETWORK: About = About {
     ..ABOUT
 };
 
-/// The prefixes of the three kinds of attention.
+pub(super) const ABOUT_DECODER: About = About {
+    what: "keys and values before those of the decoder's self-attention",
+    paper: "Li & Liang 2021, arXiv 2101.00190 (PEFT's form)",
+    code: Some("huggingface/peft"),
+    ..ABOUT
+};
+
+/// The prefixes of the three kinds of attention, as far as they have any.
 #[derive(Module, Debug)]
 pub struct Prefixes {
-    /// `None` where the network has no such attention.
+    /// `None` where the network has no such attention, or the method no prefix of it.
     encoder: Option<Kind>,
     decoder: Option<Kind>,
     cross: Option<Kind>,
+    #[module(skip)]
+    decoder_positions: PrefixPositions,
 }
 
 /// All prefixes of one kind of attention.
@@ -108,6 +122,7 @@ impl Prefixes {
         Entries {
             encoder: memories(&self.encoder),
             decoder: memories(&self.decoder),
+            decoder_positions: self.decoder_positions,
             cross: memories(&self.cross),
             ..entries
         }
@@ -119,7 +134,29 @@ impl Prefixes {
             encoder: self.encoder.map(Kind::without_network),
             decoder: self.decoder.map(Kind::without_network),
             cross: self.cross.map(Kind::without_network),
+            decoder_positions: self.decoder_positions,
         }
+    }
+
+    /// Prefixes of the decoder's self-attention alone, as [`PrefixPlaces::Decoder`] has them:
+    /// `[P, blocks · 2 · H·K]`, block by block, key before value.
+    pub(super) fn of_decoder(vectors: Tensor<2>, blocks: usize) -> Self {
+        Prefixes {
+            encoder: None,
+            decoder: Some(Kind {
+                vectors: Param::from_tensor(vectors),
+                network: None,
+                blocks,
+            }),
+            cross: None,
+            decoder_positions: PrefixPositions::BeforeStart,
+        }
+    }
+
+    /// Keys and values before those of the decoder's self-attention, as [`Prefixes::of_decoder`] takes
+    /// them.
+    pub(super) fn decoder(&self) -> Option<Tensor<2>> {
+        self.decoder.as_ref().map(Kind::output)
     }
 }
 
@@ -153,25 +190,41 @@ impl PrefixRecipe {
         })
     }
 
-    /// Blocks with an attention of each kind.
-    fn kinds(config: &Config) -> [usize; 3] {
+    /// Blocks with a prefix of each kind.
+    fn kinds(&self, config: &Config) -> [usize; 3] {
         let Attentions {
             encoder,
             decoder,
             cross,
             ..
         } = config.attentions();
-        [encoder, decoder, cross]
+        match self.places {
+            PrefixPlaces::Every => [encoder, decoder, cross],
+            PrefixPlaces::Decoder => [0, decoder, 0],
+        }
     }
 }
 
 impl Delta for PrefixRecipe {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match (self.places, config.attentions().encoder) {
+            (PrefixPlaces::Decoder, 0) => Err("it has no encoder; prefix is the same"),
+            _ => Ok(()),
+        }
+    }
+
     fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
-        let [encoder, decoder, cross] = PrefixRecipe::kinds(config);
+        let [encoder, decoder, cross] = self
+            .kinds(config)
+            .map(|blocks| self.kind(blocks, config, draw));
         tuned.prefixes = Some(Prefixes {
-            encoder: self.kind(encoder, config, draw),
-            decoder: self.kind(decoder, config, draw),
-            cross: self.kind(cross, config, draw),
+            encoder,
+            decoder,
+            cross,
+            decoder_positions: match self.places {
+                PrefixPlaces::Every => PrefixPositions::Nowhere,
+                PrefixPlaces::Decoder => PrefixPositions::BeforeStart,
+            },
         });
         tuned
     }
@@ -189,12 +242,12 @@ impl Delta for PrefixRecipe {
             let width = blocks * 2 * config.attentions().width;
             self.length * d + (d + 1) * hidden + (hidden + 1) * width
         };
-        let kinds = PrefixRecipe::kinds(config).into_iter();
+        let kinds = self.kinds(config).into_iter();
         kinds.filter(|&blocks| blocks > 0).map(kind).sum()
     }
 
     fn stored(&self, _: &Recipe, config: &Config) -> usize {
-        let blocks: usize = PrefixRecipe::kinds(config).iter().sum();
+        let blocks: usize = self.kinds(config).iter().sum();
         self.length * blocks * 2 * config.attentions().width
     }
 }

@@ -87,6 +87,19 @@ pub enum PromptError {
         "--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text"
     )]
     NoLabels(String),
+    /// Output vectors for a task without labels.
+    #[error(
+        "{0} has no class labels, whose output vectors the method tunes; wanted a classification domain"
+    )]
+    NoLabelVectors(String),
+    /// A token that the backbone does not have.
+    #[error("token {id}: wanted one of the backbone's {vocabulary}")]
+    NoToken {
+        /// The token.
+        id: u32,
+        /// `V`.
+        vocabulary: usize,
+    },
     /// `--init text` with a text of no tokens.
     #[error("--init text: the text has no tokens")]
     EmptyText,

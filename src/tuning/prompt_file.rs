@@ -11,10 +11,11 @@ mod vectors;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Tuned;
+use super::{Tuned, peft_folder};
 use crate::backbone::Backbone;
 use crate::new_file;
 use crate::provenance::sha256;
+use crate::recipe::Method;
 
 pub use error::{OtherBackbone, PromptFileError};
 pub use metadata::{Made, Metadata};
@@ -44,6 +45,8 @@ pub enum Origin {
     },
     /// PEFT.
     Peft {
+        /// What tuned it: prompt tuning or P-tuning.
+        method: Method,
         /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
         base_model: Option<String>,
         /// SHA-256 of its `adapter_model.safetensors`.
@@ -73,7 +76,7 @@ impl PromptFile {
         if path.is_dir() {
             return Self::open_folder(path);
         }
-        let bytes = contents(path)?;
+        let bytes = peft_folder::contents(path, MOST_BYTES)?;
         let (vectors, origin) = if bytes.starts_with(npy::MAGIC) {
             let sha256 = sha256(&bytes);
             (npy::parse(&bytes, path)?, Origin::Npy { sha256 })
@@ -95,7 +98,7 @@ impl PromptFile {
         if folder.join(own::FILE).exists() {
             return Self::open(&folder.join(own::FILE));
         }
-        if !folder.join(peft::CONFIG).exists() {
+        if !peft_folder::is_one(folder) {
             let wanted = "prompt.safetensors, or PEFT's adapter_config.json with \
                           adapter_model.safetensors";
             return Err(PromptFileError::wrong(folder, wanted, listing(folder)?));
@@ -105,6 +108,7 @@ impl PromptFile {
             path: folder.to_owned(),
             vectors: adapter.vectors,
             origin: Origin::Peft {
+                method: adapter.method,
                 base_model: adapter.base_model,
                 sha256: adapter.sha256,
             },
@@ -137,9 +141,9 @@ impl PromptFile {
     /// It does not fit the backbone, or is promptshift's own already.
     pub fn adopt(&self, backbone: &Backbone) -> Result<Metadata, PromptFileError> {
         self.onto(backbone)?;
-        let (format, sha256) = match &self.origin {
-            Origin::Npy { sha256 } => ("npy", sha256),
-            Origin::Peft { sha256, .. } => ("peft", sha256),
+        let (format, sha256, method) = match &self.origin {
+            Origin::Npy { sha256 } => ("npy", sha256, Method::Prompt),
+            Origin::Peft { sha256, method, .. } => ("peft", sha256, *method),
             Origin::Own(metadata) => {
                 return Err(PromptFileError::wrong(
                     &self.path,
@@ -148,9 +152,13 @@ impl PromptFile {
                 ));
             }
         };
-        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
-        let from = format!("{} ({format})", name.to_string_lossy());
-        Ok(Metadata::imported(from, sha256.clone(), backbone))
+        let made = Made::Imported {
+            from: format!("{} ({format})", name(&self.path)),
+            sha256: sha256.clone(),
+            method: method.name().to_string(),
+            delta: None,
+        };
+        Ok(Metadata::imported(made, backbone))
     }
 
     /// Writes it where nothing is yet, for other programs.
@@ -161,12 +169,15 @@ impl PromptFile {
         match format {
             Format::Npy => new_file::write(out, &npy::to_bytes(&self.vectors))?,
             Format::Peft => {
-                let base_model = match &self.origin {
-                    Origin::Own(metadata) => Some(metadata.backbone.as_str()),
-                    Origin::Peft { base_model, .. } => base_model.as_deref(),
-                    Origin::Npy { .. } => None,
+                let (method, base_model) = match &self.origin {
+                    Origin::Own(metadata) => (metadata.method(), Some(metadata.backbone.as_str())),
+                    Origin::Peft {
+                        method, base_model, ..
+                    } => (Some(*method), base_model.as_deref()),
+                    Origin::Npy { .. } => (None, None),
                 };
-                new_file::write_folder(out, &peft::files(&self.vectors, base_model))?;
+                let method = method.unwrap_or(Method::Prompt);
+                new_file::write_folder(out, &peft::files(&self.vectors, method, base_model))?;
             }
         }
         Ok(())
@@ -181,17 +192,11 @@ impl PromptFile {
     }
 }
 
-/// A file's bytes.
-fn contents(path: &Path) -> Result<Vec<u8>, PromptFileError> {
-    let size = fs::metadata(path).map_err(PromptFileError::io(path))?.len();
-    if size > MOST_BYTES {
-        return Err(PromptFileError::wrong(
-            path,
-            format!("a prompt, at most {MOST_BYTES} bytes"),
-            format!("{size} bytes"),
-        ));
-    }
-    fs::read(path).map_err(PromptFileError::io(path))
+/// The last part of a path, as imports call it.
+pub(super) fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
 }
 
 /// What a file is that could run code when read, if it is one.
@@ -205,7 +210,7 @@ fn never_read(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// Some names in a folder, for a message.
-fn listing(folder: &Path) -> Result<String, PromptFileError> {
+pub(super) fn listing(folder: &Path) -> Result<String, PromptFileError> {
     let io = || PromptFileError::io(folder);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(io())? {

@@ -715,7 +715,7 @@ fn all_methods_are_run_and_an_adapter_answers_again() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini/textbookqa/test.parquet");
     promptshift(&folder)
         .args(["predict", "--adapter", "run/lora-seed0", "--data"])
-        .arg(data)
+        .arg(&data)
         .args(["--domain", "textbookqa", "--out", "p.jsonl"])
         .assert()
         .success();
@@ -733,6 +733,54 @@ fn all_methods_are_run_and_an_adapter_answers_again() {
     for (id, text) in recorded {
         assert_eq!(again[&id], text, "{id}");
     }
+    // To PEFT and back.
+    for words in [
+        "adapter export run/lora-seed0 peft --model nano",
+        "adapter import peft --model nano",
+        "adapter merge peft merged.safetensors --model nano",
+        "adapter show peft",
+        "adapter show adapter.safetensors",
+    ] {
+        promptshift(&folder)
+            .args(words.split(' '))
+            .assert()
+            .success();
+    }
+    for (adapter, out) in [("peft", "q.jsonl"), ("adapter.safetensors", "r.jsonl")] {
+        promptshift(&folder)
+            .args(["predict", "--adapter", adapter, "--data"])
+            .arg(&data)
+            .args(["--domain", "textbookqa", "--rows", "4", "--out", out])
+            .assert()
+            .success();
+        for (id, text) in texts(out) {
+            assert_eq!(again[&id], text, "{adapter}: {id}");
+        }
+    }
+    promptshift(&folder)
+        .args(["adapter", "export", "run/houlsby-seed0", "houlsby"])
+        .args(["--model", "nano"])
+        .assert()
+        .code(1)
+        .stderr(contains("lora, ia3 or prefix-decoder").and(contains("found an adapter")));
+}
+
+/// What tunes labels is left out of all where the source has none, and refused by its name.
+#[test]
+fn labels_are_not_tuned_where_there_are_none() {
+    refused(
+        &["transfer", "squad->textbookqa", "--methods", "warp"],
+        2,
+        &["squad has no class labels"],
+    );
+    let folder = folder();
+    let plan = |transfer: &str| {
+        let mut command = promptshift(&folder);
+        command.args(["transfer", transfer, "--methods", "all", "--dry-run"]);
+        command.assert().success()
+    };
+    plan("squad->textbookqa").stdout(contains("WARP").not());
+    plan("qqp->mrpc").stdout(contains("WARP"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod hub_server;
 mod methods;
 mod miniature;
 mod parity;
+mod peft;
 mod predict;
 mod prompts;
 mod reports;

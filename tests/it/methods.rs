@@ -1,22 +1,26 @@
 //! What holds for every tuning method, and each one's numbers on the published models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
+use promptshift::checkpoint::Weights;
+use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
+use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift::record::Cell;
+use promptshift::record::{Cell, SavedDelta};
 use promptshift::t5::T5Config;
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, PromptFile};
 use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
 
-use crate::tuning::{nano, squad};
+use crate::tuning::{domain, nano, squad};
 
 /// All methods but the untuned backbone.
 fn methods() -> impl Iterator<Item = Method> {
@@ -42,7 +46,29 @@ fn recipe(method: Method, steps: usize) -> Recipe {
         recipe.budget.evaluate_every = steps;
     }
     recipe.budget.batch_size = 8;
+    if tuning::wants_labels(&recipe) {
+        recipe.label_ids = label_ids(&nano());
+    }
     recipe
+}
+
+/// The tokens of the labels of [`examples`], and the end of sequence.
+fn label_ids(backbone: &Backbone) -> Vec<u32> {
+    let catalogue = Catalogue::bundled();
+    let labels = &catalogue.get("qqp").expect("a card").labels;
+    let tokens = labels
+        .iter()
+        .flat_map(|label| backbone.tokenizer.encode(label));
+    let distinct: BTreeSet<u32> = tokens.chain([backbone.tokenizer.end()]).collect();
+    distinct.into_iter().collect()
+}
+
+/// Rows that a method can be trained on: with labels for those that tune some.
+fn examples(method: Method, rows: usize) -> Vec<Example> {
+    match tuning::wants_labels(&default(method)) {
+        true => domain("qqp", rows),
+        false => squad(rows),
+    }
 }
 
 fn apply(backbone: &Backbone, recipe: &Recipe) -> Tuned {
@@ -109,8 +135,8 @@ fn by_path(tuned: &Tuned) -> BTreeMap<String, Parameter> {
 #[test]
 fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
     let backbone = nano();
-    let examples = squad(32);
     for method in methods() {
+        let examples = examples(method, 32);
         // Steps of unequal size: a lone number that moves to and fro does not end where it began.
         let recipe = recipe(method, 4);
         let before = by_path(&apply(&backbone, &recipe));
@@ -133,7 +159,6 @@ const OVERFIT_STEPS: usize = 60;
 #[test]
 fn eight_examples_are_learnt_by_heart_by_every_method() {
     let backbone = nano();
-    let examples = squad(8);
     // Questions with a few words of the passage: what is learnt by heart needs no more, and the
     // test is quick.
     let limits = Limits {
@@ -141,6 +166,7 @@ fn eight_examples_are_learnt_by_heart_by_every_method() {
         ..limits()
     };
     for method in methods().filter(|&method| default(method).trains()) {
+        let examples = examples(method, 8);
         let mut recipe = recipe(method, OVERFIT_STEPS);
         recipe.budget.evaluate_every = 10;
         let curve = train_within(limits, &backbone, &recipe, &examples).curve;
@@ -168,27 +194,41 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
     }
 }
 
+/// What a cell's run leaves in `folder`.
+fn save(tuned: &Tuned, method: Method, backbone: &Backbone, folder: &Path) -> SavedDelta {
+    let origin = Origin {
+        command: String::new(),
+        data_sha256: BTreeMap::new(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        device: "cpu".to_string(),
+        threads: 1,
+    };
+    let cell = cell(method, &recipe(method, 3));
+    let provenance = provenance::collect(origin);
+    tuned
+        .save(&cell, &backbone.config, &provenance, folder)
+        .expect("written")
+}
+
+/// The file of a method's starting values.
+pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> PathBuf {
+    let tuned = apply(backbone, &recipe(method, 3)).finished();
+    folder.join(save(&tuned, method, backbone, folder).file)
+}
+
 #[test]
 fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let backbone = nano();
-    let examples = squad(24);
+    let bits = |backbone: &Backbone| backbone.model.weights().to_bytes(BTreeMap::new());
+    let before = bits(&backbone);
+    // One loaded backbone for all of them, one after the other.
     for method in methods().filter(|&method| !is_whole_model(method)) {
+        let examples = examples(method, 24);
         let recipe = recipe(method, 3);
         let tuned = train(&backbone, &recipe, &examples).best.finished();
-        let origin = Origin {
-            command: String::new(),
-            data_sha256: BTreeMap::new(),
-            model_sha256: backbone.model_sha256.clone(),
-            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-            device: "cpu".to_string(),
-            threads: 1,
-        };
-        let provenance = provenance::collect(origin);
         let folder = tempfile::tempdir().expect("a folder");
-        let cell = cell(method, &recipe);
-        let saved = tuned
-            .save(&cell, &backbone.config, &provenance, folder.path())
-            .expect("written");
+        let saved = save(&tuned, method, &backbone, folder.path());
         let path = folder.path().join(&saved.file);
         let restored = match saved.file.as_str() {
             prompt_file::FILE => PromptFile::open(&path).expect("read").onto(&backbone),
@@ -222,6 +262,34 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
         };
         let refused = refused.expect_err("other weights").to_string();
         assert!(refused.contains("tuned for the backbone"), "{refused}");
+    }
+    assert!(
+        bits(&backbone) == before,
+        "an adapter has changed the backbone"
+    );
+}
+
+/// What was tuned whole is a checkpoint like any other.
+#[test]
+fn a_whole_model_that_was_saved_answers_as_what_was_trained_to_the_bit() {
+    let backbone = nano();
+    let examples = squad(8);
+    for method in methods().filter(|&method| is_whole_model(method)) {
+        let tuned = train(&backbone, &recipe(method, 3), &examples)
+            .best
+            .finished();
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = save(&tuned, method, &backbone, folder.path());
+        let weights = Weights::read(&folder.path().join(&saved.file)).expect("read");
+        let device = backbone.model.device();
+        let model = Network::load(&backbone.config, weights, &device).expect("its own");
+        let restored = Tuned::untuned(model);
+        assert_eq!(
+            answers(&tuned, &examples, &backbone),
+            answers(&restored, &examples, &backbone),
+            "{}",
+            method.name()
+        );
     }
 }
 
@@ -263,6 +331,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
         // T-Few: L (dk + dv + dff) + L (2 dk + 2 dv + dff).
         (Method::Ia3, |_, inner, ff, l| l * (6 * inner + 2 * ff)),
         (Method::Prefix, |_, inner, _, l| 100 * 3 * l * 2 * inner),
+        (Method::PrefixDecoder, |_, inner, _, l| 100 * l * 2 * inner),
         (Method::PrefixMlp, |d, inner, _, l| {
             3 * (100 * d + d * 512 + 512 + 513 * 2 * l * inner)
         }),
@@ -282,6 +351,8 @@ fn published_sizes_have_the_closed_forms_numbers() {
             let mlp = (1024 * 1024 + 1024) + (1024 * d + d);
             100 * d + layer(d) + layer(1024) + mlp
         }),
+        // With no labels yet: D for each token of theirs comes to it.
+        (Method::Warp, |d, _, _, _| 100 * d),
         (Method::Ladder, |d, inner, ff, l| {
             let (n, inner, ff) = (d / 8, inner / 8, ff / 8);
             let heads = inner / 8;
@@ -355,16 +426,39 @@ fn merged_products_answer_as_the_thin_ones() {
     }
 }
 
+#[test]
+fn weights_that_lora_was_merged_into_are_a_checkpoint() {
+    let backbone = nano();
+    let folder = tempfile::tempdir().expect("a folder");
+    let lora = untrained_file(Method::Lora, &backbone, folder.path());
+    let bytes = AdapterFile::open(&lora)
+        .expect("ours")
+        .merged(&backbone)
+        .expect("LoRA");
+    let merged = Weights::parse(&bytes, "merged").expect("safetensors");
+    let model = Network::load(&backbone.config, merged, &backbone.model.device());
+    // Untrained, the products are nothing.
+    let bits = |network: &Network| network.weights().to_bytes(BTreeMap::new());
+    assert!(bits(&model.expect("a T5")) == bits(&backbone.model));
+    let other = untrained_file(Method::Ia3, &backbone, folder.path());
+    let refused = AdapterFile::open(&other).expect("ours").merged(&backbone);
+    let text = refused.expect_err("no products").to_string();
+    assert!(
+        text.contains("wanted LoRA") && text.contains("(IA)³"),
+        "{text}"
+    );
+}
+
 /// Prefixes and prompts of the decoder go through a cache when answers are generated and through
 /// whole sequences in training: both must see the same.
 #[test]
 fn an_answer_is_as_probable_token_by_token_as_at_once() {
     use promptshift::parts::{Dropout, Tokens};
     let backbone = nano();
-    let examples = squad(12);
-    let encodings = encode(&examples, &backbone.tokenizer, &limits());
-    let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
     for method in methods() {
+        let examples = examples(method, 12);
+        let encodings = encode(&examples, &backbone.tokenizer, &limits());
+        let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
         let tuned = train(&backbone, &recipe(method, 3), &examples).best;
         let tokens = Tokens::padded(&inputs, backbone.tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());

@@ -24,8 +24,13 @@ pub fn nano() -> Backbone {
 }
 
 pub fn squad(rows: usize) -> Vec<Example> {
+    domain("squad", rows)
+}
+
+/// The first training rows of a bundled domain.
+pub fn domain(name: &str, rows: usize) -> Vec<Example> {
     let catalogue = Catalogue::bundled();
-    let card = catalogue.get("squad").expect("a card");
+    let card = catalogue.get(name).expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
         .load(card, &splits.train, Take::First(rows), AnswerForm::Padded)

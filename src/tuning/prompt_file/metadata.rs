@@ -41,8 +41,13 @@ pub enum Made {
     Imported {
         /// The file's name and format.
         from: String,
-        /// SHA-256 of the file that held the vectors.
+        /// SHA-256 of the file that held the tensors.
         sha256: String,
+        /// What was tuned: [`Method::name`].
+        method: String,
+        /// What it adds to the backbone, JSON of a [`DeltaRecipe`](crate::recipe::DeltaRecipe); none for
+        /// a soft prompt.
+        delta: Option<String>,
     },
 }
 
@@ -64,14 +69,14 @@ impl Metadata {
         }
     }
 
-    /// That of a prompt that another program made for `backbone`.
-    pub fn imported(from: String, sha256: String, backbone: &Backbone) -> Self {
+    /// That of what another program made for `backbone`.
+    pub fn imported(made: Made, backbone: &Backbone) -> Self {
         Metadata {
             version: env!("CARGO_PKG_VERSION").to_string(),
             backbone: backbone.name.clone(),
             backbone_sha256: backbone.model_sha256.clone(),
             tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-            made: Made::Imported { from, sha256 },
+            made,
         }
     }
 
@@ -107,6 +112,12 @@ impl Metadata {
         Ok(())
     }
 
+    /// What was tuned, where this version knows it.
+    pub fn method(&self) -> Option<Method> {
+        let (Made::Tuned { method, .. } | Made::Imported { method, .. }) = &self.made;
+        Method::ALL.into_iter().find(|known| known.name() == method)
+    }
+
     /// The domain that was trained on, where it is known.
     pub fn source(&self) -> Option<&str> {
         match &self.made {
@@ -136,11 +147,19 @@ impl Metadata {
                 ("seed", seed),
                 ("recipe", recipe),
             ],
-            Made::Imported { from, sha256 } => vec![
-                ("method", Method::Prompt.name()),
+            Made::Imported {
+                from,
+                sha256,
+                method,
+                delta,
+            } => [
+                ("method", method.as_str()),
                 ("imported_from", from),
                 ("imported_sha256", sha256),
-            ],
+            ]
+            .into_iter()
+            .chain(delta.as_deref().map(|delta| ("delta", delta)))
+            .collect(),
         };
         shared
             .into_iter()
@@ -170,6 +189,8 @@ impl Metadata {
             Some(from) => Made::Imported {
                 from: from.clone(),
                 sha256: get("imported_sha256")?,
+                method: get("method")?,
+                delta: entries.get("delta").cloned(),
             },
             None => Made::Tuned {
                 method: get("method")?,

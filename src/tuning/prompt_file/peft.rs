@@ -1,42 +1,36 @@
-//! PEFT's folder of a prompt (huggingface/peft, `PROMPT_TUNING`): `adapter_config.json` and
-//! `adapter_model.safetensors` with one tensor `prompt_embeddings`.
+//! PEFT's folder of a prompt (huggingface/peft, `PROMPT_TUNING` and `P_TUNING`): `adapter_config.json`
+//! and `adapter_model.safetensors` with one tensor `prompt_embeddings`.
 //!
 //! For an encoder-decoder PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, twice
 //! as many as asked for by default, and its forward pass reads the first `num_virtual_tokens` of
 //! them alone (`PeftModelForSeq2SeqLM.forward`, 0.21). So those are the prompt; and what is written
 //! here says `num_transformer_submodules` 1, which PEFT keeps to.
+//!
+//! Of P-tuning PEFT saves what the network makes, as promptshift does: a prompt like any other. The
+//! network's kind is in the configuration, its weights are nowhere, and training can't go on.
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{PromptFileError, Vectors, own};
-use crate::provenance::sha256;
+use crate::recipe::Method;
+use crate::tuning::peft_folder::{self, CONFIG, Config};
 
-/// The configuration's name.
-pub const CONFIG: &str = "adapter_config.json";
-
-const TENSORS: &str = "adapter_model.safetensors";
-const PICKLE: &str = "adapter_model.bin";
 const TENSOR: &str = "prompt_embeddings";
-const TYPE: &str = "PROMPT_TUNING";
-const TASK: &str = "SEQ_2_SEQ_LM";
+const PROMPT_TUNING: &str = "PROMPT_TUNING";
+const P_TUNING: &str = "P_TUNING";
 
-/// What is read of `adapter_config.json`.
-#[derive(Deserialize)]
-struct Config {
-    num_virtual_tokens: usize,
-    num_transformer_submodules: Option<usize>,
-    token_dim: Option<usize>,
-    base_model_name_or_path: Option<String>,
-}
+/// The key of P-tuning's network.
+const NETWORK: &str = "encoder_reparameterization_type";
 
 /// A prompt from such a folder.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Adapter {
     /// The rows that PEFT uses.
     pub(super) vectors: Vectors,
+    /// What tuned them.
+    pub(super) method: Method,
     /// The model that PEFT trained it for, as it was called there.
     pub(super) base_model: Option<String>,
     /// SHA-256 of the tensors' file.
@@ -45,35 +39,33 @@ pub(super) struct Adapter {
 
 /// Reads a folder.
 pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
-    let config = config(&folder.join(CONFIG))?;
-    let path = folder.join(TENSORS);
-    if !path.exists() {
-        let found = match folder.join(PICKLE).exists() {
-            true => format!(
-                "{PICKLE}, a pickle, which is never read (save_pretrained(..., safe_serialization=True))"
-            ),
-            false => "no such file".to_string(),
-        };
-        return Err(PromptFileError::wrong(folder, TENSORS, found));
-    }
-    let bytes = super::contents(&path)?;
-    let vectors = own::tensor(&bytes, TENSOR, &path)?;
-    if let Some(wanted) = config.token_dim.filter(|&wanted| wanted != vectors.width()) {
+    let config = peft_folder::config(folder, &[PROMPT_TUNING, P_TUNING])?;
+    let method = method(&config)?;
+    let asked = config.positive("num_virtual_tokens")?;
+    // Written by hand it may leave the number of submodules out: one or two then.
+    let times = match config.count("num_transformer_submodules")? {
+        None => 1..=2,
+        Some(n @ (1 | 2)) => n..=n,
+        Some(n) => {
+            return Err(config.wrong("num_transformer_submodules 1 or 2", n.to_string()));
+        }
+    };
+    let file = peft_folder::tensors(folder, super::MOST_BYTES)?;
+    let vectors = own::tensor(&file.bytes, TENSOR, &file.path)?;
+    let width = config.count("token_dim")?;
+    if let Some(wanted) = width.filter(|&wanted| wanted != vectors.width()) {
         return Err(PromptFileError::wrong(
-            &path,
+            &file.path,
             format!("vectors of {CONFIG}'s token_dim {wanted}"),
             format!("vectors {} wide", vectors.width()),
         ));
     }
-    let asked = config.num_virtual_tokens;
-    // Written by hand it may leave the number of submodules out: one or two then.
-    let times = config.num_transformer_submodules.map_or(1..=2, |n| n..=n);
     if !times
         .clone()
         .any(|n| asked.checked_mul(n) == Some(vectors.length()))
     {
         return Err(PromptFileError::wrong(
-            &path,
+            &file.path,
             format!(
                 "{CONFIG}'s num_virtual_tokens {asked} × num_transformer_submodules {} rows",
                 times.end()
@@ -83,78 +75,57 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
     }
     Ok(Adapter {
         vectors: vectors.first(asked),
-        base_model: config.base_model_name_or_path,
-        sha256: sha256(&bytes),
+        method,
+        base_model: config.base_model(),
+        sha256: file.sha256,
     })
 }
 
-/// Reads and checks `adapter_config.json`.
-fn config(path: &Path) -> Result<Config, PromptFileError> {
-    let wrong = |wanted: &str, found: String| PromptFileError::wrong(path, wanted, found);
-    let bytes = super::contents(path)?;
-    let json: Value = serde_json::from_slice(&bytes)
-        .map_err(|e| wrong("PEFT's configuration, JSON", e.to_string()))?;
-    let text = |key: &str| match json.get(key) {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
-    };
-    match text("peft_type") {
-        Some(found) if found == TYPE => {}
-        Some(found) => {
-            return Err(wrong(
-                "peft_type PROMPT_TUNING",
-                format!("peft_type {found}"),
-            ));
-        }
-        None => return Err(wrong("peft_type PROMPT_TUNING", "no peft_type".to_string())),
+/// What tuned the prompt.
+fn method(config: &Config) -> Result<Method, PromptFileError> {
+    if config.peft_type == PROMPT_TUNING {
+        return Ok(Method::Prompt);
     }
-    if let Some(found) = text("task_type").filter(|found| found != TASK) {
-        return Err(wrong(
-            "task_type SEQ_2_SEQ_LM, as T5 is an encoder-decoder",
-            format!("task_type {found}"),
-        ));
-    }
-    let config: Config = serde_json::from_value(json)
-        .map_err(|e| wrong("the keys of PEFT's prompt tuning", e.to_string()))?;
-    if config.num_virtual_tokens == 0 {
-        return Err(wrong("num_virtual_tokens of at least 1", "0".to_string()));
-    }
-    match config.num_transformer_submodules {
-        None | Some(1 | 2) => Ok(config),
-        Some(n) => Err(wrong("num_transformer_submodules 1 or 2", n.to_string())),
+    // PEFT's default.
+    let network = config.word(NETWORK).unwrap_or("MLP".to_string());
+    match network.as_str() {
+        "MLP" => Ok(Method::Ptuning),
+        "LSTM" => Ok(Method::PtuningLstm),
+        _ => Err(config.wrong(format!("{NETWORK} MLP or LSTM"), network)),
     }
 }
 
 /// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it.
-pub(super) fn files(vectors: &Vectors, base_model: Option<&str>) -> Vec<(&'static str, Vec<u8>)> {
-    let config = json!({
-        "base_model_name_or_path": base_model,
-        "inference_mode": true,
-        "num_transformer_submodules": 1,
-        "num_virtual_tokens": vectors.length(),
-        "peft_type": TYPE,
+pub(super) fn files(
+    vectors: &Vectors,
+    method: Method,
+    base_model: Option<&str>,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let (peft_type, own_key) = match method {
+        Method::Ptuning => (P_TUNING, (NETWORK, "MLP")),
+        Method::PtuningLstm => (P_TUNING, (NETWORK, "LSTM")),
         // How PEFT would start a new one; what is saved takes its place.
-        "prompt_tuning_init": "RANDOM",
-        "task_type": TASK,
-        "token_dim": vectors.width(),
-    });
-    let mut text = serde_json::to_vec_pretty(&config).expect("plain data");
-    text.push(b'\n');
-    let metadata = [("format".to_string(), "pt".to_string())].into();
-    vec![
-        (CONFIG, text),
-        (TENSORS, own::safetensors(TENSOR, vectors, metadata)),
-    ]
+        _ => (PROMPT_TUNING, ("prompt_tuning_init", "RANDOM")),
+    };
+    let keys: [(&'static str, Value); 4] = [
+        ("num_transformer_submodules", 1.into()),
+        ("num_virtual_tokens", vectors.length().into()),
+        (own_key.0, own_key.1.into()),
+        ("token_dim", vectors.width().into()),
+    ];
+    let tensors = own::safetensors(TENSOR, vectors, peft_folder::header());
+    peft_folder::files(peft_type, base_model, keys, tensors)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::tuning::peft_folder::TENSORS;
 
     fn vectors(rows: usize) -> Vectors {
         let values = (0..rows * 3).map(|v| v as f32 / 8.0).collect();
@@ -164,7 +135,7 @@ mod tests {
     /// A folder as PEFT writes it for two virtual tokens, with so many rows.
     fn folder(rows: usize) -> TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for (name, bytes) in files(&vectors(2), Some("t5")) {
+        for (name, bytes) in files(&vectors(2), Method::Prompt, Some("t5")) {
             fs::write(folder.path().join(name), bytes).expect("written");
         }
         let tensors = own::safetensors(TENSOR, &vectors(rows), Default::default());
@@ -199,6 +170,26 @@ mod tests {
             set(&unsaid, "num_transformer_submodules", Value::Null);
             assert_eq!(read(unsaid.path()).expect("either").vectors, vectors(2));
         }
+    }
+
+    #[test]
+    fn what_p_tuning_leaves_is_a_prompt() {
+        for method in [Method::Prompt, Method::Ptuning, Method::PtuningLstm] {
+            let folder = folder(2);
+            for (name, bytes) in files(&vectors(2), method, None) {
+                fs::write(folder.path().join(name), bytes).expect("written");
+            }
+            let found = read(folder.path()).expect("ours");
+            assert_eq!((found.vectors, found.method), (vectors(2), method));
+        }
+        let other = folder(2);
+        set(&other, "peft_type", "P_TUNING".into());
+        assert_eq!(
+            read(other.path()).expect("the default").method,
+            Method::Ptuning
+        );
+        set(&other, NETWORK, "GRU".into());
+        assert!(refused(&other).contains("found GRU"));
     }
 
     #[test]
@@ -251,9 +242,9 @@ mod tests {
         let other = own::safetensors("lora_A", &vectors(2), Default::default());
         fs::write(&tensors, other).expect("written");
         assert!(refused(&folder).contains("found tensors: lora_A"));
-        fs::rename(&tensors, folder.path().join(PICKLE)).expect("renamed");
+        fs::rename(&tensors, folder.path().join("adapter_model.bin")).expect("renamed");
         assert!(refused(&folder).contains("a pickle"));
-        fs::remove_file(folder.path().join(PICKLE)).expect("removed");
+        fs::remove_file(folder.path().join("adapter_model.bin")).expect("removed");
         assert!(refused(&folder).contains("no such file"));
         fs::write(folder.path().join(CONFIG), "{").expect("written");
         assert!(refused(&folder).contains("JSON"));

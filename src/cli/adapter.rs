@@ -1,0 +1,149 @@
+//! `promptshift adapter`: adapters to and from PEFT, and into the weights.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::new_file;
+use crate::tuning::adapter_file::{self, AdapterFile, Origin};
+
+/// Verbs of `adapter`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write an adapter of lora, ia3 or prefix-decoder for PEFT; nothing is overwritten.
+    Export {
+        /// An adapter.safetensors or the folder that holds it, or the folder of a PEFT adapter.
+        #[arg(value_name = "IN")]
+        adapter: PathBuf,
+        /// The folder to write, for `PeftModel.from_pretrained`.
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// The model that it was tuned for, by whose modules PEFT calls its tensors: 'nano', a folder
+        /// or a name of the Hub.
+        #[arg(long, value_name = "MODEL")]
+        model: String,
+    },
+    /// Make an adapter.safetensors of PEFT's LORA, IA3 or PREFIX_TUNING; nothing is overwritten.
+    Import {
+        /// The folder of a PEFT adapter.
+        #[arg(value_name = "IN")]
+        adapter: PathBuf,
+        /// What to write.
+        #[arg(long, default_value = adapter_file::FILE, value_name = "FILE")]
+        out: PathBuf,
+        /// The model that it was tuned for, which the folder alone can't say: 'nano', a folder or a
+        /// name of the Hub.
+        #[arg(long, value_name = "MODEL")]
+        model: String,
+    },
+    /// Fold LoRA's products into the model's weights; nothing is overwritten.
+    Merge {
+        /// An adapter.safetensors or the folder that holds it, or the folder of a PEFT adapter.
+        #[arg(value_name = "IN")]
+        adapter: PathBuf,
+        /// The model.safetensors to write, which takes the place of the model's own beside its
+        /// config.json and tokenizer.
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// The model that it was tuned for: 'nano', a folder or a name of the Hub.
+        #[arg(long, value_name = "MODEL")]
+        model: String,
+    },
+    /// Say what an adapter is and where it comes from.
+    Show {
+        /// An adapter in either format.
+        #[arg(value_name = "IN")]
+        adapter: PathBuf,
+    },
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.verb {
+        Verb::Export {
+            adapter,
+            out,
+            model,
+        } => {
+            let choice = choice(&model)?;
+            new_file::check(&out)?;
+            let adapter = AdapterFile::open(&adapter)?;
+            adapter.export(&load(&choice)?, &out)?;
+            eprintln!("{}: a folder for PEFT", out.display());
+        }
+        Verb::Import {
+            adapter,
+            out,
+            model,
+        } => {
+            let choice = choice(&model)?;
+            new_file::check(&out)?;
+            let adapter = AdapterFile::open(&adapter)?;
+            let bytes = adapter.adopt(&load(&choice)?)?;
+            new_file::write(&out, &bytes)?;
+            eprintln!("{}: an adapter for '{}'", out.display(), choice.name());
+        }
+        Verb::Merge {
+            adapter,
+            out,
+            model,
+        } => {
+            let choice = choice(&model)?;
+            new_file::check(&out)?;
+            let bytes = AdapterFile::open(&adapter)?.merged(&load(&choice)?)?;
+            new_file::write(&out, &bytes)?;
+            eprintln!(
+                "{}: the weights of '{}', merged",
+                out.display(),
+                choice.name()
+            );
+        }
+        Verb::Show { adapter } => {
+            let adapter = AdapterFile::open(&adapter)?;
+            for (key, value) in facts(&adapter) {
+                println!("{key}: {value}");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn choice(model: &str) -> Result<BackboneChoice, Failure> {
+    BackboneChoice::parse(model).map_err(|e| Failure::Usage(e.into()))
+}
+
+fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
+    Ok(choice.load(&Device::flex())?)
+}
+
+/// What is known of an adapter.
+fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
+    let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
+    let mut facts = vec![fact("file", &adapter.path.display().to_string())];
+    match adapter.origin() {
+        Origin::Own(metadata) => {
+            let entries = metadata.entries().into_iter();
+            facts.extend(entries.filter(|(key, _)| key != "format"));
+        }
+        Origin::Peft {
+            method,
+            base_model,
+            sha256,
+        } => facts.extend([
+            fact("format", "peft"),
+            fact("method", method.name()),
+            fact("base_model", base_model.unwrap_or("unknown")),
+            fact("sha256", sha256),
+        ]),
+    }
+    facts
+}

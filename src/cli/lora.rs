@@ -1,0 +1,165 @@
+//! `--lora-rank`, `--lora-alpha`, `--lora-maps`: LoRA otherwise than in its recipe.
+
+use std::str::FromStr;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::transfer;
+use crate::network::Config;
+use crate::parts::Map;
+use crate::recipe::{DeltaRecipe, Method, Recipe};
+
+/// Flags of `transfer`.
+#[derive(Debug, Clone, Args)]
+pub struct Lora {
+    /// LoRA's rank, the width between its two thin maps, instead of the recipe's.
+    #[arg(long, value_name = "R", value_parser = transfer::at_least_one)]
+    lora_rank: Option<usize>,
+    /// LoRA's alpha, instead of the recipe's: its product is multiplied by alpha / rank.
+    #[arg(long, value_name = "ALPHA", value_parser = above_zero)]
+    lora_alpha: Option<f64>,
+    /// The linear maps of the blocks that LoRA stands beside, by their names in checkpoints, instead of
+    /// the recipe's: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
+    #[arg(long, value_delimiter = ',', value_name = "MAPS")]
+    lora_maps: Vec<MapName>,
+}
+
+/// A map by its name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct MapName(Map);
+
+/// A map's name in recipes.
+fn name(map: Map) -> String {
+    let name = serde_json::to_value(map).expect("plain data");
+    name.as_str().unwrap_or_default().to_string()
+}
+
+fn names(maps: impl IntoIterator<Item = Map>) -> String {
+    let names: Vec<String> = maps.into_iter().map(name).collect();
+    names.join(", ")
+}
+
+impl FromStr for MapName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Map::ALL.into_iter().find(|&map| name(map) == text.trim());
+        found
+            .map(MapName)
+            .ok_or_else(|| format!("wanted {}, found '{text}'", names(Map::ALL)))
+    }
+}
+
+fn above_zero(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("wanted a number above 0".to_string()),
+    }
+}
+
+impl Lora {
+    /// Whether these flags can be meant.
+    pub fn check(&self, tuned: &[Method], config: &Config) -> anyhow::Result<()> {
+        let flags = [
+            ("--lora-rank", self.lora_rank.is_some()),
+            ("--lora-alpha", self.lora_alpha.is_some()),
+            ("--lora-maps", !self.lora_maps.is_empty()),
+        ];
+        if let Some((flag, _)) = flags.iter().find(|(_, given)| *given)
+            && !tuned.contains(&Method::Lora)
+        {
+            bail!("{flag}: lora is not among the methods that are tuned");
+        }
+        let has: Vec<Map> = config.maps().into_iter().map(|(map, _)| map).collect();
+        if let Some(MapName(map)) = (self.lora_maps.iter()).find(|MapName(map)| !has.contains(map))
+        {
+            let wanted = names(Map::ALL.into_iter().filter(|map| has.contains(map)));
+            bail!(
+                "--lora-maps: the model's blocks have no '{}', wanted {wanted}",
+                name(*map)
+            );
+        }
+        Ok(())
+    }
+
+    /// The recipe with these flags.
+    pub fn change(&self, recipe: &mut Recipe) {
+        let Some(DeltaRecipe::Lora(lora)) = &mut recipe.delta else {
+            return;
+        };
+        lora.rank = self.lora_rank.unwrap_or(lora.rank);
+        lora.alpha = self.lora_alpha.unwrap_or(lora.alpha);
+        if !self.lora_maps.is_empty() {
+            let named = |map: &Map| self.lora_maps.contains(&MapName(*map));
+            lora.maps = Map::ALL.into_iter().filter(named).collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Defaults;
+    use crate::t5::T5Config;
+
+    fn lora(rank: Option<usize>, alpha: Option<f64>, maps: &[Map]) -> Lora {
+        Lora {
+            lora_rank: rank,
+            lora_alpha: alpha,
+            lora_maps: maps.iter().map(|&map| MapName(map)).collect(),
+        }
+    }
+
+    fn config(feed_forward_proj: &str) -> Config {
+        let config = T5Config {
+            feed_forward_proj: feed_forward_proj.to_string(),
+            ..T5Config::published("small").expect("a published size")
+        };
+        config.into()
+    }
+
+    #[test]
+    fn flags_change_what_they_name() {
+        let mut recipe = Recipe::default_for(Defaults::T5, Method::Lora);
+        let before = recipe.clone();
+        lora(None, None, &[]).change(&mut recipe);
+        assert_eq!(recipe, before);
+        lora(Some(4), Some(32.0), &[Map::Wo, Map::Q]).change(&mut recipe);
+        let Some(DeltaRecipe::Lora(changed)) = recipe.delta else {
+            panic!("LoRA's recipe");
+        };
+        assert_eq!((changed.rank, changed.alpha), (4, 32.0));
+        assert_eq!(changed.maps, [Map::Q, Map::Wo]);
+    }
+
+    #[test]
+    fn flags_that_cannot_be_meant_are_refused() {
+        let refused = |flags: Lora, tuned: &[Method], config: &Config| {
+            flags
+                .check(tuned, config)
+                .expect_err("must be refused")
+                .to_string()
+        };
+        let gated = config("gated-gelu");
+        let text = refused(lora(Some(4), None, &[]), &[Method::Prompt], &gated);
+        assert!(text.contains("--lora-rank: lora is not"), "{text}");
+        let plain = config("relu");
+        let text = refused(lora(None, None, &[Map::Wi0]), &[Method::Lora], &plain);
+        assert!(
+            text.contains("no 'wi_0', wanted q, k, v, o, wi_1, wo"),
+            "{text}"
+        );
+        assert!(
+            lora(None, None, &[Map::Wi0])
+                .check(&[Method::Lora], &gated)
+                .is_ok()
+        );
+        assert!(
+            "w".parse::<MapName>()
+                .expect_err("no map")
+                .contains("found 'w'")
+        );
+        assert!(above_zero("0").is_err() && above_zero("nan").is_err());
+    }
+}

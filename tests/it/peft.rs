@@ -1,0 +1,313 @@
+//! Adapters and prompts to and from PEFT, against PEFT's own outputs
+//! (tests/golden/make_peft_adapters.py).
+
+use std::path::{Path, PathBuf};
+
+use promptshift::backbone::Backbone;
+use promptshift::checkpoint::Weights;
+use promptshift::parts::{Dropout, Tokens};
+use promptshift::tuning::Tuned;
+use promptshift::tuning::adapter_file::AdapterFile;
+use promptshift::tuning::prompt_file::{Format, PromptFile};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use crate::parity::{tiny, values};
+use crate::tuning::nano;
+
+/// Folders of PEFT on one backbone, with what PEFT makes of the references' inputs.
+struct Golden {
+    folder: PathBuf,
+    backbone: Backbone,
+    json: Value,
+    floats: Vec<u8>,
+}
+
+impl Golden {
+    fn of(folder: &Path, backbone: Backbone) -> Self {
+        let text = std::fs::read_to_string(folder.join("adapters.json")).expect("a script's");
+        Golden {
+            folder: folder.to_owned(),
+            backbone,
+            json: serde_json::from_str(&text).expect("JSON"),
+            floats: std::fs::read(folder.join("adapters.safetensors")).expect("a script's"),
+        }
+    }
+
+    /// The committed ones, on the tiny random T5, which has no tokenizer: no text is read here.
+    fn tiny() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/peft_tiny");
+        let (config, model) = tiny();
+        let backbone = Backbone {
+            name: "t5_v1_1_tiny".to_string(),
+            config: config.into(),
+            model: model.into(),
+            ..nano()
+        };
+        Golden::of(&folder, backbone)
+    }
+
+    fn methods(&self) -> Vec<String> {
+        let methods = self.json["methods"].as_object().expect("by name");
+        methods.keys().cloned().collect()
+    }
+
+    fn ids(&self, name: &str) -> Tokens {
+        let rows: Vec<Vec<u32>> = serde_json::from_value(self.json[name].clone()).expect(name);
+        Tokens::padded(&rows, 0)
+    }
+
+    /// The largest differences of logits and of greedy log-probabilities; greedy outputs are equal.
+    fn differences(&self, name: &str, tuned: &Tuned) -> (f32, f64) {
+        let encoded = tuned.encode(&self.ids("input_ids"), &mut Dropout::off());
+        let ours = values(tuned.backbone.logits(&encoded, &self.ids("targets")));
+        let file = SafeTensors::deserialize(&self.floats).expect("safetensors");
+        let theirs = file.tensor(name).expect(name).data().chunks_exact(4);
+        let theirs = theirs.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        let by_logits = (ours.iter().zip(theirs))
+            .map(|(ours, theirs)| (ours - theirs).abs() / theirs.abs().max(1.0))
+            .fold(0.0, f32::max);
+        let wanted = &self.json["methods"][name];
+        let outputs = tuned.backbone.generate(&encoded, &[1], 16);
+        let ids: Vec<Vec<u32>> = outputs.iter().map(|output| output.ids.clone()).collect();
+        let wanted_ids: Vec<Vec<u32>> =
+            serde_json::from_value(wanted["greedy"].clone()).expect("ids");
+        assert_eq!(ids, wanted_ids, "{name}");
+        let logprobs: Vec<f64> =
+            serde_json::from_value(wanted["greedy_logprob"].clone()).expect("floats");
+        let by_logprob = (outputs.iter().zip(logprobs))
+            .map(|(output, wanted)| (output.log_prob - wanted).abs() / wanted.abs().max(1.0))
+            .fold(0.0, f64::max);
+        (by_logits, by_logprob)
+    }
+
+    /// What `path`, of either program, makes of the inputs is what PEFT made of them.
+    fn assert_as_in_peft(&self, name: &str, path: &Path) {
+        let tuned = match name {
+            "ptuning" => PromptFile::open(path).and_then(|file| file.onto(&self.backbone)),
+            _ => AdapterFile::open(path).and_then(|file| file.onto(&self.backbone)),
+        };
+        let (by_logits, by_logprob) = self.differences(name, &tuned.expect(name));
+        println!("{name}: logits {by_logits:.1e}, log-probabilities {by_logprob:.1e}");
+        assert!(by_logits <= 1e-4, "{name}: {by_logits}");
+        assert!(by_logprob <= 1e-4, "{name}: {by_logprob}");
+    }
+
+    /// Imports every folder of PEFT, exports it again into `out`, and compares all of them.
+    fn round_trips(&self, out: &Path) {
+        let imported = tempfile::tempdir().expect("a temporary folder");
+        for name in self.methods() {
+            let theirs = self.folder.join(&name);
+            let own = imported.path().join(format!("{name}.safetensors"));
+            let exported = out.join(&name);
+            self.assert_as_in_peft(&name, &theirs);
+            if name == "ptuning" {
+                let prompt = PromptFile::open(&theirs).expect("PEFT's");
+                prompt.export(Format::Peft, &exported).expect("written");
+            } else {
+                let adapter = AdapterFile::open(&theirs).expect("PEFT's");
+                let bytes = adapter.adopt(&self.backbone).expect("it fits");
+                std::fs::write(&own, bytes).expect("written");
+                self.assert_as_in_peft(&name, &own);
+                let own = AdapterFile::open(&own).expect("ours");
+                own.export(&self.backbone, &exported).expect("written");
+            }
+            self.assert_as_in_peft(&name, &exported);
+        }
+    }
+}
+
+/// `make_peft_adapters.py check` shows that PEFT reads the committed exports and gives the same outputs.
+#[test]
+fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
+    let golden = Golden::tiny();
+    let out = tempfile::tempdir().expect("a temporary folder");
+    golden.round_trips(out.path());
+    if let Some(kept) = std::env::var_os("PROMPTSHIFT_PEFT_OUT") {
+        std::fs::rename(out.path(), kept).expect("a new name");
+        return;
+    }
+    for name in golden.methods() {
+        for file in ["adapter_config.json", "adapter_model.safetensors"] {
+            let shown = golden
+                .folder
+                .join("exported_adapters")
+                .join(&name)
+                .join(file);
+            let shown = std::fs::read(&shown).unwrap_or_default();
+            let made = std::fs::read(out.path().join(&name).join(file)).expect("written");
+            assert!(
+                made == shown,
+                "{name}: export again, see tests/golden/README.md"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "wants PROMPTSHIFT_PEFT_NANO, the folder that tests/golden/make_peft_adapters.py nano wrote"]
+fn what_peft_trained_on_the_miniature_gives_pefts_outputs() {
+    let folder = std::env::var_os("PROMPTSHIFT_PEFT_NANO").expect("PROMPTSHIFT_PEFT_NANO");
+    let golden = Golden::of(Path::new(&folder), nano());
+    let out = golden.folder.join("exported_adapters");
+    std::fs::create_dir(&out).expect("not there yet");
+    golden.round_trips(&out);
+}
+
+/// A copy of PEFT's folder that can be spoilt.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn of(golden: &Golden, name: &str) -> Self {
+        let copy = tempfile::tempdir().expect("a temporary folder");
+        for file in ["adapter_config.json", "adapter_model.safetensors"] {
+            std::fs::copy(golden.folder.join(name).join(file), copy.path().join(file))
+                .expect("copied");
+        }
+        Copy(copy)
+    }
+
+    fn set(&self, key: &str, value: Value) -> &Self {
+        let path = self.0.path().join("adapter_config.json");
+        let text = std::fs::read_to_string(&path).expect("written");
+        let mut config: Value = serde_json::from_str(&text).expect("JSON");
+        config[key] = value;
+        std::fs::write(&path, config.to_string()).expect("written");
+        self
+    }
+
+    /// Names one tensor differently.
+    fn rename(&self, from: &str, to: &str) -> &Self {
+        let path = self.0.path().join("adapter_model.safetensors");
+        let bytes = std::fs::read(&path).expect("copied");
+        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let mut weights = Weights::empty("");
+        for (name, view) in file.tensors() {
+            let values = view.data().chunks_exact(4);
+            let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let name = if name == from { to } else { name.as_str() };
+            weights.put(name, view.shape().to_vec(), values.collect());
+        }
+        std::fs::write(&path, weights.to_bytes(Default::default())).expect("written");
+        self
+    }
+
+    fn refused(&self, golden: &Golden) -> String {
+        let opened = AdapterFile::open(self.0.path());
+        match opened.and_then(|file| file.onto(&golden.backbone)) {
+            Ok(_) => panic!("must be refused"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+#[test]
+fn what_does_not_map_is_refused_by_name() {
+    let golden = Golden::tiny();
+    for (name, key, value, words) in [
+        ("lora", "use_dora", Value::Bool(true), "use_dora true"),
+        (
+            "lora",
+            "rank_pattern",
+            serde_json::json!({"q": 2}),
+            "rank_pattern {\"q\":2}",
+        ),
+        (
+            "lora",
+            "alpha_pattern",
+            serde_json::json!({"q": 2}),
+            "alpha_pattern",
+        ),
+        ("lora", "bias", "all".into(), "bias all"),
+        ("lora", "modules_to_save", vec!["lm_head"].into(), "lm_head"),
+        ("lora", "init_lora_weights", "pissa".into(), "pissa"),
+        ("lora", "r", 8.into(), "[8, 32]"),
+        ("lora", "r", 0.into(), "r of at least 1"),
+        (
+            "lora",
+            "lora_alpha",
+            "six".into(),
+            "lora_alpha, a number, found six",
+        ),
+        ("lora", "peft_type", "LOHA".into(), "peft_type LOHA"),
+        ("lora", "task_type", "CAUSAL_LM".into(), "CAUSAL_LM"),
+        ("ia3", "modules_to_save", vec!["lm_head"].into(), "lm_head"),
+        (
+            "prefix_odd",
+            "num_layers",
+            2.into(),
+            "num_layers of at least 3",
+        ),
+        ("prefix_odd", "num_layers", 4.into(), "[4, 192]"),
+        ("prefix_odd", "token_dim", 32.into(), "token_dim 24"),
+        (
+            "prefix_odd",
+            "num_attention_heads",
+            4.into(),
+            "num_attention_heads 3",
+        ),
+        (
+            "prefix_odd",
+            "num_transformer_submodules",
+            1.into(),
+            "submodules 2",
+        ),
+        ("prefix_odd", "num_virtual_tokens", 5.into(), "[5, 144]"),
+    ] {
+        let text = Copy::of(&golden, name).set(key, value).refused(&golden);
+        assert!(text.contains("wanted") && text.contains(words), "{text}");
+    }
+    let root = "base_model.model.decoder.block.1.layer";
+    for (name, from, to, words) in [
+        (
+            "lora",
+            format!("{root}.0.SelfAttention.q.lora_A.weight"),
+            "base_model.model.lm_head.lora_A.weight",
+            "SelfAttention.q.lora_A.weight' beside",
+        ),
+        (
+            "ia3",
+            format!("{root}.1.EncDecAttention.k.ia3_l"),
+            "base_model.model.decoder.block.1.layer.1.EncDecAttention.q.ia3_l",
+            "as every k, v and wo has one",
+        ),
+    ] {
+        let text = Copy::of(&golden, name).rename(&from, to).refused(&golden);
+        assert!(text.contains(words), "{text}");
+    }
+    // Other modules: one attention's queries alone, and one that is no map of a block.
+    let half = Copy::of(&golden, "lora");
+    for factor in ["lora_A", "lora_B"] {
+        half.rename(
+            &format!("{root}.0.SelfAttention.q.{factor}.weight"),
+            &format!("base_model.model.lm_head.{factor}.weight"),
+        );
+    }
+    assert!(half.refused(&golden).contains("as other maps of its name"));
+    let prompt = AdapterFile::open(&golden.folder.join("ptuning")).expect_err("a prompt");
+    assert!(
+        prompt.to_string().contains("found peft_type P_TUNING"),
+        "{prompt}"
+    );
+}
+
+#[test]
+fn what_peft_has_no_form_of_is_refused_by_name() {
+    use promptshift::recipe::Method;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (method, words) in [
+        (Method::Houlsby, "found an adapter"),
+        (Method::Prefix, "where PEFT has the decoder's alone"),
+        (Method::Norms, "found tuning norm gains"),
+    ] {
+        let saved = crate::methods::untrained_file(method, &nano(), folder.path());
+        let adapter = AdapterFile::open(&saved).expect("ours");
+        let refused = adapter.export(&nano(), &folder.path().join("out"));
+        let text = refused.expect_err("must be refused").to_string();
+        assert!(
+            text.contains("lora, ia3 or prefix-decoder") && text.contains(words),
+            "{text}"
+        );
+    }
+}
