@@ -1,5 +1,7 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+pub mod ensemble;
+
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -83,7 +85,7 @@ pub enum Event<'a> {
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), PromptError> {
     for recipe in plan.recipes.values() {
         if let Some(prompt) = &recipe.prompt {
-            let words = words(recipe, &material.source, backbone, 0);
+            let words = words(recipe, &material.source, backbone, 0)?;
             tuning::check(prompt, &words, backbone.config.vocab_size)?;
         }
     }
@@ -102,9 +104,24 @@ pub fn run(
     origin: &Origin,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<Vec<StoredRecord>, ExperimentError> {
+    run_cells(plan.cells(), material, backbone, store, origin, watch)
+}
+
+/// As [`run`], of some cells of a plan.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_cells(
+    cells: Vec<Cell>,
+    material: &Material,
+    backbone: &Backbone,
+    store: &Store,
+    origin: &Origin,
+    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<Vec<StoredRecord>, ExperimentError> {
     let hygiene = OnceCell::new();
     let mut records = Vec::new();
-    for cell in plan.cells() {
+    for cell in cells {
         if let Some(found) = store.existing(&cell)? {
             found.check_inputs(&provenance::collect(origin.clone()))?;
             finished(watch(Event::Found(&found)))?;
@@ -137,12 +154,13 @@ pub fn run(
                 )
             })
             .collect::<Result<_, _>>()?;
+        let limits = cell.limits;
         let stored = draft.finish(&Record {
             version: RECORD_VERSION,
             cell,
             provenance,
             notes: material.notes.clone(),
-            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
+            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &limits))).clone(),
             training,
             evaluations,
             validation,
@@ -173,7 +191,7 @@ fn tune(
     let Some(recipe) = &cell.recipe else {
         return Ok((Tuned::untuned(backbone.model.clone()), None, None));
     };
-    let words = words(recipe, source, backbone, cell.seed);
+    let words = words(recipe, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
@@ -284,11 +302,20 @@ fn fit_on_source(
     Ok((fitted, kept))
 }
 
-/// Token ids of the labels and texts that a recipe speaks of.
-fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> Labels {
+/// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
+fn words(
+    recipe: &Recipe,
+    source: &Source,
+    backbone: &Backbone,
+    seed: u64,
+) -> Result<Labels, PromptError> {
     let encode = |text: &String| backbone.tokenizer.encode(text);
     let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
-    Labels {
+    Ok(Labels {
+        vectors: match init {
+            Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
+            _ => None,
+        },
         domain: source.card.name.clone(),
         labels: source.card.labels.iter().map(encode).collect(),
         text: match init {
@@ -302,7 +329,7 @@ fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> La
             }
             _ => Vec::new(),
         },
-    }
+    })
 }
 
 /// Some training rows with their answers, drawn without replacement.

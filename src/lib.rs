@@ -12,6 +12,7 @@ pub mod excerpt;
 pub mod experiment;
 pub mod hub;
 pub mod hygiene;
+pub mod inspect;
 pub mod kernels;
 pub mod material;
 pub mod memory;

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. The only place that prints.
 
+mod ablate;
 mod compare;
 mod completions;
 mod data;
@@ -7,6 +8,7 @@ mod datasets;
 mod estimate;
 mod examples;
 mod fetch;
+mod inspect;
 mod interrupt;
 mod leaderboard;
 mod learning_rate;
@@ -49,6 +51,10 @@ enum Verb {
     Predict(predict::Arguments),
     /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
     Prompt(prompt::Arguments),
+    /// The paper's ablations: a plan, its records and a report with one command each.
+    Ablate(Box<ablate::Arguments>),
+    /// Say what soft prompts learnt: nearest words, drift, redundancy, likeness.
+    Inspect(inspect::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
     /// List the ways of tuning, with what each trains on a model.
@@ -89,6 +95,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What was typed can't be meant.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Failure::Usage(error.into())
+    }
+
     /// The exit code, as documented in `--help`.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -142,6 +153,8 @@ impl Cli {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
+            Verb::Ablate(arguments) => ablate::run(*arguments),
+            Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),
