@@ -18,9 +18,10 @@ use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::score::{metrics, score};
+use promptshift::network::Encoded;
+use promptshift::parts::{Dropout, Entries};
 use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
-use promptshift::t5::{Dropout, greedy};
 use promptshift::tuning::Tuned;
 
 /// The miniature squad's training rows.
@@ -100,7 +101,8 @@ fn encoder(c: &mut Criterion) {
                 device.sync().expect("the device works");
                 encoded
             };
-            let [states, _] = encode().hidden.dims();
+            let Encoded::T5(encoded) = encode();
+            let [states, _] = encoded.hidden.dims();
             assert_eq!(states, examples * length, "a state for every token");
             group.throughput(Throughput::Elements(2048));
             group.bench_function(BenchmarkId::new(&backbone.name, length), |b| {
@@ -157,9 +159,9 @@ fn decode(c: &mut Criterion) {
     for backbone in [bed::nano(&device), bed::small(&device)] {
         let inputs = bed::batch(&backbone, 16, 128).inputs;
         let model = &backbone.model;
-        let encoded = model.encode(model.embed(&inputs), &mut Dropout::off());
+        let encoded = model.encode(&inputs, Entries::default(), &mut Dropout::off());
         // No token ends an output.
-        let answer = || greedy(model, &encoded, u32::MAX, 12);
+        let answer = || model.generate(&encoded, &[u32::MAX], 12);
         assert!(answer().iter().all(|output| output.ids.len() == 12));
         group.throughput(Throughput::Elements(16));
         group.bench_function(BenchmarkId::new(&backbone.name, 128), |b| {

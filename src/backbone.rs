@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
 use crate::domain::catalogue::nearest;
 use crate::hub::{self, SettingsError, Source};
+use crate::network::{Config, Network};
 use crate::provenance::sha256;
-use crate::t5::{CheckpointError, T5, T5Config, WeightFiles, Weights};
+use crate::recipe::Defaults;
+use crate::t5::T5Config;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// The bundled miniature's name.
@@ -101,9 +104,9 @@ pub struct Backbone {
     /// `nano`, the folder's name or the Hub's.
     pub name: String,
     /// `config.json`.
-    pub config: T5Config,
+    pub config: Config,
     /// The network, on a plain device.
-    pub model: T5,
+    pub model: Network,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// SHA-256 of its weights, as [`WeightFiles::read`] says.
@@ -157,15 +160,23 @@ impl BackboneChoice {
         }
     }
 
+    /// Which default recipes suit it.
+    pub fn defaults(&self, config: &Config) -> Defaults {
+        match (self, config) {
+            (BackboneChoice::Nano, _) => Defaults::Nano,
+            (_, Config::T5(_)) => Defaults::T5,
+        }
+    }
+
     /// Reads configuration only: enough for a plan.
     ///
     /// # Errors
-    /// `config.json` is absent or not that of a T5.
-    pub fn config(&self) -> Result<T5Config, BackboneError> {
+    /// `config.json` is absent or not that of a kind that is known here.
+    pub fn config(&self) -> Result<Config, BackboneError> {
         match self {
-            BackboneChoice::Nano => Ok(T5Config::parse(nano::CONFIG, "nano/config.json")?),
+            BackboneChoice::Nano => Ok(Config::parse(nano::CONFIG, "nano/config.json")?),
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
-                Ok(T5Config::read(&path.join("config.json"))?)
+                Ok(Config::read(&path.join("config.json"))?)
             }
         }
     }
@@ -201,26 +212,20 @@ impl BackboneChoice {
 
     fn build(
         &self,
-        config: T5Config,
+        config: Config,
         place: &str,
         (weights, model_sha256): (Weights, String),
         (file, tokenizer): (TokenizerFile, &[u8]),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let path = format!("{place}/{}", file.name);
-        if config.decoder_start_token_id as usize >= config.vocab_size {
-            return Err(BackboneError::Checkpoint(CheckpointError::Config {
-                path: format!("{place}/config.json"),
-                found: format!(
-                    "decoder_start_token_id {} with vocab_size {}",
-                    config.decoder_start_token_id, config.vocab_size
-                ),
-            }));
-        }
+        let tokenizer_of = |t5: &T5Config| (file.parse)(tokenizer, &path, t5);
         Ok(Backbone {
             name: self.name(),
-            model: T5::load(&config, weights, device)?,
-            tokenizer: (file.parse)(tokenizer, &path, &config)?,
+            model: Network::load(&config, weights, device)?,
+            tokenizer: match &config {
+                Config::T5(t5) => tokenizer_of(t5)?,
+            },
             config,
             model_sha256,
             tokenizer_sha256: sha256(tokenizer),

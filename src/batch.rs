@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use crate::domain::Example;
 use crate::hygiene::Reading;
+use crate::parts::Tokens;
 use crate::recipe::Limits;
-use crate::t5::Tokens;
 use crate::tokenizer::Tokenizer;
 
 /// One example in token ids, end of sequence included.

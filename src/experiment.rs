@@ -30,14 +30,14 @@ use crate::record::{
     ValidationAnswers,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
-use crate::tuning::{self, Labels, PromptError, Tuned};
+use crate::tuning::{self, Labels, Tuned, TuningError};
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
-    /// A prompt can't be made.
+    /// A method can't be put on the backbone.
     #[error(transparent)]
-    Prompt(#[from] PromptError),
+    Tuning(#[from] TuningError),
     /// Training failed.
     #[error("{method} with seed {seed}: {source}")]
     Fit {
@@ -78,15 +78,16 @@ pub enum Event<'a> {
     Recorded(&'a StoredRecord),
 }
 
-/// Whether every prompt of the plan can be made, before any time is spent.
+/// Whether every method of the plan can be put on the backbone, before any time is spent.
 ///
 /// # Errors
 /// One can't.
-pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), PromptError> {
+pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
+        tuning::fits(recipe, &backbone.config)?;
         if let Some(prompt) = &recipe.prompt {
             let words = words(recipe, &material.source, backbone, 0)?;
-            tuning::check(prompt, &words, backbone.config.vocab_size)?;
+            tuning::check(prompt, &words, backbone.config.vocabulary())?;
         }
     }
     Ok(())
@@ -308,7 +309,7 @@ fn words(
     source: &Source,
     backbone: &Backbone,
     seed: u64,
-) -> Result<Labels, PromptError> {
+) -> Result<Labels, TuningError> {
     let encode = |text: &String| backbone.tokenizer.encode(text);
     let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
     Ok(Labels {

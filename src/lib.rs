@@ -4,6 +4,7 @@
 
 pub mod backbone;
 pub mod batch;
+pub mod checkpoint;
 pub mod cli;
 pub mod device;
 pub mod domain;
@@ -16,7 +17,9 @@ pub mod inspect;
 pub mod kernels;
 pub mod material;
 pub mod memory;
+pub mod network;
 pub mod new_file;
+pub mod parts;
 pub mod plan;
 pub mod predictions;
 pub mod pretrain;

@@ -11,6 +11,7 @@ mod defaults;
 mod delta;
 mod method;
 
+pub use defaults::Defaults;
 pub use delta::{
     AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
     PreambleRecipe, PrefixForm, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces,

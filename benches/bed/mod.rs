@@ -5,8 +5,9 @@ use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::Batch;
 use promptshift::device;
-use promptshift::recipe::{Method, Objective, Recipe, Schedule};
-use promptshift::t5::{Initialisation, T5, T5Config, Tokens, initialise};
+use promptshift::parts::Tokens;
+use promptshift::recipe::{Defaults, Method, Objective, Recipe, Schedule};
+use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::train::{Course, PaperAdafactor, Trainer};
 use promptshift::tuning::{self, Labels};
 
@@ -32,8 +33,10 @@ pub fn small(device: &Device) -> Backbone {
     let weights = initialise(&config, Initialisation::Published, 0);
     Backbone {
         name: "small".to_string(),
-        model: T5::load(&config, weights, device).expect("weights made for this configuration"),
-        config,
+        model: T5::load(&config, weights, device)
+            .expect("weights made for this configuration")
+            .into(),
+        config: config.into(),
         ..nano(device)
     }
 }
@@ -43,7 +46,7 @@ pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
     let [inputs, targets] = [length, 16].map(|width| Tokens {
         // Any ids but those of padding and end of sequence.
         ids: (0..(examples * width) as u32)
-            .map(|i| 2 + i % (backbone.config.vocab_size as u32 - 2))
+            .map(|i| 2 + i % (backbone.config.vocabulary() as u32 - 2))
             .collect(),
         lengths: vec![width; examples],
         width,
@@ -54,17 +57,17 @@ pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
 /// The methods that train something.
 pub fn trained() -> impl Iterator<Item = Method> {
     Method::ALL.into_iter().filter(|method| {
-        *method != Method::Untuned && Recipe::default_for(&BackboneChoice::Nano, *method).trains()
+        *method != Method::Untuned && Recipe::default_for(Defaults::Nano, *method).trains()
     })
 }
 
 /// A training with a method's default recipe, without dropout.
 pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
-    let choice = match backbone.name.as_str() {
-        "nano" => BackboneChoice::Nano,
-        other => BackboneChoice::Folder(other.into()),
+    let defaults = match backbone.name.as_str() {
+        "nano" => Defaults::Nano,
+        _ => Defaults::T5,
     };
-    let recipe = Recipe::default_for(&choice, method);
+    let recipe = Recipe::default_for(defaults, method);
     let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0)
         .expect("default recipes can be met");
     let course = Course {

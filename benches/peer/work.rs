@@ -15,12 +15,13 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::parquet::TableFile;
 use promptshift::domain::reader::{DataFile, Reader};
 use promptshift::domain::row::Row;
+use promptshift::parts::{Dropout, Tokens};
 use promptshift::recipe::{
     AdafactorRecipe, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction, Schedule,
     SecondMoment,
 };
 use promptshift::stats::estimate::median;
-use promptshift::t5::{Dropout, Initialisation, T5, T5Config, Tokens, greedy, initialise};
+use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::tokenizer::Tokenizer;
 use promptshift::train::{Course, PaperAdafactor, Trainer};
 use promptshift::tuning::{Labels, Tuned, model_tuning, prompt_tuning};
@@ -142,12 +143,12 @@ fn prompt_trainer() -> Result<Trainer> {
         length: PROMPT,
         init: PromptInit::Vocab,
     };
-    let tuned = prompt_tuning(backbone(), &recipe, &Labels::default(), 0)?;
+    let tuned = prompt_tuning(backbone().into(), &recipe, &Labels::default(), 0)?;
     Ok(trainer(tuned, 0.3))
 }
 
 fn model_trainer() -> Trainer {
-    trainer(model_tuning(backbone()), 1e-3)
+    trainer(model_tuning(backbone().into()), 1e-3)
 }
 
 /// As the peer's: Adafactor with factored moments and a constant rate, mean loss, no dropout.
@@ -220,7 +221,7 @@ fn generate(data: &Path) -> Result<Value> {
     // No token ends an output, so that each has exactly NEW_TOKENS.
     let answer = |tokens: &Tokens| {
         let encoded = model.encode(model.embed(tokens), &mut Dropout::off());
-        greedy(&model, &encoded, u32::MAX, NEW_TOKENS)
+        model.generate(&encoded, &[u32::MAX], NEW_TOKENS)
     };
     black_box(answer(&groups[0]));
     let started = Instant::now();

@@ -24,7 +24,7 @@ use crate::experiment;
 use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
-use crate::recipe::{Limits, Method, Recipe};
+use crate::recipe::{Defaults, Limits, Method, Recipe};
 use crate::record::ablation::{self, Ablation, Kind, Setting};
 use crate::record::store::{Store, StoredRecord};
 use crate::record::{Cell, ensemble as ensemble_record};
@@ -93,7 +93,7 @@ struct Shared {
 }
 
 /// What an ablation of the miniature has by default: about ten minutes on two cores.
-struct Defaults {
+struct Miniature {
     transfer: &'static str,
     seeds: u64,
     steps: usize,
@@ -143,28 +143,29 @@ impl Shared {
     }
 
     /// The plan of some methods on a backbone, with their default recipes but for what was typed. On
-    /// the miniature, `defaults` hold for what was not; published models have their papers' recipes.
+    /// the miniature, `miniature` holds for what was not; published models have their papers' recipes.
     fn plan(
         &self,
         backbone: &BackboneChoice,
         methods: &[Method],
         catalogue: &Catalogue,
-        defaults: &Defaults,
+        miniature: &Miniature,
     ) -> anyhow::Result<Plan> {
         let suite = self.data.suite(catalogue)?;
-        let typed = self.transfer.as_deref().unwrap_or(defaults.transfer);
+        let typed = self.transfer.as_deref().unwrap_or(miniature.transfer);
         let transfer = Transfer::parse(&[typed.to_string()])?;
         let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
         let task = catalogue.get(&transfer.source)?.task;
-        let small = backbone.config()?.parameters() < SMALL;
+        let config = backbone.config()?;
+        let small = config.parameters() < SMALL;
         let of_default = |value: usize| Some(value).filter(|_| small);
-        let steps = self.steps.or(of_default(defaults.steps));
+        let steps = self.steps.or(of_default(miniature.steps));
+        let recipes = match small {
+            true => Defaults::Nano,
+            false => backbone.defaults(&config),
+        };
         let recipe = |method: &Method| {
-            let like = match small {
-                true => &BackboneChoice::Nano,
-                false => backbone,
-            };
-            let mut recipe = Recipe::default_for(like, *method);
+            let mut recipe = Recipe::default_for(recipes, *method);
             if let Some(steps) = steps.filter(|_| recipe.trains()) {
                 recipe.budget.steps = steps;
             }
@@ -179,11 +180,11 @@ impl Shared {
             methods: methods.to_vec(),
             seeds: match &self.seeds {
                 Some(Seeds(seeds)) => seeds.clone(),
-                None => (0..defaults.seeds).collect(),
+                None => (0..miniature.seeds).collect(),
             },
             recipes: methods.iter().map(recipe).collect::<BTreeMap<_, _>>(),
             train_rows: self.train_rows,
-            eval_rows: self.eval_rows.or(of_default(defaults.eval_rows)),
+            eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
         })
     }
 

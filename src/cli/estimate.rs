@@ -85,20 +85,11 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
     budget.steps as f64 * passes * step + validations as f64 * validation
 }
 
-/// Two operations a weight and token: encoder weights for inputs, decoder and head for outputs
-/// (attention's own products are small beside them at these lengths).
+/// Two operations a weight and token (attention's own products are small beside them at these
+/// lengths).
 fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
-    let config = &backbone.config;
-    let (d, inner, ff) = (
-        config.d_model as f64,
-        config.inner() as f64,
-        config.d_ff as f64,
-    );
-    let encoder = config.num_layers as f64 * (4.0 * d * inner + 3.0 * d * ff);
-    let decoder = config.decoder_layers() as f64 * (6.0 * d * inner + 3.0 * d * ff);
-    let cross = config.decoder_layers() as f64 * 2.0 * d * inner;
-    let head = config.vocab_size as f64 * d;
-    2.0 * (inputs * (encoder + cross) + outputs * (decoder + head))
+    let [input, output] = backbone.config.weights_per_token();
+    2.0 * (inputs * input as f64 + outputs * output as f64)
 }
 
 /// Operations a second of a matrix product of 512 on the backbone's device.

@@ -1,7 +1,5 @@
 //! `promptshift list`: domains with their shift, models and methods.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -14,7 +12,7 @@ use crate::domain::draw::Take;
 use crate::domain::row::Row;
 use crate::domain::suite::{HUB, MINI, Suite};
 use crate::domain::{Split, Task};
-use crate::recipe::{Method, Recipe};
+use crate::recipe::{Defaults, Method, Recipe};
 use crate::tuning::about;
 
 /// Flags of `list`.
@@ -199,9 +197,8 @@ fn methods() -> Table {
     for method in Method::ALL {
         let what = about(method).what;
         let recipes = (method != Method::Untuned).then(|| {
-            let folder = BackboneChoice::Folder(PathBuf::new());
-            let of = |choice| Recipe::default_for(choice, method);
-            (of(&BackboneChoice::Nano), of(&folder))
+            let of = |defaults| Recipe::default_for(defaults, method);
+            (of(Defaults::Nano), of(Defaults::T5))
         });
         let (nano, other) = match recipes {
             Some((nano, other)) => (in_short(&nano), in_short(&other)),

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::Failure;
 use crate::backbone::BackboneChoice;
+use crate::network::Config;
 use crate::recipe::{Method, Recipe};
 use crate::t5::T5Config;
-use crate::tuning::{Family, Parameters, about};
+use crate::tuning::{Family, Parameters, TuningError, about, fits};
 
 /// Flags of `methods`.
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ struct Line {
     stored_parameters: usize,
     /// Trainable of all the backbone's parameters, in [0, 1] and above where methods add more.
     share: f64,
+    /// Why the method makes no sense on this kind of network, where it doesn't; the numbers are 0.
+    unfit: Option<&'static str>,
 }
 
 /// Runs it.
@@ -59,23 +62,30 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// A model, or a published size, which needs no files.
-fn model(name: &str) -> anyhow::Result<(BackboneChoice, T5Config)> {
+fn model(name: &str) -> anyhow::Result<(BackboneChoice, Config)> {
     if let Some(config) = T5Config::published(name) {
-        return Ok((BackboneChoice::Folder(name.into()), config));
+        return Ok((BackboneChoice::Folder(name.into()), config.into()));
     }
     let choice = BackboneChoice::parse(name)?;
     let config = choice.config()?;
     Ok((choice, config))
 }
 
-fn line(method: Method, choice: &BackboneChoice, config: &T5Config) -> Line {
+fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
     let about = about(method);
-    let parameters = match method {
-        Method::Untuned => Parameters {
-            trainable: 0,
-            stored: 0,
-        },
-        method => Parameters::of(&Recipe::default_for(choice, method), config),
+    let none = Parameters {
+        trainable: 0,
+        stored: 0,
+    };
+    let (parameters, unfit) = match method {
+        Method::Untuned => (none, None),
+        method => {
+            let recipe = Recipe::default_for(choice.defaults(config), method);
+            match fits(&recipe, config) {
+                Err(TuningError::Unfit { why, .. }) => (none, Some(why)),
+                Ok(()) | Err(_) => (Parameters::of(&recipe, config), None),
+            }
+        }
     };
     Line {
         method: method.name(),
@@ -87,6 +97,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &T5Config) -> Line {
         trainable_parameters: parameters.trainable,
         stored_parameters: parameters.stored,
         share: parameters.trainable as f64 / config.parameters() as f64,
+        unfit,
     }
 }
 
@@ -105,13 +116,26 @@ fn table(lines: &[Line]) -> Table {
             "paper",
         ]);
     for line in lines {
+        let numbers = match line.unfit {
+            None => [
+                line.trainable_parameters.to_string(),
+                line.stored_parameters.to_string(),
+                format!("{:.3} %", 100.0 * line.share),
+            ],
+            Some(_) => ["—".to_string(), "—".to_string(), "—".to_string()],
+        };
+        let what = match line.unfit {
+            None => line.what.to_string(),
+            Some(why) => format!("not on this kind of model: {why}"),
+        };
+        let [trainable, stored, share] = numbers;
         table.add_row([
             line.method.to_string(),
             line.family.name().to_string(),
-            line.what.to_string(),
-            line.trainable_parameters.to_string(),
-            line.stored_parameters.to_string(),
-            format!("{:.3} %", 100.0 * line.share),
+            what,
+            trainable,
+            stored,
+            share,
             line.paper.to_string(),
         ]);
     }

@@ -21,12 +21,16 @@ use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::experiment::{self, Event};
 use crate::material::Material;
+use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
-use crate::recipe::{DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe};
+use crate::recipe::{
+    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
+};
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
+use crate::tuning;
 use crate::tuning::prompt_file::PromptFile;
 
 /// Flags of `transfer`.
@@ -202,7 +206,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Voice::of_terminal()
     };
     let catalogue = arguments.data.catalogue()?;
-    let (plan, redirected) = plan(&arguments, &catalogue).map_err(Failure::Usage)?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let config = choice.config()?;
+    let (plan, redirected) =
+        plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         voice.say(&format!(
             "The shell took `>` for itself: running '{}' and writing the report to the file \
@@ -242,12 +249,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
-fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, Option<String>)> {
+fn plan(
+    arguments: &Arguments,
+    catalogue: &Catalogue,
+    backbone: BackboneChoice,
+    config: &Config,
+) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
-    let backbone = BackboneChoice::parse(&arguments.model)?;
-    let methods = methods(&arguments.methods)?;
+    let defaults = backbone.defaults(config);
+    let methods = methods(&arguments.methods, defaults, config)?;
     let task = catalogue.get(&transfer.source)?.task;
     let tuned: Vec<Method> = methods
         .iter()
@@ -257,7 +269,7 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
-        let mut recipe = Recipe::default_for(&backbone, method);
+        let mut recipe = Recipe::default_for(defaults, method);
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
@@ -298,11 +310,16 @@ fn plan(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<(Plan, O
     ))
 }
 
-fn methods(names: &[String]) -> anyhow::Result<Vec<Method>> {
+/// The methods of these names; `all` is every one that makes sense on the model.
+fn methods(names: &[String], defaults: Defaults, config: &Config) -> anyhow::Result<Vec<Method>> {
+    let fits = |method: &Method| match method {
+        Method::Untuned => true,
+        method => tuning::fits(&Recipe::default_for(defaults, *method), config).is_ok(),
+    };
     let mut methods = Vec::new();
     for name in names {
         let named = match name.as_str() {
-            ALL => Method::ALL.to_vec(),
+            ALL => Method::ALL.into_iter().filter(fits).collect(),
             name => vec![method(name)?],
         };
         for method in named {

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use super::predict::Answer;
 use crate::batch::{Encoding, buckets};
+use crate::network::Encoded;
+use crate::parts::{Dropout, Generated, Tokens};
 use crate::recipe::Limits;
-use crate::t5::{Dropout, Encoded, Generated, Tokens, greedy};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::bank::PromptBank;
 
@@ -44,10 +45,12 @@ pub fn answers(
             .map(|&i| encodings[i].input.as_slice())
             .collect();
         let encoded = bank.encode(&Tokens::padded(&inputs, tokenizer.pad()));
-        let outputs = greedy(&bank.backbone, &encoded, tokenizer.end(), limits.answer);
+        let ends = [tokenizer.end()];
+        let outputs = bank.backbone.generate(&encoded, &ends, limits.answer);
+        let rows = bank.size() * group.len();
         let given: Vec<Vec<f64>> = labels
             .iter()
-            .map(|label| label_log_probs(bank, &encoded, label, tokenizer))
+            .map(|label| label_log_probs(bank, &encoded, rows, label, tokenizer))
             .collect();
         // Rows are member by member, and within a member in the group's order.
         for (row, Generated { ids, log_prob }) in outputs.into_iter().enumerate() {
@@ -73,14 +76,12 @@ pub fn answers(
 fn label_log_probs(
     bank: &PromptBank,
     encoded: &Encoded,
+    rows: usize,
     label: &[u32],
     tokenizer: &Tokenizer,
 ) -> Vec<f64> {
     let ended: Vec<u32> = label.iter().copied().chain([tokenizer.end()]).collect();
-    let targets = Tokens::padded(
-        &vec![ended.as_slice(); encoded.lengths.len()],
-        tokenizer.pad(),
-    );
+    let targets = Tokens::padded(&vec![ended.as_slice(); rows], tokenizer.pad());
     let losses: Vec<f32> = bank
         .backbone
         .token_losses(encoded, &targets, 0.0, &mut Dropout::off())

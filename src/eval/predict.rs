@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use crate::batch::{Encoding, buckets};
+use crate::parts::{Dropout, Generated, Tokens};
 use crate::recipe::Limits;
-use crate::t5::{Dropout, Generated, Tokens, greedy};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 
@@ -48,7 +48,8 @@ pub fn predict(
             .collect();
         let tokens = Tokens::padded(&inputs, tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
-        let outputs = greedy(&tuned.backbone, &encoded, tokenizer.end(), limits.answer);
+        let ends = [tokenizer.end()];
+        let outputs = tuned.backbone.generate(&encoded, &ends, limits.answer);
         for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
             answers[i] = Some(Answer {
                 text: tokenizer.decode(&ids),

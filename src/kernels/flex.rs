@@ -78,6 +78,20 @@ pub fn for_each_share_of_two(
     shares.for_each(|(index, (one, two))| work(index * length, one, two));
 }
 
+/// The results of `work` for every share of `data`, in order, each with where the share starts.
+pub fn map_shares_mut<T: Send>(
+    data: &mut [f32],
+    work: impl Fn(usize, &mut [f32]) -> T + Sync,
+) -> Vec<T> {
+    if data.len() <= ELEMENTS_PER_TASK {
+        return vec![work(0, data)];
+    }
+    let shares = data.par_chunks_mut(ELEMENTS_PER_TASK).enumerate();
+    shares
+        .map(|(index, share)| work(index * ELEMENTS_PER_TASK, share))
+        .collect()
+}
+
 /// The results of `work` for every share of `rows` rows, in order.
 pub fn map_shares<T: Send>(
     rows: usize,

@@ -1,9 +1,10 @@
 //! Fused operations: the steps of T5 that many small tensor operations would make slow.
 //!
-//! Each file holds one operation: its formula, the public function, the same in plain Burn
+//! Each file but one holds an operation of the network: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
 //! takes the fused version for f32 on Flex, with or without automatic differentiation, and the
-//! reference on any other device; tests compare the two.
+//! reference on any other device; tests compare the two. The exception, `adafactor`, is the step of
+//! the optimiser.
 //!
 //! - A backward computes the gradients that the graph asks for and no others; without any, nothing
 //!   is saved.
@@ -12,6 +13,7 @@
 //! - An operation writes into a buffer that it was given where nothing else holds it. Move tensors
 //!   in rather than clone them.
 
+pub mod adafactor;
 pub mod attention;
 pub mod cross_entropy;
 pub mod gated_gelu;

@@ -2,8 +2,9 @@
 //! entities and in phrasings that it has never seen?
 
 use crate::domain::Split;
+use crate::parts::{Dropout, Tokens};
 use crate::synthetic::{self, Rows};
-use crate::t5::{Dropout, T5, Tokens};
+use crate::t5::T5;
 use crate::tokenizer::Tokenizer;
 
 /// Questions a domain.

@@ -14,8 +14,9 @@ use super::recipe::PretrainRecipe;
 use super::stream::{Stream, Text};
 use super::vocabulary::train_tokenizer;
 use crate::backbone::{BackboneChoice, BackboneError};
+use crate::checkpoint::{CheckpointError, Weights};
 use crate::recipe::{Objective, Reduction, Schedule};
-use crate::t5::{CheckpointError, T5, T5Config, Weights, initialise};
+use crate::t5::{T5, T5Config, initialise};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::train::{Course, NotFinite, Trainer};
 use crate::tuning::model_tuning;
@@ -43,6 +44,9 @@ pub enum PretrainError {
     /// The checkpoint to go on from can't be used.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
+    /// The checkpoint to go on from is of another kind.
+    #[error("{0}: wanted a T5 to go on from")]
+    NotT5(String),
     /// Nothing to read.
     #[error("wanted documents of four tokens or more, found none")]
     NoText,
@@ -96,8 +100,9 @@ pub struct PretrainReport {
     pub curve: Vec<PretrainPoint>,
 }
 
-/// Trains a model on `text` by a recipe, its tokenizer as well where it starts afresh, and writes `tokenizer.json`, `config.json`,
-/// `model.safetensors` and `pretraining.json` into `out`, again every `checkpoint_every` steps.
+/// Trains a model on `text` by a recipe, its tokenizer as well where it starts afresh, and writes
+/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json` into `out`, again every
+/// `checkpoint_every` steps.
 /// `watch` is told of every step (its number and loss) and of every point of the curve.
 ///
 /// # Errors
@@ -141,7 +146,8 @@ pub fn pretrain(
             let step = trainer.steps_taken();
             watch(step, loss.sum / loss.tokens as f64, None);
             if step.is_multiple_of(checkpoint_every) || step == recipe.steps() {
-                let model = trainer.tuned().valid().backbone;
+                let backbone = trainer.tuned().valid().backbone;
+                let model = backbone.into_t5().expect("what is trained is a T5");
                 let point = since.point(step, &stage.name, probe(&model, &tokenizer));
                 watch(step, point.loss, Some(&point));
                 report.curve.push(point);
@@ -177,6 +183,9 @@ fn loaded(
     device: &Device,
 ) -> Result<(Tokenizer, T5Config, T5), PretrainError> {
     let backbone = BackboneChoice::Folder(folder.to_owned()).load(device)?;
+    let wrong = || PretrainError::NotT5(folder.display().to_string());
+    let config = backbone.config.t5().ok_or_else(wrong)?.clone();
+    let model = backbone.model.into_t5().ok_or_else(wrong)?;
     for name in TOKENIZERS {
         let file = folder.join(name);
         if file.exists() {
@@ -184,7 +193,7 @@ fn loaded(
             write(&out.join(name), &bytes)?;
         }
     }
-    Ok((backbone.tokenizer, backbone.config, backbone.model))
+    Ok((backbone.tokenizer, config, model))
 }
 
 fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
@@ -203,7 +212,7 @@ fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
         dropout: 0.0,
         clip_norm: Some(recipe.clip_norm),
     };
-    let module = model_tuning(model);
+    let module = model_tuning(model.into());
     let optimizer = scaled_adamw(&module);
     Trainer::new(module, optimizer, course, objective, recipe.seed)
 }

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::objective::{Pair, corrupt, prefix_lm, salient_spans, span_corruption};
 use super::recipe::{PretrainRecipe, Stage};
 use crate::batch::Batch;
+use crate::parts::Tokens;
 use crate::synthetic::{Document, DocumentMix, document};
-use crate::t5::Tokens;
 use crate::tokenizer::Tokenizer;
 
 /// Batches made and sorted by length at a time.

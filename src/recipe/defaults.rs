@@ -7,8 +7,16 @@ use super::{
     PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe,
     Recipe, Reduction, Schedule, SecondMoment,
 };
-use crate::backbone::BackboneChoice;
-use crate::t5::Map;
+use crate::parts::Map;
+
+/// What default recipes differ by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defaults {
+    /// The bundled miniature.
+    Nano,
+    /// Any other T5.
+    T5,
+}
 
 /// The learning rate on the miniature and on other backbones.
 struct Rates {
@@ -17,12 +25,12 @@ struct Rates {
 }
 
 impl Recipe {
-    /// The recipe that a method has by default on a backbone.
+    /// The recipe that a method has by default.
     ///
     /// # Panics
     /// [`Method::Untuned`] has none.
-    pub fn default_for(backbone: &BackboneChoice, method: Method) -> Self {
-        let nano = *backbone == BackboneChoice::Nano;
+    pub fn default_for(defaults: Defaults, method: Method) -> Self {
+        let nano = defaults == Defaults::Nano;
         // What a miniature of few blocks and narrow states takes in another size.
         let sized = |nano_size: usize, published: usize| if nano { nano_size } else { published };
         let adapters = |placement, reduction| {

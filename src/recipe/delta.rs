@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::t5::Map;
+use crate::parts::Map;
 
 /// What is tuned in a frozen backbone. A recipe without one tunes its prompt; one without a
 /// prompt either, the whole model.
@@ -35,6 +35,27 @@ pub enum DeltaRecipe {
     Preamble(PreambleRecipe),
     /// Everything, from random weights.
     RandomWeights,
+}
+
+impl DeltaRecipe {
+    /// What it is called in messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            DeltaRecipe::Lora(_) => "LoRA",
+            DeltaRecipe::AddedBiases => "BitFit",
+            DeltaRecipe::NormGains => "tuning norm gains",
+            DeltaRecipe::OutputHead => "tuning the output head",
+            DeltaRecipe::LastBlocks(_) => "tuning the last blocks",
+            DeltaRecipe::Scales => "(IA)³",
+            DeltaRecipe::Prefix(_) => "prefix tuning",
+            DeltaRecipe::Adapters(_) => "an adapter",
+            DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
+            DeltaRecipe::PromptNetwork(_) => "P-tuning",
+            DeltaRecipe::Ladder(_) => "ladder side tuning",
+            DeltaRecipe::Preamble(_) => "words before the input",
+            DeltaRecipe::RandomWeights => "training from random weights",
+        }
+    }
 }
 
 /// See [`DeltaRecipe::Lora`].

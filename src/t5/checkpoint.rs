@@ -1,109 +1,15 @@
 //! A T5's parameters under Hugging Face's names, both ways; every tensor accounted for.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::config::{Activation, T5Config};
 use super::decoder::{Decoder, DecoderBlock};
 use super::encoder::{Encoder, EncoderBlock};
-use super::layers::{Attention, FeedForward, Linear, Norm};
+use super::layers::{Attention, FeedForward};
 use super::model::T5;
 use super::position::{Direction, RelativeBias};
-use super::weights::Weights;
-
-/// A checkpoint that can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// A file can't be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// `config.json` is not that of a T5.
-    #[error(
-        "{path}: wanted the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), found {found}"
-    )]
-    Config {
-        /// The file.
-        path: String,
-        /// What is in it instead.
-        found: String,
-    },
-    /// The weights file is not safetensors.
-    #[error("{path}: not a safetensors file: {source}")]
-    Format {
-        /// The file.
-        path: String,
-        /// Why.
-        source: safetensors::SafeTensorError,
-    },
-    /// The weights file is not one of PyTorch's, or damaged.
-    #[error("{path}: not a PyTorch weights file: {source}")]
-    Torch {
-        /// The file.
-        path: String,
-        /// Why.
-        source: pytorch_reader::PytorchError,
-    },
-    /// The list of a checkpoint's shards is damaged.
-    #[error("{path}: wanted a weight_map from tensors to files, found {found}")]
-    Index {
-        /// The file.
-        path: String,
-        /// What is in it instead.
-        found: String,
-    },
-    /// A folder holds no weights.
-    #[error("{folder}: wanted one of {wanted}, found none of them")]
-    NoWeights {
-        /// The folder.
-        folder: String,
-        /// The files that would do.
-        wanted: String,
-    },
-    /// A tensor that the configuration asks for is absent.
-    #[error("{path}: no tensor '{name}', wanted with shape {wanted:?}")]
-    Missing {
-        /// The file.
-        path: String,
-        /// The tensor.
-        name: String,
-        /// Its shape.
-        wanted: Vec<usize>,
-    },
-    /// A tensor has another shape than the configuration says.
-    #[error("{path}: tensor '{name}' has shape {found:?}, config.json wants {wanted:?}")]
-    Shape {
-        /// The file.
-        path: String,
-        /// The tensor.
-        name: String,
-        /// The shape wanted.
-        wanted: Vec<usize>,
-        /// The shape in the file.
-        found: Vec<usize>,
-    },
-    /// A tensor holds something else than floating-point numbers.
-    #[error("{path}: tensor '{name}' has dtype {found}, wanted F32, F16 or BF16")]
-    Dtype {
-        /// The file.
-        path: String,
-        /// The tensor.
-        name: String,
-        /// The dtype in the file.
-        found: String,
-    },
-    /// The file holds tensors that this model has no place for.
-    #[error("{path}: tensors that a T5 of this config.json has no place for: {names}")]
-    Unused {
-        /// The file.
-        path: String,
-        /// Their names.
-        names: String,
-    },
-}
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::parts::{Linear, Norm};
 
 /// Reads named tensors into the parts of a model on one device.
 struct Loader<'a> {
@@ -122,7 +28,7 @@ impl Loader<'_> {
     ) -> Result<Linear, CheckpointError> {
         let name = format!("{name}.weight");
         let weight = self.weights.take(&name, [output, input], self.device)?;
-        Ok(Linear::new(contiguous_transpose(weight)))
+        Ok(Linear::of_rows(weight))
     }
 
     fn norm(&mut self, name: &str) -> Result<Norm, CheckpointError> {
@@ -130,7 +36,7 @@ impl Loader<'_> {
         let gain = self
             .weights
             .take(&name, [self.config.d_model], self.device)?;
-        Ok(Norm::new(gain, self.config.layer_norm_epsilon))
+        Ok(Norm::root_mean_square(gain, self.config.layer_norm_epsilon))
     }
 
     fn attention(&mut self, name: &str) -> Result<Attention, CheckpointError> {
@@ -247,21 +153,13 @@ impl T5 {
     /// All parameters under Hugging Face's names and in its layout: the inverse of [`T5::load`].
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
-        put(&mut out, "shared.weight", self.embedding.val());
+        out.put_tensor("shared.weight", self.embedding.val());
         if let Some(head) = &self.head {
             put_linear(&mut out, "lm_head", head);
         }
         let table = "block.0.layer.0.SelfAttention.relative_attention_bias.weight";
-        put(
-            &mut out,
-            &format!("encoder.{table}"),
-            self.encoder.bias.table.val(),
-        );
-        put(
-            &mut out,
-            &format!("decoder.{table}"),
-            self.decoder.bias.table.val(),
-        );
+        out.put_tensor(&format!("encoder.{table}"), self.encoder.bias.table.val());
+        out.put_tensor(&format!("decoder.{table}"), self.decoder.bias.table.val());
         for (i, block) in self.encoder.blocks.iter().enumerate() {
             let name = format!("encoder.block.{i}.layer");
             put_norm(
@@ -316,19 +214,12 @@ impl T5 {
     }
 }
 
-fn put<const D: usize>(out: &mut Weights, name: &str, tensor: Tensor<D>) {
-    let shape = tensor.dims().to_vec();
-    let values = tensor.into_data().try_to_vec().expect("parameters are f32");
-    out.put(name, shape, values);
-}
-
 fn put_linear(out: &mut Weights, name: &str, linear: &Linear) {
-    let weight = contiguous_transpose(linear.weight.val());
-    put(out, &format!("{name}.weight"), weight);
+    out.put_tensor(&format!("{name}.weight"), linear.rows());
 }
 
 fn put_norm(out: &mut Weights, name: &str, norm: &Norm) {
-    put(out, &format!("{name}.weight"), norm.gain.val());
+    out.put_tensor(&format!("{name}.weight"), norm.gain.val());
 }
 
 fn put_attention(out: &mut Weights, name: &str, attention: &Attention) {
@@ -348,16 +239,4 @@ fn put_feed_forward(out: &mut Weights, name: &str, feed_forward: &FeedForward) {
     };
     put_linear(out, &format!("{name}.{up}"), &feed_forward.up);
     put_linear(out, &format!("{name}.wo"), &feed_forward.down);
-}
-
-/// The transpose, laid out anew: parameters are read many times.
-fn contiguous_transpose(x: Tensor<2>) -> Tensor<2> {
-    let [rows, columns] = x.dims();
-    let device = x.device();
-    let values: Vec<f32> = x.into_data().try_to_vec().expect("parameters are f32");
-    let transposed: Vec<f32> = (0..columns)
-        .flat_map(|c| (0..rows).map(move |r| (r, c)))
-        .map(|(r, c)| values[r * columns + c])
-        .collect();
-    Tensor::from_data(TensorData::new(transposed, [columns, rows]), &device)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::CheckpointError;
+use crate::checkpoint::CheckpointError;
 
 /// The shape of a T5 backbone, v1.0 or v1.1. Field names are `config.json`'s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +75,9 @@ fn tied_when_absent() -> bool {
 }
 
 impl T5Config {
+    /// What errors say of it.
+    pub(crate) const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1)";
+
     /// Reads and checks `config.json`.
     ///
     /// # Errors
@@ -94,6 +97,7 @@ impl T5Config {
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
         let wrong = |found: String| CheckpointError::Config {
             path: name.to_string(),
+            wanted: T5Config::WANTED,
             found,
         };
         let json: serde_json::Value =
@@ -130,6 +134,12 @@ impl T5Config {
             return Err(wrong(format!(
                 "relative_attention_num_buckets {} with relative_attention_max_distance {}",
                 config.relative_attention_num_buckets, config.relative_attention_max_distance
+            )));
+        }
+        if config.decoder_start_token_id as usize >= config.vocab_size {
+            return Err(wrong(format!(
+                "decoder_start_token_id {} with vocab_size {}",
+                config.decoder_start_token_id, config.vocab_size
             )));
         }
         Ok(config)
@@ -200,15 +210,34 @@ impl T5Config {
         })
     }
 
+    fn feed_forward_parameters(&self) -> usize {
+        match self.activation() {
+            Activation::Relu => 2 * self.d_model * self.d_ff,
+            Activation::GatedGelu => 3 * self.d_model * self.d_ff,
+        }
+    }
+
+    /// Parameters of one block of the decoder: two attentions, the feed-forward, three norms.
+    pub fn decoder_block_parameters(&self) -> usize {
+        8 * self.d_model * self.inner() + self.feed_forward_parameters() + 3 * self.d_model
+    }
+
+    /// Weights that an input token (the encoder's and the decoder's keys and values of it) and an
+    /// output token (the rest of the decoder and the head) are multiplied by.
+    pub fn weights_per_token(&self) -> [usize; 2] {
+        let (d, inner, ff) = (self.d_model, self.inner(), self.feed_forward_parameters());
+        let encoder = self.num_layers * (4 * d * inner + ff);
+        let decoder = self.decoder_layers() * (6 * d * inner + ff);
+        let cross = self.decoder_layers() * 2 * d * inner;
+        [encoder + cross, decoder + self.vocab_size * d]
+    }
+
     /// All parameters, in closed form.
     pub fn parameters(&self) -> usize {
-        let (d, inner, ff) = (self.d_model, self.inner(), self.d_ff);
-        let feed_forward = match self.activation() {
-            Activation::Relu => 2 * d * ff,
-            Activation::GatedGelu => 3 * d * ff,
-        };
-        let encoder = self.num_layers * (4 * d * inner + feed_forward + 2 * d) + d;
-        let decoder = self.decoder_layers() * (8 * d * inner + feed_forward + 3 * d) + d;
+        let (d, inner) = (self.d_model, self.inner());
+        let encoder =
+            self.num_layers * (4 * d * inner + self.feed_forward_parameters() + 2 * d) + d;
+        let decoder = self.decoder_layers() * self.decoder_block_parameters() + d;
         let bias_tables = 2 * self.relative_attention_num_buckets * self.num_heads;
         let matrices = if self.tie_word_embeddings { 1 } else { 2 };
         matrices * self.vocab_size * d + encoder + decoder + bias_tables

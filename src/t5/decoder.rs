@@ -3,12 +3,11 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::dropout::Dropout;
 use super::encoder::Encoded;
-use super::entries::{behind, lengthened, of_each, reach, unbiased};
-use super::layers::{Attention, FeedForward, Memory, Norm};
+use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
+use crate::parts::{Dropout, Memory, Norm, behind, lengthened, of_each, reach, unbiased};
 
 #[derive(Module, Debug)]
 pub(super) struct DecoderBlock {

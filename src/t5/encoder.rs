@@ -3,11 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::dropout::Dropout;
-use super::entries::{Entries, behind, lengthened, reach, unbiased};
-use super::layers::{Attention, FeedForward, Norm};
+use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
+use crate::parts::{Dropout, Entries, Norm, behind, lengthened, reach, unbiased};
 
 /// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
 #[derive(Debug, Clone)]

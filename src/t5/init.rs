@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::config::T5Config;
 use super::position::{Direction, bucket};
-use super::weights::Weights;
+use crate::checkpoint::Weights;
 
 /// How weights start before pre-training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

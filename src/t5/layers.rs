@@ -1,96 +1,11 @@
-//! The parts of a T5 block: linear map, norm, attention, feed-forward.
+//! The sub-layers of a T5 block: attention and feed-forward.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::adapter::Adapter;
-use super::delta::Delta;
-use super::dropout::Dropout;
 use crate::kernels::{self, Visible, attention};
-
-/// A linear map without bias: T5 has none. `y = x W`, `W` `[in, out]`, and what tuning adds.
-#[derive(Module, Debug)]
-pub struct Linear {
-    pub(super) weight: Param<Tensor<2>>,
-    /// What a tuning method adds.
-    pub delta: Option<Delta>,
-}
-
-impl Linear {
-    pub(super) fn new(weight: Tensor<2>) -> Self {
-        Linear {
-            weight: Param::from_tensor(weight),
-            delta: None,
-        }
-    }
-
-    /// `[N, in]` → `[N, out]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        match &self.delta {
-            Some(delta) => delta.forward(x, self.weight.val()),
-            None => kernels::linear(x, self.weight.val()),
-        }
-    }
-
-    /// Adds the thin product to the weight, for inference without any cost.
-    pub fn merge(&mut self) {
-        self.add_low_rank(1.0);
-    }
-
-    /// Takes the thin product out of the weight again; exact up to rounding.
-    pub fn unmerge(&mut self) {
-        self.add_low_rank(-1.0);
-    }
-
-    fn add_low_rank(&mut self, sign: f64) {
-        if let Some(low_rank) = self
-            .delta
-            .as_ref()
-            .and_then(|delta| delta.low_rank.as_ref())
-        {
-            let weight = self.weight.val() + low_rank.dense() * sign;
-            self.weight = Param::from_tensor(weight);
-        }
-    }
-}
-
-/// T5's norm: root mean square, no mean, no bias.
-#[derive(Module, Debug)]
-pub struct Norm {
-    pub(super) gain: Param<Tensor<1>>,
-    epsilon: f64,
-}
-
-impl Norm {
-    pub(super) fn new(gain: Tensor<1>, epsilon: f64) -> Self {
-        Norm {
-            gain: Param::from_tensor(gain),
-            epsilon,
-        }
-    }
-
-    /// `[N, D]` → `[N, D]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        kernels::rms_norm(x, self.gain.val(), self.epsilon)
-    }
-}
-
-/// Keys and values that attention looks at.
-#[derive(Debug, Clone)]
-pub struct Memory {
-    /// `[B·Tk, H·K]`.
-    pub(super) key: Tensor<2>,
-    /// `[B·Tk, H·K]`.
-    pub(super) value: Tensor<2>,
-}
-
-impl Memory {
-    /// Keys and values of one shape, `[N, H·K]`.
-    pub fn new(key: Tensor<2>, value: Tensor<2>) -> Self {
-        Memory { key, value }
-    }
-}
+use crate::parts::{Adapter, Dropout, Linear, Memory, adapted};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
 #[derive(Module, Debug)]
@@ -173,13 +88,5 @@ impl FeedForward {
             None => relu(self.up.forward(x)),
         };
         adapted(read, self.down.forward(dropout.rows(hidden, batch)))
-    }
-}
-
-/// A sub-layer's output through its adapter, which comes with the sub-layer's input.
-fn adapted(read: Option<(&Adapter, Tensor<2>)>, output: Tensor<2>) -> Tensor<2> {
-    match read {
-        Some((adapter, input)) => adapter.forward(input, output),
-        None => output,
     }
 }

@@ -4,59 +4,10 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::decoder::{Cache, Decoder};
-use super::dropout::Dropout;
 use super::encoder::{Embedded, Encoded, Encoder};
-use super::entries::Entries;
 use super::ladder::{Ladder, States};
-use super::layers::Linear;
 use crate::kernels;
-
-/// Token ids of a batch, padded on the right to one width.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tokens {
-    /// `[B·T]`, row by row.
-    pub ids: Vec<u32>,
-    /// The real tokens of each row.
-    pub lengths: Vec<usize>,
-    /// `T`.
-    pub width: usize,
-}
-
-impl Tokens {
-    /// Pads `rows` with `pad` to the longest of them.
-    pub fn padded<R: AsRef<[u32]>>(rows: &[R], pad: u32) -> Self {
-        let lengths: Vec<usize> = rows.iter().map(|row| row.as_ref().len()).collect();
-        let width = lengths.iter().copied().max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(rows.len() * width);
-        for row in rows {
-            ids.extend_from_slice(row.as_ref());
-            ids.resize(ids.len() + width - row.as_ref().len(), pad);
-        }
-        Tokens {
-            ids,
-            lengths,
-            width,
-        }
-    }
-
-    /// `B`.
-    pub fn batch(&self) -> usize {
-        self.lengths.len()
-    }
-
-    /// Real tokens in all rows.
-    pub fn count(&self) -> usize {
-        self.lengths.iter().sum()
-    }
-
-    /// The decoder's input that predicts these tokens: shifted right behind `start`.
-    fn shifted_right(&self, start: u32) -> Vec<u32> {
-        self.ids
-            .chunks(self.width)
-            .flat_map(|row| std::iter::once(start).chain(row[..self.width - 1].iter().copied()))
-            .collect()
-    }
-}
+use crate::parts::{Decoding, Dropout, Entries, Generated, Linear, Tokens, greedy};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -174,7 +125,7 @@ impl T5 {
     ) -> Tensor<2> {
         let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
         let hidden = self.decode(embedded, targets.batch(), encoded, dropout);
-        let real: Vec<i32> = real_positions(targets).map(|i| i as i32).collect();
+        let real: Vec<i32> = targets.real_positions().map(|i| i as i32).collect();
         let count = real.len();
         let device = hidden.device();
         hidden.select(
@@ -197,7 +148,7 @@ impl T5 {
         dropout: &mut Dropout,
     ) -> Tensor<1> {
         let logits = self.vocabulary_logits(self.target_states(encoded, targets, dropout));
-        let real: Vec<u32> = real_positions(targets).map(|i| targets.ids[i]).collect();
+        let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
 
@@ -231,6 +182,13 @@ impl T5 {
         self.vocabulary_logits(hidden + ladder.upwards(own))
     }
 
+    /// The most probable output of every example, as [`greedy`] decodes.
+    pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
+        let mut cache = self.start(encoded);
+        let first = self.next_logits(&self.start_tokens(encoded.lengths.len()), &mut cache);
+        greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
+    }
+
     /// Final decoder states `[N, D]` → logits `[N, V]`.
     fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
         match &self.head {
@@ -254,11 +212,18 @@ impl T5 {
     }
 }
 
-/// Flat positions of the tokens that are not padding.
-fn real_positions(tokens: &Tokens) -> impl Iterator<Item = usize> + '_ {
-    tokens
-        .lengths
-        .iter()
-        .enumerate()
-        .flat_map(move |(row, &length)| row * tokens.width..row * tokens.width + length)
+/// T5's decoding.
+struct UnderWay<'a> {
+    model: &'a T5,
+    cache: Cache,
+}
+
+impl Decoding for UnderWay<'_> {
+    fn next_logits(&mut self, last: &[u32]) -> Tensor<2> {
+        self.model.next_logits(last, &mut self.cache)
+    }
+
+    fn keep(&mut self, rows: &[usize]) {
+        self.cache.keep(rows);
+    }
 }

@@ -1,49 +1,9 @@
-//! The places where tuning methods enter the blocks, by name; shapes of them without any weights.
+//! The places where tuning methods enter the blocks; shapes of them without any weights.
 
-use serde::{Deserialize, Serialize};
-
-use super::adapter::Adapter;
 use super::config::{Activation, T5Config};
-use super::layers::{Attention, FeedForward, Linear};
+use super::layers::{Attention, FeedForward};
 use super::model::T5;
-
-/// A linear map of a block, by its name in checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Map {
-    /// Queries, `[D, H·K]`.
-    Q,
-    /// Keys, `[D, H·K]`.
-    K,
-    /// Values, `[D, H·K]`.
-    V,
-    /// Attention's output, `[H·K, D]`.
-    O,
-    /// The feed-forward's gate in v1.1, `[D, F]`.
-    #[serde(rename = "wi_0")]
-    Wi0,
-    /// The feed-forward's first map (`wi` in v1.0), `[D, F]`.
-    #[serde(rename = "wi_1")]
-    Wi1,
-    /// The feed-forward's last map, `[F, D]`.
-    Wo,
-}
-
-impl Map {
-    /// Every map.
-    pub const ALL: [Map; 7] = [Map::Q, Map::K, Map::V, Map::O, Map::Wi0, Map::Wi1, Map::Wo];
-}
-
-/// A part of a block with a norm before it and a residual around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubLayer {
-    /// Attention of a stack to itself.
-    SelfAttention,
-    /// Attention of the decoder to the encoder.
-    CrossAttention,
-    /// The feed-forward.
-    FeedForward,
-}
+use crate::parts::{Adapter, Linear, Map, SubLayer};
 
 impl Attention {
     fn maps_mut(&mut self) -> [(Map, &mut Linear); 4] {

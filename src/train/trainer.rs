@@ -5,8 +5,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use super::clip::clip_global_norm;
 use super::schedule::share;
 use crate::batch::Batch;
+use crate::parts::Dropout;
 use crate::recipe::{Objective, Reduction, Schedule};
-use crate::t5::Dropout;
 use crate::tuning::Tuned;
 
 /// A step whose loss is not a number; the parameters are as they were before it.

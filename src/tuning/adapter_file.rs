@@ -9,11 +9,13 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 
+use super::method::ParameterPath;
 use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::{Labels, Parameter, Tuned, method, place, trains};
 use crate::backbone::Backbone;
+use crate::checkpoint::{Weights, floats};
+use crate::network::Config;
 use crate::recipe::{PromptInit, Recipe};
-use crate::t5::{T5Config, Weights, floats};
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
@@ -31,7 +33,7 @@ pub struct AdapterFile {
 pub(super) fn to_bytes(
     tuned: &Tuned,
     recipe: &Recipe,
-    config: &T5Config,
+    config: &Config,
     metadata: &Metadata,
 ) -> Vec<u8> {
     let mut weights = Weights::empty("");
@@ -118,7 +120,7 @@ impl AdapterFile {
         self.metadata.check(&self.path, backbone)?;
         let tuned = self.places(backbone)?.finished();
         let mut fill = Fill {
-            path: Vec::new(),
+            path: ParameterPath::default(),
             left: self.tensors.clone(),
             trains: |path: &str| trains(&self.recipe, path, &backbone.config),
             wrong: None,
@@ -143,7 +145,7 @@ impl AdapterFile {
 
 /// Puts a file's tensors where they belong.
 struct Fill<F> {
-    path: Vec<String>,
+    path: ParameterPath,
     left: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     trains: F,
     /// The first thing that did not fit.
@@ -151,16 +153,16 @@ struct Fill<F> {
 }
 
 impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
+        let name = self.path.to_string();
         if !(self.trains)(&name) {
             return param;
         }

@@ -16,8 +16,9 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
+use crate::parts::{Adapter, Nonlinearity, Side, SubLayer};
 use crate::recipe::{AdapterRecipe, Placement, Recipe};
-use crate::t5::{Adapter, Nonlinearity, Side, SubLayer, T5Config};
 
 pub(super) const HOULSBY: About = About {
     family: Family::Additions,
@@ -42,8 +43,8 @@ pub(super) const PARALLEL: About = About {
 
 impl AdapterRecipe {
     /// `m`, at least one.
-    fn width(&self, config: &T5Config) -> usize {
-        (config.d_model / self.reduction.max(1)).max(1)
+    fn width(&self, config: &Config) -> usize {
+        (config.width() / self.reduction.max(1)).max(1)
     }
 
     fn stands_at(&self, sub_layer: SubLayer) -> bool {
@@ -54,8 +55,8 @@ impl AdapterRecipe {
         }
     }
 
-    fn adapter(&self, config: &T5Config, draw: &mut Draw) -> Adapter {
-        let (d, m) = (config.d_model, self.width(config));
+    fn adapter(&self, config: &Config, draw: &mut Draw) -> Adapter {
+        let (d, m) = (config.width(), self.width(config));
         let (down, up) = match self.placement {
             Placement::Houlsby => (draw.truncated([d, m], 1e-2), draw.truncated([m, d], 1e-2)),
             Placement::Pfeiffer => (draw.normal([d, m], 0.02), draw.normal([m, d], 0.02)),
@@ -82,7 +83,7 @@ impl AdapterRecipe {
 }
 
 impl Delta for AdapterRecipe {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for (sub_layer, place) in tuned.backbone.adapters_mut() {
             if self.stands_at(sub_layer) {
                 *place = Some(self.adapter(config, draw));
@@ -91,12 +92,12 @@ impl Delta for AdapterRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.contains(".adapter.")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
-        let (d, m) = (config.d_model, self.width(config));
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let (d, m) = (config.width(), self.width(config));
         let adapters = config.sub_layers().into_iter();
         adapters.filter(|&s| self.stands_at(s)).count() * (2 * d * m + m + d)
     }

@@ -5,13 +5,14 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::prompt_file::Vectors;
-use crate::t5::{Dropout, Encoded, T5, Tokens};
+use crate::network::{Encoded, Network};
+use crate::parts::Tokens;
 
 /// `N` prompts of one shape on one backbone; nothing is on the tape.
 #[derive(Debug, Clone)]
 pub struct PromptBank {
-    /// The T5 underneath, there once.
-    pub backbone: T5,
+    /// The network underneath, there once.
+    pub backbone: Network,
     /// `[N, P, D]`.
     prompts: Tensor<3>,
 }
@@ -37,7 +38,7 @@ impl PromptBank {
     ///
     /// # Errors
     /// There is none, or they are not of one shape and as wide as the embeddings.
-    pub fn new(backbone: T5, prompts: &[&Vectors]) -> Result<Self, BankError> {
+    pub fn new(backbone: Network, prompts: &[&Vectors]) -> Result<Self, BankError> {
         let first = prompts.first().ok_or(BankError::Empty)?;
         let [_, width] = backbone.embedding().dims();
         let wanted = [first.length(), width];
@@ -61,11 +62,9 @@ impl PromptBank {
         self.prompts.dims()[0]
     }
 
-    /// `B` rows of tokens → encoder states of `N·B` rows: row `n·B + b` is example `b` behind prompt
-    /// `n`.
+    /// `B` rows of tokens → what the network makes of `N·B` rows: row `n·B + b` is example `b` behind
+    /// prompt `n`.
     pub fn encode(&self, tokens: &Tokens) -> Encoded {
-        let input = self.backbone.embed(tokens);
-        let input = input.after_prompts(self.prompts.clone());
-        self.backbone.encode(input, &mut Dropout::off())
+        self.backbone.encode_behind(tokens, self.prompts.clone())
     }
 }

@@ -1,5 +1,5 @@
-//! The output head only: a linear probe that generates. In v1.1 the head is a matrix of its own; in
-//! v1.0 it is the embedding, which then moves as input as well.
+//! The output head only: a linear probe that generates. Where the head is the embedding (T5 v1.0,
+//! small Llamas, GPT-2), that moves as input as well.
 //!
 //! A control rather than a published method for T5: "tuning the head" is the feature-based baseline of
 //! Peters, Ruder & Smith 2019 ("To Tune or Not to Tune?", arXiv 1903.05987).
@@ -7,8 +7,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::Recipe;
-use crate::t5::T5Config;
 
 pub(super) const ABOUT: About = About {
     family: Family::Specified,
@@ -20,18 +20,18 @@ pub(super) const ABOUT: About = About {
 pub(super) struct OutputHead;
 
 impl Delta for OutputHead {
-    fn place(&self, tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, config: &T5Config) -> bool {
-        match config.tie_word_embeddings {
+    fn trains(&self, path: &str, config: &Config) -> bool {
+        match config.is_tied() {
             true => path == "backbone.embedding",
             false => path == "backbone.head.weight",
         }
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
-        config.vocab_size * config.d_model
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        config.vocabulary() * config.width()
     }
 }

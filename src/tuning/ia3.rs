@@ -10,8 +10,9 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
+use crate::parts::{self, Map};
 use crate::recipe::Recipe;
-use crate::t5::{self, Map, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Reparameterised,
@@ -23,18 +24,18 @@ pub(super) const ABOUT: About = About {
 pub(super) struct Scales;
 
 impl Delta for Scales {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for ((map, linear), (_, [input, output])) in
             tuned.backbone.maps_mut().into_iter().zip(config.maps())
         {
             linear.delta = match map {
-                Map::K | Map::V => Some(t5::Delta {
+                Map::K | Map::V => Some(parts::Delta {
                     output_scale: Some(draw.filled([output], 1.0)),
-                    ..t5::Delta::default()
+                    ..parts::Delta::default()
                 }),
-                Map::Wo => Some(t5::Delta {
+                Map::Wo => Some(parts::Delta {
                     input_scale: Some(draw.filled([input], 1.0)),
-                    ..t5::Delta::default()
+                    ..parts::Delta::default()
                 }),
                 Map::Q | Map::O | Map::Wi0 | Map::Wi1 => None,
             };
@@ -42,11 +43,11 @@ impl Delta for Scales {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.ends_with(".delta.output_scale") || path.ends_with(".delta.input_scale")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         let scale = |(map, [input, output]): (Map, [usize; 2])| match map {
             Map::K | Map::V => output,
             Map::Wo => input,

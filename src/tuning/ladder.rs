@@ -12,6 +12,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::{LadderRecipe, Recipe};
 use crate::t5::{Initialisation, Ladder, Rung, T5, T5Config, initialise};
 
@@ -37,7 +38,14 @@ impl LadderRecipe {
 }
 
 impl Delta for LadderRecipe {
-    fn place(&self, tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match config {
+            Config::T5(_) => Ok(()),
+        }
+    }
+
+    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        let config = config.t5().expect("other kinds do not fit");
         let side_config = self.side(config);
         let (d, narrow) = (config.d_model, side_config.d_model);
         let weights = initialise(&side_config, Initialisation::Published, draw.seed());
@@ -54,19 +62,22 @@ impl Delta for LadderRecipe {
         };
         let (encoder, decoder) = (rungs(config.num_layers), rungs(config.decoder_layers()));
         let up = draw.filled([narrow, d], 0.0);
+        let ladder = Ladder::new(side, encoder, decoder, up);
+        let backbone = tuned.backbone.into_t5().expect("other kinds do not fit");
         Tuned {
-            backbone: tuned
-                .backbone
-                .with_ladder(Ladder::new(side, encoder, decoder, up)),
+            backbone: backbone.with_ladder(ladder).into(),
             ..tuned
         }
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("backbone.ladder.")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let Some(config) = config.t5() else {
+            return 0;
+        };
         let side = self.side(config);
         let (d, narrow) = (config.d_model, side.d_model);
         let matrices = if side.tie_word_embeddings { 1 } else { 2 };

@@ -1,4 +1,4 @@
-//! The last `k` blocks of the decoder with its final norm: the oldest way of tuning less (Lee, Tang &
+//! The last `k` blocks (of the decoder, where there are two stacks) with the final norm: the oldest way of tuning less (Lee, Tang &
 //! Lin 2019, "What Would Elsa Do? Freezing Layers During Transformer Fine-Tuning",
 //! arXiv 1911.03090, which tunes the last quarter).
 //!
@@ -8,8 +8,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::{LastBlocksRecipe, Recipe};
-use crate::t5::{Activation, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Specified,
@@ -19,38 +19,30 @@ pub(super) const ABOUT: About = About {
 };
 
 impl LastBlocksRecipe {
-    fn blocks(&self, config: &T5Config) -> usize {
-        self.blocks.min(config.decoder_layers())
+    fn blocks(&self, config: &Config) -> usize {
+        self.blocks.min(config.last_stack().blocks)
     }
 }
 
 impl Delta for LastBlocksRecipe {
-    fn place(&self, tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, config: &T5Config) -> bool {
-        let first = config.decoder_layers() - self.blocks(config);
-        let block = path
-            .strip_prefix("backbone.decoder.blocks.")
+    fn trains(&self, path: &str, config: &Config) -> bool {
+        let stack = config.last_stack();
+        let first = stack.blocks - self.blocks(config);
+        let Some(within) = path.strip_prefix(stack.path) else {
+            return false;
+        };
+        let block = within
+            .strip_prefix(".blocks.")
             .and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
-        block.is_some_and(|block| block >= first) || path == "backbone.decoder.norm.gain"
+        block.is_some_and(|block| block >= first) || within.starts_with(".norm.")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
-        // The list of maps ends with those of a decoder's block, which has three norms.
-        let maps = config.maps();
-        let last_block = maps.len() - maps_of_decoder_block(config);
-        let weights: usize = maps[last_block..].iter().map(|(_, [i, o])| i * o).sum();
-        let in_block = weights + 3 * config.d_model;
-        self.blocks(config) * in_block + config.d_model
-    }
-}
-
-/// Two attentions of four maps, and the feed-forward's.
-fn maps_of_decoder_block(config: &T5Config) -> usize {
-    8 + match config.activation() {
-        Activation::Relu => 2,
-        Activation::GatedGelu => 3,
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let stack = config.last_stack();
+        self.blocks(config) * stack.block_parameters + stack.norm_parameters
     }
 }

@@ -9,8 +9,9 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::{Config, Network};
+use crate::parts::{self, LowRank};
 use crate::recipe::{LoraRecipe, Recipe};
-use crate::t5::{self, LowRank, T5, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Reparameterised,
@@ -20,30 +21,30 @@ pub(super) const ABOUT: About = About {
 };
 
 impl Delta for LoraRecipe {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for ((map, linear), (_, [input, output])) in
             tuned.backbone.maps_mut().into_iter().zip(config.maps())
         {
             if !self.maps.contains(&map) {
                 continue;
             }
-            linear.delta = Some(t5::Delta {
+            linear.delta = Some(parts::Delta {
                 low_rank: Some(LowRank {
                     a: draw.uniform([input, self.rank], (input as f32).sqrt().recip()),
                     b: draw.filled([self.rank, output], 0.0),
                     scale: self.alpha / self.rank as f64,
                 }),
-                ..t5::Delta::default()
+                ..parts::Delta::default()
             });
         }
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.contains(".delta.low_rank.")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         let maps = config.maps().into_iter();
         maps.filter(|(map, _)| self.maps.contains(map))
             .map(|(_, [input, output])| self.rank * (input + output))
@@ -53,7 +54,7 @@ impl Delta for LoraRecipe {
 
 /// The backbone with its products folded into the weights: it answers the same, up to rounding, at
 /// the cost of the frozen one.
-pub fn merged(tuned: &Tuned) -> T5 {
+pub fn merged(tuned: &Tuned) -> Network {
     let mut backbone = tuned.backbone.clone();
     for (_, linear) in backbone.maps_mut() {
         linear.merge();

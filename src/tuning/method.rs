@@ -1,12 +1,14 @@
 //! What a tuning method is: where it enters the backbone, what it trains, what that counts.
 
+use std::fmt;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
 use super::Tuned;
 use super::draw::Draw;
+use crate::network::Config;
 use crate::recipe::{DeltaRecipe, Method, Recipe};
-use crate::t5::T5Config;
 
 use super::{
     adapters, bitfit, head, ia3, ladder, last, lora, norms, preamble, prefix, prompt_network,
@@ -15,18 +17,23 @@ use super::{
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
 pub(super) trait Delta {
+    /// Whether the method makes sense on a network of this kind, or why not.
+    fn fits(&self, _: &Config) -> Result<(), &'static str> {
+        Ok(())
+    }
+
     /// Fills the places where the method enters, with its starting values, off the tape.
-    fn place(&self, tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned;
+    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned;
 
     /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it
     /// is stored.
-    fn trains(&self, path: &str, config: &T5Config) -> bool;
+    fn trains(&self, path: &str, config: &Config) -> bool;
 
     /// How many parameters training moves, without any weights at hand.
-    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize;
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize;
 
     /// How many are stored; as many where nothing is thrown away.
-    fn stored(&self, recipe: &Recipe, config: &T5Config) -> usize {
+    fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)
     }
 }
@@ -138,30 +145,55 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
     }
 }
 
+/// The path of a parameter while a module is gone through. Which kind of network it is in, a variant
+/// of an enum, is no part of it.
+#[derive(Default)]
+pub(super) struct ParameterPath(Vec<String>);
+
+impl ParameterPath {
+    pub(super) fn enter(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.push(name.to_string());
+        }
+    }
+
+    pub(super) fn exit(&mut self, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.pop();
+        }
+    }
+}
+
+impl fmt::Display for ParameterPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
 /// Puts the parameters of some paths on the tape.
 pub(super) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
     module.map(&mut Train {
-        path: Vec::new(),
+        path: ParameterPath::default(),
         trains,
     })
 }
 
 struct Train<F> {
-    path: Vec<String>,
+    path: ParameterPath,
     trains: F,
 }
 
 impl<F: Fn(&str) -> bool> ModuleMapper for Train<F> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match (self.trains)(&self.path.join(".")) {
+        match (self.trains)(&self.path.to_string()) {
             true => param.train(),
             false => param,
         }
@@ -184,29 +216,29 @@ pub struct Parameter {
 /// Calls `see` with every parameter.
 pub(super) fn visit<M: Module>(module: &M, see: impl FnMut(Parameter)) {
     module.visit(&mut Visit {
-        path: Vec::new(),
+        path: ParameterPath::default(),
         see,
     });
 }
 
 struct Visit<F> {
-    path: Vec<String>,
+    path: ParameterPath,
     see: F,
 }
 
 impl<F: FnMut(Parameter)> ModuleVisitor for Visit<F> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
         (self.see)(Parameter {
-            path: self.path.join("."),
+            path: self.path.to_string(),
             shape: value.dims().to_vec(),
             trainable: value.is_require_grad(),
             values: value.into_data().try_to_vec().expect("parameters are f32"),

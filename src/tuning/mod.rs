@@ -26,8 +26,9 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
+use crate::network::{Config, Encoded, Network};
+use crate::parts::{Dropout, Entries, Tokens};
 use crate::recipe::{DeltaRecipe, Recipe};
-use crate::t5::{Dropout, Encoded, T5, T5Config, Tokens};
 use draw::Draw;
 
 pub use method::{About, Family, Parameter, about};
@@ -40,8 +41,8 @@ use prompt_file::Vectors;
 /// frozen is on the plain one: nothing is recorded, saved or updated for it.
 #[derive(Module, Debug)]
 pub struct Tuned {
-    /// The T5 underneath.
-    pub backbone: T5,
+    /// The network underneath.
+    pub backbone: Network,
     /// The soft prompt, for prompt tuning.
     pub prompt: Option<SoftPrompt>,
     /// The soft prompt before the decoder's start token.
@@ -50,20 +51,53 @@ pub struct Tuned {
     pub prefixes: Option<Prefixes>,
 }
 
+/// A method that can't be put on a backbone.
+#[derive(Debug, thiserror::Error)]
+pub enum TuningError {
+    /// Its prompt can't be made.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// It makes no sense on this kind of network.
+    #[error("{what} on {kind}: {why}; see promptshift methods --model")]
+    Unfit {
+        /// What would be tuned.
+        what: &'static str,
+        /// The kind of network.
+        kind: &'static str,
+        /// Why it can't be.
+        why: &'static str,
+    },
+}
+
+/// Whether a recipe's method makes sense on networks of this kind.
+///
+/// # Errors
+/// [`TuningError::Unfit`]: it doesn't.
+pub fn fits(recipe: &Recipe, config: &Config) -> Result<(), TuningError> {
+    let Some(delta) = &recipe.delta else {
+        return Ok(());
+    };
+    (method::delta(delta).fits(config)).map_err(|why| TuningError::Unfit {
+        what: delta.name(),
+        kind: config.kind(),
+        why,
+    })
+}
+
 /// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
 ///
 /// # Errors
-/// The recipe's prompt can't be made.
+/// The recipe's prompt can't be made, or its method makes no sense on this kind of network.
 pub fn apply(
     backbone: &Backbone,
     recipe: &Recipe,
     words: &Labels,
     seed: u64,
-) -> Result<Tuned, PromptError> {
+) -> Result<Tuned, TuningError> {
     let model = backbone.model.clone();
     match (&recipe.prompt, &recipe.delta) {
         (None, None) => Ok(model_tuning(model)),
-        (Some(prompt), None) => prompt_tuning(model, prompt, words, seed),
+        (Some(prompt), None) => Ok(prompt_tuning(model, prompt, words, seed)?),
         (_, Some(_)) => {
             let tuned = place(backbone, recipe, words, seed)?;
             Ok(method::train(tuned, |path| {
@@ -79,7 +113,8 @@ fn place(
     recipe: &Recipe,
     words: &Labels,
     seed: u64,
-) -> Result<Tuned, PromptError> {
+) -> Result<Tuned, TuningError> {
+    fits(recipe, &backbone.config)?;
     let model = backbone.model.clone();
     let mut draw = Draw::new(seed, model.device());
     let tuned = match (&recipe.prompt, &recipe.delta) {
@@ -94,7 +129,7 @@ fn place(
 }
 
 /// Whether a recipe trains the parameter of this path in [`Tuned`].
-fn trains(recipe: &Recipe, path: &str, config: &T5Config) -> bool {
+fn trains(recipe: &Recipe, path: &str, config: &Config) -> bool {
     match &recipe.delta {
         Some(delta) => method::delta(delta).trains(path, config),
         None => recipe.prompt.is_none() || path.starts_with("prompt."),
@@ -112,14 +147,14 @@ pub struct Parameters {
 
 impl Parameters {
     /// Those of a recipe on a model of this configuration.
-    pub fn of(recipe: &Recipe, config: &T5Config) -> Self {
+    pub fn of(recipe: &Recipe, config: &Config) -> Self {
         let same = |count| Parameters {
             trainable: count,
             stored: count,
         };
         match (&recipe.prompt, &recipe.delta) {
             (None, None) => same(config.parameters()),
-            (Some(prompt), None) => same(prompt.length * config.d_model),
+            (Some(prompt), None) => same(prompt.length * config.width()),
             (_, Some(delta)) => {
                 let delta = method::delta(delta);
                 Parameters {
@@ -133,7 +168,7 @@ impl Parameters {
 
 impl Tuned {
     /// The backbone as it was pre-trained.
-    pub fn untuned(backbone: T5) -> Self {
+    pub fn untuned(backbone: Network) -> Self {
         Tuned {
             backbone,
             prompt: None,
@@ -147,7 +182,7 @@ impl Tuned {
     /// # Panics
     /// The prompt is not as wide as the embeddings:
     /// [`PromptFile::onto`](prompt_file::PromptFile::onto) refuses such a one.
-    pub fn prompted(backbone: T5, vectors: &Vectors) -> Self {
+    pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
         let [_, width] = backbone.embedding().dims();
         assert_eq!(
             vectors.width(),
@@ -163,17 +198,17 @@ impl Tuned {
         }
     }
 
-    /// Tokens → encoder states, through every place where a method enters.
+    /// Tokens → what the network makes of them, through every place where a method enters.
     pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
-        let mut input = self.backbone.embed(tokens);
-        if let Some(prompt) = &self.prompt {
-            input = input.after_prompt(prompt.vectors());
-        }
-        input.entries.decoder_prompt = self.decoder_prompt.as_ref().map(SoftPrompt::vectors);
+        let mut entries = Entries {
+            prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
+            decoder_prompt: self.decoder_prompt.as_ref().map(SoftPrompt::vectors),
+            ..Entries::default()
+        };
         if let Some(prefixes) = &self.prefixes {
-            input.entries = prefixes.enter(input.entries);
+            entries = prefixes.enter(entries);
         }
-        self.backbone.encode(input, dropout)
+        self.backbone.encode(tokens, entries, dropout)
     }
 
     /// What is left when training ends: what only training needs is thrown away.

@@ -3,9 +3,9 @@
 use burn::module::Module;
 
 use super::Tuned;
-use crate::t5::T5;
+use crate::network::Network;
 
 /// Puts the whole backbone on the tape.
-pub fn model_tuning(backbone: T5) -> Tuned {
+pub fn model_tuning(backbone: Network) -> Tuned {
     Tuned::untuned(backbone.train())
 }

@@ -1,14 +1,14 @@
 //! Norm gains only: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer
-//! Normalization for Pre-trained Language Models", arXiv 2211.08682), in a T5, whose norms have a
-//! gain and no bias. Both stacks' final norms are among them.
+//! Normalization for Pre-trained Language Models", arXiv 2211.08682), the gains
+//! alone: the norms of T5 and Llama have no bias. The final norm of every stack is among them.
 //!
 //! Gains start where pre-training left them. Deviation: Adafactor rather than AdamW.
 
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::Recipe;
-use crate::t5::T5Config;
 
 pub(super) const ABOUT: About = About {
     family: Family::Specified,
@@ -20,16 +20,15 @@ pub(super) const ABOUT: About = About {
 pub(super) struct NormGains;
 
 impl Delta for NormGains {
-    fn place(&self, tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.ends_with(".gain")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
-        let norms = 2 * config.num_layers + 3 * config.decoder_layers() + 2;
-        norms * config.d_model
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        config.norm_gains()
     }
 }

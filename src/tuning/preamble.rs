@@ -9,8 +9,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::{PreambleRecipe, Recipe};
-use crate::t5::T5Config;
 
 pub(super) const INSTRUCTION: About = About {
     family: Family::None,
@@ -28,15 +28,15 @@ pub(super) const FEW_SHOT: About = About {
 
 impl Delta for PreambleRecipe {
     /// The words are already there: [`Labels::preamble`](super::Labels::preamble).
-    fn place(&self, tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, _: &str, _: &T5Config) -> bool {
+    fn trains(&self, _: &str, _: &Config) -> bool {
         false
     }
 
-    fn trainable(&self, _: &Recipe, _: &T5Config) -> usize {
+    fn trainable(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
 }

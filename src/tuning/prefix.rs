@@ -20,8 +20,9 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::{Attentions, Config};
+use crate::parts::{Entries, Memory};
 use crate::recipe::{PrefixForm, PrefixRecipe, Recipe};
-use crate::t5::{Entries, Memory, T5Config};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
@@ -38,9 +39,10 @@ pub(super) const ABOUT_NETWORK: About = About {
 /// The prefixes of the three kinds of attention.
 #[derive(Module, Debug)]
 pub struct Prefixes {
-    encoder: Kind,
-    decoder: Kind,
-    cross: Kind,
+    /// `None` where the network has no such attention.
+    encoder: Option<Kind>,
+    decoder: Option<Kind>,
+    cross: Option<Kind>,
 }
 
 /// All prefixes of one kind of attention.
@@ -102,10 +104,11 @@ impl Kind {
 impl Prefixes {
     /// What enters the stacks.
     pub(super) fn enter(&self, entries: Entries) -> Entries {
+        let memories = |kind: &Option<Kind>| kind.as_ref().map(Kind::memories).unwrap_or_default();
         Entries {
-            encoder: self.encoder.memories(),
-            decoder: self.decoder.memories(),
-            cross: self.cross.memories(),
+            encoder: memories(&self.encoder),
+            decoder: memories(&self.decoder),
+            cross: memories(&self.cross),
             ..entries
         }
     }
@@ -113,24 +116,28 @@ impl Prefixes {
     /// Keys and values themselves.
     pub(super) fn without_network(self) -> Self {
         Prefixes {
-            encoder: self.encoder.without_network(),
-            decoder: self.decoder.without_network(),
-            cross: self.cross.without_network(),
+            encoder: self.encoder.map(Kind::without_network),
+            decoder: self.decoder.map(Kind::without_network),
+            cross: self.cross.map(Kind::without_network),
         }
     }
 }
 
 impl PrefixRecipe {
-    fn kind(&self, blocks: usize, config: &T5Config, draw: &mut Draw) -> Kind {
-        let width = blocks * 2 * config.inner();
-        match self.form {
+    /// `None` without any blocks of this kind.
+    fn kind(&self, blocks: usize, config: &Config, draw: &mut Draw) -> Option<Kind> {
+        if blocks == 0 {
+            return None;
+        }
+        let width = blocks * 2 * config.attentions().width;
+        Some(match self.form {
             PrefixForm::Direct => Kind {
                 vectors: draw.normal([self.length, width], 1.0),
                 network: None,
                 blocks,
             },
             PrefixForm::Network { hidden } => {
-                let d = config.d_model;
+                let d = config.width();
                 let (inner, outer) = ((d as f32).sqrt().recip(), (hidden as f32).sqrt().recip());
                 Kind {
                     vectors: draw.normal([self.length, d], 1.0),
@@ -143,21 +150,23 @@ impl PrefixRecipe {
                     blocks,
                 }
             }
-        }
+        })
     }
 
     /// Blocks with an attention of each kind.
-    fn kinds(config: &T5Config) -> [usize; 3] {
-        [
-            config.num_layers,
-            config.decoder_layers(),
-            config.decoder_layers(),
-        ]
+    fn kinds(config: &Config) -> [usize; 3] {
+        let Attentions {
+            encoder,
+            decoder,
+            cross,
+            ..
+        } = config.attentions();
+        [encoder, decoder, cross]
     }
 }
 
 impl Delta for PrefixRecipe {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let [encoder, decoder, cross] = PrefixRecipe::kinds(config);
         tuned.prefixes = Some(Prefixes {
             encoder: self.kind(encoder, config, draw),
@@ -167,24 +176,25 @@ impl Delta for PrefixRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prefixes.")
     }
 
-    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
         let PrefixForm::Network { hidden } = self.form else {
             return self.stored(recipe, config);
         };
-        let d = config.d_model;
+        let d = config.width();
         let kind = |blocks: usize| {
-            let width = blocks * 2 * config.inner();
+            let width = blocks * 2 * config.attentions().width;
             self.length * d + (d + 1) * hidden + (hidden + 1) * width
         };
-        PrefixRecipe::kinds(config).into_iter().map(kind).sum()
+        let kinds = PrefixRecipe::kinds(config).into_iter();
+        kinds.filter(|&blocks| blocks > 0).map(kind).sum()
     }
 
-    fn stored(&self, _: &Recipe, config: &T5Config) -> usize {
+    fn stored(&self, _: &Recipe, config: &Config) -> usize {
         let blocks: usize = PrefixRecipe::kinds(config).iter().sum();
-        self.length * blocks * 2 * config.inner()
+        self.length * blocks * 2 * config.attentions().width
     }
 }

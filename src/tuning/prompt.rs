@@ -16,8 +16,8 @@ use super::Tuned;
 use super::prompt_file::{PromptFile, PromptFileError, Vectors};
 use super::prompt_network::PromptNetwork;
 use crate::backbone::Backbone;
+use crate::network::Network;
 use crate::recipe::{PromptInit, PromptRecipe, PromptStart};
-use crate::t5::T5;
 
 /// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
 /// these are the 5,000 most common pieces (the reference's `population_size`).
@@ -156,7 +156,7 @@ pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, Prom
 /// # Errors
 /// The recipe can't be met: see [`PromptError`].
 pub fn prompt_tuning(
-    backbone: T5,
+    backbone: Network,
     recipe: &PromptRecipe,
     words: &Labels,
     seed: u64,
@@ -169,7 +169,7 @@ pub fn prompt_tuning(
 }
 
 /// The backbone behind the embeddings of a preamble.
-pub(super) fn with_words(backbone: T5, words: &Labels) -> Result<Tuned, PromptError> {
+pub(super) fn with_words(backbone: Network, words: &Labels) -> Result<Tuned, PromptError> {
     if words.preamble.is_empty() {
         return Err(PromptError::EmptyText);
     }
@@ -187,7 +187,7 @@ pub(super) fn with_words(backbone: T5, words: &Labels) -> Result<Tuned, PromptEr
 
 /// The backbone behind a prompt in its starting values; nothing is on the tape.
 pub(super) fn with_start(
-    backbone: T5,
+    backbone: Network,
     recipe: &PromptRecipe,
     words: &Labels,
     seed: u64,

@@ -119,7 +119,7 @@ impl PromptFile {
         if let Origin::Own(metadata) = &self.origin {
             metadata.check(&self.path, backbone)?;
         }
-        let (found, wanted) = (self.vectors.width(), backbone.config.d_model);
+        let (found, wanted) = (self.vectors.width(), backbone.config.width());
         if found != wanted {
             return Err(PromptFileError::Width {
                 path: self.path.clone(),

@@ -15,8 +15,8 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::{PromptNetworkForm, PromptNetworkRecipe, Recipe};
-use crate::t5::T5Config;
 
 pub(super) const MLP: About = About {
     family: Family::Prompts,
@@ -163,8 +163,8 @@ impl PromptNetworkRecipe {
 }
 
 impl Delta for PromptNetworkRecipe {
-    fn place(&self, mut tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
-        let d = config.d_model;
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        let d = config.width();
         let network = PromptNetwork {
             lstm: (self.lstm(d).into_iter())
                 .map(|input| BothWays::new(input, self.hidden, draw))
@@ -177,12 +177,12 @@ impl Delta for PromptNetworkRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prompt.")
     }
 
-    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize {
-        let (d, h) = (config.d_model, self.hidden);
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
+        let (d, h) = (config.width(), self.hidden);
         let mlp: usize = (self.widths(d).windows(2))
             .map(|pair| (pair[0] + 1) * pair[1])
             .sum();
@@ -192,7 +192,7 @@ impl Delta for PromptNetworkRecipe {
         self.stored(recipe, config) + mlp + lstm
     }
 
-    fn stored(&self, recipe: &Recipe, config: &T5Config) -> usize {
-        recipe.prompt_length() * config.d_model
+    fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
+        recipe.prompt_length() * config.width()
     }
 }

@@ -8,8 +8,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::{PromptPlaces, Recipe};
-use crate::t5::T5Config;
 
 pub(super) const DECODER: About = About {
     family: Family::Prompts,
@@ -24,7 +24,7 @@ pub(super) const BOTH: About = About {
 };
 
 impl Delta for PromptPlaces {
-    fn place(&self, mut tuned: Tuned, _: &T5Config, _: &mut Draw) -> Tuned {
+    fn place(&self, mut tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         let prompt = tuned.prompt.take();
         tuned.decoder_prompt = prompt.as_ref().map(|prompt| prompt.copy());
         tuned.prompt = match self {
@@ -34,15 +34,21 @@ impl Delta for PromptPlaces {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match config {
+            Config::T5(_) => Ok(()),
+        }
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prompt.") || path.starts_with("decoder_prompt.")
     }
 
-    fn trainable(&self, recipe: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
         let prompts = match self {
             PromptPlaces::Decoder => 1,
             PromptPlaces::Both => 2,
         };
-        prompts * recipe.prompt_length() * config.d_model
+        prompts * recipe.prompt_length() * config.width()
     }
 }

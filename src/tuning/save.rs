@@ -6,11 +6,11 @@ use std::path::Path;
 use super::Tuned;
 use super::adapter_file;
 use super::prompt_file::{self, Metadata, Vectors};
+use crate::network::Config;
 use crate::provenance::sha256;
 use crate::recipe::DeltaRecipe;
 use crate::record::store::StoreError;
 use crate::record::{Cell, Provenance, SavedDelta};
-use crate::t5::T5Config;
 
 impl Tuned {
     /// The prompt as plain numbers, where there is one.
@@ -28,7 +28,7 @@ impl Tuned {
     pub fn save(
         &self,
         cell: &Cell,
-        config: &T5Config,
+        config: &Config,
         provenance: &Provenance,
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {

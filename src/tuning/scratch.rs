@@ -4,8 +4,9 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::network::Config;
 use crate::recipe::Recipe;
-use crate::t5::{Initialisation, T5, T5Config, initialise};
+use crate::t5::{Initialisation, T5, initialise};
 
 pub(super) const ABOUT: About = About {
     family: Family::All,
@@ -17,19 +18,29 @@ pub(super) const ABOUT: About = About {
 pub(super) struct RandomWeights;
 
 impl Delta for RandomWeights {
-    fn place(&self, tuned: Tuned, config: &T5Config, draw: &mut Draw) -> Tuned {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match config {
+            Config::T5(_) => Ok(()),
+        }
+    }
+
+    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        let config = config.t5().expect("other kinds do not fit");
         let weights = initialise(config, Initialisation::Published, draw.seed());
         let device = tuned.backbone.device();
         let backbone =
             T5::load(config, weights, &device).expect("weights of its own configuration");
-        Tuned { backbone, ..tuned }
+        Tuned {
+            backbone: backbone.into(),
+            ..tuned
+        }
     }
 
-    fn trains(&self, path: &str, _: &T5Config) -> bool {
+    fn trains(&self, path: &str, _: &Config) -> bool {
         path.starts_with("backbone.")
     }
 
-    fn trainable(&self, _: &Recipe, config: &T5Config) -> usize {
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         config.parameters()
     }
 }

@@ -8,6 +8,9 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "kernels",
         &[
+            "checkpoint",
+            "parts",
+            "network",
             "t5",
             "tuning",
             "train",
@@ -19,8 +22,53 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "checkpoint",
+        &[
+            "parts",
+            "t5",
+            "network",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
+        "parts",
+        &[
+            "t5",
+            "network",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
+        "network",
+        &[
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
         "t5",
         &[
+            "network",
             "tuning",
             "train",
             "domain",
@@ -35,6 +83,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "domain",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "record",
@@ -48,6 +97,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "synthetic",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "record",
@@ -61,6 +111,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "hub",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "domain",
@@ -78,6 +129,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "stats",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "domain",
@@ -90,6 +142,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "report",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "cli",
@@ -103,6 +156,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "record",
         &[
             "t5",
+            "network",
             "tuning",
             "train",
             "report",

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use promptshift::t5::{Dropout, T5, T5Config, WeightFiles, greedy};
+use promptshift::checkpoint::WeightFiles;
+use promptshift::parts::Dropout;
+use promptshift::t5::{T5, T5Config};
 
 use super::parity::{Reference, values};
 
@@ -56,7 +58,7 @@ fn agrees(folder: &Path) {
         let sum: f32 = -ours.iter().sum::<f32>();
         let loss_apart = (sum - reference.floats(&format!("{prefix}loss_sum"))[0]).abs();
 
-        let outputs = greedy(&model, &encoded, config.eos_token_id, 16);
+        let outputs = model.generate(&encoded, &[config.eos_token_id], 16);
         let ids: Vec<Vec<u32>> = outputs.iter().map(|output| output.ids.clone()).collect();
         assert_eq!(ids, reference.ids(&format!("{prefix}greedy")), "{named}");
         let ours: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();

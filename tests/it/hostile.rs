@@ -451,7 +451,7 @@ fn models_are_refused_by_file_tensor_and_shapes() {
             },
             command: MODEL,
             code: 1,
-            words: &["model.safetensors: tensors that a T5", "spare"],
+            words: &["model.safetensors: tensors that a model", "spare"],
         },
         Case {
             name: "a shard outside the folder",

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::provenance::{self, Origin};
-use promptshift::recipe::{Limits, Method, Recipe};
+use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::record::Cell;
 use promptshift::t5::T5Config;
 use promptshift::train::{Fitted, TrainingSet, fit};
@@ -31,7 +31,7 @@ fn is_whole_model(method: Method) -> bool {
 }
 
 fn default(method: Method) -> Recipe {
-    Recipe::default_for(&BackboneChoice::Nano, method)
+    Recipe::default_for(Defaults::Nano, method)
 }
 
 /// A method's default recipe, for so many steps.
@@ -286,9 +286,8 @@ fn published_sizes_have_the_closed_forms_numbers() {
             l * 2 * (2 * d * (d / 2) + d / 2 + d)
         }),
     ];
-    let published = BackboneChoice::Folder("t5-v1_1".into());
     for (method, form) in forms {
-        let recipe = Recipe::default_for(&published, *method);
+        let recipe = Recipe::default_for(Defaults::T5, *method);
         for size in ["small", "base", "large", "xl", "xxl"] {
             let config = T5Config::published(size).expect("a published size");
             let wanted = form(
@@ -297,7 +296,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
                 config.d_ff,
                 config.num_layers,
             );
-            let found = Parameters::of(&recipe, &config).trainable;
+            let found = Parameters::of(&recipe, &config.into()).trainable;
             assert_eq!(found, wanted, "{} of {size}", method.name());
         }
     }
@@ -312,10 +311,9 @@ fn published_sizes_have_the_closed_forms_numbers() {
 /// The numbers that papers print.
 #[test]
 fn numbers_that_are_printed_are_met() {
-    let published = BackboneChoice::Folder("t5-v1_1".into());
     let trainable = |method, size: &str| {
         let config = T5Config::published(size).expect("a published size");
-        Parameters::of(&Recipe::default_for(&published, method), &config).trainable
+        Parameters::of(&Recipe::default_for(Defaults::T5, method), &config.into()).trainable
     };
     // Lester et al. 2021, prompts of 100 vectors.
     for (size, wanted) in [
@@ -353,7 +351,7 @@ fn merged_products_answer_as_the_thin_ones() {
 /// whole sequences in training: both must see the same.
 #[test]
 fn an_answer_is_as_probable_token_by_token_as_at_once() {
-    use promptshift::t5::{Dropout, Tokens, greedy};
+    use promptshift::parts::{Dropout, Tokens};
     let backbone = nano();
     let examples = squad(12);
     let encodings = encode(&examples, &backbone.tokenizer, &limits());
@@ -362,7 +360,9 @@ fn an_answer_is_as_probable_token_by_token_as_at_once() {
         let tuned = train(&backbone, &recipe(method, 3), &examples).best;
         let tokens = Tokens::padded(&inputs, backbone.tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
-        let outputs = greedy(&tuned.backbone, &encoded, backbone.tokenizer.end(), 12);
+        let outputs = tuned
+            .backbone
+            .generate(&encoded, &[backbone.tokenizer.end()], 12);
         let ids: Vec<&[u32]> = outputs.iter().map(|o| o.ids.as_slice()).collect();
         let targets = Tokens::padded(&ids, backbone.tokenizer.pad());
         let losses: Vec<f32> = tuned

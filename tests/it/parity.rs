@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use promptshift::t5::{
-    Dropout, Embedded, Encoded, T5, T5Config, Tokens, WeightFiles, Weights, greedy, position,
-};
+use promptshift::checkpoint::{WeightFiles, Weights};
+use promptshift::parts::{Dropout, Tokens};
+use promptshift::t5::{Embedded, Encoded, T5, T5Config, position};
 use promptshift::tuning::model_tuning;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -242,7 +242,7 @@ fn greedy_outputs_and_their_log_probabilities_agree() {
         if prompted {
             input = input.after_prompt(prompt(&reference, &Device::flex()));
         }
-        let outputs = greedy(&model, &encode(&model, input), config.eos_token_id, 16);
+        let outputs = model.generate(&encode(&model, input), &[config.eos_token_id], 16);
         let ids: Vec<Vec<u32>> = outputs.iter().map(|o| o.ids.clone()).collect();
         assert_eq!(ids, reference.ids(&format!("{prefix}greedy")));
         let log_probs: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();
@@ -257,7 +257,7 @@ fn decoding_with_the_cache_equals_decoding_without_it() {
     let reference = Reference::read();
     let (config, model) = tiny();
     let encoded = encode(&model, model.embed(&reference.inputs()));
-    let outputs = greedy(&model, &encoded, config.eos_token_id, 16);
+    let outputs = model.generate(&encoded, &[config.eos_token_id], 16);
     for (row, output) in outputs.iter().enumerate() {
         let input = &reference.ids("input_ids")[row];
         let alone = encode(&model, model.embed(&Tokens::padded(&[input], 0)));
@@ -323,7 +323,7 @@ fn v1_0_agrees() {
     }
 
     let encoded = encode(&model, model.embed(&inputs));
-    let outputs = greedy(&model, &encoded, config.eos_token_id, 16);
+    let outputs = model.generate(&encoded, &[config.eos_token_id], 16);
     let ids: Vec<Vec<u32>> = outputs.iter().map(|o| o.ids.clone()).collect();
     assert_eq!(ids, reference.ids("greedy"));
     let log_probs: Vec<f32> = outputs.iter().map(|o| o.log_prob as f32).collect();
@@ -342,9 +342,13 @@ fn v1_0_agrees() {
         1e-3,
     );
 
-    let trained = model_tuning(T5::load(&config, load(), &Device::flex()).expect("loaded"));
-    let t5 = &trained.backbone;
-    let encoded = encode(t5, t5.embed(&inputs));
+    let trained = model_tuning(
+        T5::load(&config, load(), &Device::flex())
+            .expect("loaded")
+            .into(),
+    );
+    let t5 = trained.backbone.clone().into_t5().expect("a T5");
+    let encoded = encode(&t5, t5.embed(&inputs));
     let loss = t5
         .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
         .sum();

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use promptshift::t5::{Dropout, Encoded, T5, Tokens, greedy};
+use promptshift::network::Encoded;
+use promptshift::parts::{Dropout, Tokens};
+use promptshift::t5::T5;
 use promptshift::tuning::Tuned;
 use promptshift::tuning::prompt_file::{Format, PromptFile};
 use safetensors::SafeTensors;
@@ -34,7 +36,7 @@ fn encoded(tuned: &Tuned) -> Encoded {
 
 fn behind(model: T5, path: &Path) -> Tuned {
     let prompt = PromptFile::open(path).expect("a prompt");
-    Tuned::prompted(model, &prompt.vectors)
+    Tuned::prompted(model.into(), &prompt.vectors)
 }
 
 /// Logits, greedy outputs and their log-probabilities behind a prompt are PEFT's.
@@ -58,7 +60,9 @@ fn assert_as_in_peft(path: &Path) {
         assert!(close, "logit {i}: ours {ours}, PEFT's {theirs}");
     }
     let reference = json("peft_tiny/reference.json");
-    let outputs = greedy(&tuned.backbone, &encoded, config.eos_token_id, 16);
+    let outputs = tuned
+        .backbone
+        .generate(&encoded, &[config.eos_token_id], 16);
     let wanted: Vec<Vec<u32>> = serde_json::from_value(reference["greedy"].clone()).expect("ids");
     let found: Vec<Vec<u32>> = outputs.iter().map(|output| output.ids.clone()).collect();
     assert_eq!(found, wanted);

@@ -12,8 +12,8 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::{Example, Task};
-use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe, Recipe};
-use promptshift::t5::{Dropout, Tokens, greedy};
+use promptshift::parts::{Dropout, Entries, Tokens};
+use promptshift::recipe::{Defaults, Limits, Method, PromptInit, PromptRecipe, Recipe};
 use promptshift::train::{Fitted, TrainingSet, fit};
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
@@ -64,7 +64,7 @@ fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example], seed: u64) 
 }
 
 fn short(method: Method, steps: usize) -> Recipe {
-    let mut recipe = Recipe::default_for(&BackboneChoice::Nano, method);
+    let mut recipe = Recipe::default_for(Defaults::Nano, method);
     recipe.budget.steps = steps;
     recipe.budget.batch_size = 8;
     recipe.budget.evaluate_every = steps;
@@ -88,7 +88,7 @@ fn prompt_tuning_moves_the_prompt_and_nothing_else() {
     let length = recipe.prompt.as_ref().expect("a prompt").length;
     assert_eq!(
         before.trainable_parameters(),
-        length * backbone.config.d_model
+        length * backbone.config.width()
     );
     let after = train(&backbone, &recipe, &squad(32), 1).best;
     assert_eq!(
@@ -103,7 +103,7 @@ fn prompt_tuning_moves_the_prompt_and_nothing_else() {
         .count();
     assert_eq!(
         moved,
-        length * backbone.config.d_model,
+        length * backbone.config.width(),
         "every number of the prompt moved"
     );
 }
@@ -191,7 +191,7 @@ fn prompts_start_as_the_paper_says() {
     let one_sided = start(PromptInit::UniformOneSided, &none);
     assert!(one_sided.iter().all(|v| (0.0..0.5).contains(v)));
 
-    let d = backbone.config.d_model;
+    let d = backbone.config.width();
     let table: Vec<f32> = backbone
         .model
         .embedding()
@@ -202,7 +202,7 @@ fn prompts_start_as_the_paper_says() {
     let vocab = start(PromptInit::Vocab, &none);
     let mut drawn = Vec::new();
     for vector in vocab.chunks(d) {
-        let id = (0..backbone.config.vocab_size).find(|&id| row(id) == vector);
+        let id = (0..backbone.config.vocabulary()).find(|&id| row(id) == vector);
         drawn.push(id.expect("a row of the embedding, exactly"));
     }
     drawn.sort_unstable();
@@ -269,9 +269,12 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
     let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
     let answers = |inputs: &[&[u32]]| {
         let tokens = Tokens::padded(inputs, backbone.tokenizer.pad());
-        let input = backbone.model.embed(&tokens);
-        let encoded = backbone.model.encode(input, &mut Dropout::off());
-        greedy(&backbone.model, &encoded, backbone.tokenizer.end(), 24)
+        let encoded = backbone
+            .model
+            .encode(&tokens, Entries::default(), &mut Dropout::off());
+        backbone
+            .model
+            .generate(&encoded, &[backbone.tokenizer.end()], 24)
     };
     let together = answers(&inputs);
     let lengths: HashSet<usize> = together.iter().map(|answer| answer.ids.len()).collect();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Defaults, Planned, Shared, run_settings};
+use super::{Miniature, Planned, Shared, run_settings};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::recipe::Method;
@@ -15,7 +15,7 @@ use crate::report::ablation::{ADAPTED, SPANS};
 use crate::report::number::whole;
 
 /// Two to five models with three seeds: two minutes on two cores for each model of nano's size.
-const DEFAULTS: Defaults = Defaults {
+const DEFAULTS: Miniature = Miniature {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
     steps: 200,

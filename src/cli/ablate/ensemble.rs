@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Defaults, Planned, Shared, finish, origin, run_cells};
+use super::{Miniature, Planned, Shared, finish, origin, run_cells};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::{estimate, interrupt};
@@ -20,7 +20,7 @@ use crate::record::store::{StoredRecord, find};
 use crate::transfer::Transfer;
 
 /// Five prompts, as the paper has them, on all targets: four minutes of tuning and two of answering.
-const DEFAULTS: Defaults = Defaults {
+const DEFAULTS: Miniature = Miniature {
     transfer: "squad->all",
     seeds: 5,
     steps: 400,

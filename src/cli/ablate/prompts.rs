@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Defaults, Planned, Shared, run_settings};
+use super::{Miniature, Planned, Shared, run_settings};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::transfer::Init;
@@ -12,7 +12,7 @@ use crate::record::ablation::{Kind, Setting};
 use crate::report::ablation::{LABELS, UNIFORM, VOCAB};
 
 /// Five lengths with three seeds: about nine minutes on two cores.
-const LENGTH: Defaults = Defaults {
+const LENGTH: Miniature = Miniature {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
     steps: 200,
@@ -20,7 +20,7 @@ const LENGTH: Defaults = Defaults {
 };
 
 /// Five starts with three seeds, where there are class labels: about six minutes on two cores.
-const INIT: Defaults = Defaults {
+const INIT: Miniature = Miniature {
     transfer: "qqp->mrpc",
     seeds: 3,
     steps: 400,

@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 
 use super::{Metadata, PromptFileError, Vectors};
-use crate::t5::{Weights, floats};
+use crate::checkpoint::{Weights, floats};
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "prompt.safetensors";

@@ -42,7 +42,7 @@ fn refused(path: &Path) -> String {
 fn a_prompt_goes_through_every_format_unchanged() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backbone = nano();
-    let prompt = vectors(4, backbone.config.d_model);
+    let prompt = vectors(4, backbone.config.width());
     let own = folder.path().join(FILE);
     fs::write(&own, to_bytes(&prompt, &metadata(&backbone))).expect("written");
     let read = PromptFile::open(&own).expect("ours");
@@ -80,7 +80,7 @@ fn a_prompt_goes_through_every_format_unchanged() {
 fn another_backbone_is_refused_with_both_names() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backbone = nano();
-    let prompt = vectors(2, backbone.config.d_model);
+    let prompt = vectors(2, backbone.config.width());
     let path = folder.path().join(FILE);
     let refused_as = |metadata: Metadata| {
         fs::write(&path, to_bytes(&prompt, &metadata)).expect("written");
@@ -104,7 +104,7 @@ fn another_backbone_is_refused_with_both_names() {
     fs::write(&wide, npy::to_bytes(&vectors(2, 768))).expect("written");
     let wide = PromptFile::open(&wide).expect("readable");
     let text = wide.onto(&backbone).expect_err("too wide").to_string();
-    let width = format!("'nano' {}", backbone.config.d_model);
+    let width = format!("'nano' {}", backbone.config.width());
     assert!(text.contains("768 wide") && text.contains(&width), "{text}");
 }
 

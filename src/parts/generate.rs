@@ -1,46 +1,63 @@
-//! Greedy decoding with a key/value cache.
+//! Greedy decoding.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::encoder::Encoded;
-use super::model::T5;
 use crate::kernels::{largest, log_sum_exp};
 
 /// One generated output.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Generated {
-    /// The tokens after the start token, end of sequence included where it came.
+    /// The tokens, the one that ends the output included where it came.
     pub ids: Vec<u32>,
     /// The sum of their log-probabilities (natural).
     pub log_prob: f64,
 }
 
-/// The most probable next token, again and again, until every example has ended or has `limit`
-/// tokens. Ties go to the lower id.
-pub fn greedy(model: &T5, encoded: &Encoded, end: u32, limit: usize) -> Vec<Generated> {
-    let batch = encoded.lengths.len();
+/// A network in the middle of an output: it remembers what it has read of every example.
+pub trait Decoding {
+    /// Logits `[B, V]` of the tokens after these, one for each row that is kept.
+    fn next_logits(&mut self, last: &[u32]) -> Tensor<2>;
+
+    /// Goes on with these rows of the batch alone.
+    fn keep(&mut self, rows: &[usize]);
+}
+
+/// The most probable next token, again and again, until every example has ended (with one of `ends`)
+/// or has `limit` tokens. `first` are the logits `[B, V]` of the first tokens. Ties go to the lower
+/// id.
+pub fn greedy(
+    first: Tensor<2>,
+    decoding: &mut dyn Decoding,
+    ends: &[u32],
+    limit: usize,
+) -> Vec<Generated> {
+    let [batch, _] = first.dims();
+    let ended = |id: Option<&u32>| id.is_some_and(|id| ends.contains(id));
     let mut outputs = vec![Generated::default(); batch];
     // The example that each row decodes.
     let mut rows: Vec<usize> = (0..batch).collect();
-    let mut last = model.start_tokens(batch);
-    let mut cache = model.start(encoded);
+    let mut last = vec![0; batch];
+    let mut first = Some(first);
     for _ in 0..limit {
-        let next = most_probable(model.next_logits(&last, &mut cache));
+        let logits = first.take();
+        let next = most_probable(logits.unwrap_or_else(|| decoding.next_logits(&last)));
         for ((&example, last), (id, log_prob)) in rows.iter().zip(&mut last).zip(next) {
             let output = &mut outputs[example];
-            if output.ids.last() != Some(&end) {
+            if !ended(output.ids.last()) {
                 output.ids.push(id);
                 output.log_prob += log_prob;
                 *last = id;
             }
         }
-        let unfinished: Vec<usize> = (0..rows.len()).filter(|&row| last[row] != end).collect();
+        let unfinished: Vec<usize> = (0..rows.len())
+            .filter(|&row| !ended(Some(&last[row])))
+            .collect();
         if unfinished.is_empty() {
             break;
         }
         if unfinished.len() * SHRINK.1 <= rows.len() * SHRINK.0 {
-            cache.keep(&unfinished);
+            decoding.keep(&unfinished);
             rows = unfinished.iter().map(|&row| rows[row]).collect();
             last = unfinished.iter().map(|&row| last[row]).collect();
         }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::checkpoint::CheckpointError;
+use super::CheckpointError;
 
 /// The tensors of a weights file, f32, by name: shape and values.
 #[derive(Debug, Clone)]
@@ -92,6 +92,13 @@ impl Weights {
     /// Adds a tensor.
     pub fn put(&mut self, name: &str, shape: Vec<usize>, values: Vec<f32>) {
         self.tensors.insert(name.to_string(), (shape, values));
+    }
+
+    /// Adds a parameter.
+    pub fn put_tensor<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
+        let shape = tensor.dims().to_vec();
+        let values = tensor.into_data().try_to_vec().expect("parameters are f32");
+        self.put(name, shape, values);
     }
 
     /// Takes the tensor `name`, which must have this shape.

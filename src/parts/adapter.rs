@@ -62,3 +62,11 @@ impl Adapter {
         output + branch * self.scale
     }
 }
+
+/// A sub-layer's output through its adapter, which comes with the sub-layer's input.
+pub(crate) fn adapted(read: Option<(&Adapter, Tensor<2>)>, output: Tensor<2>) -> Tensor<2> {
+    match read {
+        Some((adapter, input)) => adapter.forward(input, output),
+        None => output,
+    }
+}

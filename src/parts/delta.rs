@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use crate::kernels;
 
 /// Additions to a linear map `y = x W`, `W` `[in, out]`, as far as there are any:
-/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`.
+/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`; a bias of the map's own is added
+/// where `b` is.
 #[derive(Module, Debug, Default)]
 pub struct Delta {
     /// LoRA's two thin maps.
@@ -44,7 +45,12 @@ impl LowRank {
 
 impl Delta {
     /// `[N, in]` → `[N, out]`.
-    pub(super) fn forward(&self, x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        weight: Tensor<2>,
+        own_bias: Option<Tensor<1>>,
+    ) -> Tensor<2> {
         let x = match &self.input_scale {
             Some(scale) => x * scale.val().unsqueeze(),
             None => x,
@@ -53,8 +59,11 @@ impl Delta {
             Some(low_rank) => kernels::linear(x.clone(), weight) + low_rank.forward(x),
             None => kernels::linear(x, weight),
         };
-        if let Some(bias) = &self.bias {
-            y = y + bias.val().unsqueeze();
+        for bias in own_bias
+            .into_iter()
+            .chain(self.bias.as_ref().map(Param::val))
+        {
+            y = y + bias.unsqueeze();
         }
         match &self.output_scale {
             Some(scale) => y * scale.val().unsqueeze(),

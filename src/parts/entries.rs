@@ -1,15 +1,31 @@
-//! What enters the stacks beside their tokens: prefixes of attention and the decoder's prompt.
+//! What enters a network beside its tokens: soft prompts and prefixes of attention.
 
 use burn::tensor::Tensor;
 
-use super::layers::Memory;
+/// Keys and values that attention looks at.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// `[B·Tk, H·K]`.
+    pub(crate) key: Tensor<2>,
+    /// `[B·Tk, H·K]`.
+    pub(crate) value: Tensor<2>,
+}
+
+impl Memory {
+    /// Keys and values of one shape, `[N, H·K]`.
+    pub fn new(key: Tensor<2>, value: Tensor<2>) -> Self {
+        Memory { key, value }
+    }
+}
 
 /// Tensors that a tuning method computes for a pass. Lists are empty, or hold one prefix a block.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
+    /// Vectors `[P, D]` before the embedded input.
+    pub prompt: Option<Tensor<2>>,
     /// Prefixes of the encoder's self-attention, `[P, H·K]` each.
     pub encoder: Vec<Memory>,
-    /// Prefixes of the decoder's self-attention.
+    /// Prefixes of the decoder's self-attention; of the only stack where there is no encoder.
     pub decoder: Vec<Memory>,
     /// Prefixes of the decoder's attention to the encoder.
     pub cross: Vec<Memory>,
@@ -18,12 +34,12 @@ pub struct Entries {
 }
 
 /// `P` of a stack's prefixes, 0 without any.
-pub(super) fn reach(prefixes: &[Memory]) -> usize {
+pub(crate) fn reach(prefixes: &[Memory]) -> usize {
     prefixes.first().map_or(0, |prefix| prefix.key.dims()[0])
 }
 
 /// Keys and values with a block's prefix before every example's.
-pub(super) fn behind(prefix: Option<&Memory>, memory: Memory, batch: usize) -> Memory {
+pub(crate) fn behind(prefix: Option<&Memory>, memory: Memory, batch: usize) -> Memory {
     let Some(prefix) = prefix else {
         return memory;
     };
@@ -47,7 +63,7 @@ pub(super) fn behind(prefix: Option<&Memory>, memory: Memory, batch: usize) -> M
 }
 
 /// `[P, W]` for every example, `[B, P, W]`.
-pub(super) fn of_each(prefix: &Tensor<2>, batch: usize) -> Tensor<3> {
+pub(crate) fn of_each(prefix: &Tensor<2>, batch: usize) -> Tensor<3> {
     let [length, width] = prefix.dims();
     prefix
         .clone()
@@ -57,7 +73,7 @@ pub(super) fn of_each(prefix: &Tensor<2>, batch: usize) -> Tensor<3> {
 
 /// A bias `[H, Tq, Tk]` with `reach` keys before the others that have none: a prefix has no
 /// position.
-pub(super) fn unbiased(reach: usize, bias: Tensor<3>) -> Tensor<3> {
+pub(crate) fn unbiased(reach: usize, bias: Tensor<3>) -> Tensor<3> {
     if reach == 0 {
         return bias;
     }
@@ -67,6 +83,6 @@ pub(super) fn unbiased(reach: usize, bias: Tensor<3>) -> Tensor<3> {
 }
 
 /// Lengths with `reach` more keys each.
-pub(super) fn lengthened(reach: usize, lengths: &[usize]) -> Vec<usize> {
+pub(crate) fn lengthened(reach: usize, lengths: &[usize]) -> Vec<usize> {
     lengths.iter().map(|length| length + reach).collect()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::CheckpointError;
+use super::CheckpointError;
 use super::weights::Weights;
 use crate::provenance::hexadecimal;
 

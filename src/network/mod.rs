@@ -1,0 +1,146 @@
+//! Networks of several kinds behind the same few verbs: what a tuning method, the training loop and
+//! prediction know of a backbone. Each verb is one exhaustive match; a kind is added by a variant here
+//! and of [`Config`].
+
+mod config;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
+use crate::t5::{self, T5};
+
+pub use config::{Attentions, Config, Stack};
+
+/// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
+/// the kind.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// An encoder and a decoder.
+    T5(T5),
+}
+
+/// What a network makes of its input before the first token of the output.
+#[derive(Debug, Clone)]
+pub enum Encoded {
+    /// The encoder's states.
+    T5(t5::Encoded),
+}
+
+impl From<T5> for Network {
+    fn from(t5: T5) -> Self {
+        Network::T5(t5)
+    }
+}
+
+impl Network {
+    /// Builds the network of this configuration from all of `weights`.
+    ///
+    /// # Errors
+    /// A tensor is absent, has another shape, or has no place.
+    pub fn load(
+        config: &Config,
+        weights: Weights,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        match config {
+            Config::T5(config) => Ok(Network::T5(T5::load(config, weights, device)?)),
+        }
+    }
+
+    /// All parameters under Hugging Face's names and in its layout: the inverse of [`Network::load`].
+    pub fn weights(&self) -> Weights {
+        match self {
+            Network::T5(t5) => t5.weights(),
+        }
+    }
+
+    /// The input embedding `[V, D]`.
+    pub fn embedding(&self) -> Tensor<2> {
+        match self {
+            Network::T5(t5) => t5.embedding(),
+        }
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> Device {
+        self.embedding().device()
+    }
+
+    /// Reads a batch of inputs, with what a tuning method puts beside them.
+    pub fn encode(&self, tokens: &Tokens, mut entries: Entries, dropout: &mut Dropout) -> Encoded {
+        match self {
+            Network::T5(t5) => {
+                let mut input = t5.embed(tokens);
+                if let Some(prompt) = entries.prompt.take() {
+                    input = input.after_prompt(prompt);
+                }
+                input.entries = entries;
+                Encoded::T5(t5.encode(input, dropout))
+            }
+        }
+    }
+
+    /// Reads every example of a batch behind each of several prompts `[N, P, D]`, without dropout:
+    /// `N·B` rows, all examples behind the first prompt, then all behind the second.
+    pub fn encode_behind(&self, tokens: &Tokens, prompts: Tensor<3>) -> Encoded {
+        match self {
+            Network::T5(t5) => {
+                let input = t5.embed(tokens).after_prompts(prompts);
+                Encoded::T5(t5.encode(input, &mut Dropout::off()))
+            }
+        }
+    }
+
+    /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
+    pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
+        match (self, encoded) {
+            (Network::T5(t5), Encoded::T5(encoded)) => t5.logits(encoded, targets),
+        }
+    }
+
+    /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
+    pub fn token_losses(
+        &self,
+        encoded: &Encoded,
+        targets: &Tokens,
+        z_loss: f64,
+        dropout: &mut Dropout,
+    ) -> Tensor<1> {
+        match (self, encoded) {
+            (Network::T5(t5), Encoded::T5(encoded)) => {
+                t5.token_losses(encoded, targets, z_loss, dropout)
+            }
+        }
+    }
+
+    /// The most probable output of every example, token by token, until one of `ends` or `limit`
+    /// tokens.
+    pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
+        match (self, encoded) {
+            (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
+        }
+    }
+
+    /// Every linear map of the blocks, as [`Config::maps`] has them.
+    pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
+        match self {
+            Network::T5(t5) => t5.maps_mut(),
+        }
+    }
+
+    /// Where every sub-layer may have an adapter, as [`Config::sub_layers`] has them.
+    pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
+        match self {
+            Network::T5(t5) => t5.adapters_mut(),
+        }
+    }
+
+    /// The T5, if it is one: what some methods need of it, no other kind has.
+    pub fn into_t5(self) -> Option<T5> {
+        match self {
+            Network::T5(t5) => Some(t5),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What networks of all kinds are made of: batches of tokens, linear maps with what tuning adds to
+//! them, norms, adapters, dropout, greedy decoding.
+
+mod adapter;
+mod delta;
+mod dropout;
+mod entries;
+mod generate;
+mod linear;
+mod norm;
+mod places;
+mod tokens;
+
+pub(crate) use adapter::adapted;
+pub use adapter::{Adapter, Nonlinearity, Side};
+pub use delta::{Delta, LowRank};
+pub use dropout::Dropout;
+pub use entries::{Entries, Memory};
+pub(crate) use entries::{behind, lengthened, of_each, reach, unbiased};
+pub use generate::{Decoding, Generated, greedy};
+pub use linear::Linear;
+pub use norm::Norm;
+pub use places::{Map, SubLayer};
+pub use tokens::Tokens;
