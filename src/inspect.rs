@@ -72,9 +72,9 @@ pub fn tightness(neighbours: &[Neighbour], table: &Rows) -> Option<f64> {
 /// linkage). In the order of their first rows.
 pub fn clusters(similarities: &[Vec<f64>], least: f64) -> Vec<Vec<usize>> {
     let mut group: Vec<usize> = (0..similarities.len()).collect();
-    for one in 0..similarities.len() {
-        for other in 0..one {
-            if similarities[one][other] >= least && group[one] != group[other] {
+    for (one, row) in similarities.iter().enumerate() {
+        for (other, alike) in row[..one].iter().enumerate() {
+            if *alike >= least && group[one] != group[other] {
                 let (from, to) = (group[one].max(group[other]), group[one].min(group[other]));
                 for member in &mut group {
                     if *member == from {
@@ -110,15 +110,18 @@ pub fn likeness(one: &Rows, other: &Rows) -> f64 {
 /// How far each row went from where it started: the distance over the length that it started with;
 /// where it started at zero, infinity unless it stayed.
 pub fn drift(start: &Rows, end: &Rows) -> Vec<f64> {
-    let length = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let size = |row: &[f32]| {
+        row.iter()
+            .map(|v| f64::from(*v).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
     (start.iter().zip(end.iter()))
         .map(|(start, end)| {
-            let steps = start.iter().zip(end).map(|(a, b)| f64::from(b - a));
-            let went = length(&mut { steps });
-            let size = length(&mut start.iter().map(|v| f64::from(*v)));
-            match went == 0.0 {
-                true => 0.0,
-                false => went / size,
+            let steps: Vec<f32> = start.iter().zip(end).map(|(a, b)| b - a).collect();
+            match size(&steps) {
+                0.0 => 0.0,
+                went => went / size(start),
             }
         })
         .collect()

@@ -242,7 +242,7 @@ impl<'a> Table<'a> {
     }
 
     fn scores(&self, metric: &str) -> Section {
-        let mut header = vec![format!("{metric}")];
+        let mut header = vec![metric.to_owned()];
         header.push("seeds".to_owned());
         header.push(format!("{} (source)", self.domains[0]));
         header.extend(self.domains.iter().skip(1).cloned());

@@ -310,9 +310,8 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> Section {
     let rows = prompt.labels.iter().map(|(label, embedding)| {
         let best = |vectors: &Rows| {
             let cosines = vectors.iter().map(|vector| cosine(vector, embedding));
-            cosines
-                .enumerate()
-                .max_by(|one, other| one.1.total_cmp(&other.1))
+            // The first of equals, which `max_by` would not give.
+            (cosines.enumerate()).min_by(|one, other| other.1.total_cmp(&one.1))
         };
         let (at, near) = best(&prompt.vectors).expect("a prompt has vectors");
         let vector = prompt.vectors.row(at);

@@ -13,7 +13,7 @@ pub(super) fn subsets(count: usize) -> Vec<Vec<usize>> {
         return singles.chain(first).collect();
     }
     (1_usize..1 << count)
-        .map(|choice| (0..count).filter(|m| choice >> m & 1 == 1).collect())
+        .map(|choice| (0..count).filter(|m| (choice >> m) & 1 == 1).collect())
         .collect()
 }
 
