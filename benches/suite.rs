@@ -101,7 +101,9 @@ fn encoder(c: &mut Criterion) {
                 device.sync().expect("the device works");
                 encoded
             };
-            let Encoded::T5(encoded) = encode();
+            let Encoded::T5(encoded) = encode() else {
+                unreachable!("both are T5");
+            };
             let [states, _] = encoded.hidden.dims();
             assert_eq!(states, examples * length, "a state for every token");
             group.throughput(Throughput::Elements(2048));

@@ -11,8 +11,7 @@ use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
 use crate::provenance::sha256;
 use crate::recipe::Defaults;
-use crate::t5::T5Config;
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
@@ -69,10 +68,12 @@ pub enum BackboneError {
         source: std::io::Error,
     },
     /// It has no tokenizer.
-    #[error("{path}: wanted tokenizer.json or spiece.model, found neither")]
+    #[error("{path}: wanted {wanted}, found neither")]
     NoTokenizer {
         /// The folder.
         path: String,
+        /// The files that would do.
+        wanted: String,
     },
     /// Its configuration or weights are wrong.
     #[error(transparent)]
@@ -83,20 +84,41 @@ pub enum BackboneError {
 }
 
 /// A file that a tokenizer can be read from.
-struct TokenizerFile {
-    name: &'static str,
-    parse: fn(&[u8], &str, &T5Config) -> Result<Tokenizer, TokenizerError>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenizerFile {
+    Json,
+    SentencePiece,
+    Vocabulary(Case),
 }
 
-const JSON: TokenizerFile = TokenizerFile {
-    name: "tokenizer.json",
-    parse: Tokenizer::parse,
-};
+impl TokenizerFile {
+    fn name(self) -> &'static str {
+        match self {
+            TokenizerFile::Json => "tokenizer.json",
+            TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Vocabulary(_) => "vocab.txt",
+        }
+    }
 
-const SENTENCEPIECE: TokenizerFile = TokenizerFile {
-    name: "spiece.model",
-    parse: Tokenizer::parse_sentencepiece,
-};
+    /// The one that a folder holds for such a network; where there are two, the one that other
+    /// libraries read as well.
+    fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
+        let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
+            Ok(bytes) => Case::of_config(&bytes),
+            Err(_) => Case::Lower,
+        };
+        let known = match config {
+            Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
+            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+        };
+        (known.into_iter())
+            .find(|file| folder.join(file.name()).exists())
+            .ok_or_else(|| BackboneError::NoTokenizer {
+                path: folder.display().to_string(),
+                wanted: known.map(TokenizerFile::name).join(" or "),
+            })
+    }
+}
 
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
@@ -165,6 +187,7 @@ impl BackboneChoice {
         match (self, config) {
             (BackboneChoice::Nano, _) => Defaults::Nano,
             (_, Config::T5(_)) => Defaults::T5,
+            (_, Config::Bert(_)) => Defaults::Encoder,
         }
     }
 
@@ -191,19 +214,13 @@ impl BackboneChoice {
             BackboneChoice::Nano => {
                 let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
                 let weights = (weights, sha256(nano::WEIGHTS));
-                let tokenizer = (JSON, nano::TOKENIZER);
+                let tokenizer = (TokenizerFile::Json, nano::TOKENIZER);
                 self.build(config, "nano", weights, tokenizer, device)
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 let place = path.display().to_string();
-                // Where both lie, the one that other libraries read as well.
-                let file = [JSON, SENTENCEPIECE]
-                    .into_iter()
-                    .find(|file| path.join(file.name).exists())
-                    .ok_or_else(|| BackboneError::NoTokenizer {
-                        path: place.clone(),
-                    })?;
-                let tokenizer = read(&path.join(file.name))?;
+                let file = TokenizerFile::find(path, &config)?;
+                let tokenizer = read(&path.join(file.name()))?;
                 let weights = WeightFiles::find(path)?.read()?;
                 self.build(config, &place, weights, (file, &tokenizer), device)
             }
@@ -218,17 +235,30 @@ impl BackboneChoice {
         (file, tokenizer): (TokenizerFile, &[u8]),
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
-        let path = format!("{place}/{}", file.name);
-        let tokenizer_of = |t5: &T5Config| (file.parse)(tokenizer, &path, t5);
+        let path = format!("{place}/{}", file.name());
+        let parsed = match (&config, file) {
+            (Config::T5(t5), TokenizerFile::SentencePiece) => {
+                Tokenizer::parse_sentencepiece(tokenizer, &path, t5)
+            }
+            (Config::T5(t5), _) => Tokenizer::parse(tokenizer, &path, t5),
+            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
+                Tokenizer::parse_vocabulary(tokenizer, &path, case, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(tokenizer, &path, bert),
+        };
+        let tokenizer_sha256 = sha256(tokenizer);
+        let tokenizer = parsed?;
+        let model = match Network::load(&config, weights, device)? {
+            Network::Bert(bert) => bert.separated_by(tokenizer.end()).into(),
+            other => other,
+        };
         Ok(Backbone {
             name: self.name(),
-            model: Network::load(&config, weights, device)?,
-            tokenizer: match &config {
-                Config::T5(t5) => tokenizer_of(t5)?,
-            },
+            model,
+            tokenizer,
             config,
             model_sha256,
-            tokenizer_sha256: sha256(tokenizer),
+            tokenizer_sha256,
         })
     }
 }

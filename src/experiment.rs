@@ -38,6 +38,9 @@ pub enum ExperimentError {
     /// A method can't be put on the backbone.
     #[error(transparent)]
     Tuning(#[from] TuningError),
+    /// The task needs a head that there is none of.
+    #[error(transparent)]
+    Head(#[from] tuning::NoHead),
     /// Training failed.
     #[error("{method} with seed {seed}: {source}")]
     Fit {
@@ -190,7 +193,9 @@ fn tune(
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<(Tuned, Option<Training>, Option<ValidationAnswers>), ExperimentError> {
     let Some(recipe) = &cell.recipe else {
-        return Ok((Tuned::untuned(backbone.model.clone()), None, None));
+        let (task, classes) = (source.card.task, source.card.labels.len());
+        let head = tuning::head_form(&backbone.config, task, classes)?;
+        return Ok((Tuned::untuned_on(backbone, head, cell.seed), None, None));
     };
     let words = words(recipe, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
@@ -282,7 +287,9 @@ fn fit_on_source(
     let mut kept = Kept::default();
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = predict(tuned, &encodings, &backbone.tokenizer, &cell.limits, go_on)?;
+        let labels = &source.card.labels;
+        let tokenizer = &backbone.tokenizer;
+        let answers = predict(tuned, &encodings, tokenizer, labels, &cell.limits, go_on)?;
         let scores: Vec<Score> = validation
             .iter()
             .zip(&answers)
@@ -362,6 +369,7 @@ fn evaluate(
             tuned,
             &encode(examples, &backbone.tokenizer, &cell.limits),
             &backbone.tokenizer,
+            &source.card.labels,
             &cell.limits,
             &mut |done| {
                 watch(Event::Predicting {

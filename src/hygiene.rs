@@ -112,6 +112,7 @@ mod tests {
 
     fn example(evidence: Evidence, context: u64, questions: &[u64]) -> Example {
         Example {
+            pair: Default::default(),
             id: String::new(),
             passage: String::new(),
             input: String::new(),

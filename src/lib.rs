@@ -4,6 +4,7 @@
 
 pub mod backbone;
 pub mod batch;
+pub mod bert;
 pub mod checkpoint;
 pub mod cli;
 pub mod device;

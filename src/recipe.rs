@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Task;
+use crate::parts::HeadForm;
 
 mod defaults;
 mod delta;
@@ -68,6 +69,73 @@ pub struct AdafactorRecipe {
     /// The step that the second moment's decay `1 - t^-0.8` starts counting from; T5X restores
     /// the pre-trained model's step, a fresh optimiser starts at 0.
     pub start_step: usize,
+}
+
+/// AdamW (Loshchilov & Hutter 2019).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AdamWRecipe {
+    /// The learning rate at the schedule's height.
+    pub learning_rate: f64,
+    /// The share of the first moment that a step keeps, in [0, 1).
+    pub beta_1: f64,
+    /// The share of the second moment that a step keeps, in [0, 1).
+    pub beta_2: f64,
+    /// Added to the second moment's root.
+    pub epsilon: f64,
+    /// Fraction of the parameter that a step removes, multiplied by the learning rate.
+    pub weight_decay: f64,
+}
+
+/// The optimiser, told apart in records by what it is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OptimizerRecipe {
+    /// T5's.
+    Adafactor(AdafactorRecipe),
+    /// That of most other networks.
+    AdamW(AdamWRecipe),
+}
+
+impl OptimizerRecipe {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OptimizerRecipe::Adafactor(_) => "Adafactor",
+            OptimizerRecipe::AdamW(_) => "AdamW",
+        }
+    }
+
+    /// The learning rate at the schedule's height.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            OptimizerRecipe::Adafactor(recipe) => recipe.learning_rate,
+            OptimizerRecipe::AdamW(recipe) => recipe.learning_rate,
+        }
+    }
+
+    /// The same without weight decay.
+    pub(crate) fn without_decay(mut self) -> Self {
+        match &mut self {
+            OptimizerRecipe::Adafactor(recipe) => recipe.weight_decay = 0.0,
+            OptimizerRecipe::AdamW(recipe) => recipe.weight_decay = 0.0,
+        }
+        self
+    }
+
+    /// The same with another learning rate.
+    pub fn at(mut self, rate: f64) -> Self {
+        match &mut self {
+            OptimizerRecipe::Adafactor(recipe) => recipe.learning_rate = rate,
+            OptimizerRecipe::AdamW(recipe) => recipe.learning_rate = rate,
+        }
+        self
+    }
+}
+
+impl From<AdafactorRecipe> for OptimizerRecipe {
+    fn from(recipe: AdafactorRecipe) -> Self {
+        OptimizerRecipe::Adafactor(recipe)
+    }
 }
 
 /// See [`AdafactorRecipe::parameter_scaling`].
@@ -167,8 +235,12 @@ pub struct Recipe {
     /// What else is added or set free. Records of prompt and model tuning have no such key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaRecipe>,
+    /// The head that is put on a network without one, and trained with whatever else is; absent where
+    /// the network writes its answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadForm>,
     /// The optimiser.
-    pub optimizer: AdafactorRecipe,
+    pub optimizer: OptimizerRecipe,
     /// The learning rate's course.
     pub schedule: Schedule,
     /// The loss.
@@ -197,9 +269,22 @@ impl Limits {
             answer: 32,
         }
     }
+
+    /// The same for a network that reads no more than so many tokens.
+    pub fn within(self, positions: Option<usize>) -> Self {
+        Limits {
+            input: self.input.min(positions.unwrap_or(usize::MAX)),
+            ..self
+        }
+    }
 }
 
 impl Recipe {
+    /// Whether everything that the network has is trained, and nothing besides.
+    pub fn is_model_tuning(&self) -> bool {
+        self.prompt.is_none() && self.delta.is_none()
+    }
+
     /// `P` of its soft prompt, 0 without one.
     pub fn prompt_length(&self) -> usize {
         self.prompt.as_ref().map_or(0, |prompt| prompt.length)

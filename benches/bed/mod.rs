@@ -1,6 +1,5 @@
 //! What the benchmarks work on: backbones, batches and trainers, the same for time and memory.
 
-use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::Batch;
@@ -8,7 +7,7 @@ use promptshift::device;
 use promptshift::parts::Tokens;
 use promptshift::recipe::{Defaults, Method, Objective, Recipe, Schedule};
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
-use promptshift::train::{Course, PaperAdafactor, Trainer};
+use promptshift::train::{Course, Trainer, optimizer};
 use promptshift::tuning::{self, Labels};
 
 /// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.
@@ -80,6 +79,6 @@ pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
         dropout: 0.0,
         ..recipe.objective
     };
-    let optimizer = ModuleOptimizer::from(PaperAdafactor::new(&recipe.optimizer));
+    let optimizer = optimizer(&recipe.optimizer);
     Trainer::new(tuned, optimizer, course, objective, 0)
 }

@@ -268,6 +268,7 @@ fn encodings(data: &Path, split: &str) -> Result<(Vec<Encoding>, Tokenizer)> {
             encodings.push(Encoding {
                 input: cut(&input, 512),
                 target: cut(&row.answers[0], 64),
+                second: None,
                 cut: false,
             });
         }

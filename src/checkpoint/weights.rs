@@ -9,6 +9,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::CheckpointError;
 
+/// A buffer of old exports of BERT: the whole numbers from 0 on, which are no weights.
+const POSITIONS: &str = "embeddings.position_ids";
+
 /// The tensors of a weights file, f32, by name: shape and values.
 #[derive(Debug, Clone)]
 pub struct Weights {
@@ -45,6 +48,9 @@ impl Weights {
             source,
         })?;
         for (name, view) in file.tensors() {
+            if name.ends_with(POSITIONS) {
+                continue;
+            }
             let values = floats(&view).ok_or_else(|| wrong_dtype(path, &name, view.dtype()))?;
             self.put(&name, view.shape().to_vec(), values);
         }
@@ -64,6 +70,9 @@ impl Weights {
         };
         let file = PytorchReader::new(path).map_err(damaged)?;
         for (name, tensor) in file.into_tensors() {
+            if name.ends_with(POSITIONS) {
+                continue;
+            }
             let kind = match tensor.dtype() {
                 DType::F32 => Ok(Float::F32),
                 DType::F16 => Ok(Float::F16),
@@ -99,6 +108,22 @@ impl Weights {
         let shape = tensor.dims().to_vec();
         let values = tensor.into_data().try_to_vec().expect("parameters are f32");
         self.put(name, shape, values);
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The same tensors under the names that `rename` gives them, without those that it gives none.
+    pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let tensors = self.tensors.into_iter();
+        Weights {
+            path: self.path,
+            tensors: tensors
+                .filter_map(|(name, tensor)| Some((rename(&name)?, tensor)))
+                .collect(),
+        }
     }
 
     /// Takes the tensor `name`, which must have this shape.

@@ -45,7 +45,9 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
         let recipe = match &cell.recipe {
             Some(recipe) => format!(
                 ": {} steps of {} examples, learning rate {}",
-                recipe.budget.steps, recipe.budget.batch_size, recipe.optimizer.learning_rate
+                recipe.budget.steps,
+                recipe.budget.batch_size,
+                recipe.optimizer.learning_rate()
             ),
             None => String::new(),
         };

@@ -178,6 +178,12 @@ fn models() -> anyhow::Result<Table> {
         "—".to_string(),
     ]);
     table.add_row([
+        "DIR".to_string(),
+        "any BERT (MiniLM, BERT), likewise with tokenizer.json or vocab.txt: reads pairs, answers through a head that is drawn and trained"
+            .to_string(),
+        "—".to_string(),
+    ]);
+    table.add_row([
         "OWNER/NAME".to_string(),
         "such a model of the Hugging Face Hub, after promptshift fetch --model OWNER/NAME"
             .to_string(),
@@ -215,8 +221,11 @@ fn in_short(recipe: &Recipe) -> String {
         None => String::new(),
     };
     format!(
-        "{prompt}Adafactor {}, {} steps of {}",
-        recipe.optimizer.learning_rate, recipe.budget.steps, recipe.budget.batch_size
+        "{prompt}{} {}, {} steps of {}",
+        recipe.optimizer.name(),
+        recipe.optimizer.learning_rate(),
+        recipe.budget.steps,
+        recipe.budget.batch_size
     )
 }
 

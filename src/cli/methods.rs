@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Failure;
 use crate::backbone::BackboneChoice;
-use crate::network::Config;
+use crate::network::{Config, Writes};
+use crate::parts::HeadForm;
 use crate::recipe::{Method, Recipe};
 use crate::t5::T5Config;
 use crate::tuning::{Family, Parameters, TuningError, about, fits};
@@ -53,13 +54,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     println!(
-        "Methods on {} ({} parameters), in their default recipes\n{}",
+        "Methods on {} ({} parameters), in their default recipes{}\n{}",
         arguments.model,
         config.parameters(),
+        match config.writes() {
+            Writes::Tokens => "",
+            Writes::Nothing { .. } => ", each with a head of two classes",
+        },
         table(&lines)
     );
     Ok(())
 }
+
+/// The head that methods are counted with on a network without one.
+const TWO_CLASSES: HeadForm = HeadForm::Classes(2);
 
 /// A model, or a published size, which needs no files.
 fn model(name: &str) -> anyhow::Result<(BackboneChoice, Config)> {
@@ -80,7 +88,10 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
     let (parameters, unfit) = match method {
         Method::Untuned => (none, None),
         method => {
-            let recipe = Recipe::default_for(choice.defaults(config), method);
+            let recipe = Recipe {
+                head: (config.writes() != Writes::Tokens).then_some(TWO_CLASSES),
+                ..Recipe::default_for(choice.defaults(config), method)
+            };
             match fits(&recipe, config) {
                 Err(TuningError::Unfit { why, .. }) => (none, Some(why)),
                 Ok(()) | Err(_) => (Parameters::of(&recipe, config), None),

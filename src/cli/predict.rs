@@ -94,16 +94,24 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (None, Some(adapter)) => adapter.onto(&backbone)?,
         (None, None) => Tuned::untuned(backbone.model.clone()),
     };
+    if !tuned.answers() {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "'{}' is {}, which has no head to answer with: wanted --adapter, an adapter.safetensors \
+             that transfer left",
+            backbone.name,
+            backbone.config.kind()
+        )));
+    }
     if let Some(prompt) = &prompt {
         advise(voice, prompt, &backbone);
     }
     interrupt::listen()?;
-    let answers = answers(&tuned, &examples, card, &backbone, voice)?;
     let tuned_on = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.source(),
         (None, adapter) => adapter.as_ref().and_then(AdapterFile::source),
     };
     let source = source(tuned_on, card, &catalogue);
+    let answers = answers(&tuned, &examples, card, source, &backbone, voice)?;
     let lines: Vec<Line> = examples
         .iter()
         .zip(answers)
@@ -135,16 +143,18 @@ fn answers(
     tuned: &Tuned,
     examples: &[Example],
     card: &Card,
+    source: Option<&Card>,
     backbone: &Backbone,
     voice: Voice,
 ) -> Result<Vec<Answer>, Failure> {
-    let limits = Limits::default_for(card.task);
+    let limits = Limits::default_for(card.task).within(backbone.config.positions());
     let encodings = encode(examples, &backbone.tokenizer, &limits);
     let mut work = voice.work(&format!("predicting on {}", card.name), examples.len());
     let answers = predict(
         tuned,
         &encodings,
         &backbone.tokenizer,
+        &source.unwrap_or(card).labels,
         &limits,
         &mut |done| {
             work.at(done, "");

@@ -30,8 +30,8 @@ use crate::recipe::{
 use crate::record::store::Store;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
-use crate::tuning;
 use crate::tuning::prompt_file::PromptFile;
+use crate::tuning::{self, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -260,7 +260,9 @@ fn plan(
     let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
     let defaults = backbone.defaults(config);
     let methods = methods(&arguments.methods, defaults, config)?;
-    let task = catalogue.get(&transfer.source)?.task;
+    let card = catalogue.get(&transfer.source)?;
+    let task = card.task;
+    let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()
@@ -269,7 +271,10 @@ fn plan(
     let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
     let mut recipes = BTreeMap::new();
     for &method in &tuned {
-        let mut recipe = Recipe::default_for(defaults, method);
+        let mut recipe = Recipe {
+            head,
+            ..Recipe::default_for(defaults, method)
+        };
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
             recipe.budget.steps = steps;
         }
@@ -277,7 +282,7 @@ fn plan(
             recipe.budget.batch_size = size;
         }
         if let Some(rate) = rates.get(&method) {
-            recipe.optimizer.learning_rate = *rate;
+            recipe.optimizer = recipe.optimizer.at(*rate);
         }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
@@ -298,7 +303,7 @@ fn plan(
             transfer,
             suite,
             answers: arguments.answers.0,
-            limits: Limits::default_for(task),
+            limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),

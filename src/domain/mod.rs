@@ -36,6 +36,7 @@ pub mod verify;
 pub mod wsc;
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,8 @@ pub struct Example {
     pub passage: String,
     /// The encoder's text.
     pub input: String,
+    /// The input's two texts, without the words that T5 puts before them: what a model of pairs reads.
+    pub pair: Pair,
     /// The text to learn to generate.
     pub target: String,
     /// What counts as right.
@@ -142,6 +145,15 @@ pub struct Example {
     pub evidence: Evidence,
     /// Its texts by name, to find the same texts in another domain.
     pub texts: TextNames,
+}
+
+/// Two texts within an example's input, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pair {
+    /// The question, or the first of the texts.
+    pub first: Range<usize>,
+    /// The context, which answers are found in, or the other texts; empty where there is one text.
+    pub second: Range<usize>,
 }
 
 /// Where an example's input states a right answer, as written in the input.

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::card::{Card, Schema};
 use super::padding::pad_punctuation;
 use super::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow, Row};
-use super::{AnswerForm, Evidence, Example, Gold, Split, TextNames};
+use super::{AnswerForm, Evidence, Example, Gold, Pair, Split, TextNames};
 
 /// The examples that one row makes as a row of `split`: mostly one. A gap with several right
 /// answers is several training examples, and a pronoun with a wrong referent is none.
@@ -49,6 +49,7 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
             .cloned()
             .expect("the readers refuse rows without an answer"),
         evidence: evidence(&input, &context, &padded),
+        pair: at_both_ends("question: ", &question, &context, &input),
         gold: Gold::Answers(match form {
             AnswerForm::Padded => padded,
             AnswerForm::Raw => row.answers,
@@ -64,17 +65,31 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
 fn labelled(card: &Card, passage: String, row: LabelledRow) -> Example {
-    let fields: Vec<String> = (card.texts.iter().zip(&row.texts))
-        .map(|(name, text)| format!("{name}: {text}"))
-        .collect();
-    let input = match card.schema {
-        Schema::Multirc => without_markup(&fields.join(" ")),
-        _ => fields.join(" "),
+    let mut input = String::new();
+    let mut texts = Vec::new();
+    for (name, text) in card.texts.iter().zip(&row.texts) {
+        let text = match card.schema {
+            Schema::Multirc => &without_markup(text),
+            _ => text,
+        };
+        if !input.is_empty() {
+            input.push(' ');
+        }
+        input.push_str(name);
+        input.push_str(": ");
+        texts.push(input.len()..input.len() + text.len());
+        input.push_str(text);
+    }
+    let end = input.len();
+    let pair = Pair {
+        first: texts.first().cloned().unwrap_or(0..end),
+        second: texts.get(1).map_or(end, |text| text.start)..end,
     };
     Example {
         id: row.id,
         passage,
         input,
+        pair,
         target: card.labels[row.label].clone(),
         gold: match row.question {
             Some(question) => Gold::Option {
@@ -111,6 +126,7 @@ fn cloze(passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
             .cloned()
             .expect("the reader refuses rows without an answer"),
         evidence: evidence(&input, &text, &row.answers),
+        pair: at_both_ends("query: ", &row.query, &text, &input),
         input,
         texts: TextNames {
             context: name(&row.passage),
@@ -158,6 +174,10 @@ fn pronoun(passage: String, row: PronounRow, split: Split) -> Vec<Example> {
         id: row.id,
         passage,
         evidence: evidence(&row.text, &row.text, std::slice::from_ref(&row.referent)),
+        pair: Pair {
+            first: 0..row.text.len(),
+            second: row.text.len()..row.text.len(),
+        },
         input: row.text,
         target: row.referent.clone(),
         gold: Gold::Referent {
@@ -170,6 +190,14 @@ fn pronoun(passage: String, row: PronounRow, split: Split) -> Vec<Example> {
             questions: Vec::new(),
         },
     }]
+}
+
+/// A text behind the input's first words, and the one that it ends with.
+fn at_both_ends(words: &str, first: &str, second: &str, input: &str) -> Pair {
+    Pair {
+        first: words.len()..words.len() + first.len(),
+        second: input.len() - second.len()..input.len(),
+    }
 }
 
 /// Where the first of the answers ends in the context, with which the input ends.

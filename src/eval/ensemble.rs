@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use super::predict::Answer;
 use crate::batch::{Encoding, buckets};
-use crate::network::Encoded;
 use crate::parts::{Dropout, Generated, Tokens};
 use crate::recipe::Limits;
+use crate::t5::Encoded;
 use crate::tokenizer::Tokenizer;
 use crate::tuning::bank::PromptBank;
 

@@ -27,7 +27,7 @@ pub struct Answer {
     pub cut: bool,
 }
 
-/// Greedy answers to the encodings' inputs, in their order. `watch` is told how many are done and may break
+/// Greedy answers to the encodings' inputs, in their order; a classifier's in the words of `labels`. `watch` is told how many are done and may break
 /// the work off.
 ///
 /// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
@@ -35,6 +35,7 @@ pub fn predict(
     tuned: &Tuned,
     encodings: &[Encoding],
     tokenizer: &Tokenizer,
+    labels: &[String],
     limits: &Limits,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> ControlFlow<(), Vec<Answer>> {
@@ -52,7 +53,7 @@ pub fn predict(
         let outputs = tuned.backbone.generate(&encoded, &ends, limits.answer);
         for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
             answers[i] = Some(Answer {
-                text: tokenizer.decode(&ids),
+                text: text(&ids, &encodings[i], tokenizer, labels),
                 log_prob,
                 input_tokens: lengths[i],
                 token_ids: ids,
@@ -66,4 +67,15 @@ pub fn predict(
         .into_iter()
         .map(|answer| answer.expect("every example is in exactly one group"));
     ControlFlow::Continue(answers.collect())
+}
+
+/// What the ids of an answer say: tokens of the vocabulary, places in a pair's second text, or, of a
+/// pair without one to answer from, a class.
+fn text(ids: &[u32], encoding: &Encoding, tokenizer: &Tokenizer, labels: &[String]) -> String {
+    match (tokenizer.pair(), &encoding.second, ids) {
+        (None, _, ids) => tokenizer.decode(ids),
+        (Some(_), Some(second), [first, last]) => second.between(*first, *last).to_string(),
+        (Some(_), None, [class]) => labels.get(*class as usize).cloned().unwrap_or_default(),
+        (Some(_), _, _) => String::new(),
+    }
 }

@@ -297,6 +297,7 @@ mod tests {
 
     fn example(gold: Gold, facts: &[&str]) -> Example {
         Example {
+            pair: Default::default(),
             id: String::new(),
             passage: String::new(),
             input: String::new(),

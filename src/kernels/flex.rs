@@ -112,3 +112,26 @@ pub fn add_to(total: &mut [f32], values: &[f32]) {
         *total += value;
     }
 }
+
+/// The sum of parts of this width, in order: the sum of floats depends on it.
+pub fn total(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
+    let mut total = vec![0.0; width];
+    for part in parts {
+        add_to(&mut total, &part);
+    }
+    total
+}
+
+/// The sum of the rows of a [`contiguous`] matrix.
+pub fn column_sums(matrix: &FlexTensor) -> FlexTensor {
+    let [rows, width] = dims2(matrix);
+    let values = values(matrix);
+    let parts = map_shares(rows, width, |rows| {
+        let mut sum = vec![0.0; width];
+        for row in values[rows.start * width..rows.end * width].chunks_exact(width) {
+            add_to(&mut sum, row);
+        }
+        sum
+    });
+    from_values(total(parts, width), [width])
+}

@@ -93,21 +93,29 @@ impl Backward<Flex, 2> for LinearBackward {
         let [x_node, weight_node] = ops.parents;
         let dy = contiguous(grads.consume::<Flex>(&ops.node));
         if let (Some(node), Some(weight)) = (x_node, weight) {
-            let dx = product(matrix(&dy), matrix(&weight).transposed());
-            let shape = [flex::dims2(&dy)[0], flex::dims2(&weight)[0]];
-            grads.register::<Flex>(node.id, flex::from_values(dx, shape));
+            grads.register::<Flex>(node.id, input_gradient(&dy, &weight));
         }
         if let (Some(node), Some(x)) = (weight_node, x) {
-            let dweight = product(matrix(&x).transposed(), matrix(&dy));
-            let shape = [flex::dims2(&x)[1], flex::dims2(&dy)[1]];
-            grads.register::<Flex>(node.id, flex::from_values(dweight, shape));
+            grads.register::<Flex>(node.id, weight_gradient(&x, &dy));
         }
     }
 }
 
-fn forward(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+pub(super) fn forward(x: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let shape = [flex::dims2(x)[0], flex::dims2(weight)[1]];
     flex::from_values(product(matrix(x), matrix(weight)), shape)
+}
+
+/// `dy Wᵀ`.
+pub(super) fn input_gradient(dy: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+    let shape = [flex::dims2(dy)[0], flex::dims2(weight)[0]];
+    flex::from_values(product(matrix(dy), matrix(weight).transposed()), shape)
+}
+
+/// `xᵀ dy`.
+pub(super) fn weight_gradient(x: &FlexTensor, dy: &FlexTensor) -> FlexTensor {
+    let shape = [flex::dims2(x)[1], flex::dims2(dy)[1]];
+    flex::from_values(product(matrix(x).transposed(), matrix(dy)), shape)
 }
 
 fn matrix(tensor: &FlexTensor) -> Matrix<'_> {

@@ -1,4 +1,4 @@
-//! Fused operations: the steps of T5 that many small tensor operations would make slow.
+//! Fused operations: the steps of T5 and BERT that many small tensor operations would make slow.
 //!
 //! Each file but one holds an operation of the network: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
@@ -14,9 +14,12 @@
 //!   in rather than clone them.
 
 pub mod adafactor;
+pub mod affine;
 pub mod attention;
 pub mod cross_entropy;
 pub mod gated_gelu;
+pub mod gelu;
+pub mod layer_norm;
 pub mod linear;
 pub mod rms_norm;
 
@@ -26,9 +29,12 @@ mod matrix;
 mod testing;
 mod vector;
 
+pub use affine::affine;
 pub use attention::{Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated_gelu::gated_gelu;
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use matrix::reserve_buffers;
 pub use rms_norm::rms_norm;

@@ -132,12 +132,7 @@ fn gain_gradient(dy: &FlexTensor, x: &FlexTensor, epsilon: f32) -> FlexTensor {
         add_gain_gradients(&mut sum, &dy[share.clone()], &x[share], epsilon);
         sum
     });
-    let mut total = vec![0.0; width];
-    // In order: the sum of floats depends on it.
-    for part in parts {
-        flex::add_to(&mut total, &part);
-    }
-    flex::from_values(total, [width])
+    flex::from_values(flex::total(parts, width), [width])
 }
 
 /// `1 / sqrt(mean(x²) + epsilon)`, given the sum of squares.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
 use crate::parts::{Map, SubLayer};
 use crate::t5::T5Config;
@@ -11,6 +12,8 @@ use crate::t5::T5Config;
 pub enum Config {
     /// T5 v1.0 or v1.1.
     T5(T5Config),
+    /// BERT and what is shaped like it.
+    Bert(BertConfig),
 }
 
 /// How many attentions of each kind there are, one a block, and the width of their keys.
@@ -58,13 +61,24 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(bytes: &[u8], name: &str) -> Result<Self, CheckpointError> {
-        Ok(Config::T5(T5Config::parse(bytes, name)?))
+        let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+        let kind = json
+            .as_ref()
+            .and_then(|json| json.get("model_type")?.as_str());
+        // What no kind calls its own is refused as no T5.
+        Ok(match kind {
+            Some("bert" | "distilbert" | "roberta" | "albert" | "electra" | "mpnet") => {
+                Config::Bert(BertConfig::parse(bytes, name)?)
+            }
+            _ => Config::T5(T5Config::parse(bytes, name)?),
+        })
     }
 
     /// What this kind of network is called.
     pub fn kind(&self) -> &'static str {
         match self {
             Config::T5(_) => "a T5",
+            Config::Bert(_) => "a BERT",
         }
     }
 
@@ -72,6 +86,7 @@ impl Config {
     pub fn vocabulary(&self) -> usize {
         match self {
             Config::T5(t5) => t5.vocab_size,
+            Config::Bert(bert) => bert.vocab_size,
         }
     }
 
@@ -79,6 +94,7 @@ impl Config {
     pub fn width(&self) -> usize {
         match self {
             Config::T5(t5) => t5.d_model,
+            Config::Bert(bert) => bert.hidden_size,
         }
     }
 
@@ -86,6 +102,7 @@ impl Config {
     pub fn parameters(&self) -> usize {
         match self {
             Config::T5(t5) => t5.parameters(),
+            Config::Bert(bert) => bert.parameters(),
         }
     }
 
@@ -93,6 +110,7 @@ impl Config {
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         match self {
             Config::T5(t5) => t5.maps(),
+            Config::Bert(bert) => bert.maps(),
         }
     }
 
@@ -100,6 +118,7 @@ impl Config {
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         match self {
             Config::T5(t5) => t5.sub_layers(),
+            Config::Bert(bert) => bert.sub_layers(),
         }
     }
 
@@ -112,6 +131,12 @@ impl Config {
                 cross: t5.decoder_layers(),
                 width: t5.inner(),
             },
+            Config::Bert(bert) => Attentions {
+                encoder: bert.num_hidden_layers,
+                decoder: 0,
+                cross: 0,
+                width: bert.hidden_size,
+            },
         }
     }
 
@@ -119,6 +144,7 @@ impl Config {
     pub fn norm_gains(&self) -> usize {
         let norms = match self {
             Config::T5(t5) => 2 * t5.num_layers + 3 * t5.decoder_layers() + 2,
+            Config::Bert(bert) => 2 * bert.num_hidden_layers + 1,
         };
         norms * self.width()
     }
@@ -127,6 +153,7 @@ impl Config {
     pub fn biases(&self) -> Option<usize> {
         match self {
             Config::T5(_) => None,
+            Config::Bert(bert) => Some(bert.biases()),
         }
     }
 
@@ -134,6 +161,7 @@ impl Config {
     pub fn is_tied(&self) -> bool {
         match self {
             Config::T5(t5) => t5.tie_word_embeddings,
+            Config::Bert(_) => false,
         }
     }
 
@@ -146,6 +174,13 @@ impl Config {
                 block_parameters: t5.decoder_block_parameters(),
                 norm_parameters: t5.d_model,
             },
+            // Its norms are the blocks' own.
+            Config::Bert(bert) => Stack {
+                path: "backbone",
+                blocks: bert.num_hidden_layers,
+                block_parameters: bert.block_parameters(),
+                norm_parameters: 0,
+            },
         }
     }
 
@@ -154,6 +189,7 @@ impl Config {
     pub fn weights_per_token(&self) -> [usize; 2] {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
+            Config::Bert(bert) => [bert.num_hidden_layers * bert.block_parameters(), 0],
         }
     }
 
@@ -161,12 +197,50 @@ impl Config {
     pub fn t5(&self) -> Option<&T5Config> {
         match self {
             Config::T5(t5) => Some(t5),
+            Config::Bert(_) => None,
         }
     }
+
+    /// The longest input that it can read, where positions end.
+    pub fn positions(&self) -> Option<usize> {
+        match self {
+            Config::T5(_) => None,
+            Config::Bert(bert) => Some(bert.max_position_embeddings),
+        }
+    }
+
+    /// Whether it writes its answers, token by token; a network that doesn't is given a head, which
+    /// starts from N(0, deviation²).
+    pub fn writes(&self) -> Writes {
+        match self {
+            Config::T5(_) => Writes::Tokens,
+            Config::Bert(bert) => Writes::Nothing {
+                head_deviation: bert.initializer_range,
+            },
+        }
+    }
+}
+
+/// See [`Config::writes`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Writes {
+    /// Tokens of its vocabulary.
+    Tokens,
+    /// It needs a head.
+    Nothing {
+        /// The standard deviation that the head's weights start with.
+        head_deviation: f64,
+    },
 }
 
 impl From<T5Config> for Config {
     fn from(t5: T5Config) -> Self {
         Config::T5(t5)
+    }
+}
+
+impl From<BertConfig> for Config {
+    fn from(bert: BertConfig) -> Self {
+        Config::Bert(bert)
     }
 }

@@ -7,11 +7,12 @@ mod config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
-pub use config::{Attentions, Config, Stack};
+pub use config::{Attentions, Config, Stack, Writes};
 
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.
@@ -19,6 +20,8 @@ pub use config::{Attentions, Config, Stack};
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),
+    /// An encoder with a head.
+    Bert(Bert),
 }
 
 /// What a network makes of its input before the first token of the output.
@@ -26,6 +29,8 @@ pub enum Network {
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
+    /// The encoder's states.
+    Bert(bert::Encoded),
 }
 
 impl From<T5> for Network {
@@ -33,6 +38,15 @@ impl From<T5> for Network {
         Network::T5(t5)
     }
 }
+
+impl From<Bert> for Network {
+    fn from(bert: Bert) -> Self {
+        Network::Bert(bert)
+    }
+}
+
+/// Why two kinds never meet in one verb.
+const ONE_KIND: &str = "a network is asked about what it has read itself";
 
 impl Network {
     /// Builds the network of this configuration from all of `weights`.
@@ -46,6 +60,7 @@ impl Network {
     ) -> Result<Self, CheckpointError> {
         match config {
             Config::T5(config) => Ok(Network::T5(T5::load(config, weights, device)?)),
+            Config::Bert(config) => Ok(Network::Bert(Bert::load(config, weights, device)?)),
         }
     }
 
@@ -53,6 +68,7 @@ impl Network {
     pub fn weights(&self) -> Weights {
         match self {
             Network::T5(t5) => t5.weights(),
+            Network::Bert(bert) => bert.weights(),
         }
     }
 
@@ -60,6 +76,7 @@ impl Network {
     pub fn embedding(&self) -> Tensor<2> {
         match self {
             Network::T5(t5) => t5.embedding(),
+            Network::Bert(bert) => bert.embedding(),
         }
     }
 
@@ -79,17 +96,7 @@ impl Network {
                 input.entries = entries;
                 Encoded::T5(t5.encode(input, dropout))
             }
-        }
-    }
-
-    /// Reads every example of a batch behind each of several prompts `[N, P, D]`, without dropout:
-    /// `N·B` rows, all examples behind the first prompt, then all behind the second.
-    pub fn encode_behind(&self, tokens: &Tokens, prompts: Tensor<3>) -> Encoded {
-        match self {
-            Network::T5(t5) => {
-                let input = t5.embed(tokens).after_prompts(prompts);
-                Encoded::T5(t5.encode(input, &mut Dropout::off()))
-            }
+            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &entries, dropout)),
         }
     }
 
@@ -97,6 +104,8 @@ impl Network {
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.logits(encoded, targets),
+            (Network::Bert(bert), Encoded::Bert(encoded)) => bert.target_logits(encoded, targets),
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
@@ -112,14 +121,20 @@ impl Network {
             (Network::T5(t5), Encoded::T5(encoded)) => {
                 t5.token_losses(encoded, targets, z_loss, dropout)
             }
+            (Network::Bert(bert), Encoded::Bert(encoded)) => {
+                bert.token_losses(encoded, targets, z_loss)
+            }
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
     /// The most probable output of every example, token by token, until one of `ends` or `limit`
-    /// tokens.
+    /// tokens; the most probable answer of a head, as [`HeadForm`](crate::parts::HeadForm) says.
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
+            (Network::Bert(bert), Encoded::Bert(encoded)) => bert.answers(encoded),
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 
@@ -127,6 +142,7 @@ impl Network {
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         match self {
             Network::T5(t5) => t5.maps_mut(),
+            Network::Bert(bert) => bert.maps_mut(),
         }
     }
 
@@ -134,6 +150,7 @@ impl Network {
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         match self {
             Network::T5(t5) => t5.adapters_mut(),
+            Network::Bert(bert) => bert.adapters_mut(),
         }
     }
 
@@ -141,6 +158,15 @@ impl Network {
     pub fn into_t5(self) -> Option<T5> {
         match self {
             Network::T5(t5) => Some(t5),
+            Network::Bert(_) => None,
+        }
+    }
+
+    /// The network with this head, where it has none of its own; any other as it is.
+    pub fn with_head(self, head: Head) -> Self {
+        match self {
+            Network::Bert(bert) => Network::Bert(bert.with_head(head)),
+            other => other,
         }
     }
 }

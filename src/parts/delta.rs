@@ -55,15 +55,16 @@ impl Delta {
             Some(scale) => x * scale.val().unsqueeze(),
             None => x,
         };
-        let mut y = match &self.low_rank {
-            Some(low_rank) => kernels::linear(x.clone(), weight) + low_rank.forward(x),
+        let low_rank = (self.low_rank.as_ref()).map(|low_rank| low_rank.forward(x.clone()));
+        let mut y = match own_bias {
+            Some(bias) => kernels::affine(x, weight, bias),
             None => kernels::linear(x, weight),
         };
-        for bias in own_bias
-            .into_iter()
-            .chain(self.bias.as_ref().map(Param::val))
-        {
-            y = y + bias.unsqueeze();
+        if let Some(low_rank) = low_rank {
+            y = y + low_rank;
+        }
+        if let Some(bias) = &self.bias {
+            y = y + bias.val().unsqueeze();
         }
         match &self.output_scale {
             Some(scale) => y * scale.val().unsqueeze(),

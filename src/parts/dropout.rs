@@ -1,4 +1,4 @@
-//! T5's dropout: inverted, with one mask for all positions of a sequence.
+//! Inverted dropout: T5's, with one mask for all positions of a sequence, and the usual one.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
@@ -52,6 +52,16 @@ impl Dropout {
         let [batch, heads, _, keys] = p.dims();
         let mask = self.mask(batch * heads * keys, &p.device());
         p * mask.reshape([batch, heads, 1, keys])
+    }
+
+    /// Drops every value by itself, as BERT does.
+    pub fn each<const D: usize>(&mut self, x: Tensor<D>) -> Tensor<D> {
+        if self.is_off() {
+            return x;
+        }
+        let shape = x.shape();
+        let mask = self.mask(shape.num_elements(), &x.device());
+        x * mask.reshape(shape)
     }
 
     fn mask(&mut self, count: usize, device: &Device) -> Tensor<1> {

@@ -49,13 +49,10 @@ impl Linear {
         let bias = self.bias.as_ref().map(Param::val);
         match &self.delta {
             Some(delta) => delta.forward(x, self.weight.val(), bias),
-            None => {
-                let y = kernels::linear(x, self.weight.val());
-                match bias {
-                    Some(bias) => y + bias.unsqueeze(),
-                    None => y,
-                }
-            }
+            None => match bias {
+                Some(bias) => kernels::affine(x, self.weight.val(), bias),
+                None => kernels::linear(x, self.weight.val()),
+            },
         }
     }
 

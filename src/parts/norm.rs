@@ -37,11 +37,7 @@ impl Norm {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.bias {
             None => kernels::rms_norm(x, self.gain.val(), self.epsilon),
-            // The deviation is the root mean square of what is left without the mean.
-            Some(bias) => {
-                let centred = x.clone() - x.mean_dim(1);
-                kernels::rms_norm(centred, self.gain.val(), self.epsilon) + bias.val().unsqueeze()
-            }
+            Some(bias) => kernels::layer_norm(x, self.gain.val(), bias.val(), self.epsilon),
         }
     }
 }

@@ -2,10 +2,10 @@
 //! optimiser and one budget for all methods allow; on the miniature, with what was seen to learn.
 
 use super::{
-    AdafactorRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe, LastBlocksRecipe,
-    LoraRecipe, Method, Objective, ParameterScaling, Placement, PreambleRecipe, PrefixForm,
-    PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe, PromptPlaces, PromptRecipe,
-    Recipe, Reduction, Schedule, SecondMoment,
+    AdafactorRecipe, AdamWRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe,
+    LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
+    PreambleRecipe, PrefixForm, PrefixRecipe, PromptInit, PromptNetworkForm, PromptNetworkRecipe,
+    PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::parts::Map;
 
@@ -16,6 +16,8 @@ pub enum Defaults {
     Nano,
     /// Any other T5.
     T5,
+    /// BERT and its like.
+    Encoder,
 }
 
 /// The learning rate on the miniature and on other backbones.
@@ -30,6 +32,9 @@ impl Recipe {
     /// # Panics
     /// [`Method::Untuned`] has none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
+        if defaults == Defaults::Encoder {
+            return Recipe::encoder(method);
+        }
         let nano = defaults == Defaults::Nano;
         // What a miniature of few blocks and narrow states takes in another size.
         let sized = |nano_size: usize, published: usize| if nano { nano_size } else { published };
@@ -118,6 +123,65 @@ impl Recipe {
         Recipe::of_additions(nano, delta, rates)
     }
 
+    /// The recipe of a method on a BERT: what the method does is as on T5, how it is trained as BERT is
+    /// fine-tuned (Devlin et al. 2018, §4.1 and A.3; Mosbach et al. 2021, arXiv 2006.04884): AdamW, a
+    /// short rise of the learning rate and a straight fall to 0, batches of 32, the mean loss, gradients
+    /// clipped at a norm of 1. Learning rates are those of the methods' papers or of common practice on
+    /// encoders of this size. Deviations: no dropout, no weight decay.
+    fn encoder(method: Method) -> Self {
+        let like = Recipe::default_for(Defaults::T5, method);
+        let rate = match method {
+            Method::Model => 5e-5,
+            Method::Last => 1e-4,
+            Method::Prompt | Method::Prefix => 1e-2,
+            Method::Bitfit | Method::Norms | Method::Head => 2e-3,
+            Method::Ia3 => 5e-3,
+            _ => 1e-3,
+        };
+        let steps = like.budget.steps.min(3_000);
+        Recipe {
+            prompt: like.prompt.map(|prompt| PromptRecipe {
+                length: 20,
+                ..prompt
+            }),
+            delta: like.delta.map(|delta| match delta {
+                DeltaRecipe::LastBlocks(_) => {
+                    DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks: 2 })
+                }
+                DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
+                    length: 20,
+                    ..prefix
+                }),
+                other => other,
+            }),
+            head: None,
+            optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
+                learning_rate: rate,
+                beta_1: 0.9,
+                beta_2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: 0.0,
+            }),
+            schedule: Schedule::WarmupDecay {
+                warmup: 50,
+                share: 1.0,
+                floor: 0.0,
+            },
+            objective: Objective {
+                reduction: Reduction::Mean,
+                z_loss: 0.0,
+                dropout: 0.0,
+                clip_norm: Some(1.0),
+            },
+            budget: Budget {
+                steps,
+                batch_size: 32,
+                evaluate_every: 300,
+                patience: None,
+            },
+        }
+    }
+
     /// The recipe of parameters that are added to the model: the loop of prompt tuning, Adafactor with
     /// an absolute learning rate (what starts at 0 has no size to be relative to) and a whole second
     /// moment. The papers use AdamW, linearly decaying.
@@ -129,11 +193,7 @@ impl Recipe {
         Recipe {
             prompt: None,
             delta: Some(delta),
-            optimizer: AdafactorRecipe {
-                learning_rate,
-                weight_decay: 0.0,
-                ..base.optimizer
-            },
+            optimizer: base.optimizer.without_decay().at(learning_rate),
             ..base
         }
     }
@@ -163,10 +223,7 @@ impl Recipe {
         };
         Recipe {
             delta: Some(delta),
-            optimizer: AdafactorRecipe {
-                learning_rate,
-                ..base.optimizer
-            },
+            optimizer: base.optimizer.at(learning_rate),
             ..base
         }
     }
@@ -184,10 +241,7 @@ impl Recipe {
         let base = Recipe::miniature_model();
         Recipe {
             delta,
-            optimizer: AdafactorRecipe {
-                learning_rate,
-                ..base.optimizer
-            },
+            optimizer: base.optimizer.at(learning_rate),
             ..base
         }
     }
@@ -202,13 +256,14 @@ impl Recipe {
                 init: PromptInit::Vocab,
             }),
             delta: None,
-            optimizer: AdafactorRecipe {
+            head: None,
+            optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 0.3,
                 parameter_scaling: ParameterScaling::Absolute,
                 second_moment: SecondMoment::Full,
                 weight_decay: 1e-5,
                 start_step: 0,
-            },
+            }),
             schedule: Schedule::Constant,
             objective: Objective {
                 reduction: Reduction::Sum,
@@ -230,13 +285,13 @@ impl Recipe {
     pub fn paper_model() -> Self {
         Recipe {
             prompt: None,
-            optimizer: AdafactorRecipe {
+            optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 1e-3,
                 parameter_scaling: ParameterScaling::Relative,
                 second_moment: SecondMoment::Factored,
                 weight_decay: 0.0,
                 start_step: 0,
-            },
+            }),
             budget: Budget {
                 batch_size: 128,
                 ..Recipe::paper_prompt().budget
@@ -278,10 +333,7 @@ impl Recipe {
         let prompt = Recipe::miniature_prompt();
         Recipe {
             prompt: None,
-            optimizer: AdafactorRecipe {
-                learning_rate: 5e-3,
-                ..Recipe::paper_model().optimizer
-            },
+            optimizer: Recipe::paper_model().optimizer.at(5e-3),
             ..prompt
         }
     }

@@ -60,6 +60,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
     cautions.extend(many_intervals(comparison));
     cautions.extend(cut(study, comparison));
     cautions.extend(rows(study));
+    cautions.extend(head(study, comparison));
     cautions.extend(programs(study));
     cautions.extend(seen_in_pretraining(comparison));
     cautions.push(Caution::new(
@@ -361,6 +362,26 @@ fn rows(study: &Study) -> Vec<Caution> {
         .iter()
         .map(|note| Caution::new("the rows", format!("Rows of {}.", plain(note)), ""))
         .collect()
+}
+
+/// Where the model has no head of its own for the task.
+fn head(study: &Study, comparison: &Comparison) -> Option<Caution> {
+    let recipes = study
+        .records()
+        .iter()
+        .filter_map(|stored| stored.record.cell.recipe.as_ref());
+    recipes.into_iter().any(|recipe| recipe.head.is_some()).then(|| {
+        Caution::new(
+            "the head",
+            format!(
+                "{} has no head for this task. Each seed draws one, the same for every method, and every \
+                 method trains it; untuned is the model as it was pre-trained under the head that seed 0 \
+                 draws, which answers by chance.",
+                plain(&comparison.model)
+            ),
+            "",
+        )
+    })
 }
 
 /// Records of more than one program or of one that cannot be made again.

@@ -302,6 +302,7 @@ fn recipe(method: Method) -> Recipe {
             init: PromptInit::Vocab,
         }),
         delta: None,
+        head: None,
         optimizer: AdafactorRecipe {
             learning_rate: if prompt { 0.3 } else { 0.01 },
             parameter_scaling: if prompt {
@@ -316,7 +317,8 @@ fn recipe(method: Method) -> Recipe {
             },
             weight_decay: 0.0,
             start_step: 0,
-        },
+        }
+        .into(),
         schedule: Schedule::Constant,
         objective: Objective {
             reduction: Reduction::Mean,

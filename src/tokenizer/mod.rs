@@ -1,9 +1,11 @@
 //! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, or SentencePiece's own
-//! `spiece.model`, with T5's special tokens found and checked.
+//! `spiece.model`, or BERT's `vocab.txt`, with the model's special tokens found and checked.
 
 mod sentencepiece;
+mod wordpiece;
 
 pub use sentencepiece::{CharsMapError, SentencePieceError};
+pub use wordpiece::Case;
 
 use sentencepiece::SentencePiece;
 
@@ -50,6 +52,14 @@ pub enum TokenizerError {
         /// The tokenizer's largest id.
         found: u32,
     },
+    /// A token that BERT cannot do without is absent.
+    #[error("{path}: no token '{token}'")]
+    Absent {
+        /// The file.
+        path: String,
+        /// The token.
+        token: &'static str,
+    },
     /// A token that T5 cannot do without is absent or elsewhere than config.json says.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
     Special {
@@ -70,6 +80,14 @@ pub struct Tokenizer {
     model: Model,
     pad: u32,
     end: u32,
+    pair: Option<Pair>,
+}
+
+/// How a model that reads pairs wants them: a token of its own first, and an end behind each text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// `[CLS]`.
+    pub first: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +107,14 @@ impl Tokenizer {
         name: &str,
         config: &crate::t5::T5Config,
     ) -> Result<Self, TokenizerError> {
+        Self::check(
+            Model::Json(Box::new(Self::json(bytes, name)?)),
+            name,
+            config,
+        )
+    }
+
+    fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
         let unreadable = |e: tokenizers::Error| TokenizerError::Unreadable {
             path: name.to_string(),
             reason: e.to_string(),
@@ -98,7 +124,7 @@ impl Tokenizer {
         // cut and filled in `batch`.
         model.with_truncation(None).map_err(unreadable)?;
         model.with_padding(None);
-        Self::check(Model::Json(Box::new(model)), name, config)
+        Ok(model)
     }
 
     /// Parses the bytes of a `spiece.model` and checks it as [`Tokenizer::parse`] does.
@@ -118,29 +144,34 @@ impl Tokenizer {
         Self::check(Model::SentencePiece(Box::new(model)), name, config)
     }
 
+    fn check_size(model: &Model, name: &str, vocab: usize) -> Result<(), TokenizerError> {
+        let found = model.size();
+        // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
+        // with far fewer ids is another model's.
+        if found > vocab || found + 128 < vocab {
+            return Err(TokenizerError::Vocabulary {
+                path: name.to_string(),
+                wanted: vocab,
+                found,
+            });
+        }
+        let largest = model.largest();
+        if largest as usize >= vocab {
+            return Err(TokenizerError::Id {
+                path: name.to_string(),
+                wanted: vocab,
+                found: largest,
+            });
+        }
+        Ok(())
+    }
+
     fn check(
         model: Model,
         name: &str,
         config: &crate::t5::T5Config,
     ) -> Result<Self, TokenizerError> {
-        let found = model.size();
-        // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
-        // with far fewer ids is another model's.
-        if found > config.vocab_size || found + 128 < config.vocab_size {
-            return Err(TokenizerError::Vocabulary {
-                path: name.to_string(),
-                wanted: config.vocab_size,
-                found,
-            });
-        }
-        let largest = model.largest();
-        if largest as usize >= config.vocab_size {
-            return Err(TokenizerError::Id {
-                path: name.to_string(),
-                wanted: config.vocab_size,
-                found: largest,
-            });
-        }
+        Self::check_size(&model, name, config.vocab_size)?;
         let special = |token: &'static str, wanted: u32| {
             let found = model.id(token);
             if found == Some(wanted) {
@@ -157,7 +188,12 @@ impl Tokenizer {
             special("<pad>", config.pad_token_id)?,
             special("</s>", config.eos_token_id)?,
         );
-        Ok(Tokenizer { model, pad, end })
+        Ok(Tokenizer {
+            model,
+            pad,
+            end,
+            pair: None,
+        })
     }
 
     /// Token ids of `text`, without end of sequence.
@@ -204,7 +240,12 @@ impl Tokenizer {
         self.pad
     }
 
-    /// End of sequence.
+    /// How pairs of texts are put together, for a model that reads such.
+    pub fn pair(&self) -> Option<Pair> {
+        self.pair
+    }
+
+    /// End of sequence; of each text of a pair.
     pub fn end(&self) -> u32 {
         self.end
     }

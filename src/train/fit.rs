@@ -4,9 +4,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 
-use super::adafactor::PaperAdafactor;
+use super::optimizer::optimizer;
 use super::trainer::{Course, NotFinite, Trainer};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
@@ -75,11 +74,11 @@ pub fn fit(
 ) -> Result<Fitted, FitError> {
     let budget = &recipe.budget;
     let course = Course {
-        learning_rate: recipe.optimizer.learning_rate,
+        learning_rate: recipe.optimizer.learning_rate(),
         schedule: recipe.schedule,
         steps: budget.steps,
     };
-    let optimizer = ModuleOptimizer::from(PaperAdafactor::new(&recipe.optimizer));
+    let optimizer = optimizer(&recipe.optimizer);
     let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
     let mut trainer = Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed);
     let mut run = finished(Run::start(&trainer, validate, watch))?;

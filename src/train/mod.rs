@@ -3,12 +3,14 @@
 mod adafactor;
 mod clip;
 mod fit;
+mod optimizer;
 mod schedule;
 mod trainer;
 mod training_set;
 
 pub use adafactor::PaperAdafactor;
 pub use fit::{FitError, Fitted, Progress, fit};
+pub use optimizer::optimizer;
 pub use schedule::share;
 pub use trainer::{Course, NotFinite, StepLoss, Trainer};
 pub use training_set::TrainingSet;

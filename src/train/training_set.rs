@@ -13,10 +13,15 @@ pub struct TrainingSet {
 }
 
 impl TrainingSet {
-    /// Tokenizes the source's training rows.
+    /// Tokenizes the source's training rows. Rows without anything to learn from (a stretch that was
+    /// cut away, or that stands nowhere) are left out, unless there are no others.
     pub fn of_source(rows: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
+        let mut encodings = encode(rows, tokenizer, limits);
+        if encodings.iter().any(|encoding| !encoding.target.is_empty()) {
+            encodings.retain(|encoding| !encoding.target.is_empty());
+        }
         TrainingSet {
-            encodings: encode(rows, tokenizer, limits),
+            encodings,
             pad: tokenizer.pad(),
         }
     }

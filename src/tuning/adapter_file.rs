@@ -74,7 +74,8 @@ impl AdapterFile {
         };
         let recipe: Recipe =
             serde_json::from_str(recipe).map_err(|e| wrong(format!("a recipe, but {e}")))?;
-        if recipe.delta.is_none() {
+        // With a head of its own, a prompt is saved as an adapter too.
+        if recipe.delta.is_none() && (recipe.head.is_none() || recipe.is_model_tuning()) {
             return Err(wrong("a recipe without a delta".to_string()));
         }
         let file = SafeTensors::deserialize(&bytes).map_err(|e| wrong(e.to_string()))?;

@@ -5,14 +5,15 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::prompt_file::Vectors;
-use crate::network::{Encoded, Network};
-use crate::parts::Tokens;
+use crate::network::Network;
+use crate::parts::{Dropout, Tokens};
+use crate::t5::{Encoded, T5};
 
 /// `N` prompts of one shape on one backbone; nothing is on the tape.
 #[derive(Debug, Clone)]
 pub struct PromptBank {
-    /// The network underneath, there once.
-    pub backbone: Network,
+    /// The T5 underneath, there once.
+    pub backbone: T5,
     /// `[N, P, D]`.
     prompts: Tensor<3>,
 }
@@ -20,6 +21,9 @@ pub struct PromptBank {
 /// Prompts that do not fit into one batch.
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
+    /// The backbone is no encoder with a decoder.
+    #[error("prompts of one ensemble are put before a T5's input; this is another kind of network")]
+    Kind,
     /// There is none.
     #[error("an ensemble of no prompts: wanted at least one")]
     Empty,
@@ -37,8 +41,10 @@ impl PromptBank {
     /// Stacks prompts over a backbone.
     ///
     /// # Errors
-    /// There is none, or they are not of one shape and as wide as the embeddings.
+    /// The backbone is no T5, or there is no prompt, or they are not of one shape and as wide as the
+    /// embeddings.
     pub fn new(backbone: Network, prompts: &[&Vectors]) -> Result<Self, BankError> {
+        let backbone = backbone.into_t5().ok_or(BankError::Kind)?;
         let first = prompts.first().ok_or(BankError::Empty)?;
         let [_, width] = backbone.embedding().dims();
         let wanted = [first.length(), width];
@@ -62,9 +68,11 @@ impl PromptBank {
         self.prompts.dims()[0]
     }
 
-    /// `B` rows of tokens → what the network makes of `N·B` rows: row `n·B + b` is example `b` behind
-    /// prompt `n`.
+    /// `B` rows of tokens → encoder states of `N·B` rows: row `n·B + b` is example `b` behind prompt
+    /// `n`.
     pub fn encode(&self, tokens: &Tokens) -> Encoded {
-        self.backbone.encode_behind(tokens, self.prompts.clone())
+        let input = self.backbone.embed(tokens);
+        let input = input.after_prompts(self.prompts.clone());
+        self.backbone.encode(input, &mut Dropout::off())
     }
 }

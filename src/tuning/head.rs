@@ -7,7 +7,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Writes};
 use crate::recipe::Recipe;
 
 pub(super) const ABOUT: About = About {
@@ -26,12 +26,17 @@ impl Delta for OutputHead {
 
     fn trains(&self, path: &str, config: &Config) -> bool {
         match config.is_tied() {
+            // The head that is trained with every method.
+            _ if config.writes() != Writes::Tokens => false,
             true => path == "backbone.embedding",
             false => path == "backbone.head.weight",
         }
     }
 
     fn trainable(&self, _: &Recipe, config: &Config) -> usize {
-        config.vocabulary() * config.width()
+        match config.writes() {
+            Writes::Tokens => config.vocabulary() * config.width(),
+            Writes::Nothing { .. } => 0,
+        }
     }
 }

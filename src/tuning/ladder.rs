@@ -41,6 +41,9 @@ impl Delta for LadderRecipe {
     fn fits(&self, config: &Config) -> Result<(), &'static str> {
         match config {
             Config::T5(_) => Ok(()),
+            Config::Bert(_) => Err(
+                "the side network is laid beside pre-norm stacks that end in a norm, which a BERT has not",
+            ),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod adapter_file;
 mod adapters;
+mod answer_head;
 pub mod bank;
 mod bitfit;
 mod draw;
@@ -27,10 +28,11 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
 use crate::network::{Config, Encoded, Network};
-use crate::parts::{Dropout, Entries, Tokens};
+use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use crate::recipe::{DeltaRecipe, Recipe};
 use draw::Draw;
 
+pub use answer_head::{NoHead, head_form};
 pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
 pub use prefix::Prefixes;
@@ -96,9 +98,11 @@ pub fn apply(
 ) -> Result<Tuned, TuningError> {
     let model = backbone.model.clone();
     match (&recipe.prompt, &recipe.delta) {
-        (None, None) => Ok(model_tuning(model)),
-        (Some(prompt), None) => Ok(prompt_tuning(model, prompt, words, seed)?),
-        (_, Some(_)) => {
+        (None, None) if recipe.head.is_none() => Ok(model_tuning(model)),
+        (Some(prompt), None) if recipe.head.is_none() => {
+            Ok(prompt_tuning(model, prompt, words, seed)?)
+        }
+        _ => {
             let tuned = place(backbone, recipe, words, seed)?;
             Ok(method::train(tuned, |path| {
                 trains(recipe, path, &backbone.config)
@@ -115,8 +119,9 @@ fn place(
     seed: u64,
 ) -> Result<Tuned, TuningError> {
     fits(recipe, &backbone.config)?;
-    let model = backbone.model.clone();
-    let mut draw = Draw::new(seed, model.device());
+    let mut draw = Draw::new(seed, backbone.model.device());
+    let config = &backbone.config;
+    let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);
     let tuned = match (&recipe.prompt, &recipe.delta) {
         (Some(prompt), _) => prompt::with_start(model, prompt, words, seed)?,
         (None, Some(DeltaRecipe::Preamble(_))) => prompt::with_words(model, words)?,
@@ -130,6 +135,9 @@ fn place(
 
 /// Whether a recipe trains the parameter of this path in [`Tuned`].
 fn trains(recipe: &Recipe, path: &str, config: &Config) -> bool {
+    if recipe.head.is_some() && answer_head::is_of_head(path) {
+        return true;
+    }
     match &recipe.delta {
         Some(delta) => method::delta(delta).trains(path, config),
         None => recipe.prompt.is_none() || path.starts_with("prompt."),
@@ -148,9 +156,12 @@ pub struct Parameters {
 impl Parameters {
     /// Those of a recipe on a model of this configuration.
     pub fn of(recipe: &Recipe, config: &Config) -> Self {
+        let head = recipe
+            .head
+            .map_or(0, |head| head.parameters(config.width()));
         let same = |count| Parameters {
-            trainable: count,
-            stored: count,
+            trainable: count + head,
+            stored: count + head,
         };
         match (&recipe.prompt, &recipe.delta) {
             (None, None) => same(config.parameters()),
@@ -158,8 +169,8 @@ impl Parameters {
             (_, Some(delta)) => {
                 let delta = method::delta(delta);
                 Parameters {
-                    trainable: delta.trainable(recipe, config),
-                    stored: delta.stored(recipe, config),
+                    trainable: head + delta.trainable(recipe, config),
+                    stored: head + delta.stored(recipe, config),
                 }
             }
         }
@@ -174,6 +185,23 @@ impl Tuned {
             prompt: None,
             decoder_prompt: None,
             prefixes: None,
+        }
+    }
+
+    /// The backbone as it was pre-trained, under a head of this form where it takes one: as the seed
+    /// draws it, which answers by chance.
+    pub fn untuned_on(backbone: &Backbone, head: Option<HeadForm>, seed: u64) -> Self {
+        let mut draw = Draw::new(seed, backbone.model.device());
+        let (model, config) = (backbone.model.clone(), &backbone.config);
+        Tuned::untuned(answer_head::with_head(model, head, config, &mut draw))
+    }
+
+    /// Whether there is anything that it can answer with: an output head of its own, or one that was
+    /// put on.
+    pub fn answers(&self) -> bool {
+        match &self.backbone {
+            Network::T5(_) => true,
+            Network::Bert(bert) => bert.head().is_some(),
         }
     }
 

@@ -9,7 +9,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Writes};
 use crate::recipe::{PreambleRecipe, Recipe};
 
 pub(super) const INSTRUCTION: About = About {
@@ -27,6 +27,15 @@ pub(super) const FEW_SHOT: About = About {
 };
 
 impl Delta for PreambleRecipe {
+    fn fits(&self, config: &Config) -> Result<(), &'static str> {
+        match config.writes() {
+            Writes::Tokens => Ok(()),
+            Writes::Nothing { .. } => {
+                Err("nothing is trained, and a head that was never trained follows no words")
+            }
+        }
+    }
+
     /// The words are already there: [`Labels::preamble`](super::Labels::preamble).
     fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned

@@ -37,6 +37,7 @@ impl Delta for PromptPlaces {
     fn fits(&self, config: &Config) -> Result<(), &'static str> {
         match config {
             Config::T5(_) => Ok(()),
+            Config::Bert(_) => Err("it has no decoder"),
         }
     }
 

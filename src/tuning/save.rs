@@ -33,20 +33,23 @@ impl Tuned {
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
         let metadata = Metadata::of_cell(cell, provenance);
+        let headed = (cell.recipe.as_ref())
+            .is_some_and(|recipe| recipe.head.is_some() && !recipe.is_model_tuning());
         // What is left of some deltas is a soft prompt, or a model, as of any other.
         let delta = cell
             .recipe
             .as_ref()
             .and_then(|recipe| recipe.delta.as_ref());
         let adapted = cell.recipe.as_ref().filter(|_| {
-            !matches!(
-                delta,
-                None | Some(
-                    DeltaRecipe::PromptNetwork(_)
-                        | DeltaRecipe::Preamble(_)
-                        | DeltaRecipe::RandomWeights
+            headed
+                || !matches!(
+                    delta,
+                    None | Some(
+                        DeltaRecipe::PromptNetwork(_)
+                            | DeltaRecipe::Preamble(_)
+                            | DeltaRecipe::RandomWeights
+                    )
                 )
-            )
         });
         let (name, bytes) = match (adapted, self.vectors()) {
             (Some(recipe), _) => (

@@ -21,6 +21,7 @@ impl Delta for RandomWeights {
     fn fits(&self, config: &Config) -> Result<(), &'static str> {
         match config {
             Config::T5(_) => Ok(()),
+            Config::Bert(_) => Err("only a T5 has a start of its own here"),
         }
     }
 

@@ -62,6 +62,7 @@ fn prompts_in_one_batch_answer_as_each_by_itself() {
             &alone,
             &encodings,
             &backbone.tokenizer,
+            &[],
             &limits,
             &mut |_| ControlFlow::Continue(()),
         ) else {

@@ -25,6 +25,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "checkpoint",
         &[
             "parts",
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -40,6 +41,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "parts",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -66,8 +68,24 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bert",
+        &[
+            "t5",
+            "network",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+            "tokenizer",
+        ],
+    ),
+    (
         "t5",
         &[
+            "bert",
             "network",
             "tuning",
             "train",
@@ -82,6 +100,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "domain",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -96,6 +115,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "synthetic",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -110,6 +130,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "hub",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -128,6 +149,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "stats",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -141,6 +163,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",
@@ -155,6 +178,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "record",
         &[
+            "bert",
             "t5",
             "network",
             "tuning",

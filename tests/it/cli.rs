@@ -684,3 +684,60 @@ fn all_methods_are_run_and_an_adapter_answers_again() {
         assert_eq!(again[&id], text, "{id}");
     }
 }
+
+#[test]
+fn an_encoder_is_given_a_head_and_answers_with_it_again() {
+    let folder = folder();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_tiny");
+    let model = model.display().to_string();
+    let out = folder.path().join("out");
+    let shown = out.display().to_string();
+    promptshift(&folder)
+        .args(["transfer", "qqp->mrpc", "--model", &model, "--seeds", "1"])
+        .args([
+            "--methods",
+            "head,lora,prompt",
+            "--prompt-length",
+            "4",
+            "--out",
+            &shown,
+        ])
+        .args(TINY)
+        .assert()
+        .success()
+        .stdout(contains("has no head for this task"));
+    let record = std::fs::read_to_string(out.join("lora-seed0/record.json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    let recipe = &record["cell"]["recipe"];
+    assert_eq!(recipe["head"]["classes"], 2);
+    assert_eq!(recipe["optimizer"]["beta_2"], 0.999);
+    // Two classes from 32 features and a bias.
+    let head = std::fs::read_to_string(out.join("head-seed0/record.json")).expect("a record");
+    let head: serde_json::Value = serde_json::from_str(&head).expect("JSON");
+    assert_eq!(head["training"]["trainable_parameters"], 66);
+
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini/mrpc/test.parquet");
+    let mini = mini.display().to_string();
+    let predict = [
+        "predict", "--model", &model, "--data", &mini, "--domain", "mrpc", "--rows", "6",
+    ];
+    let adapter = out.join("lora-seed0").display().to_string();
+    promptshift(&folder)
+        .args(predict)
+        .args(["--adapter", &adapter, "--out", "p.jsonl"])
+        .assert()
+        .success();
+    let lines = std::fs::read_to_string(folder.path().join("p.jsonl")).expect("written");
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("an object");
+        let said = line["prediction"].as_str().expect("a label");
+        assert!(["duplicate", "not_duplicate"].contains(&said), "{said}");
+    }
+    // Without an adapter there is nothing to answer with.
+    promptshift(&folder)
+        .args(predict)
+        .args(["--out", "q.jsonl"])
+        .assert()
+        .code(2)
+        .stderr(contains("no head to answer with"));
+}

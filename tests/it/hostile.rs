@@ -512,13 +512,30 @@ fn models_are_refused_by_file_tensor_and_shapes() {
         },
         Case {
             name: "another kind of model",
-            files: |folder| with_config(folder, "\"t5\"", "\"bert\""),
+            files: |folder| with_config(folder, "\"t5\"", "\"mt5\""),
             command: MODEL,
             code: 1,
             words: &[
                 "config.json: wanted the config.json of a T5",
-                "model_type 'bert'",
+                "model_type 'mt5'",
             ],
+        },
+        Case {
+            name: "a relative of BERT",
+            files: |folder| with_config(folder, "\"t5\"", "\"distilbert\""),
+            command: MODEL,
+            code: 1,
+            words: &[
+                "config.json: wanted the config.json of a BERT",
+                "model_type 'distilbert'",
+            ],
+        },
+        Case {
+            name: "a BERT's name on a T5",
+            files: |folder| with_config(folder, "\"t5\"", "\"bert\""),
+            command: MODEL,
+            code: 1,
+            words: &["a BERT config, but missing field `hidden_size`"],
         },
         Case {
             name: "a configuration without a key",

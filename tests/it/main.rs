@@ -2,6 +2,7 @@
 
 mod ablate;
 mod architecture;
+mod bert;
 mod cli;
 mod compare;
 mod damaged_records;

@@ -88,7 +88,14 @@ fn limits() -> Limits {
 fn answers(tuned: &Tuned, examples: &[Example], backbone: &Backbone) -> Vec<Answer> {
     let encodings = encode(examples, &backbone.tokenizer, &limits());
     let go_on = &mut |_| ControlFlow::Continue(());
-    match predict(tuned, &encodings, &backbone.tokenizer, &limits(), go_on) {
+    match predict(
+        tuned,
+        &encodings,
+        &backbone.tokenizer,
+        &[],
+        &limits(),
+        go_on,
+    ) {
         ControlFlow::Continue(answers) => answers,
         ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
     }

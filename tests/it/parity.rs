@@ -61,6 +61,15 @@ impl Reference {
             .collect()
     }
 
+    pub fn shape(&self, name: &str) -> Vec<usize> {
+        let file = SafeTensors::deserialize(&self.bytes).expect("safetensors");
+        file.tensor(name).expect(name).shape().to_vec()
+    }
+
+    pub fn list<T: serde::de::DeserializeOwned>(&self, name: &str) -> Vec<T> {
+        serde_json::from_value(self.json[name].clone()).expect(name)
+    }
+
     pub fn ids(&self, name: &str) -> Vec<Vec<u32>> {
         serde_json::from_value(self.json[name].clone()).expect(name)
     }
@@ -78,7 +87,7 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32")
 }
 
-fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
         assert!(
@@ -89,7 +98,7 @@ fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
 }
 
 /// Rows of `padded` `[B, width, W]` that are real.
-fn real(padded: &[f32], lengths: &[usize], width: usize) -> Vec<f32> {
+pub fn real(padded: &[f32], lengths: &[usize], width: usize) -> Vec<f32> {
     let row = padded.len() / lengths.len() / width;
     lengths
         .iter()
@@ -200,6 +209,11 @@ impl ModuleMapper for ToGradients<'_> {
     }
 }
 
+/// The module with each parameter replaced by its own gradient.
+pub fn with_gradients<M: Module>(module: M, gradients: &Gradients) -> M {
+    module.map(&mut ToGradients(gradients))
+}
+
 #[test]
 fn gradients_of_every_kind_of_weight_agree() {
     let reference = Reference::read();
@@ -211,7 +225,7 @@ fn gradients_of_every_kind_of_weight_agree() {
         .sum();
     let grads = loss.backward();
     // Gradients in the checkpoint's layout: each parameter is replaced by its own gradient.
-    let ours = model.clone().map(&mut ToGradients(&grads)).weights();
+    let ours = with_gradients(model.clone(), &grads).weights();
     let ours = ours.to_bytes(Default::default());
     let ours = SafeTensors::deserialize(&ours).expect("safetensors");
     let mut compared = 0;

@@ -1,0 +1,206 @@
+//! A BERT's parameters under Hugging Face's names, both ways; every tensor accounted for.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor};
+
+use super::config::BertConfig;
+use super::embeddings::Embeddings;
+use super::layers::{Attention, Block, FeedForward};
+use super::model::Bert;
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::parts::{HeadForm, Linear, Norm};
+
+/// The name that a tensor has in a bare BERT of today; none where the tensor is no part of one.
+///
+/// Checkpoints of a BERT under a head call everything `bert.…` and bring the head; those that were
+/// converted from TensorFlow call a norm's gain and bias `gamma` and `beta`; old ones keep the numbers of
+/// the positions.
+fn todays_name(name: &str) -> Option<String> {
+    let name = name.strip_prefix("bert.").unwrap_or(name);
+    if HEADS.iter().any(|head| name.starts_with(head)) || name == "embeddings.position_ids" {
+        return None;
+    }
+    let end = |old: &str, new: &str| Some(format!("{}{new}", name.strip_suffix(old)?));
+    Some(
+        end("LayerNorm.gamma", "LayerNorm.weight")
+            .or_else(|| end("LayerNorm.beta", "LayerNorm.bias"))
+            .unwrap_or_else(|| name.to_string()),
+    )
+}
+
+/// Heads that checkpoints bring: of pre-training, of classification, of questions.
+const HEADS: [&str; 3] = ["cls.", "classifier.", "qa_outputs."];
+
+/// The id of `[SEP]` in the published vocabularies.
+const PUBLISHED_SEPARATOR: usize = 102;
+
+/// Reads named tensors into the parts of a model on one device.
+struct Loader<'a> {
+    weights: &'a mut Weights,
+    config: &'a BertConfig,
+    device: &'a Device,
+}
+
+impl Loader<'_> {
+    fn table(&mut self, name: &str, rows: usize) -> Result<Param<Tensor<2>>, CheckpointError> {
+        let name = format!("embeddings.{name}.weight");
+        let shape = [rows, self.config.hidden_size];
+        let table = self.weights.take(&name, shape, self.device)?;
+        Ok(Param::from_tensor(table))
+    }
+
+    /// Hugging Face keeps `[out, in]`; ours is `[in, out]`.
+    fn linear(
+        &mut self,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> Result<Linear, CheckpointError> {
+        let shape = [output, input];
+        let weight = self
+            .weights
+            .take(&format!("{name}.weight"), shape, self.device)?;
+        let bias = self
+            .weights
+            .take(&format!("{name}.bias"), [output], self.device)?;
+        Ok(Linear::of_rows(weight).with_bias(bias))
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm, CheckpointError> {
+        let shape = [self.config.hidden_size];
+        let gain = self
+            .weights
+            .take(&format!("{name}.weight"), shape, self.device)?;
+        let bias = self
+            .weights
+            .take(&format!("{name}.bias"), shape, self.device)?;
+        Ok(Norm::layer(gain, bias, self.config.layer_norm_eps))
+    }
+
+    fn block(&mut self, index: usize) -> Result<Block, CheckpointError> {
+        let name = format!("encoder.layer.{index}");
+        let (d, ff) = (self.config.hidden_size, self.config.intermediate_size);
+        Ok(Block {
+            attention: Attention {
+                query: self.linear(&format!("{name}.attention.self.query"), d, d)?,
+                key: self.linear(&format!("{name}.attention.self.key"), d, d)?,
+                value: self.linear(&format!("{name}.attention.self.value"), d, d)?,
+                output: self.linear(&format!("{name}.attention.output.dense"), d, d)?,
+                adapter: None,
+                heads: self.config.num_attention_heads,
+            },
+            attention_norm: self.norm(&format!("{name}.attention.output.LayerNorm"))?,
+            feed_forward: FeedForward {
+                up: self.linear(&format!("{name}.intermediate.dense"), d, ff)?,
+                down: self.linear(&format!("{name}.output.dense"), ff, d)?,
+                adapter: None,
+            },
+            feed_forward_norm: self.norm(&format!("{name}.output.LayerNorm"))?,
+        })
+    }
+}
+
+impl Bert {
+    /// Builds the model from all of `weights`, without a head: those that checkpoints bring are left
+    /// aside. What ends a text is for [`Bert::separated_by`] to say.
+    ///
+    /// # Errors
+    /// A tensor is absent, has another shape, or has no place.
+    pub fn load(
+        config: &BertConfig,
+        weights: Weights,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        let mut weights = weights.renamed(todays_name);
+        let has_pooler = weights.contains("pooler.dense.weight");
+        let mut loader = Loader {
+            weights: &mut weights,
+            config,
+            device,
+        };
+        let d = config.hidden_size;
+        let model = Bert {
+            embeddings: Embeddings {
+                words: loader.table("word_embeddings", config.vocab_size)?,
+                positions: loader.table("position_embeddings", config.max_position_embeddings)?,
+                segments: loader.table("token_type_embeddings", config.type_vocab_size)?,
+                norm: loader.norm("embeddings.LayerNorm")?,
+            },
+            blocks: (0..config.num_hidden_layers)
+                .map(|index| loader.block(index))
+                .collect::<Result<_, _>>()?,
+            pooler: match has_pooler {
+                true => Some(loader.linear("pooler.dense", d, d)?),
+                false => None,
+            },
+            head: None,
+            separator: PUBLISHED_SEPARATOR,
+        };
+        weights.finish(&[])?;
+        Ok(model)
+    }
+
+    /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the
+    /// head's as `classifier` or `qa_outputs`, under which Transformers looks for it.
+    pub fn weights(&self) -> Weights {
+        let mut out = Weights::empty("");
+        let prefix = if self.head.is_some() { "bert." } else { "" };
+        let tables = [
+            ("word_embeddings", &self.embeddings.words),
+            ("position_embeddings", &self.embeddings.positions),
+            ("token_type_embeddings", &self.embeddings.segments),
+        ];
+        for (name, table) in tables {
+            out.put_tensor(&format!("{prefix}embeddings.{name}.weight"), table.val());
+        }
+        put_norm(
+            &mut out,
+            &format!("{prefix}embeddings.LayerNorm"),
+            &self.embeddings.norm,
+        );
+        for (index, block) in self.blocks.iter().enumerate() {
+            let name = format!("{prefix}encoder.layer.{index}");
+            for (map, linear) in [
+                ("attention.self.query", &block.attention.query),
+                ("attention.self.key", &block.attention.key),
+                ("attention.self.value", &block.attention.value),
+                ("attention.output.dense", &block.attention.output),
+                ("intermediate.dense", &block.feed_forward.up),
+                ("output.dense", &block.feed_forward.down),
+            ] {
+                put_linear(&mut out, &format!("{name}.{map}"), linear);
+            }
+            for (place, norm) in [
+                ("attention.output.LayerNorm", &block.attention_norm),
+                ("output.LayerNorm", &block.feed_forward_norm),
+            ] {
+                put_norm(&mut out, &format!("{name}.{place}"), norm);
+            }
+        }
+        if let Some(pooler) = &self.pooler {
+            put_linear(&mut out, &format!("{prefix}pooler.dense"), pooler);
+        }
+        if let Some(head) = &self.head {
+            let name = match head.form {
+                HeadForm::Classes(_) => "classifier",
+                HeadForm::Span => "qa_outputs",
+            };
+            put_linear(&mut out, name, &head.map);
+        }
+        out
+    }
+}
+
+fn put_linear(out: &mut Weights, name: &str, linear: &Linear) {
+    out.put_tensor(&format!("{name}.weight"), linear.rows());
+    if let Some(bias) = &linear.bias {
+        out.put_tensor(&format!("{name}.bias"), bias.val());
+    }
+}
+
+fn put_norm(out: &mut Weights, name: &str, norm: &Norm) {
+    out.put_tensor(&format!("{name}.weight"), norm.gain.val());
+    if let Some(bias) = &norm.bias {
+        out.put_tensor(&format!("{name}.bias"), bias.val());
+    }
+}

@@ -1,0 +1,90 @@
+//! What enters the blocks: a word's vector, its position's and its segment's, summed and normed.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::parts::{Norm, Tokens, of_each};
+
+/// The three tables and the norm.
+#[derive(Module, Debug)]
+pub(super) struct Embeddings {
+    /// `[V, D]`.
+    pub(super) words: Param<Tensor<2>>,
+    /// `[S, D]`, one for each position that there may be.
+    pub(super) positions: Param<Tensor<2>>,
+    /// `[2, D]`.
+    pub(super) segments: Param<Tensor<2>>,
+    pub(super) norm: Norm,
+}
+
+impl Embeddings {
+    /// `T` ids a row → `[B·(T+P), D]`.
+    ///
+    /// A soft prompt `[P, D]` stands behind the first token, in the place of words of the first
+    /// segment. Behind it and not before it, because the first token is the one that is classified
+    /// from: a state of its own at the front, as it was pre-trained. The prompt takes no positions: the text
+    /// keeps those that it has without a prompt, and all that there are, and a vector of the prompt,
+    /// which is always in the same place, holds its own.
+    pub(super) fn forward(
+        &self,
+        tokens: &Tokens,
+        separator: u32,
+        prompt: Option<Tensor<2>>,
+    ) -> Tensor<2> {
+        let (batch, length) = (tokens.batch(), tokens.width);
+        let device = self.words.val().device();
+        let [_, width] = self.words.val().dims();
+        let words = rows_of(&self.words, tokens.ids.iter().map(|&id| id as i32), &device);
+        let segments = rows_of(&self.segments, segments(tokens, separator), &device);
+        let positions = self.positions.val().slice([0..length, 0..width]);
+        let sum = (words + segments).reshape([batch, length, width]) + positions.unsqueeze();
+        let sum = match prompt {
+            None => sum,
+            Some(prompt) => {
+                let first_segment = self.segments.val().slice([0..1, 0..width]);
+                let prompt = of_each(&(prompt + first_segment), batch);
+                let first = sum.clone().slice([0..batch, 0..1, 0..width]);
+                let rest = sum.slice([0..batch, 1..length, 0..width]);
+                Tensor::cat(vec![first, prompt, rest], 1)
+            }
+        };
+        let [_, length, _] = sum.dims();
+        self.norm.forward(sum.reshape([batch * length, width]))
+    }
+}
+
+/// Rows of a table.
+fn rows_of(
+    table: &Param<Tensor<2>>,
+    rows: impl Iterator<Item = i32>,
+    device: &Device,
+) -> Tensor<2> {
+    let rows: Vec<i32> = rows.collect();
+    let count = rows.len();
+    table.val().select(
+        0,
+        Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), device),
+    )
+}
+
+/// 0 up to the first separator of a row, that included, and 1 behind it.
+fn segments(tokens: &Tokens, separator: u32) -> impl Iterator<Item = i32> {
+    tokens.ids.chunks(tokens.width).flat_map(move |row| {
+        let first = row.iter().position(|&id| id == separator);
+        (0..row.len()).map(move |at| i32::from(first.is_some_and(|first| at > first)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_segment_begins_behind_the_first_separator() {
+        let rows: [&[u32]; 3] = [&[1, 7, 2, 8, 9, 2], &[1, 7, 8, 2], &[1, 7]];
+        let found: Vec<i32> = segments(&Tokens::padded(&rows, 0), 2).collect();
+        // Padding behind a separator counts as the second segment; nothing looks at it.
+        let wanted = [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], [0; 6]].concat();
+        assert_eq!(found, wanted);
+    }
+}

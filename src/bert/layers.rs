@@ -1,0 +1,92 @@
+//! The parts of a block: self-attention and feed-forward, each with its residual and a norm behind it.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::kernels::{self, Visible, attention};
+use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, behind};
+
+/// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
+#[derive(Module, Debug)]
+pub(super) struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) output: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+    pub(super) heads: usize,
+}
+
+impl Attention {
+    /// `[B·T, D]` → `[B·T, D]`; of each example, keys up to its length (behind the prefix) are seen.
+    fn forward(
+        &self,
+        x: Tensor<2>,
+        prefix: Option<&Memory>,
+        visible: &[usize],
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let batch = visible.len();
+        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
+        let query = self.query.forward(x.clone());
+        let [_, width] = query.dims();
+        let query = query * ((width / self.heads) as f64).powf(-0.5);
+        let memory = Memory {
+            key: self.key.forward(x.clone()),
+            value: self.value.forward(x),
+        };
+        let Memory { key, value } = behind(prefix, memory, batch);
+        let visible = Visible::Lengths(visible);
+        let mixed = if dropout.is_off() {
+            kernels::attention(query, key, value, None, batch, self.heads, visible)
+        } else {
+            let drop = |weights| dropout.each(weights);
+            attention::reweighted(query, key, value, None, batch, self.heads, visible, drop)
+        };
+        adapted(read, self.output.forward(mixed))
+    }
+}
+
+/// `gelu(x W₁ + b₁) W₂ + b₂`.
+#[derive(Module, Debug)]
+pub(super) struct FeedForward {
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+}
+
+impl FeedForward {
+    /// `[B·T, D]` → `[B·T, D]`.
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
+        let hidden = kernels::gelu(self.up.forward(x));
+        adapted(read, self.down.forward(hidden))
+    }
+}
+
+/// One block.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    pub(super) attention: Attention,
+    pub(super) attention_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+    pub(super) feed_forward_norm: Norm,
+}
+
+impl Block {
+    /// `[B·T, D]` → `[B·T, D]`.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        prefix: Option<&Memory>,
+        visible: &[usize],
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let mixed = (self.attention).forward(x.clone(), prefix, visible, dropout);
+        let x = self.attention_norm.forward(dropout.each(mixed) + x);
+        let changed = self.feed_forward.forward(x.clone());
+        self.feed_forward_norm.forward(dropout.each(changed) + x)
+    }
+}

@@ -1,0 +1,20 @@
+//! BERT (Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for Language
+//! Understanding", arXiv 1810.04805) and what is shaped like it, MiniLM among them: an encoder with
+//! learned positions, norms after the residuals, biases and exact gelu.
+//!
+//! It does not generate. A [`Head`] on its states answers instead: with a class, from the first token,
+//! or with a stretch of the second text. The head is new, and trained with every tuning method.
+//!
+//! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
+
+mod checkpoint;
+mod config;
+mod embeddings;
+mod head;
+mod layers;
+mod model;
+mod places;
+
+pub use config::BertConfig;
+pub use head::{Head, LONGEST_ANSWER};
+pub use model::{Bert, Encoded};

@@ -1,0 +1,591 @@
+//! Our BERT against Hugging Face Transformers' on a tiny random checkpoint with reference values
+//! (tests/golden/make_bert.py): states, logits, losses, gradients, tokens.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::batch::{Encoding, encode};
+use promptshift::bert::{self, Bert, BertConfig, Head};
+use promptshift::checkpoint::WeightFiles;
+use promptshift::domain::{AnswerForm, Evidence, Example, Gold, Pair, Task, TextNames};
+use promptshift::eval::predict::{Answer, predict};
+use promptshift::network::{Config, Encoded};
+use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
+use promptshift::provenance::{self, Origin};
+use promptshift::recipe::{Defaults, Limits, Method, Recipe};
+use promptshift::record::{Cell, Provenance};
+use promptshift::train::{Progress, TrainingSet, fit};
+use promptshift::tuning::adapter_file::{self, AdapterFile};
+use promptshift::tuning::{self, Labels, Parameters, Tuned};
+
+use super::parity::{Reference, assert_close, real, values};
+
+/// `[SEP]` in the tiny vocabulary.
+const SEPARATOR: u32 = 3;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_tiny")
+}
+
+fn tiny() -> (BertConfig, Bert) {
+    let config = BertConfig::read(&folder().join("config.json")).expect("config.json");
+    let files = WeightFiles::find(&folder()).expect("weights");
+    let (weights, _) = files.read().expect("weights");
+    let model = Bert::load(&config, weights, &Device::flex());
+    let model = model.expect("every tensor has its place");
+    (config, model.separated_by(SEPARATOR))
+}
+
+fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// A head of PyTorch's weight `[outputs, D]` and bias.
+fn head(form: HeadForm, weight: Vec<f32>, bias: Vec<f32>) -> Head {
+    let device = Device::flex();
+    let outputs = bias.len();
+    let shape = [outputs, weight.len() / outputs];
+    let weight = matrix(weight, shape, &device).transpose();
+    let bias = Tensor::from_data(TensorData::new(bias, [outputs]), &device);
+    Head::new(form, Param::from_tensor(weight), Param::from_tensor(bias))
+}
+
+/// The model with the classifier of its checkpoint.
+fn classifier() -> Bert {
+    let file = std::fs::read(folder().join("model.safetensors")).expect("a script wrote it");
+    let file = safetensors::SafeTensors::deserialize(&file).expect("safetensors");
+    let floats = |name: &str| -> Vec<f32> {
+        let bytes = file.tensor(name).expect(name).data();
+        let four = bytes.chunks_exact(4);
+        four.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect()
+    };
+    let head = head(
+        HeadForm::Classes(3),
+        floats("classifier.weight"),
+        floats("classifier.bias"),
+    );
+    tiny().1.with_head(head)
+}
+
+fn entries(prompt: Option<Tensor<2>>) -> Entries {
+    Entries {
+        prompt,
+        ..Entries::default()
+    }
+}
+
+fn read(model: &Bert, tokens: &Tokens, prompt: Option<Tensor<2>>) -> bert::Encoded {
+    model.encode(tokens, &entries(prompt), &mut Dropout::off())
+}
+
+fn targets(reference: &Reference) -> Tokens {
+    let classes: Vec<u32> = reference.list("targets");
+    let rows: Vec<[u32; 1]> = classes.into_iter().map(|class| [class]).collect();
+    Tokens::padded(&rows, 0)
+}
+
+#[test]
+fn states_logits_and_loss_agree() {
+    let reference = Reference::of(&folder());
+    let model = classifier();
+    let tokens = reference.inputs();
+    let encoded = read(&model, &tokens, None);
+    let shown = |all: &[f32]| real(all, &tokens.lengths, tokens.width);
+    assert_close(
+        "states",
+        &shown(&values(encoded.hidden.clone())),
+        &shown(&reference.floats("hidden")),
+        1e-4,
+    );
+    let logits = values(model.logits(&encoded));
+    assert_close("logits", &logits, &reference.floats("logits"), 1e-4);
+    let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
+    assert_close(
+        "loss",
+        &values(losses.sum()),
+        &reference.floats("loss_sum"),
+        1e-4,
+    );
+    for (answer, logits) in model.answers(&encoded).iter().zip(logits.chunks(3)) {
+        let class = answer.ids[0] as usize;
+        assert!(logits.iter().all(|logit| *logit <= logits[class]));
+        let z: f32 = logits.iter().map(|logit| logit.exp()).sum();
+        assert!((answer.log_prob - f64::from(logits[class] - z.ln())).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn gradients_of_weights_agree() {
+    let reference = Reference::of(&folder());
+    let model = classifier().train();
+    let encoded = read(&model, &reference.inputs(), None);
+    let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
+    let gradients = losses.sum().backward();
+    // The model with each gradient in its parameter's place, under Transformers' names.
+    let mut left = super::parity::with_gradients(model, &gradients).weights();
+    let device = Device::flex();
+    for name in [
+        "bert.embeddings.word_embeddings.weight",
+        "bert.embeddings.position_embeddings.weight",
+        "bert.embeddings.token_type_embeddings.weight",
+        "bert.encoder.layer.0.attention.self.query.weight",
+        "bert.encoder.layer.1.intermediate.dense.weight",
+        "bert.pooler.dense.weight",
+        "classifier.weight",
+    ] {
+        let theirs = reference.floats(&format!("grad.{name}"));
+        let shape = reference.shape(&format!("grad.{name}"));
+        let ours = left.take(name, [shape[0], shape[1]], &device).expect(name);
+        assert_close(name, &values(ours), &theirs, 1e-4);
+    }
+    for name in [
+        "bert.embeddings.LayerNorm.weight",
+        "bert.encoder.layer.0.attention.self.key.bias",
+        "bert.encoder.layer.1.attention.output.LayerNorm.bias",
+        "bert.encoder.layer.1.output.dense.bias",
+        "classifier.bias",
+    ] {
+        let theirs = reference.floats(&format!("grad.{name}"));
+        let ours = left.take(name, [theirs.len()], &device).expect(name);
+        assert_close(name, &values(ours), &theirs, 1e-4);
+    }
+}
+
+#[test]
+fn behind_a_prompt_logits_and_its_gradient_agree() {
+    let reference = Reference::of(&folder());
+    let model = classifier();
+    let prompt = matrix(
+        reference.floats("prompt"),
+        [5, 32],
+        &Device::flex().autodiff(),
+    );
+    let prompt = prompt.require_grad();
+    let encoded = read(&model, &reference.inputs(), Some(prompt.clone()));
+    let logits = values(model.logits(&encoded));
+    assert_close("logits", &logits, &reference.floats("prompt.logits"), 1e-4);
+    let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
+    let gradient = prompt.grad(&losses.sum().backward()).expect("on the tape");
+    let theirs = reference.floats("prompt.grad");
+    assert_close("prompt's gradient", &values(gradient), &theirs, 1e-4);
+}
+
+#[test]
+fn spans_agree() {
+    let reference = Reference::of(&folder());
+    let weights = reference.floats("span.head");
+    let rows = weights.chunks(33);
+    let weight = rows.clone().flat_map(|row| row[..32].to_vec()).collect();
+    let bias = rows.map(|row| row[32]).collect();
+    let model = tiny().1.with_head(head(HeadForm::Span, weight, bias));
+    let tokens = reference.inputs();
+    let encoded = read(&model, &tokens, None);
+    // Theirs are [B, T, 2], ours [2·B, T].
+    let theirs = reference.floats("span.logits");
+    let place = |which: usize| theirs.iter().skip(which).step_by(2).copied();
+    let theirs: Vec<f32> = place(0).chain(place(1)).collect();
+    let ours = values(model.logits(&encoded));
+    // Places that no answer can be at are about -1e9 on both sides.
+    assert_close("logits", &ours, &theirs, 1e-4);
+    let spans = Tokens::padded(&reference.ids("spans"), 0);
+    let loss = model.token_losses(&encoded, &spans, 0.0).sum();
+    assert_close(
+        "loss",
+        &values(loss),
+        &reference.floats("span.loss_sum"),
+        1e-4,
+    );
+    // A prompt shifts no place, and an example without a span has no loss.
+    let prompt = matrix(reference.floats("prompt"), [5, 32], &Device::flex());
+    let prompted = read(&model, &tokens, Some(prompt));
+    let batch = tokens.batch();
+    for (row, answer) in model.answers(&prompted).iter().enumerate() {
+        let real = tokens.lengths[row];
+        let ids = &tokens.ids[row * tokens.width..][..real];
+        let second = ids
+            .iter()
+            .position(|id| *id == SEPARATOR)
+            .expect("two texts")
+            + 1;
+        assert!(answer.ids[0] >= second as u32 && answer.ids[1] < real as u32 - 1);
+    }
+    let mut some = reference.ids("spans");
+    some[1].clear();
+    let losses = model.token_losses(&encoded, &Tokens::padded(&some, 0), 0.0);
+    assert_eq!(losses.dims(), [2 * (batch - 1)]);
+}
+
+#[test]
+fn an_answer_does_not_depend_on_its_neighbours() {
+    let reference = Reference::of(&folder());
+    let model = classifier();
+    let rows = reference.ids("input_ids");
+    let together = values(model.logits(&read(&model, &reference.inputs(), None)));
+    for (row, together) in rows.iter().zip(together.chunks(3)) {
+        let alone = Tokens::padded(std::slice::from_ref(row), 0);
+        let alone = values(model.logits(&read(&model, &alone, None)));
+        assert_close("alone", &alone, together, 1e-5);
+    }
+}
+
+#[test]
+fn what_is_saved_is_what_was_loaded() {
+    let model = classifier();
+    let tokens = Reference::of(&folder()).inputs();
+    let (config, _) = tiny();
+    let again = Bert::load(&config, model.weights(), &Device::flex());
+    let again = again.expect("the same names").separated_by(SEPARATOR);
+    let states = |model: &Bert| values(read(model, &tokens, None).hidden);
+    assert_eq!(states(&model), states(&again));
+    assert_eq!(
+        config.parameters() + HeadForm::Classes(3).parameters(32),
+        model.num_params()
+    );
+}
+
+fn backbone(folder: &Path) -> Backbone {
+    let choice = BackboneChoice::Folder(folder.to_owned());
+    choice.load(&Device::flex()).expect("a BERT")
+}
+
+/// An example of two texts, as a model of pairs reads it.
+fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
+    let start = "question: ".len();
+    let middle = start + first.len() + " context: ".len();
+    Example {
+        id: "1".to_string(),
+        passage: "1".to_string(),
+        input: format!("question: {first} context: {second}"),
+        pair: Pair {
+            first: start..start + first.len(),
+            second: middle..middle + second.len(),
+        },
+        target: target.to_string(),
+        gold,
+        facts: Vec::new(),
+        evidence: Evidence::NotExpected,
+        texts: TextNames::default(),
+    }
+}
+
+fn classed(first: &str, second: &str, class: usize) -> Example {
+    example(first, second, "", Gold::Label(class))
+}
+
+fn asked(question: &str, context: &str, answer: &str) -> Example {
+    let gold = Gold::Answers(vec![answer.to_string()]);
+    example(question, context, answer, gold)
+}
+
+fn limits(input: usize) -> Limits {
+    Limits {
+        input,
+        ..Limits::default_for(Task::Paraphrase)
+    }
+}
+
+#[test]
+fn tokens_of_pairs_agree_from_either_kind_of_file() {
+    let reference = Reference::of(&folder());
+    let pairs: Vec<[String; 2]> = reference.list("pairs");
+    let offsets: Vec<Vec<[usize; 2]>> = reference.list("offsets");
+    let without_json = tempfile::tempdir().expect("a temporary folder");
+    for name in [
+        "config.json",
+        "model.safetensors",
+        "vocab.txt",
+        "tokenizer_config.json",
+    ] {
+        std::fs::copy(folder().join(name), without_json.path().join(name)).expect("copied");
+    }
+    for folder in [folder(), without_json.path().to_owned()] {
+        let tokenizer = backbone(&folder).tokenizer;
+        let examples: Vec<Example> = pairs.iter().map(|[a, b]| classed(a, b, 0)).collect();
+        let encodings = encode(&examples, &tokenizer, &limits(512));
+        let ids: Vec<Vec<u32>> = encodings.into_iter().map(|e| e.input).collect();
+        assert_eq!(ids, reference.ids("input_ids"));
+        for ([_, second], theirs) in pairs.iter().zip(&offsets) {
+            let (_, ours) = tokenizer.encode_with_offsets(second);
+            // Theirs count characters.
+            let byte = |at: usize| second.char_indices().nth(at).map_or(second.len(), |c| c.0);
+            let behind = &theirs[theirs.len() - 1 - ours.len()..theirs.len() - 1];
+            let theirs: Vec<_> = behind
+                .iter()
+                .map(|[from, to]| (byte(*from), byte(*to)))
+                .collect();
+            assert_eq!(ours, theirs, "{second}");
+        }
+    }
+}
+
+#[test]
+fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
+    let tokenizer = backbone(&folder()).tokenizer;
+    let context = "the cat sat un able by the red mill , 19 02 .";
+    for answer in ["red mill", "the", ".", "un able", context] {
+        let [encoding] = &encode(&[asked("was ?", context, answer)], &tokenizer, &limits(512))[..]
+        else {
+            panic!("one encoding")
+        };
+        let [first, last] = encoding.target[..] else {
+            panic!("two places for {answer}")
+        };
+        let second = encoding.second.as_ref().expect("a question");
+        assert_eq!(second.between(first, last), answer);
+        assert!(!encoding.cut);
+    }
+    // Cut from the context's end: an answer behind the cut has no places, and a training set leaves it.
+    let rows = [
+        asked("was ?", context, "02"),
+        asked("was ?", context, "cat"),
+    ];
+    let encodings = encode(&rows, &tokenizer, &limits(12));
+    assert!(encodings.iter().all(|e| e.cut && e.input.len() == 12));
+    assert_eq!(encodings[0].target, Vec::<u32>::new());
+    assert_eq!(encodings[1].target, [5, 5]);
+    let set = TrainingSet::of_source(&rows, &tokenizer, &limits(12));
+    assert_eq!(set.encodings(), &encodings[1..]);
+    let outside = encodings[1].second.as_ref().expect("a question");
+    assert_eq!(
+        (outside.between(0, 1), outside.between(1000, 1001)),
+        ("", "")
+    );
+}
+
+#[test]
+fn the_longer_of_two_texts_is_cut() {
+    let tokenizer = backbone(&folder()).tokenizer;
+    let long = "the the the the the the the the the the";
+    for (first, second, lengths) in [
+        ("red", long, (1, 6)),
+        (long, "red", (6, 1)),
+        (long, long, (3, 4)),
+    ] {
+        let encodings = encode(&[classed(first, second, 1)], &tokenizer, &limits(10));
+        let ids = &encodings[0].input;
+        let end = ids.iter().position(|id| *id == SEPARATOR).expect("an end");
+        assert_eq!((end - 1, ids.len() - end - 2), lengths);
+        assert!(encodings[0].cut && ids.ends_with(&[SEPARATOR]));
+        assert_eq!(encodings[0].target, [1]);
+    }
+}
+
+fn classes() -> Vec<Example> {
+    let texts = [
+        "the cat sat",
+        "red mill",
+        "was it unable ?",
+        "o ' town",
+        "19 02",
+        "river , mill",
+    ];
+    let pairs = texts.iter().enumerate();
+    pairs
+        .map(|(at, text)| classed(text, texts[(at * 2 + 1) % texts.len()], at % 2))
+        .collect()
+}
+
+fn recipe(method: Method, head: HeadForm) -> Recipe {
+    let mut recipe = Recipe {
+        head: Some(head),
+        ..Recipe::default_for(Defaults::Encoder, method)
+    };
+    recipe.budget.steps = 6;
+    recipe.budget.evaluate_every = 6;
+    recipe.budget.batch_size = 6;
+    if let Some(prompt) = &mut recipe.prompt {
+        prompt.length = 3;
+    }
+    recipe
+}
+
+/// The methods that make sense on a BERT.
+fn methods() -> Vec<Method> {
+    let config = Config::from(tiny().0);
+    let fits = |method: &Method| {
+        *method != Method::Untuned
+            && tuning::fits(&Recipe::default_for(Defaults::Encoder, *method), &config).is_ok()
+    };
+    Method::ALL.into_iter().filter(fits).collect()
+}
+
+#[test]
+fn methods_that_make_no_sense_are_refused_with_a_reason() {
+    let fit = methods();
+    for method in [
+        Method::Prompt,
+        Method::Lora,
+        Method::Bitfit,
+        Method::Head,
+        Method::Model,
+    ] {
+        assert!(fit.contains(&method), "{method:?}");
+    }
+    let config = Config::from(tiny().0);
+    for method in [
+        Method::Ladder,
+        Method::PromptDecoder,
+        Method::FewShot,
+        Method::Scratch,
+    ] {
+        let recipe = Recipe::default_for(Defaults::Encoder, method);
+        let error = tuning::fits(&recipe, &config)
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains("a BERT"), "{error}");
+    }
+}
+
+#[test]
+fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
+    let backbone = backbone(&folder());
+    let examples = classes();
+    let head = HeadForm::Classes(2);
+    let labels = ["no".to_string(), "yes".to_string()];
+    let encodings = encode(&examples, &backbone.tokenizer, &limits(48));
+    for method in methods() {
+        let recipe = recipe(method, head);
+        let name = method.name();
+        let words = Labels::default();
+        let start = tuning::apply(&backbone, &recipe, &words, 3).expect("it fits");
+        let counted = Parameters::of(&recipe, &backbone.config);
+        assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
+        let before = start.parameters();
+        let set = TrainingSet::of_source(&examples, &backbone.tokenizer, &limits(48));
+        let mut step = 0.0;
+        let mut later_is_better = |_: &Tuned| {
+            step += 1.0;
+            ControlFlow::Continue(step)
+        };
+        let go_on = &mut |_: Progress| ControlFlow::Continue(());
+        let fitted = fit(start, &set, &recipe, 3, &mut later_is_better, go_on);
+        let tuned = fitted.expect("a finite loss").best;
+        for (before, after) in before.iter().zip(tuned.parameters()) {
+            assert_eq!(before.path, after.path);
+            let same = before.values == after.values;
+            let path = &before.path;
+            // Rows of tables that no text needs do not move, but some of them do.
+            assert_eq!(same, !before.trainable, "{name}: {path}");
+        }
+        let tuned = tuned.finished();
+        let answered = answers(&tuned, &encodings, &backbone, &labels);
+        for answer in &answered {
+            assert!(labels.contains(&answer.text));
+            assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
+        }
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let cell = cell(method, &recipe);
+        let saved = tuned
+            .save(&cell, &backbone.config, &provenance(&backbone), out.path())
+            .expect("written");
+        if method == Method::Model {
+            assert_eq!(saved.file, "model.safetensors");
+            continue;
+        }
+        assert_eq!(saved.file, adapter_file::FILE, "{name}");
+        let file = AdapterFile::open(out.path()).expect("as written");
+        let again = file.onto(&backbone).expect("the same backbone");
+        assert_eq!(
+            answers(&again, &encodings, &backbone, &labels),
+            answered,
+            "{name}"
+        );
+    }
+}
+
+fn cell(method: Method, recipe: &Recipe) -> Cell {
+    Cell {
+        source: "qqp".to_string(),
+        targets: vec!["mrpc".to_string()],
+        method,
+        seed: 3,
+        model: "bert_tiny".to_string(),
+        suite: "mini".to_string(),
+        answers: AnswerForm::Padded,
+        train_rows: None,
+        eval_rows: None,
+        limits: limits(48),
+        recipe: Some(recipe.clone()),
+    }
+}
+
+fn provenance(backbone: &Backbone) -> Provenance {
+    provenance::collect(Origin {
+        command: String::new(),
+        device: "cpu".to_string(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        data_sha256: Default::default(),
+        threads: 1,
+    })
+}
+
+fn answers(
+    tuned: &Tuned,
+    encodings: &[Encoding],
+    backbone: &Backbone,
+    labels: &[String],
+) -> Vec<Answer> {
+    let go_on = &mut |_| ControlFlow::Continue(());
+    match predict(
+        tuned,
+        encodings,
+        &backbone.tokenizer,
+        labels,
+        &limits(48),
+        go_on,
+    ) {
+        ControlFlow::Continue(answers) => answers,
+        ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+    }
+}
+
+#[test]
+fn a_seed_draws_one_head_for_every_method() {
+    let backbone = backbone(&folder());
+    let head = |method, seed| {
+        let recipe = recipe(method, HeadForm::Span);
+        let tuned = tuning::apply(&backbone, &recipe, &Labels::default(), seed);
+        let parameters = tuned.expect("it fits").parameters().into_iter();
+        let of_head = parameters.filter(|p| p.path.starts_with("backbone.head."));
+        of_head.map(|p| p.values).collect::<Vec<_>>()
+    };
+    assert_eq!(head(Method::Lora, 1), head(Method::Model, 1));
+    assert_eq!(head(Method::Lora, 1), head(Method::Prompt, 1));
+    assert_ne!(head(Method::Lora, 1), head(Method::Lora, 2));
+}
+
+/// all-MiniLM-L6-v2 on real pairs: token ids, and states within 1e-3.
+#[test]
+#[ignore = "wants PROMPTSHIFT_MINILM, the folder of the model with what make_minilm.py wrote in reference/"]
+fn minilm_agrees_on_real_pairs() {
+    let folder = PathBuf::from(std::env::var_os("PROMPTSHIFT_MINILM").expect("PROMPTSHIFT_MINILM"));
+    let reference = Reference::of(&folder.join("reference"));
+    let backbone = backbone(&folder);
+    let pairs: Vec<[String; 2]> = reference.list("pairs");
+    let examples: Vec<Example> = pairs.iter().map(|[a, b]| classed(a, b, 0)).collect();
+    let encodings = encode(&examples, &backbone.tokenizer, &limits(512));
+    let ids: Vec<Vec<u32>> = encodings.into_iter().map(|e| e.input).collect();
+    assert_eq!(ids, reference.ids("input_ids"));
+    let tokens = Tokens::padded(&ids, 0);
+    let Encoded::Bert(encoded) =
+        (backbone.model).encode(&tokens, Entries::default(), &mut Dropout::off())
+    else {
+        panic!("a BERT")
+    };
+    let shown = |all: &[f32]| real(all, &tokens.lengths, tokens.width);
+    let (ours, theirs) = (
+        shown(&values(encoded.hidden)),
+        shown(&reference.floats("hidden")),
+    );
+    let apart = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
+    println!(
+        "largest difference of a state: {}",
+        apart.fold(0.0, f32::max)
+    );
+    assert_close("states", &ours, &theirs, 1e-3);
+}
