@@ -1,5 +1,6 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+pub mod ensemble;
 mod search;
 
 use std::cell::OnceCell;
@@ -127,7 +128,7 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, &backbone.config)?;
-        let words = words(recipe, &material.source, backbone, 0);
+        let words = words(recipe, &material.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
             Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
@@ -154,16 +155,35 @@ pub fn run(
     origin: &Origin,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<Outcome, ExperimentError> {
-    let hygiene = OnceCell::new();
-    let mut records = Vec::new();
-    let mut failed = Vec::new();
     let searches = searches(plan, material, backbone, store, origin, watch)?;
-    for mut cell in plan.cells() {
+    let searched = |mut cell: Cell| {
         let search = searches.get(&cell.method).cloned();
         if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
             let chosen = search.trials[search.chosen].learning_rate;
             recipe.optimizer = recipe.optimizer.clone().at(chosen);
         }
+        (cell, search)
+    };
+    let cells = plan.cells().into_iter().map(searched).collect();
+    run_cells(cells, material, backbone, store, origin, watch)
+}
+
+/// As [`run`], of some cells of a plan, each with the search that its recipe was found by.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_cells(
+    cells: Vec<(Cell, Option<Search>)>,
+    material: &Material,
+    backbone: &Backbone,
+    store: &Store,
+    origin: &Origin,
+    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<Outcome, ExperimentError> {
+    let hygiene = OnceCell::new();
+    let mut records = Vec::new();
+    let mut failed = Vec::new();
+    for (cell, search) in cells {
         if let Some(found) = store.existing(&cell)? {
             found.check_inputs(&provenance::collect(origin.clone()))?;
             finished(watch(Event::Found(&found)))?;
@@ -205,12 +225,13 @@ pub fn run(
                 )
             })
             .collect::<Result<_, _>>()?;
+        let limits = cell.limits;
         let stored = draft.finish(&Record {
             version: RECORD_VERSION,
             cell,
             provenance,
             notes: material.notes.clone(),
-            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &plan.limits))).clone(),
+            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &limits))).clone(),
             training,
             search,
             evaluations,
@@ -267,7 +288,7 @@ fn tune(
         let head = tuning::head_form(&backbone.config, task, classes)?;
         return Ok((Tuned::untuned_on(backbone, head, cell.seed), None, None));
     };
-    let words = words(recipe, source, backbone, cell.seed);
+    let words = words(recipe, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
@@ -380,11 +401,20 @@ fn fit_on_source(
     Ok((fitted, kept))
 }
 
-/// Token ids of the labels and texts that a recipe speaks of.
-fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> Labels {
+/// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
+fn words(
+    recipe: &Recipe,
+    source: &Source,
+    backbone: &Backbone,
+    seed: u64,
+) -> Result<Labels, TuningError> {
     let encode = |text: &String| backbone.tokenizer.encode(text);
     let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
-    Labels {
+    Ok(Labels {
+        vectors: match init {
+            Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
+            _ => None,
+        },
         domain: source.card.name.clone(),
         labels: source.card.labels.iter().map(encode).collect(),
         text: match init {
@@ -402,7 +432,7 @@ fn words(recipe: &Recipe, source: &Source, backbone: &Backbone, seed: u64) -> La
             }
             _ => Vec::new(),
         },
-    }
+    })
 }
 
 /// Some training rows, drawn without replacement.

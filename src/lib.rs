@@ -16,6 +16,7 @@ pub mod experiment;
 pub mod gguf;
 pub mod hub;
 pub mod hygiene;
+pub mod inspect;
 pub mod kernels;
 pub mod material;
 pub mod memory;

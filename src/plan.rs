@@ -40,13 +40,16 @@ impl Plan {
     /// Every cell, untuned first, then seed by seed: an interrupted run leaves whole comparisons.
     pub fn cells(&self) -> Vec<Cell> {
         let untuned = std::iter::once(self.cell(Method::Untuned, 0));
-        let trained = self.seeds.iter().flat_map(|&seed| {
-            self.methods
-                .iter()
-                .filter(|&&method| method != Method::Untuned)
-                .map(move |&method| self.cell(method, seed))
-        });
-        untuned.chain(trained).collect()
+        untuned.chain(self.tuned_cells()).collect()
+    }
+
+    /// Every cell that trains, seed by seed.
+    pub fn tuned_cells(&self) -> Vec<Cell> {
+        let of_seed = |&seed| {
+            let tuned = self.methods.iter().filter(|&&m| m != Method::Untuned);
+            tuned.map(move |&method| self.cell(method, seed))
+        };
+        self.seeds.iter().flat_map(of_seed).collect()
     }
 
     fn cell(&self, method: Method, seed: u64) -> Cell {

@@ -35,6 +35,17 @@ pub enum PromptInit {
     Labels,
     /// The embeddings of a text's tokens, one position a token; the rest as [`PromptInit::Vocab`].
     Text(String),
+    /// A prompt that was tuned before, of the same length (SPoT, Vu et al. 2022).
+    File(PromptStart),
+}
+
+/// See [`PromptInit::File`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptStart {
+    /// Where it is read from: a prompt in any of the formats.
+    pub path: String,
+    /// SHA-256 of its vectors, row by row as little-endian f32.
+    pub sha256: String,
 }
 
 /// The soft prompt's shape and start.

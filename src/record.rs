@@ -1,7 +1,9 @@
 //! The record of one cell (a method with a seed on one transfer): everything that the report
 //! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
 
+pub mod ablation;
 pub(crate) mod difference;
+pub mod ensemble;
 pub mod hygiene;
 pub mod search;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. The only place that prints.
 
+mod ablate;
 mod adapter;
 mod compare;
 mod completions;
@@ -8,6 +9,7 @@ mod datasets;
 mod estimate;
 mod examples;
 mod fetch;
+mod inspect;
 mod interrupt;
 mod leaderboard;
 mod learning_rate;
@@ -53,6 +55,10 @@ enum Verb {
     Prompt(prompt::Arguments),
     /// Take adapters to and from PEFT, and LoRA into the weights.
     Adapter(adapter::Arguments),
+    /// The paper's ablations: a plan, its records and a report with one command each.
+    Ablate(Box<ablate::Arguments>),
+    /// Say what soft prompts learnt: nearest words, drift, redundancy, likeness.
+    Inspect(inspect::Arguments),
     /// List domains, models and methods.
     List(list::Arguments),
     /// List the ways of tuning, with what each trains on a model.
@@ -93,6 +99,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What was typed can't be meant.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Failure::Usage(error.into())
+    }
+
     /// The exit code, as documented in `--help`.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -147,6 +158,8 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::Adapter(arguments) => adapter::run(arguments),
+            Verb::Ablate(arguments) => ablate::run(*arguments),
+            Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::record::store::{StoredRecord, Unfinished};
 use crate::report::bench::{self, Measured};
+use crate::report::sheet::Sheet;
 use crate::report::{self, json, terminal};
 
 /// What standard output carries.
@@ -91,6 +92,31 @@ pub fn write(
                 .collect();
             format!("{}\nreport: {}\n", tables.join("\n"), written.join(", "))
         }
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("standard output")
+}
+
+/// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its
+/// files' names.
+///
+/// # Errors
+/// A file can't be written.
+pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()> {
+    let figures = out.join(FIGURES);
+    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
+    for figure in &sheet.figures {
+        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+    }
+    let file = out.join("report.md");
+    replace(&file, sheet.markdown(FIGURES).as_bytes())?;
+    if files == Files::MarkdownAndPage {
+        replace(&out.join("report.html"), sheet.page().as_bytes())?;
+    }
+    let text = match Form::of_terminal() {
+        Form::Summary => format!("report: {}\n", file.display()),
+        Form::Markdown | Form::Json => sheet.markdown(&figures.display().to_string()),
     };
     std::io::stdout()
         .write_all(text.as_bytes())

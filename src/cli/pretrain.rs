@@ -1,13 +1,14 @@
-//! `promptshift pretrain`: a miniature T5 from its recipe.
+//! `promptshift pretrain`: a miniature T5 from its recipe, or more training of one that is there.
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use burn::tensor::Device;
 use clap::Args;
 
 use super::progress::Voice;
-use crate::pretrain::{PretrainRecipe, pretrain};
+use crate::domain::parquet::TableFile;
+use crate::pretrain::{PretrainRecipe, Start, Text, pretrain};
 
 /// Flags of `pretrain`.
 #[derive(Debug, Args)]
@@ -15,6 +16,15 @@ pub struct Arguments {
     /// The recipe; the bundled miniature's own where none is given.
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
+    /// A T5's folder to go on from, with its tokenizer, sizes and weights, instead of starting afresh.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Documents to read instead of generated ones, one a row; may be given several times.
+    #[arg(long, value_name = "FILE.parquet")]
+    text: Vec<PathBuf>,
+    /// The column of --text that holds the documents.
+    #[arg(long, default_value = "text", value_name = "NAME", requires = "text")]
+    column: String,
     /// The folder to write tokenizer, configuration, weights and learning curve to.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -37,10 +47,20 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let recipe: PretrainRecipe =
         toml::from_str(&text).with_context(|| format!("{name}: not a pre-training recipe"))?;
+    let from = match arguments.from {
+        Some(folder) => Start::Checkpoint(folder),
+        None => Start::Recipe,
+    };
+    let text = match arguments.text.as_slice() {
+        [] => Text::Generated,
+        files => Text::Documents(documents(files, &arguments.column)?),
+    };
     let voice = Voice::of_terminal();
     let mut work = voice.work("pre-training", recipe.steps());
     let report = pretrain(
         &recipe,
+        &from,
+        &text,
         &arguments.out,
         arguments.checkpoint_every,
         &Device::flex(),
@@ -66,4 +86,20 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         arguments.out.display()
     ));
     Ok(())
+}
+
+/// Every text of a column that is not blank.
+fn documents(files: &[PathBuf], column: &str) -> anyhow::Result<Vec<String>> {
+    let mut all = Vec::new();
+    for file in files {
+        let table = TableFile::Disk(file.clone()).open()?;
+        for batch in table.batches(&[column], None)? {
+            let texts = batch?.texts(column)?;
+            all.extend(texts.into_iter().filter(|text| !text.trim().is_empty()));
+        }
+    }
+    if all.is_empty() {
+        bail!("--text: wanted documents in column '{column}', found none");
+    }
+    Ok(all)
 }

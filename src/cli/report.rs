@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output;
+use super::{ablate, output};
 use crate::record::store::{find, unfinished};
 use crate::report::bench;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Folders with records, at any depth.
+    /// Folders with records, at any depth; or the folder of one ablation.
     #[arg(required_unless_present = "bench", value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// Report on benchmarks instead: the folder that `cargo bench` wrote, target/criterion.
@@ -33,6 +33,12 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
         return output::write_benchmarks(&bench::read(folder)?, out);
+    }
+    if let [folder] = arguments.folders.as_slice()
+        && let Some(sheet) = ablate::sheet(folder)?
+    {
+        let out = arguments.out.as_ref().unwrap_or(folder);
+        return output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html));
     }
     let (mut records, mut begun) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {

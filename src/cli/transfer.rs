@@ -25,11 +25,14 @@ use crate::material::Material;
 use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
-use crate::recipe::{Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe};
+use crate::recipe::{
+    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
+};
 use crate::record::store::{Store, unfinished};
 use crate::report::number::list;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
+use crate::tuning::prompt_file::PromptFile;
 use crate::tuning::{self, head_form};
 
 /// Flags of `transfer`.
@@ -87,8 +90,9 @@ pub struct Arguments {
     /// Vectors in the soft prompt, instead of the recipe's.
     #[arg(long, value_name = "P")]
     prompt_length: Option<usize>,
-    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, or text:SOME WORDS; these are
-    /// the instruction of the method of that name as well.
+    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (the
+    /// instruction of the method of that name as well), or file:PROMPT, one that was tuned before, with
+    /// as many vectors as --prompt-length or the recipe says.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
     #[command(flatten)]
@@ -122,7 +126,7 @@ pub struct Arguments {
 
 /// `--seeds`.
 #[derive(Debug, Clone)]
-struct Seeds(Vec<u64>);
+pub(super) struct Seeds(pub(super) Vec<u64>);
 
 impl FromStr for Seeds {
     type Err = String;
@@ -148,7 +152,7 @@ impl FromStr for Seeds {
 
 /// `--init`.
 #[derive(Debug, Clone)]
-struct Init(PromptInit);
+pub(super) struct Init(pub(super) PromptInit);
 
 impl FromStr for Init {
     type Err = String;
@@ -159,11 +163,19 @@ impl FromStr for Init {
             "uniform-one-sided" => PromptInit::UniformOneSided,
             "vocab" => PromptInit::Vocab,
             "labels" => PromptInit::Labels,
-            _ => match text.strip_prefix("text:") {
-                Some(words) => PromptInit::Text(words.to_string()),
-                None => {
+            _ => match (text.strip_prefix("text:"), text.strip_prefix("file:")) {
+                (Some(words), _) => PromptInit::Text(words.to_string()),
+                (None, Some(path)) => {
+                    let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
+                    PromptInit::File(PromptStart {
+                        path: path.to_string(),
+                        sha256: file.vectors.sha256(),
+                    })
+                }
+                (None, None) => {
                     return Err(format!(
-                        "wanted uniform, uniform-one-sided, vocab, labels or text:SOME WORDS, found '{text}'"
+                        "wanted uniform, uniform-one-sided, vocab, labels, text:SOME WORDS or \
+                         file:PROMPT, found '{text}'"
                     ));
                 }
             },
@@ -239,7 +251,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let first = plan.cells().into_iter().next().expect("the untuned cell");
     let store = Store::open(&out, &first)?;
     let origin = origin(&arguments, &plan.transfer, &material, &backbone);
-    let mut narrator = Narrator::new(voice, &plan);
+    let mut narrator = Narrator::new(voice, plan.cells().len());
     let Outcome { records, failed } =
         experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
             narrator.tell(event);
@@ -444,22 +456,24 @@ fn command(words: &[String], transfer: &Transfer) -> String {
     let others = std::env::args()
         .skip(1)
         .filter(|word| !words.contains(word));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
-    let quoted = |word: String| {
-        if word.chars().all(plain) && !word.is_empty() {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
     let mut command = vec!["promptshift".to_string()];
     command.extend(others.map(quoted));
     command.insert(2.min(command.len()), format!("'{transfer}'"));
     command.join(" ")
 }
 
+/// A word as a shell takes it.
+pub(super) fn quoted(word: String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
+    if word.chars().all(plain) && !word.is_empty() {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Tells on standard error what goes on.
-struct Narrator {
+pub(super) struct Narrator {
     voice: Voice,
     cells: usize,
     at: usize,
@@ -469,10 +483,10 @@ struct Narrator {
 }
 
 impl Narrator {
-    fn new(voice: Voice, plan: &Plan) -> Self {
+    pub(super) fn new(voice: Voice, cells: usize) -> Self {
         Narrator {
             voice,
-            cells: plan.cells().len(),
+            cells,
             at: 0,
             steps: 0,
             name: String::new(),
@@ -480,7 +494,7 @@ impl Narrator {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         match event {
             Event::Found(stored) => {
                 self.at += 1;
@@ -572,7 +586,7 @@ impl Narrator {
         }
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(work) = self.work.take() {
             work.end();
         }

@@ -1,7 +1,7 @@
 //! The pre-training loop.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::Module;
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::adamw::scaled_adamw;
 use super::probe::{ProbeScore, probe};
 use super::recipe::PretrainRecipe;
-use super::stream::Stream;
+use super::stream::{Stream, Text};
 use super::vocabulary::train_tokenizer;
+use crate::backbone::{BackboneChoice, BackboneError};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::recipe::{Objective, Reduction, Schedule};
 use crate::t5::{T5, T5Config, initialise};
@@ -40,10 +41,32 @@ pub enum PretrainError {
     /// The weights can't be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The checkpoint to go on from can't be used.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// The checkpoint to go on from is of another kind.
+    #[error("{0}: wanted a T5 to go on from")]
+    NotT5(String),
+    /// Nothing to read.
+    #[error("wanted documents of four tokens or more, found none")]
+    NoText,
     /// The loss ran away.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
 }
+
+/// What pre-training starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The recipe's own tokenizer and initialisation.
+    Recipe,
+    /// A T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and
+    /// initialisation are not asked.
+    Checkpoint(PathBuf),
+}
+
+/// The files that a tokenizer may be in.
+const TOKENIZERS: [&str; 2] = ["tokenizer.json", "spiece.model"];
 
 /// One point of the pre-training's curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,32 +100,31 @@ pub struct PretrainReport {
     pub curve: Vec<PretrainPoint>,
 }
 
-/// Trains tokenizer and model from a recipe and writes `tokenizer.json`, `config.json`,
-/// `model.safetensors` and `pretraining.json` into `out`, again every `checkpoint_every` steps.
+/// Trains a model on `text` by a recipe, its tokenizer as well where it starts afresh, and writes
+/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json` into `out`, again every
+/// `checkpoint_every` steps.
 /// `watch` is told of every step (its number and loss) and of every point of the curve.
 ///
 /// # Errors
 /// A file can't be written, or the loss stops being a finite number.
 pub fn pretrain(
     recipe: &PretrainRecipe,
+    from: &Start,
+    text: &Text,
     out: &Path,
     checkpoint_every: usize,
     device: &Device,
     watch: &mut dyn FnMut(usize, f64, Option<&PretrainPoint>),
 ) -> Result<PretrainReport, PretrainError> {
     std::fs::create_dir_all(out).map_err(|source| io(out, source))?;
-    let trained = train_tokenizer(recipe).map_err(PretrainError::Vocabulary)?;
-    let config = recipe.config(trained.get_vocab_size(true));
-    let json = trained.to_string(true).map_err(PretrainError::Vocabulary)?;
-    write(&out.join("tokenizer.json"), json.as_bytes())?;
+    let (tokenizer, config, model) = match from {
+        Start::Recipe => fresh(recipe, out, device)?,
+        Start::Checkpoint(folder) => loaded(folder, out, device)?,
+    };
     write_json(&out.join("config.json"), &config)?;
-    let tokenizer = Tokenizer::parse(json.as_bytes(), "tokenizer.json", &config)?;
-
-    // Through the file's format, so that a checkpoint holds exactly what training started from.
-    let weights = initialise(&config, recipe.initialisation, recipe.seed);
-    let model = T5::load(&config, weights, device)?;
+    let text = text.long_enough(&tokenizer).ok_or(PretrainError::NoText)?;
     let mut trainer = start(recipe, model);
-    let mut stream = Stream::new(recipe, &tokenizer);
+    let mut stream = Stream::new(recipe, &text, &tokenizer);
     let mut report = PretrainReport {
         recipe: recipe.clone(),
         parameters: config.parameters(),
@@ -134,6 +156,44 @@ pub fn pretrain(
         }
     }
     Ok(report)
+}
+
+/// The recipe's own tokenizer, written into `out`, and weights.
+fn fresh(
+    recipe: &PretrainRecipe,
+    out: &Path,
+    device: &Device,
+) -> Result<(Tokenizer, T5Config, T5), PretrainError> {
+    let trained = train_tokenizer(recipe).map_err(PretrainError::Vocabulary)?;
+    let config = recipe.config(trained.get_vocab_size(true));
+    let json = trained.to_string(true).map_err(PretrainError::Vocabulary)?;
+    write(&out.join("tokenizer.json"), json.as_bytes())?;
+    let tokenizer = Tokenizer::parse(json.as_bytes(), "tokenizer.json", &config)?;
+
+    // Through the file's format, so that a checkpoint holds exactly what training started from.
+    let weights = initialise(&config, recipe.initialisation, recipe.seed);
+    let model = T5::load(&config, weights, device)?;
+    Ok((tokenizer, config, model))
+}
+
+/// A checkpoint, with its tokenizer copied into `out`.
+fn loaded(
+    folder: &Path,
+    out: &Path,
+    device: &Device,
+) -> Result<(Tokenizer, T5Config, T5), PretrainError> {
+    let backbone = BackboneChoice::Folder(folder.to_owned()).load(device)?;
+    let wrong = || PretrainError::NotT5(folder.display().to_string());
+    let config = backbone.config.t5().ok_or_else(wrong)?.clone();
+    let model = backbone.model.into_t5().ok_or_else(wrong)?;
+    for name in TOKENIZERS {
+        let file = folder.join(name);
+        if file.exists() {
+            let bytes = std::fs::read(&file).map_err(|source| io(&file, source))?;
+            write(&out.join(name), &bytes)?;
+        }
+    }
+    Ok((backbone.tokenizer, config, model))
 }
 
 fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {

@@ -1,4 +1,4 @@
-//! Generated documents as an endless stream of training batches.
+//! Documents as an endless stream of training batches.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -17,9 +17,38 @@ const POOL: usize = 12;
 /// Share of a document's names and answers that salient-span corruption hides.
 const SALIENT_SHARE: f64 = 0.4;
 
+/// Documents of fewer tokens can't be split.
+const SHORTEST: usize = 4;
+
+/// What is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// Generated documents, in the mix of the recipe's stages.
+    Generated,
+    /// These, drawn with replacement; of one that is longer than the recipe's longest input, a stretch
+    /// anywhere in it. They have no answers to hide and no cut of their own, so that a stage says no
+    /// more than its steps and its share of span corruption. At least one, none empty.
+    Documents(Vec<String>),
+}
+
+impl Text {
+    /// Without documents that are too short to learn from; `None` if no other is left.
+    pub(super) fn long_enough(&self, tokenizer: &Tokenizer) -> Option<Text> {
+        let Text::Documents(all) = self else {
+            return Some(Text::Generated);
+        };
+        let kept: Vec<String> = (all.iter())
+            .filter(|text| tokenizer.encode(text).len() >= SHORTEST)
+            .cloned()
+            .collect();
+        (!kept.is_empty()).then_some(Text::Documents(kept))
+    }
+}
+
 /// See the module's documentation.
 pub struct Stream<'a> {
     recipe: &'a PretrainRecipe,
+    text: &'a Text,
     tokenizer: &'a Tokenizer,
     sentinels: Vec<u32>,
     rng: ChaCha8Rng,
@@ -28,9 +57,10 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// The stream of a recipe's seed.
-    pub fn new(recipe: &'a PretrainRecipe, tokenizer: &'a Tokenizer) -> Self {
+    pub fn new(recipe: &'a PretrainRecipe, text: &'a Text, tokenizer: &'a Tokenizer) -> Self {
         Stream {
             recipe,
+            text,
             tokenizer,
             sentinels: (0..).map_while(|k| tokenizer.sentinel(k)).collect(),
             // The tokenizer's documents have the seed itself.
@@ -64,7 +94,14 @@ impl<'a> Stream<'a> {
         };
         let mut pairs: Vec<Pair> = (0..size * POOL)
             .filter_map(|_| {
-                let document = document(&mut self.rng, &mix);
+                let document = match self.text {
+                    Text::Generated => document(&mut self.rng, &mix),
+                    Text::Documents(all) => Document {
+                        text: all[self.rng.random_range(0..all.len())].clone(),
+                        salient: Vec::new(),
+                        cut: None,
+                    },
+                };
                 self.pair(&document, stage)
             })
             .collect();
@@ -82,7 +119,16 @@ impl<'a> Stream<'a> {
 
     /// One document as input and target with their ends; `None` where the input is too long.
     fn pair(&mut self, document: &Document, stage: &Stage) -> Option<Pair> {
-        let (ids, offsets) = self.tokenizer.encode_with_offsets(&document.text);
+        let (mut ids, mut offsets) = self.tokenizer.encode_with_offsets(&document.text);
+        // Room for the end of sequence, and for one sentinel more than tokens hidden.
+        let longest = self.recipe.input_limit.saturating_sub(2);
+        if let Text::Documents(_) = self.text
+            && ids.len() > longest
+        {
+            let from = self.rng.random_range(0..=ids.len() - longest);
+            ids = ids[from..from + longest].to_vec();
+            offsets = offsets[from..from + longest].to_vec();
+        }
         let (mut input, mut target) = if self.rng.random_bool(stage.span_corruption) {
             self.corrupted(&ids, &offsets, document, stage)?
         } else {
@@ -121,7 +167,7 @@ impl<'a> Stream<'a> {
         document: &Document,
         stage: &Stage,
     ) -> Option<usize> {
-        if ids.len() < 4 {
+        if ids.len() < SHORTEST {
             return None;
         }
         if let Some(cut) = document.cut

@@ -8,6 +8,8 @@ mod costs;
 mod curves;
 mod growth;
 mod legend;
+mod matrix;
+pub mod places;
 mod reliability;
 mod scale;
 mod scatter;
@@ -93,6 +95,25 @@ pub fn draw(
     Ok(figures)
 }
 
+/// How like each other the rows of a square matrix are, as shades from −1 to 1; `names` stand at some
+/// of the rows.
+///
+/// # Errors
+/// The drawing library fails.
+pub fn similarities(
+    name: &str,
+    title: &str,
+    rows: &[Vec<f64>],
+    names: &[(usize, String)],
+) -> Result<Figure, ReportError> {
+    picture(
+        name.to_owned(),
+        title.to_owned(),
+        matrix::size(rows.len()),
+        |canvas| matrix::draw(canvas, title, rows, names),
+    )
+}
+
 /// How the time a token grows with the input: of each model, input tokens and microseconds a token,
 /// from the shortest input on.
 pub fn growth(lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Result<Figure, ReportError> {
@@ -113,7 +134,7 @@ pub fn growth(lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Result<Figure, Rep
 }
 
 /// Draws one figure; `title` is what it shows, in words.
-fn picture(
+pub(super) fn picture(
     name: String,
     title: String,
     size: (u32, u32),

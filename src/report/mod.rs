@@ -4,14 +4,17 @@
 //! against their predictions, [`comparison`] is the analysis, and [`markdown`], [`figures`],
 //! [`page`], [`terminal`] and [`json`] show it. [`leaderboard`] has all studies in one table.
 
+pub mod ablation;
 pub mod bench;
 pub mod cautions;
 pub mod comparison;
 pub mod cost;
 pub mod disagreement;
+pub mod ensemble;
 mod error;
 pub mod evidence;
 pub mod figures;
+pub mod inspection;
 pub mod json;
 pub mod leaderboard;
 pub mod markdown;
@@ -19,6 +22,7 @@ pub mod number;
 pub mod page;
 pub mod paired;
 pub mod published;
+pub mod sheet;
 pub mod stall;
 pub mod statistics;
 pub mod study;

@@ -163,11 +163,15 @@ impl Draws {
 
     /// The value with the interval over passages alone: these runs, other test passages.
     pub fn estimate_of_these_runs(&self) -> Estimate {
-        let runs = Draws {
+        self.of_these_runs().estimate()
+    }
+
+    /// The quantity with the runs as they are, so that passages alone vary.
+    pub fn of_these_runs(&self) -> Draws {
+        Draws {
             strata: Vec::new(),
             ..self.clone()
-        };
-        runs.estimate()
+        }
     }
 
     /// The variance by where it comes from.

@@ -32,6 +32,27 @@ impl Embedded {
             entries: self.entries,
         }
     }
+
+    /// Puts each of several soft prompts `[N, P, D]` before every example: `N·B` rows, all examples
+    /// behind the first prompt, then all behind the second. Positions are those of
+    /// [`Embedded::after_prompt`].
+    pub fn after_prompts(self, prompts: Tensor<3>) -> Self {
+        let [batch, tokens, width] = self.rows.dims();
+        let [count, length, _] = prompts.dims();
+        let prompts = (prompts.unsqueeze_dim::<4>(1))
+            .expand([count, batch, length, width])
+            .reshape([count * batch, length, width]);
+        let rows = (self.rows.unsqueeze_dim::<4>(0))
+            .expand([count, batch, tokens, width])
+            .reshape([count * batch, tokens, width]);
+        Embedded {
+            rows: Tensor::cat(vec![prompts, rows], 1),
+            lengths: (0..count)
+                .flat_map(|_| self.lengths.iter().map(|t| t + length))
+                .collect(),
+            entries: self.entries,
+        }
+    }
 }
 
 /// What the decoder looks at.

@@ -3,6 +3,7 @@
 pub mod adapter_file;
 mod adapters;
 mod answer_head;
+pub mod bank;
 mod bitfit;
 mod draw;
 mod head;
@@ -39,7 +40,7 @@ pub use label_vectors::LabelVectors;
 pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
 pub use prefix::Prefixes;
-pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning};
+pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning, started};
 use prompt_file::Vectors;
 
 /// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is

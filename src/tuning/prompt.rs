@@ -4,6 +4,8 @@
 //! Reference code: google-research/prompt-tuning, `prompt_tuning/prompts.py` (initialisation) and
 //! `prompt_tuning/train/prompts.py` (where it enters).
 
+use std::path::Path;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::index;
@@ -11,9 +13,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Tuned;
+use super::prompt_file::{PromptFile, PromptFileError, Vectors};
 use super::prompt_network::PromptNetwork;
+use crate::backbone::Backbone;
 use crate::network::Network;
-use crate::recipe::{PromptInit, PromptRecipe};
+use crate::recipe::{PromptInit, PromptRecipe, PromptStart};
 
 /// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
 /// these are the 5,000 most common pieces (the reference's `population_size`).
@@ -103,6 +107,27 @@ pub enum PromptError {
     /// `--init text` with a text of no tokens.
     #[error("--init text: the text has no tokens")]
     EmptyText,
+    /// `--init file` with a file that can't be read, or of another backbone.
+    #[error("--init file: {0}")]
+    File(#[from] Box<PromptFileError>),
+    /// `--init file` with other vectors than the recipe names.
+    #[error("--init file: {path} has changed: wanted vectors with SHA-256 {wanted}, found {found}")]
+    FileChanged {
+        /// The file.
+        path: String,
+        /// As the recipe has it.
+        wanted: String,
+        /// As it is now.
+        found: String,
+    },
+    /// `--init file` with a prompt of another length.
+    #[error("--init file: wanted a prompt of {wanted} vectors, found {found}")]
+    FileLength {
+        /// The recipe's.
+        wanted: usize,
+        /// The file's; 0 without one.
+        found: usize,
+    },
 }
 
 /// Token ids of the texts that [`PromptInit::Labels`] and [`PromptInit::Text`] start from, without
@@ -117,6 +142,26 @@ pub struct Labels {
     pub text: Vec<u32>,
     /// Tokens before every input: an instruction, or examples.
     pub preamble: Vec<u32>,
+    /// The prompt of [`PromptInit::File`].
+    pub vectors: Option<Vectors>,
+}
+
+/// The vectors of [`PromptInit::File`].
+///
+/// # Errors
+/// They can't be read, belong to another backbone, or have changed since the recipe was made.
+pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, PromptError> {
+    let file = PromptFile::open(Path::new(&start.path)).map_err(Box::new)?;
+    file.onto(backbone).map_err(Box::new)?;
+    let found = file.vectors.sha256();
+    if found != start.sha256 {
+        return Err(PromptError::FileChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found,
+        });
+    }
+    Ok(file.vectors)
 }
 
 /// Freezes the backbone and puts a new soft prompt before its input.
@@ -178,6 +223,13 @@ pub fn check(recipe: &PromptRecipe, words: &Labels, vocab: usize) -> Result<(), 
     match init {
         _ if *length == 0 => Err(PromptError::Empty),
         PromptInit::Uniform | PromptInit::UniformOneSided => Ok(()),
+        PromptInit::File(_) => match words.vectors.as_ref().map_or(0, Vectors::length) {
+            found if found == *length => Ok(()),
+            found => Err(PromptError::FileLength {
+                wanted: *length,
+                found,
+            }),
+        },
         _ if *length > population => Err(PromptError::TooLong {
             length: *length,
             population,
@@ -200,6 +252,9 @@ fn start(
     let length = recipe.length;
     let [vocab, width] = embedding.dims();
     check(recipe, words, vocab)?;
+    if let (PromptInit::File(_), Some(vectors)) = (&recipe.init, &words.vectors) {
+        return Ok(TensorData::new(vectors.values().to_vec(), [length, width]));
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     if let PromptInit::Uniform | PromptInit::UniformOneSided = recipe.init {
         let low = if recipe.init == PromptInit::Uniform {
@@ -233,7 +288,10 @@ fn start(
                 *position = row(id as usize).to_vec();
             }
         }
-        PromptInit::Vocab | PromptInit::Uniform | PromptInit::UniformOneSided => {}
+        PromptInit::Vocab
+        | PromptInit::Uniform
+        | PromptInit::UniformOneSided
+        | PromptInit::File(_) => {}
     }
     Ok(TensorData::new(rows.concat(), [length, width]))
 }

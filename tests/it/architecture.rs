@@ -225,6 +225,19 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     ("experiment", &["cli", "report", "stats"]),
+    (
+        "inspect",
+        &[
+            "t5",
+            "tuning",
+            "train",
+            "domain",
+            "record",
+            "report",
+            "cli",
+            "experiment",
+        ],
+    ),
 ];
 
 /// Modules that must not know tensors.
@@ -243,6 +256,7 @@ const WITHOUT_BURN: &[&str] = &[
     "provenance",
     "stats",
     "report",
+    "inspect",
 ];
 
 fn source() -> PathBuf {

@@ -1,5 +1,6 @@
 //! One binary for all integration tests; modules by subject.
 
+mod ablate;
 mod architecture;
 mod bert;
 mod cli;

@@ -3,10 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use promptshift::record::store::find;
-use promptshift::report::analyse;
+use promptshift::record::{ablation, ensemble};
 use promptshift::report::leaderboard::leaderboard;
+use promptshift::report::{self, analyse};
 
+/// Folders of transfers' records.
 fn committed() -> Vec<PathBuf> {
+    let (_, transfers) = folders()
+        .into_iter()
+        .partition::<Vec<_>, _>(|f| is_ablation(f));
+    transfers
+}
+
+fn is_ablation(folder: &Path) -> bool {
+    ablation::is_in(folder) || ensemble::is_in(folder)
+}
+
+fn folders() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("reports/ is committed")
@@ -39,6 +52,28 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
             folder.display()
         );
         for figure in report.figures() {
+            let file = folder.join("figures").join(&figure.name);
+            let written = std::fs::read_to_string(&file).expect("a figure");
+            assert!(figure.svg == written, "{} has changed", file.display());
+        }
+    }
+}
+
+#[test]
+fn committed_ablations_are_rendered_again_byte_for_byte() {
+    for folder in folders().into_iter().filter(|folder| is_ablation(folder)) {
+        let sheet = match ablation::is_in(&folder) {
+            true => report::ablation::sheet(&ablation::read(&folder).expect("an ablation")),
+            false => report::ensemble::sheet(&ensemble::read(&folder).expect("an ensemble")),
+        };
+        let sheet = sheet.expect("records that belong together");
+        let written = std::fs::read_to_string(folder.join("report.md")).expect("report.md");
+        assert!(
+            sheet.markdown("figures") == written,
+            "run `promptshift report {}`",
+            folder.display()
+        );
+        for figure in &sheet.figures {
             let file = folder.join("figures").join(&figure.name);
             let written = std::fs::read_to_string(&file).expect("a figure");
             assert!(figure.svg == written, "{} has changed", file.display());

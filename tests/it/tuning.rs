@@ -219,6 +219,7 @@ fn prompts_start_as_the_paper_says() {
         labels: vec![vec![10, 12], vec![11]],
         text: vec![20, 21, 22],
         preamble: Vec::new(),
+        vectors: None,
     };
     let labels = start(PromptInit::Labels, &words);
     let mean: Vec<f32> = row(10)

@@ -26,6 +26,15 @@ pub(super) fn colour(method: Method) -> RGBColor {
     }
 }
 
+/// The colour of the line of this number, in a figure whose lines are no methods.
+pub(super) fn series(number: usize) -> RGBColor {
+    match number {
+        0 => colour(Method::Prompt),
+        1 => colour(Method::Model),
+        other => OTHERS[(other - 2) % OTHERS.len()],
+    }
+}
+
 /// The palette's other colours, in turn.
 const OTHERS: [RGBColor; 5] = [
     RGBColor(0, 158, 115),

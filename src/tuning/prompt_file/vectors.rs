@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::PromptFileError;
+use crate::provenance::sha256;
 
 /// A soft prompt `[P, D]` before it is on any device.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +72,12 @@ impl Vectors {
     /// Row by row.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// SHA-256 of the values, row by row as little-endian f32: the same whatever the file's format.
+    pub fn sha256(&self) -> String {
+        let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sha256(&bytes)
     }
 
     /// The first `length` rows; all of them where there are no more.

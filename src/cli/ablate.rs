@@ -1,0 +1,293 @@
+//! `promptshift ablate length`: the paper's ablations, one command each. A setting is a plan like that
+//! of `transfer`, with an output folder of its own below the ablation's; what has a record is not run
+//! again.
+
+mod backbones;
+mod ensemble;
+mod prompts;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use super::data::Data;
+use super::progress::Voice;
+use super::transfer::{Narrator, Seeds, answer_form, at_least_one, quoted};
+use super::{estimate, interrupt, output};
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::device;
+use crate::domain::catalogue::Catalogue;
+use crate::experiment::{self, Outcome};
+use crate::material::Material;
+use crate::plan::Plan;
+use crate::provenance::Origin;
+use crate::recipe::{Defaults, Limits, Method, Recipe};
+use crate::record::ablation::{self, Ablation, Kind, Setting};
+use crate::record::store::{Store, StoredRecord};
+use crate::record::{Cell, ensemble as ensemble_record};
+use crate::report;
+use crate::report::sheet::Sheet;
+use crate::transfer::Transfer;
+
+/// Flags of `ablate`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How many vectors a prompt needs.
+    Length(prompts::Lengths),
+    /// What a prompt starts from.
+    Init(prompts::Inits),
+    /// What the frozen model was pre-trained on.
+    Objective(backbones::Objectives),
+    /// For how long it was adapted as a language model.
+    LmSteps(backbones::LmSteps),
+    /// How large it is, with prompt tuning and model tuning.
+    Scale(backbones::Scales),
+    /// Prompts of several seeds, voting over one backbone.
+    Ensemble(ensemble::Arguments),
+}
+
+/// Flags that every ablation has.
+#[derive(Debug, Args)]
+struct Shared {
+    /// SOURCE->TARGET[,TARGET...], in quotes; each ablation has its own default.
+    #[arg(value_name = "TRANSFER")]
+    transfer: Option<String>,
+    #[command(flatten)]
+    data: Data,
+    /// How many seeds (3 means 0,1,2), or a list of them (7,11).
+    #[arg(long, value_name = "N|LIST")]
+    seeds: Option<Seeds>,
+    /// Training steps at most.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    steps: Option<usize>,
+    /// Training rows at most, drawn: the same ones in every setting.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    train_rows: Option<usize>,
+    /// Rows at most of each evaluated split, drawn likewise.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    eval_rows: Option<usize>,
+    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+    /// The folder for records, figures and the report; runs/ablate-… where none is given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write report.html as well: the same report as one page that opens from disk.
+    #[arg(long)]
+    html: bool,
+    /// Print the settings and what they will cost, and stop.
+    #[arg(long)]
+    dry_run: bool,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What an ablation of the miniature has by default: about ten minutes on two cores.
+struct Miniature {
+    transfer: &'static str,
+    seeds: u64,
+    steps: usize,
+    eval_rows: usize,
+}
+
+/// One setting with the plan that it stands for.
+struct Planned {
+    setting: Setting,
+    plan: Plan,
+    cells: Vec<Cell>,
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.what {
+        What::Length(arguments) => prompts::length(&arguments),
+        What::Init(arguments) => prompts::init(&arguments),
+        What::Objective(arguments) => backbones::objective(&arguments),
+        What::LmSteps(arguments) => backbones::lm_steps(&arguments),
+        What::Scale(arguments) => backbones::scale(&arguments),
+        What::Ensemble(arguments) => ensemble::run(&arguments),
+    }
+}
+
+/// The report of the ablation in a folder, if it holds one.
+///
+/// # Errors
+/// Its files are damaged.
+pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
+    if ablation::is_in(folder) {
+        return Ok(Some(report::ablation::sheet(&ablation::read(folder)?)?));
+    }
+    if ensemble_record::is_in(folder) {
+        let stored = ensemble_record::read(folder)?;
+        return Ok(Some(report::ensemble::sheet(&stored)?));
+    }
+    Ok(None)
+}
+
+impl Shared {
+    fn voice(&self) -> Voice {
+        match self.quiet {
+            true => Voice::Quiet,
+            false => Voice::of_terminal(),
+        }
+    }
+
+    /// The plan of some methods on a backbone, with their default recipes but for what was typed. On
+    /// the miniature, `miniature` holds for what was not; published models have their papers' recipes.
+    fn plan(
+        &self,
+        backbone: &BackboneChoice,
+        methods: &[Method],
+        catalogue: &Catalogue,
+        miniature: &Miniature,
+    ) -> anyhow::Result<Plan> {
+        let suite = self.data.suite(catalogue)?;
+        let typed = self.transfer.as_deref().unwrap_or(miniature.transfer);
+        let transfer = Transfer::parse(&[typed.to_string()])?;
+        let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
+        let task = catalogue.get(&transfer.source)?.task;
+        let config = backbone.config()?;
+        let small = config.parameters() < SMALL;
+        let of_default = |value: usize| Some(value).filter(|_| small);
+        let steps = self.steps.or(of_default(miniature.steps));
+        let recipes = match small {
+            true => Defaults::Nano,
+            false => backbone.defaults(&config),
+        };
+        let recipe = |method: &Method| {
+            let mut recipe = Recipe::default_for(recipes, *method);
+            if let Some(steps) = steps.filter(|_| recipe.trains()) {
+                recipe.budget.steps = steps;
+            }
+            (*method, recipe)
+        };
+        Ok(Plan {
+            transfer,
+            suite,
+            answers: answer_form(None, &config)?,
+            limits: Limits::default_for(task),
+            backbone: backbone.clone(),
+            methods: methods.to_vec(),
+            seeds: match &self.seeds {
+                Some(Seeds(seeds)) => seeds.clone(),
+                None => (0..miniature.seeds).collect(),
+            },
+            recipes: methods.iter().map(recipe).collect::<BTreeMap<_, _>>(),
+            trials: None,
+            train_rows: self.train_rows,
+            eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
+        })
+    }
+
+    /// `runs/ablate-length-squad-to-drop` where nothing else was said.
+    fn out(&self, kind: &str, transfer: &Transfer) -> PathBuf {
+        let targets = match transfer.targets.as_slice() {
+            few @ ([_] | [_, _] | [_, _, _]) => few.join("-"),
+            many => format!("{}-targets", many.len()),
+        };
+        let name = format!("ablate-{kind}-{}-to-{targets}", transfer.source);
+        (self.out.clone()).unwrap_or_else(|| Path::new("runs").join(name))
+    }
+}
+
+/// A backbone of fewer parameters is a miniature, and tuned by its recipes.
+const SMALL: usize = 20_000_000;
+
+/// Runs the cells of every setting that have no record yet, and writes the report.
+fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<(), Failure> {
+    let voice = shared.voice();
+    let catalogue = shared.data.catalogue()?;
+    let device = device::find(&shared.device).map_err(|e| Failure::Usage(e.into()))?;
+    let first = planned.first().expect("an ablation has settings");
+    let out = shared.out(kind.name(), &first.plan.transfer);
+    let material = Material::read(&first.plan, &catalogue)?;
+    let mut loaded: Option<(BackboneChoice, Backbone)> = None;
+    let mut backbone_of = |choice: &BackboneChoice| -> Result<Backbone, Failure> {
+        if loaded.as_ref().is_none_or(|(known, _)| known != choice) {
+            loaded = Some((choice.clone(), choice.load(&device)?));
+        }
+        let (_, backbone) = loaded.as_ref().expect("just loaded");
+        Ok(backbone.clone())
+    };
+    for Planned { plan, setting, .. } in &planned {
+        let backbone = backbone_of(&plan.backbone)?;
+        experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+        if shared.dry_run {
+            println!("{}, {}:", setting.place, setting.series);
+            print!("{}", estimate::describe(plan, &material, &backbone));
+        }
+    }
+    if shared.dry_run {
+        return Ok(());
+    }
+    interrupt::listen()?;
+    let settings = planned.iter().map(|one| one.setting.clone()).collect();
+    Ablation::new(kind, settings).claim(&out)?;
+    let count = planned.len();
+    for (at, one) in planned.into_iter().enumerate() {
+        let Setting {
+            place,
+            series,
+            folder,
+        } = &one.setting;
+        voice.say(&format!("setting {} of {count}: {place}, {series}", at + 1));
+        let backbone = backbone_of(&one.plan.backbone)?;
+        run_cells(shared, &one, &material, &backbone, &out.join(folder))?;
+    }
+    finish(shared, &out)
+}
+
+/// Runs the cells of one setting that have no record yet.
+fn run_cells(
+    shared: &Shared,
+    planned: &Planned,
+    material: &Material,
+    backbone: &Backbone,
+    folder: &Path,
+) -> Result<Vec<StoredRecord>, Failure> {
+    let first = planned.cells.first().expect("a plan has cells");
+    let store = Store::open(folder, first)?;
+    let origin = origin(shared, material, backbone);
+    let mut narrator = Narrator::new(shared.voice(), planned.cells.len());
+    let cells = planned.cells.iter().map(|cell| (cell.clone(), None));
+    let cells = cells.collect();
+    let Outcome { records, .. } =
+        experiment::run_cells(cells, material, backbone, &store, &origin, &mut |event| {
+            narrator.tell(event);
+            interrupt::flow()
+        })?;
+    narrator.end();
+    Ok(records)
+}
+
+/// Writes the report of the ablation in `out`.
+fn finish(shared: &Shared, out: &Path) -> Result<(), Failure> {
+    let sheet = sheet(out)?.expect("it has just been written");
+    output::write_sheet(&sheet, out, output::Files::of_flag(shared.html))?;
+    (shared.voice()).say(&format!("report: {}", out.join("report.md").display()));
+    Ok(())
+}
+
+fn origin(shared: &Shared, material: &Material, backbone: &Backbone) -> Origin {
+    let words = std::env::args().skip(1).map(quoted);
+    Origin {
+        command: std::iter::once("promptshift".to_string())
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(" "),
+        data_sha256: material.hashes(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        device: shared.device.clone(),
+        threads: rayon::current_num_threads(),
+    }
+}

@@ -1,0 +1,153 @@
+//! `promptshift ablate objective`, `lm-steps` and `scale`: what the frozen model is. The models are
+//! folders that `promptshift pretrain` made (models/ablation says how), or any other T5's.
+
+use std::str::FromStr;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::{Miniature, Planned, Shared, run_settings};
+use crate::backbone::BackboneChoice;
+use crate::cli::Failure;
+use crate::recipe::Method;
+use crate::record::ablation::{Kind, Setting};
+use crate::report::ablation::{ADAPTED, SPANS};
+use crate::report::number::whole;
+
+/// Two to five models with three seeds: two minutes on two cores for each model of nano's size.
+const DEFAULTS: Miniature = Miniature {
+    transfer: "squad->textbookqa,duorc,drop",
+    seeds: 3,
+    steps: 200,
+    eval_rows: 200,
+};
+
+/// Flags of `ablate objective`.
+#[derive(Debug, Args)]
+pub(super) struct Objectives {
+    #[command(flatten)]
+    shared: Shared,
+    /// A model of span corruption alone.
+    #[arg(long, value_name = "MODEL")]
+    spans: String,
+    /// The same model, adapted as a language model.
+    #[arg(long, value_name = "MODEL")]
+    adapted: String,
+}
+
+/// Flags of `ablate lm-steps`.
+#[derive(Debug, Args)]
+pub(super) struct LmSteps {
+    #[command(flatten)]
+    shared: Shared,
+    /// Models by the steps for which they were adapted, from the fewest on: 0=spans,1000=lm-1000.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        required = true,
+        value_name = "STEPS=MODEL"
+    )]
+    models: Vec<Adapted>,
+}
+
+/// Flags of `ablate scale`.
+#[derive(Debug, Args)]
+pub(super) struct Scales {
+    #[command(flatten)]
+    shared: Shared,
+    /// Models, from the smallest on: models/ablation/pico,nano.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "MODEL")]
+    models: Vec<String>,
+}
+
+/// A model and the steps for which it was adapted.
+#[derive(Debug, Clone)]
+struct Adapted {
+    steps: usize,
+    model: String,
+}
+
+impl FromStr for Adapted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("wanted STEPS=MODEL, found '{text}'");
+        let (steps, model) = text.split_once('=').ok_or_else(wanted)?;
+        Ok(Adapted {
+            steps: steps.trim().parse().map_err(|_| wanted())?,
+            model: model.to_string(),
+        })
+    }
+}
+
+/// Runs `ablate objective`.
+pub(super) fn objective(arguments: &Objectives) -> Result<(), Failure> {
+    let models = [
+        (SPANS.to_owned(), arguments.spans.clone()),
+        (ADAPTED.to_owned(), arguments.adapted.clone()),
+    ];
+    run(
+        Kind::Objective,
+        &arguments.shared,
+        &models,
+        &[Method::Prompt],
+    )
+}
+
+/// Runs `ablate lm-steps`.
+pub(super) fn lm_steps(arguments: &LmSteps) -> Result<(), Failure> {
+    let models: Vec<(String, String)> = (arguments.models.iter())
+        .map(|adapted| (whole(adapted.steps as f64), adapted.model.clone()))
+        .collect();
+    run(Kind::LmSteps, &arguments.shared, &models, &[Method::Prompt])
+}
+
+/// Runs `ablate scale`.
+pub(super) fn scale(arguments: &Scales) -> Result<(), Failure> {
+    let mut models = Vec::new();
+    for model in &arguments.models {
+        let choice = BackboneChoice::parse(model).map_err(Failure::usage)?;
+        let config = choice.config().map_err(Failure::usage)?;
+        models.push((whole(config.parameters() as f64), model.clone()));
+    }
+    let methods = [Method::Prompt, Method::Model];
+    run(Kind::Scale, &arguments.shared, &models, &methods)
+}
+
+/// A setting for each model, the untuned one in it as well.
+fn run(
+    kind: Kind,
+    shared: &Shared,
+    models: &[(String, String)],
+    methods: &[Method],
+) -> Result<(), Failure> {
+    let settings = planned(kind, shared, models, methods).map_err(Failure::Usage)?;
+    run_settings(kind, shared, settings)
+}
+
+fn planned(
+    kind: Kind,
+    shared: &Shared,
+    models: &[(String, String)],
+    methods: &[Method],
+) -> anyhow::Result<Vec<Planned>> {
+    let catalogue = shared.data.catalogue()?;
+    let mut planned = Vec::new();
+    for (at, (place, model)) in models.iter().enumerate() {
+        if models[..at].iter().any(|(other, _)| other == place) {
+            bail!("{} {place}: wanted each once", kind.name());
+        }
+        let choice = BackboneChoice::parse(model)?;
+        let plan = shared.plan(&choice, methods, &catalogue, &DEFAULTS)?;
+        planned.push(Planned {
+            setting: Setting {
+                folder: format!("{}-{}", kind.name(), place.replace([',', ' '], "")),
+                place: place.clone(),
+                series: "all".to_owned(),
+            },
+            cells: plan.cells(),
+            plan,
+        });
+    }
+    Ok(planned)
+}

@@ -1,0 +1,163 @@
+//! `promptshift inspect PROMPT...`: what soft prompts learnt.
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use clap::Args;
+
+use super::{Failure, output, transfer};
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::domain::catalogue::Catalogue;
+use crate::inspect::Rows;
+use crate::recipe::{PromptInit, Recipe};
+use crate::report::inspection::{Inspected, Vocabulary, sheet};
+use crate::tuning::prompt_file::{Made, Origin, PromptFile, Vectors};
+use crate::tuning::{Labels, apply, started};
+
+/// Flags of `inspect`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Soft prompts of one model: each a prompt.safetensors or the folder that holds it, a .npy, or
+    /// the folder of a PEFT prompt.
+    #[arg(required = true, value_name = "PROMPT")]
+    prompts: Vec<PathBuf>,
+    /// The model that they were tuned for: 'nano', a folder that holds a T5, or OWNER/NAME of a model of
+    /// the Hub, once it was fetched.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    /// The card of a domain of your own that a prompt was tuned on; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
+    /// How many nearest vocabulary entries are shown for each vector.
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = transfer::at_least_one)]
+    neighbours: usize,
+    /// Write report.md and its figures to this folder, and not to standard output alone.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write report.html as well: the same report as one page that opens from disk.
+    #[arg(long, requires = "out")]
+    html: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
+    let files = (arguments.prompts.iter())
+        .map(|path| PromptFile::open(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let backbone = choice.load(&Device::flex())?;
+    let vocabulary = vocabulary(&backbone);
+    let prompts = (files.iter())
+        .map(|file| inspected(file, &backbone, &catalogue, &vocabulary.table))
+        .collect::<Result<Vec<_>, _>>()?;
+    let sheet = sheet(&prompts, &vocabulary, arguments.neighbours)?;
+    match &arguments.out {
+        Some(out) => {
+            std::fs::create_dir_all(out)?;
+            output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html))?;
+        }
+        None => print!("{}", sheet.without_figures()),
+    }
+    Ok(())
+}
+
+fn vocabulary(backbone: &Backbone) -> Vocabulary {
+    let table = backbone.model.embedding();
+    let [count, width] = table.dims();
+    let values = table.into_data().try_to_vec().expect("embeddings are f32");
+    let piece = |id: usize| {
+        let text = backbone.tokenizer.decode(&[id as u32]);
+        // Special tokens, and rows that no token has, have no text.
+        match text.is_empty() {
+            true => format!("#{id}"),
+            false => text,
+        }
+    };
+    let known = backbone.tokenizer.size();
+    Vocabulary {
+        table: Rows::new(values, width),
+        pieces: (0..count)
+            .map(|id| match id < known {
+                true => piece(id),
+                false => format!("#{id}"),
+            })
+            .collect(),
+    }
+}
+
+fn rows(vectors: &Vectors) -> Rows {
+    Rows::new(vectors.values().to_vec(), vectors.width())
+}
+
+fn inspected(
+    file: &PromptFile,
+    backbone: &Backbone,
+    catalogue: &Catalogue,
+    table: &Rows,
+) -> anyhow::Result<Inspected> {
+    // Refuses the prompt of another backbone.
+    file.onto(backbone)?;
+    let path = file.path.display().to_string();
+    let card = file.source().and_then(|source| catalogue.get(source).ok());
+    let encode = |text: &String| backbone.tokenizer.encode(text);
+    let labels: Vec<String> = card.map_or(Vec::new(), |card| card.labels.clone());
+    let embedding = |label: &String| {
+        let ids = encode(label);
+        let all: Vec<f32> = ids
+            .iter()
+            .flat_map(|&id| table.row(id as usize).to_vec())
+            .collect();
+        (!ids.is_empty()).then(|| (label.clone(), Rows::new(all, file.vectors.width()).mean()))
+    };
+    let made = match &file.origin {
+        Origin::Own(metadata) => Some(&metadata.made),
+        Origin::Npy { .. } | Origin::Peft { .. } => None,
+    };
+    let (name, start) = match made {
+        Some(Made::Tuned {
+            method,
+            source,
+            seed,
+            recipe,
+        }) => {
+            let words = Labels {
+                domain: source.clone(),
+                labels: labels.iter().map(encode).collect(),
+                ..Labels::default()
+            };
+            let name = format!("{source}, {method}, seed {seed}");
+            (name, start(recipe, seed, words, backbone))
+        }
+        Some(Made::Imported { from, .. }) => (from.clone(), None),
+        None => {
+            let name = file.path.file_name().unwrap_or(file.path.as_os_str());
+            (name.to_string_lossy().into_owned(), None)
+        }
+    };
+    Ok(Inspected {
+        name,
+        vectors: rows(&file.vectors),
+        start,
+        labels: labels.iter().filter_map(embedding).collect(),
+        origin: path,
+    })
+}
+
+/// The vectors that training started from: recipe and seed make them again.
+fn start(recipe: &str, seed: &str, words: Labels, backbone: &Backbone) -> Option<Rows> {
+    let recipe: Recipe = serde_json::from_str(recipe).ok()?;
+    let (mut text, mut vectors) = (Vec::new(), None);
+    match &recipe.prompt.as_ref()?.init {
+        PromptInit::Text(words) => text = backbone.tokenizer.encode(words),
+        PromptInit::File(start) => vectors = Some(started(start, backbone).ok()?),
+        _ => {}
+    }
+    let words = Labels {
+        text,
+        vectors,
+        ..words
+    };
+    let started = apply(backbone, &recipe, &words, seed.parse().ok()?).ok()?;
+    Some(rows(&started.vectors()?))
+}

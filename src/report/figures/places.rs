@@ -1,0 +1,176 @@
+//! Scores against what was varied: one frame above the other, a line or a row of points for each
+//! series, with their intervals.
+
+use plotters::prelude::Circle;
+use plotters::style::{Color, RGBColor, WHITE};
+
+use super::axis::{Frame, Range};
+use super::legend::interval;
+use super::style::{Anchor, Canvas, FAINT, INK, dashes, line, series, text, width};
+use super::{Drawn, Figure, picture};
+use crate::report::error::ReportError;
+use crate::report::number::percent;
+use crate::stats::estimate::Estimate;
+
+/// What stands under the frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Axis {
+    /// What is varied: `prompt vectors`.
+    pub name: String,
+    /// Its values in words, from left to right, at even distances.
+    pub places: Vec<String>,
+    /// Whether they have an order.
+    pub order: Order,
+}
+
+/// Whether places have an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Amounts: points are joined.
+    Amounts,
+    /// Kinds: they are not.
+    Kinds,
+}
+
+/// One series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its score at each place, in [0, 1]; `None` where there is none.
+    pub points: Vec<Option<Estimate>>,
+}
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// What is scored: `squad (source), F1`.
+    pub name: String,
+    /// Its lines, the same in every frame.
+    pub series: Vec<Series>,
+    /// The score that needs no understanding.
+    pub floor: Option<f64>,
+}
+
+const WIDTH: u32 = 660;
+const TOP: i32 = 78;
+const FRAME: i32 = 190;
+const BETWEEN: i32 = 84;
+
+/// The figure.
+///
+/// # Errors
+/// The drawing library fails.
+pub fn draw(
+    name: &str,
+    heading: &str,
+    axis: &Axis,
+    frames: &[Scores],
+) -> Result<Figure, ReportError> {
+    let count = i32::try_from(frames.len()).unwrap_or(1);
+    let height = TOP + 30 + count * (FRAME + BETWEEN);
+    picture(
+        name.to_owned(),
+        words(heading, axis, frames),
+        (WIDTH, height as u32),
+        |canvas| figure(canvas, heading, axis, frames),
+    )
+}
+
+fn figure(canvas: &Canvas, heading: &str, axis: &Axis, frames: &[Scores]) -> Drawn {
+    canvas.fill(&WHITE)?;
+    text(canvas, heading, (16, 22), 17, INK, Anchor::Left)?;
+    let names: Vec<&str> = (frames.first().into_iter())
+        .flat_map(|frame| frame.series.iter().map(|line| line.name.as_str()))
+        .collect();
+    legend(canvas, &names)?;
+    for (place, scores) in (0_i32..).zip(frames) {
+        let top = TOP + 30 + place * (FRAME + BETWEEN);
+        let ends = scores.series.iter().flat_map(|line| &line.points).flatten();
+        let ends = ends.flat_map(|point| [point.interval.low, point.interval.high]);
+        let frame = Frame {
+            left: 52,
+            right: WIDTH as i32 - 24,
+            top,
+            bottom: top + FRAME,
+            range: Range::around(ends.chain(scores.floor).map(|end| end.clamp(0.0, 1.0))),
+        };
+        frame.draw(canvas)?;
+        frame.name(canvas, &format!("{} [%]", scores.name))?;
+        if let Some(floor) = scores.floor {
+            dashes(canvas, frame.left, frame.right, frame.row(floor), FAINT)?;
+        }
+        for (number, one) in scores.series.iter().enumerate() {
+            draw_series(canvas, &frame, axis, one, (number, scores.series.len()))?;
+        }
+        for (at, name) in axis.places.iter().enumerate() {
+            frame.tick(canvas, name, column(&frame, axis, at))?;
+        }
+        frame.name_under(canvas, &axis.name)?;
+    }
+    Ok(())
+}
+
+/// The middle of a place, in pixels.
+fn column(frame: &Frame, axis: &Axis, at: usize) -> i32 {
+    frame.column((at as f64 + 0.5) / axis.places.len() as f64)
+}
+
+fn draw_series(
+    canvas: &Canvas,
+    frame: &Frame,
+    axis: &Axis,
+    series_of: &Series,
+    (number, count): (usize, usize),
+) -> Drawn {
+    let colour = series(number);
+    // Lines stand a little beside each other, so that their intervals can be told apart.
+    let aside = (9.0 * (number as f64 - 0.5 * (count as f64 - 1.0))).round() as i32;
+    let mut path = Vec::new();
+    for (at, point) in series_of.points.iter().enumerate() {
+        let Some(point) = point else { continue };
+        let x = column(frame, axis, at) + aside;
+        let [low, high] = [point.interval.low, point.interval.high]
+            .map(|end| frame.row(end.clamp(frame.range.ends()[0], frame.range.ends()[1])));
+        interval(canvas, x, high, low, colour)?;
+        let centre = (x, frame.row(point.value));
+        canvas.draw(&Circle::new(centre, 5, colour.filled()))?;
+        path.push(centre);
+    }
+    match axis.order {
+        Order::Amounts => line(canvas, path, colour.into(), 2),
+        Order::Kinds => Ok(()),
+    }
+}
+
+fn legend(canvas: &Canvas, names: &[&str]) -> Drawn {
+    let mut x = 16;
+    for (number, name) in names.iter().enumerate() {
+        let colour: RGBColor = series(number);
+        line(canvas, vec![(x, 48), (x + 22, 48)], colour.into(), 3)?;
+        canvas.draw(&Circle::new((x + 11, 48), 5, colour.filled()))?;
+        text(canvas, name, (x + 29, 48), 13, INK, Anchor::Left)?;
+        x += 29 + width(name, 13) + 14;
+    }
+    let words = "Bars: 95 % intervals. Dashes: the score that needs no understanding.";
+    text(canvas, words, (16, 68), 12, FAINT, Anchor::Left)
+}
+
+/// What the figure shows, for readers who cannot see it.
+fn words(heading: &str, axis: &Axis, frames: &[Scores]) -> String {
+    let frames: Vec<String> = frames
+        .iter()
+        .map(|frame| {
+            let lines: Vec<String> = frame.series.iter().map(|one| in_words(one, axis)).collect();
+            format!("{}: {}", frame.name, lines.join("; "))
+        })
+        .collect();
+    format!("{heading}. {}.", frames.join(". "))
+}
+
+fn in_words(series: &Series, axis: &Axis) -> String {
+    let points: Vec<String> = (series.points.iter().zip(&axis.places))
+        .filter_map(|(point, place)| Some(format!("{} at {place}", percent(point.as_ref()?.value))))
+        .collect();
+    format!("{} {}", series.name, points.join(", "))
+}

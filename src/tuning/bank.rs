@@ -1,0 +1,78 @@
+//! Several soft prompts over one frozen backbone (Lester et al. 2021, §6): each example's input goes
+//! through the encoder once behind every prompt, in one batch. The paper's repository has no code for
+//! it.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::prompt_file::Vectors;
+use crate::network::Network;
+use crate::parts::{Dropout, Tokens};
+use crate::t5::{Encoded, T5};
+
+/// `N` prompts of one shape on one backbone; nothing is on the tape.
+#[derive(Debug, Clone)]
+pub struct PromptBank {
+    /// The T5 underneath, there once.
+    pub backbone: T5,
+    /// `[N, P, D]`.
+    prompts: Tensor<3>,
+}
+
+/// Prompts that do not fit into one batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BankError {
+    /// The backbone is no encoder with a decoder.
+    #[error("prompts of one ensemble are put before a T5's input; this is another kind of network")]
+    Kind,
+    /// There is none.
+    #[error("an ensemble of no prompts: wanted at least one")]
+    Empty,
+    /// They differ in length or width.
+    #[error("prompts of one ensemble have one shape: wanted {wanted:?}, found {found:?}")]
+    Shape {
+        /// `[P, D]` that the backbone and the first prompt ask for.
+        wanted: [usize; 2],
+        /// `[P, D]` of another.
+        found: [usize; 2],
+    },
+}
+
+impl PromptBank {
+    /// Stacks prompts over a backbone.
+    ///
+    /// # Errors
+    /// The backbone is no T5, or there is no prompt, or they are not of one shape and as wide as the
+    /// embeddings.
+    pub fn new(backbone: Network, prompts: &[&Vectors]) -> Result<Self, BankError> {
+        let backbone = backbone.into_t5().ok_or(BankError::Kind)?;
+        let first = prompts.first().ok_or(BankError::Empty)?;
+        let [_, width] = backbone.embedding().dims();
+        let wanted = [first.length(), width];
+        let mut values = Vec::with_capacity(prompts.len() * first.values().len());
+        for prompt in prompts {
+            let found = [prompt.length(), prompt.width()];
+            if found != wanted {
+                return Err(BankError::Shape { wanted, found });
+            }
+            values.extend_from_slice(prompt.values());
+        }
+        let data = TensorData::new(values, [prompts.len(), first.length(), width]);
+        Ok(PromptBank {
+            prompts: Tensor::from_data(data, &backbone.device()),
+            backbone,
+        })
+    }
+
+    /// `N`.
+    pub fn size(&self) -> usize {
+        self.prompts.dims()[0]
+    }
+
+    /// `B` rows of tokens → encoder states of `N·B` rows: row `n·B + b` is example `b` behind prompt
+    /// `n`.
+    pub fn encode(&self, tokens: &Tokens) -> Encoded {
+        let input = self.backbone.embed(tokens);
+        let input = input.after_prompts(self.prompts.clone());
+        self.backbone.encode(input, &mut Dropout::off())
+    }
+}

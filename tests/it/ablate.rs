@@ -1,0 +1,286 @@
+//! Ablations as a user runs them, with plans so short that nothing is learnt, and prompts in one
+//! batch beside prompts by themselves.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use promptshift::batch::encode;
+use promptshift::domain::Task;
+use promptshift::eval::ensemble::answers;
+use promptshift::eval::predict::predict;
+use promptshift::parts::{Dropout, Tokens};
+use promptshift::pretrain::PretrainRecipe;
+use promptshift::recipe::{Limits, PromptInit, PromptRecipe, PromptStart};
+use promptshift::tuning::bank::{BankError, PromptBank};
+use promptshift::tuning::prompt_file::Vectors;
+use promptshift::tuning::{Labels, PromptError, Tuned, prompt_tuning};
+
+use crate::tuning::{nano, squad};
+
+fn start(seed: u64, length: usize) -> Vectors {
+    let recipe = PromptRecipe {
+        length,
+        init: PromptInit::Vocab,
+    };
+    prompt_tuning(nano().model, &recipe, &Labels::default(), seed)
+        .expect("a valid recipe")
+        .vectors()
+        .expect("a prompt")
+}
+
+#[test]
+fn prompts_in_one_batch_answer_as_each_by_itself() {
+    let backbone = nano();
+    let examples = squad(30);
+    let limits = Limits::default_for(Task::ExtractiveQa);
+    let encodings = encode(&examples, &backbone.tokenizer, &limits);
+    let prompts: Vec<Vectors> = (0..3).map(|seed| start(seed, 7)).collect();
+    let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>());
+    let bank = bank.expect("one shape");
+    let label = backbone.tokenizer.encode("duplicate");
+    let ControlFlow::Continue(found) = answers(
+        &bank,
+        &encodings,
+        std::slice::from_ref(&label),
+        &backbone.tokenizer,
+        &limits,
+        &mut |_| ControlFlow::Continue(()),
+    ) else {
+        panic!("nothing broke it off")
+    };
+    let ended: Vec<u32> = label
+        .iter()
+        .copied()
+        .chain([backbone.tokenizer.end()])
+        .collect();
+    for (member, prompt) in prompts.iter().enumerate() {
+        let alone = Tuned::prompted(backbone.model.clone(), prompt);
+        let ControlFlow::Continue(wanted) = predict(
+            &alone,
+            &encodings,
+            &backbone.tokenizer,
+            &[],
+            &limits,
+            &mut |_| ControlFlow::Continue(()),
+        ) else {
+            panic!("nothing broke it off")
+        };
+        for ((found, wanted), encoding) in found.iter().zip(&wanted).zip(&encodings) {
+            let found = &found[member];
+            assert_eq!(found.answer.token_ids, wanted.token_ids);
+            assert!((found.answer.log_prob - wanted.log_prob).abs() < 1e-3);
+            let tokens = Tokens::padded(&[&encoding.input], backbone.tokenizer.pad());
+            let encoded = alone.encode(&tokens, &mut Dropout::off());
+            let targets = Tokens::padded(&[&ended], backbone.tokenizer.pad());
+            let losses: Vec<f32> = (alone.backbone)
+                .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
+                .into_data()
+                .try_to_vec()
+                .expect("f32");
+            let log_prob = -f64::from(losses.iter().sum::<f32>());
+            assert!((found.label_log_probs[0] - log_prob).abs() < 1e-3);
+        }
+    }
+}
+
+#[test]
+fn prompts_of_different_shapes_are_no_ensemble() {
+    let model = nano().model;
+    let found = PromptBank::new(model.clone(), &[&start(0, 4), &start(1, 5)]);
+    assert!(matches!(
+        found,
+        Err(BankError::Shape {
+            wanted: [4, 128],
+            found: [5, 128]
+        })
+    ));
+    assert!(matches!(PromptBank::new(model, &[]), Err(BankError::Empty)));
+}
+
+#[test]
+fn a_prompt_that_was_tuned_before_is_where_another_starts() {
+    let before = start(3, 4);
+    let recipe = |length| PromptRecipe {
+        length,
+        init: PromptInit::File(PromptStart {
+            path: "prompt.safetensors".to_string(),
+            sha256: before.sha256(),
+        }),
+    };
+    let words = Labels {
+        vectors: Some(before.clone()),
+        ..Labels::default()
+    };
+    let begun = prompt_tuning(nano().model, &recipe(4), &words, 0).expect("as long");
+    assert_eq!(begun.vectors().expect("a prompt"), before);
+    let refused = prompt_tuning(nano().model, &recipe(5), &words, 0).expect_err("too short");
+    assert!(matches!(
+        refused,
+        PromptError::FileLength {
+            wanted: 5,
+            found: 4
+        }
+    ));
+}
+
+#[test]
+fn recipes_of_the_ablations_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ablation");
+    let mut recipes = 0;
+    for entry in std::fs::read_dir(folder).expect("committed") {
+        let path = entry.expect("readable").path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let recipe: PretrainRecipe = toml::from_str(&text).expect("a recipe");
+            assert!(recipe.steps() > 0, "{}", path.display());
+            recipes += 1;
+        }
+    }
+    assert_eq!(recipes, 5);
+}
+
+#[test]
+fn pre_training_goes_on_from_any_checkpoint_on_any_text() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recipe = std::fs::read_to_string(root.join("models/ablation/adapt-500.toml"));
+    let recipe = recipe
+        .expect("committed")
+        .replace("steps = 500", "steps = 2");
+    std::fs::write(folder.path().join("two.toml"), recipe).expect("written");
+    let (nano, text) = (
+        root.join("models/nano"),
+        root.join("datasets/mini/squad/test.parquet"),
+    );
+    let run = |column: &str, out: &str| {
+        let (nano, text) = (nano.display(), text.display());
+        let arguments = format!(
+            "pretrain --recipe two.toml --from {nano} --text {text} --column {column} --out {out}"
+        );
+        promptshift(folder.path(), &arguments)
+    };
+    run("context", "on").success();
+    let read = |path: &Path| std::fs::read(path).expect("written");
+    let on = folder.path().join("on");
+    assert_eq!(
+        read(&on.join("tokenizer.json")),
+        read(&nano.join("tokenizer.json"))
+    );
+    let weights = |folder: &Path| read(&folder.join("model.safetensors"));
+    assert_eq!(weights(&on).len(), weights(&nano).len());
+    assert!(weights(&on) != weights(&nano), "two steps were taken");
+    promptshift(folder.path(), "methods --model on").success();
+    run("story", "off").code(1).stderr(contains("story"));
+}
+
+fn promptshift(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("promptshift")
+        .expect("cargo builds it")
+        .current_dir(folder)
+        .args(arguments.split(' '))
+        .assert()
+}
+
+const TINY: &str = "--seeds 2 --steps 2 --train-rows 8 --eval-rows 6";
+
+#[test]
+fn an_ensemble_is_made_told_of_and_inspected() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = format!("ablate ensemble qqp->mrpc {TINY} --out vote --html");
+    promptshift(folder.path(), &run)
+        .success()
+        .stdout(contains("# Ensemble of 2 prompts: qqp → mrpc"))
+        .stdout(contains("mean probability"))
+        .stdout(contains("| 2 of 2 |"));
+    let report = folder.path().join("vote/report.md");
+    let first = std::fs::read_to_string(&report).expect("written");
+    assert!(folder.path().join("vote/figures/ensemble.svg").exists());
+    assert!(folder.path().join("vote/report.html").exists());
+    // Neither tuned nor answered again, and rendered from the records alone.
+    promptshift(folder.path(), &run)
+        .success()
+        .stderr(contains("has a record already").and(contains("has an ensemble already")));
+    promptshift(folder.path(), "report vote").success();
+    assert_eq!(std::fs::read_to_string(&report).expect("written"), first);
+    // The prompts of any finished transfer can vote.
+    promptshift(
+        folder.path(),
+        "ablate ensemble --from vote/prompts --out again",
+    )
+    .success()
+    .stdout(contains("# Ensemble of 2 prompts"));
+    let lines = |out: &str| std::fs::read(folder.path().join(out).join("ensemble/qqp.jsonl"));
+    assert_eq!(
+        lines("vote").expect("written"),
+        lines("again").expect("written")
+    );
+    // ... or start another one, if it is as long.
+    promptshift(
+        folder.path(),
+        &format!(
+            "transfer mrpc->qqp --methods prompt {TINY} --init file:vote/prompts/prompt-seed1 -q"
+        ),
+    )
+    .success();
+    promptshift(
+        folder.path(),
+        "transfer mrpc->qqp --methods prompt --init file:vote/prompts/prompt-seed1 --prompt-length 7",
+    )
+    .code(2)
+    .stderr(contains("wanted a prompt of 7 vectors, found 20"));
+    std::fs::remove_file(
+        folder
+            .path()
+            .join("vote/prompts/prompt-seed1/prompt.safetensors"),
+    )
+    .expect("it is there");
+    promptshift(
+        folder.path(),
+        "ablate ensemble --from vote/prompts --out third",
+    )
+    .code(1)
+    .stderr(contains("prompt.safetensors"));
+    promptshift(
+        folder.path(),
+        "inspect vote/prompts/prompt-seed0 --out seen",
+    )
+    .success()
+    .stdout(contains("What the prompt qqp, prompt, seed 0 learnt"))
+    .stdout(contains("“not\\_duplicate”").or(contains("not_duplicate")));
+    assert!(folder.path().join("seen/figures/positions-1.svg").exists());
+}
+
+#[test]
+fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = format!("ablate length squad->race {TINY} --lengths 1,5 --out lengths");
+    promptshift(folder.path(), &run)
+        .success()
+        .stdout(contains("# Prompt length: squad → race"))
+        .stdout(contains("| 5, prompt tuning | 0, 1 |"))
+        .stdout(contains("not run"));
+    let report = folder.path().join("lengths/report.md");
+    let first = std::fs::read_to_string(&report).expect("written");
+    // As if it had been broken off before the second setting's last cell.
+    std::fs::remove_dir_all(folder.path().join("lengths/length-5-vocab/prompt-seed1"))
+        .expect("it is there");
+    promptshift(folder.path(), "report lengths").success();
+    let half = std::fs::read_to_string(&report).expect("written");
+    assert!(half.contains("| 5, prompt tuning | 0 |"), "{half}");
+    promptshift(folder.path(), &run).success().stderr(contains(
+        "lengths/length-1-vocab/prompt-seed0 has a record already",
+    ));
+    let seconds = |text: &str| text.split("## What it cost").next().map(str::to_owned);
+    let again = std::fs::read_to_string(&report).expect("written");
+    assert_eq!(seconds(&again), seconds(&first));
+    let other = format!("ablate length squad->race {TINY} --lengths 1 --out lengths");
+    promptshift(folder.path(), &other)
+        .code(1)
+        .stderr(contains("another ablation"));
+    promptshift(folder.path(), "ablate length squad->race --lengths 5,5")
+        .code(2)
+        .stderr(contains("wanted each setting once"));
+}
