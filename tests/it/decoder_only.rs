@@ -257,8 +257,10 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
         }
     }
     let wanted = [
+        Method::PrefixDecoder,
         Method::PromptDecoder,
         Method::PromptBoth,
+        Method::Warp,
         Method::Ladder,
         Method::Scratch,
     ];
