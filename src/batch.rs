@@ -64,7 +64,7 @@ impl Second {
 impl Encoding {
     /// Tokenizes one example. What is beyond a limit is cut from the end and the end of sequence
     /// put behind what is left, as seqio's `append_eos_after_trim` does; of an input that is gone on
-    /// with, the last two lines stay (see [`read`]).
+    /// with, the last two lines stay (see `read`).
     pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
