@@ -33,12 +33,14 @@ def main():
     model = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=torch.float32, attn_implementation="eager"
     ).eval()
+    # The file's `add_bos_token` is false, which Transformers' conversion of the tokenizer does not read.
+    encode = lambda text: tok(text, add_special_tokens=False)["input_ids"]
     rows = [r for r in pq.read_table(data).slice(0, 20 * count).to_pylist() if len(r["context"]) < 900][:count]
     flat = lambda text: text.replace("\n", " ").replace("\r", " ")
     texts = [f"Context: {flat(r['context'])}\nQuestion: {flat(r['question'])}\nAnswer:" for r in rows]
     answers = [" " + r["answers"]["text"][0] + "\n" for r in rows]
     ends = {i for i, t in enumerate(tok.convert_ids_to_tokens(range(len(tok)))) if "Ċ" in t} | set(tok.all_special_ids)
-    inputs = [tok(text)["input_ids"] for text in texts]
+    inputs = [encode(text) for text in texts]
     greedy, first = [], []
     with torch.no_grad():
         for ids in inputs:
@@ -55,7 +57,7 @@ def main():
             greedy.append(new)
     embed = model.get_input_embeddings()
     prompt = embed.weight[100:120].detach().clone().requires_grad_()
-    target = tok(answers[0])["input_ids"]
+    target = encode(answers[0])
     e = torch.cat([prompt[None], embed(torch.tensor([inputs[0] + target[:-1]]))], 1)
     logits = model(inputs_embeds=e).logits[0, -len(target):]
     torch.nn.functional.cross_entropy(logits, torch.tensor(target), reduction="sum").backward()
@@ -65,7 +67,7 @@ def main():
     (out / "reference.json").write_text(json.dumps({
         "texts": texts, "inputs": inputs, "greedy": greedy, "target": target,
         "answers": [tok.decode(g, skip_special_tokens=True).split("\n")[0].strip() for g in greedy],
-        "tokens": [{"text": s, "ids": tok(s)["input_ids"]} for s in strings],
+        "tokens": [{"text": s, "ids": encode(s)} for s in strings],
     }))
 
 
