@@ -39,7 +39,9 @@ def main():
     flat = lambda text: text.replace("\n", " ").replace("\r", " ")
     texts = [f"Context: {flat(r['context'])}\nQuestion: {flat(r['question'])}\nAnswer:" for r in rows]
     answers = [" " + r["answers"]["text"][0] + "\n" for r in rows]
-    ends = {i for i, t in enumerate(tok.convert_ids_to_tokens(range(len(tok)))) if "Ċ" in t} | set(tok.all_special_ids)
+    ends = {i for i, t in enumerate(tok.convert_ids_to_tokens(range(len(tok)))) if "Ċ" in t}
+    # Nor does the conversion name the file's end of sequence.
+    ends |= set(tok.all_special_ids) | {model.config.eos_token_id}
     inputs = [encode(text) for text in texts]
     greedy, first = [], []
     with torch.no_grad():
