@@ -235,6 +235,9 @@ fn methods() -> Table {
 }
 
 fn in_short(recipe: &Recipe) -> String {
+    if !recipe.trains() {
+        return "no training".to_string();
+    }
     let prompt = match &recipe.prompt {
         Some(prompt) => format!("{} vectors, ", prompt.length),
         None => String::new(),
