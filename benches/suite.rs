@@ -31,7 +31,13 @@ fn rows() -> Vec<Example> {
     let suite = Suite::Mini;
     let splits = suite.source(card).expect("bundled files");
     suite
-        .load(card, &splits.train, Take::All, AnswerForm::Padded)
+        .load(
+            card,
+            &splits.train,
+            Take::All,
+            AnswerForm::Padded,
+            &Wording::default(),
+        )
         .expect("bundled rows")
         .examples
 }

@@ -23,8 +23,57 @@ pub struct Encoding {
     pub target: Vec<u32>,
     /// Whether the input was longer than its limit.
     pub cut: bool,
+    /// For each vector of a soft prompt inside the input, how many of the input's tokens are before
+    /// it; empty where a prompt stands before the input.
+    pub soft: Vec<usize>,
     /// The second text of a pair, to say answers that are stretches of it.
     pub second: Option<Second>,
+}
+
+/// An input's tokens, whole.
+struct Whole {
+    ids: Vec<u32>,
+    /// The byte behind each of them.
+    ends: Vec<usize>,
+    /// As [`Encoding::soft`].
+    soft: Vec<usize>,
+}
+
+impl Whole {
+    /// Tokenizes an input. The texts between the vectors of a soft prompt are tokenized each by
+    /// itself, without the spaces around it, as OpenPrompt does.
+    fn of(example: &Example, tokenizer: &Tokenizer) -> Self {
+        let mut whole = Whole {
+            ids: Vec::new(),
+            ends: Vec::new(),
+            soft: Vec::new(),
+        };
+        let mut from = 0;
+        for vectors in example.soft.chunk_by(|one, other| one == other) {
+            whole.add(&example.input[from..vectors[0]], from, tokenizer);
+            from = vectors[0];
+            let before = whole.ids.len();
+            whole.soft.extend(vectors.iter().map(|_| before));
+        }
+        match example.soft.is_empty() {
+            true => whole.append(&example.input, 0, tokenizer),
+            false => whole.add(&example.input[from..], from, tokenizer),
+        }
+        whole
+    }
+
+    fn add(&mut self, text: &str, from: usize, tokenizer: &Tokenizer) {
+        let words = text.trim_start();
+        let from = from + text.len() - words.len();
+        self.append(words.trim_end(), from, tokenizer);
+    }
+
+    /// `from` is the byte of the input at which the text begins.
+    fn append(&mut self, text: &str, from: usize, tokenizer: &Tokenizer) {
+        let (ids, offsets) = tokenizer.encode_with_offsets(text);
+        self.ids.extend(ids);
+        self.ends.extend(offsets.iter().map(|(_, end)| from + end));
+    }
 }
 
 /// The second text of a pair as the model reads it.
@@ -68,10 +117,20 @@ impl Encoding {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
         }
-        let input = tokenizer.encode(&example.input);
+        let (input, soft) = match example.soft.is_empty() {
+            // Without offsets, which take longer.
+            true => (tokenizer.encode(&example.input), Vec::new()),
+            false => {
+                let whole = Whole::of(example, tokenizer);
+                (whole.ids, whole.soft)
+            }
+        };
         let cut = input.len() + 1 > limits.input;
+        let last = limits.input.saturating_sub(1);
         Encoding {
             input: ended(input, limits.input, tokenizer.end()),
+            // What stood behind the cut stands at it.
+            soft: soft.into_iter().map(|at| at.min(last)).collect(),
             target: ended(
                 tokenizer.encode(&example.target),
                 limits.target,
@@ -124,6 +183,7 @@ impl Encoding {
             },
             input,
             cut,
+            soft: Vec::new(),
             second: answers.then_some(reading),
         }
     }
@@ -152,11 +212,11 @@ pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) ->
     examples
         .par_iter()
         .map(|example| {
-            let (ids, offsets) = tokenizer.encode_with_offsets(&example.input);
-            let last = kept.checked_sub(1).and_then(|last| offsets.get(last));
+            let Whole { ids, ends, .. } = Whole::of(example, tokenizer);
+            let last = kept.checked_sub(1).and_then(|last| ends.get(last));
             Reading {
                 tokens: ids.len() + 1,
-                cut_at: (ids.len() > kept).then(|| last.map_or(0, |(_, end)| *end)),
+                cut_at: (ids.len() > kept).then(|| last.copied().unwrap_or(0)),
             }
         })
         .collect()
@@ -200,6 +260,13 @@ fn ended(mut ids: Vec<u32>, limit: usize, end: u32) -> Vec<u32> {
     ids
 }
 
+/// The inputs of some encodings, with the places of a soft prompt inside them.
+pub fn inputs(encodings: &[&Encoding], pad: u32) -> Tokens {
+    let rows: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
+    let soft = encodings.iter().map(|e| e.soft.clone()).collect();
+    Tokens::padded(&rows, pad).with_soft(soft)
+}
+
 /// Inputs and targets of one training step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -212,10 +279,9 @@ pub struct Batch {
 impl Batch {
     /// Pads some encodings to a batch.
     pub fn of(encodings: &[&Encoding], pad: u32) -> Self {
-        let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
         let targets: Vec<&[u32]> = encodings.iter().map(|e| e.target.as_slice()).collect();
         Batch {
-            inputs: Tokens::padded(&inputs, pad),
+            inputs: inputs(encodings, pad),
             targets: Tokens::padded(&targets, pad),
         }
     }

@@ -17,6 +17,7 @@ pub mod hygiene;
 pub mod kernels;
 pub mod material;
 pub mod memory;
+pub mod nearest;
 pub mod network;
 pub mod new_file;
 pub mod parts;

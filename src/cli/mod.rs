@@ -21,7 +21,9 @@ mod redirection;
 mod report;
 mod score;
 mod transfer;
+mod verbalizer;
 mod verify;
+mod wording;
 
 use std::fmt;
 
@@ -53,6 +55,8 @@ enum Verb {
     List(list::Arguments),
     /// List the ways of tuning, with what each trains on a model.
     Methods(methods::Arguments),
+    /// Propose more words for a domain's classes, by a model's embeddings.
+    Verbalizer(verbalizer::Arguments),
     /// Download models and domains from the Hugging Face Hub into its cache.
     Fetch(fetch::Arguments),
     /// Check that domains are what their cards say.
@@ -144,6 +148,7 @@ impl Cli {
             Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
+            Verb::Verbalizer(arguments) => verbalizer::run(&arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),

@@ -15,10 +15,12 @@ use super::learning_rate::{self, LearningRate};
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
+use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
+use crate::domain::wording::Wording;
 use crate::experiment::{self, Event};
 use crate::material::Material;
 use crate::network::Config;
@@ -49,6 +51,8 @@ pub struct Arguments {
     /// given). Questions with passages only.
     #[arg(long, default_value = "padded", value_name = "FORM")]
     answers: Answers,
+    #[command(flatten)]
+    wording: wording::Flags,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
     /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
     /// beside them.
@@ -245,7 +249,11 @@ fn plan(
 ) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
-    let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
+    let resolved = catalogue.resolve(&transfer, &suite)?;
+    let known = Wording::default();
+    let wording = (arguments.wording).wording(known, resolved.source, &resolved.targets)?;
+    wording::check_head(&wording, config)?;
+    let transfer = resolved.transfer();
     let defaults = backbone.defaults(config);
     let methods = methods(&arguments.methods, defaults, config)?;
     let card = catalogue.get(&transfer.source)?;
@@ -273,7 +281,7 @@ fn plan(
             recipe.optimizer = recipe.optimizer.at(*rate);
         }
         if let Some(prompt) = &mut recipe.prompt {
-            prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
+            prompt.length = prompt_length(arguments.prompt_length, &wording, prompt.length)?;
             if let Some(Init(init)) = &arguments.init {
                 prompt.init = init.clone();
             }
@@ -284,6 +292,9 @@ fn plan(
         {
             words.clone_from(text);
         }
+        if !recipe.trains() {
+            check_words(method, &wording)?;
+        }
         recipes.insert(method, recipe);
     }
     Ok((
@@ -291,6 +302,7 @@ fn plan(
             transfer,
             suite,
             answers: arguments.answers.0,
+            wording,
             limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
@@ -301,6 +313,33 @@ fn plan(
         },
         redirected,
     ))
+}
+
+/// `P`: the template's, the flag's, or the recipe's own.
+fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
+    let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
+    match (template, flag) {
+        (Some((template, inside)), Some(length)) if inside > 0 && inside != length => bail!(
+            "--prompt-length {length}: the template '{}' has places for {inside} vectors; wanted \
+             as many, or no --prompt-length",
+            template.name
+        ),
+        (Some((_, inside)), _) if inside > 0 => Ok(inside),
+        (_, flag) => Ok(flag.unwrap_or(own)),
+    }
+}
+
+/// Words before the input have no place among a template's soft tokens.
+fn check_words(method: Method, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if template.vectors() > 0 => bail!(
+            "--methods {}: it puts words where the template '{}' has places for a soft prompt's \
+             vectors; wanted a template of words alone, or other methods",
+            method.name(),
+            template.name
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The methods of these names; `all` is every one that makes sense on the model.
@@ -342,7 +381,12 @@ fn default_out(plan: &Plan) -> PathBuf {
     let recipes =
         serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
             .expect("recipes are plain data");
-    let hash = &crate::provenance::sha256(&recipes)[..8];
+    // What has the paper's wording is called what it was called before there was another.
+    let worded = match plan.wording.is_default() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&plan.wording).expect("a wording is plain data"),
+    };
+    let hash = &crate::provenance::sha256(&[recipes, worded].concat())[..8];
     let Transfer { source, targets } = &plan.transfer;
     let targets = match targets.len() {
         1..=3 => targets.join("-"),

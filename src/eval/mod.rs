@@ -1,6 +1,8 @@
 //! From predictions to scores.
 
 pub mod answer;
+pub mod ask;
+mod likelihood;
 mod marks;
 pub mod predict;
 pub mod referent;

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::AnswerForm;
+use crate::domain::wording::Wording;
 use crate::provenance::sha256;
 use crate::recipe::{Limits, Method};
 use crate::record::difference;
@@ -47,6 +48,8 @@ struct Plan {
     suite: String,
     #[serde(default)]
     answers: AnswerForm,
+    #[serde(default, skip_serializing_if = "Wording::is_default")]
+    wording: Wording,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -62,6 +65,7 @@ impl Plan {
             model: cell.model.clone(),
             suite: cell.suite.clone(),
             answers: cell.answers,
+            wording: cell.wording.clone(),
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,

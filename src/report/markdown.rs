@@ -1,6 +1,7 @@
 //! A comparison as markdown: the question, the answer, the tables, the figures, what it cost, the
 //! rows, examples, how to read it, cautions, provenance. [`page`](super::page) makes HTML of it.
 
+pub mod asked;
 pub mod calibration;
 pub mod costs;
 pub mod data;
@@ -46,6 +47,9 @@ pub fn section(
     ));
     text.push_str(&scores::table(comparison).markdown());
     text.push_str(&format!("\n{}\n\n", scores::caption(comparison)));
+    if let Some(asked) = asked::caption(comparison) {
+        text.push_str(&format!("{asked}\n\n"));
+    }
     text.push_str(&differences::section(comparison));
     text.push_str(&published::section(comparison));
     text.push_str("## Figures\n\n");

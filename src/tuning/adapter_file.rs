@@ -14,6 +14,7 @@ use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::{Labels, Parameter, Tuned, method, place, trains};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, floats};
+use crate::domain::wording::Wording;
 use crate::network::Config;
 use crate::recipe::{PromptInit, Recipe};
 
@@ -99,6 +100,11 @@ impl AdapterFile {
     /// The domain that it was tuned on.
     pub fn source(&self) -> Option<&str> {
         self.metadata.source()
+    }
+
+    /// How the examples that it was tuned on were worded.
+    pub fn wording(&self) -> Option<&Wording> {
+        self.metadata.wording()
     }
 
     /// The places that the file's tensors take, with values that do not matter.

@@ -191,6 +191,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     ("experiment", &["cli", "report", "stats"]),
+    (
+        "nearest",
+        &["cli", "report", "experiment", "record", "train"],
+    ),
 ];
 
 /// Modules that must not know tensors.

@@ -260,6 +260,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("question: {first} context: {second}"),
+        soft: Vec::new(),
         pair: Pair {
             first: start..start + first.len(),
             second: middle..middle + second.len(),

@@ -18,3 +18,4 @@ mod reports;
 mod scale;
 mod tokenizer;
 mod tuning;
+mod wording;

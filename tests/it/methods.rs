@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::provenance::{self, Origin};
@@ -160,6 +161,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         model: "nano".to_string(),
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: None,
         limits: limits(),

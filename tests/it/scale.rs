@@ -48,6 +48,7 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
                     f1: right,
                 },
                 log_prob: -luck,
+                class_log_probs: None,
                 input_tokens: 60 + example % 300,
                 output_tokens: 6,
                 cut: example % 97 == 0,
@@ -69,6 +70,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         model: "t5".to_owned(),
         suite: "generated".to_owned(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: None,
         limits: Limits {
