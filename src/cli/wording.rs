@@ -9,12 +9,13 @@ use crate::domain::card::Card;
 use crate::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 use crate::network::Config;
 
-/// Flags of every verb that asks a model.
+/// Flags of every verb that asks a model; all are for a T5.
 #[derive(Debug, Args)]
 pub struct Flags {
     /// What an answer is chosen by: generation (what the model writes, the paper's way), likelihood
     /// (the class whose words are the most probable), or calibrated (likelihood over that for
-    /// inputs without content; Zhao et al. 2021). The last two need a domain with labels.
+    /// inputs without content; Zhao et al. 2021). The last two need a domain with labels. Of a T5
+    /// only, as the next two.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
     /// Words for the source's classes instead of its label strings: a name in its card

@@ -48,8 +48,10 @@ fn words(wording: &Wording) -> Option<String> {
             )
         })
         .collect();
+    let ranks = wording.score_by.ranks();
     let together = match (verbalizer.most_words(), verbalizer.aggregate) {
         (0 | 1, _) => "",
+        _ if !ranks => "; the first is trained, and any of them is read as the class",
         (_, Aggregate::Sum) => "; the probabilities of a class's words are added",
         (_, Aggregate::Mean) => "; the probabilities of a class's words are averaged",
     };
