@@ -16,6 +16,7 @@ use promptshift::batch::{Batches, encode};
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::score::{metrics, score};
 use promptshift::network::Encoded;
@@ -31,7 +32,13 @@ fn rows() -> Vec<Example> {
     let suite = Suite::Mini;
     let splits = suite.source(card).expect("bundled files");
     suite
-        .load(card, &splits.train, Take::All, AnswerForm::Padded)
+        .load(
+            card,
+            &splits.train,
+            Take::All,
+            AnswerForm::Padded,
+            &Wording::default(),
+        )
         .expect("bundled rows")
         .examples
 }

@@ -23,8 +23,111 @@ pub struct Encoding {
     pub target: Vec<u32>,
     /// Whether the input was longer than its limit.
     pub cut: bool,
+    /// For each vector of a soft prompt inside the input, how many of the input's tokens are before
+    /// it; empty where a prompt stands before the input.
+    pub soft: Vec<usize>,
     /// The second text of a pair, to say answers that are stretches of it.
     pub second: Option<Second>,
+}
+
+/// An input's tokens, whole.
+struct Whole<'a> {
+    text: &'a str,
+    ids: Vec<u32>,
+    /// The byte behind each of them.
+    ends: Vec<usize>,
+    /// As [`Encoding::soft`].
+    soft: Vec<usize>,
+}
+
+/// What the model reads of an input.
+struct Read {
+    /// At most as many as the limit.
+    ids: Vec<u32>,
+    /// As [`Encoding::soft`].
+    soft: Vec<usize>,
+    /// Where some tokens are cut, the bytes up to the cut.
+    cut_at: Option<usize>,
+}
+
+impl<'a> Whole<'a> {
+    /// Tokenizes an input. The texts between the vectors of a soft prompt are tokenized each by
+    /// itself, without the spaces around it, as OpenPrompt does.
+    fn of(example: &'a Example, tokenizer: &Tokenizer) -> Self {
+        let text = &example.input;
+        if example.soft.is_empty() {
+            let (ids, offsets) = tokenizer.encode_input(text);
+            return Whole {
+                text,
+                ids,
+                ends: offsets.into_iter().map(|(_, end)| end).collect(),
+                soft: Vec::new(),
+            };
+        }
+        let mut whole = Whole {
+            text,
+            ids: Vec::new(),
+            ends: Vec::new(),
+            soft: Vec::new(),
+        };
+        let mut from = 0;
+        for vectors in example.soft.chunk_by(|one, other| one == other) {
+            whole.add(from..vectors[0], tokenizer);
+            from = vectors[0];
+            let before = whole.ids.len();
+            whole.soft.extend(vectors.iter().map(|_| before));
+        }
+        whole.add(from..text.len(), tokenizer);
+        whole
+    }
+
+    fn add(&mut self, range: Range<usize>, tokenizer: &Tokenizer) {
+        let words = self.text[range.clone()].trim_start();
+        let from = range.end - words.len();
+        let (ids, offsets) = tokenizer.encode_with_offsets(words.trim_end());
+        self.ids.extend(ids);
+        self.ends.extend(offsets.iter().map(|(_, end)| from + end));
+    }
+
+    /// T5 reads an end of sequence behind what is left. A model that goes on with its input needs the
+    /// end of it (the question and `Answer:`), so that what is cut is the end of all but the last two
+    /// lines.
+    fn read(self, tokenizer: &Tokenizer, limits: &Limits) -> Read {
+        let Whole {
+            text,
+            mut ids,
+            ends,
+            soft,
+        } = self;
+        let cut_at = |kept: usize| kept.checked_sub(1).map_or(0, |last| ends[last]);
+        if !tokenizer.continues() {
+            let kept = limits.input.saturating_sub(1);
+            return Read {
+                cut_at: (ids.len() > kept).then(|| cut_at(kept)),
+                ids: ended(ids, limits.input, tokenizer.end()),
+                // What stood behind the cut stands at it.
+                soft: soft.into_iter().map(|at| at.min(kept)).collect(),
+            };
+        }
+        if ids.len() <= limits.input {
+            return Read {
+                ids,
+                soft,
+                cut_at: None,
+            };
+        }
+        let mut lines = text.rmatch_indices('\n').map(|(at, _)| at);
+        let lines = lines.nth(1).unwrap_or(0);
+        let tail = ends.iter().position(|end| *end > lines).unwrap_or(0);
+        let tail = tail.max(ids.len().saturating_sub(limits.input));
+        let kept = limits.input - (ids.len() - tail);
+        ids.drain(kept..tail);
+        Read {
+            ids,
+            soft,
+            cut_at: Some(cut_at(kept)),
+        }
+    }
 }
 
 /// The second text of a pair as the model reads it.
@@ -64,14 +167,15 @@ impl Second {
 impl Encoding {
     /// Tokenizes one example. What is beyond a limit is cut from the end and the end of sequence
     /// put behind what is left, as seqio's `append_eos_after_trim` does; of an input that is gone on
-    /// with, the last two lines stay (see `read`).
+    /// with, the last two lines stay.
     pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
         }
-        let (input, cut_at) = read(&example.input, tokenizer, limits);
+        let Read { ids, soft, cut_at } = Whole::of(example, tokenizer).read(tokenizer, limits);
         Encoding {
-            input,
+            input: ids,
+            soft,
             target: ended(
                 tokenizer.encode_output(&example.target),
                 limits.target,
@@ -124,6 +228,7 @@ impl Encoding {
             },
             input,
             cut,
+            soft: Vec::new(),
             second: answers.then_some(reading),
         }
     }
@@ -141,30 +246,6 @@ fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     }
 }
 
-/// The tokens that the model reads of an input and, where some are cut, the bytes up to the cut.
-///
-/// T5 reads an end of sequence behind what is left. A model that goes on with its input needs the end
-/// of it (the question and `Answer:`), so that what is cut is the end of all but the last two lines.
-fn read(text: &str, tokenizer: &Tokenizer, limits: &Limits) -> (Vec<u32>, Option<usize>) {
-    let (mut ids, offsets) = tokenizer.encode_input(text);
-    let cut_at = |kept: usize| kept.checked_sub(1).map_or(0, |last| offsets[last].1);
-    if !tokenizer.continues() {
-        let kept = limits.input.saturating_sub(1);
-        let cut = (ids.len() > kept).then(|| cut_at(kept));
-        return (ended(ids, limits.input, tokenizer.end()), cut);
-    }
-    if ids.len() <= limits.input {
-        return (ids, None);
-    }
-    let mut lines = text.rmatch_indices('\n').map(|(at, _)| at);
-    let lines = lines.nth(1).unwrap_or(0);
-    let tail = (offsets.iter().position(|(_, end)| *end > lines)).unwrap_or(0);
-    let tail = tail.max(ids.len().saturating_sub(limits.input));
-    let kept = limits.input - (ids.len() - tail);
-    ids.drain(kept..tail);
-    (ids, Some(cut_at(kept)))
-}
-
 /// What the model reads of each example's input, in their order.
 pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
     if let Some(pair) = tokenizer.pair() {
@@ -174,9 +255,12 @@ pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) ->
     let end = usize::from(!tokenizer.continues());
     examples
         .par_iter()
-        .map(|example| Reading {
-            tokens: tokenizer.encode_input(&example.input).0.len() + end,
-            cut_at: read(&example.input, tokenizer, limits).1,
+        .map(|example| {
+            let whole = Whole::of(example, tokenizer);
+            Reading {
+                tokens: whole.ids.len() + end,
+                cut_at: whole.read(tokenizer, limits).cut_at,
+            }
         })
         .collect()
 }
@@ -219,6 +303,13 @@ fn ended(mut ids: Vec<u32>, limit: usize, end: u32) -> Vec<u32> {
     ids
 }
 
+/// The inputs of some encodings, with the places of a soft prompt inside them.
+pub fn inputs(encodings: &[&Encoding], pad: u32) -> Tokens {
+    let rows: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
+    let soft = encodings.iter().map(|e| e.soft.clone()).collect();
+    Tokens::padded(&rows, pad).with_soft(soft)
+}
+
 /// Inputs and targets of one training step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -231,10 +322,9 @@ pub struct Batch {
 impl Batch {
     /// Pads some encodings to a batch.
     pub fn of(encodings: &[&Encoding], pad: u32) -> Self {
-        let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
         let targets: Vec<&[u32]> = encodings.iter().map(|e| e.target.as_slice()).collect();
         Batch {
-            inputs: Tokens::padded(&inputs, pad),
+            inputs: inputs(encodings, pad),
             targets: Tokens::padded(&targets, pad),
         }
     }

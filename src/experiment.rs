@@ -16,9 +16,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::card::Card;
+use crate::domain::wording::Wording;
 use crate::domain::{Example, Gold, Split};
 use crate::domain::{label, traits};
-use crate::eval::predict::{Answer, predict};
+use crate::eval::ask::Asker;
+use crate::eval::predict::Answer;
 use crate::eval::score::{self, Metric, score};
 use crate::excerpt;
 use crate::material::{Material, Source, Test};
@@ -103,11 +105,11 @@ pub struct Outcome {
 }
 
 /// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the
-/// source's labels.
+/// words for the source's classes.
 pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
-    let labels = &material.source.card.labels;
-    let mut ids: Vec<u32> = (labels.iter())
-        .flat_map(|label| backbone.tokenizer.encode(label))
+    let words = plan.wording.words(&material.source.card).into_iter();
+    let mut ids: Vec<u32> = (words.flatten())
+        .flat_map(|word| backbone.tokenizer.encode(word))
         .collect();
     if !ids.is_empty() {
         ids.push(backbone.tokenizer.end());
@@ -128,7 +130,7 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, &backbone.config)?;
-        let words = words(recipe, &material.source, backbone, 0)?;
+        let words = words(recipe, &plan.wording, &material.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
             Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
@@ -288,7 +290,7 @@ fn tune(
         let head = tuning::head_form(&backbone.config, task, classes)?;
         return Ok((Tuned::untuned_on(backbone, head, cell.seed), None, None));
     };
-    let words = words(recipe, source, backbone, cell.seed)?;
+    let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
@@ -374,13 +376,12 @@ fn fit_on_source(
 ) -> Result<(Fitted, Kept), FitError> {
     let metric = Metric::main(source.card.task);
     let validation = &source.validation.examples;
+    let asker = asker(cell, source, backbone);
     let encodings = encode(validation, &backbone.tokenizer, &cell.limits);
     let mut kept = Kept::default();
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
-        let labels = &source.card.labels;
-        let tokenizer = &backbone.tokenizer;
-        let answers = predict(tuned, &encodings, tokenizer, labels, &cell.limits, go_on)?;
+        let answers = asker.answers(tuned, &source.card, &encodings, go_on)?;
         let scores: Vec<Score> = validation
             .iter()
             .zip(&answers)
@@ -404,6 +405,7 @@ fn fit_on_source(
 /// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
 fn words(
     recipe: &Recipe,
+    wording: &Wording,
     source: &Source,
     backbone: &Backbone,
     seed: u64,
@@ -416,7 +418,13 @@ fn words(
             _ => None,
         },
         domain: source.card.name.clone(),
-        labels: source.card.labels.iter().map(encode).collect(),
+        labels: (0..source.card.labels.len())
+            .map(|class| {
+                backbone
+                    .tokenizer
+                    .encode(wording.target(&source.card, class))
+            })
+            .collect(),
         text: match init {
             Some(PromptInit::Text(text)) => encode(text),
             _ => Vec::new(),
@@ -456,6 +464,16 @@ fn examples_gone_on_with(rows: &[Example], count: usize, seed: u64) -> String {
         .collect()
 }
 
+/// How a cell asks its model.
+fn asker<'a>(cell: &'a Cell, source: &'a Source, backbone: &'a Backbone) -> Asker<'a> {
+    Asker {
+        source: &source.card,
+        wording: &cell.wording,
+        tokenizer: &backbone.tokenizer,
+        limits: &cell.limits,
+    }
+}
+
 /// Answers one domain's test rows, scores them and writes the predictions.
 fn evaluate(
     tuned: &Tuned,
@@ -470,20 +488,15 @@ fn evaluate(
     let domain = &test.card.name;
     let started = Instant::now();
     let (answers, peak_bytes) = peak_of(|| {
-        predict(
-            tuned,
-            &encode(examples, &backbone.tokenizer, &cell.limits),
-            &backbone.tokenizer,
-            &source.card.labels,
-            &cell.limits,
-            &mut |done| {
-                watch(Event::Predicting {
-                    domain,
-                    done,
-                    total: examples.len(),
-                })
-            },
-        )
+        let asker = asker(cell, source, backbone);
+        let encodings = encode(examples, &backbone.tokenizer, &cell.limits);
+        asker.answers(tuned, &test.card, &encodings, &mut |done| {
+            watch(Event::Predicting {
+                domain,
+                done,
+                total: examples.len(),
+            })
+        })
     });
     let answers = finished(answers)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -525,6 +538,7 @@ pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Ca
         },
         prediction: answer.text.clone(),
         log_prob: answer.log_prob,
+        class_log_probs: answer.class_log_probs.clone(),
         input_tokens: answer.input_tokens,
         output_tokens: answer.token_ids.len(),
         cut: answer.cut,

@@ -116,6 +116,7 @@ mod tests {
             id: String::new(),
             passage: String::new(),
             input: String::new(),
+            soft: Vec::new(),
             target: String::new(),
             gold: Gold::Label(0),
             facts: Vec::new(),

@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod kernels;
 pub mod material;
 pub mod memory;
+pub mod nearest;
 pub mod network;
 pub mod new_file;
 pub mod parts;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::backbone::Backbone;
 use crate::batch::{encode, readings};
 use crate::domain::Split;
+use crate::domain::allotment::Portion;
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::draw::Take;
@@ -61,22 +62,25 @@ impl Material {
         let splits = suite.source(&card)?;
         let train_rows = Take::at_most(plan.train_rows);
         let eval_rows = Take::at_most(plan.eval_rows);
+        let load = |card: &Card, portion: &Portion, take: Take| {
+            suite.load(card, portion, take, plan.answers, &plan.wording)
+        };
         let source = Source {
-            train: suite.load(&card, &splits.train, train_rows, plan.answers)?,
-            validation: suite.load(&card, &splits.validation, eval_rows, plan.answers)?,
+            train: load(&card, &splits.train, train_rows)?,
+            validation: load(&card, &splits.validation, eval_rows)?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: suite.load(&source.card, &splits.test, eval_rows, plan.answers)?,
+            rows: load(&source.card, &splits.test, eval_rows)?,
         }];
         for card in resolved.targets {
             let portion = suite.target(card)?;
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
-                rows: suite.load(card, &portion, eval_rows, plan.answers)?,
+                rows: load(card, &portion, eval_rows)?,
             });
         }
         let notes = [&source.train, &source.validation]

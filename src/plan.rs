@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::backbone::BackboneChoice;
 use crate::domain::AnswerForm;
 use crate::domain::suite::Suite;
+use crate::domain::wording::Wording;
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::Cell;
 use crate::transfer::Transfer;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub limits: Limits,
     /// How right answers are written when predictions are compared with them.
     pub answers: AnswerForm,
+    /// How examples are worded and answers read.
+    pub wording: Wording,
     /// At most so many training rows, drawn as [`draw`](crate::domain::draw) says.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split, drawn likewise.
@@ -61,6 +64,7 @@ impl Plan {
             model: self.backbone.name(),
             suite: self.suite.name(),
             answers: self.answers,
+            wording: self.wording.clone(),
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

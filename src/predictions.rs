@@ -124,6 +124,7 @@ mod tests {
                     predicted: Some(1),
                 },
                 log_prob: -0.12345678901234567,
+                class_log_probs: None,
                 input_tokens: 9,
                 output_tokens: 2,
                 cut: false,

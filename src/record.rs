@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::recipe::{Limits, Method, Recipe};
 
@@ -77,6 +78,9 @@ pub struct Cell {
     /// there was a choice have them padded.
     #[serde(default)]
     pub answers: AnswerForm,
+    /// How examples are worded and answers read; records without it have the paper's way.
+    #[serde(default, skip_serializing_if = "Wording::is_default")]
+    pub wording: Wording,
     /// At most so many training rows.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
@@ -243,17 +247,24 @@ pub struct Prediction {
     pub id: String,
     /// Its passage: the cluster in the statistics.
     pub passage: String,
-    /// The generated text.
+    /// The generated text; the class's label where classes were ranked, or where a verbalizer's
+    /// word for it was written.
     pub prediction: String,
     /// The right answers, or the one right label's string, or a pronoun's candidate.
     pub answers: Vec<String>,
     /// What it is worth.
     pub score: Score,
-    /// Sum of the generated tokens' log-probabilities (natural), end of sequence included.
+    /// Sum of the generated tokens' log-probabilities (natural), end of sequence included; where
+    /// classes were ranked, the logarithm of the class's share among all classes.
     pub log_prob: f64,
-    /// Input tokens, end of sequence included, after the cut.
+    /// Where classes were ranked, the logarithm of each one's share, in the order of the source's
+    /// labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_log_probs: Option<Vec<f64>>,
+    /// Input tokens, end of sequence included, after the cut; a soft prompt's vectors not counted.
     pub input_tokens: usize,
-    /// Generated tokens, end of sequence included.
+    /// Generated tokens, end of sequence included; where classes were ranked, those of the
+    /// predicted class's word.
     pub output_tokens: usize,
     /// Whether the input was longer than the limit.
     pub cut: bool,

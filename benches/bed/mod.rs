@@ -43,6 +43,7 @@ pub fn small(device: &Device) -> Backbone {
 /// A batch of `examples` inputs of `length` tokens and targets of 16.
 pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
     let [inputs, targets] = [length, 16].map(|width| Tokens {
+        soft: Vec::new(),
         // Any ids but those of padding and end of sequence.
         ids: (0..(examples * width) as u32)
             .map(|i| 2 + i % (backbone.config.vocabulary() as u32 - 2))

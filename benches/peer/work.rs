@@ -177,6 +177,7 @@ fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
 
 fn step(mut trainer: Trainer) -> Result<Value> {
     let [inputs, targets] = SHAPE.map(|width| Tokens {
+        soft: Vec::new(),
         ids: (0..(BATCH * width) as u32).map(|i| i % 30_000).collect(),
         lengths: vec![width; BATCH],
         width,
@@ -268,6 +269,7 @@ fn encodings(data: &Path, split: &str) -> Result<(Vec<Encoding>, Tokenizer)> {
             encodings.push(Encoding {
                 input: cut(&input, 512),
                 target: cut(&row.answers[0], 64),
+                soft: Vec::new(),
                 second: None,
                 cut: false,
             });

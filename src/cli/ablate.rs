@@ -19,6 +19,7 @@ use super::{estimate, interrupt, output};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::device;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::wording::Wording;
 use crate::experiment::{self, Outcome};
 use crate::material::Material;
 use crate::plan::Plan;
@@ -174,6 +175,7 @@ impl Shared {
             transfer,
             suite,
             answers: answer_form(None, &config)?,
+            wording: Wording::default(),
             limits: Limits::default_for(task),
             backbone: backbone.clone(),
             methods: methods.to_vec(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::domain::card::Card;
 use crate::domain::parquet::{TableError, TableFile};
 use crate::domain::reader::{DataFile, Reader};
+use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Example, Split, template};
 
 /// Reads a file, parquet or MRQA's gzipped lines, at most `limit` rows of it.
@@ -15,6 +16,7 @@ pub fn read(
     path: &Path,
     card: &Card,
     answers: AnswerForm,
+    wording: &Wording,
     limit: Option<usize>,
 ) -> Result<Vec<Example>, TableError> {
     let file = match path.extension() {
@@ -26,7 +28,7 @@ pub fn read(
     for rows in Reader::new(card, vec![file], limit) {
         for row in rows?.into_iter().take(left) {
             left -= 1;
-            examples.extend(template::examples(card, row, Split::Test, answers));
+            examples.extend(template::examples(card, row, Split::Test, answers, wording));
         }
         if left == 0 {
             break;

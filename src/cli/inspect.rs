@@ -101,7 +101,11 @@ fn inspected(
     let path = file.path.display().to_string();
     let card = file.source().and_then(|source| catalogue.get(source).ok());
     let encode = |text: &String| backbone.tokenizer.encode(text);
-    let labels: Vec<String> = card.map_or(Vec::new(), |card| card.labels.clone());
+    let wording = file.wording().cloned().unwrap_or_default();
+    let labels: Vec<String> = card.map_or(Vec::new(), |card| {
+        let words = |class| wording.target(card, class).to_string();
+        (0..card.labels.len()).map(words).collect()
+    });
     let embedding = |label: &String| {
         let ids = encode(label);
         let all: Vec<f32> = ids
@@ -120,6 +124,7 @@ fn inspected(
             source,
             seed,
             recipe,
+            ..
         }) => {
             let words = Labels {
                 domain: source.clone(),

@@ -11,7 +11,7 @@ use crate::domain::describe::{Description, Vocabulary};
 use crate::domain::draw::Take;
 use crate::domain::row::Row;
 use crate::domain::suite::{HUB, MINI, Suite};
-use crate::domain::{Split, Task};
+use crate::domain::{Split, Task, wording};
 use crate::recipe::{Defaults, Method, Recipe};
 use crate::tuning::about;
 
@@ -38,6 +38,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !absent.is_empty() {
         println!("Known, without files here: {}\n", absent.join(", "));
     }
+    println!("Templates\n{}\n", templates());
     println!("Suites\n{}\n", suites(&catalogue));
     println!("Models\n{}\n", models()?);
     println!("Methods\n{}", methods());
@@ -160,6 +161,22 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
         .map(|(repository, names)| format!("{} ({repository})", names.join(", ")))
         .collect();
     parts.join("; ")
+}
+
+/// What `--template` takes.
+fn templates() -> Table {
+    let mut table = new_table(&["template", "for", "what it is", "vectors inside"]);
+    for template in wording::bundled() {
+        let tasks: Vec<String> = template.tasks.iter().map(Task::to_string).collect();
+        table.add_row([
+            template.name.clone(),
+            tasks.join(", "),
+            template.about.clone(),
+            template.vectors().to_string(),
+        ]);
+    }
+    right_align(&mut table, 3..4);
+    table
 }
 
 fn models() -> anyhow::Result<Table> {

@@ -25,7 +25,9 @@ mod redirection;
 mod report;
 mod score;
 mod transfer;
+mod verbalizer;
 mod verify;
+mod wording;
 
 use std::fmt;
 
@@ -63,6 +65,8 @@ enum Verb {
     List(list::Arguments),
     /// List the ways of tuning, with what each trains on a model.
     Methods(methods::Arguments),
+    /// Propose more words for a domain's classes, by a model's embeddings.
+    Verbalizer(verbalizer::Arguments),
     /// Download models and domains from the Hugging Face Hub into its cache.
     Fetch(fetch::Arguments),
     /// Check that domains are what their cards say.
@@ -162,6 +166,7 @@ impl Cli {
             Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
+            Verb::Verbalizer(arguments) => verbalizer::run(&arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),

@@ -3,17 +3,20 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 
 use super::progress::Voice;
-use super::{Failure, examples, interrupt, transfer};
+use super::{Failure, examples, interrupt, transfer, wording};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::batch::encode;
 use crate::device;
 use crate::domain::Example;
 use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
-use crate::eval::predict::{Answer, predict};
+use crate::domain::wording::{Template, Wording};
+use crate::eval::ask::Asker;
+use crate::eval::predict::Answer;
 use crate::eval::score::metrics;
 use crate::experiment;
 use crate::new_file;
@@ -49,6 +52,8 @@ pub struct Arguments {
     /// around punctuation as T5 has them, or raw. Of a T5 only.
     #[arg(long, value_name = "FORM")]
     answers: Option<transfer::Answers>,
+    #[command(flatten)]
+    wording: wording::Flags,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
@@ -90,13 +95,25 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .as_deref()
         .map(AdapterFile::open)
         .transpose()?;
-    let examples = examples::read(&arguments.data, card, form, arguments.rows)?;
+    let (tuned_on, known) = match (&prompt, &adapter) {
+        (Some(prompt), _) => (prompt.source(), prompt.wording()),
+        (None, Some(adapter)) => (adapter.source(), adapter.wording()),
+        (None, None) => (None, None),
+    };
+    let source = source(tuned_on, card, &catalogue);
+    let asked = source.unwrap_or(card);
+    let wording = (arguments.wording)
+        .wording(known.cloned().unwrap_or_default(), asked, &[card])
+        .map_err(Failure::Usage)?;
+    let examples = examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
     let backbone = choice.load(&device)?;
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,
         (None, Some(adapter)) => adapter.onto(&backbone)?,
         (None, None) => Tuned::untuned(backbone.model.clone()),
     };
+    wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
+    check_places(&wording, &tuned).map_err(Failure::Usage)?;
     if !tuned.answers() {
         return Err(Failure::Usage(anyhow::anyhow!(
             "'{}' is {}, which has no head to answer with: wanted --adapter, an adapter.safetensors \
@@ -119,19 +136,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     interrupt::listen()?;
-    let tuned_on = match (&prompt, &adapter) {
-        (Some(prompt), _) => prompt.source(),
-        (None, adapter) => adapter.as_ref().and_then(AdapterFile::source),
+    let limits = Limits::default_for(card.task).within(backbone.config.positions());
+    let asker = Asker {
+        source: asked,
+        wording: &wording,
+        tokenizer: &backbone.tokenizer,
+        limits: &limits,
     };
-    let source = source(tuned_on, card, &catalogue);
-    let answers = answers(&tuned, &examples, card, source, &backbone, voice)?;
+    let answers = answers(&tuned, &examples, card, &asker, voice)?;
     let lines: Vec<Line> = examples
         .iter()
         .zip(answers)
         .map(|(example, answer)| Line {
             domain: card.name.clone(),
             tuned_on: source.map(|source| source.name.clone()),
-            prediction: experiment::prediction(example, &answer, source.unwrap_or(card), card),
+            prediction: experiment::prediction(example, &answer, asked, card),
             token_ids: answer.token_ids,
         })
         .collect();
@@ -151,29 +170,32 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Greedy answers, in the examples' order.
+/// Whether a template that has places for a prompt has as many as the prompt has vectors.
+fn check_places(wording: &Wording, tuned: &Tuned) -> anyhow::Result<()> {
+    let inside = wording.template.as_ref().map_or(0, Template::vectors);
+    match tuned.prompt_length() {
+        Some(length) if inside > 0 && inside != length => bail!(
+            "the prompt has {length} vectors and its template places for {inside}: wanted the \
+             template that it was tuned with"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Answers, in the examples' order.
 fn answers(
     tuned: &Tuned,
     examples: &[Example],
     card: &Card,
-    source: Option<&Card>,
-    backbone: &Backbone,
+    asker: &Asker,
     voice: Voice,
 ) -> Result<Vec<Answer>, Failure> {
-    let limits = Limits::default_for(card.task).within(backbone.config.positions());
-    let encodings = encode(examples, &backbone.tokenizer, &limits);
+    let encodings = encode(examples, asker.tokenizer, asker.limits);
     let mut work = voice.work(&format!("predicting on {}", card.name), examples.len());
-    let answers = predict(
-        tuned,
-        &encodings,
-        &backbone.tokenizer,
-        &source.unwrap_or(card).labels,
-        &limits,
-        &mut |done| {
-            work.at(done, "");
-            interrupt::flow()
-        },
-    );
+    let answers = asker.answers(tuned, card, &encodings, &mut |done| {
+        work.at(done, "");
+        interrupt::flow()
+    });
     work.end();
     match answers {
         ControlFlow::Continue(answers) => Ok(answers),

@@ -16,10 +16,12 @@ use super::lora::Lora;
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
+use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
+use crate::domain::wording::Wording;
 use crate::experiment::{self, Event, Outcome};
 use crate::material::Material;
 use crate::network::Config;
@@ -55,6 +57,8 @@ pub struct Arguments {
     /// model reads and writes everything as published.
     #[arg(long, value_name = "FORM")]
     answers: Option<Answers>,
+    #[command(flatten)]
+    wording: wording::Flags,
     /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
     /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
     /// beside them.
@@ -288,7 +292,11 @@ fn plan(
 ) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
-    let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
+    let resolved = catalogue.resolve(&transfer, &suite)?;
+    let known = Wording::default();
+    let wording = (arguments.wording).wording(known, resolved.source, &resolved.targets)?;
+    wording::check_kind(&wording, config)?;
+    let transfer = resolved.transfer();
     let defaults = backbone.defaults(config);
     let card = catalogue.get(&transfer.source)?;
     let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
@@ -318,7 +326,7 @@ fn plan(
         }
         arguments.lora.change(&mut recipe);
         if let Some(prompt) = &mut recipe.prompt {
-            prompt.length = arguments.prompt_length.unwrap_or(prompt.length);
+            prompt.length = prompt_length(arguments.prompt_length, &wording, prompt.length)?;
             if let Some(Init(init)) = &arguments.init {
                 prompt.init = init.clone();
             }
@@ -329,6 +337,9 @@ fn plan(
         {
             words.clone_from(text);
         }
+        if !recipe.trains() {
+            check_words(method, &wording)?;
+        }
         recipes.insert(method, recipe);
     }
     Ok((
@@ -336,6 +347,7 @@ fn plan(
             transfer,
             suite,
             answers: answer_form(arguments.answers, config)?,
+            wording,
             limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
@@ -361,6 +373,33 @@ pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Re
             form.name(),
             config.kind()
         ),
+    }
+}
+
+/// `P`: the template's, the flag's, or the recipe's own.
+fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
+    let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
+    match (template, flag) {
+        (Some((template, inside)), Some(length)) if inside > 0 && inside != length => bail!(
+            "--prompt-length {length}: the template '{}' has places for {inside} vectors; wanted \
+             as many, or no --prompt-length",
+            template.name
+        ),
+        (Some((_, inside)), _) if inside > 0 => Ok(inside),
+        (_, flag) => Ok(flag.unwrap_or(own)),
+    }
+}
+
+/// Words before the input have no place among a template's soft tokens.
+fn check_words(method: Method, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if template.vectors() > 0 => bail!(
+            "--methods {}: it puts words where the template '{}' has places for a soft prompt's \
+             vectors; wanted a template of words alone, or other methods",
+            method.name(),
+            template.name
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -413,7 +452,12 @@ fn default_out(plan: &Plan) -> PathBuf {
     let recipes =
         serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
             .expect("recipes are plain data");
-    let hash = &crate::provenance::sha256(&recipes)[..8];
+    // What has the paper's wording is called what it was called before there was another.
+    let worded = match plan.wording.is_default() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&plan.wording).expect("a wording is plain data"),
+    };
+    let hash = &crate::provenance::sha256(&[recipes, worded].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

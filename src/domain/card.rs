@@ -1,6 +1,7 @@
 //! A card per domain: what it is, where it is published and how it is read. Those of
 //! `datasets/<name>.toml` are compiled in; a user's own have the same form.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::row::hex;
+use super::wording::Spelling;
 use super::{Split, Task};
 
 /// Suites that are no part of what was fetched.
@@ -55,6 +57,9 @@ pub struct Card {
     /// The class strings to generate, in the order of the class index; labelled texts only.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// Other words for the classes, by name: `--verbalizer NAME`.
+    #[serde(default)]
+    pub verbalizers: BTreeMap<String, Spelling>,
     /// Names of its metrics, the main one first.
     pub metrics: Vec<String>,
     /// Its template and the public file that this is taken from.
@@ -218,6 +223,15 @@ impl Card {
         }
         if let Some(found) = self.mislabelled() {
             return Some(found);
+        }
+        let misspelt = self.verbalizers.iter().find_map(|(name, spelling)| {
+            let (key, wanted, found) = spelling.contradiction(&self.labels)?;
+            Some(format!(
+                "verbalizers.{name}.{key}: wanted {wanted}, found {found}"
+            ))
+        });
+        if misspelt.is_some() {
+            return misspelt;
         }
         Split::ALL.into_iter().find_map(|split| {
             let published = self.published(split)?;

@@ -4,7 +4,7 @@
 //! files a domain's rows are in, [`remote`] where they are published, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
 //! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, a [`draw`] which of them are taken, and a
-//! [`template`] turns a [`row`] into an [`Example`]. [`verify`] holds files against their card.
+//! [`template`] turns a [`row`] into an [`Example`], in T5's words or another [`wording`]. [`verify`] holds files against their card.
 
 pub mod allotment;
 pub mod card;
@@ -33,6 +33,7 @@ pub mod task;
 pub mod template;
 pub mod traits;
 pub mod verify;
+pub mod wording;
 pub mod wsc;
 
 use std::fmt;
@@ -136,6 +137,9 @@ pub struct Example {
     pub passage: String,
     /// The encoder's text.
     pub input: String,
+    /// For each vector of a soft prompt that stands inside the text, the byte before which it
+    /// does, in order; empty where a prompt stands before the input.
+    pub soft: Vec<usize>,
     /// The input's two texts, without the words that T5 puts before them: what a model of pairs reads.
     pub pair: Pair,
     /// The text to learn to generate.

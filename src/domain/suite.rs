@@ -11,6 +11,7 @@ use super::mini::mini_file;
 use super::parquet::{TableError, TableFile};
 use super::reader::{self, DataFile, Reader};
 use super::row::Row;
+use super::wording::Wording;
 use super::{AnswerForm, Example, Split, own, remote, template};
 
 /// The name of [`Suite::Mini`].
@@ -222,10 +223,11 @@ impl Suite {
         portion: &Portion,
         take: Take,
         answers: AnswerForm,
+        wording: &Wording,
     ) -> Result<Rows, DomainError> {
         let rows = self.read(card, portion, take)?;
         let examples: Vec<Example> = (rows.examples.into_iter())
-            .flat_map(|row| template::examples(card, row, portion.split, answers))
+            .flat_map(|row| template::examples(card, row, portion.split, answers, wording))
             .collect();
         if examples.is_empty() {
             return Err(DomainError::NoRows {
@@ -409,7 +411,8 @@ mod tests {
     }
 
     fn load(suite: &Suite, name: &str, portion: &Portion, take: Take) -> Result<Rows, DomainError> {
-        suite.load(&card(name), portion, take, AnswerForm::Padded)
+        let wording = Wording::default();
+        suite.load(&card(name), portion, take, AnswerForm::Padded, &wording)
     }
 
     fn passages(suite: &Suite, portion: &Portion) -> HashSet<String> {

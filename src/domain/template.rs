@@ -1,4 +1,5 @@
-//! Rows as text. As text to text, exactly as T5 writes them, without the task's name, as the paper omits it.
+//! Rows as text. As text to text, by default exactly as T5 writes them, without the task's name, as the
+//! paper omits it; with a [`Wording`], in its template and with its words for the classes.
 //!
 //! | rows | public file | function |
 //! |---|---|---|
@@ -10,32 +11,97 @@
 
 mod continued;
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::card::{Card, Schema};
 use super::padding::pad_punctuation;
 use super::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow, Row};
-use super::{AnswerForm, Evidence, Example, Gold, Pair, Split, TextNames};
+use super::wording::{Filled, Template, Wording};
+use super::{AnswerForm, Evidence, Example, Gold, Split, TextNames};
 
 /// The examples that one row makes as a row of `split`: mostly one. A gap with several right
 /// answers is several training examples, and a pronoun with a wrong referent is none.
-pub fn examples(card: &Card, row: Row, split: Split, answers: AnswerForm) -> Vec<Example> {
+pub fn examples(
+    card: &Card,
+    row: Row,
+    split: Split,
+    answers: AnswerForm,
+    wording: &Wording,
+) -> Vec<Example> {
     let passage = row.passage();
+    let writer = Writer::of(card, wording);
     if answers == AnswerForm::Continued {
-        return continued::examples(card, passage, row, split);
+        return continued::examples(&writer, passage, row, split);
     }
     match row {
-        Row::Question(row) => vec![question(passage, row, answers)],
-        Row::Labelled(row) => vec![labelled(card, passage, row)],
-        Row::Cloze(row) => cloze(passage, row, split),
-        Row::Pronoun(row) => pronoun(passage, row, split),
+        Row::Question(row) => vec![question(&writer, passage, row, answers)],
+        Row::Labelled(row) => vec![labelled(&writer, passage, row)],
+        Row::Cloze(row) => cloze(&writer, passage, row, split),
+        Row::Pronoun(row) => pronoun(&writer, passage, row, split),
+    }
+}
+
+/// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
+const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
+
+/// Inputs without content, worded as a domain's labelled texts are; none for other domains.
+pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
+    let row = |text: &str| LabelledRow {
+        id: text.to_string(),
+        question: None,
+        texts: vec![text.to_string(); card.texts.len()],
+        passage: None,
+        label: 0,
+    };
+    let rows = NO_CONTENT.iter().filter(|_| !card.labels.is_empty());
+    rows.flat_map(|text| {
+        let row = Row::Labelled(row(text));
+        examples(card, row, Split::Test, AnswerForm::Padded, wording)
+    })
+    .collect()
+}
+
+/// Puts the fields of a domain's rows into its template.
+struct Writer<'a> {
+    card: &'a Card,
+    wording: &'a Wording,
+    template: Cow<'a, Template>,
+}
+
+impl<'a> Writer<'a> {
+    fn of(card: &'a Card, wording: &'a Wording) -> Self {
+        Writer {
+            card,
+            wording,
+            template: match &wording.template {
+                Some(template) => Cow::Borrowed(template),
+                None => Cow::Owned(Template::of_t5(card)),
+            },
+        }
+    }
+
+    /// The template with these fields.
+    fn write(&self, fields: &[(&str, &str)]) -> Filled {
+        let (task, labels) = (self.card.task.to_string(), self.card.labels.join(", "));
+        self.template.fill(|slot| {
+            let field = fields.iter().find(|(name, _)| *name == slot);
+            Some(match (field, slot) {
+                (Some((_, value)), _) => value,
+                (None, "domain") => &self.card.title,
+                (None, "task") => &task,
+                (None, "labels") => &labels,
+                (None, _) => return None,
+            })
+        })
     }
 }
 
 /// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; the right
 /// answers as `form` has it, so that by default a prediction is compared with what the model could
 /// have learnt to write.
-fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
+fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm) -> Example {
     let (question, context) = (
         pad_punctuation(&row.question),
         pad_punctuation(&row.context),
@@ -45,7 +111,11 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
         .iter()
         .map(|text| pad_punctuation(text))
         .collect();
-    let input = format!("question: {question} context: {context}");
+    let fields = [
+        ("question", question.as_str()),
+        ("context", context.as_str()),
+    ];
+    let filled = writer.write(&fields);
     Example {
         id: row.id,
         passage,
@@ -53,13 +123,14 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
             .first()
             .cloned()
             .expect("the readers refuse rows without an answer"),
-        evidence: evidence(&input, &context, &padded),
-        pair: at_both_ends("question: ", &question, &context, &input),
+        evidence: evidence(&filled, "context", &context, &padded),
+        pair: filled.pair("question", "context"),
         gold: Gold::Answers(match form {
             AnswerForm::Padded => padded,
             AnswerForm::Raw | AnswerForm::Continued => row.answers,
         }),
-        input,
+        input: filled.text,
+        soft: filled.soft,
         facts: row.facts.iter().map(|text| pad_punctuation(text)).collect(),
         texts: TextNames {
             context: name(&row.context),
@@ -69,33 +140,28 @@ fn question(passage: String, row: QuestionRow, form: AnswerForm) -> Example {
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
-fn labelled(card: &Card, passage: String, row: LabelledRow) -> Example {
-    let mut input = String::new();
-    let mut texts = Vec::new();
-    for (name, text) in card.texts.iter().zip(&row.texts) {
-        let text = match card.schema {
-            Schema::Multirc => &without_markup(text),
-            _ => text,
-        };
-        if !input.is_empty() {
-            input.push(' ');
-        }
-        input.push_str(name);
-        input.push_str(": ");
-        texts.push(input.len()..input.len() + text.len());
-        input.push_str(text);
-    }
-    let end = input.len();
-    let pair = Pair {
-        first: texts.first().cloned().unwrap_or(0..end),
-        second: texts.get(1).map_or(end, |text| text.start)..end,
-    };
+fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
+    let Writer { card, wording, .. } = writer;
+    let texts: Vec<Cow<str>> = (row.texts.iter())
+        .map(|text| match card.schema {
+            Schema::Multirc => Cow::Owned(without_markup(text)),
+            _ => Cow::Borrowed(text.as_str()),
+        })
+        .collect();
+    let numbers: Vec<String> = (1..=texts.len()).map(|at| format!("text{at}")).collect();
+    let fields: Vec<(&str, &str)> = (numbers.iter().map(String::as_str))
+        .zip(texts.iter().map(Cow::as_ref))
+        .chain((card.texts.iter().map(String::as_str)).zip(texts.iter().map(Cow::as_ref)))
+        .collect();
+    let filled = writer.write(&fields);
+    let pair = filled.texts(&card.texts);
     Example {
         id: row.id,
         passage,
-        input,
+        input: filled.text,
+        soft: filled.soft,
         pair,
-        target: card.labels[row.label].clone(),
+        target: wording.target(card, row.label).to_string(),
         gold: match row.question {
             Some(question) => Gold::Option {
                 question,
@@ -118,10 +184,15 @@ fn without_markup(text: &str) -> String {
 
 /// `query: {q} entities: {e}, {f} passage: {p}` → an entity: in training an example for each right
 /// one, in scoring one example for which any of them is right.
-fn cloze(passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
+fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
-    let input = format!("query: {} entities: {entities} passage: {text}", row.query);
+    let fields = [
+        ("query", row.query.as_str()),
+        ("entities", entities.as_str()),
+        ("passage", text.as_str()),
+    ];
+    let filled = writer.write(&fields);
     let whole = Example {
         id: row.id,
         passage,
@@ -130,9 +201,10 @@ fn cloze(passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
             .first()
             .cloned()
             .expect("the reader refuses rows without an answer"),
-        evidence: evidence(&input, &text, &row.answers),
-        pair: at_both_ends("query: ", &row.query, &text, &input),
-        input,
+        evidence: evidence(&filled, "passage", &text, &row.answers),
+        pair: filled.pair("query", "passage"),
+        input: filled.text,
+        soft: filled.soft,
         texts: TextNames {
             context: name(&row.passage),
             questions: vec![name(&row.query)],
@@ -170,20 +242,19 @@ fn without_highlights(passage: &str) -> String {
 
 /// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the
 /// candidate's text is compared with the prediction.
-fn pronoun(passage: String, row: PronounRow, split: Split) -> Vec<Example> {
+fn pronoun(writer: &Writer, passage: String, row: PronounRow, split: Split) -> Vec<Example> {
     if split == Split::Train && !row.label {
         return Vec::new();
     }
-    let text = name(&row.text);
+    let referent = std::slice::from_ref(&row.referent);
+    let filled = writer.write(&[("text", row.text.as_str())]);
     vec![Example {
         id: row.id,
         passage,
-        evidence: evidence(&row.text, &row.text, std::slice::from_ref(&row.referent)),
-        pair: Pair {
-            first: 0..row.text.len(),
-            second: row.text.len()..row.text.len(),
-        },
-        input: row.text,
+        evidence: evidence(&filled, "text", &row.text, referent),
+        pair: filled.pair("text", ""),
+        input: filled.text,
+        soft: filled.soft,
         target: row.referent.clone(),
         gold: Gold::Referent {
             text: row.referent,
@@ -191,23 +262,23 @@ fn pronoun(passage: String, row: PronounRow, split: Split) -> Vec<Example> {
         },
         facts: Vec::new(),
         texts: TextNames {
-            context: text,
+            context: name(&row.text),
             questions: Vec::new(),
         },
     }]
 }
 
-/// A text behind the input's first words, and the one that it ends with.
-fn at_both_ends(words: &str, first: &str, second: &str, input: &str) -> Pair {
-    Pair {
-        first: words.len()..words.len() + first.len(),
-        second: input.len() - second.len()..input.len(),
-    }
+/// Where the first of the answers ends in the context, which stands in this slot of the input.
+fn evidence(filled: &Filled, slot: &str, context: &str, answers: &[String]) -> Evidence {
+    // A template that was checked has a place for the context.
+    let Some(before) = filled.place(slot).map(|place| place.start) else {
+        return Evidence::Absent;
+    };
+    stated(before, context, answers)
 }
 
-/// Where the first of the answers ends in the context, with which the input ends.
-fn evidence(input: &str, context: &str, answers: &[String]) -> Evidence {
-    let before = input.len() - context.len();
+/// The same of a context that begins at this byte of the input.
+fn stated(before: usize, context: &str, answers: &[String]) -> Evidence {
     answers
         .iter()
         .filter(|answer| !answer.is_empty())
@@ -258,7 +329,8 @@ mod tests {
     }
 
     fn apply(name: &str, row: Row, split: Split) -> Vec<Example> {
-        examples(&card(name), row, split, AnswerForm::Padded)
+        let wording = Wording::default();
+        examples(&card(name), row, split, AnswerForm::Padded, &wording)
     }
 
     fn mill() -> Row {
@@ -296,7 +368,14 @@ mod tests {
 
     #[test]
     fn raw_answers_are_raw_in_scoring_alone() {
-        let found = examples(&card("squad"), mill(), Split::Test, AnswerForm::Raw);
+        let wording = Wording::default();
+        let found = examples(
+            &card("squad"),
+            mill(),
+            Split::Test,
+            AnswerForm::Raw,
+            &wording,
+        );
         let padded = apply("squad", mill(), Split::Test);
         assert_eq!(found[0].gold, Gold::Answers(strings(&["c. 1902", "1902"])));
         assert_eq!(

@@ -13,6 +13,7 @@ use super::reader::{DataFile, Reader};
 use super::row::Row;
 use super::spans::{self, SpanCounts};
 use super::suite::{DomainError, Suite};
+use super::wording::Wording;
 use super::{AnswerForm, Evidence, Split, Task, template};
 
 /// One thing that was looked at in one split.
@@ -170,7 +171,8 @@ impl Census {
             }
             self.classes[class] += 1;
         }
-        for example in template::examples(card, row, Split::Test, AnswerForm::Padded) {
+        let (split, form, wording) = (Split::Test, AnswerForm::Padded, Wording::default());
+        for example in template::examples(card, row, split, form, &wording) {
             self.asked += usize::from(example.evidence != Evidence::NotExpected);
             self.stated += usize::from(matches!(example.evidence, Evidence::EndsAt(_)));
         }

@@ -59,6 +59,7 @@ pub fn answers(
                 answer: Answer {
                     text: tokenizer.decode(&ids),
                     log_prob,
+                    class_log_probs: None,
                     input_tokens: lengths[i],
                     token_ids: ids,
                     cut: encodings[i].cut,

@@ -1,7 +1,9 @@
 //! From predictions to scores.
 
 pub mod answer;
+pub mod ask;
 pub mod ensemble;
+mod likelihood;
 mod marks;
 pub mod predict;
 pub mod referent;

@@ -2,25 +2,30 @@
 
 use std::ops::ControlFlow;
 
-use crate::batch::{Encoding, buckets};
-use crate::parts::{Dropout, Generated, Tokens};
+use crate::batch::{Encoding, buckets, inputs};
+use crate::parts::{Dropout, Generated};
 use crate::recipe::Limits;
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 
 /// Padded input positions of one batch: enough to keep two cores busy, little enough that scores
 /// of a T5-base fit beside its weights.
-const POSITIONS: usize = 8_192;
+pub(super) const POSITIONS: usize = 8_192;
 
-/// One generated answer.
+/// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The text.
+    /// The text; the class's label where classes were ranked, or where one of its words was
+    /// written.
     pub text: String,
-    /// The generated tokens, end of sequence included where it came within the limit.
+    /// The generated tokens, end of sequence included where it came within the limit; where classes
+    /// were ranked, those of the most probable word of the class.
     pub token_ids: Vec<u32>,
-    /// Sum of the tokens' log-probabilities (natural).
+    /// Sum of the generated tokens' log-probabilities (natural); where classes were ranked, the
+    /// logarithm of the class's share among all classes.
     pub log_prob: f64,
+    /// Where classes were ranked, the logarithm of the share of each.
+    pub class_log_probs: Option<Vec<f64>>,
     /// Input tokens, end of sequence included, after the cut.
     pub input_tokens: usize,
     /// Whether the input was cut.
@@ -43,17 +48,15 @@ pub fn predict(
     let mut answers: Vec<Option<Answer>> = vec![None; encodings.len()];
     let mut done = 0;
     for group in buckets(&lengths, POSITIONS) {
-        let inputs: Vec<&[u32]> = group
-            .iter()
-            .map(|&i| encodings[i].input.as_slice())
-            .collect();
-        let tokens = Tokens::padded(&inputs, tokenizer.pad());
+        let chosen: Vec<&Encoding> = group.iter().map(|&i| &encodings[i]).collect();
+        let tokens = inputs(&chosen, tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
         let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
         for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
             answers[i] = Some(Answer {
                 text: text(&ids, &encodings[i], tokenizer, labels),
                 log_prob,
+                class_log_probs: None,
                 input_tokens: lengths[i],
                 token_ids: ids,
                 cut: encodings[i].cut,

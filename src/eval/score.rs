@@ -301,6 +301,7 @@ mod tests {
             id: String::new(),
             passage: String::new(),
             input: String::new(),
+            soft: Vec::new(),
             target: String::new(),
             gold,
             facts: strings(facts),

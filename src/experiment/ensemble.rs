@@ -44,6 +44,17 @@ pub enum EnsembleRunError {
         /// What differs besides the seed.
         field: String,
     },
+    /// A prompt that was tuned in a wording of its own.
+    #[error(
+        "{folder}: tuned in a wording of its own ({wording}), in which no ensemble is asked; wanted a \
+         prompt tuned without --template, --verbalizer and --score-by"
+    )]
+    Worded {
+        /// The record's folder.
+        folder: String,
+        /// The wording's title.
+        wording: String,
+    },
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
@@ -56,8 +67,8 @@ pub type Written = (EnsembleRecord, Vec<(String, Vec<u8>)>);
 /// told of the domain, and how many of how many of its examples are answered.
 ///
 /// # Errors
-/// The records differ in more than the seed, or are of another model or other data; a prompt is not
-/// there; or `watch` breaks it off.
+/// The records differ in more than the seed, have a wording of their own, or are of another model or
+/// other data; a prompt is not there; or `watch` breaks it off.
 pub fn run(
     records: &[StoredRecord],
     material: &Material,
@@ -71,6 +82,7 @@ pub fn run(
     let mut prompts: Vec<Vectors> = Vec::new();
     for stored in records {
         alike(first, stored)?;
+        default_wording(stored)?;
         stored.check_inputs(&provenance)?;
         let (member, vectors) = member(stored, backbone)?;
         members.push(member);
@@ -111,6 +123,18 @@ fn alike(first: &StoredRecord, second: &StoredRecord) -> Result<(), EnsembleRunE
             field: difference.field,
         }),
     }
+}
+
+/// That a record's prompt was tuned in the default wording.
+fn default_wording(stored: &StoredRecord) -> Result<(), EnsembleRunError> {
+    let wording = &stored.record.cell.wording;
+    if wording.is_default() {
+        return Ok(());
+    }
+    Err(EnsembleRunError::Worded {
+        folder: stored.folder.display().to_string(),
+        wording: wording.title(),
+    })
 }
 
 fn member(

@@ -61,7 +61,7 @@ fn attempt(
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<TrialEnd, ExperimentError> {
     let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
-    let words = words(recipe, source, backbone, cell.seed)?;
+    let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
     match fit_on_source(tuned, &train, source, backbone, cell, recipe, watch) {

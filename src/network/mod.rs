@@ -110,7 +110,10 @@ impl Network {
             Network::T5(t5) => {
                 let mut input = t5.embed(tokens);
                 if let Some(prompt) = entries.prompt.take() {
-                    input = input.after_prompt(prompt);
+                    input = match tokens.soft.is_empty() {
+                        true => input.after_prompt(prompt),
+                        false => input.around_prompt(prompt, &tokens.soft),
+                    };
                 }
                 input.entries = entries;
                 Encoded::T5(t5.encode(input, dropout))

@@ -9,6 +9,9 @@ pub struct Tokens {
     pub lengths: Vec<usize>,
     /// `T`.
     pub width: usize,
+    /// For each row, how many of its tokens are before each vector of a soft prompt, `P` of them;
+    /// no row where the prompt stands before the input.
+    pub soft: Vec<Vec<usize>>,
 }
 
 impl Tokens {
@@ -25,7 +28,24 @@ impl Tokens {
             ids,
             lengths,
             width,
+            soft: Vec::new(),
         }
+    }
+
+    /// These tokens with a soft prompt's vectors among them, `P` places a row; rows without any
+    /// leave the prompt before the input.
+    ///
+    /// # Panics
+    /// Not a row of places for each row, or not as many in each.
+    pub fn with_soft(self, soft: Vec<Vec<usize>>) -> Self {
+        assert_eq!(soft.len(), self.batch(), "places of a prompt for every row");
+        let vectors = soft.first().map_or(0, Vec::len);
+        assert!(
+            soft.iter().all(|row| row.len() == vectors),
+            "every row has the same prompt"
+        );
+        let soft = if vectors == 0 { Vec::new() } else { soft };
+        Tokens { soft, ..self }
     }
 
     /// `B`.

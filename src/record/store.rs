@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::AnswerForm;
+use crate::domain::wording::Wording;
 use crate::provenance::sha256;
 use crate::recipe::{Limits, Method};
 use crate::record::difference;
@@ -53,6 +54,8 @@ struct Plan {
     suite: String,
     #[serde(default)]
     answers: AnswerForm,
+    #[serde(default, skip_serializing_if = "Wording::is_default")]
+    wording: Wording,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -68,6 +71,7 @@ impl Plan {
             model: cell.model.clone(),
             suite: cell.suite.clone(),
             answers: cell.answers,
+            wording: cell.wording.clone(),
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
@@ -84,6 +88,7 @@ impl Plan {
             model: self.model,
             suite: self.suite,
             answers: self.answers,
+            wording: self.wording,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

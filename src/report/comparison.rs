@@ -19,6 +19,7 @@ use super::evidence::samples;
 use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
+use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
 use crate::recipe::Method;
@@ -43,6 +44,9 @@ pub struct Comparison {
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
+    /// How examples were worded and answers read.
+    #[serde(skip_serializing_if = "Wording::is_default")]
+    pub wording: Wording,
     /// The main metric's name in records.
     pub metric: &'static str,
     /// The other metric's name in records.
@@ -264,6 +268,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         suite: cell.suite.clone(),
         task,
         answers: cell.answers,
+        wording: cell.wording.clone(),
         metric: main.name(),
         second_metric: second.name(),
         resamples: bootstrap.resamples,

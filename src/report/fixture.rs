@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score;
 use crate::recipe::{
@@ -106,6 +107,7 @@ impl Fixture {
                 model: "nano".to_owned(),
                 suite: "mini".to_owned(),
                 answers: AnswerForm::Padded,
+                wording: Wording::default(),
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {
@@ -204,6 +206,7 @@ impl Fixture {
                     answers: vec!["synthetic".to_owned()],
                     score: self.score(right, own, gold, method),
                     log_prob: -own,
+                    class_log_probs: None,
                     input_tokens: 60,
                     output_tokens: 4,
                     cut: false,

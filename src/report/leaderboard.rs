@@ -45,6 +45,9 @@ pub struct Row {
     pub task: Task,
     /// How right answers were written when predictions were compared with them.
     pub answers: AnswerForm,
+    /// How examples were worded and answers read, where that is not the paper's way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wording: Option<String>,
     /// The backbone.
     pub model: String,
     /// What was tuned.
@@ -145,6 +148,7 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         suite: comparison.suite.clone(),
         task: comparison.task,
         answers: comparison.answers,
+        wording: (!comparison.wording.is_default()).then(|| comparison.wording.title()),
         model: comparison.model.clone(),
         method: result.method,
         seeds: result.seeds.clone(),
@@ -211,7 +215,10 @@ impl Leaderboard {
                 let targets: Vec<String> =
                     row.targets.iter().map(|one| plain(&one.domain)).collect();
                 vec![
-                    row.method.title().to_owned(),
+                    match &row.wording {
+                        None => row.method.title().to_owned(),
+                        Some(wording) => format!("{} ({})", row.method.title(), plain(wording)),
+                    },
                     plain(&row.model),
                     plain(&row.source),
                     row.mean_target_score.map_or(UNDEFINED.to_owned(), gap),

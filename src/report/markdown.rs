@@ -2,6 +2,7 @@
 //! rows, examples, how to read it, cautions, provenance. [`page`](super::page) makes HTML of it.
 
 pub mod absent;
+pub mod asked;
 pub mod calibration;
 pub mod costs;
 pub mod data;
@@ -49,6 +50,9 @@ pub fn section(
     ));
     text.push_str(&scores::table(comparison).markdown());
     text.push_str(&format!("\n{}\n\n", scores::caption(comparison)));
+    if let Some(asked) = asked::caption(comparison) {
+        text.push_str(&format!("{asked}\n\n"));
+    }
     text.push_str(&differences::section(comparison));
     text.push_str(&published::section(comparison));
     text.push_str("## Figures\n\n");

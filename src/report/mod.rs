@@ -92,7 +92,7 @@ impl Analysis<'_> {
                 markdown::section(study, comparison, figures, figure_folder)
             })
             .collect();
-        sections.join("\n")
+        markdown::asked::section(&self.comparisons) + &sections.join("\n")
     }
 
     /// The report as one HTML page: the markdown with its figures inside.

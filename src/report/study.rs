@@ -122,6 +122,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.model.clone(),
             cell.suite.clone(),
             cell.answers,
+            cell.wording.clone(),
             cell.train_rows,
             cell.eval_rows,
             cell.limits,

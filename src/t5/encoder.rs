@@ -1,7 +1,7 @@
 //! The encoder: blocks of self-attention and feed-forward, each after a norm and with a residual.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
@@ -50,6 +50,40 @@ impl Embedded {
             lengths: (0..count)
                 .flat_map(|_| self.lengths.iter().map(|t| t + length))
                 .collect(),
+            entries: self.entries,
+        }
+    }
+}
+
+impl Embedded {
+    /// Puts the vectors of a soft prompt `[P, D]` among every example's tokens: vector `p` behind
+    /// the first `places[b][p]` of example `b`, where `places[b]` does not fall.
+    ///
+    /// # Panics
+    /// Not `P` places for each of `B` examples.
+    pub fn around_prompt(self, prompt: Tensor<2>, places: &[Vec<usize>]) -> Self {
+        let [batch, own, width] = self.rows.dims();
+        let [length, _] = prompt.dims();
+        assert_eq!(places.len(), batch, "places for every example");
+        // The prompt's rows, then every example's.
+        let table = Tensor::cat(vec![prompt, self.rows.reshape([batch * own, width])], 0);
+        let mut order: Vec<i32> = Vec::with_capacity(batch * (length + own));
+        for (example, places) in places.iter().enumerate() {
+            assert_eq!(places.len(), length, "a place for every vector");
+            let token = |at: usize| (length + example * own + at) as i32;
+            let mut from = 0;
+            for (vector, &place) in places.iter().enumerate() {
+                order.extend((from..place).map(token));
+                order.push(vector as i32);
+                from = place;
+            }
+            order.extend((from..own).map(token));
+        }
+        let order = TensorData::new(order, [batch * (length + own)]);
+        let order = Tensor::<1, Int>::from_data(order, &table.device());
+        Embedded {
+            rows: table.select(0, order).reshape([batch, length + own, width]),
+            lengths: self.lengths.iter().map(|t| t + length).collect(),
             entries: self.entries,
         }
     }

@@ -17,6 +17,7 @@ use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_file, trains};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, floats};
+use crate::domain::wording::Wording;
 use crate::network::Config;
 use crate::new_file;
 use crate::recipe::{DeltaRecipe, Method, PromptInit, Recipe};
@@ -180,6 +181,14 @@ impl AdapterFile {
     pub fn source(&self) -> Option<&str> {
         match self.origin() {
             Origin::Own(metadata) => metadata.source(),
+            Origin::Peft { .. } => None,
+        }
+    }
+
+    /// How the examples that it was tuned on were worded, where it is known.
+    pub fn wording(&self) -> Option<&Wording> {
+        match self.origin() {
+            Origin::Own(metadata) => metadata.wording(),
             Origin::Peft { .. } => None,
         }
     }

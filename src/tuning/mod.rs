@@ -295,6 +295,12 @@ impl Tuned {
         }
     }
 
+    /// `P` of the prompt in the network's input, if there is one.
+    pub fn prompt_length(&self) -> Option<usize> {
+        let prompt = self.prompt.as_ref()?;
+        Some(prompt.vectors().dims()[0])
+    }
+
     /// Tokens → what the network makes of them, through every place where a method enters.
     pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
         let mut entries = Entries {

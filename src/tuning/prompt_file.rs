@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Tuned, peft_folder};
 use crate::backbone::Backbone;
+use crate::domain::wording::Wording;
 use crate::new_file;
 use crate::provenance::sha256;
 use crate::recipe::Method;
@@ -181,6 +182,14 @@ impl PromptFile {
             }
         }
         Ok(())
+    }
+
+    /// How the examples that it was tuned on were worded, where it is known.
+    pub fn wording(&self) -> Option<&Wording> {
+        match &self.origin {
+            Origin::Own(metadata) => metadata.wording(),
+            Origin::Npy { .. } | Origin::Peft { .. } => None,
+        }
     }
 
     /// The domain that it was tuned on, where it is known.

@@ -238,6 +238,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "experiment",
         ],
     ),
+    (
+        "nearest",
+        &["cli", "report", "experiment", "record", "train"],
+    ),
 ];
 
 /// Modules that must not know tensors.

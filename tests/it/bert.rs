@@ -10,6 +10,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::{Encoding, encode};
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Evidence, Example, Gold, Pair, Task, TextNames};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::{Config, Encoded};
@@ -260,6 +261,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
         id: "1".to_string(),
         passage: "1".to_string(),
         input: format!("question: {first} context: {second}"),
+        soft: Vec::new(),
         pair: Pair {
             first: start..start + first.len(),
             second: middle..middle + second.len(),
@@ -506,6 +508,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         model: "bert_tiny".to_string(),
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: None,
         limits: limits(48),

@@ -21,3 +21,4 @@ mod reports;
 mod scale;
 mod tokenizer;
 mod tuning;
+mod wording;

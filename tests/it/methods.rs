@@ -8,6 +8,7 @@ use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::Network;
@@ -186,6 +187,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         model: "nano".to_string(),
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: None,
         limits: limits(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Split, Task};
 use promptshift::eval::score::metrics;
 use promptshift::recipe::{Limits, Method, Recipe};
@@ -48,6 +49,7 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
                     f1: right,
                 },
                 log_prob: -luck,
+                class_log_probs: None,
                 input_tokens: 60 + example % 300,
                 output_tokens: 6,
                 cut: example % 97 == 0,
@@ -69,6 +71,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         model: "t5".to_owned(),
         suite: "generated".to_owned(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: None,
         limits: Limits {

@@ -11,6 +11,7 @@ use promptshift::domain::AnswerForm;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
+use promptshift::domain::wording::Wording;
 use promptshift::domain::{Example, Task};
 use promptshift::parts::{Dropout, Entries, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, PromptInit, PromptRecipe, Recipe};
@@ -33,7 +34,13 @@ pub fn domain(name: &str, rows: usize) -> Vec<Example> {
     let card = catalogue.get(name).expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
     Suite::Mini
-        .load(card, &splits.train, Take::First(rows), AnswerForm::Padded)
+        .load(
+            card,
+            &splits.train,
+            Take::First(rows),
+            AnswerForm::Padded,
+            &Wording::default(),
+        )
         .expect("compiled in")
         .examples
 }

@@ -161,6 +161,7 @@ fn plan_of(
             .collect(),
         limits: cell.limits,
         answers: cell.answers,
+        wording: cell.wording.clone(),
         trials: cell.trials,
         train_rows: cell.train_rows,
         eval_rows: cell.eval_rows,

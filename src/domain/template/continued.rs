@@ -1,23 +1,22 @@
 //! Rows as a text that a decoder-only model goes on with: named lines, the last of them `Answer:`.
 //! Nothing is padded. The model answers with the rest of that line, or with the label.
 
-use super::{cloze, evidence, labelled, name, pronoun, without_highlights};
-use crate::domain::card::Card;
+use super::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::{Evidence, Example, Gold, Pair, Split, TextNames};
 
-/// As [`examples`](super::examples).
-pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> Vec<Example> {
+/// As [`examples`](super::examples). The writer's template is T5's own, and what it writes is put aside.
+pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split) -> Vec<Example> {
     match row {
         Row::Question(row) => vec![question(passage, row)],
         Row::Labelled(row) => {
-            let lines: Vec<(String, String)> = (card.texts.iter().zip(&row.texts))
+            let lines: Vec<(String, String)> = (writer.card.texts.iter().zip(&row.texts))
                 .map(|(name, text)| (capital(name), text.clone()))
                 .collect();
             vec![Example {
                 input: asked(&lines),
                 pair: Pair::default(),
-                ..labelled(card, passage, row)
+                ..labelled(writer, passage, row)
             }]
         }
         Row::Cloze(row) => {
@@ -29,7 +28,7 @@ pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> 
             ];
             let input = asked(&lines);
             let evidence = within(&input, &text, &row.answers);
-            let of_row = cloze(passage, row, split).into_iter();
+            let of_row = cloze(writer, passage, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
@@ -42,7 +41,7 @@ pub(super) fn examples(card: &Card, passage: String, row: Row, split: Split) -> 
         Row::Pronoun(row) => {
             let input = asked(&[("Text", &row.text)]);
             let evidence = within(&input, &row.text, std::slice::from_ref(&row.referent));
-            let of_row = pronoun(passage, row, split).into_iter();
+            let of_row = pronoun(writer, passage, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
@@ -64,6 +63,7 @@ fn question(passage: String, row: QuestionRow) -> Example {
         target: target.expect("the readers refuse rows without an answer"),
         evidence: within(&input, &row.context, &row.answers),
         input,
+        soft: Vec::new(),
         pair: Pair::default(),
         gold: Gold::Answers(row.answers),
         facts: row.facts,
@@ -100,10 +100,11 @@ fn capital(name: &str) -> String {
     }
 }
 
-/// Where the first line, which holds the context, states an answer.
+/// Where the first line, which holds the context at its end, states an answer.
 fn within(input: &str, context: &str, answers: &[String]) -> Evidence {
     let line = input.lines().next().unwrap_or_default();
-    evidence(line, &on_a_line(context), answers)
+    let context = on_a_line(context);
+    stated(line.len() - context.len(), &context, answers)
 }
 
 #[cfg(test)]
@@ -112,9 +113,11 @@ mod tests {
     use crate::domain::AnswerForm;
     use crate::domain::row::LabelledRow;
     use crate::domain::sample::card;
+    use crate::domain::wording::Wording;
 
     fn apply(name: &str, row: Row) -> Vec<Example> {
-        super::super::examples(&card(name), row, Split::Train, AnswerForm::Continued)
+        let (form, wording) = (AnswerForm::Continued, Wording::default());
+        super::super::examples(&card(name), row, Split::Train, form, &wording)
     }
 
     #[test]

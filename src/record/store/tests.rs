@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::recipe::Recipe;
 use crate::record::{Evaluation, Provenance, Role, Score, Traits, ValidationAnswers};
@@ -14,6 +15,7 @@ fn cell(seed: u64) -> Cell {
         model: "nano".to_owned(),
         suite: "mini".to_owned(),
         answers: AnswerForm::Padded,
+        wording: Wording::default(),
         train_rows: None,
         eval_rows: Some(2),
         limits: Limits {
@@ -38,6 +40,7 @@ fn predictions(domain: &str) -> Vec<Prediction> {
                 f1: 1.0 / 3.0,
             },
             log_prob: -0.1,
+            class_log_probs: None,
             input_tokens: 3,
             output_tokens: 2,
             cut: false,

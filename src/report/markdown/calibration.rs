@@ -1,5 +1,6 @@
 //! Whether the methods know when they are wrong.
 
+use super::asked;
 use super::table::{TextTable, UNDEFINED};
 use crate::report::comparison::Comparison;
 use crate::report::number::percent;
@@ -19,12 +20,12 @@ pub fn section(comparison: &Comparison) -> String {
         return String::new();
     }
     format!(
-        "## Does it know when it is wrong?\n\n{}\nMeans over seeds. An answer's confidence is the probability of \
-         its tokens; it is right if it equals a right one. ECE: expected calibration error over {BINS} bins \
+        "## Does it know when it is wrong?\n\n{}\nMeans over seeds. {}; it is right if it equals a right one. ECE: expected calibration error over {BINS} bins \
          of equally many answers, in points. Brier: mean squared error of the confidence; NLL: mean negative \
          log-likelihood in nats. Risk–coverage: share of wrong answers among the most confident, averaged \
          over all coverages; lower is better, as for all four. {}\n\n",
         table(comparison, &methods).markdown(),
+        asked::confidence(comparison),
         temperatures(&methods)
     )
 }

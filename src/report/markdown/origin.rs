@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text::plain;
 use crate::recipe::Method;
 use crate::record::Provenance;
 use crate::report::comparison::Comparison;
@@ -57,6 +58,14 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         ),
         ("model", vec![comparison.model.clone()]),
     ];
+    if let Some(template) = &cell.wording.template {
+        let hash = format!("{}: {}", plain(&template.name), template.sha256);
+        facts.push(("template SHA-256", vec![hash]));
+    }
+    if let Some(verbalizer) = &cell.wording.verbalizer {
+        let hash = format!("{}: {}", plain(&verbalizer.name), verbalizer.sha256);
+        facts.push(("verbalizer SHA-256", vec![hash]));
+    }
     facts.push(("model SHA-256", all(|origin| origin.model_sha256.clone())));
     facts.push((
         "tokenizer SHA-256",

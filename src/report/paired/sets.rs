@@ -64,6 +64,9 @@ fn of_record(stored: StoredRecord) -> Run {
             cell.answers.name().to_owned(),
         ),
     ]);
+    let template = cell.wording.template.as_ref();
+    let template = template.map_or("T5's own", |template| &template.text);
+    facts.insert("the template".to_owned(), template.to_owned());
     for evaluation in &record.evaluations {
         let file = format!("{}/{}", evaluation.domain, evaluation.split);
         if let Some(hash) = origin.data_sha256.get(&file) {

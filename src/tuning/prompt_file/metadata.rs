@@ -5,8 +5,12 @@ use std::path::Path;
 
 use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
+use crate::domain::wording::Wording;
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance};
+
+/// The key of [`Made::Tuned::wording`].
+const WORDING: &str = "wording";
 
 /// Where tuned vectors or weights come from and what they belong to.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +40,8 @@ pub enum Made {
         seed: String,
         /// The recipe as resolved, JSON.
         recipe: String,
+        /// How examples were worded; files without it have the paper's way.
+        wording: Box<Wording>,
     },
     /// Another program; the backbone is the one that the user named.
     Imported {
@@ -65,6 +71,7 @@ impl Metadata {
                 source: cell.source.clone(),
                 seed: cell.seed.to_string(),
                 recipe,
+                wording: Box::new(cell.wording.clone()),
             },
         }
     }
@@ -126,6 +133,14 @@ impl Metadata {
         }
     }
 
+    /// How the examples that it was tuned on were worded, where it is known.
+    pub fn wording(&self) -> Option<&Wording> {
+        match &self.made {
+            Made::Tuned { wording, .. } => Some(wording),
+            Made::Imported { .. } => None,
+        }
+    }
+
     /// Key → value, as it is written.
     pub fn entries(&self) -> BTreeMap<String, String> {
         let shared = [
@@ -135,18 +150,26 @@ impl Metadata {
             ("backbone_sha256", &self.backbone_sha256),
             ("tokenizer_sha256", &self.tokenizer_sha256),
         ];
+        let worded = self.wording().filter(|wording| !wording.is_default());
+        let worded =
+            worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
         let own: Vec<(&str, &str)> = match &self.made {
             Made::Tuned {
                 method,
                 source,
                 seed,
                 recipe,
-            } => vec![
+                ..
+            } => [
                 ("method", method),
                 ("source", source),
                 ("seed", seed),
                 ("recipe", recipe),
-            ],
+            ]
+            .map(|(key, value)| (key, value.as_str()))
+            .into_iter()
+            .chain(worded.as_deref().map(|worded| (WORDING, worded)))
+            .collect(),
             Made::Imported {
                 from,
                 sha256,
@@ -197,6 +220,16 @@ impl Metadata {
                 source: get("source")?,
                 seed: get("seed")?,
                 recipe: get("recipe")?,
+                wording: match entries.get(WORDING) {
+                    None => Box::default(),
+                    Some(json) => serde_json::from_str(json).map_err(|error| {
+                        PromptFileError::wrong(
+                            path,
+                            format!("a wording as JSON in '{WORDING}' of its metadata"),
+                            error.to_string(),
+                        )
+                    })?,
+                },
             },
         };
         Ok(Metadata {

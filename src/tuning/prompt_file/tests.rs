@@ -28,6 +28,7 @@ fn metadata(backbone: &Backbone) -> Metadata {
             source: "squad".to_string(),
             seed: "3".to_string(),
             recipe: "{}".to_string(),
+            wording: Box::default(),
         },
     }
 }

@@ -1,0 +1,101 @@
+//! `promptshift verbalizer DOMAIN`: more words for a domain's classes, proposed by a backbone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, transfer};
+use crate::backbone::BackboneChoice;
+use crate::device;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
+use crate::nearest::{Near, nearest};
+
+/// Flags of `verbalizer`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The domain whose classes need words.
+    #[arg(value_name = "DOMAIN")]
+    domain: String,
+    /// Whose embeddings are looked at: 'nano', a folder that holds a model, or OWNER/NAME of the Hub.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    /// The words to start from, instead of the domain's labels: a name in its card, or a file.
+    #[arg(long, value_name = "NAME|FILE")]
+    verbalizer: Option<String>,
+    /// How many words to add to each class.
+    #[arg(long, default_value = "5", value_name = "N", value_parser = transfer::at_least_one)]
+    nearest: usize,
+    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    #[arg(long, value_name = "CARD")]
+    domains: Vec<PathBuf>,
+    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
+    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+}
+
+/// Runs it: a verbalizer's file on standard output, to be read and kept in part.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
+    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let verbalizer = arguments.verbalizer.as_deref();
+    let verbalizer = verbalizer
+        .map(|text| Verbalizer::find(text, card))
+        .transpose();
+    let wording = Wording {
+        verbalizer: verbalizer.map_err(|e| Failure::Usage(e.into()))?,
+        ..Wording::default()
+    };
+    let words = wording.words(card);
+    if words.is_empty() {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "{} has no classes; wanted a domain with labels",
+            card.name
+        )));
+    }
+    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let backbone = choice.load(&device)?;
+    let found = nearest(&backbone, &words, arguments.nearest);
+    let about = format!(
+        "words of {} and the {} nearest embeddings of {}",
+        card.name, arguments.nearest, backbone.name
+    );
+    print!("{}", file(&card.labels, &words, &found, about)?);
+    Ok(())
+}
+
+/// The file's text, each class with its cosines in a comment.
+fn file(
+    labels: &[String],
+    words: &[Vec<&str>],
+    found: &[Vec<Near>],
+    about: String,
+) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for (label, near) in labels.iter().zip(found) {
+        let near: Vec<String> = (near.iter())
+            .map(|near| format!("{} {:.2}", near.word, near.cosine))
+            .collect();
+        writeln!(text, "# {label}: {}", near.join(", "))?;
+    }
+    let of_class = |(label, (words, near)): (&String, (&Vec<&str>, &Vec<Near>))| {
+        let own = words.iter().map(|word| word.to_string());
+        let all = own
+            .chain(near.iter().map(|near| near.word.clone()))
+            .collect();
+        (label.clone(), all)
+    };
+    let words: BTreeMap<String, Vec<String>> = (labels.iter().zip(words.iter().zip(found)))
+        .map(of_class)
+        .collect();
+    let spelling = Spelling {
+        about,
+        aggregate: Aggregate::Mean,
+        words,
+    };
+    text.push_str(&toml::to_string(&spelling)?);
+    Ok(text)
+}

@@ -1,0 +1,98 @@
+//! The flags that say how examples are worded and how answers are read.
+
+use std::str::FromStr;
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::domain::card::Card;
+use crate::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
+use crate::network::Config;
+
+/// Flags of every verb that asks a model; all are for a T5.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// What an answer is chosen by: generation (what the model writes, the paper's way), likelihood
+    /// (the class whose words are the most probable), or calibrated (likelihood over that for
+    /// inputs without content; Zhao et al. 2021). The last two need a domain with labels. Of a T5
+    /// only, as the next two.
+    #[arg(long, value_name = "WAY")]
+    score_by: Option<Way>,
+    /// Words for the source's classes instead of its label strings: a name in its card
+    /// ([verbalizers.NAME] in datasets/*.toml), or a TOML file with [words].
+    #[arg(long, value_name = "NAME|FILE")]
+    verbalizer: Option<String>,
+    /// The text around an example's fields instead of T5's own, with {soft:N} for the places of a
+    /// soft prompt's vectors inside it: a name that `promptshift list` shows, or a file in the form
+    /// of datasets/templates/*.toml.
+    #[arg(long, value_name = "NAME|FILE")]
+    template: Option<String>,
+}
+
+/// `--score-by`.
+#[derive(Debug, Clone, Copy)]
+struct Way(ScoreBy);
+
+impl FromStr for Way {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = |way: &ScoreBy| way.name() == text;
+        let wanted = || {
+            let names = ScoreBy::ALL.map(ScoreBy::name).join(", ");
+            format!("wanted one of {names}, found '{text}'")
+        };
+        ScoreBy::ALL
+            .into_iter()
+            .find(named)
+            .map(Way)
+            .ok_or_else(wanted)
+    }
+}
+
+impl Flags {
+    /// The wording for a model that was or will be tuned on `source`; what no flag says is as in
+    /// `known`.
+    ///
+    /// # Errors
+    /// A name or file is none, or the wording does not fit one of the domains.
+    pub fn wording(
+        &self,
+        known: Wording,
+        source: &Card,
+        targets: &[&Card],
+    ) -> anyhow::Result<Wording> {
+        let verbalizer = self.verbalizer.as_deref();
+        let verbalizer = verbalizer
+            .map(|text| Verbalizer::find(text, source))
+            .transpose()?;
+        let template = self.template.as_deref().map(Template::find).transpose()?;
+        let wording = Wording {
+            score_by: self.score_by.map_or(known.score_by, |Way(way)| way),
+            verbalizer: verbalizer.or(known.verbalizer),
+            template: template.or(known.template),
+        };
+        wording.check(source)?;
+        for card in targets {
+            wording.check(card)?;
+        }
+        Ok(wording)
+    }
+}
+
+/// Whether networks of this kind can be asked so: a T5 can, any other only in its own way.
+///
+/// # Errors
+/// It is another, and the wording is not the default.
+pub fn check_kind(wording: &Wording, config: &Config) -> anyhow::Result<()> {
+    let flag = match wording {
+        _ if config.t5().is_some() || wording.is_default() => return Ok(()),
+        wording if wording.template.is_some() => "--template",
+        wording if wording.verbalizer.is_some() => "--verbalizer",
+        _ => "--score-by",
+    };
+    bail!(
+        "{flag}: it is for a T5, and the model is {}; leave it out",
+        config.kind()
+    )
+}

@@ -1,0 +1,156 @@
+//! How an example is put into words and how an answer is read off the model: a [`Template`] for the
+//! input, a [`Verbalizer`] for the classes, and what an answer is chosen by.
+//!
+//! A wording is plain data and part of a record's cell. The default one is the paper's: T5's text
+//! formats, the data set's class strings, answers by generation.
+
+mod template;
+mod verbalizer;
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Card;
+
+pub use template::{Filled, Template, TemplateError, bundled};
+pub use verbalizer::{Aggregate, Spelling, Verbalizer, VerbalizerError, Words};
+
+/// What an answer is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreBy {
+    /// What the model writes, greedily; for labels the class whose string it is (the paper's way).
+    #[default]
+    Generation,
+    /// The class whose words are the most probable, end of sequence included (rank classification).
+    Likelihood,
+    /// The same after contextual calibration (Zhao et al. 2021, "Calibrate Before Use", arXiv
+    /// 2102.09690): divided by what the class gets for inputs without content.
+    Calibrated,
+}
+
+impl ScoreBy {
+    /// Every way.
+    pub const ALL: [ScoreBy; 3] = [
+        ScoreBy::Generation,
+        ScoreBy::Likelihood,
+        ScoreBy::Calibrated,
+    ];
+
+    /// The name typed and recorded.
+    pub fn name(self) -> &'static str {
+        match self {
+            ScoreBy::Generation => "generation",
+            ScoreBy::Likelihood => "likelihood",
+            ScoreBy::Calibrated => "calibrated",
+        }
+    }
+
+    /// Whether classes are ranked, which needs classes.
+    pub fn ranks(self) -> bool {
+        self != ScoreBy::Generation
+    }
+
+    fn is_generation(&self) -> bool {
+        *self == ScoreBy::Generation
+    }
+}
+
+/// See the module's documentation. Records from before there was a choice have none, which is the
+/// default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wording {
+    /// What an answer is chosen by.
+    #[serde(default, skip_serializing_if = "ScoreBy::is_generation")]
+    pub score_by: ScoreBy,
+    /// Words for the source's classes; without one, their label strings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbalizer: Option<Verbalizer>,
+    /// The input's text; without one, T5's own for the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
+}
+
+/// A wording that does not fit a domain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WordingError {
+    /// Classes are to be ranked where there are none.
+    #[error(
+        "--score-by {way}: {domain} has no classes; wanted a domain with labels, or --score-by generation"
+    )]
+    NoClasses {
+        /// [`ScoreBy::name`].
+        way: &'static str,
+        /// The domain.
+        domain: String,
+    },
+    /// The template does not fit.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+impl Wording {
+    /// Whether it is the paper's.
+    pub fn is_default(&self) -> bool {
+        *self == Wording::default()
+    }
+
+    /// Whether examples of a domain can be put this way.
+    ///
+    /// # Errors
+    /// They can't.
+    pub fn check(&self, card: &Card) -> Result<(), WordingError> {
+        if self.score_by.ranks() && card.labels.is_empty() {
+            return Err(WordingError::NoClasses {
+                way: self.score_by.name(),
+                domain: card.name.clone(),
+            });
+        }
+        match &self.template {
+            Some(template) => Ok(template.check(card)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What a model is trained to answer for a class of `card`: the first of its words.
+    pub fn target<'a>(&'a self, card: &'a Card, class: usize) -> &'a str {
+        let words = self.verbalizer.as_ref().and_then(|v| v.classes.get(class));
+        match words {
+            Some(words) => &words.words[0],
+            None => &card.labels[class],
+        }
+    }
+
+    /// The words of each class of the source, in the order of its classes; each has at least one.
+    pub fn words<'a>(&'a self, source: &'a Card) -> Vec<Vec<&'a str>> {
+        match &self.verbalizer {
+            Some(verbalizer) => (verbalizer.classes.iter())
+                .map(|class| class.words.iter().map(String::as_str).collect())
+                .collect(),
+            None => source.labels.iter().map(|label| vec![&**label]).collect(),
+        }
+    }
+
+    /// A generated text with a class's word written as the class's label.
+    pub fn read<'a>(&'a self, text: &'a str, source: &'a Card) -> &'a str {
+        let class = self.verbalizer.as_ref().and_then(|verbalizer| {
+            (verbalizer.classes.iter())
+                .position(|class| class.words.iter().any(|word| word == text))
+        });
+        match class {
+            Some(class) => &source.labels[class],
+            None => text,
+        }
+    }
+
+    /// The wording in a few words, for a table: `generation`, `likelihood, verbalizer yes-no`.
+    pub fn title(&self) -> String {
+        let verbalizer = self.verbalizer.as_ref();
+        let template = self.template.as_ref();
+        let parts = [
+            Some(self.score_by.name().to_string()),
+            verbalizer.map(|verbalizer| format!("verbalizer {}", verbalizer.name)),
+            template.map(|template| format!("template {}", template.name)),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,292 @@
+//! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or several a class, each of one
+//! token or more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::domain::card::Card;
+use crate::domain::row::hex;
+
+/// How the probabilities of a class's words become the class's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// Added up: a class of more words has more ways to be said.
+    #[default]
+    Sum,
+    /// Averaged.
+    Mean,
+}
+
+/// A verbalizer as it is written, in a domain's card (`[verbalizers.NAME]`) or a file of its own.
+///
+/// ```toml
+/// about = "a yes or a no"
+/// aggregate = "mean"        # or "sum", which is the default
+///
+/// [words]
+/// not_duplicate = ["no", "different"]
+/// duplicate = ["yes", "the same"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spelling {
+    /// What it is, in a line.
+    #[serde(default)]
+    pub about: String,
+    /// How several words of a class count.
+    #[serde(default)]
+    pub aggregate: Aggregate,
+    /// The words of each label; models are trained to answer with the first.
+    pub words: BTreeMap<String, Vec<String>>,
+}
+
+/// A verbalizer of one domain's classes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verbalizer {
+    /// Its name in the card, or its file's.
+    pub name: String,
+    /// SHA-256 of its file; of a card's, of its words as JSON.
+    pub sha256: String,
+    /// How several words of a class count.
+    pub aggregate: Aggregate,
+    /// In the order of the classes.
+    pub classes: Vec<Words>,
+}
+
+/// The words of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// The class's label string.
+    pub label: String,
+    /// At least one.
+    pub words: Vec<String>,
+}
+
+/// A verbalizer that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum VerbalizerError {
+    /// Neither a name in the card nor a file.
+    #[error(
+        "unknown verbalizer '{found}' of {domain}: wanted {}the path of a TOML file with [words]",
+        names(.known)
+    )]
+    Unknown {
+        /// What was typed.
+        found: String,
+        /// The domain.
+        domain: String,
+        /// Those of its card.
+        known: Vec<String>,
+    },
+    /// The file can't be read.
+    #[error("{file}: wanted a verbalizer, found: {found}")]
+    Open {
+        /// The file.
+        file: String,
+        /// What the system says.
+        found: String,
+    },
+    /// It is none, or does not fit the domain.
+    #[error("{file}, {key}: wanted {wanted}, found {found}")]
+    Invalid {
+        /// The file, or the verbalizer's name.
+        file: String,
+        /// The key.
+        key: String,
+        /// What should be there.
+        wanted: String,
+        /// What is.
+        found: String,
+    },
+}
+
+fn names(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!("one of {}, or ", known.join(", ")),
+    }
+}
+
+impl Verbalizer {
+    /// The verbalizer of this name in a domain's card, or of this path.
+    ///
+    /// # Errors
+    /// There is none, or it does not fit the domain's labels.
+    pub fn find(text: &str, card: &Card) -> Result<Verbalizer, VerbalizerError> {
+        if let Some(spelling) = card.verbalizers.get(text) {
+            let bytes = serde_json::to_vec(spelling).expect("a spelling is plain data");
+            let sha256 = hex(&Sha256::digest(bytes));
+            return spelling.of_classes(text, text, sha256, card);
+        }
+        let path = Path::new(text);
+        if !path.is_file() {
+            return Err(VerbalizerError::Unknown {
+                found: text.to_string(),
+                domain: card.name.clone(),
+                known: card.verbalizers.keys().cloned().collect(),
+            });
+        }
+        let bytes = std::fs::read_to_string(path).map_err(|error| VerbalizerError::Open {
+            file: text.to_string(),
+            found: error.to_string(),
+        })?;
+        let spelling: Spelling = toml::from_str(&bytes).map_err(|error| VerbalizerError::Open {
+            file: text.to_string(),
+            found: error.to_string(),
+        })?;
+        let name = path.file_stem().unwrap_or(path.as_os_str());
+        let sha256 = hex(&Sha256::digest(&bytes));
+        spelling.of_classes(&name.to_string_lossy(), text, sha256, card)
+    }
+
+    /// Its longest class, in words.
+    pub fn most_words(&self) -> usize {
+        let counts = self.classes.iter().map(|class| class.words.len());
+        counts.max().unwrap_or(0)
+    }
+}
+
+impl Spelling {
+    /// The verbalizer of a card's classes; `file` is what errors call it.
+    fn of_classes(
+        &self,
+        name: &str,
+        file: &str,
+        sha256: String,
+        card: &Card,
+    ) -> Result<Verbalizer, VerbalizerError> {
+        if let Some((key, wanted, found)) = self.contradiction(&card.labels) {
+            return Err(VerbalizerError::Invalid {
+                file: file.to_string(),
+                key,
+                wanted,
+                found,
+            });
+        }
+        let of_label = |label: &String| Words {
+            label: label.clone(),
+            words: self.words[label].clone(),
+        };
+        Ok(Verbalizer {
+            name: name.to_string(),
+            sha256,
+            aggregate: self.aggregate,
+            classes: card.labels.iter().map(of_label).collect(),
+        })
+    }
+
+    /// The key that does not fit these labels, what was wanted there and what was found.
+    pub(crate) fn contradiction(&self, labels: &[String]) -> Option<(String, String, String)> {
+        let wanted: BTreeSet<&String> = labels.iter().collect();
+        let found: BTreeSet<&String> = self.words.keys().collect();
+        let list = |names: &BTreeSet<&String>| {
+            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            match names[..] {
+                [] => "none".to_string(),
+                _ => names.join(", "),
+            }
+        };
+        if wanted != found || labels.is_empty() {
+            let wanted = format!("words for each of the labels {}", list(&wanted));
+            return Some(("words".to_string(), wanted, list(&found)));
+        }
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (label, words) in &self.words {
+            let key = format!("words.{label}");
+            if words.is_empty() {
+                return Some((key, "at least one word".to_string(), "none".to_string()));
+            }
+            for word in words {
+                if word.trim().is_empty() || word.trim() != word {
+                    let wanted = "words without white space around them".to_string();
+                    return Some((key, wanted, format!("'{word}'")));
+                }
+                if let Some(other) = seen.insert(word, label) {
+                    let wanted = "each word once".to_string();
+                    return Some((key, wanted, format!("'{word}', which is {other}'s too")));
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sample::card;
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("yes-no.toml");
+        std::fs::write(&path, text).expect("written");
+        let path = path.display().to_string();
+        (folder, path)
+    }
+
+    #[test]
+    fn words_stand_in_the_order_of_the_classes() {
+        let (_folder, path) = file(
+            "aggregate = \"mean\"\n[words]\nduplicate = [\"yes\", \"the same\"]\nnot_duplicate = [\"no\"]\n",
+        );
+        let found = Verbalizer::find(&path, &card("qqp")).expect("a verbalizer");
+        assert_eq!(
+            (found.name.as_str(), found.aggregate),
+            ("yes-no", Aggregate::Mean)
+        );
+        let words: Vec<(&str, usize)> = (found.classes.iter())
+            .map(|class| (class.label.as_str(), class.words.len()))
+            .collect();
+        assert_eq!(words, [("not_duplicate", 1), ("duplicate", 2)]);
+        assert_eq!(found.sha256.len(), 64);
+    }
+
+    #[test]
+    fn what_does_not_fit_names_file_key_and_what_was_wanted() {
+        for (text, parts) in [
+            (
+                "[words]\nduplicate = [\"yes\"]\n",
+                &["words", "not_duplicate"][..],
+            ),
+            (
+                "[words]\nduplicate = [\"yes\"]\nnot_duplicate = []\n",
+                &["words.not_duplicate", "at least one word"],
+            ),
+            (
+                "[words]\nduplicate = [\"yes\"]\nnot_duplicate = [\"yes\"]\n",
+                &["words.not_duplicate", "duplicate's too"],
+            ),
+            (
+                "[words]\nduplicate = [\" yes\"]\nnot_duplicate = [\"no\"]\n",
+                &["words.duplicate", "white space"],
+            ),
+            ("[word]\n", &["unknown field `word`"]),
+        ] {
+            let (_folder, path) = file(text);
+            let message = Verbalizer::find(&path, &card("qqp"))
+                .expect_err(text)
+                .to_string();
+            assert!(message.contains("yes-no.toml"), "{message}");
+            for part in parts {
+                assert!(message.contains(part), "{message}");
+            }
+        }
+        let message = Verbalizer::find("yes-mo", &card("qqp"))
+            .expect_err("no such")
+            .to_string();
+        assert!(
+            message.contains("'yes-mo' of qqp: wanted one of same-different, yes-no"),
+            "{message}"
+        );
+        let (_folder, path) = file("[words]\na = [\"b\"]\n");
+        let message = Verbalizer::find(&path, &card("squad"))
+            .expect_err("no classes")
+            .to_string();
+        assert!(message.contains("labels none"), "{message}");
+    }
+}
