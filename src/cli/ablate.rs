@@ -92,7 +92,8 @@ struct Shared {
     quiet: bool,
 }
 
-/// What an ablation of the miniature has by default: about ten minutes on two cores.
+/// What an ablation of the miniature has by default: by the estimate of `--dry-run`, about ten
+/// minutes on two cores.
 struct Miniature {
     transfer: &'static str,
     seeds: u64,

@@ -14,7 +14,8 @@ use crate::record::ablation::{Kind, Setting};
 use crate::report::ablation::{ADAPTED, SPANS};
 use crate::report::number::whole;
 
-/// Two to five models with three seeds: two minutes on two cores for each model of nano's size.
+/// Two to five models with three seeds: an estimated two minutes on two cores for each model of
+/// nano's size.
 const DEFAULTS: Miniature = Miniature {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,

@@ -19,7 +19,7 @@ use crate::record::ensemble::{is_in, write};
 use crate::record::store::{StoredRecord, find};
 use crate::transfer::Transfer;
 
-/// Five prompts, as the paper has them, on all targets: four minutes of tuning and two of answering.
+/// Five prompts, as the paper has them, on all targets.
 const DEFAULTS: Miniature = Miniature {
     transfer: "squad->all",
     seeds: 5,

@@ -11,7 +11,7 @@ use crate::recipe::{Method, PromptInit};
 use crate::record::ablation::{Kind, Setting};
 use crate::report::ablation::{LABELS, UNIFORM, VOCAB};
 
-/// Five lengths with three seeds: about nine minutes on two cores.
+/// Five lengths with three seeds.
 const LENGTH: Miniature = Miniature {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
@@ -19,7 +19,7 @@ const LENGTH: Miniature = Miniature {
     eval_rows: 200,
 };
 
-/// Five starts with three seeds, where there are class labels: about six minutes on two cores.
+/// Five starts with three seeds, where there are class labels.
 const INIT: Miniature = Miniature {
     transfer: "qqp->mrpc",
     seeds: 3,
