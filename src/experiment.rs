@@ -96,12 +96,39 @@ pub enum Event<'a> {
 }
 
 /// What a plan came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// The records of the cells that ended, in the plan's order.
     pub records: Vec<StoredRecord>,
     /// Why the others have none.
     pub failed: Vec<ExperimentError>,
+}
+
+impl Outcome {
+    /// Whether every cell has its record.
+    ///
+    /// # Errors
+    /// Some failed.
+    pub fn complete(&self) -> Result<(), SomeFailed> {
+        let reasons: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
+        match reasons.len() {
+            0 => Ok(()),
+            count => Err(SomeFailed {
+                count,
+                runs: count + self.records.len(),
+                reasons: reasons.join("; "),
+            }),
+        }
+    }
+}
+
+/// What is left to say when a plan has been gone through and some of its runs failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {runs} runs failed, and reports show them as failed: {reasons}")]
+pub struct SomeFailed {
+    count: usize,
+    runs: usize,
+    reasons: String,
 }
 
 /// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the

@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{Defaults, Limits, Method, Recipe};
 use crate::record::ablation::{self, Ablation, Kind, Setting};
-use crate::record::store::{Store, StoredRecord};
+use crate::record::store::Store;
 use crate::record::{Cell, ensemble as ensemble_record};
 use crate::report;
 use crate::report::sheet::Sheet;
@@ -236,6 +236,7 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
     let settings = planned.iter().map(|one| one.setting.clone()).collect();
     Ablation::new(kind, settings).claim(&out)?;
     let count = planned.len();
+    let mut outcome = Outcome::default();
     for (at, one) in planned.into_iter().enumerate() {
         let Setting {
             place,
@@ -244,9 +245,12 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
         } = &one.setting;
         voice.say(&format!("setting {} of {count}: {place}, {series}", at + 1));
         let backbone = backbone_of(&one.plan.backbone)?;
-        run_cells(shared, &one, &material, &backbone, &out.join(folder))?;
+        let of_setting = run_cells(shared, &one, &material, &backbone, &out.join(folder))?;
+        outcome.records.extend(of_setting.records);
+        outcome.failed.extend(of_setting.failed);
     }
-    finish(shared, &out)
+    finish(shared, &out)?;
+    Ok(outcome.complete()?)
 }
 
 /// Runs the cells of one setting that have no record yet.
@@ -256,20 +260,20 @@ fn run_cells(
     material: &Material,
     backbone: &Backbone,
     folder: &Path,
-) -> Result<Vec<StoredRecord>, Failure> {
+) -> Result<Outcome, Failure> {
     let first = planned.cells.first().expect("a plan has cells");
     let store = Store::open(folder, first)?;
     let origin = origin(shared, material, backbone);
     let mut narrator = Narrator::new(shared.voice(), planned.cells.len());
     let cells = planned.cells.iter().map(|cell| (cell.clone(), None));
     let cells = cells.collect();
-    let Outcome { records, .. } =
+    let outcome =
         experiment::run_cells(cells, material, backbone, &store, &origin, &mut |event| {
             narrator.tell(event);
             interrupt::flow()
         })?;
     narrator.end();
-    Ok(records)
+    Ok(outcome)
 }
 
 /// Writes the report of the ablation in `out`.

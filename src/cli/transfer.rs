@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 
 use super::Failure;
@@ -22,7 +22,7 @@ use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::wording::Wording;
-use crate::experiment::{self, Event, Outcome};
+use crate::experiment::{self, Event};
 use crate::material::Material;
 use crate::network::Config;
 use crate::plan::Plan;
@@ -31,7 +31,6 @@ use crate::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
 };
 use crate::record::store::{Store, unfinished};
-use crate::report::number::list;
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
 use crate::tuning::prompt_file::PromptFile;
@@ -256,11 +255,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let store = Store::open(&out, &first)?;
     let origin = origin(&arguments, &plan.transfer, &material, &backbone);
     let mut narrator = Narrator::new(voice, plan.cells().len());
-    let Outcome { records, failed } =
-        experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
-            narrator.tell(event);
-            interrupt::flow()
-        })?;
+    let outcome = experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
+        narrator.tell(event);
+        interrupt::flow()
+    })?;
     narrator.end();
     let form = match (arguments.json, &redirected) {
         (true, _) => Form::Json,
@@ -268,18 +266,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, None) => Form::of_terminal(),
     };
     let files = output::Files::of_flag(arguments.html);
-    output::write(&records, &unfinished(&out)?, &out, files, form)?;
+    output::write(&outcome.records, &unfinished(&out)?, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
-    match failed.as_slice() {
-        [] => Ok(()),
-        failed => Err(anyhow!(
-            "{} of {} runs failed, and the report shows them as failed: {}",
-            failed.len(),
-            plan.cells().len(),
-            list(&failed.iter().map(ToString::to_string).collect::<Vec<_>>())
-        )
-        .into()),
-    }
+    Ok(outcome.complete()?)
 }
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if

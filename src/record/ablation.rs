@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{self, StoreError, StoredRecord};
+use super::store::{self, StoreError, StoredRecord, Unfinished};
 use crate::new_file::{self, NewFileError};
 
 const FILE: &str = "ablation.json";
@@ -61,6 +61,8 @@ pub struct StoredAblation {
     pub ablation: Ablation,
     /// The records of each setting; none where it has not been run.
     pub records: Vec<Vec<StoredRecord>>,
+    /// The cells of each setting that were begun and have no record.
+    pub unfinished: Vec<Vec<Unfinished>>,
 }
 
 /// An ablation's folder that can't be used.
@@ -152,16 +154,26 @@ pub fn is_in(out: &Path) -> bool {
 /// It is not one, or a record is damaged.
 pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
     let ablation = parse(&out.join(FILE))?;
-    let mut records = Vec::new();
+    let (mut records, mut unfinished) = (Vec::new(), Vec::new());
     for setting in &ablation.settings {
-        records.push(match store::find(&out.join(&setting.folder)) {
+        let folder = out.join(&setting.folder);
+        if !folder.exists() {
+            records.push(Vec::new());
+            unfinished.push(Vec::new());
+            continue;
+        }
+        records.push(match store::find(&folder) {
             Ok(found) => found,
             Err(StoreError::NoRecords { .. }) => Vec::new(),
-            Err(_) if !out.join(&setting.folder).exists() => Vec::new(),
             Err(error) => return Err(error.into()),
         });
+        unfinished.push(store::unfinished(&folder)?);
     }
-    Ok(StoredAblation { ablation, records })
+    Ok(StoredAblation {
+        ablation,
+        records,
+        unfinished,
+    })
 }
 
 fn parse(path: &Path) -> Result<Ablation, AblationError> {

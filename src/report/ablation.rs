@@ -13,8 +13,9 @@ use super::sheet::{Section, Sheet, generated};
 use super::study::{Study, studies};
 use crate::eval::score::Metric;
 use crate::recipe::Method;
+use crate::record::Cell;
 use crate::record::ablation::{Kind, Setting, StoredAblation};
-use crate::record::store::StoredRecord;
+use crate::record::store::{End, StoredRecord, Unfinished};
 use crate::stats::bootstrap::{Bootstrap, Draws};
 use crate::stats::estimate::{mean, standard_deviation};
 use crate::stats::panel::Panel;
@@ -78,9 +79,12 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
         &axis,
         &table.frames(&axis, metric),
     )?;
-    let missing: Vec<&str> = (settings.iter().zip(&stored.records))
-        .filter(|(_, records)| records.is_empty())
-        .map(|(setting, _)| setting.folder.as_str())
+    let missing: Vec<&str> = (settings.iter().zip(&stored.records).zip(&stored.unfinished))
+        .filter(|((_, records), unfinished)| records.is_empty() && unfinished.is_empty())
+        .map(|((setting, _), _)| setting.folder.as_str())
+        .collect();
+    let unfinished: Vec<String> = (settings.iter().zip(&stored.unfinished))
+        .flat_map(|(setting, cells)| cells.iter().map(|cell| without_record(setting, cell)))
         .collect();
     let mut reading = vec![
         format!(
@@ -100,6 +104,9 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
     if !missing.is_empty() {
         reading.push(format!("**Not run yet**: {}.", list(&missing)));
     }
+    if !unfinished.is_empty() {
+        reading.push(format!("**Without a record**: {}.", list(&unfinished)));
+    }
     Ok(Sheet {
         title: format!("{}: {} → {}", title(kind), cell.source, list(&cell.targets)),
         question: question(kind).to_owned(),
@@ -110,6 +117,17 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
         reading,
         origin: origin(&first),
     })
+}
+
+/// A run that the table lacks, and why.
+fn without_record(setting: &Setting, unfinished: &Unfinished) -> String {
+    let Cell { method, seed, .. } = &unfinished.cell;
+    let end = match &unfinished.end {
+        End::Failed { reason } => format!("failed ({reason})"),
+        End::Begun => "unfinished".to_owned(),
+    };
+    let (folder, method) = (&setting.folder, method.title());
+    format!("{folder}, {method}, seed {seed}: {end}")
 }
 
 /// That two studies scored the same examples.

@@ -264,12 +264,36 @@ fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
         .stdout(contains("not run"));
     let report = folder.path().join("lengths/report.md");
     let first = std::fs::read_to_string(&report).expect("written");
-    // As if it had been broken off before the second setting's last cell.
-    std::fs::remove_dir_all(folder.path().join("lengths/length-5-vocab/prompt-seed1"))
-        .expect("it is there");
+    // As if it had been broken off in the second setting's last cell.
+    let setting = folder.path().join("lengths/length-5-vocab");
+    std::fs::rename(
+        setting.join("prompt-seed1"),
+        setting.join(".partial-prompt-seed1"),
+    )
+    .expect("it is there");
     promptshift(folder.path(), "report lengths").success();
     let half = std::fs::read_to_string(&report).expect("written");
     assert!(half.contains("| 5, prompt tuning | 0 |"), "{half}");
+    let without = "**Without a record**: length-5-vocab, prompt tuning, seed 1: unfinished.";
+    assert!(half.contains(without), "{half}");
+    // ... or as if its loss had run away there.
+    let cell: serde_json::Value = {
+        let record = setting.join(".partial-prompt-seed1/record.json");
+        let bytes = std::fs::read(record).expect("written");
+        serde_json::from_slice(&bytes).expect("a record")
+    };
+    std::fs::write(
+        setting.join("failed-prompt-seed1.json"),
+        serde_json::json!({
+            "version": cell["version"], "cell": cell["cell"],
+            "reason": "the loss was NaN", "provenance": cell["provenance"],
+        })
+        .to_string(),
+    )
+    .expect("a writable folder");
+    promptshift(folder.path(), "report lengths").success();
+    let failed = std::fs::read_to_string(&report).expect("written");
+    assert!(failed.contains("failed (the loss was NaN)"), "{failed}");
     promptshift(folder.path(), &run).success().stderr(contains(
         "lengths/length-1-vocab/prompt-seed0 has a record already",
     ));

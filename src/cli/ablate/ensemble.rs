@@ -84,7 +84,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 plan,
             };
             let folder = out.join(PROMPTS);
-            run_cells(shared, &planned, &material, &backbone, &folder)?
+            let outcome = run_cells(shared, &planned, &material, &backbone, &folder)?;
+            // Fewer prompts would be another ensemble than the one that was asked for.
+            outcome.complete()?;
+            outcome.records
         }
     };
     if is_in(&out) {
