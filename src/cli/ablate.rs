@@ -13,11 +13,10 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::data::Data;
-use super::progress::Voice;
+use super::run::Run;
 use super::transfer::{Narrator, Seeds, answer_form, at_least_one, quoted};
 use super::{estimate, interrupt, output};
 use crate::backbone::{Backbone, BackboneChoice};
-use crate::device;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::wording::Wording;
 use crate::experiment::{self, Outcome};
@@ -75,21 +74,8 @@ struct Shared {
     /// Rows at most of each evaluated split, drawn likewise.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
-    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
-    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
-    device: String,
-    /// The folder for records, figures and the report; runs/ablate-… where none is given.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Write report.html as well: the same report as one page that opens from disk.
-    #[arg(long)]
-    html: bool,
-    /// Print the settings and what they will cost, and stop.
-    #[arg(long)]
-    dry_run: bool,
-    /// Say nothing on standard error but errors.
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    run: Run,
 }
 
 /// What an ablation of the miniature has by default: by the estimate of `--dry-run`, about ten
@@ -136,13 +122,6 @@ pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
 }
 
 impl Shared {
-    fn voice(&self) -> Voice {
-        match self.quiet {
-            true => Voice::Quiet,
-            false => Voice::of_terminal(),
-        }
-    }
-
     /// The plan of some methods on a backbone, with their default recipes but for what was typed. On
     /// the miniature, `miniature` holds for what was not; published models have their papers' recipes.
     fn plan(
@@ -198,7 +177,7 @@ impl Shared {
             many => format!("{}-targets", many.len()),
         };
         let name = format!("ablate-{kind}-{}-to-{targets}", transfer.source);
-        (self.out.clone()).unwrap_or_else(|| Path::new("runs").join(name))
+        (self.run.out.clone()).unwrap_or_else(|| Path::new("runs").join(name))
     }
 }
 
@@ -207,9 +186,9 @@ const SMALL: usize = 20_000_000;
 
 /// Runs the cells of every setting that have no record yet, and writes the report.
 fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<(), Failure> {
-    let voice = shared.voice();
+    let voice = shared.run.voice();
     let catalogue = shared.data.catalogue()?;
-    let device = device::find(&shared.device).map_err(|e| Failure::Usage(e.into()))?;
+    let device = shared.run.on.find()?;
     let first = planned.first().expect("an ablation has settings");
     let out = shared.out(kind.name(), &first.plan.transfer);
     let material = Material::read(&first.plan, &catalogue)?;
@@ -224,12 +203,12 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
     for Planned { plan, setting, .. } in &planned {
         let backbone = backbone_of(&plan.backbone)?;
         experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
-        if shared.dry_run {
+        if shared.run.dry_run {
             println!("{}, {}:", setting.place, setting.series);
             print!("{}", estimate::describe(plan, &material, &backbone));
         }
     }
-    if shared.dry_run {
+    if shared.run.dry_run {
         return Ok(());
     }
     interrupt::listen()?;
@@ -264,7 +243,7 @@ fn run_cells(
     let first = planned.cells.first().expect("a plan has cells");
     let store = Store::open(folder, first)?;
     let origin = origin(shared, material, backbone);
-    let mut narrator = Narrator::new(shared.voice(), planned.cells.len());
+    let mut narrator = Narrator::new(shared.run.voice(), planned.cells.len());
     let cells = planned.cells.iter().map(|cell| (cell.clone(), None));
     let cells = cells.collect();
     let outcome =
@@ -279,8 +258,8 @@ fn run_cells(
 /// Writes the report of the ablation in `out`.
 fn finish(shared: &Shared, out: &Path) -> Result<(), Failure> {
     let sheet = sheet(out)?.expect("it has just been written");
-    output::write_sheet(&sheet, out, output::Files::of_flag(shared.html))?;
-    (shared.voice()).say(&format!("report: {}", out.join("report.md").display()));
+    output::write_sheet(&sheet, out, shared.run.files())?;
+    (shared.run.voice()).say(&format!("report: {}", out.join("report.md").display()));
     Ok(())
 }
 
@@ -294,7 +273,7 @@ fn origin(shared: &Shared, material: &Material, backbone: &Backbone) -> Origin {
         data_sha256: material.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        device: shared.device.clone(),
+        device: shared.run.on.device.clone(),
         threads: rayon::current_num_threads(),
     }
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::on::On;
 use super::progress::Voice;
 use super::{Failure, examples, interrupt, transfer, wording};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::batch::encode;
-use crate::device;
 use crate::domain::Example;
 use crate::domain::card::Card;
 use crate::domain::catalogue::Catalogue;
@@ -63,9 +63,8 @@ pub struct Arguments {
     /// Answer no more than the first N rows.
     #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
     rows: Option<usize>,
-    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
-    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
-    device: String,
+    #[command(flatten)]
+    on: On,
     /// Say nothing on standard error but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -83,7 +82,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
-    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
+    let device = arguments.on.find()?;
     new_file::check(&arguments.out)?;
     let prompt = arguments
         .prompt

@@ -16,9 +16,9 @@ use super::lora::Lora;
 use super::output::{self, Form};
 use super::progress::{Voice, Work};
 use super::redirection;
+use super::run::Run;
 use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
-use crate::device;
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::wording::Wording;
@@ -106,22 +106,8 @@ pub struct Arguments {
     /// Rows at most of each evaluated split, drawn in the same way.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
-    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
-    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
-    device: String,
-    /// The folder for records, predictions, figures and the report; a folder of the plan's own
-    /// under runs/ where none is given.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Write report.html as well: the same report as one page that opens from disk.
-    #[arg(long)]
-    html: bool,
-    /// Print the plan and what it will cost, and stop.
-    #[arg(long)]
-    dry_run: bool,
-    /// Say nothing on standard error but errors.
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    run: Run,
     /// Print the comparison as JSON instead of the report.
     #[arg(long)]
     json: bool,
@@ -223,11 +209,7 @@ fn trials(text: &str) -> Result<usize, String> {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let voice = if arguments.quiet {
-        Voice::Quiet
-    } else {
-        Voice::of_terminal()
-    };
+    let voice = arguments.run.voice();
     let catalogue = arguments.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let config = choice.config()?;
@@ -240,17 +222,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             plan.transfer, plan.transfer
         ));
     }
-    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
+    let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
     experiment::resolve(&mut plan, &material, &backbone);
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
-    if arguments.dry_run {
+    if arguments.run.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());
     }
     interrupt::listen()?;
-    let out = arguments.out.clone().unwrap_or_else(|| default_out(&plan));
+    let out = arguments
+        .run
+        .out
+        .clone()
+        .unwrap_or_else(|| default_out(&plan));
     let first = plan.cells().into_iter().next().expect("the untuned cell");
     let store = Store::open(&out, &first)?;
     let origin = origin(&arguments, &plan.transfer, &material, &backbone);
@@ -265,7 +251,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (false, Some(_)) => Form::Markdown,
         (false, None) => Form::of_terminal(),
     };
-    let files = output::Files::of_flag(arguments.html);
+    let files = arguments.run.files();
     output::write(&outcome.records, &unfinished(&out)?, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
     Ok(outcome.complete()?)
@@ -479,7 +465,7 @@ fn origin(
         data_sha256: material.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        device: arguments.device.clone(),
+        device: arguments.run.on.device.clone(),
         threads: rayon::current_num_threads(),
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::on::On;
 use super::{Failure, transfer};
 use crate::backbone::BackboneChoice;
-use crate::device;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
 use crate::nearest::{Near, nearest};
@@ -31,9 +31,8 @@ pub struct Arguments {
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
-    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
-    #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
-    device: String,
+    #[command(flatten)]
+    on: On,
 }
 
 /// Runs it: a verbalizer's file on standard output, to be read and kept in part.
@@ -55,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             card.name
         )));
     }
-    let device = device::find(&arguments.device).map_err(|e| Failure::Usage(e.into()))?;
+    let device = arguments.on.find()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let backbone = choice.load(&device)?;
     let found = nearest(&backbone, &words, arguments.nearest);

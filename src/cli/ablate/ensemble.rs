@@ -9,7 +9,6 @@ use super::{Miniature, Planned, Shared, finish, origin, run_cells};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::{estimate, interrupt};
-use crate::device;
 use crate::experiment::ensemble::{self, EnsembleRunError};
 use crate::material::Material;
 use crate::plan::Plan;
@@ -45,10 +44,10 @@ pub(super) struct Arguments {
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let shared = &arguments.shared;
-    let voice = shared.voice();
+    let voice = shared.run.voice();
     let catalogue = shared.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
-    let device = device::find(&shared.device).map_err(Failure::usage)?;
+    let device = shared.run.on.find()?;
     let (plan, found) = match &arguments.from {
         Some(folder) => {
             let found = tuned_prompts(folder)?;
@@ -66,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let out = shared.out("ensemble", &plan.transfer);
     let material = Material::read(&plan, &catalogue)?;
     let backbone = choice.load(&device)?;
-    if shared.dry_run {
+    if shared.run.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());
     }
