@@ -70,9 +70,10 @@ pub struct Arguments {
         value_name = "METHODS"
     )]
     methods: Vec<String>,
-    /// How many seeds (3 means 0,1,2), or a list of them (7,11).
-    #[arg(long, default_value = "5", value_name = "N|LIST")]
-    seeds: Seeds,
+    /// How many seeds (3 means 0,1,2), or a list of them (7,11). Where none are given 5, and 3 for more
+    /// than five methods.
+    #[arg(long, value_name = "N|LIST")]
+    seeds: Option<Seeds>,
     /// Searches each method's recipe first: so many trials, the same number for every method, over its
     /// learning rate, chosen among by source validation alone; the report tells of all of them.
     #[arg(long, value_name = "K", value_parser = trials)]
@@ -387,7 +388,10 @@ fn plan(
             limits: Limits::default_for(task).within(config.positions()),
             backbone,
             methods,
-            seeds: arguments.seeds.0.clone(),
+            seeds: match &arguments.seeds {
+                Some(Seeds(seeds)) => seeds.clone(),
+                None => default_seeds(tuned.len()),
+            },
             trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
@@ -395,6 +399,15 @@ fn plan(
         },
         redirected,
     ))
+}
+
+/// Five seeds for the comparison of a few methods, three where many are looked over: the time that a plan
+/// takes grows with both.
+fn default_seeds(methods: usize) -> Vec<u64> {
+    match methods {
+        ..=5 => (0..5).collect(),
+        _ => (0..3).collect(),
+    }
 }
 
 /// How rows are written for a model: its own form, or for a T5 the one that was asked for.
