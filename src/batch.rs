@@ -376,12 +376,24 @@ impl<'a> Batches<'a> {
         self.waiting.shuffle(&mut self.rng);
     }
 
-    /// The next batch.
-    pub fn next_batch(&mut self) -> Batch {
+    /// The rows of the next batch.
+    fn next_rows(&mut self) -> Vec<usize> {
         if self.waiting.is_empty() {
             self.refill();
         }
-        let indices = self.waiting.pop().expect("an epoch has at least one batch");
+        self.waiting.pop().expect("an epoch has at least one batch")
+    }
+
+    /// Passes over so many batches.
+    pub fn skip(&mut self, batches: usize) {
+        for _ in 0..batches {
+            self.next_rows();
+        }
+    }
+
+    /// The next batch.
+    pub fn next_batch(&mut self) -> Batch {
+        let indices = self.next_rows();
         let chosen: Vec<&Encoding> = indices.iter().map(|&i| &self.encodings[i]).collect();
         Batch::of(&chosen, self.pad)
     }

@@ -21,6 +21,17 @@ impl Dropout {
         }
     }
 
+    /// How many random numbers were drawn, as [`went_on`](Self::went_on) takes it.
+    pub fn drawn(&self) -> u64 {
+        self.rng.get_word_pos() as u64
+    }
+
+    /// The same source after so many were drawn.
+    pub fn went_on(mut self, drawn: u64) -> Self {
+        self.rng.set_word_pos(drawn.into());
+        self
+    }
+
     /// No dropout: evaluation.
     pub fn off() -> Self {
         Dropout::new(0.0, 0)

@@ -3,6 +3,7 @@
 mod adafactor;
 mod clip;
 mod fit;
+mod halt;
 mod optimizer;
 mod schedule;
 mod trainer;
@@ -10,6 +11,7 @@ mod training_set;
 
 pub use adafactor::PaperAdafactor;
 pub use fit::{FitError, Fitted, Progress, fit};
+pub use halt::{HaltError, Halts};
 pub use optimizer::optimizer;
 pub use schedule::share;
 pub use trainer::{Course, NotFinite, StepLoss, Trainer};

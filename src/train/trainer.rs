@@ -74,6 +74,33 @@ impl Trainer {
         self.tuned.as_ref().expect("no step is under way")
     }
 
+    /// How many random numbers dropout has drawn.
+    pub(super) fn drawn(&self) -> u64 {
+        self.dropout.drawn()
+    }
+
+    /// The optimiser.
+    pub(super) fn optimizer(&self) -> &ModuleOptimizer {
+        &self.optimizer
+    }
+
+    /// The same trainer as it was after `step` steps, when dropout had drawn so many random numbers.
+    pub(super) fn went_on(
+        self,
+        tuned: Tuned,
+        optimizer: ModuleOptimizer,
+        step: usize,
+        drawn: u64,
+    ) -> Self {
+        Trainer {
+            tuned: Some(tuned),
+            optimizer,
+            dropout: self.dropout.went_on(drawn),
+            step,
+            ..self
+        }
+    }
+
     /// Steps taken.
     pub fn steps_taken(&self) -> usize {
         self.step
