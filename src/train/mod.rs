@@ -3,7 +3,9 @@
 mod adafactor;
 mod clip;
 mod fit;
+mod movement;
 mod optimizer;
+mod peak;
 mod schedule;
 mod trainer;
 mod training_set;
@@ -11,6 +13,7 @@ mod training_set;
 pub use adafactor::PaperAdafactor;
 pub use fit::{FitError, Fitted, Progress, fit};
 pub use optimizer::optimizer;
+pub use peak::{Peak, TensorBytes};
 pub use schedule::share;
 pub use trainer::{Course, NotFinite, StepLoss, Trainer};
 pub use training_set::TrainingSet;
