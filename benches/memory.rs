@@ -1,5 +1,6 @@
-//! Peak memory of a training step of each method, as a measurement of criterion's own:
-//! `cargo bench --bench memory`. The unit is bytes.
+//! Peak memory of a training step of each method and its parts, as a measurement of criterion's own:
+//! `cargo bench --bench memory`. The unit is bytes; the parts are those of records
+//! (`promptshift::record::memory`), of the highest step.
 //!
 //! On the CPU, bytes are those that the allocator handed out at once, the weights among them; on a
 //! device with a pool of its own they are the pool's bytes in use after the step, which Burn reports.
@@ -10,10 +11,13 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::measurement::{Measurement, ValueFormatter};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use promptshift::backbone::Backbone;
 use promptshift::memory::peak_of;
 use promptshift::recipe::Method;
+use promptshift::record::memory::PeakParts;
 
 /// Bytes in place of seconds.
 struct Bytes;
@@ -72,25 +76,54 @@ fn bytes_of(device: &Device, work: impl FnOnce()) -> u64 {
     }
 }
 
-fn train_step(c: &mut Criterion<Bytes>) {
-    let device = bed::device();
-    let mut group = c.benchmark_group("peak_memory/train_step");
+/// A part of a peak, in the group of its name.
+type Part = (&'static str, fn(&PeakParts) -> u64);
+
+const PARTS: [Part; 4] = [
+    ("peak_memory/weights", |parts| parts.weights),
+    ("peak_memory/gradients", |parts| parts.gradients),
+    ("peak_memory/optimizer_state", |parts| parts.optimizer_state),
+    ("peak_memory/activations", |parts| parts.activations),
+];
+
+fn group<'a>(c: &'a mut Criterion<Bytes>, name: &str) -> BenchmarkGroup<'a, Bytes> {
+    let mut group = c.benchmark_group(name);
     group.sample_size(10);
     group.warm_up_time(Duration::from_millis(1));
     group.measurement_time(Duration::from_millis(1));
+    group
+}
+
+fn train_step(c: &mut Criterion<Bytes>) {
+    let device = bed::device();
     let mut measure = |backbone: &Backbone, method: Method, examples: usize, length: usize| {
         let batch = bed::batch(backbone, examples, length);
         let mut trainer = bed::trainer(backbone, method);
         // The optimiser's state is there from the second step on.
         trainer.step(&batch).expect("a finite loss");
         let id = BenchmarkId::new(format!("{}/{}", method.name(), backbone.name), length);
-        group.bench_function(id, |b| {
+        let mut whole = group(c, "peak_memory/train_step");
+        whole.bench_function(id.clone(), |b| {
             b.iter_custom(|steps| {
                 (0..steps)
                     .map(|_| bytes_of(&device, || drop(trainer.step(&batch))))
                     .sum()
             });
         });
+        whole.finish();
+        let highest = (trainer.peak()).filter(|_| device.memory_pool_usage().is_none());
+        let tensors = bed::tensors(backbone, method, &trainer);
+        let Some(parts) = highest.map(|peak| peak.parts(&tensors)) else {
+            return;
+        };
+        for (name, part) in PARTS {
+            let mut one = group(c, name);
+            // A number that is known, in the place of a measured one.
+            one.bench_function(id.clone(), |b| {
+                b.iter_custom(|steps| steps * part(&parts));
+            });
+            one.finish();
+        }
     };
     let nano = bed::nano(&device);
     for method in bed::trained() {
@@ -100,7 +133,6 @@ fn train_step(c: &mut Criterion<Bytes>) {
     for method in [Method::Prompt, Method::Lora, Method::Model] {
         measure(&small, method, 8, 256);
     }
-    group.finish();
 }
 
 criterion_group! {

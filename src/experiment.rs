@@ -403,6 +403,8 @@ fn tune(
         train_seconds: fitted.training.as_secs_f64(),
         validation_seconds: fitted.validation.as_secs_f64(),
         peak_bytes,
+        peak_parts: fitted.peak,
+        movement: Some(fitted.movement),
         saved,
     };
     let validation = kept.write(source, draft)?;

@@ -11,14 +11,50 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// Bytes that are no part of any peak.
 static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
+/// The highest number of bytes in the stretch under way, as of the counter's last reset: a stretch
+/// within another starts a count of its own.
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
 /// Runs `work` and tells the highest number of bytes that were allocated on the host meanwhile,
-/// what was there before included, but for what was [left out](leave_out).
+/// what was there before included, but for what was [left out](leave_out). Within the work of
+/// another peak it is part of that too.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
-    ALLOCATED.reset_peak_usage();
+    let around = begin();
     let result = work();
-    let left_out = LEFT_OUT.load(Ordering::Relaxed);
-    let peak = ALLOCATED.peak_usage().saturating_sub(left_out);
-    (result, peak as u64)
+    let peak = highest();
+    SEEN.store(around.max(peak), Ordering::Relaxed);
+    (result, counted(peak))
+}
+
+/// Runs `work` within the work of a peak, and keeps it out of that.
+pub fn apart<T>(work: impl FnOnce() -> T) -> T {
+    let around = begin();
+    let result = work();
+    SEEN.store(around, Ordering::Relaxed);
+    ALLOCATED.reset_peak_usage();
+    result
+}
+
+/// The bytes that are allocated on the host now, but for what was [left out](leave_out).
+pub fn allocated() -> u64 {
+    counted(ALLOCATED.current_usage())
+}
+
+/// The highest number of bytes in the stretch under way.
+fn highest() -> usize {
+    SEEN.load(Ordering::Relaxed).max(ALLOCATED.peak_usage())
+}
+
+/// Starts the count of a stretch; what the one around it has come to so far.
+fn begin() -> usize {
+    let around = highest();
+    SEEN.store(0, Ordering::Relaxed);
+    ALLOCATED.reset_peak_usage();
+    around
+}
+
+fn counted(bytes: usize) -> u64 {
+    bytes.saturating_sub(LEFT_OUT.load(Ordering::Relaxed)) as u64
 }
 
 /// Runs `work`, and leaves what it allocates and keeps out of every later peak: buffers that are

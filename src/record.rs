@@ -5,6 +5,7 @@ pub mod ablation;
 pub(crate) mod difference;
 pub mod ensemble;
 pub mod hygiene;
+pub mod memory;
 pub mod redaction;
 pub mod search;
 pub mod store;
@@ -188,8 +189,34 @@ pub struct Training {
     pub validation_seconds: f64,
     /// The highest number of bytes allocated on the host during training.
     pub peak_bytes: u64,
+    /// What they were. Absent where tensors lie on a device with memory of its own, and in records
+    /// from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_parts: Option<memory::PeakParts>,
+    /// How far what was trained moved; absent in records from before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub movement: Option<Movement>,
     /// What tuning left behind: the prompt or the whole model.
     pub saved: SavedDelta,
+}
+
+/// How far training moved what it trains: Euclidean norms over the numbers of all trainable tensors
+/// together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Movement {
+    /// Of the numbers before the first step.
+    pub start_norm: f64,
+    /// Of the numbers after the last step, whichever step was kept.
+    pub end_norm: f64,
+    /// Of the difference between the two.
+    pub change_norm: f64,
+}
+
+impl Movement {
+    /// The change as a share of the start; `None` of a start of zeros.
+    pub fn relative(&self) -> Option<f64> {
+        (self.start_norm > 0.0).then(|| self.change_norm / self.start_norm)
+    }
 }
 
 /// The file that holds what was tuned. It may be deleted to save space: reports do not need it.

@@ -1,21 +1,39 @@
-//! Memory does not grow with a file. A binary of its own: the allocator counts the whole process, so
-//! nothing else may run beside it.
+//! Peaks of memory: what they are made of, and that they do not grow with a file. A binary of its own,
+//! whose tests wait for each other: the allocator counts the whole process, so nothing else may run
+//! beside a test.
 
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{ArrayRef, ListArray, RecordBatch, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
+use burn::tensor::Device;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use promptshift::backbone::{Backbone, BackboneChoice};
+use promptshift::batch::Batch;
 use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
-use promptshift::memory::peak_of;
+use promptshift::memory::{allocated, apart, peak_of};
+use promptshift::parts::Tokens;
+use promptshift::recipe::{Defaults, Method, Recipe};
+use promptshift::record::memory::PeakParts;
+use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
+use promptshift::tuning::{self, Labels};
+
+/// Held by the test that runs.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    // What another test has failed at is no reason not to run.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Rows of the file; its texts take about 250 MB.
 const ROWS: usize = 2_000_000;
@@ -86,6 +104,7 @@ fn read(suite: &Suite, card: &Card, take: Take) -> (usize, u64) {
 
 #[test]
 fn a_file_of_two_million_rows_is_read_in_little_memory() {
+    let _alone = alone();
     let folder = tempfile::tempdir().expect("a temporary folder");
     write(&folder.path().join("race/test.parquet"));
     let suite = Suite::Folder(folder.path().to_path_buf());
@@ -111,4 +130,103 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
     let (rows, bytes) = read(&suite, &whole, Take::Drawn(1_000));
     assert_eq!(rows, 1_000);
     assert!(bytes < BOUND, "rows drawn from all took {bytes} bytes");
+}
+
+const MEGABYTE: u64 = 1 << 20;
+
+/// Holds so many megabytes while `work` runs.
+fn holding<T>(megabytes: u64, work: impl FnOnce() -> T) -> T {
+    let held = black_box(vec![1_u8; (megabytes * MEGABYTE) as usize]);
+    let result = work();
+    drop(held);
+    result
+}
+
+#[test]
+fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
+    let _alone = alone();
+    let before = allocated();
+    let megabytes = |bytes: u64| (bytes - before).div_euclid(MEGABYTE);
+    let (inner, outer) = peak_of(|| {
+        holding(10, || {
+            let ((), first) = peak_of(|| holding(30, || ()));
+            apart(|| holding(90, || ()));
+            let ((), second) = peak_of(|| holding(5, || ()));
+            [allocated(), first, second].map(megabytes)
+        })
+    });
+    assert_eq!(inner, [10, 40, 15]);
+    assert_eq!(megabytes(outer), 40);
+    let ((), after) = peak_of(|| ());
+    assert_eq!(megabytes(after), 0);
+}
+
+/// The parts of the peak in three steps on a batch of so many examples of 64 tokens, and the peak.
+fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u64) {
+    let recipe = Recipe::default_for(Defaults::Nano, method);
+    let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0).expect("a recipe");
+    let [inputs, targets] = [64, 8].map(|width| Tokens {
+        soft: Vec::new(),
+        ids: (0..(examples * width) as u32)
+            .map(|i| 2 + i % 500)
+            .collect(),
+        lengths: vec![width; examples],
+        width,
+    });
+    let course = Course {
+        learning_rate: 1e-3,
+        schedule: recipe.schedule,
+        steps: 3,
+    };
+    let optimiser = optimizer(&recipe.optimizer);
+    let mut trainer = Trainer::new(tuned, optimiser, course, recipe.objective.clone(), 0);
+    for _ in 0..3 {
+        let batch = Batch {
+            inputs: inputs.clone(),
+            targets: targets.clone(),
+        };
+        trainer.step(&batch).expect("a finite loss");
+    }
+    let tensors = TensorBytes::of(trainer.tuned(), &recipe.optimizer);
+    let peak = trainer.peak().expect("three steps");
+    (peak.parts(&tensors), peak.bytes)
+}
+
+#[test]
+fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
+    let _alone = alone();
+    let backbone = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
+    let weights = 4 * backbone.config.parameters() as u64;
+    let recipe = Recipe::default_for(Defaults::Nano, Method::Prompt);
+    let length = recipe.prompt.expect("a prompt").length;
+    let prompt = 4 * (length * backbone.config.width()) as u64;
+
+    let (tuned, peak) = parts(&backbone, Method::Prompt, 8);
+    assert_eq!(tuned.weights, weights + prompt);
+    assert_eq!(tuned.gradients, prompt, "the peak is in the backward pass");
+    assert_eq!(tuned.optimizer_state, prompt, "a full second moment");
+    let left_over = tuned.left_over(peak);
+    let whole = tuned.weights + tuned.gradients + tuned.optimizer_state + tuned.activations;
+    assert_eq!(whole + left_over, peak);
+    assert!(left_over < 8 * MEGABYTE, "left over: {left_over}");
+
+    let (twice, _) = parts(&backbone, Method::Prompt, 16);
+    let growth = twice.activations as f64 / tuned.activations as f64;
+    assert!(
+        (1.9..2.1).contains(&growth),
+        "activations grew {growth} times"
+    );
+    assert_eq!(
+        (twice.weights, twice.gradients),
+        (tuned.weights, tuned.gradients)
+    );
+
+    let (model, peak) = parts(&backbone, Method::Model, 8);
+    assert_eq!((model.weights, model.gradients), (weights, weights));
+    assert!(
+        model.optimizer_state < weights / 10,
+        "rows and columns alone"
+    );
+    // The backbone that the next run would start from.
+    assert!((weights..weights + 8 * MEGABYTE).contains(&model.left_over(peak)));
 }

@@ -7,7 +7,7 @@ use promptshift::device;
 use promptshift::parts::Tokens;
 use promptshift::recipe::{Defaults, Method, Objective, Recipe, Schedule};
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
-use promptshift::train::{Course, Trainer, optimizer};
+use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, Labels};
 
 /// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.
@@ -61,13 +61,26 @@ pub fn trained() -> impl Iterator<Item = Method> {
     })
 }
 
-/// A training with a method's default recipe, without dropout.
-pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
+fn recipe(backbone: &Backbone, method: Method) -> Recipe {
     let defaults = match backbone.name.as_str() {
         "nano" => Defaults::Nano,
         _ => Defaults::T5,
     };
-    let recipe = Recipe::default_for(defaults, method);
+    Recipe::default_for(defaults, method)
+}
+
+/// The bytes of what a training of [`trainer`] holds.
+#[allow(
+    dead_code,
+    reason = "each bench is a binary of its own, and times need no bytes"
+)]
+pub fn tensors(backbone: &Backbone, method: Method, trainer: &Trainer) -> TensorBytes {
+    TensorBytes::of(trainer.tuned(), &recipe(backbone, method).optimizer)
+}
+
+/// A training with a method's default recipe, without dropout.
+pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
+    let recipe = recipe(backbone, method);
     let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0)
         .expect("default recipes can be met");
     let course = Course {

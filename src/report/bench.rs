@@ -18,6 +18,15 @@ use crate::provenance;
 
 /// Peaks of memory rather than times stand in this group.
 const MEMORY: &str = "peak_memory/train_step";
+/// What they are made of, with the names of columns.
+const MEMORY_PARTS: [(&str, &str); 4] = [
+    ("peak_memory/weights", "weights"),
+    ("peak_memory/gradients", "gradients"),
+    ("peak_memory/optimizer_state", "optimiser state"),
+    ("peak_memory/activations", "activations"),
+];
+/// How the groups of these two begin.
+const PEAKS: &str = "peak_memory/";
 /// The group that is measured over growing inputs.
 const GROWTH: &str = "encoder";
 /// The group that compares methods.
@@ -228,6 +237,16 @@ pub fn render(
          weights included. Of model tuning: its share of model tuning's time and memory on the same \
          model.\n\n",
     );
+    let memory = memory_parts(all);
+    if !memory.rows.is_empty() {
+        text.push_str("## Its peak memory by parts\n\n");
+        text.push_str(&memory.markdown());
+        text.push_str(
+            "\nWeights, gradients and optimiser state are counted by their tensors; activations are what \
+             else came with the step, working memory of operations included; left over is what was there \
+             before it.\n\n",
+        );
+    }
     let mut figures = Vec::new();
     let lengths = growth_of(all);
     if !lengths.is_empty() {
@@ -332,8 +351,39 @@ fn steps(all: &[Measured]) -> TextTable {
     }
 }
 
+/// A row for each peak whose parts were kept.
+fn memory_parts(all: &[Measured]) -> TextTable {
+    let rows = all
+        .iter()
+        .filter(|one| one.group == MEMORY)
+        .filter_map(|peak| {
+            let part = |group: &str| {
+                let of = |one: &&Measured| {
+                    one.group == group && one.name == peak.name && one.length == peak.length
+                };
+                all.iter().find(of).map(|one| one.median[0])
+            };
+            let found = MEMORY_PARTS.map(|(group, _)| part(group));
+            // Criterion keeps nothing of a part that is zero.
+            let known: f64 = found.iter().flatten().sum();
+            found.iter().any(Option::is_some).then(|| {
+                let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
+                let shown = found.map(|part| bytes(part.unwrap_or_default() as u64));
+                let rest = bytes((peak.median[0] - known).max(0.0) as u64);
+                [name].into_iter().chain(shown).chain([rest]).collect()
+            })
+        });
+    let names = MEMORY_PARTS.map(|(_, name)| name);
+    let header = ["method, model, input tokens"].into_iter().chain(names);
+    TextTable {
+        words: &[0],
+        rows: rows.collect(),
+        header: (header.chain(["left over"])).map(str::to_owned).collect(),
+    }
+}
+
 fn parts(all: &[Measured]) -> TextTable {
-    let is_part = |one: &&Measured| one.group != STEPS && one.group != MEMORY;
+    let is_part = |one: &&Measured| one.group != STEPS && !one.group.starts_with(PEAKS);
     let rows = all.iter().filter(is_part).map(|one| {
         let id = [one.group.clone(), one.name.clone()]
             .into_iter()
@@ -407,6 +457,10 @@ mod tests {
         write(folder.path(), ["train_step", "model/nano", "128"], 1e8);
         write(folder.path(), [MEMORY, "prompt/nano", "128"], 3e7);
         write(folder.path(), [MEMORY, "model/nano", "128"], 4e7);
+        for (group, bytes) in [("weights", 6e6), ("gradients", 1e6), ("activations", 2e7)] {
+            let group = format!("{PEAKS}{group}");
+            write(folder.path(), [&group, "prompt/nano", "128"], bytes);
+        }
         write(folder.path(), ["encoder", "nano", "128"], 1e7);
         write(folder.path(), ["encoder", "nano", "256"], 2e7);
         let all = benchmarks(folder.path());
@@ -423,6 +477,9 @@ mod tests {
             ),
             "{text}"
         );
+        let parts = "| prompt/nano, 128 | 6.0 MB | 1.0 MB | 0 B | 20.0 MB | 3.0 MB |";
+        assert!(text.contains(parts), "{text}");
+        assert!(!text.contains("| peak_memory"), "{text}");
         assert!(text.contains("| encoder/nano/128 | 10.0 | [9.00, 11.0] | 200,000 tokens/s |"));
         assert_eq!(figures.len(), 1);
         assert!(figures[0].title.contains("nano: 5.0 µs at 128"));

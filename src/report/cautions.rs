@@ -105,6 +105,12 @@ fn told(stall: &Stall) -> String {
         Stall::LossStands { first, last } => {
             format!("the loss did not move ({first:.2} to {last:.2}), nor did source validation")
         }
+        Stall::NormStands { change } => {
+            let moved = change.map_or("stayed at zero".to_owned(), |change| {
+                format!("moved by {} of its norm", share(change))
+            });
+            format!("what was trained {moved}, and source validation did not move either")
+        }
         Stall::Constant { answer, share: of } => format!(
             "{} of the source's examples got the same answer, {}",
             share(*of),

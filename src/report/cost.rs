@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::number::{bytes, whole};
+use crate::record::memory::PeakParts;
 use crate::record::store::StoredRecord;
 use crate::record::{Evaluation, Training};
 
@@ -38,6 +39,8 @@ pub struct TrainingCost {
     pub validation_seconds: f64,
     /// The highest number of bytes allocated during training, over seeds.
     pub peak_bytes: u64,
+    /// What these were, in the run that they are of; absent where its record does not tell.
+    pub peak_parts: Option<PeakParts>,
     /// The largest saved delta.
     pub saved_bytes: u64,
 }
@@ -78,6 +81,7 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
         sum(|training| training.tokens as f64),
         sum(|t| t.train_seconds),
     );
+    let highest = *(all.iter()).max_by_key(|training| training.peak_bytes)?;
     Some(TrainingCost {
         trainable_parameters: first.trainable_parameters,
         total_parameters: first.total_parameters,
@@ -87,7 +91,8 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
         tokens_per_second: rate(tokens, seconds),
         train_seconds: seconds / count,
         validation_seconds: sum(|training| training.validation_seconds) / count,
-        peak_bytes: all.iter().map(|training| training.peak_bytes).max()?,
+        peak_bytes: highest.peak_bytes,
+        peak_parts: highest.peak_parts,
         saved_bytes: all.iter().map(|training| training.saved.bytes).max()?,
     })
 }

@@ -11,10 +11,11 @@ use crate::recipe::{
     Recipe, Reduction, Schedule, SecondMoment,
 };
 use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
+use crate::record::memory::{Moment, PeakParts};
 use crate::record::store::StoredRecord;
 use crate::record::{
-    Cell, CurvePoint, Evaluation, Excerpt, Prediction, Provenance, RECORD_VERSION, Record, Role,
-    SavedDelta, Score, Stop, Texts, Training, Traits, ValidationAnswers,
+    Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
+    Record, Role, SavedDelta, Score, Stop, Texts, Training, Traits, ValidationAnswers,
 };
 
 /// Groups of questions.
@@ -377,6 +378,18 @@ fn training(method: Method, seed: u64, height: f64) -> Training {
         train_seconds: if prompt { 31.0 } else { 40.0 },
         validation_seconds: 6.0,
         peak_bytes: if prompt { 320_000_000 } else { 410_000_000 },
+        peak_parts: Some(PeakParts {
+            moment: Moment::Backward,
+            weights: if prompt { 5_847_040 } else { 5_836_800 },
+            gradients: if prompt { 10_240 } else { 5_836_800 },
+            optimizer_state: if prompt { 10_240 } else { 61_440 },
+            activations: if prompt { 300_000_000 } else { 380_000_000 },
+        }),
+        movement: Some(Movement {
+            start_norm: if prompt { 40.0 } else { 600.0 },
+            end_norm: if prompt { 90.0 } else { 610.0 },
+            change_norm: if prompt { 75.0 } else { 80.0 },
+        }),
         saved: SavedDelta {
             file: format!("{}.safetensors", method.name()),
             bytes: if prompt { 10_480 } else { 5_852_320 },

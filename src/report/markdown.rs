@@ -82,7 +82,10 @@ pub fn section(
     text.push_str(&costs::table(comparison).markdown());
     text.push_str(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
-         scoring of source validation.",
+         scoring of source validation. Of the peak in training, weights, gradients and optimiser state are \
+         counted by their tensors; activations are what else came with the step, working memory of \
+         operations included; left over is what was there before: the model as it was loaded, the best \
+         step's copy, the rows.",
     );
     text.push_str(&costs::beside(study));
     text.push_str("\n\n");

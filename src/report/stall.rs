@@ -1,5 +1,5 @@
-//! Runs that did not learn, told by their loss, their validation scores and their predictions, and
-//! the knob to turn.
+//! Runs that did not learn, told by their loss, their validation scores, what they trained and their
+//! predictions, and the knob to turn.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,9 @@ const LOSS_STANDS: f64 = 0.97;
 
 /// A validation score that rises less than this, in [0, 1], has not moved either.
 const SCORE_STANDS: f64 = 0.01;
+
+/// What was trained and moved by less than this share of its norm is where it started.
+const NORM_STANDS: f64 = 1e-3;
 
 /// One answer given to at least this share of the examples is constant.
 const CONSTANT: f64 = 0.95;
@@ -27,6 +30,12 @@ pub enum Stall {
         first: f64,
         /// That before its last.
         last: f64,
+    },
+    /// What was trained is where it started, and the validation score did not move.
+    NormStands {
+        /// The norm of its change over the norm of its start; absent where it starts at zero and stays
+        /// there.
+        change: Option<f64>,
     },
     /// (Nearly) every source example got the same answer, though the right ones differ.
     Constant {
@@ -48,6 +57,7 @@ pub fn stalls(stored: &StoredRecord) -> Vec<Stall> {
     } else {
         stalls.extend(loss_stands(training));
     }
+    stalls.extend(norm_stands(training));
     stalls.extend(
         stored
             .predictions
@@ -61,15 +71,27 @@ fn loss_stands(training: &Training) -> Option<Stall> {
     let mut losses = training.curve.iter().filter_map(|point| point.train_loss);
     let first = losses.next()?;
     let last = losses.next_back()?;
-    let start = training.curve.first()?.validation_score;
-    let best = training
-        .curve
-        .iter()
-        .map(|point| point.validation_score)
-        .fold(start, f64::max);
     // A run that learns before its first point has a flat loss, but not a flat score.
-    (last > LOSS_STANDS * first && best - start < SCORE_STANDS)
+    (last > LOSS_STANDS * first && score_stands(training))
         .then_some(Stall::LossStands { first, last })
+}
+
+fn norm_stands(training: &Training) -> Option<Stall> {
+    let movement = training.movement.filter(|_| training.steps > 0)?;
+    let change = movement.relative();
+    let unmoved = match change {
+        Some(change) => change < NORM_STANDS,
+        None => movement.change_norm == 0.0,
+    };
+    // Of many parameters a small change may do much.
+    (unmoved && score_stands(training)).then_some(Stall::NormStands { change })
+}
+
+/// Whether no step scored clearly above the start on source validation.
+fn score_stands(training: &Training) -> bool {
+    let scores = training.curve.iter().map(|point| point.validation_score);
+    let start = scores.clone().next().unwrap_or_default();
+    scores.fold(start, f64::max) - start < SCORE_STANDS
 }
 
 fn constant(predictions: &[Prediction]) -> Option<Stall> {
@@ -133,6 +155,7 @@ pub fn span_corruption_alone(model: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Movement;
     use crate::report::fixture::Fixture;
 
     /// A run of prompt tuning that learned.
@@ -169,6 +192,33 @@ mod tests {
         assert_eq!(stalls(&run), [Stall::LossStands { first, last }]);
         training(&mut run).best_step = 0;
         assert_eq!(stalls(&run), [Stall::NeverBetter]);
+    }
+
+    #[test]
+    fn what_was_trained_and_did_not_move_is_a_stall_with_its_share() {
+        let mut run = run();
+        let movement = |run: &mut StoredRecord, start_norm, change_norm| {
+            training(run).movement = Some(Movement {
+                start_norm,
+                end_norm: start_norm,
+                change_norm,
+            });
+        };
+        movement(&mut run, 40.0, 0.02);
+        assert_eq!(stalls(&run), [], "the score moved");
+        for point in &mut training(&mut run).curve {
+            point.validation_score = 0.1;
+        }
+        let change = Some(0.02 / 40.0);
+        assert_eq!(stalls(&run), [Stall::NormStands { change }]);
+        movement(&mut run, 0.0, 0.0);
+        assert_eq!(stalls(&run), [Stall::NormStands { change: None }]);
+        movement(&mut run, 0.0, 1.0);
+        assert_eq!(stalls(&run), []);
+        movement(&mut run, 40.0, 4.0);
+        assert_eq!(stalls(&run), []);
+        training(&mut run).movement = None;
+        assert_eq!(stalls(&run), [], "an older record does not tell");
     }
 
     #[test]

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 
+use super::movement::movement;
 use super::optimizer::optimizer;
+use super::peak::{Peak, TensorBytes};
 use super::trainer::{Course, NotFinite, Trainer};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
+use crate::memory;
 use crate::recipe::Recipe;
-use crate::record::{CurvePoint, Stop};
+use crate::record::memory::{Moment, PeakParts};
+use crate::record::{CurvePoint, Movement, Stop};
 use crate::tuning::Tuned;
 
 /// Training that could not be finished.
@@ -42,6 +46,11 @@ pub struct Fitted {
     pub training: Duration,
     /// Time in source validation.
     pub validation: Duration,
+    /// What the highest peak of the host's memory was made of; absent where tensors lie on a device
+    /// with memory of its own.
+    pub peak: Option<PeakParts>,
+    /// How far the trainable tensors moved.
+    pub movement: Movement,
 }
 
 /// What a watcher of the training is told.
@@ -79,6 +88,7 @@ pub fn fit(
         steps: budget.steps,
     };
     let optimizer = optimizer(&recipe.optimizer);
+    let tensors = TensorBytes::of(&tuned, &recipe.optimizer);
     let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
     let mut trainer = Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed);
     let mut run = finished(Run::start(&trainer, validate, watch))?;
@@ -100,11 +110,11 @@ pub fn fit(
                 .patience
                 .is_some_and(|patience| run.stale >= patience)
             {
-                return Ok(run.end(&trainer, Stop::Patience));
+                return Ok(run.end(&trainer, &tensors, Stop::Patience));
             }
         }
     }
-    Ok(run.end(&trainer, Stop::Budget))
+    Ok(run.end(&trainer, &tensors, Stop::Budget))
 }
 
 /// What was not broken off.
@@ -117,6 +127,8 @@ fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, FitError> {
 
 /// What is remembered while the loop runs.
 struct Run {
+    /// The parameters before the first step, off the tape.
+    start: Tuned,
     best: Tuned,
     best_step: usize,
     best_score: f64,
@@ -127,6 +139,8 @@ struct Run {
     tokens: u64,
     training: Duration,
     validation: Duration,
+    /// The highest of validations.
+    peak: Option<Peak>,
 }
 
 impl Run {
@@ -136,8 +150,10 @@ impl Run {
         validate: &mut dyn FnMut(&Tuned) -> ControlFlow<(), f64>,
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> ControlFlow<(), Self> {
+        let start = trainer.tuned().valid();
         let mut run = Run {
-            best: trainer.tuned().valid(),
+            best: start.clone(),
+            start,
             best_step: 0,
             best_score: f64::NEG_INFINITY,
             stale: 0,
@@ -146,6 +162,7 @@ impl Run {
             tokens: 0,
             training: Duration::ZERO,
             validation: Duration::ZERO,
+            peak: None,
         };
         run.validate(trainer, validate, watch)?;
         ControlFlow::Continue(run)
@@ -159,7 +176,10 @@ impl Run {
     ) -> ControlFlow<()> {
         let started = Instant::now();
         let snapshot = trainer.tuned().valid();
-        let score = validate(&snapshot)?;
+        let (before, steps) = (memory::allocated(), trainer.steps_taken());
+        let (score, peak) = Peak::of(Moment::Validation, before, steps, || validate(&snapshot));
+        let score = score?;
+        self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
         self.validation += started.elapsed();
         let point = CurvePoint {
             step: trainer.steps_taken(),
@@ -178,8 +198,15 @@ impl Run {
         ControlFlow::Continue(())
     }
 
-    fn end(self, trainer: &Trainer, stop: Stop) -> Fitted {
+    fn end(self, trainer: &Trainer, tensors: &TensorBytes, stop: Stop) -> Fitted {
+        let highest = [trainer.peak(), self.peak].into_iter().flatten();
+        let on_host = (self.start.backbone.device()).memory_pool_usage().is_none();
         Fitted {
+            peak: highest
+                .reduce(Peak::or)
+                .filter(|_| on_host)
+                .map(|peak| peak.parts(tensors)),
+            movement: movement(&self.start, trainer.tuned()),
             best: self.best,
             best_step: self.best_step,
             steps: trainer.steps_taken(),

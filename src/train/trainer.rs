@@ -3,10 +3,13 @@
 use burn::optim::{GradientsParams, ModuleOptimizer};
 
 use super::clip::clip_global_norm;
+use super::peak::Peak;
 use super::schedule::share;
 use crate::batch::Batch;
+use crate::memory;
 use crate::parts::Dropout;
 use crate::recipe::{Objective, Reduction, Schedule};
+use crate::record::memory::Moment;
 use crate::tuning::Tuned;
 
 /// A step whose loss is not a number; the parameters are as they were before it.
@@ -48,6 +51,7 @@ pub struct Trainer {
     objective: Objective,
     dropout: Dropout,
     step: usize,
+    peak: Option<Peak>,
 }
 
 impl Trainer {
@@ -66,6 +70,7 @@ impl Trainer {
             dropout: Dropout::new(objective.dropout, seed),
             objective,
             step: 0,
+            peak: None,
         }
     }
 
@@ -106,25 +111,39 @@ impl Trainer {
         self.step
     }
 
+    /// The highest peak of the host's memory in a step so far, the first of equals.
+    pub fn peak(&self) -> Option<Peak> {
+        self.peak
+    }
+
+    fn see(&mut self, peak: Peak) {
+        self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
+    }
+
     /// Forward, backward, clip, update.
     ///
     /// # Errors
     /// The loss is NaN or infinite.
     pub fn step(&mut self, batch: &Batch) -> Result<StepLoss, NotFinite> {
         let tuned = self.tuned.take().expect("no step is under way");
-        let encoded = tuned.encode(&batch.inputs, &mut self.dropout);
-        let losses = tuned.backbone.token_losses(
-            &encoded,
-            &batch.targets,
-            self.objective.z_loss,
-            &mut self.dropout,
-        );
+        let before = memory::allocated();
         let tokens = batch.targets.count();
-        let loss = match self.objective.reduction {
-            Reduction::Sum => losses.sum(),
-            Reduction::Mean => losses.mean(),
-        };
-        let value = f64::from(loss.clone().into_scalar::<f32>());
+        let ((loss, value), forward) = Peak::of(Moment::Forward, before, self.step, || {
+            let encoded = tuned.encode(&batch.inputs, &mut self.dropout);
+            let losses = tuned.backbone.token_losses(
+                &encoded,
+                &batch.targets,
+                self.objective.z_loss,
+                &mut self.dropout,
+            );
+            let loss = match self.objective.reduction {
+                Reduction::Sum => losses.sum(),
+                Reduction::Mean => losses.mean(),
+            };
+            let value = f64::from(loss.clone().into_scalar::<f32>());
+            (loss, value)
+        });
+        self.see(forward);
         if !value.is_finite() {
             self.tuned = Some(tuned);
             return Err(NotFinite {
@@ -132,17 +151,24 @@ impl Trainer {
                 loss: value,
             });
         }
-        let mut grads = GradientsParams::from_grads(loss.backward(), &tuned);
-        if let Some(limit) = self.objective.clip_norm {
-            clip_global_norm(&tuned, &mut grads, limit);
-        }
+        let (mut grads, backward) = Peak::of(Moment::Backward, before, self.step, || {
+            GradientsParams::from_grads(loss.backward(), &tuned)
+        });
+        self.see(backward);
         let Course {
             learning_rate,
             schedule,
             steps,
         } = self.course;
         let rate = learning_rate * share(schedule, self.step, steps);
-        self.tuned = Some(self.optimizer.step(rate, tuned, grads));
+        let (tuned, update) = Peak::of(Moment::Update, before, self.step, || {
+            if let Some(limit) = self.objective.clip_norm {
+                clip_global_norm(&tuned, &mut grads, limit);
+            }
+            self.optimizer.step(rate, tuned, grads)
+        });
+        self.see(update);
+        self.tuned = Some(tuned);
         self.step += 1;
         let sum = match self.objective.reduction {
             Reduction::Sum => value,

@@ -333,20 +333,43 @@ impl Tuned {
 
     /// The numbers that training may move.
     pub fn trainable_parameters(&self) -> usize {
-        let mut count = Trainable(0);
-        self.visit(&mut count);
-        count.0
+        self.sizes().trainable
+    }
+
+    /// The bytes of every parameter.
+    pub fn weight_bytes(&self) -> u64 {
+        self.sizes().bytes
+    }
+
+    /// The bytes of those that training may move.
+    pub fn trainable_bytes(&self) -> u64 {
+        self.sizes().trainable_bytes
+    }
+
+    fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes::default();
+        self.visit(&mut sizes);
+        sizes
     }
 }
 
-/// Counts what is on the tape.
-struct Trainable(usize);
+/// Adds up sizes; what is on the tape is trainable.
+#[derive(Default)]
+struct Sizes {
+    trainable: usize,
+    bytes: u64,
+    trainable_bytes: u64,
+}
 
-impl ModuleVisitor for Trainable {
+impl ModuleVisitor for Sizes {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
+        let numbers = value.shape().num_elements();
+        let bytes = (numbers * value.dtype().size()) as u64;
+        self.bytes += bytes;
         if value.is_require_grad() {
-            self.0 += value.shape().num_elements();
+            self.trainable += numbers;
+            self.trainable_bytes += bytes;
         }
     }
 }

@@ -267,7 +267,7 @@ fn strip(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {
             map.retain(|key, _| {
-                !key.ends_with("seconds") && key != "peak_bytes" && key != "command"
+                !key.ends_with("seconds") && !key.starts_with("peak_") && key != "command"
             });
             map.values_mut().for_each(strip);
         }

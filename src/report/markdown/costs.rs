@@ -3,6 +3,7 @@
 use super::absent;
 use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
+use crate::record::memory::PeakParts;
 use crate::report::comparison::Comparison;
 use crate::report::cost::{Cost, TrainingCost};
 use crate::report::number::{bytes, share, whole};
@@ -10,6 +11,9 @@ use crate::report::study::Study;
 
 /// Columns that are still read at a glance.
 const WIDEST: usize = 6;
+
+/// What stands in the place of a number that the record has not.
+const NOT_RECORDED: &str = "not recorded";
 
 /// The name of a row and how it is read from a cost.
 type Line<C> = (&'static str, fn(&C) -> String);
@@ -59,6 +63,19 @@ pub fn table(comparison: &Comparison) -> TextTable {
     for (name, show) in training {
         rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
     }
+    let told = (costs.iter().flatten())
+        .filter_map(|cost| cost.training.as_ref())
+        .any(|training| training.peak_parts.is_some());
+    match told {
+        true => rows.extend(PARTS.map(|(name, part)| {
+            row(name, &costs, |cost| {
+                Some(shown(cost.training.as_ref()?, part))
+            })
+        })),
+        false => rows.push(row("– its parts", &costs, |cost| {
+            cost.training.as_ref().map(|_| NOT_RECORDED.to_owned())
+        })),
+    }
     for (name, show) in evaluation {
         rows.push(row(name, &costs, |cost| Some(show(cost))));
     }
@@ -82,6 +99,25 @@ pub fn beside(study: &Study) -> String {
         _ => String::new(),
     }
 }
+
+fn shown(training: &TrainingCost, part: Part) -> String {
+    match &training.peak_parts {
+        Some(parts) => bytes(part(parts, training.peak_bytes)),
+        None => NOT_RECORDED.to_owned(),
+    }
+}
+
+/// How a part is read from the parts and the whole.
+type Part = fn(&PeakParts, u64) -> u64;
+
+/// The parts of the peak in training.
+const PARTS: [(&str, Part); 5] = [
+    ("– weights", |parts, _| parts.weights),
+    ("– gradients", |parts, _| parts.gradients),
+    ("– optimiser state", |parts, _| parts.optimizer_state),
+    ("– activations", |parts, _| parts.activations),
+    ("– left over", |parts, peak| parts.left_over(peak)),
+];
 
 fn row(
     name: &str,
