@@ -35,7 +35,7 @@ use crate::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Texts, Training,
     Traits, ValidationAnswers,
 };
-use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
+use crate::train::{FitError, Fitted, HaltError, Halts, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, Tuned, TuningError};
 
 /// An experiment that could not be done.
@@ -57,6 +57,9 @@ pub enum ExperimentError {
         /// Why.
         source: FitError,
     },
+    /// What a training goes on from can't be written or read.
+    #[error(transparent)]
+    Halt(#[from] HaltError),
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
@@ -378,10 +381,14 @@ fn tune(
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    let (fitted, peak_bytes) =
-        peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
+    let mut halts = Halts::new(draft.begun(), identity(cell, provenance));
+    let (fitted, peak_bytes) = peak_of(|| {
+        let halts = Some(&mut halts);
+        fit_on_source(tuned, &train, source, backbone, cell, halts, watch)
+    });
     let (fitted, kept) = fitted.map_err(|error| match error {
         FitError::Interrupted => ExperimentError::Interrupted,
+        FitError::Halt(error) => error.into(),
         source => ExperimentError::Fit {
             method: cell.method.title(),
             seed: cell.seed,
@@ -409,6 +416,20 @@ fn tune(
     };
     let validation = kept.write(source, draft)?;
     Ok((best, Some(training), Some(validation)))
+}
+
+/// What a training is, and its result depends on.
+fn identity(cell: &Cell, provenance: &Provenance) -> String {
+    let of = serde_json::json!({
+        "cell": cell,
+        "version": provenance.version,
+        "revision": provenance.revision,
+        "device": provenance.device,
+        "model_sha256": provenance.model_sha256,
+        "tokenizer_sha256": provenance.tokenizer_sha256,
+        "data_sha256": provenance.data_sha256,
+    });
+    provenance::sha256(of.to_string().as_bytes())
 }
 
 /// The answers to source validation of the best step so far.
@@ -456,9 +477,10 @@ fn fit_on_source(
     source: &Source,
     backbone: &Backbone,
     cell: &Cell,
-    recipe: &Recipe,
+    halts: Option<&mut Halts>,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<(Fitted, Kept), FitError> {
+    let recipe = cell.recipe.as_ref().expect("what is trained has a recipe");
     let metric = Metric::main(source.card.task);
     let validation = &source.validation.examples;
     let asker = asker(cell, source, backbone);
@@ -481,6 +503,7 @@ fn fit_on_source(
         train,
         recipe,
         cell.seed,
+        halts,
         &mut validate,
         &mut |progress| watch(Event::Training(progress)),
     )?;

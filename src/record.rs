@@ -231,7 +231,7 @@ pub struct SavedDelta {
 }
 
 /// One point of the learning curve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
     /// Steps taken so far.
     pub step: usize,

@@ -87,6 +87,10 @@ impl Narrator {
                     self.work = Some(self.voice.work(&self.name, self.steps));
                 }
             }
+            Event::Training(Progress::GoesOn { step }) => {
+                self.voice
+                    .say(&format!("{} goes on from step {step}", self.name));
+            }
             Event::Training(Progress::Step { step, loss }) => {
                 if let Some(work) = &mut self.work {
                     work.at(step, &format!("loss {loss:.3}"));

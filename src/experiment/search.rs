@@ -70,7 +70,7 @@ fn attempt(
     let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    match fit_on_source(tuned, &train, source, backbone, cell, recipe, watch) {
+    match fit_on_source(tuned, &train, source, backbone, cell, None, watch) {
         Ok((fitted, _)) => {
             let best = fitted
                 .curve
@@ -83,6 +83,7 @@ fn attempt(
             })
         }
         Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
+        Err(FitError::Halt(_)) => unreachable!("a trial is not kept"),
         Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
             reason: error.to_string(),
         }),

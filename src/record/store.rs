@@ -8,6 +8,7 @@
 //!         ...                  the saved delta
 //! <out>/search-model.json         the trials of a search
 //! <out>/failed-model-seed0.json   why a cell has no record
+//! <out>/begun-model-seed0/        what a training that was broken off goes on from
 //! <out>/.partial-model-seed0/  a cell that is being written, or was when its process was killed
 //! ```
 //!
@@ -37,7 +38,7 @@ use crate::record::difference;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 
 use error::IoContext;
-use unfinished::{failure_json, failure_name};
+use unfinished::{begun_name, failure_json, failure_name};
 
 const PLAN: &str = "plan.json";
 const RECORD: &str = "record.json";
@@ -248,6 +249,21 @@ impl Draft<'_> {
         &self.partial.0
     }
 
+    /// The folder for what the cell's training goes on from if it is broken off; gone when the cell has
+    /// its record, or has failed.
+    pub fn begun(&self) -> PathBuf {
+        self.store.out.join(begun_name(&self.cell))
+    }
+
+    /// Removes [`Draft::begun`].
+    fn clear_begun(&self) -> Result<(), StoreError> {
+        let begun = self.begun();
+        match begun.exists() {
+            true => fs::remove_dir_all(&begun).at("remove", &begun),
+            false => Ok(()),
+        }
+    }
+
     /// Writes predictions as JSON lines: those of a domain's evaluation under its name.
     pub fn write_predictions(
         &self,
@@ -276,6 +292,7 @@ impl Draft<'_> {
         write_synced(&path, &json).at("write", &path)?;
         let place = self.store.out.join(name);
         fs::rename(&path, &place).at("write", &place)?;
+        self.clear_begun()?;
         sync(&self.store.out)
     }
 
@@ -299,6 +316,7 @@ impl Draft<'_> {
         if failed.exists() {
             fs::remove_file(&failed).at("remove", &failed)?;
         }
+        self.clear_begun()?;
         sync(&self.store.out)?;
         stored.folder = self.home.clone();
         Ok(stored)

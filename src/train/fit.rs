@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 
+use super::halt::{self, HaltError, Halts, State};
 use super::movement::movement;
 use super::optimizer::optimizer;
 use super::peak::{Peak, TensorBytes};
@@ -26,6 +27,9 @@ pub enum FitError {
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
+    /// What it would go on from later can't be written, or read.
+    #[error(transparent)]
+    Halt(#[from] HaltError),
 }
 
 /// What training came to.
@@ -56,6 +60,11 @@ pub struct Fitted {
 /// What a watcher of the training is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress<'a> {
+    /// A training that was broken off goes on.
+    GoesOn {
+        /// Steps taken before.
+        step: usize,
+    },
     /// A step was taken.
     Step {
         /// Steps taken.
@@ -69,15 +78,17 @@ pub enum Progress<'a> {
 
 /// Trains `tuned` on the source's training set. `validate` scores a snapshot on source
 /// validation, in [0, 1]; the snapshot with the highest score is kept, the earlier of equals.
-/// Both closures may break the training off.
+/// Both closures may break the training off. With `halts` it is kept now and then, and when it is
+/// broken off, and goes on from there: `validate` is then shown the best snapshot so far once more.
 ///
 /// # Errors
-/// The loss stops being a finite number, or a closure breaks the training off.
+/// The loss stops being a finite number, a closure breaks the training off, or it can't be kept.
 pub fn fit(
     tuned: Tuned,
     train: &TrainingSet,
     recipe: &Recipe,
     seed: u64,
+    mut halts: Option<&mut Halts>,
     validate: &mut dyn FnMut(&Tuned) -> ControlFlow<(), f64>,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
@@ -87,34 +98,62 @@ pub fn fit(
         schedule: recipe.schedule,
         steps: budget.steps,
     };
-    let optimizer = optimizer(&recipe.optimizer);
     let tensors = TensorBytes::of(&tuned, &recipe.optimizer);
     let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
-    let mut trainer = Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed);
-    let mut run = finished(Run::start(&trainer, validate, watch))?;
-    while trainer.steps_taken() < budget.steps {
-        let started = Instant::now();
-        let batch = batches.next_batch();
-        let loss = trainer.step(&batch)?;
-        run.training += started.elapsed();
-        run.tokens += (batch.inputs.count() + batch.targets.count()) as u64;
-        run.loss.add(loss.sum, loss.tokens);
-        let step = trainer.steps_taken();
-        finished(watch(Progress::Step {
-            step,
-            loss: loss.sum / loss.tokens as f64,
-        }))?;
-        if step.is_multiple_of(budget.evaluate_every) || step == budget.steps {
-            finished(run.validate(&trainer, validate, watch))?;
-            if budget
-                .patience
-                .is_some_and(|patience| run.stale >= patience)
-            {
-                return Ok(run.end(&trainer, &tensors, Stop::Patience));
-            }
+    let fresh = |tuned| {
+        let optimizer = optimizer(&recipe.optimizer);
+        Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed)
+    };
+    let (mut trainer, mut run) = match broken_off(halts.as_deref())? {
+        None => {
+            let run = Run::of(tuned.valid());
+            (fresh(tuned), run)
         }
+        Some((halts, state)) => {
+            let [start, trained, best] = halts.restored(&state, tuned)?;
+            let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), state.step)?;
+            batches.skip(state.step);
+            let (step, drawn) = (state.step, state.dropout);
+            finished(watch(Progress::GoesOn { step }))?;
+            finished(validate(&best))?;
+            let run = Run::went_on(start.valid(), best, state);
+            (fresh(start).went_on(trained, optimizer, step, drawn), run)
+        }
+    };
+    loop {
+        let step = trainer.steps_taken();
+        let is_due = step.is_multiple_of(budget.evaluate_every) || step == budget.steps;
+        let flow = if is_due && run.scored_step() != Some(step) {
+            run.validate(&trainer, validate, watch)
+        } else if budget.patience.is_some_and(|most| run.stale >= most) {
+            return Ok(run.end(&trainer, &tensors, Stop::Patience));
+        } else if step == budget.steps {
+            return Ok(run.end(&trainer, &tensors, Stop::Budget));
+        } else {
+            let started = Instant::now();
+            let batch = batches.next_batch();
+            let loss = trainer.step(&batch)?;
+            run.training += started.elapsed();
+            run.tokens += (batch.inputs.count() + batch.targets.count()) as u64;
+            run.loss.add(loss.sum, loss.tokens);
+            watch(Progress::Step {
+                step: trainer.steps_taken(),
+                loss: loss.sum / loss.tokens as f64,
+            })
+        };
+        if let Some(halts) = &mut halts
+            && (flow.is_break() || halts.is_due())
+        {
+            run.keep(&trainer, halts)?;
+        }
+        finished(flow)?;
     }
-    Ok(run.end(&trainer, &tensors, Stop::Budget))
+}
+
+/// What the same training left when it was broken off, if it was.
+fn broken_off(halts: Option<&Halts>) -> Result<Option<(&Halts, State)>, HaltError> {
+    let Some(halts) = halts else { return Ok(None) };
+    Ok(halts.find()?.map(|state| (halts, state)))
 }
 
 /// What was not broken off.
@@ -144,14 +183,9 @@ struct Run {
 }
 
 impl Run {
-    /// Scores the parameters before the first step.
-    fn start(
-        trainer: &Trainer,
-        validate: &mut dyn FnMut(&Tuned) -> ControlFlow<(), f64>,
-        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Self> {
-        let start = trainer.tuned().valid();
-        let mut run = Run {
+    /// Before the first step.
+    fn of(start: Tuned) -> Self {
+        Run {
             best: start.clone(),
             start,
             best_step: 0,
@@ -163,11 +197,55 @@ impl Run {
             training: Duration::ZERO,
             validation: Duration::ZERO,
             peak: None,
-        };
-        run.validate(trainer, validate, watch)?;
-        ControlFlow::Continue(run)
+        }
     }
 
+    /// After it was kept. Peaks are those of the part that is still to come, which has all kinds of steps.
+    fn went_on(start: Tuned, best: Tuned, state: State) -> Self {
+        let (sum, tokens) = state.loss;
+        Run {
+            start,
+            best,
+            best_step: state.best_step,
+            best_score: state.best_score,
+            stale: state.stale,
+            curve: state.curve,
+            loss: MeanLoss { sum, tokens },
+            tokens: state.tokens,
+            training: Duration::from_secs_f64(state.training_seconds),
+            validation: Duration::from_secs_f64(state.validation_seconds),
+            peak: None,
+        }
+    }
+
+    /// Keeps it as it is between two steps. Before the first validation there is nothing to keep.
+    fn keep(&self, trainer: &Trainer, halts: &mut Halts) -> Result<(), HaltError> {
+        if self.curve.is_empty() {
+            return Ok(());
+        }
+        let state = State {
+            of: halts.of().to_owned(),
+            step: trainer.steps_taken(),
+            ids: halt::ids(trainer.tuned()),
+            dropout: trainer.drawn(),
+            curve: self.curve.clone(),
+            best_step: self.best_step,
+            best_score: self.best_score,
+            stale: self.stale,
+            loss: (self.loss.sum, self.loss.tokens),
+            tokens: self.tokens,
+            training_seconds: self.training.as_secs_f64(),
+            validation_seconds: self.validation.as_secs_f64(),
+        };
+        halts.keep(&state, [trainer.tuned(), &self.best], trainer.optimizer())
+    }
+
+    /// The step that was scored last.
+    fn scored_step(&self) -> Option<usize> {
+        self.curve.last().map(|point| point.step)
+    }
+
+    /// Scores the parameters on source validation.
     fn validate(
         &mut self,
         trainer: &Trainer,
@@ -182,20 +260,19 @@ impl Run {
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
         self.validation += started.elapsed();
         let point = CurvePoint {
-            step: trainer.steps_taken(),
+            step: steps,
             train_loss: self.loss.take(),
             validation_score: score,
         };
-        watch(Progress::Validated(&point))?;
-        self.curve.push(point);
         self.stale += 1;
         if score > self.best_score {
             self.best = snapshot;
-            self.best_step = trainer.steps_taken();
+            self.best_step = steps;
             self.best_score = score;
             self.stale = 0;
         }
-        ControlFlow::Continue(())
+        self.curve.push(point);
+        watch(Progress::Validated(&point))
     }
 
     fn end(self, trainer: &Trainer, tensors: &TensorBytes, stop: Stop) -> Fitted {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::ModuleOptimizer;
 use burn::store::RecordError;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ pub struct Halts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     /// What training it is of.
-    of: String,
+    pub of: String,
     /// Steps taken.
     pub step: usize,
     /// The trained tensors' ids, in the model's order: the optimiser knows them by these.
@@ -130,13 +131,12 @@ impl Halts {
         Ok((state.of == self.of).then_some(state))
     }
 
-    /// Keeps the state, the tensors and, by `optimizer`, the optimiser's state in a file; then lets go of
-    /// what was kept before.
+    /// Keeps the state, the tensors and the optimiser's state; then lets go of what was kept before.
     pub(super) fn keep(
         &mut self,
         state: &State,
         [trained, best]: [&Tuned; 2],
-        optimizer: impl FnOnce(&Path) -> Result<(), RecordError>,
+        optimizer: &ModuleOptimizer,
     ) -> Result<(), HaltError> {
         let started = Instant::now();
         let io = |path: &Path| {
@@ -150,7 +150,7 @@ impl Halts {
             fs::write(&path, bytes).map_err(io(&path))?;
         }
         let path = self.optimizer(state.step);
-        optimizer(&path).map_err(|source| HaltError::Optimizer { path, source })?;
+        (optimizer.save(&path)).map_err(|source| HaltError::Optimizer { path, source })?;
         let (partial, path) = (self.folder.join("partial"), self.folder.join(STATE));
         let json = serde_json::to_vec_pretty(state).expect("a state is plain data");
         fs::write(&partial, json).map_err(io(&partial))?;
@@ -196,8 +196,18 @@ impl Halts {
         Ok([start, trained, best])
     }
 
+    /// The optimiser as it was after a step.
+    pub(super) fn load_optimizer(
+        &self,
+        fresh: ModuleOptimizer,
+        step: usize,
+    ) -> Result<ModuleOptimizer, HaltError> {
+        let path = self.optimizer(step);
+        (fresh.load(&path)).map_err(|source| HaltError::Optimizer { path, source })
+    }
+
     /// The file of the optimiser's state at a step.
-    pub(super) fn optimizer(&self, step: usize) -> PathBuf {
+    fn optimizer(&self, step: usize) -> PathBuf {
         self.folder.join(format!("{step}.optimizer.bpk"))
     }
 

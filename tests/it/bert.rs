@@ -464,7 +464,7 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
             ControlFlow::Continue(step)
         };
         let go_on = &mut |_: Progress| ControlFlow::Continue(());
-        let fitted = fit(start, &set, &recipe, 3, &mut later_is_better, go_on);
+        let fitted = fit(start, &set, &recipe, 3, None, &mut later_is_better, go_on);
         let tuned = fitted.expect("a finite loss").best;
         for (before, after) in before.iter().zip(tuned.parameters()) {
             assert_eq!(before.path, after.path);

@@ -568,6 +568,7 @@ fn an_interrupt_leaves_no_half_written_record() {
         .expect("it runs");
     let partial = folder.path().join("out/.partial-prompt-seed0");
     let untuned = folder.path().join("out/untuned/record.json");
+    let begun = folder.path().join("out/begun-prompt-seed0/halt.json");
     let started = Instant::now();
     while !(partial.exists() && untuned.exists()) {
         assert!(
@@ -584,6 +585,14 @@ fn an_interrupt_leaves_no_half_written_record() {
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(!partial.exists(), "the half-written cell is gone");
     assert!(untuned.exists(), "the whole one is kept");
+    // Nothing is kept of a training whose first validation was not at its end.
+    if begun.exists() {
+        promptshift(&folder)
+            .args(["report", "out"])
+            .assert()
+            .success()
+            .stdout(contains("unfinished"));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
@@ -16,7 +17,7 @@ use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::record::{Cell, SavedDelta};
 use promptshift::t5::T5Config;
-use promptshift::train::{Fitted, TrainingSet, fit};
+use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, PromptFile};
 use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
@@ -91,21 +92,119 @@ fn train_within(
     recipe: &Recipe,
     examples: &[Example],
 ) -> Fitted {
+    let go_on = &mut |_: Progress| ControlFlow::Continue(());
+    let fitted = train_kept(limits, backbone, recipe, examples, None, go_on);
+    fitted.expect("a finite loss")
+}
+
+static SCORES: AtomicUsize = AtomicUsize::new(0);
+
+fn train_kept(
+    limits: Limits,
+    backbone: &Backbone,
+    recipe: &Recipe,
+    examples: &[Example],
+    halts: Option<&mut Halts>,
+    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Fitted, FitError> {
     let set = TrainingSet::of_source(examples, &backbone.tokenizer, &limits);
-    let mut step = 0.0;
+    // Better than any before, in this training and in what it goes on from.
     let mut later_is_better = |_: &Tuned| {
-        step += 1.0;
-        ControlFlow::Continue(step)
+        let score = SCORES.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(score as f64)
     };
-    fit(
-        apply(backbone, recipe),
-        &set,
-        recipe,
-        1,
-        &mut later_is_better,
-        &mut |_| ControlFlow::Continue(()),
-    )
-    .expect("a finite loss")
+    let start = apply(backbone, recipe);
+    fit(start, &set, recipe, 1, halts, &mut later_is_better, watch)
+}
+
+#[test]
+fn a_training_that_is_broken_off_ends_as_if_it_had_not_been() {
+    let backbone = nano();
+    let limits = Limits {
+        input: 32,
+        ..limits()
+    };
+    for method in methods().filter(|&method| default(method).trains()) {
+        let examples = examples(method, 20);
+        let mut recipe = recipe(method, 6);
+        recipe.budget.evaluate_every = 2;
+        recipe.objective.dropout = 0.1;
+        let whole = train_within(limits, &backbone, &recipe, &examples);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let halts = |of: &str| Halts::new(folder.path().join("begun"), of.to_owned());
+        // Behind a step, behind a validation, and again.
+        for last in [3, 4] {
+            let watch = &mut |progress: Progress| match progress {
+                Progress::Step { step, .. } if step == last && step % 2 == 1 => {
+                    ControlFlow::Break(())
+                }
+                Progress::Validated(point) if point.step == last => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            };
+            let mut halts = halts("this");
+            let end = train_kept(
+                limits,
+                &backbone,
+                &recipe,
+                &examples,
+                Some(&mut halts),
+                watch,
+            );
+            assert!(
+                matches!(end, Err(FitError::Interrupted)),
+                "{}",
+                method.name()
+            );
+        }
+        let mut from = None;
+        let watch = &mut |progress: Progress| {
+            if let Progress::GoesOn { step } = progress {
+                from = Some(step);
+            }
+            ControlFlow::Continue(())
+        };
+        let mut own = halts("this");
+        let end = train_kept(limits, &backbone, &recipe, &examples, Some(&mut own), watch);
+        let end = end.expect("a finite loss");
+        assert_eq!(from, Some(4), "{}", method.name());
+        let losses = |fitted: &Fitted| -> Vec<(usize, Option<u64>)> {
+            let points = fitted.curve.iter();
+            points
+                .map(|point| (point.step, point.train_loss.map(f64::to_bits)))
+                .collect()
+        };
+        assert_eq!(losses(&whole), losses(&end), "{}", method.name());
+        assert_eq!((whole.best_step, whole.tokens), (end.best_step, end.tokens));
+        let (one, other) = (by_path(&whole.best), by_path(&end.best));
+        for (path, parameter) in &one {
+            let bits = |p: &Parameter| p.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(
+                bits(parameter),
+                bits(&other[path]),
+                "{}: {path}",
+                method.name()
+            );
+        }
+        let mut other = halts("another");
+        let mut fresh = true;
+        let watch = &mut |progress: Progress| {
+            fresh &= !matches!(progress, Progress::GoesOn { .. });
+            ControlFlow::Continue(())
+        };
+        let _ = train_kept(
+            limits,
+            &backbone,
+            &recipe,
+            &examples,
+            Some(&mut other),
+            watch,
+        );
+        assert!(
+            fresh,
+            "{}: what another training left is not gone on from",
+            method.name()
+        );
+    }
 }
 
 fn limits() -> Limits {

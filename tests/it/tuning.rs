@@ -69,6 +69,7 @@ fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example], seed: u64) 
         &set,
         recipe,
         seed,
+        None,
         &mut later_is_better,
         &mut |_| ControlFlow::Continue(()),
     )

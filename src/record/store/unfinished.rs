@@ -15,6 +15,9 @@ use crate::record::{Cell, Provenance, RECORD_VERSION};
 /// The beginning and the end of the name of a file that tells of a failed cell.
 const FAILED: (&str, &str) = ("failed-", ".json");
 
+/// The beginning of the name of what a training that was broken off goes on from.
+const BEGUN: &str = "begun-";
+
 /// A cell that was begun and has no record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unfinished {
@@ -51,6 +54,11 @@ pub(super) fn failure_name(cell: &Cell) -> String {
     format!("{}{}{}", FAILED.0, folder_name(cell), FAILED.1)
 }
 
+/// The name of the folder of what a cell's training goes on from.
+pub(super) fn begun_name(cell: &Cell) -> String {
+    format!("{BEGUN}{}", folder_name(cell))
+}
+
 /// The failure of a cell as it is written.
 pub(super) fn failure_json(cell: &Cell, reason: &str, provenance: &Provenance) -> Vec<u8> {
     let failure = Failure {
@@ -78,13 +86,17 @@ pub fn unfinished(folder: &Path) -> Result<Vec<Unfinished>, StoreError> {
             names.push(name.to_string_lossy().into_owned());
         }
         names.sort();
-        for name in names {
+        for name in &names {
             if let Some(rest) = name.strip_prefix(FAILED.0)
                 && rest.ends_with(FAILED.1)
             {
-                found.push(failed(&out.join(&name))?);
-            } else if let Some(cell) = name.strip_prefix(PARTIAL)
-                && let Some((method, seed)) = method_and_seed(cell)
+                found.push(failed(&out.join(name))?);
+            } else if let Some(cell) = name.strip_prefix(PARTIAL).or_else(|| {
+                // What goes on is in the other folder too.
+                let cell = name.strip_prefix(BEGUN)?;
+                let goes_on = names.contains(&format!("{PARTIAL}{cell}"));
+                (!goes_on).then_some(cell)
+            }) && let Some((method, seed)) = method_and_seed(cell)
             {
                 let plan: Plan = parse(&marker, "the plan that promptshift writes there")?;
                 found.push(Unfinished {
