@@ -141,7 +141,7 @@ impl fmt::Display for Failure {
             }
             Failure::Loss => f.write_str("significant loss"),
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records are kept, and the same command goes on from them; \
+                "interrupted: complete records and the steps taken are kept, and the same command goes on from them; \
                  nothing half-written is left",
             ),
         }
