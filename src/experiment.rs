@@ -1,5 +1,6 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+mod checkpoints;
 pub mod ensemble;
 mod search;
 
@@ -36,6 +37,7 @@ use crate::record::{
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, Tuned, TuningError};
+use checkpoints::Checkpoints;
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -222,14 +224,19 @@ pub fn run_cells(
         finished(watch(Event::Started(&cell)))?;
         let provenance = provenance::collect(origin.clone());
         let draft = store.begin(&cell)?;
+        let mut checkpoints = Checkpoints::of(&cell, material, backbone);
         let tuned = tune(
             &cell,
             &material.source,
             backbone,
             &provenance,
             &draft,
-            watch,
+            &mut |event| {
+                checkpoints.see(&event);
+                watch(event)
+            },
         );
+        let passed = checkpoints.passed();
         let (tuned, training, validation) = match tuned {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
@@ -261,7 +268,10 @@ pub fn run_cells(
             provenance,
             notes: material.notes.clone(),
             hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &limits))).clone(),
-            training,
+            training: training.map(|training| Training {
+                checkpoints: passed,
+                ..training
+            }),
             search,
             evaluations,
             validation,
@@ -348,7 +358,8 @@ fn tune(
         validation_seconds: fitted.validation.as_secs_f64(),
         peak_bytes,
         peak_parts: fitted.peak,
-        movement: Some(fitted.movement),
+        movement: fitted.movement,
+        checkpoints: Vec::new(),
         saved,
     };
     let validation = kept.write(source, draft)?;

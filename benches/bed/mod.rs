@@ -70,7 +70,10 @@ fn recipe(backbone: &Backbone, method: Method) -> Recipe {
 }
 
 /// The bytes of what a training of [`trainer`] holds.
-#[allow(dead_code, reason = "each bench is a binary of its own, and times need no bytes")]
+#[allow(
+    dead_code,
+    reason = "each bench is a binary of its own, and times need no bytes"
+)]
 pub fn tensors(backbone: &Backbone, method: Method, trainer: &Trainer) -> TensorBytes {
     TensorBytes::of(trainer.tuned(), &recipe(backbone, method).optimizer)
 }

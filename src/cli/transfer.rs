@@ -550,7 +550,7 @@ impl Narrator {
                     self.work = Some(self.voice.work(&self.name, self.steps));
                 }
             }
-            Event::Training(Progress::Step { step, loss }) => {
+            Event::Training(Progress::Step { step, loss, .. }) => {
                 if let Some(work) = &mut self.work {
                     work.at(step, &format!("loss {loss:.3}"));
                 }

@@ -277,31 +277,32 @@ fn steps(all: &[Measured]) -> TextTable {
 
 /// A row for each peak whose parts were kept.
 fn memory_parts(all: &[Measured]) -> TextTable {
-    let rows = all.iter().filter(|one| one.group == MEMORY).filter_map(|peak| {
-        let part = |group: &str| {
-            let of = |one: &&Measured| {
-                one.group == group && one.name == peak.name && one.length == peak.length
+    let rows = all
+        .iter()
+        .filter(|one| one.group == MEMORY)
+        .filter_map(|peak| {
+            let part = |group: &str| {
+                let of = |one: &&Measured| {
+                    one.group == group && one.name == peak.name && one.length == peak.length
+                };
+                all.iter().find(of).map(|one| one.median[0])
             };
-            all.iter().find(of).map(|one| one.median[0])
-        };
-        let found = MEMORY_PARTS.map(|(group, _)| part(group));
-        // Criterion keeps nothing of a part that is zero.
-        let known: f64 = found.iter().flatten().sum();
-        found.iter().any(Option::is_some).then(|| {
-            let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
-            let shown = found.map(|part| bytes(part.unwrap_or_default() as u64));
-            let rest = bytes((peak.median[0] - known).max(0.0) as u64);
-            [name].into_iter().chain(shown).chain([rest]).collect()
-        })
-    });
+            let found = MEMORY_PARTS.map(|(group, _)| part(group));
+            // Criterion keeps nothing of a part that is zero.
+            let known: f64 = found.iter().flatten().sum();
+            found.iter().any(Option::is_some).then(|| {
+                let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
+                let shown = found.map(|part| bytes(part.unwrap_or_default() as u64));
+                let rest = bytes((peak.median[0] - known).max(0.0) as u64);
+                [name].into_iter().chain(shown).chain([rest]).collect()
+            })
+        });
     let names = MEMORY_PARTS.map(|(_, name)| name);
     let header = ["method, model, input tokens"].into_iter().chain(names);
     TextTable {
         words: &[0],
         rows: rows.collect(),
-        header: (header.chain(["left over"]))
-            .map(str::to_owned)
-            .collect(),
+        header: (header.chain(["left over"])).map(str::to_owned).collect(),
     }
 }
 

@@ -49,12 +49,13 @@ pub struct Fitted {
     /// What the highest peak of the host's memory was made of; absent where tensors lie on a device
     /// with memory of its own.
     pub peak: Option<PeakParts>,
-    /// How far the trainable tensors moved.
-    pub movement: Movement,
+    /// How far the trainable tensors moved; absent where the last step made them no finite numbers.
+    pub movement: Option<Movement>,
 }
 
-/// What a watcher of the training is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a watcher of the training is told. It can look at the model, and tells the loop nothing but
+/// whether to go on.
+#[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
     /// A step was taken.
     Step {
@@ -62,6 +63,8 @@ pub enum Progress<'a> {
         step: usize,
         /// The step's mean loss a target token.
         loss: f64,
+        /// The parameters after it, on the tape.
+        tuned: &'a Tuned,
     },
     /// Source validation was scored.
     Validated(&'a CurvePoint),
@@ -103,6 +106,7 @@ pub fn fit(
         finished(watch(Progress::Step {
             step,
             loss: loss.sum / loss.tokens as f64,
+            tuned: trainer.tuned(),
         }))?;
         if step.is_multiple_of(budget.evaluate_every) || step == budget.steps {
             finished(run.validate(&trainer, validate, watch))?;
@@ -200,9 +204,7 @@ impl Run {
 
     fn end(self, trainer: &Trainer, tensors: &TensorBytes, stop: Stop) -> Fitted {
         let highest = [trainer.peak(), self.peak].into_iter().flatten();
-        let on_host = (self.start.backbone.device())
-            .memory_pool_usage()
-            .is_none();
+        let on_host = (self.start.backbone.device()).memory_pool_usage().is_none();
         Fitted {
             peak: highest
                 .reduce(Peak::or)

@@ -100,7 +100,9 @@ mod tests {
             let mut optimizer = optimizer(&recipe);
             let _ = optimizer.step(0.1, module, grads);
             let file = optimizer.into_bytes().expect("a state").len() as u64;
-            let header = file.checked_sub(4 * numbers).expect("all tensors are in it");
+            let header = file
+                .checked_sub(4 * numbers)
+                .expect("all tensors are in it");
             assert!(header < 2_000, "{recipe:?}: {header} bytes besides tensors");
         }
     }

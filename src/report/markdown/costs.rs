@@ -3,9 +3,9 @@
 use super::absent;
 use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
+use crate::record::memory::PeakParts;
 use crate::report::comparison::Comparison;
 use crate::report::cost::{Cost, TrainingCost};
-use crate::record::memory::PeakParts;
 use crate::report::number::{bytes, share, whole};
 
 /// Columns that are still read at a glance.
@@ -88,21 +88,24 @@ pub fn table(comparison: &Comparison) -> TextTable {
 
 fn shown(training: &TrainingCost, part: Part) -> String {
     match &training.peak_parts {
-        Some(parts) => bytes(part(parts, training.peak_bytes)),
+        Some(parts) => part(parts, training.peak_bytes),
         None => NOT_RECORDED.to_owned(),
     }
 }
 
-/// How a part is read from the parts and the whole.
-type Part = fn(&PeakParts, u64) -> u64;
+/// How a cell is read from the parts and the whole.
+type Part = fn(&PeakParts, u64) -> String;
 
-/// The parts of the peak in training.
-const PARTS: [(&str, Part); 5] = [
-    ("– weights", |parts, _| parts.weights),
-    ("– gradients", |parts, _| parts.gradients),
-    ("– optimiser state", |parts, _| parts.optimizer_state),
-    ("– activations", |parts, _| parts.activations),
-    ("– left over", |parts, peak| parts.left_over(peak)),
+/// When the peak in training was, and its parts.
+const PARTS: [(&str, Part); 6] = [
+    ("– in the", |parts, _| parts.moment.name().to_owned()),
+    ("– weights", |parts, _| bytes(parts.weights)),
+    ("– gradients", |parts, _| bytes(parts.gradients)),
+    ("– optimiser state", |parts, _| {
+        bytes(parts.optimizer_state)
+    }),
+    ("– activations", |parts, _| bytes(parts.activations)),
+    ("– left over", |parts, peak| bytes(parts.left_over(peak))),
 ];
 
 fn row(
