@@ -85,8 +85,10 @@ pub fn section(
          scoring of source validation. Of the peak in training, weights, gradients and optimiser state are \
          counted by their tensors (a forward pass has no gradients yet); activations are what else came with the step, working memory of \
          operations included; left over is what was there before: the model as it was loaded, the best \
-         step's copy, the rows.\n\n",
+         step's copy, the rows.",
     );
+    text.push_str(&costs::beside(study));
+    text.push_str("\n\n");
     text.push_str(&data::section(study));
     text.push_str(&examples::section(study, comparison));
     text.push_str("## How to read it\n\n");
