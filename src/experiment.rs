@@ -1,5 +1,6 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
+mod checkpoints;
 pub mod ensemble;
 mod search;
 
@@ -37,6 +38,7 @@ use crate::record::{
 };
 use crate::train::{FitError, Fitted, HaltError, Halts, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, Tuned, TuningError};
+use checkpoints::Checkpoints;
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -323,7 +325,24 @@ impl<'a> Lab<'a> {
         let source = &material.source;
         let provenance = provenance::collect(self.origin.clone());
         let draft = self.store.begin(&cell)?;
-        let tuned = tune(&cell, source, backbone, &provenance, &draft, watch);
+        let of = identity(&cell, &provenance);
+        let mut checkpoints =
+            Checkpoints::of(&cell, material, backbone, &draft.begun(), of.clone())?;
+        let mut halts = Halts::new(draft.begun(), of);
+        let halts = &mut halts;
+        let tuned = tune(
+            &cell,
+            source,
+            backbone,
+            &provenance,
+            &draft,
+            halts,
+            &mut |event| {
+                checkpoints.see(&event);
+                watch(event)
+            },
+        );
+        let passed = checkpoints.passed()?;
         let (tuned, training, validation) = match tuned {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
@@ -345,7 +364,10 @@ impl<'a> Lab<'a> {
             hygiene: (self.hygiene)
                 .get_or_init(|| material.hygiene(backbone, &limits))
                 .clone(),
-            training,
+            training: training.map(|training| Training {
+                checkpoints: passed,
+                ..training
+            }),
             search,
             evaluations,
             validation,
@@ -369,6 +391,7 @@ fn tune(
     backbone: &Backbone,
     provenance: &Provenance,
     draft: &Draft,
+    halts: &mut Halts,
     watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<(Tuned, Option<Training>, Option<ValidationAnswers>), ExperimentError> {
     let Some(recipe) = &cell.recipe else {
@@ -381,11 +404,8 @@ fn tune(
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
     let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
-    let mut halts = Halts::new(draft.begun(), identity(cell, provenance));
-    let (fitted, peak_bytes) = peak_of(|| {
-        let halts = Some(&mut halts);
-        fit_on_source(tuned, &train, source, backbone, cell, halts, watch)
-    });
+    let (fitted, peak_bytes) =
+        peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, Some(halts), watch));
     let (fitted, kept) = fitted.map_err(|error| match error {
         FitError::Interrupted => ExperimentError::Interrupted,
         FitError::Halt(error) => error.into(),
@@ -411,7 +431,8 @@ fn tune(
         validation_seconds: fitted.validation.as_secs_f64(),
         peak_bytes,
         peak_parts: fitted.peak,
-        movement: Some(fitted.movement),
+        movement: fitted.movement,
+        checkpoints: Vec::new(),
         saved,
     };
     let validation = kept.write(source, draft)?;

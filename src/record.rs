@@ -2,6 +2,7 @@
 //! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
 
 pub mod ablation;
+pub mod checkpoint;
 pub(crate) mod difference;
 pub mod ensemble;
 pub mod hygiene;
@@ -193,9 +194,14 @@ pub struct Training {
     /// from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_parts: Option<memory::PeakParts>,
-    /// How far what was trained moved; absent in records from before it was measured.
+    /// How far what was trained moved; absent where that is no finite number, and in records from before
+    /// it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<Movement>,
+    /// Scores on the way, ascending by step; none but of model tuning, and none in records from before
+    /// they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<checkpoint::Checkpoint>,
     /// What tuning left behind: the prompt or the whole model.
     pub saved: SavedDelta,
 }

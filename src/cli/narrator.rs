@@ -91,7 +91,7 @@ impl Narrator {
                 self.voice
                     .say(&format!("{} goes on from step {step}", self.name));
             }
-            Event::Training(Progress::Step { step, loss }) => {
+            Event::Training(Progress::Step { step, loss, .. }) => {
                 if let Some(work) = &mut self.work {
                     work.at(step, &format!("loss {loss:.3}"));
                 }

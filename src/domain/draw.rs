@@ -92,6 +92,15 @@ impl Taken {
     }
 }
 
+/// The places of at most `limit` of these names, ascending: those that [`Take::Drawn`] takes.
+pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usize> {
+    let mut order: Vec<(u64, usize)> = names.map(place).zip(0..).collect();
+    order.sort_unstable();
+    let mut places: Vec<usize> = order.into_iter().take(limit).map(|(_, at)| at).collect();
+    places.sort_unstable();
+    places
+}
+
 /// The place of a name in the order in which rows are drawn. The words before the name keep it apart
 /// from other hashes of the same text.
 fn place(name: &str) -> u64 {
@@ -172,6 +181,9 @@ mod tests {
             let mut again = taken(Take::Drawn(small), &turned);
             again.sort_unstable();
             prop_assert_eq!(&again, &drawn);
+            let places = super::drawn(names.iter().map(String::as_str), small);
+            let named: Vec<&String> = places.iter().map(|at| &names[*at]).collect();
+            prop_assert_eq!(named, Vec::from_iter(&drawn));
             let larger = taken(Take::Drawn(small + more), &names);
             prop_assert!(drawn.iter().all(|name| larger.contains(name)));
             prop_assert_eq!(taken(Take::All, &names), names);

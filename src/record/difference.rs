@@ -1,4 +1,4 @@
-//! The first field in which two pieces of plain data differ.
+//! The fields in which two pieces of plain data differ.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,17 +14,24 @@ pub(crate) struct Difference {
 /// The first difference in the order of the sorted field names, if any. Numbers that agree to
 /// 1e-12 are equal: a decimal that was written and read may have moved by a last bit.
 pub(crate) fn first<T: Serialize>(one: &T, other: &T) -> Option<Difference> {
-    let plain = |data: &T| serde_json::to_value(data).expect("plain data has a JSON form");
-    within("", &plain(one), &plain(other))
+    all(one, other).into_iter().next()
 }
 
-fn within(field: &str, one: &Value, other: &Value) -> Option<Difference> {
+/// Every difference, in the order of the sorted field names.
+pub(crate) fn all<T: Serialize>(one: &T, other: &T) -> Vec<Difference> {
+    let plain = |data: &T| serde_json::to_value(data).expect("plain data has a JSON form");
+    let mut found = Vec::new();
+    within("", &plain(one), &plain(other), &mut found);
+    found
+}
+
+fn within(field: &str, one: &Value, other: &Value, found: &mut Vec<Difference>) {
     match (one, other) {
         (Value::Object(first), Value::Object(second)) => {
             let mut names: Vec<&String> = first.keys().chain(second.keys()).collect();
             names.sort();
             names.dedup();
-            names.into_iter().find_map(|name| {
+            for name in names {
                 let inner = if field.is_empty() {
                     name.clone()
                 } else {
@@ -33,12 +40,12 @@ fn within(field: &str, one: &Value, other: &Value) -> Option<Difference> {
                 let value = |map: &serde_json::Map<String, Value>| {
                     map.get(name).cloned().unwrap_or(Value::Null)
                 };
-                within(&inner, &value(first), &value(second))
-            })
+                within(&inner, &value(first), &value(second), found);
+            }
         }
-        (Value::Number(first), Value::Number(second)) if close(first, second) => None,
-        _ if one == other => None,
-        _ => Some(Difference {
+        (Value::Number(first), Value::Number(second)) if close(first, second) => {}
+        _ if one == other => {}
+        _ => found.push(Difference {
             field: field.to_owned(),
             first: one.to_string(),
             second: other.to_string(),

@@ -38,6 +38,18 @@ pub enum Moment {
     Validation,
 }
 
+impl Moment {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Moment::Forward => "forward pass",
+            Moment::Backward => "backward pass",
+            Moment::Update => "update",
+            Moment::Validation => "validation",
+        }
+    }
+}
+
 impl PeakParts {
     /// What a peak of so many bytes holds besides: the model as it was loaded, which the next run
     /// starts from, the best step's copy, the rows as tokens.

@@ -3,6 +3,8 @@
 //! The rows of one source, suite and set of targets can be ranked; rows of different ones stand
 //! side by side only to be found. `leaderboard/schema-1.json` describes the JSON.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::comparison::{self, Comparison, MethodResult};
@@ -11,9 +13,10 @@ use super::markdown::table::{TextTable, UNDEFINED};
 use super::markdown::text::plain;
 use super::number::{gap, list, metric_title, spread, whole};
 use super::page::{Tables, page};
-use super::study::{Study, studies};
+use super::study::{Study, studies_by_recipe};
 use crate::domain::{AnswerForm, Task};
-use crate::recipe::Method;
+use crate::recipe::{Method, Recipe};
+use crate::record::difference;
 use crate::record::store::{End, StoredRecord, Unfinished};
 use crate::stats::estimate::Estimate;
 
@@ -52,6 +55,10 @@ pub struct Row {
     pub model: String,
     /// What was tuned.
     pub method: Method,
+    /// What sets its recipe apart from others of the same method here: `prompt.length 5`. Absent where
+    /// there is one recipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// The seeds, ascending.
     pub seeds: Vec<u64>,
     /// Seeds with which training failed: they are in no score.
@@ -99,15 +106,26 @@ pub fn leaderboard(
     records: &[StoredRecord],
     unfinished: &[Unfinished],
 ) -> Result<Leaderboard, ReportError> {
-    let mut rows = Vec::new();
-    for study in studies(records, unfinished)? {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut recipes: Vec<Option<Recipe>> = Vec::new();
+    for study in studies_by_recipe(records, unfinished)? {
         let comparison = comparison::compare(&study)?;
-        rows.extend(
-            comparison
-                .methods
-                .iter()
-                .map(|result| row(&study, &comparison, result)),
-        );
+        for result in &comparison.methods {
+            let row = row(&study, &comparison, result);
+            if let Some(same) = rows.iter_mut().find(|one| one.is_untuned_as(&row)) {
+                same.records.extend(row.records);
+                continue;
+            }
+            rows.push(row);
+            let first = study.of(result.method).first().copied();
+            recipes.push(first.and_then(|stored| stored.record.cell.recipe.clone()));
+        }
+    }
+    let apart: Vec<Option<String>> = (0..rows.len())
+        .map(|row| set_apart(row, &rows, &recipes))
+        .collect();
+    for (row, apart) in rows.iter_mut().zip(apart) {
+        row.recipe = apart;
     }
     rows.sort_by(|one: &Row, other: &Row| {
         let score = |row: &Row| row.mean_target_score.map_or(0.0, |score| score.value);
@@ -121,6 +139,35 @@ pub fn leaderboard(
         version: VERSION,
         rows,
     })
+}
+
+impl Row {
+    /// Whether both are of the same untuned backbone, whose record lies in every output folder.
+    fn is_untuned_as(&self, other: &Row) -> bool {
+        let untuned = [self, other].map(|row| row.method == Method::Untuned);
+        untuned == [true; 2]
+            && rankable(self) == rankable(other)
+            && (&self.model, &self.wording) == (&other.model, &other.wording)
+            && (self.source_score, &self.targets) == (other.source_score, &other.targets)
+    }
+}
+
+/// The fields in which a row's recipe differs from those of rows that are else alike.
+fn set_apart(row: usize, rows: &[Row], recipes: &[Option<Recipe>]) -> Option<String> {
+    let like = |other: &usize| {
+        let key = |row: &Row| (row.method, row.model.clone(), row.wording.clone());
+        let (one, two) = (&rows[row], &rows[*other]);
+        *other != row && rankable(one) == rankable(two) && key(one) == key(two)
+    };
+    let fields: BTreeMap<String, String> = (0..rows.len())
+        .filter(like)
+        .flat_map(|other| difference::all(&recipes[row], &recipes[other]))
+        .map(|one| (one.field, one.first))
+        .collect();
+    let words: Vec<String> = (fields.iter())
+        .map(|(field, value)| format!("{field} {}", value.trim_matches('"')))
+        .collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// What rows have in common that can be ranked.
@@ -151,6 +198,7 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         wording: (!comparison.wording.is_default()).then(|| comparison.wording.title()),
         model: comparison.model.clone(),
         method: result.method,
+        recipe: None,
         seeds: result.seeds.clone(),
         failed_seeds: (comparison.without_record(result.method))
             .filter(|run| run.end != End::Begun)
@@ -179,6 +227,19 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
             .iter()
             .map(|stored| stored.folder.display().to_string())
             .collect(),
+    }
+}
+
+/// The method with what sets the row apart.
+fn titled(row: &Row) -> String {
+    let apart: Vec<String> = [&row.wording, &row.recipe]
+        .into_iter()
+        .flatten()
+        .map(|words| plain(words))
+        .collect();
+    match apart.is_empty() {
+        true => row.method.title().to_owned(),
+        false => format!("{} ({})", row.method.title(), apart.join("; ")),
     }
 }
 
@@ -215,10 +276,7 @@ impl Leaderboard {
                 let targets: Vec<String> =
                     row.targets.iter().map(|one| plain(&one.domain)).collect();
                 vec![
-                    match &row.wording {
-                        None => row.method.title().to_owned(),
-                        Some(wording) => format!("{} ({})", row.method.title(), plain(wording)),
-                    },
+                    titled(row),
                     plain(&row.model),
                     plain(&row.source),
                     row.mean_target_score.map_or(UNDEFINED.to_owned(), gap),
@@ -301,6 +359,57 @@ mod tests {
             markdown.contains("| 3 | 2,560 | 31.0 | 320.0 | F1 | mini | textbookqa |"),
             "{markdown}"
         );
+    }
+
+    #[test]
+    fn recipes_of_one_method_are_rows_apart() {
+        let mut records = Fixture::one_target().records();
+        let prompts: Vec<StoredRecord> = (records.iter())
+            .filter(|stored| stored.record.cell.method == Method::Prompt)
+            .cloned()
+            .collect();
+        records.push(StoredRecord {
+            folder: Path::new("length-5/untuned").to_owned(),
+            ..records[0].clone()
+        });
+        for mut stored in prompts {
+            stored.folder = Path::new("length-5").join(&stored.folder);
+            let recipe = stored.record.cell.recipe.as_mut().expect("a tuned run");
+            recipe.prompt.as_mut().expect("a prompt").length = 5;
+            records.push(stored);
+        }
+        let board = leaderboard(&records, &[]).expect("an ablation beside a transfer");
+        let rows: Vec<(Method, usize, Option<&str>)> = (board.rows.iter())
+            .map(|row| (row.method, row.seeds.len(), row.recipe.as_deref()))
+            .collect();
+        let (prompt, model) = (Method::Prompt, Method::Model);
+        assert!(
+            rows.contains(&(prompt, 3, Some("prompt.length 20"))),
+            "{rows:?}"
+        );
+        assert!(
+            rows.contains(&(prompt, 3, Some("prompt.length 5"))),
+            "{rows:?}"
+        );
+        assert!(rows.contains(&(model, 3, None)), "{rows:?}");
+        let untuned = board
+            .rows
+            .iter()
+            .filter(|row| row.method == Method::Untuned);
+        let records_of: Vec<usize> = untuned.map(|row| row.records.len()).collect();
+        assert_eq!(records_of, [2], "one backbone, found in two folders");
+        let markdown = board.markdown();
+        assert!(
+            markdown.contains("| prompt tuning (prompt.length 5) |"),
+            "{markdown}"
+        );
+        // The same recipe and seed twice is still one record too many.
+        records.push(StoredRecord {
+            folder: Path::new("copy").to_owned(),
+            ..records[1].clone()
+        });
+        let error = leaderboard(&records, &[]).expect_err("a copy").to_string();
+        assert!(error.contains("copy"), "{error}");
     }
 
     #[test]

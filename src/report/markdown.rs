@@ -83,7 +83,7 @@ pub fn section(
     text.push_str(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
          scoring of source validation. Of the peak in training, weights, gradients and optimiser state are \
-         counted by their tensors; activations are what else came with the step, working memory of \
+         counted by their tensors (a forward pass has no gradients yet); activations are what else came with the step, working memory of \
          operations included; left over is what was there before: the model as it was loaded, the best \
          step's copy, the rows.",
     );

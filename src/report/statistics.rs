@@ -155,7 +155,7 @@ pub(super) fn statistics(
             .collect(),
         searches: budget::searches(study),
         groups: groups::groups(study, metric),
-        robustness: line::robustness(panels, scores),
+        robustness: line::robustness(study, metric, panels, scores),
     }
 }
 

@@ -78,6 +78,38 @@ pub fn studies<'a>(
     records: &'a [StoredRecord],
     unfinished: &'a [Unfinished],
 ) -> Result<Vec<Study<'a>>, ReportError> {
+    sorted(records, unfinished, &|study, cell| {
+        alike(study.cell(), cell)
+    })
+}
+
+/// As [`studies`], but a method may be there with several recipes, as in ablations: each has a study
+/// of its own.
+pub fn studies_by_recipe<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+) -> Result<Vec<Study<'a>>, ReportError> {
+    sorted(records, unfinished, &|study, cell| {
+        let mut same = (study.records.iter())
+            .map(|stored| &stored.record.cell)
+            .filter(|one| one.method == cell.method);
+        let fits = match (cell.method, &cell.recipe) {
+            // It has none; that of another output folder stays with the runs of that folder.
+            (Method::Untuned, _) => same.next().is_none(),
+            // Of a cell that was only begun, no recipe is known.
+            (_, None) => true,
+            (_, recipe) => same.all(|one| difference::first(&one.recipe, recipe).is_none()),
+        };
+        fits && alike(study.cell(), cell)
+    })
+}
+
+/// Sorts records and what is unfinished into the first study that they belong to, by `belongs`.
+fn sorted<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+    belongs: &dyn Fn(&Study, &Cell) -> bool,
+) -> Result<Vec<Study<'a>>, ReportError> {
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     let mut studies: Vec<Study> = Vec::new();
     for stored in records
@@ -86,7 +118,7 @@ pub fn studies<'a>(
     {
         match studies
             .iter_mut()
-            .find(|study| alike(study.cell(), &stored.record.cell))
+            .find(|study| belongs(study, &stored.record.cell))
         {
             Some(study) => study.records.push(stored),
             None => studies.push(Study {
@@ -96,7 +128,7 @@ pub fn studies<'a>(
         }
     }
     for begun in unfinished {
-        let home = (studies.iter_mut()).find(|study| alike(study.cell(), &begun.cell));
+        let home = (studies.iter_mut()).find(|study| belongs(study, &begun.cell));
         if let Some(study) = home {
             study.add(begun);
         }

@@ -268,11 +268,88 @@ fn runs_of_model_tuning_make_a_line() {
         passages: 20,
         ..Fixture::one_target()
     };
+    let without = |mut records: Vec<StoredRecord>| {
+        for stored in &mut records {
+            if let Some(training) = &mut stored.record.training {
+                training.checkpoints.clear();
+            }
+        }
+        records
+    };
     let text = "## Effective robustness";
-    let markdown = report(&fixture.records()).markdown;
+    let markdown = report(&without(fixture.records())).markdown;
     assert!(markdown.contains(text), "{markdown}");
-    let few = report(&records()).markdown;
+    let few = report(&without(records())).markdown;
     assert!(few.contains("found 3"), "{few}");
+}
+
+#[test]
+fn checkpoints_are_points_of_the_line_but_no_runs() {
+    let robustness = |records: &[StoredRecord]| {
+        let mut report = report(records);
+        let found = report.comparisons[0].statistics.robustness.remove(0);
+        (found, report.markdown)
+    };
+    let mut records = records();
+    let (found, markdown) = robustness(&records);
+    let line = found.line.as_ref().expect("three runs of six points");
+    assert_eq!((line.points, line.runs), (18, 3));
+    assert_eq!(
+        (found.checkpoints.len(), found.checkpoint_examples),
+        (15, 200)
+    );
+    assert!(found.above.is_some(), "{:?}", found.reason);
+    let text = "Of the 18 points 15 are checkpoints";
+    assert!(markdown.contains(text), "{markdown}");
+    assert!(
+        markdown.contains("as wide as 3 runs can tell"),
+        "{markdown}"
+    );
+
+    // The step that was kept is the run's end, and scores of another metric are no points.
+    let trainings = records
+        .iter_mut()
+        .filter_map(|one| one.record.training.as_mut());
+    let mut model: Vec<_> = trainings
+        .filter(|one| !one.checkpoints.is_empty())
+        .collect();
+    model[0].best_step = 200;
+    model[1].checkpoints[0].metric = "exact_match".to_owned();
+    let (found, _) = robustness(&records);
+    assert_eq!(found.checkpoints.len(), 13);
+}
+
+#[test]
+fn peaks_are_shown_by_parts_or_as_not_recorded() {
+    let mut records = records();
+    let markdown = report(&records).markdown;
+    let gradients = "| – gradients | 10.2 kB | 5.8 MB | – |";
+    assert!(markdown.contains(gradients), "{markdown}");
+    // 320 MB less what is told.
+    assert!(
+        markdown.contains("| – left over | 14.1 MB | 18.3 MB | – |"),
+        "{markdown}"
+    );
+    let forget = |stored: &mut StoredRecord, method: Method| {
+        if let Some(training) = &mut stored.record.training
+            && stored.record.cell.method == method
+        {
+            training.peak_parts = None;
+        }
+    };
+    records
+        .iter_mut()
+        .for_each(|one| forget(one, Method::Model));
+    let markdown = report(&records).markdown;
+    let gradients = "| – gradients | 10.2 kB | not recorded | – |";
+    assert!(markdown.contains(gradients), "{markdown}");
+    records
+        .iter_mut()
+        .for_each(|one| forget(one, Method::Prompt));
+    let markdown = report(&records).markdown;
+    let none = "| – its parts | not recorded | not recorded | – |";
+    assert!(markdown.contains(none), "{markdown}");
+    assert!(!markdown.contains("– gradients"), "{markdown}");
 }
 
 #[test]

@@ -73,6 +73,7 @@ struct Clusters {
 struct Fitted {
     source: Vec<f64>,
     target: Vec<f64>,
+    runs: Vec<usize>,
     slope: f64,
     intercept: f64,
     r_squared: f64,
@@ -201,9 +202,11 @@ fn standard_errors_by_cluster_are_statsmodels_s() {
 fn lines_are_statsmodels_s() {
     for wanted in golden().lines {
         let points: Vec<Point> = (wanted.source.iter().zip(&wanted.target))
-            .map(|(source, target)| Point {
+            .zip(&wanted.runs)
+            .map(|((source, target), run)| Point {
                 source: *source,
                 target: *target,
+                run: *run,
             })
             .collect();
         let line = robustness::fit(&points).expect("enough points");

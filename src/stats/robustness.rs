@@ -3,6 +3,15 @@
 //! Taori et al. 2020 (arXiv:2007.00644) and Miller et al. 2021 (arXiv:2107.04649): over many
 //! models, target scores lie on a line of source scores once both are on the logit scale. A method
 //! is robust beyond its source score only as far as it lies above the line of the baseline.
+//!
+//! Deviation: their points are many models, each trained by itself; here they are runs of one model and
+//! their checkpoints. Points of one run depend on each other, so the band comes from leaving out one
+//! run at a time (jackknife over clusters: MacKinnon, Nielsen & Webb 2022, arXiv:2205.03288, CV3), with
+//! Student's t of as many degrees of freedom as there are runs less one. And a model may be more robust
+//! on its way than at its end (Andreassen et al. 2021, arXiv:2106.15831), so that a line through
+//! checkpoints can be the higher bar.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -23,6 +32,8 @@ pub struct Point {
     pub source: f64,
     /// On the target.
     pub target: f64,
+    /// Which run it is of, or of whose training.
+    pub run: usize,
 }
 
 /// Why there is no expected score.
@@ -45,8 +56,16 @@ pub enum Unfitted {
         high: f64,
     },
     /// A score that has no logit.
-    #[error("a baseline run scores exactly 0 or 1, which has no logit")]
+    #[error("a baseline run or checkpoint scores exactly 0 or 1, which has no logit")]
     Bound,
+    /// Points of one run alone.
+    #[error("all points are of one run, which cannot show how far off the line another would lie")]
+    OneRun,
+    /// Points that have spread because of one run alone.
+    #[error(
+        "without one of the runs the baseline's source scores are too close together for a slope"
+    )]
+    Hangs,
     /// A source score outside the points'.
     #[error(
         "the source score {at:.3} lies outside the baseline's, {low:.3} to {high:.3}: \
@@ -63,7 +82,7 @@ pub enum Unfitted {
 }
 
 /// `logit target = slope · logit source + intercept`, by least squares.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
     /// On the logit scale.
     pub slope: f64,
@@ -73,14 +92,45 @@ pub struct Line {
     pub r_squared: f64,
     /// Points fitted.
     pub points: usize,
+    /// Runs that they are of.
+    pub runs: usize,
     /// The lowest source score among them.
     pub low: f64,
     /// The highest source score among them.
     pub high: f64,
-    /// Of the residuals, with n - 2 degrees of freedom.
-    residual: f64,
-    centre: f64,
-    squares: f64,
+    /// The lines without one of the runs each.
+    #[serde(skip)]
+    without: Vec<Straight>,
+}
+
+/// A line without its points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Straight {
+    slope: f64,
+    intercept: f64,
+}
+
+impl Straight {
+    /// By least squares. The `x` must not be all the same.
+    fn through(points: &[(f64, f64)]) -> Straight {
+        let n = points.len() as f64;
+        let centre = points.iter().map(|(x, _)| x).sum::<f64>() / n;
+        let height = points.iter().map(|(_, y)| y).sum::<f64>() / n;
+        let squares: f64 = points.iter().map(|(x, _)| (x - centre).powi(2)).sum();
+        let products: f64 = points
+            .iter()
+            .map(|(x, y)| (x - centre) * (y - height))
+            .sum();
+        let slope = products / squares;
+        Straight {
+            slope,
+            intercept: height - slope * centre,
+        }
+    }
+
+    fn at(&self, x: f64) -> f64 {
+        self.slope * x + self.intercept
+    }
 }
 
 fn logit(share: f64) -> f64 {
@@ -91,11 +141,23 @@ fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
+/// The lowest and the highest source score, where they are far enough apart for a slope.
+fn span(points: &[Point]) -> Result<(f64, f64), Unfitted> {
+    let sources = points.iter().map(|point| point.source);
+    let low = sources.clone().fold(f64::INFINITY, f64::min);
+    let high = sources.fold(f64::NEG_INFINITY, f64::max);
+    // Of no points it is below zero.
+    match high - low < LEAST_SPREAD {
+        true => Err(Unfitted::Close { low, high }),
+        false => Ok((low, high)),
+    }
+}
+
 /// Fits the line.
 ///
 /// # Errors
-/// Fewer than [`FEWEST_POINTS`] points, source scores within [`LEAST_SPREAD`] of each other, or a
-/// score of exactly 0 or 1.
+/// Fewer than [`FEWEST_POINTS`] points, points of one run, source scores within [`LEAST_SPREAD`] of each
+/// other (all of them, or those of all runs but one), or a score of exactly 0 or 1.
 pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
     if points.len() < FEWEST_POINTS {
         return Err(Unfitted::Few {
@@ -109,42 +171,42 @@ pub fn fit(points: &[Point]) -> Result<Line, Unfitted> {
     {
         return Err(Unfitted::Bound);
     }
-    let sources = points.iter().map(|point| point.source);
-    let low = sources.clone().fold(f64::INFINITY, f64::min);
-    let high = sources.fold(f64::NEG_INFINITY, f64::max);
-    if high - low < LEAST_SPREAD {
-        return Err(Unfitted::Close { low, high });
+    let (low, high) = span(points)?;
+    let runs: BTreeSet<usize> = points.iter().map(|point| point.run).collect();
+    if runs.len() < 2 {
+        return Err(Unfitted::OneRun);
     }
-    let logits: Vec<(f64, f64)> = points
-        .iter()
-        .map(|point| (logit(point.source), logit(point.target)))
-        .collect();
-    let n = points.len() as f64;
-    let centre = logits.iter().map(|(x, _)| x).sum::<f64>() / n;
-    let height = logits.iter().map(|(_, y)| y).sum::<f64>() / n;
-    let squares: f64 = logits.iter().map(|(x, _)| (x - centre).powi(2)).sum();
-    let products: f64 = logits
-        .iter()
-        .map(|(x, y)| (x - centre) * (y - height))
-        .sum();
-    let slope = products / squares;
-    let intercept = height - slope * centre;
-    let left: f64 = logits
-        .iter()
-        .map(|(x, y)| (y - slope * x - intercept).powi(2))
-        .sum();
+    let without = (runs.iter())
+        .map(|run| {
+            let left: Vec<Point> = (points.iter().copied())
+                .filter(|point| point.run != *run)
+                .collect();
+            span(&left).map_err(|_| Unfitted::Hangs)?;
+            Ok(Straight::through(&logits(&left)))
+        })
+        .collect::<Result<_, _>>()?;
+    let logits = logits(points);
+    let line = Straight::through(&logits);
+    let height = logits.iter().map(|(_, y)| y).sum::<f64>() / logits.len() as f64;
+    let left: f64 = logits.iter().map(|(x, y)| (y - line.at(*x)).powi(2)).sum();
     let all: f64 = logits.iter().map(|(_, y)| (y - height).powi(2)).sum();
     Ok(Line {
-        slope,
-        intercept,
+        slope: line.slope,
+        intercept: line.intercept,
         r_squared: if all == 0.0 { 1.0 } else { 1.0 - left / all },
         points: points.len(),
+        runs: runs.len(),
         low,
         high,
-        residual: (left / (n - 2.0)).sqrt(),
-        centre,
-        squares,
+        without,
     })
+}
+
+fn logits(points: &[Point]) -> Vec<(f64, f64)> {
+    points
+        .iter()
+        .map(|point| (logit(point.source), logit(point.target)))
+        .collect()
 }
 
 impl Line {
@@ -161,11 +223,13 @@ impl Line {
                 at: source,
             });
         }
-        let n = self.points as f64;
         let x = logit(source);
         let y = self.slope * x + self.intercept;
-        let error = self.residual * (1.0 / n + (x - self.centre).powi(2) / self.squares).sqrt();
-        let half = student(0.975, n - 2.0) * error;
+        let runs = self.runs as f64;
+        let squares: f64 = (self.without.iter())
+            .map(|line| (line.at(x) - y).powi(2))
+            .sum();
+        let half = student(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
         Ok(Estimate {
             value: sigmoid(y),
             interval: Interval {
@@ -204,9 +268,11 @@ mod tests {
     fn on_line(sources: &[f64]) -> Vec<Point> {
         sources
             .iter()
-            .map(|&source| Point {
+            .enumerate()
+            .map(|(place, &source)| Point {
                 source,
                 target: sigmoid(0.8 * logit(source) - 0.5),
+                run: place / 2,
             })
             .collect()
     }
@@ -230,6 +296,36 @@ mod tests {
     }
 
     #[test]
+    fn checkpoints_are_no_runs() {
+        // Three runs, each on a parallel of its own: more points of them tell no more of the distance
+        // between runs.
+        let points = |each: usize| -> Vec<Point> {
+            let places = (0..3).flat_map(|run| (0..each).map(move |place| (run, place)));
+            places
+                .map(|(run, place)| {
+                    let x = -1.0 + 2.0 * place as f64 / (each - 1) as f64;
+                    let y = 0.8 * x + [-0.2, 0.0, 0.2][run];
+                    let (source, target) = (sigmoid(x), sigmoid(y));
+                    Point {
+                        source,
+                        target,
+                        run,
+                    }
+                })
+                .collect()
+        };
+        for each in [2, 4, 40] {
+            let line = fit(&points(each)).expect("six points or more");
+            assert_eq!((line.runs, line.points), (3, 3 * each));
+            // Without a run the line is off by half its distance: 2/3 (0.1² + 0 + 0.1²) = 0.02/1.5.
+            let half = 4.302_652_729_9 * (0.02 / 1.5_f64).sqrt();
+            let band = line.expected(0.5).expect("inside").interval;
+            assert!((band.high - sigmoid(half)).abs() < 1e-8, "{each}: {band:?}");
+            assert!((band.low - sigmoid(-half)).abs() < 1e-8, "{each}: {band:?}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_fitted_is_refused() {
         assert_eq!(fit(&on_line(&[0.3, 0.8])), Err(Unfitted::Few { found: 2 }));
         let close = on_line(&[0.800, 0.801, 0.802, 0.803, 0.804, 0.805]);
@@ -237,6 +333,11 @@ mod tests {
         let mut bound = on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
         bound[0].target = 0.0;
         assert_eq!(fit(&bound), Err(Unfitted::Bound));
+        let mut one = on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8]);
+        one.iter_mut().for_each(|point| point.run = 7);
+        assert_eq!(fit(&one), Err(Unfitted::OneRun));
+        let hangs = on_line(&[0.3, 0.4, 0.801, 0.802, 0.803, 0.804]);
+        assert_eq!(fit(&hangs), Err(Unfitted::Hangs));
         let line = fit(&on_line(&[0.3, 0.4, 0.5, 0.6, 0.7, 0.8])).expect("six points");
         assert!(matches!(line.expected(0.81), Err(Unfitted::Outside { .. })));
         assert!(line.expected(0.29).is_err() && line.expected(f64::NAN).is_err());

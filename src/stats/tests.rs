@@ -19,6 +19,7 @@ use super::mcnemar::mcnemar;
 use super::panel::{Panel, Sample, Sum};
 use super::permutation::SignFlip;
 use super::proportion::wilson;
+use super::robustness::{self, Point};
 
 /// How variable a simulated study is: a score is 0.5 plus normal deviates.
 #[derive(Debug, Clone, Copy)]
@@ -257,6 +258,54 @@ fn of_several_targets_one_is_seldom_found_by_chance() {
     });
     println!("any of six: {found:.4}");
     assert!(found < 0.05 + 0.027, "{found}");
+}
+
+/// Runs and checkpoints whose line is known: logit target = 0.8 · logit source - 0.9, a deviation of
+/// each run from it and one of each of its points.
+fn trajectories(runs: usize, between: f64, study: u64) -> Vec<Point> {
+    const SOURCES: [f64; 6] = [-0.8, -0.2, 0.4, 1.0, 1.4, 1.6];
+    let mut normal = Normal::new(4_000_000 + study);
+    let sigmoid = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+    (0..runs)
+        .flat_map(|run| {
+            let shift = between * normal.next();
+            SOURCES.map(|place| {
+                let source = place + 0.1 * normal.next();
+                let target = 0.8 * source - 0.9 + shift + 0.1 * normal.next();
+                Point {
+                    source: sigmoid(source),
+                    target: sigmoid(target),
+                    run,
+                }
+            })
+        })
+        .collect()
+}
+
+fn check_bands(studies: u64) {
+    let noise = 3.0 * (0.05_f64 * 0.95 / studies as f64).sqrt();
+    let (source, truth) = (0.668_187_772, 0.417_430_411);
+    for (runs, between) in [(2, 0.0), (2, 0.2), (3, 0.0), (3, 0.2), (5, 0.0), (5, 0.2)] {
+        let found = share(studies, |study| {
+            let line = robustness::fit(&trajectories(runs, between, study)).expect("spread");
+            let band = line.expected(source).expect("inside").interval;
+            !band.excludes(truth)
+        });
+        println!("{runs} runs, {between} between them: {found:.4}");
+        let held = 0.935 - noise..=0.965 + noise;
+        assert!(held.contains(&found), "{runs} runs, {between}: {found}");
+    }
+}
+
+#[test]
+fn bands_of_lines_through_checkpoints_hold_the_truth() {
+    check_bands(2_000);
+}
+
+#[test]
+#[ignore = "the long form"]
+fn bands_of_lines_through_checkpoints_hold_the_truth_long() {
+    check_bands(100_000);
 }
 
 fn uniform(rng: &mut ChaCha8Rng) -> f64 {

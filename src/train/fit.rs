@@ -53,12 +53,13 @@ pub struct Fitted {
     /// What the highest peak of the host's memory was made of; absent where tensors lie on a device
     /// with memory of its own.
     pub peak: Option<PeakParts>,
-    /// How far the trainable tensors moved.
-    pub movement: Movement,
+    /// How far the trainable tensors moved; absent where the last step made them no finite numbers.
+    pub movement: Option<Movement>,
 }
 
-/// What a watcher of the training is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a watcher of the training is told. It can look at the model, and tells the loop nothing but
+/// whether to go on.
+#[derive(Debug, Clone, Copy)]
 pub enum Progress<'a> {
     /// A training that was broken off goes on.
     GoesOn {
@@ -71,6 +72,8 @@ pub enum Progress<'a> {
         step: usize,
         /// The step's mean loss a target token.
         loss: f64,
+        /// The parameters after it, on the tape.
+        tuned: &'a Tuned,
     },
     /// Source validation was scored.
     Validated(&'a CurvePoint),
@@ -139,6 +142,7 @@ pub fn fit(
             watch(Progress::Step {
                 step: trainer.steps_taken(),
                 loss: loss.sum / loss.tokens as f64,
+                tuned: trainer.tuned(),
             })
         };
         if let Some(halts) = &mut halts

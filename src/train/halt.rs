@@ -155,11 +155,11 @@ impl Halts {
         let json = serde_json::to_vec_pretty(state).expect("a state is plain data");
         fs::write(&partial, json).map_err(io(&partial))?;
         fs::rename(&partial, &path).map_err(io(&path))?;
-        let now = format!("{}.", state.step);
         for entry in fs::read_dir(&self.folder).map_err(io(&self.folder))? {
             let path = entry.map_err(io(&self.folder))?.path();
             let name = path.file_name().map(|name| name.to_string_lossy());
-            if name.is_some_and(|name| name != STATE && !name.starts_with(&now)) {
+            let step = name.and_then(|name| name.split_once('.')?.0.parse::<usize>().ok());
+            if step.is_some_and(|step| step != state.step) {
                 fs::remove_file(&path).map_err(io(&path))?;
             }
         }

@@ -8,8 +8,9 @@ use burn::tensor::Tensor;
 use crate::record::Movement;
 use crate::tuning::Tuned;
 
-/// From `start`, off the tape, to `end`, whose trainable tensors are on it.
-pub(super) fn movement(start: &Tuned, end: &Tuned) -> Movement {
+/// From `start`, off the tape, to `end`, whose trainable tensors are on it; `None` where a norm is not
+/// finite.
+pub(super) fn movement(start: &Tuned, end: &Tuned) -> Option<Movement> {
     let mut trained = Trained(HashMap::new());
     end.visit(&mut trained);
     let mut squares = Squares {
@@ -19,11 +20,16 @@ pub(super) fn movement(start: &Tuned, end: &Tuned) -> Movement {
         change: 0.0,
     };
     start.visit(&mut squares);
-    Movement {
+    let movement = Movement {
         start_norm: squares.start.sqrt(),
         end_norm: squares.end.sqrt(),
         change_norm: squares.change.sqrt(),
-    }
+    };
+    let norms = [movement.start_norm, movement.end_norm, movement.change_norm];
+    norms
+        .iter()
+        .all(|norm| norm.is_finite())
+        .then_some(movement)
 }
 
 /// The trainable tensors, flat and off the tape.

@@ -308,6 +308,52 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
         other["cell"]["seed"] = 0.into();
         assert_ne!(one, other, "{method}: another seed gives another record");
     }
+    holds_what_training_was_like(&first.path().join("out"));
+}
+
+/// Parts of the peak, movement, and model tuning's checkpoints in the records of [`tiny`].
+fn holds_what_training_was_like(out: &Path) {
+    for (method, checkpoints) in [("prompt", 0), ("model", 1)] {
+        let text = std::fs::read_to_string(out.join(format!("{method}-seed0/record.json")));
+        let record: serde_json::Value =
+            serde_json::from_str(&text.expect("a record")).expect("JSON");
+        let training = &record["training"];
+        let bytes = |part: &str| training["peak_parts"][part].as_u64().expect(part);
+        let trainable = training["trainable_parameters"].as_u64().expect("a count");
+        let total = training["total_parameters"].as_u64().expect("a count");
+        assert_eq!(bytes("weights"), 4 * total, "{method}");
+        let gradients = bytes("gradients");
+        assert!(
+            gradients == 0 || gradients == 4 * trainable,
+            "{method}: {gradients}"
+        );
+        let peak = training["peak_bytes"].as_u64().expect("a peak");
+        assert!(
+            bytes("activations") > 0 && bytes("activations") < peak,
+            "{method}"
+        );
+        let change = training["movement"]["change_norm"]
+            .as_f64()
+            .expect("a norm");
+        assert!(change > 0.0, "{method}");
+        let passed = training["checkpoints"].as_array().map_or(0, Vec::len);
+        assert_eq!(passed, checkpoints, "{method}");
+        if passed > 0 {
+            let checkpoint = &training["checkpoints"][0];
+            assert_eq!(
+                (&checkpoint["step"], &checkpoint["metric"]),
+                (&1.into(), &"f1".into())
+            );
+            for (place, domain) in ["squad", "race"].into_iter().enumerate() {
+                let score = &checkpoint["scores"][place];
+                assert_eq!(
+                    (&score["domain"], &score["examples"]),
+                    (&domain.into(), &6.into())
+                );
+                assert!((0.0..=1.0).contains(&score["score"].as_f64().expect("a score")));
+            }
+        }
+    }
 }
 
 #[test]

@@ -103,12 +103,25 @@ fn prompt_tuning_moves_the_prompt_and_nothing_else() {
         before.trainable_parameters(),
         length * backbone.config.width()
     );
-    let after = train(&backbone, &recipe, &squad(32), 1).best;
+    let fitted = train(&backbone, &recipe, &squad(32), 1);
+    let (after, movement) = (fitted.best, fitted.movement.expect("finite norms"));
     assert_eq!(
         bytes(&before),
         bytes(&after),
         "the backbone is bit-identical"
     );
+    let norm = |numbers: &[f32]| numbers.iter().map(|n| f64::from(n * n)).sum::<f64>().sqrt();
+    let (start, end) = (prompt(&before), prompt(&after));
+    let change: Vec<f32> = end
+        .iter()
+        .zip(&start)
+        .map(|(end, start)| end - start)
+        .collect();
+    let wanted = [norm(&start), norm(&end), norm(&change)];
+    let found = [movement.start_norm, movement.end_norm, movement.change_norm];
+    for (found, wanted) in found.into_iter().zip(wanted) {
+        assert!((found / wanted - 1.0).abs() < 1e-5, "{found} for {wanted}");
+    }
     let moved = prompt(&before)
         .iter()
         .zip(prompt(&after))

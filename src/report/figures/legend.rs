@@ -1,5 +1,6 @@
 //! A row of markers with their names.
 
+use plotters::element::Rectangle;
 use plotters::style::{Color, RGBColor};
 
 use super::Drawn;
@@ -27,6 +28,8 @@ pub(super) enum Entry {
     Front,
     /// The thin line at the temperature of source validation.
     Scaled,
+    /// The dot of a run in the middle of its training.
+    Checkpoint,
     /// The line fitted through runs of model tuning.
     Fitted,
     /// The dashes on which answers are as often right as they are confident.
@@ -49,6 +52,7 @@ impl Entry {
             Entry::SameLoss(_) => "as much lost",
             Entry::Front => "Pareto front",
             Entry::Scaled => "at the temperature of source validation",
+            Entry::Checkpoint => "model tuning on its way",
             Entry::Fitted => "line through runs of model tuning",
             Entry::Calibrated => "as sure as right",
         }
@@ -65,6 +69,7 @@ impl Entry {
             Entry::Floor | Entry::Calibrated => dashes(canvas, x, x + SAMPLE, y, FAINT),
             Entry::Seed | Entry::Scaled => line(canvas, across, RGBColor::mix(&FAINT, 0.7), 1),
             Entry::Interval => interval(canvas, middle, y - 7, y + 7, FAINT),
+            Entry::Checkpoint => checkpoint(canvas, (middle, y)),
             Entry::NothingLost => line(canvas, across, FAINT.into(), 1),
             Entry::Fitted => line(canvas, across, colour(Method::Model).into(), 1),
             Entry::SameLoss(method) => dashes(canvas, x, x + SAMPLE, y, colour(*method)),
@@ -74,6 +79,14 @@ impl Entry {
             }
         }
     }
+}
+
+/// A run of model tuning in the middle of its training: smaller than any run's end, and pale.
+pub(super) fn checkpoint(canvas: &Canvas, at: Point) -> Drawn {
+    let pale = RGBColor::mix(&colour(Method::Model), 0.8);
+    let (x, y) = at;
+    let square = [(x - 1, y - 1), (x + 2, y + 2)];
+    Ok(canvas.draw(&Rectangle::new(square, pale.filled()))?)
 }
 
 /// A vertical bar with short ends.

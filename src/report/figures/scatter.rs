@@ -5,12 +5,12 @@ use plotters::style::WHITE;
 
 use super::Drawn;
 use super::axis::{Frame, Range};
-use super::legend::{self, Entry, interval, interval_across};
+use super::legend::{self, Entry, checkpoint, interval, interval_across};
 use super::style::{Anchor, Canvas, FAINT, GRID, INK, Point, colour, dashed, line, marker, text};
 use crate::recipe::Method;
 use crate::report::comparison::{Comparison, DomainScore, MethodResult};
 use crate::report::number::metric_title;
-use crate::stats::robustness::Line;
+use crate::stats::robustness::{self, Line};
 
 const TITLE: i32 = 50;
 const MARGIN: i32 = 16;
@@ -68,6 +68,9 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
     if comparison.method(Method::Model).is_some() {
         entries.push(Entry::SameLoss(Method::Model));
     }
+    if passed(comparison).next().is_some() {
+        entries.push(Entry::Checkpoint);
+    }
     if fitted(comparison).next().is_some() {
         entries.push(Entry::Fitted);
     }
@@ -78,6 +81,12 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
 fn fitted(comparison: &Comparison) -> impl Iterator<Item = (usize, &Line)> {
     let all = comparison.statistics.robustness.iter().enumerate();
     all.filter_map(|(target, found)| Some((target, found.line.as_ref()?)))
+}
+
+/// The checkpoints of model tuning, each with its target's place.
+fn passed(comparison: &Comparison) -> impl Iterator<Item = (usize, &robustness::Point)> {
+    let all = comparison.statistics.robustness.iter().enumerate();
+    all.flat_map(|(target, found)| found.checkpoints.iter().map(move |point| (target, point)))
 }
 
 /// Where a fitted line runs, between its outermost points: it bends, as it is straight in logits.
@@ -112,7 +121,8 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
             let ends = [scores.score.interval.low, scores.score.interval.high];
             scores.by_seed.iter().copied().chain(ends)
         });
-    let range = Range::around(scores);
+    let on_the_way = passed(comparison).flat_map(|(_, point)| [point.source, point.target]);
+    let range = Range::around(scores.chain(on_the_way));
     let columns = columns(comparison);
     let (width, height) = (panel_width(comparison), panel_height(comparison));
     for target in 0..comparison.targets.len() {
@@ -173,6 +183,9 @@ fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: &Frame)
         let pixels = course.map(|(source, target)| at(frame, source, target));
         line(canvas, pixels.collect(), colour(Method::Model).into(), 1)?;
     }
+    for (_, point) in passed(comparison).filter(|(place, _)| *place == target) {
+        checkpoint(canvas, at(frame, point.source, point.target))?;
+    }
     for result in &comparison.methods {
         points(canvas, result, target, frame)?;
     }
@@ -218,13 +231,17 @@ fn points(canvas: &Canvas, result: &MethodResult, target: usize, frame: &Frame) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::robustness;
 
     #[test]
     fn a_fitted_line_ends_with_its_points() {
-        let points = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(|source| robustness::Point {
-            source,
-            target: source - 0.1,
+        let mut run = 0;
+        let points = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8].map(|source| {
+            run += 1;
+            robustness::Point {
+                source,
+                target: source - 0.1,
+                run,
+            }
         });
         let line = robustness::fit(&points).expect("six points");
         let course = course(&line);

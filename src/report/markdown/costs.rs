@@ -87,6 +87,28 @@ pub fn table(comparison: &Comparison) -> TextTable {
     .no_wider_than(WIDEST)
 }
 
+fn shown(training: &TrainingCost, part: Part) -> String {
+    match &training.peak_parts {
+        Some(parts) => part(parts, training.peak_bytes),
+        None => NOT_RECORDED.to_owned(),
+    }
+}
+
+/// How a cell is read from the parts and the whole.
+type Part = fn(&PeakParts, u64) -> String;
+
+/// When the peak in training was, and its parts.
+const PARTS: [(&str, Part); 6] = [
+    ("– in the", |parts, _| parts.moment.name().to_owned()),
+    ("– weights", |parts, _| bytes(parts.weights)),
+    ("– gradients", |parts, _| bytes(parts.gradients)),
+    ("– optimiser state", |parts, _| {
+        bytes(parts.optimizer_state)
+    }),
+    ("– activations", |parts, _| bytes(parts.activations)),
+    ("– left over", |parts, peak| bytes(parts.left_over(peak))),
+];
+
 /// What times were measured beside, where runs were not alone.
 pub fn beside(study: &Study) -> String {
     let origins = (study.records().iter()).map(|stored| &stored.record.provenance);
@@ -99,25 +121,6 @@ pub fn beside(study: &Study) -> String {
         _ => String::new(),
     }
 }
-
-fn shown(training: &TrainingCost, part: Part) -> String {
-    match &training.peak_parts {
-        Some(parts) => bytes(part(parts, training.peak_bytes)),
-        None => NOT_RECORDED.to_owned(),
-    }
-}
-
-/// How a part is read from the parts and the whole.
-type Part = fn(&PeakParts, u64) -> u64;
-
-/// The parts of the peak in training.
-const PARTS: [(&str, Part); 5] = [
-    ("– weights", |parts, _| parts.weights),
-    ("– gradients", |parts, _| parts.gradients),
-    ("– optimiser state", |parts, _| parts.optimizer_state),
-    ("– activations", |parts, _| parts.activations),
-    ("– left over", |parts, peak| parts.left_over(peak)),
-];
 
 fn row(
     name: &str,
