@@ -151,10 +151,10 @@ impl Second {
         }
     }
 
-    /// The places in the input of the tokens that an answer stands on: where it is found first, if it
-    /// is not cut away.
-    fn places(&self, answer: &str) -> Option<[u32; 2]> {
-        let start = self.text.find(answer)?;
+    /// The places in the input of the tokens that an answer stands on, if it is not cut away: at this
+    /// byte, where one is given, else where it is found first.
+    fn places(&self, answer: &str, at: Option<usize>) -> Option<[u32; 2]> {
+        let start = at.or_else(|| self.text.find(answer))?;
         let end = start + answer.len();
         let on = |(from, to): &(usize, usize)| *from < end && *to > start;
         let first = self.offsets.iter().position(on)?;
@@ -222,7 +222,7 @@ impl Encoding {
             target: match &example.gold {
                 Gold::Label(label) | Gold::Option { label, .. } => vec![*label as u32],
                 Gold::Answers(_) | Gold::Referent { .. } => {
-                    let places = reading.places(&example.target);
+                    let places = reading.places(&example.target, example.pair.answer);
                     places.map_or(Vec::new(), |places| places.to_vec())
                 }
             },

@@ -265,6 +265,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
         pair: Pair {
             first: start..start + first.len(),
             second: middle..middle + second.len(),
+            answer: None,
         },
         target: target.to_string(),
         gold,
@@ -340,6 +341,13 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
         assert_eq!(second.between(first, last), answer);
         assert!(!encoding.cut);
     }
+    // The file says which of two places is meant.
+    let mut second_the = asked("was ?", context, "the");
+    second_the.pair.answer = context.rfind("the");
+    let encoding = &encode(&[second_the], &tokenizer, &limits(512))[0];
+    let before = &encode(&[asked("was ?", context, "by")], &tokenizer, &limits(512))[0];
+    assert_eq!(encoding.target, [before.target[1] + 1; 2]);
+
     // Cut from the context's end: an answer behind the cut has no places, and a training set leaves it.
     let rows = [
         asked("was ?", context, "02"),
