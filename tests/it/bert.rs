@@ -37,7 +37,7 @@ fn tiny() -> (BertConfig, Bert) {
     let (weights, _) = files.read().expect("weights");
     let model = Bert::load(&config, weights, &Device::flex());
     let model = model.expect("every tensor has its place");
-    (config, model.separated_by(SEPARATOR))
+    (config, model.with_tokens(SEPARATOR, None))
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
@@ -239,7 +239,7 @@ fn what_is_saved_is_what_was_loaded() {
     let tokens = Reference::of(&folder()).inputs();
     let (config, _) = tiny();
     let again = Bert::load(&config, model.weights(), &Device::flex());
-    let again = again.expect("the same names").separated_by(SEPARATOR);
+    let again = again.expect("the same names").with_tokens(SEPARATOR, None);
     let states = |model: &Bert| values(read(model, &tokens, None).hidden);
     assert_eq!(states(&model), states(&again));
     assert_eq!(
