@@ -95,6 +95,7 @@ fn provenance() -> Provenance {
         device: "cpu".to_owned(),
         processor: "any".to_owned(),
         threads: 2,
+        side_by_side: 1,
         software: BTreeMap::new(),
         started_unix_seconds: 0,
     }
@@ -151,6 +152,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     search: None,
                     evaluations,
                     validation: None,
+                    texts: Default::default(),
                 })
                 .expect("finished");
         }

@@ -87,6 +87,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             device: "cpu".to_owned(),
             processor: "p".to_owned(),
             threads: 1,
+            side_by_side: 1,
             software: BTreeMap::new(),
             started_unix_seconds: 0,
         },
@@ -96,6 +97,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         search: None,
         evaluations,
         validation: None,
+        texts: Default::default(),
     }
 }
 
