@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
+use crate::domain::card::Card;
 use crate::domain::catalogue::nearest;
+use crate::domain::wording::Wording;
 use crate::gguf::{self, Gguf, GgufError};
 use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
@@ -147,6 +149,34 @@ impl TokenizerFile {
     }
 }
 
+/// Words that a backbone can't be asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// The checkpoint has no head that says them.
+    #[error(
+        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or none that \
+         shares the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
+         --score-by generation"
+    )]
+    NoHead {
+        /// Its name.
+        model: String,
+    },
+    /// A masked place has room for one token.
+    #[error(
+        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', and one stands in a masked \
+         place: wanted --verbalizer with a word of one token for each class"
+    )]
+    Long {
+        /// The first word of a class.
+        word: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's name.
+        model: String,
+    },
+}
+
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
 pub struct Backbone {
@@ -163,6 +193,47 @@ pub struct Backbone {
     /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
     /// where it comes with the weights in one file.
     pub tokenizer_sha256: String,
+}
+
+impl Backbone {
+    /// The backbone, made ready for what it will be asked: a BERT that classes are ranked by gets the words
+    /// of the source's classes, the first of each, and a gap between its texts. Any other is as it was.
+    ///
+    /// # Errors
+    /// It can't say the words.
+    pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
+        let Network::Bert(bert) = self.model else {
+            return Ok(self);
+        };
+        if !wording.score_by.ranks() {
+            return Ok(Backbone {
+                model: bert.into(),
+                ..self
+            });
+        }
+        let model = self.name.clone();
+        if !bert.has_masked_words() {
+            return Err(WordsError::NoHead { model });
+        }
+        let ids = (wording.words(source).iter())
+            .map(|words| match self.tokenizer.encode(words[0])[..] {
+                [id] => Ok(id),
+                ref ids => Err(WordsError::Long {
+                    word: words[0].to_string(),
+                    tokens: ids.len(),
+                    model: model.clone(),
+                }),
+            })
+            .collect::<Result<Vec<u32>, WordsError>>();
+        let no_head = || WordsError::NoHead {
+            model: model.clone(),
+        };
+        Ok(Backbone {
+            model: bert.with_words(ids?).ok_or_else(no_head)?.into(),
+            tokenizer: self.tokenizer.with_gap().ok_or_else(no_head)?,
+            ..self
+        })
+    }
 }
 
 impl BackboneChoice {
@@ -292,7 +363,7 @@ impl BackboneChoice {
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let model = match Network::load(&config, weights, device)? {
-            Network::Bert(bert) => bert.separated_by(tokenizer.end()).into(),
+            Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
             other => other,
         };
         Ok(Backbone {

@@ -151,10 +151,10 @@ impl Second {
         }
     }
 
-    /// The places in the input of the tokens that an answer stands on: where it is found first, if it
-    /// is not cut away.
-    fn places(&self, answer: &str) -> Option<[u32; 2]> {
-        let start = self.text.find(answer)?;
+    /// The places in the input of the tokens that an answer stands on, if it is not cut away: at this
+    /// byte, where one is given, else where it is found first.
+    fn places(&self, answer: &str, at: Option<usize>) -> Option<[u32; 2]> {
+        let start = at.or_else(|| self.text.find(answer))?;
         let end = start + answer.len();
         let on = |(from, to): &(usize, usize)| *from < end && *to > start;
         let first = self.offsets.iter().position(on)?;
@@ -186,7 +186,8 @@ impl Encoding {
         }
     }
 
-    /// `[CLS] first [SEP] second [SEP]`. Where they are too long, the end of the longer one is cut off;
+    /// `[CLS] first [SEP] second [SEP]`, with a [gap](crate::tokenizer::Gap) between them where classes are
+    /// words. Where they are too long, the end of the longer one is cut off;
     /// of a question with its context always the context's. The target is a class, or the places where
     /// the training answer stands: none where it is cut away.
     fn of_pair(example: &Example, tokenizer: &Tokenizer, pair: Pair, limits: &Limits) -> Self {
@@ -194,8 +195,12 @@ impl Encoding {
         let second_text = text(&example.pair.second);
         let mut first = tokenizer.encode(text(&example.pair.first));
         let (mut second, mut offsets) = tokenizer.encode_with_offsets(second_text);
-        let ends = if second_text.is_empty() { 1 } else { 2 };
-        let room = limits.input.saturating_sub(1 + ends);
+        let (ends, marks) = match pair.gap {
+            Some(_) => (2, 3),
+            None if second_text.is_empty() => (1, 0),
+            None => (2, 0),
+        };
+        let room = limits.input.saturating_sub(1 + ends + marks);
         let cut = first.len() + second.len() > room;
         let answers = matches!(example.gold, Gold::Answers(_) | Gold::Referent { .. });
         let (kept_first, kept_second) = match answers {
@@ -207,7 +212,11 @@ impl Encoding {
         offsets.truncate(second.len());
         let mut input = vec![pair.first];
         input.append(&mut first);
-        input.push(tokenizer.end());
+        if let Some(gap) = pair.gap {
+            input.extend([gap.question, tokenizer.end(), gap.mask, gap.comma]);
+        } else {
+            input.push(tokenizer.end());
+        }
         let start = input.len();
         if ends == 2 {
             input.append(&mut second);
@@ -222,7 +231,7 @@ impl Encoding {
             target: match &example.gold {
                 Gold::Label(label) | Gold::Option { label, .. } => vec![*label as u32],
                 Gold::Answers(_) | Gold::Referent { .. } => {
-                    let places = reading.places(&example.target);
+                    let places = reading.places(&example.target, example.pair.answer);
                     places.map_or(Vec::new(), |places| places.to_vec())
                 }
             },

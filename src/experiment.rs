@@ -396,7 +396,8 @@ fn tune(
 ) -> Result<(Tuned, Option<Training>, Option<ValidationAnswers>), ExperimentError> {
     let Some(recipe) = &cell.recipe else {
         let (task, classes) = (source.card.task, source.card.labels.len());
-        let head = tuning::head_form(&backbone.config, task, classes)?;
+        let score_by = cell.wording.score_by;
+        let head = tuning::head_form(&backbone.config, task, classes, score_by)?;
         return Ok((Tuned::untuned_on(backbone, head, cell.seed), None, None));
     };
     let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;

@@ -1,16 +1,17 @@
 //! promptshift and Transformers + PEFT on the same work, in turn, as ratios.
 //!
 //! ```text
-//! cargo bench --bench peer -- --python peer/bin/python --data DIR
+//! cargo bench --bench peer -- --python peer/bin/python --data DIR --model FILE.gguf
 //! ```
 //!
-//! `peer_bench.py`, beside this file, defines the work and says how its Python is set up; `work.rs`
-//! does the same here. Every measurement is a process of its own, so that peaks of memory are one
+//! `peer_bench.py`, beside this file, defines the work of a T5 and says how its Python is set up; `work.rs`
+//! does the same here. `peer_smollm2.py` and `smollm2.rs` do so for SmolLM2, where its file is at hand. Every measurement is a process of its own, so that peaks of memory are one
 //! program's; the two programs take turns, so that a machine that grows slower does so for both.
 
+mod smollm2;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -20,7 +21,7 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use serde::Deserialize;
 
 use promptshift::stats::estimate;
-use work::Work;
+use work::{Files, Model, Work};
 
 /// What is compared, with what, and how often.
 #[derive(Debug, Parser)]
@@ -31,6 +32,9 @@ struct Arguments {
     /// The folder with squad/*.parquet and t5/tokenizer.json.
     #[arg(long, default_value = "data")]
     data: PathBuf,
+    /// SmolLM2-135M-Instruct as GGUF. Without it only the T5 is compared.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Turns of each program.
     #[arg(long, default_value_t = 5)]
     turns: usize,
@@ -82,7 +86,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     if let Some(work) = arguments.work {
-        println!("{}", work::measure(work, &arguments.data)?);
+        let files = Files {
+            data: &arguments.data,
+            model: arguments.model.as_deref(),
+        };
+        println!("{}", work::measure(work, files)?);
         return Ok(());
     }
     let Some(python) = &arguments.python else {
@@ -100,7 +108,8 @@ fn run(arguments: &Arguments) -> Result<()> {
         "share of the matrix-product limit",
     ]);
     for comparison in work::COMPARISONS {
-        if comparison.name().contains(&arguments.only) {
+        let at_hand = comparison.work.model() == Model::T5 || arguments.model.is_some();
+        if at_hand && comparison.name().contains(&arguments.only) {
             table.add_row(compare(comparison, arguments, python)?);
         }
     }
@@ -121,18 +130,19 @@ fn compare(
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for turn in 0..arguments.turns {
         eprintln!("{} {}/{}", comparison.name(), turn + 1, arguments.turns);
+        let scripts = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer"));
         let mut peer = Command::new(python);
-        peer.arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/benches/peer/peer_bench.py"
-        ))
-        .args(comparison.peer)
-        .arg("--data")
-        .arg(&arguments.data);
-        theirs.push(output_of(peer)?);
+        peer.arg(scripts.join(comparison.work.model().script()))
+            .args(comparison.peer);
         let mut own = Command::new(std::env::current_exe()?);
-        own.args(["--work", &comparison.work.to_string(), "--data"])
-            .arg(&arguments.data);
+        own.args(["--work", &comparison.work.to_string()]);
+        for program in [&mut peer, &mut own] {
+            program.arg("--data").arg(&arguments.data);
+            if let (Model::Smollm2, Some(file)) = (comparison.work.model(), &arguments.model) {
+                program.arg("--model").arg(file);
+            }
+        }
+        theirs.push(output_of(peer)?);
         ours.push(output_of(own)?);
     }
     let turns: Vec<f64> = ours

@@ -1,5 +1,5 @@
-//! The work that `peer_bench.py` defines, done by promptshift: T5 v1.1 small with random weights in
-//! f32, dropout 0, the same shapes, the same rows.
+//! What is compared; and the work that `peer_bench.py` defines, done by promptshift: T5 v1.1 small with
+//! random weights in f32, dropout 0, the same shapes, the same rows.
 
 use std::fmt;
 use std::hint::black_box;
@@ -14,11 +14,11 @@ use promptshift::batch::{Batch, Batches, Encoding, buckets};
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::parquet::TableFile;
 use promptshift::domain::reader::{DataFile, Reader};
-use promptshift::domain::row::Row;
+use promptshift::domain::row::{QuestionRow, Row};
 use promptshift::parts::{Dropout, Tokens};
 use promptshift::recipe::{
-    AdafactorRecipe, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction, Schedule,
-    SecondMoment,
+    AdafactorRecipe, Method, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction,
+    Schedule, SecondMoment,
 };
 use promptshift::stats::estimate::median;
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
@@ -26,6 +26,8 @@ use promptshift::tokenizer::Tokenizer;
 use promptshift::train::{Course, PaperAdafactor, Trainer};
 use promptshift::tuning::{Labels, Tuned, model_tuning, prompt_tuning};
 use serde_json::{Value, json};
+
+use crate::smollm2;
 
 /// One of the works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,6 +40,40 @@ pub enum Work {
     EpochPrompt,
     /// Greedy decoding of real rows.
     Generate,
+    /// Steps of prompt tuning of SmolLM2 on fixed shapes.
+    Smollm2StepPrompt,
+    /// Steps of LoRA of SmolLM2 on fixed shapes.
+    Smollm2StepLora,
+    /// Greedy decoding of real rows by SmolLM2.
+    Smollm2Generate,
+}
+
+/// Whose weights are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// T5 v1.1 small with random weights.
+    T5,
+    /// SmolLM2-135M-Instruct of a GGUF file.
+    Smollm2,
+}
+
+impl Model {
+    /// The peer's script, in `benches/peer`.
+    pub fn script(self) -> &'static str {
+        match self {
+            Model::T5 => "peer_bench.py",
+            Model::Smollm2 => "peer_smollm2.py",
+        }
+    }
+}
+
+/// Files that works are done with.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The folder of data.
+    pub data: &'a Path,
+    /// The GGUF file.
+    pub model: Option<&'a Path>,
 }
 
 impl fmt::Display for Work {
@@ -47,6 +83,9 @@ impl fmt::Display for Work {
             Work::StepFull => "step-full",
             Work::EpochPrompt => "epoch-prompt",
             Work::Generate => "generate",
+            Work::Smollm2StepPrompt => "smollm2-step-prompt",
+            Work::Smollm2StepLora => "smollm2-step-lora",
+            Work::Smollm2Generate => "smollm2-generate",
         })
     }
 }
@@ -55,8 +94,20 @@ impl fmt::Display for Work {
 pub struct Comparison {
     /// Ours.
     pub work: Work,
-    /// `peer_bench.py`'s arguments.
+    /// The arguments of the peer's script.
     pub peer: &'static [&'static str],
+}
+
+impl Work {
+    /// Whose weights it is about.
+    pub fn model(self) -> Model {
+        match self {
+            Work::StepPrompt | Work::StepFull | Work::EpochPrompt | Work::Generate => Model::T5,
+            Work::Smollm2StepPrompt | Work::Smollm2StepLora | Work::Smollm2Generate => {
+                Model::Smollm2
+            }
+        }
+    }
 }
 
 impl Comparison {
@@ -92,6 +143,22 @@ pub const COMPARISONS: &[Comparison] = &[
         work: Work::Generate,
         peer: &["generate", "--order", "grouped"],
     },
+    Comparison {
+        work: Work::Smollm2StepPrompt,
+        peer: &["step", "prompt"],
+    },
+    Comparison {
+        work: Work::Smollm2StepLora,
+        peer: &["step", "lora"],
+    },
+    Comparison {
+        work: Work::Smollm2Generate,
+        peer: &["generate", "--order", "shuffled"],
+    },
+    Comparison {
+        work: Work::Smollm2Generate,
+        peer: &["generate", "--order", "grouped"],
+    },
 ];
 
 /// Examples in a training batch.
@@ -105,17 +172,22 @@ const ROWS: usize = 128;
 /// Tokens that decoding makes of each row.
 const NEW_TOKENS: usize = 12;
 /// Padded input positions decoded together: sixteen rows of the longest.
-const POSITIONS: usize = 16 * 512;
+pub const POSITIONS: usize = 16 * 512;
 /// Steps that are timed, after two that are not.
 const STEPS: usize = 5;
 
 /// Does one work.
-pub fn measure(work: Work, data: &Path) -> Result<Value> {
+pub fn measure(work: Work, files: Files) -> Result<Value> {
+    let Files { data, model } = files;
+    let model = || model.context("--model names no GGUF file");
     let mut measured = match work {
         Work::StepPrompt => step(prompt_trainer()?),
         Work::StepFull => step(model_trainer()),
         Work::EpochPrompt => epoch(data),
         Work::Generate => generate(data),
+        Work::Smollm2StepPrompt => smollm2::step(Method::Prompt, model()?),
+        Work::Smollm2StepLora => smollm2::step(Method::Lora, model()?),
+        Work::Smollm2Generate => smollm2::generate(model()?, data),
     }?;
     measured["peak_rss_mib"] = peak_rss_mib()?.into();
     if work == Work::StepPrompt {
@@ -175,20 +247,25 @@ fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
     Trainer::new(tuned, optimizer, course, objective, 0)
 }
 
-fn step(mut trainer: Trainer) -> Result<Value> {
+fn step(trainer: Trainer) -> Result<Value> {
     let [inputs, targets] = SHAPE.map(|width| Tokens {
         soft: Vec::new(),
         ids: (0..(BATCH * width) as u32).map(|i| i % 30_000).collect(),
         lengths: vec![width; BATCH],
         width,
     });
-    let batch = Batch { inputs, targets };
+    steps(trainer, &Batch { inputs, targets })
+}
+
+/// Times steps on one batch.
+pub fn steps(mut trainer: Trainer, batch: &Batch) -> Result<Value> {
+    let tokens = batch.targets.count();
     let mut seconds = Vec::new();
     for _ in 0..2 + STEPS {
         let started = Instant::now();
-        let loss = trainer.step(&batch)?;
+        let loss = trainer.step(batch)?;
         seconds.push(started.elapsed().as_secs_f64());
-        ensure!(loss.tokens == BATCH * SHAPE[1], "every target token counts");
+        ensure!(loss.tokens == tokens, "every target token counts");
     }
     let timed = &seconds[2..];
     let fastest = timed.iter().copied().fold(f64::INFINITY, f64::min);
@@ -248,36 +325,46 @@ fn encodings(data: &Path, split: &str) -> Result<(Vec<Encoding>, Tokenizer)> {
     let path = data.join("t5/tokenizer.json");
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let tokenizer = Tokenizer::parse(&bytes, &path.display().to_string(), &config())?;
-    let catalogue = Catalogue::bundled();
-    let file = TableFile::Disk(data.join(format!("squad/{split}.parquet")));
-    let reader = Reader::new(
-        catalogue.get("squad")?,
-        vec![DataFile::Table(file)],
-        Some(ROWS),
-    );
     let cut = |text: &str, limit: usize| {
         let mut ids = tokenizer.encode(text);
         ids.truncate(limit - 1);
         ids.push(tokenizer.end());
         ids
     };
-    let mut encodings = Vec::new();
-    for rows in reader {
-        for row in rows? {
-            let Row::Question(row) = row else { continue };
+    let encodings = squad(data, split, Some(ROWS))?
+        .iter()
+        .map(|row| {
             let input = format!("question: {} context: {}", row.question, row.context);
-            encodings.push(Encoding {
+            Encoding {
                 input: cut(&input, 512),
                 target: cut(&row.answers[0], 64),
                 soft: Vec::new(),
                 second: None,
                 cut: false,
-            });
+            }
+        })
+        .collect();
+    Ok((encodings, tokenizer))
+}
+
+/// The first rows of a file of SQuAD, or all of them.
+pub fn squad(data: &Path, split: &str, rows: Option<usize>) -> Result<Vec<QuestionRow>> {
+    let catalogue = Catalogue::bundled();
+    let file = TableFile::Disk(data.join(format!("squad/{split}.parquet")));
+    let reader = Reader::new(catalogue.get("squad")?, vec![DataFile::Table(file)], rows);
+    let mut found = Vec::new();
+    for rows in reader {
+        for row in rows? {
+            if let Row::Question(row) = row {
+                found.push(row);
+            }
         }
     }
-    encodings.truncate(ROWS);
-    ensure!(encodings.len() == ROWS, "wanted {ROWS} rows of {split}");
-    Ok((encodings, tokenizer))
+    if let Some(rows) = rows {
+        found.truncate(rows);
+        ensure!(found.len() == rows, "wanted {rows} rows of {split}");
+    }
+    Ok(found)
 }
 
 /// Multiplications and additions a second in a large product of square matrices.

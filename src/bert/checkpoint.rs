@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::config::BertConfig;
 use super::embeddings::Embeddings;
 use super::layers::{Attention, Block, FeedForward};
+use super::masked::MaskedWords;
 use super::model::Bert;
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::parts::{HeadForm, Linear, Norm};
@@ -28,11 +29,16 @@ fn todays_name(name: &str) -> Option<String> {
     )
 }
 
-/// Heads that checkpoints bring: of pre-training, of classification, of questions.
-const HEADS: [&str; 3] = ["cls.", "classifier.", "qa_outputs."];
+/// Heads that checkpoints bring and that are left aside: of the next sentence, of classification, of
+/// questions.
+const HEADS: [&str; 3] = ["cls.seq_relationship.", "classifier.", "qa_outputs."];
 
-/// The id of `[SEP]` in the published vocabularies.
+/// The masked-word head.
+const MASKED: &str = "cls.predictions.";
+
+/// The ids of `[SEP]` and `[MASK]` in the published vocabularies.
 const PUBLISHED_SEPARATOR: usize = 102;
+const PUBLISHED_MASK: usize = 103;
 
 /// Reads named tensors into the parts of a model on one device.
 struct Loader<'a> {
@@ -77,6 +83,29 @@ impl Loader<'_> {
         Ok(Norm::layer(gain, bias, self.config.layer_norm_eps))
     }
 
+    /// The masked-word head, where it is there whole; its words' vectors are the embedding.
+    fn masked(&mut self) -> Result<Option<MaskedWords>, CheckpointError> {
+        let name = |part: &str| format!("{MASKED}{part}");
+        // Copies of what is tied.
+        let copies = [name("decoder.weight"), name("decoder.bias")];
+        let is_tied = (self.weights).are_equal(&copies[0], "embeddings.word_embeddings.weight");
+        self.weights
+            .remove(|name| copies.iter().any(|copy| copy == name));
+        let is_there = self.weights.contains(&name("bias"))
+            && self.weights.contains(&name("transform.dense.weight"));
+        if !is_there || !is_tied {
+            self.weights.remove(|name| name.starts_with(MASKED));
+            return Ok(None);
+        }
+        let (d, words) = (self.config.hidden_size, self.config.vocab_size);
+        Ok(Some(MaskedWords {
+            transform: self.linear(&name("transform.dense"), d, d)?,
+            norm: self.norm(&name("transform.LayerNorm"))?,
+            bias: self.weights.take(&name("bias"), [words], self.device)?,
+            classes: Vec::new(),
+        }))
+    }
+
     fn block(&mut self, index: usize) -> Result<Block, CheckpointError> {
         let name = format!("encoder.layer.{index}");
         let (d, ff) = (self.config.hidden_size, self.config.intermediate_size);
@@ -102,7 +131,8 @@ impl Loader<'_> {
 
 impl Bert {
     /// Builds the model from all of `weights`, without a head: those that checkpoints bring are left
-    /// aside. What ends a text is for [`Bert::separated_by`] to say.
+    /// aside, but for that of masked words. What ends a text and what stands for a word that is left out
+    /// is for [`Bert::with_tokens`] to say.
     ///
     /// # Errors
     /// A tensor is absent, has another shape, or has no place.
@@ -119,6 +149,7 @@ impl Bert {
             device,
         };
         let d = config.hidden_size;
+        let masked = loader.masked()?;
         let model = Bert {
             embeddings: Embeddings {
                 words: loader.table("word_embeddings", config.vocab_size)?,
@@ -134,7 +165,9 @@ impl Bert {
                 false => None,
             },
             head: None,
+            masked,
             separator: PUBLISHED_SEPARATOR,
+            mask: PUBLISHED_MASK,
         };
         weights.finish(&[])?;
         Ok(model)
@@ -144,7 +177,8 @@ impl Bert {
     /// head's as `classifier` or `qa_outputs`, under which Transformers looks for it.
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
-        let prefix = if self.head.is_some() { "bert." } else { "" };
+        let is_bare = self.head.is_none() && self.masked.is_none();
+        let prefix = if is_bare { "" } else { "bert." };
         let tables = [
             ("word_embeddings", &self.embeddings.words),
             ("position_embeddings", &self.embeddings.positions),
@@ -180,9 +214,19 @@ impl Bert {
         if let Some(pooler) = &self.pooler {
             put_linear(&mut out, &format!("{prefix}pooler.dense"), pooler);
         }
+        if let Some(masked) = &self.masked {
+            let dense = format!("{MASKED}transform.dense");
+            put_linear(&mut out, &dense, &masked.transform);
+            put_norm(
+                &mut out,
+                &format!("{MASKED}transform.LayerNorm"),
+                &masked.norm,
+            );
+            out.put_tensor(&format!("{MASKED}bias"), masked.bias.clone());
+        }
         if let Some(head) = &self.head {
             let name = match head.form {
-                HeadForm::Classes(_) => "classifier",
+                HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
                 HeadForm::Span => "qa_outputs",
             };
             put_linear(&mut out, name, &head.map);

@@ -46,7 +46,7 @@ impl Head {
     /// them, of the last, `[2·B, T]`, by places in the input without its prompt.
     pub(super) fn logits(&self, encoded: &Encoded) -> Tensor<2> {
         match self.form {
-            HeadForm::Classes(_) => self.map.forward(encoded.pooled.clone()),
+            HeadForm::Classes(_) | HeadForm::Words(_) => self.map.forward(encoded.pooled.clone()),
             HeadForm::Span => {
                 let (batch, length) = (encoded.tokens.batch(), encoded.tokens.width);
                 let rows = length + encoded.prompt;
@@ -99,7 +99,9 @@ impl Head {
         let logits = data.as_slice::<f32>().expect("logits are f32");
         let width = logits.len() / (batch * if self.form == HeadForm::Span { 2 } else { 1 });
         match self.form {
-            HeadForm::Classes(_) => logits.par_chunks(width).map(best_class).collect(),
+            HeadForm::Classes(_) | HeadForm::Words(_) => {
+                logits.par_chunks(width).map(best_class).collect()
+            }
             HeadForm::Span => {
                 let (first, last) = logits.split_at(batch * width);
                 (first.par_chunks(width).zip(last.par_chunks(width)))

@@ -3,7 +3,9 @@
 //! learned positions, norms after the residuals, biases and exact gelu.
 //!
 //! It does not generate. A [`Head`] on its states answers instead: with a class, from the first token,
-//! or with a stretch of the second text. The head is new, and trained with every tuning method.
+//! or with a stretch of the second text. The head is new, and trained with every tuning method. A
+//! checkpoint that has the masked-word head of its pre-training can answer with a class by its word in a
+//! masked place instead.
 //!
 //! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
 
@@ -12,6 +14,7 @@ mod config;
 mod embeddings;
 mod head;
 mod layers;
+mod masked;
 mod model;
 mod places;
 

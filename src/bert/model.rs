@@ -1,12 +1,13 @@
 //! The whole backbone: embeddings, blocks, pooler, and a head where one is put on.
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::embeddings::Embeddings;
 use super::head::Head;
 use super::layers::Block;
-use crate::parts::{Dropout, Entries, Generated, Linear, Tokens, lengthened, reach};
+use super::masked::MaskedWords;
+use crate::parts::{Dropout, Entries, Generated, HeadForm, Linear, Tokens, lengthened, reach};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -17,8 +18,13 @@ pub struct Bert {
     pub(super) pooler: Option<Linear>,
     /// What answers.
     pub(super) head: Option<Head>,
+    /// What says which word stands in a masked place, where the checkpoint has it.
+    #[module(skip)]
+    pub(super) masked: Option<MaskedWords>,
     /// The id of `[SEP]`, which ends each of two texts.
     pub(super) separator: usize,
+    /// The id of `[MASK]`.
+    pub(super) mask: usize,
 }
 
 /// What the blocks have made of a batch, and what a head needs to know of it.
@@ -30,7 +36,7 @@ pub struct Encoded {
     /// `P`.
     pub prompt: usize,
     /// `[B, D]`, what stands for each example: the first token's state, through the pooler where there
-    /// is one.
+    /// is one; under a head of words that of the masked place, through what precedes the words' vectors.
     pub(super) pooled: Tensor<2>,
     /// What was read.
     pub(super) tokens: Tokens,
@@ -57,12 +63,42 @@ impl Bert {
         }
     }
 
-    /// The same network for a tokenizer whose `[SEP]` has this id.
-    pub fn separated_by(self, separator: u32) -> Self {
+    /// The same network for a tokenizer whose `[SEP]` and `[MASK]`, if it has one, have these ids.
+    pub fn with_tokens(self, separator: u32, mask: Option<u32>) -> Self {
         Bert {
             separator: separator as usize,
+            mask: mask.map_or(self.mask, |mask| mask as usize),
             ..self
         }
+    }
+
+    /// The same network, in which classes have these words; `None` without the head that says which
+    /// word stands in a masked place.
+    pub fn with_words(self, classes: Vec<u32>) -> Option<Self> {
+        let masked = self.masked?;
+        Some(Bert {
+            masked: Some(MaskedWords { classes, ..masked }),
+            ..self
+        })
+    }
+
+    /// Whether the checkpoint has the head that says which word stands in a masked place.
+    pub fn has_masked_words(&self) -> bool {
+        self.masked.is_some()
+    }
+
+    /// Whether classes have words.
+    pub fn says_words(&self) -> bool {
+        (self.masked.as_ref()).is_some_and(|masked| !masked.classes.is_empty())
+    }
+
+    /// A head of the classes' words, as the checkpoint has them; `None` where they have none.
+    pub fn head_of_words(&self) -> Option<Head> {
+        let masked = self.masked.as_ref()?;
+        let (vectors, bias) = masked.of_classes(self.embedding());
+        let form = HeadForm::Words(masked.classes.len());
+        let (vectors, bias) = (Param::from_tensor(vectors), Param::from_tensor(bias));
+        Some(Head::new(form, vectors, bias))
     }
 
     /// The head on it, if there is one.
@@ -84,8 +120,15 @@ impl Bert {
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x, entries.encoder.get(index), &visible, dropout);
         }
+        let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
+            (Some(HeadForm::Words(_)), Some(masked)) => {
+                let places = self.masked_places(tokens, prompt);
+                masked.transformed(rows(&x, places))
+            }
+            _ => dropout.each(self.pooled(&x, tokens.batch())),
+        };
         Encoded {
-            pooled: dropout.each(self.pooled(&x, tokens.batch())),
+            pooled,
             hidden: x,
             prompt,
             tokens: tokens.clone(),
@@ -94,14 +137,26 @@ impl Bert {
     }
 
     fn pooled(&self, hidden: &Tensor<2>, batch: usize) -> Tensor<2> {
-        let [rows, _] = hidden.dims();
-        let firsts: Vec<i32> = (0..batch).map(|row| (row * rows / batch) as i32).collect();
-        let firsts = Tensor::from_data(TensorData::new(firsts, [batch]), &hidden.device());
-        let first = hidden.clone().select(0, firsts);
+        let [all, _] = hidden.dims();
+        let first = rows(hidden, (0..batch).map(|row| row * all / batch).collect());
         match &self.pooler {
             Some(pooler) => pooler.forward(first).tanh(),
             None => first,
         }
+    }
+
+    /// Where the first masked place of each example is among the states; its first token, if there is
+    /// none.
+    fn masked_places(&self, tokens: &Tokens, prompt: usize) -> Vec<usize> {
+        let places = tokens.ids.chunks(tokens.width).enumerate();
+        places
+            .map(|(row, ids)| {
+                let masked = ids.iter().position(|&id| id as usize == self.mask);
+                // A prompt stands behind the first token.
+                let place = masked.map_or(0, |at| at + prompt);
+                row * (tokens.width + prompt) + place
+            })
+            .collect()
     }
 
     /// # Panics
@@ -133,4 +188,11 @@ impl Bert {
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
         self.asked().answers(encoded)
     }
+}
+
+/// These rows of all states.
+fn rows(states: &Tensor<2>, rows: Vec<usize>) -> Tensor<2> {
+    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let ids = TensorData::new(ids, [rows.len()]);
+    (states.clone()).select(0, Tensor::<1, Int>::from_data(ids, &states.device()))
 }

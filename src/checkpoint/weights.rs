@@ -130,6 +130,14 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// Whether two tensors hold the same, where both are there.
+    pub fn are_equal(&self, one: &str, other: &str) -> bool {
+        match (self.tensors.get(one), self.tensors.get(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+
     /// The same tensors under the names that `rename` gives them, without those that it gives none.
     pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
         let tensors = self.tensors.into_iter();

@@ -20,6 +20,7 @@ use crate::eval::predict::Answer;
 use crate::eval::score::metrics;
 use crate::experiment;
 use crate::new_file;
+use crate::parts::HeadForm;
 use crate::predictions::{self, Line};
 use crate::recipe::Limits;
 use crate::record::Score;
@@ -106,12 +107,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map_err(Failure::Usage)?;
     let examples = examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
     let backbone = choice.load(&device)?;
+    wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
+    let backbone = (backbone.asked(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
+    // A head that is drawn answers by chance, one of words as it was pre-trained.
+    let words = (backbone.model.says_words()).then(|| HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,
         (None, Some(adapter)) => adapter.onto(&backbone)?,
-        (None, None) => Tuned::untuned(backbone.model.clone()),
+        (None, None) => Tuned::untuned_on(&backbone, words, 0),
     };
-    wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     check_places(&wording, &tuned).map_err(Failure::Usage)?;
     if !tuned.answers() {
         return Err(Failure::Usage(anyhow::anyhow!(

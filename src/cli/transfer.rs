@@ -228,6 +228,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
     let backbone = plan.backbone.load(&device)?;
+    let backbone = (backbone.asked(&plan.wording, &material.source.card))
+        .map_err(|e| Failure::Usage(e.into()))?;
     experiment::resolve(&mut plan, &material, &backbone);
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.run.dry_run {
@@ -338,7 +340,7 @@ fn plan(
     let card = catalogue.get(&transfer.source)?;
     let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
     let task = card.task;
-    let head = head_form(config, task, card.labels.len())?;
+    let head = head_form(config, task, card.labels.len(), wording.score_by)?;
     let tuned: Vec<Method> = methods
         .iter()
         .copied()

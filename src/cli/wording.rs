@@ -15,7 +15,8 @@ pub struct Flags {
     /// What an answer is chosen by: generation (what the model writes, the paper's way), likelihood
     /// (the class whose words are the most probable), or calibrated (likelihood over that for
     /// inputs without content; Zhao et al. 2021). The last two need a domain with labels. Of a T5
-    /// only, as the next two.
+    /// only, as the next two; but a BERT with its masked-word head ranks classes by the likelihood of
+    /// their words in a masked place.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
     /// Words for the source's classes instead of its label strings: a name in its card
@@ -80,19 +81,26 @@ impl Flags {
     }
 }
 
-/// Whether networks of this kind can be asked so: a T5 can, any other only in its own way.
+/// Whether networks of this kind can be asked so: a T5 can, a BERT by the likelihood of words in a masked
+/// place, any other only in its own way.
 ///
 /// # Errors
-/// It is another, and the wording is not the default.
+/// It can't.
 pub fn check_kind(wording: &Wording, config: &Config) -> anyhow::Result<()> {
+    let of_words = wording.template.is_none() && wording.score_by == ScoreBy::Likelihood;
     let flag = match wording {
         _ if config.t5().is_some() || wording.is_default() => return Ok(()),
+        _ if of_words && matches!(config, Config::Bert(_)) => return Ok(()),
         wording if wording.template.is_some() => "--template",
         wording if wording.verbalizer.is_some() => "--verbalizer",
         _ => "--score-by",
     };
     bail!(
-        "{flag}: it is for a T5, and the model is {}; leave it out",
-        config.kind()
+        "{flag}: it is for a T5, and the model is {}; leave it out{}",
+        config.kind(),
+        match config {
+            Config::Bert(_) => ", or say --score-by likelihood, without a template",
+            Config::T5(_) | Config::DecoderOnly(_) => "",
+        }
     )
 }

@@ -15,6 +15,24 @@ pub(super) struct Block {
     pub(super) feed_forward: FeedForward,
 }
 
+impl Block {
+    /// Rows `x` `[B·Tq, D]`, and the same behind the first norm, look at `memory` and are changed.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        normed: Tensor<2>,
+        memory: Memory,
+        view: View,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let mixed = self.attention.forward(normed, memory, view);
+        let x = x + dropout.rows(mixed, view.batch);
+        let normed = self.feed_forward_norm.forward(x.clone());
+        let changed = self.feed_forward.forward(normed, view.batch, dropout);
+        x + dropout.rows(changed, view.batch)
+    }
+}
+
 /// Multi-head attention; several heads of queries may share one of keys and values (Ainslie et al.
 /// 2023, arXiv 2305.13245).
 #[derive(Module, Debug)]
@@ -26,12 +44,13 @@ pub(super) struct Attention {
     /// What a tuning method puts after it or beside it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
-    pub(super) key_heads: usize,
 }
 
-/// What is looked at, and by whom.
+/// Who looks, and at which keys.
+#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) bias: Option<Tensor<3>>,
+    /// That of the queries, [scaled](super::rotary::Turns).
+    pub(super) rotation: Option<&'a Rotation>,
     pub(super) batch: usize,
     pub(super) visible: Visible<'a>,
 }
@@ -39,54 +58,31 @@ pub(super) struct View<'a> {
 impl Attention {
     /// Keys and values of `x` `[B·T, D]`, turned to their positions.
     pub(super) fn memory(&self, x: Tensor<2>, rotation: Option<&Rotation>) -> Memory {
+        let key = self.key.forward(x.clone());
         Memory {
-            key: turned(self.key.forward(x.clone()), rotation),
+            key: match rotation {
+                Some(rotation) => kernels::rotate(key, rotation),
+                None => key,
+            },
             value: self.value.forward(x),
         }
     }
 
     /// `x` `[B·Tq, D]` looks at `memory`.
-    pub(super) fn forward(
-        &self,
-        x: Tensor<2>,
-        memory: Memory,
-        rotation: Option<&Rotation>,
-        view: View,
-    ) -> Tensor<2> {
+    pub(super) fn forward(&self, x: Tensor<2>, memory: Memory, view: View) -> Tensor<2> {
         let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let query = self.query.forward(x);
-        let [_, inner] = query.dims();
-        let head_width = inner / self.heads;
-        let query = turned(query, rotation) * (head_width as f64).powf(-0.5);
-        let mixed = kernels::attention(
-            query,
-            self.of_each_head(memory.key, head_width),
-            self.of_each_head(memory.value, head_width),
-            view.bias,
-            view.batch,
-            self.heads,
-            view.visible,
-        );
+        let query = match view.rotation {
+            Some(rotation) => kernels::rotate(query, rotation),
+            None => {
+                let [_, inner] = query.dims();
+                query * ((inner / self.heads) as f64).powf(-0.5)
+            }
+        };
+        let Memory { key, value } = memory;
+        let View { batch, visible, .. } = view;
+        let mixed = kernels::attention(query, key, value, None, batch, self.heads, visible);
         adapted(read, self.output.forward(mixed))
-    }
-
-    /// `[N, heads of keys · K]` → `[N, H·K]`.
-    fn of_each_head(&self, x: Tensor<2>, head_width: usize) -> Tensor<2> {
-        let shared = self.heads / self.key_heads;
-        if shared == 1 {
-            return x;
-        }
-        let [rows, _] = x.dims();
-        x.reshape([rows, self.key_heads, 1, head_width])
-            .expand([rows, self.key_heads, shared, head_width])
-            .reshape([rows, self.heads * head_width])
-    }
-}
-
-fn turned(x: Tensor<2>, rotation: Option<&Rotation>) -> Tensor<2> {
-    match rotation {
-        Some(rotation) => kernels::rotate(x, rotation),
-        None => x,
     }
 }
 

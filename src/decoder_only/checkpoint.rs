@@ -63,7 +63,6 @@ impl Loader<'_> {
             output,
             adapter: None,
             heads: self.config.heads,
-            key_heads: self.config.key_heads,
         }
     }
 
@@ -200,7 +199,6 @@ impl DecoderOnly {
                 false => Some(loader.linear(head, [d, vocabulary])?),
             },
             turns: DecoderOnly::turns_of(config),
-            heads: config.heads,
         };
         weights.finish(&[])?;
         Ok(model)

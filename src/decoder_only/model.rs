@@ -4,15 +4,14 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::blocks::{Block, View};
-use super::rotary::frequencies;
+use super::decoding::Cache;
+use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
-use crate::kernels::{self, Rotation, Visible};
+use crate::kernels::{self, Visible};
 use crate::parts::{
     Decoding, Dropout, Entries, Generated, Linear, Memory, Norm, Tokens, behind, greedy,
-    lengthened, of_each, reach, unbiased,
+    lengthened, of_each, reach,
 };
-
-use super::decoding::Cache;
 
 /// A decoder-only network.
 #[derive(Module, Debug)]
@@ -27,7 +26,6 @@ pub struct DecoderOnly {
     /// Radians a position, where they are rotary.
     #[module(skip)]
     pub(super) turns: Vec<f64>,
-    pub(super) heads: usize,
 }
 
 /// An input, embedded and waiting for its output: the two are read together.
@@ -41,12 +39,28 @@ pub struct Read {
     prefixes: Vec<Memory>,
 }
 
-/// What every block of a pass needs.
-pub(super) struct Pass<'a> {
-    pub(super) bias: Option<Tensor<3>>,
-    pub(super) rotation: Option<Rotation>,
-    pub(super) batch: usize,
-    pub(super) visible: Visible<'a>,
+/// The rows of a pass whose states are wanted, as many of each example: behind the keys and values of
+/// the last block nothing is computed of any other.
+struct Asked {
+    /// Among the rows `[B·T]` of the pass.
+    rows: Vec<usize>,
+    places: Vec<usize>,
+    /// The keys that each of them sees.
+    counts: Vec<usize>,
+}
+
+impl Asked {
+    /// Of examples of `length` rows, those at these places, behind a prefix of `reach` keys.
+    fn of(places: Vec<Vec<usize>>, length: usize, reach: usize) -> Self {
+        let rows = (places.iter().enumerate())
+            .flat_map(|(example, places)| places.iter().map(move |at| example * length + at));
+        let counts = places.iter().flatten().map(|at| reach + at + 1);
+        Asked {
+            rows: rows.collect(),
+            counts: counts.collect(),
+            places: places.concat(),
+        }
+    }
 }
 
 impl DecoderOnly {
@@ -101,53 +115,75 @@ impl DecoderOnly {
             .map(|(&input, &output)| (input, output.saturating_sub(1)))
             .collect();
         let longest = spans.iter().map(|(i, o)| i + o).max().unwrap_or(0);
+        let most = targets.lengths.iter().copied().max().unwrap_or(0).max(1);
         let mut order = Vec::with_capacity(batch * longest);
-        let mut predicting = Vec::new();
+        let mut predicting = Vec::with_capacity(batch);
+        let mut real = Vec::with_capacity(targets.count());
         for (row, &(input, output)) in spans.iter().enumerate() {
             let start = order.len();
             order.extend((0..input).map(|at| row * length + at));
             order.extend((0..output).map(|at| batch * length + row * targets.width + at));
             // What fills a row up is seen by nothing before it.
             order.resize(start + longest, row * length);
-            predicting.extend((0..targets.lengths[row]).map(|at| start + input - 1 + at));
+            // An output's first token is predicted by the input's last.
+            let first = input.saturating_sub(1);
+            let mut places: Vec<usize> = (first..first + targets.lengths[row]).collect();
+            places.resize(most, first);
+            predicting.push(places);
+            real.extend((0..targets.lengths[row]).map(|at| row * most + at));
         }
+        let asked = Asked::of(predicting, longest, reach(&read.prefixes));
         let joined = pick(pool, &order);
-        let states = self.run(joined, batch, &read.prefixes, dropout, |_, memory| memory);
-        self.norm.forward(pick(states, &predicting))
+        let states = self.run(joined, batch, &read.prefixes, &asked, dropout, |_| ());
+        self.norm.forward(pick(states, &real))
     }
 
-    /// Embedded rows `[B·T, D]`, from position 0 on, through the blocks. `keep` sees the keys and
-    /// values of each block before they are looked at.
-    pub(super) fn run(
+    /// Embedded rows `[B·T, D]`, from position 0 on, through the blocks: the states of what is asked.
+    /// `keep` sees the keys and values of each block, a prefix among them.
+    fn run(
         &self,
         rows: Tensor<2>,
         batch: usize,
         prefixes: &[Memory],
+        asked: &Asked,
         dropout: &mut Dropout,
-        mut keep: impl FnMut(usize, Memory) -> Memory,
+        mut keep: impl FnMut(&Memory),
     ) -> Tensor<2> {
         let length = rows.dims()[0] / batch;
         let places: Vec<usize> = (0..batch).flat_map(|_| 0..length).collect();
+        let turns = self.turns(&places);
+        let asked_turns = self.turns(&asked.places);
+        // Behind a prefix there are more keys than queries.
         let own = reach(prefixes);
-        // Behind a prefix there are more keys than queries: a bias hides what comes later.
-        let seen = vec![own + length; batch];
-        let (bias, visible) = match own {
-            0 => (None, Visible::Causal),
-            _ => {
-                let later = later_keys(self.heads, length, &rows.device());
-                (Some(unbiased(own, later)), Visible::Lengths(&seen))
-            }
-        };
-        let pass = Pass {
-            bias,
-            rotation: self.rotation(&places),
+        let counts: Vec<usize> = places.iter().map(|at| own + at + 1).collect();
+        let all = View {
+            rotation: turns.as_ref().map(|turns| &turns.queries),
             batch,
-            visible,
+            visible: match own {
+                0 => Visible::Causal,
+                _ => Visible::Counts(&counts),
+            },
         };
-        let x = dropout.rows(self.placed(rows, &places), batch);
-        self.through(x, &pass, dropout, |index, memory| {
-            behind(prefixes.get(index), keep(index, memory), batch)
-        })
+        let of_asked = View {
+            rotation: asked_turns.as_ref().map(|turns| &turns.queries),
+            batch,
+            visible: Visible::Counts(&asked.counts),
+        };
+        let mut x = dropout.rows(self.placed(rows, &places), batch);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let mut normed = block.attention_norm.forward(x.clone());
+            let keys = turns.as_ref().map(|turns| &turns.keys);
+            let memory = block.attention.memory(normed.clone(), keys);
+            let memory = behind(prefixes.get(index), memory, batch);
+            keep(&memory);
+            let mut view = all;
+            if index + 1 == self.blocks.len() {
+                [x, normed] = [x, normed].map(|rows| pick(rows, &asked.rows));
+                view = of_asked;
+            }
+            x = block.forward(x, normed, memory, view, dropout);
+        }
+        x
     }
 
     /// Embedded rows with their positions' vectors, where these are learned.
@@ -159,36 +195,8 @@ impl DecoderOnly {
     }
 
     /// The turns of rows at these positions, where positions are rotary.
-    pub(super) fn rotation(&self, places: &[usize]) -> Option<Rotation> {
-        (!self.turns.is_empty()).then(|| Rotation::new(places, &self.turns))
-    }
-
-    /// Rows through the blocks; `memory_of` turns a block's own keys and values into all that are
-    /// looked at.
-    pub(super) fn through(
-        &self,
-        mut x: Tensor<2>,
-        pass: &Pass,
-        dropout: &mut Dropout,
-        mut memory_of: impl FnMut(usize, Memory) -> Memory,
-    ) -> Tensor<2> {
-        let batch = pass.batch;
-        for (index, block) in self.blocks.iter().enumerate() {
-            let normed = block.attention_norm.forward(x.clone());
-            let own = (block.attention).memory(normed.clone(), pass.rotation.as_ref());
-            let view = View {
-                bias: pass.bias.clone(),
-                batch,
-                visible: pass.visible,
-            };
-            let memory = memory_of(index, own);
-            let mixed = (block.attention).forward(normed, memory, pass.rotation.as_ref(), view);
-            x = x + dropout.rows(mixed, batch);
-            let normed = block.feed_forward_norm.forward(x.clone());
-            let changed = block.feed_forward.forward(normed, batch, dropout);
-            x = x + dropout.rows(changed, batch);
-        }
-        x
+    pub(super) fn turns(&self, places: &[usize]) -> Option<Turns> {
+        (!self.turns.is_empty()).then(|| Turns::new(places, &self.turns))
     }
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
@@ -218,32 +226,24 @@ impl DecoderOnly {
     /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from.
     pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
         let [batch, length, width] = read.rows.dims();
-        let mut memories = Vec::new();
+        let mut memories = Vec::with_capacity(self.blocks.len());
         let rows = read.rows.clone().reshape([batch * length, width]);
+        let prefix = reach(&read.prefixes);
+        let last = read.lengths.iter().map(|read| vec![read - 1]).collect();
+        let asked = Asked::of(last, length, prefix);
         let off = &mut Dropout::off();
-        let states = self.run(rows, batch, &read.prefixes, off, |_, memory| {
+        let states = self.run(rows, batch, &read.prefixes, &asked, off, |memory| {
             memories.push(memory.clone());
-            memory
         });
-        let last: Vec<usize> = (read.lengths.iter().enumerate())
-            .map(|(row, read)| row * length + read - 1)
-            .collect();
-        let logits = self.vocabulary_logits(self.norm.forward(pick(states, &last)));
-        let memories = (memories.into_iter().enumerate())
-            .map(|(index, memory)| behind(read.prefixes.get(index), memory, batch));
-        let cache = Cache::new(
-            memories.collect(),
-            read.lengths.clone(),
-            reach(&read.prefixes),
-        );
-        (logits, cache)
+        let logits = self.vocabulary_logits(self.norm.forward(states));
+        (logits, Cache::new(memories, read.lengths.clone(), prefix))
     }
 
     /// Final states `[N, D]` → logits `[N, V]`.
     pub(super) fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
         match &self.head {
             Some(head) => head.forward(states),
-            None => states.matmul(self.embedding.val().transpose()),
+            None => kernels::linear(states, self.embedding.val().transpose()),
         }
     }
 
@@ -275,14 +275,4 @@ fn pick(table: Tensor<2>, rows: &[usize]) -> Tensor<2> {
     let device = table.device();
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device);
     table.select(0, ids)
-}
-
-/// A bias `[H, T, T]` that hides keys after their query.
-fn later_keys(heads: usize, length: usize, device: &Device) -> Tensor<3> {
-    let hidden: Vec<f32> = (0..length)
-        .flat_map(|query| (0..length).map(move |key| if key > query { -1e9 } else { 0.0 }))
-        .collect();
-    let device = device.clone().without_autodiff();
-    let mask: Tensor<3> = Tensor::from_data(TensorData::new(hidden, [1, length, length]), &device);
-    mask.expand([heads, length, length])
 }

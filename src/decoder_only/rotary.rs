@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::kernels::Rotation;
+
 /// How wavelengths are stretched so that a network reads longer inputs than it was first trained on
 /// (Transformers, `modeling_rope_utils.py`).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,6 +82,25 @@ pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Ve
         .map(|pair| theta.powf(-2.0 * pair as f64 / head_width as f64))
         .map(|frequency| scaling.frequency(frequency))
         .collect()
+}
+
+/// The turns of a pass.
+pub(super) struct Turns {
+    pub(super) keys: Rotation,
+    /// With the `1/√K` of attention in them.
+    pub(super) queries: Rotation,
+}
+
+impl Turns {
+    /// Of rows at these positions; `frequencies` are [`frequencies`]' `K/2`.
+    pub(super) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
+        let keys = Rotation::new(positions, frequencies);
+        let head_width = 2.0 * frequencies.len() as f32;
+        Turns {
+            queries: keys.scaled(head_width.powf(-0.5)),
+            keys,
+        }
+    }
 }
 
 #[cfg(test)]

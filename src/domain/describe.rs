@@ -154,6 +154,7 @@ mod tests {
             context: context.to_string(),
             question: question.to_string(),
             answers: vec![answer.to_string()],
+            answer_start: None,
             facts: Vec::new(),
         })
     }

@@ -147,6 +147,7 @@ mod tests {
                 context: String::new(),
                 question: String::new(),
                 answers: Vec::new(),
+                answer_start: None,
                 facts: Vec::new(),
             }));
         }

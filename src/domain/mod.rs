@@ -162,6 +162,8 @@ pub struct Pair {
     pub first: Range<usize>,
     /// The context, which answers are found in, or the other texts; empty where there is one text.
     pub second: Range<usize>,
+    /// The byte of the second text at which the training target stands, where the file says it.
+    pub answer: Option<usize>,
 }
 
 /// Where an example's input states a right answer, as written in the input.

@@ -132,6 +132,7 @@ impl MrqaLines {
                     context: line.context.clone(),
                     question: question.question,
                     answers: question.answers,
+                    answer_start: None,
                     facts: Vec::new(),
                 }))
             })

@@ -13,6 +13,8 @@ pub struct QuestionRow {
     pub question: String,
     /// The right answers; never empty, repeats allowed.
     pub answers: Vec<String>,
+    /// The byte of the context at which the first of them stands, where the file says it.
+    pub answer_start: Option<usize>,
     /// Every fact that the passage states, where the file lists them.
     pub facts: Vec<String>,
 }
@@ -144,6 +146,7 @@ mod tests {
             context: context.to_string(),
             question: "Who?".to_string(),
             answers: vec!["abc".to_string()],
+            answer_start: None,
             facts: Vec::new(),
         })
     }

@@ -1,5 +1,6 @@
-//! Where files say that answers stand in their contexts: counted in code points. Nothing is learnt or
-//! scored by these offsets; [`verify`](super::verify) holds them against the contexts.
+//! Where files say that answers stand in their contexts: counted in code points. Nothing is scored by
+//! these offsets, and only heads that learn places read SQuAD's; [`verify`](super::verify) holds them
+//! against the contexts.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! SQuAD's columns on the Hub (`rajpurkar/squad`): `id`, `context`, `question` and `answers`, a
 //! struct of the lists `text` and `answer_start`. `facts`, a list of texts, is ours and optional.
 //!
-//! `answer_start` counts code points and is not read: only the answers' texts are learnt and
-//! scored.
+//! `answer_start` counts code points. It says which of several places with an answer's text is meant,
+//! which only heads that learn places need: where it is absent or wrong (`verify` tells), the first is.
 
 use super::parquet::{Batch, Table, TableError};
 use super::row::{QuestionRow, Row};
@@ -13,9 +13,14 @@ pub const COLUMNS: [&str; 4] = ["id", "context", "question", "answers.text"];
 /// The optional column of a passage's facts.
 pub const FACTS: &str = "facts";
 
+/// The optional column of the answers' places.
+const STARTS: &str = "answers.answer_start";
+
 /// The columns to read from a file.
 pub fn columns(table: &Table) -> Vec<&'static str> {
-    with_facts(&COLUMNS, table)
+    let mut columns = with_facts(&COLUMNS, table);
+    columns.extend(table.has(STARTS).then_some(STARTS));
+    columns
 }
 
 /// The rows of a batch.
@@ -47,6 +52,7 @@ pub(super) fn questions(
     } else {
         vec![Vec::new(); ids.len()]
     };
+    let starts = batch.integer_lists(STARTS).unwrap_or_default();
     if let Some(row) = answer_lists.iter().position(Vec::is_empty) {
         return Err(TableError::NoAnswer {
             file: batch.file().to_string(),
@@ -58,9 +64,12 @@ pub(super) fn questions(
     let lists = answer_lists.into_iter().zip(fact_lists);
     Ok(texts
         .zip(lists)
-        .map(|(((id, context), question), (answers, facts))| {
+        .enumerate()
+        .map(|(row, (((id, context), question), (answers, facts)))| {
+            let first = starts.get(row).and_then(|starts| starts.first());
             Row::Question(QuestionRow {
                 id,
+                answer_start: first.and_then(|first| byte_of(&answers[0], &context, *first)),
                 context,
                 question,
                 answers,
@@ -68,6 +77,12 @@ pub(super) fn questions(
             })
         })
         .collect())
+}
+
+/// The byte of the context's code point `start`, if the answer stands there.
+fn byte_of(answer: &str, context: &str, start: i64) -> Option<usize> {
+    let (byte, _) = context.char_indices().nth(usize::try_from(start).ok()?)?;
+    context[byte..].starts_with(answer).then_some(byte)
 }
 
 #[cfg(test)]
@@ -111,6 +126,18 @@ mod tests {
         assert_eq!(rows[0].answers, ["x", "y"]);
         assert_eq!(rows[0].facts, ["x", "w"]);
         assert_eq!((rows[1].question.as_str(), rows[1].facts.len()), ("R?", 0));
+        // The starts of this sample are 0, where "x" does not stand.
+        assert_eq!(rows[0].answer_start, None);
+    }
+
+    #[test]
+    fn a_place_is_counted_in_code_points_and_holds_the_answer() {
+        let context = "Café 9, café 9";
+        assert_eq!(byte_of("9", context, 5), Some(6));
+        assert_eq!(byte_of("9", context, 13), Some(15));
+        assert_eq!(byte_of("9", context, 6), None);
+        assert_eq!(byte_of("9", context, 99), None);
+        assert_eq!(byte_of("9", context, -1), None);
     }
 
     #[test]

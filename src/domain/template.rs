@@ -19,7 +19,7 @@ use super::card::{Card, Schema};
 use super::padding::pad_punctuation;
 use super::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow, Row};
 use super::wording::{Filled, Template, Wording};
-use super::{AnswerForm, Evidence, Example, Gold, Split, TextNames};
+use super::{AnswerForm, Evidence, Example, Gold, Pair, Split, TextNames};
 
 /// The examples that one row makes as a row of `split`: mostly one. A gap with several right
 /// answers is several training examples, and a pronoun with a wrong referent is none.
@@ -116,6 +116,7 @@ fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm
         ("context", context.as_str()),
     ];
     let filled = writer.write(&fields);
+    let answer = answer_place(&row, &context, &padded[0]);
     Example {
         id: row.id,
         passage,
@@ -124,7 +125,10 @@ fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm
             .cloned()
             .expect("the readers refuse rows without an answer"),
         evidence: evidence(&filled, "context", &context, &padded),
-        pair: filled.pair("question", "context"),
+        pair: Pair {
+            answer,
+            ..filled.pair("question", "context")
+        },
         gold: Gold::Answers(match form {
             AnswerForm::Padded => padded,
             AnswerForm::Raw | AnswerForm::Continued => row.answers,
@@ -137,6 +141,14 @@ fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm
             questions: vec![name(&row.question)],
         },
     }
+}
+
+/// The byte of the padded context at which the padded first answer stands, where the file says of the
+/// context's that it does: behind as much of it, padded, but for a space.
+fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> {
+    let before = pad_punctuation(row.context.get(..row.answer_start?)?).len();
+    let place = padded.get(before..)?.find(answer)?;
+    Some(before + place)
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
@@ -339,6 +351,7 @@ mod tests {
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
             question: "When was it built?".to_string(),
             answers: strings(&["c. 1902", "1902"]),
+            answer_start: None,
             facts: strings(&["Orla's"]),
         })
     }
@@ -589,6 +602,25 @@ mod tests {
     }
 
     #[test]
+    fn the_place_of_an_answer_is_that_in_the_padded_context() {
+        let context = "In 1902, (1902!) it was\nbuilt: 1902.";
+        for (nth, (start, _)) in context.match_indices("1902").enumerate() {
+            let row = Row::Question(QuestionRow {
+                id: "1".to_string(),
+                context: context.to_string(),
+                question: "When?".to_string(),
+                answers: strings(&["1902"]),
+                answer_start: Some(start),
+                facts: Vec::new(),
+            });
+            let example = &apply("squad", row, Split::Train)[0];
+            let second = &example.input[example.pair.second.clone()];
+            let places: Vec<usize> = second.match_indices("1902").map(|(at, _)| at).collect();
+            assert_eq!(example.pair.answer, Some(places[nth]), "{second}");
+        }
+    }
+
+    #[test]
     fn an_answer_that_is_nowhere_is_absent() {
         let row = |answer: &str| {
             Row::Question(QuestionRow {
@@ -596,6 +628,7 @@ mod tests {
                 context: "The mill stands.".to_string(),
                 question: "Is there a barn?".to_string(),
                 answers: strings(&[answer]),
+                answer_start: None,
                 facts: Vec::new(),
             })
         };

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::likelihood::log_likelihoods;
+use super::likelihood::{log_likelihoods, of_classes};
 use super::predict::{Answer, predict};
 use crate::batch::{Encoding, encode};
 use crate::domain::card::Card;
@@ -28,7 +28,7 @@ pub struct Asker<'a> {
 /// A word that stands for a class.
 struct Word {
     class: usize,
-    /// With the end of sequence.
+    /// With the end of sequence, where it is written.
     ids: Vec<u32>,
 }
 
@@ -129,19 +129,27 @@ impl Asker<'_> {
         words: &[Word],
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> ControlFlow<(), Vec<Vec<f64>>> {
+        if self.tokenizer.pair().is_some() {
+            return of_classes(tuned, encodings, self.tokenizer.pad(), watch);
+        }
         let ids: Vec<Vec<u32>> = words.iter().map(|word| word.ids.clone()).collect();
         log_likelihoods(tuned, encodings, &ids, self.tokenizer.pad(), watch)
     }
 
-    /// Every class's words, class by class.
+    /// Every class's words, class by class; of a model of pairs the first of each, which is what its head
+    /// says, and ends with itself.
     fn words(&self) -> Vec<Word> {
+        let is_of_pairs = self.tokenizer.pair().is_some();
         let of_class = |(class, words): (usize, Vec<&str>)| {
             let ids = |word: &str| {
                 let mut ids = self.tokenizer.encode(word);
-                ids.push(self.tokenizer.end());
+                if !is_of_pairs {
+                    ids.push(self.tokenizer.end());
+                }
                 Word { class, ids }
             };
-            words.into_iter().map(ids).collect::<Vec<_>>()
+            let count = if is_of_pairs { 1 } else { words.len() };
+            words.into_iter().take(count).map(ids).collect::<Vec<_>>()
         };
         let classes = self.wording.words(self.source);
         classes.into_iter().enumerate().flat_map(of_class).collect()

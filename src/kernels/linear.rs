@@ -5,6 +5,7 @@
 //!
 //! The same as Burn's product of two matrices, but for its output's buffer: Flex fills one with
 //! zeros and copies it before it is written, which for narrow matrices takes as long as the product.
+//! Transposed matrices are read as they lie.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -48,7 +49,7 @@ trait Linear: Backend {
 
 impl Linear for Flex {
     fn linear(x: FlexTensor, weight: FlexTensor) -> FlexTensor {
-        forward(&contiguous(x), &contiguous(weight))
+        forward(&readable(x), &readable(weight))
     }
 }
 
@@ -56,7 +57,7 @@ impl<C: CheckpointStrategy> Linear for Autodiff<Flex, C> {
     fn linear(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x_is_tracked, weight_is_tracked) = (x.is_tracked(), weight.is_tracked());
         let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
-        let (x, weight) = (contiguous(x), contiguous(weight));
+        let (x, weight) = (readable(x), readable(weight));
         let output = forward(&x, &weight);
         match LinearBackward
             .prepare::<C>([x_node, weight_node])
@@ -118,8 +119,29 @@ pub(super) fn weight_gradient(x: &FlexTensor, dy: &FlexTensor) -> FlexTensor {
     flex::from_values(product(matrix(x).transposed(), matrix(dy)), shape)
 }
 
+/// Whether this is the transpose of a matrix that lies without gaps: an output head that is the
+/// embedding.
+fn is_transposed(tensor: &FlexTensor) -> bool {
+    let [rows, columns] = flex::dims2(tensor);
+    let strides = tensor.layout().strides();
+    rows > 1 && columns > 1 && strides[0] == 1 && strides[1] == rows as isize
+}
+
+/// A tensor that [`matrix`] reads: itself, or a copy.
+fn readable(tensor: FlexTensor) -> FlexTensor {
+    match is_transposed(&tensor) {
+        true => tensor,
+        false => contiguous(tensor),
+    }
+}
+
 fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
     let [rows, columns] = flex::dims2(tensor);
+    if is_transposed(tensor) {
+        let start = tensor.layout().start_offset();
+        let values = &tensor.storage()[start..start + rows * columns];
+        return Matrix::whole(values, columns, rows).transposed();
+    }
     Matrix::whole(values(tensor), rows, columns)
 }
 

@@ -137,6 +137,14 @@ impl<'a> MatrixMut<'a> {
         }
     }
 
+    /// All of it, for as long as `self` is not used.
+    pub fn reborrowed(&mut self) -> MatrixMut<'_> {
+        MatrixMut {
+            buffer: PhantomData,
+            ..*self
+        }
+    }
+
     /// One row.
     pub fn row(&mut self, index: usize) -> &mut [f32] {
         assert!(index < self.rows, "a row beyond the matrix");

@@ -5,6 +5,8 @@
 //! - `a' = a cos φ - b sin φ`, `b' = b cos φ + a sin φ`
 //! - the gradient is turned back: the same with `-φ`
 //!
+//! A factor of all of `a'` and `b'`, which is one of the gradient as well, is in the cosines and sines.
+//!
 //! Nothing but the angles is saved.
 
 use std::sync::Arc;
@@ -40,6 +42,16 @@ impl Rotation {
             cosines: angles.iter().map(|angle| angle.cos() as f32).collect(),
             sines: angles.iter().map(|angle| angle.sin() as f32).collect(),
             pairs: turns.len(),
+        }
+    }
+
+    /// The same turns of what is multiplied by `factor` on the way.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let scaled = |values: &[f32]| values.iter().map(|value| value * factor).collect();
+        Rotation {
+            cosines: scaled(&self.cosines),
+            sines: scaled(&self.sines),
+            pairs: self.pairs,
         }
     }
 
@@ -182,7 +194,7 @@ mod tests {
             layout in layouts(),
             seed in 1..1000_u64,
         ) {
-            let rotation = rotation(rows, pairs);
+            let rotation = rotation(rows, pairs).scaled(0.5);
             let input = Input::tracked([rows, heads * 2 * pairs], seed).with_role(role);
             check(
                 &|inputs: &[Tensor<2>]| rotate(inputs[0].clone(), &rotation),

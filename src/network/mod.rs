@@ -197,6 +197,11 @@ impl Network {
         }
     }
 
+    /// Whether it answers with classes by their words in a masked place.
+    pub fn says_words(&self) -> bool {
+        matches!(self, Network::Bert(bert) if bert.says_words())
+    }
+
     /// The network with this head, where it has none of its own; any other as it is.
     pub fn with_head(self, head: Head) -> Self {
         match self {

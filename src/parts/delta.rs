@@ -32,9 +32,9 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// `[N, in]` → `[N, out]`: two thin products.
+    /// `[N, in]` → `[N, out]`: two thin products, scaled where they are thinnest.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        kernels::linear(kernels::linear(x, self.a.val()), self.b.val()) * self.scale
+        kernels::linear(kernels::linear(x, self.a.val()) * self.scale, self.b.val())
     }
 
     /// `scale · A B` `[in, out]`, for merging alone.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum HeadForm {
     /// One of so many classes, from the first token: `[class]`.
     Classes(usize),
+    /// One of so many classes, by the word that stands for it in a masked place: `[class]`.
+    Words(usize),
     /// From here to there in the input, both included: `[first, last]`. Only places in the second
     /// segment count, its separator not among them.
     Span,
@@ -18,7 +20,7 @@ impl HeadForm {
     /// The logits of a row.
     pub fn outputs(self) -> usize {
         match self {
-            HeadForm::Classes(classes) => classes,
+            HeadForm::Classes(classes) | HeadForm::Words(classes) => classes,
             HeadForm::Span => 2,
         }
     }

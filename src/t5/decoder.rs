@@ -8,7 +8,7 @@ use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
 use crate::parts::{
-    Dropout, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
+    Dropout, Kept, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
     unbiased,
 };
 
@@ -34,8 +34,8 @@ pub struct Decoder {
 /// encoder's, which are computed once.
 #[derive(Debug)]
 pub struct Cache {
-    /// Per block.
-    past: Vec<Past>,
+    /// Of each block.
+    past: Kept,
     /// Per block, of the encoder's output.
     encoder: Vec<Memory>,
     lengths: Vec<usize>,
@@ -49,13 +49,6 @@ pub struct Cache {
     pub(super) side: Option<Box<Cache>>,
     /// What takes the head's place.
     pub(super) output: Option<OutputWords>,
-}
-
-/// A block's own keys and values, `[B, tokens so far, H·K]`.
-#[derive(Debug, Clone, Default)]
-struct Past {
-    key: Option<Tensor<3>>,
-    value: Option<Tensor<3>>,
 }
 
 impl Decoder {
@@ -87,7 +80,7 @@ impl Decoder {
         };
         let length = embedded.dims()[0] / batch;
         let own = reach(&entries.decoder);
-        let bias = self.bias(own, entries.decoder_positions, 0, length);
+        let bias = self.bias(own, entries.decoder_positions, 0, length, length);
         // Behind a prefix there are more keys than queries: the bias hides what comes later.
         let (bias, seen) = match own {
             0 => (bias, None),
@@ -132,19 +125,26 @@ impl Decoder {
     pub fn start(&self, encoded: &Encoded) -> Cache {
         let entries = &encoded.entries;
         let batch = encoded.lengths.len();
-        let past = |index: usize| match entries.decoder.get(index) {
-            Some(prefix) => Past {
-                key: Some(of_each(&prefix.key, batch)),
-                value: Some(of_each(&prefix.value, batch)),
-            },
-            None => Past::default(),
+        let past = match entries.decoder.as_slice() {
+            [] => {
+                let width = self.key_width();
+                Kept::empty(self.blocks.len(), batch, width, &encoded.hidden.device())
+            }
+            prefixes => {
+                let of_each = |prefix: &Tensor<2>| flat(of_each(prefix, batch));
+                let blocks = prefixes.iter().map(|prefix| Memory {
+                    key: of_each(&prefix.key),
+                    value: of_each(&prefix.value),
+                });
+                Kept::new(blocks.collect(), vec![reach(prefixes); batch])
+            }
         };
         let memory = |(index, block): (usize, &DecoderBlock)| {
             let memory = block.cross_attention.memory(encoded.hidden.clone());
             behind(entries.cross.get(index), memory, batch)
         };
         let mut cache = Cache {
-            past: (0..self.blocks.len()).map(past).collect(),
+            past,
             encoder: self.blocks.iter().enumerate().map(memory).collect(),
             lengths: lengthened(reach(&entries.cross), &encoded.lengths),
             reach: reach(&entries.decoder),
@@ -163,16 +163,22 @@ impl Decoder {
         cache
     }
 
+    /// `H·K`.
+    fn key_width(&self) -> usize {
+        let first = self.blocks.first();
+        first.map_or(0, |block| block.self_attention.key_width())
+    }
+
     /// The bias of queries at positions `first..first + queries` on a prefix of `reach` keys and on
-    /// every position up to the last query's, `[H, queries, reach + first + queries]`.
+    /// as many positions, `[H, queries, reach + keys]`.
     fn bias(
         &self,
         reach: usize,
         positions: PrefixPositions,
         first: usize,
         queries: usize,
+        keys: usize,
     ) -> Tensor<3> {
-        let keys = first + queries;
         match positions {
             PrefixPositions::Nowhere => unbiased(reach, self.bias.between(first, queries, keys)),
             PrefixPositions::BeforeStart => self.bias.between(reach + first, queries, reach + keys),
@@ -193,19 +199,17 @@ impl Decoder {
     ) -> Tensor<2> {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
+        cache.past.advance();
         // The query is at position `step`: its own row of the table, though it stands alone.
-        let bias = self.bias(cache.reach, cache.positions, cache.step, 1);
-        let seen = vec![cache.reach + cache.step + 1; batch];
+        let keys = cache.past.capacity() - cache.reach;
+        let bias = self.bias(cache.reach, cache.positions, cache.step, 1, keys);
+        let seen = cache.past.seen().to_vec();
         let mut x = embedded;
-        let layers = self.blocks.iter().zip(&mut cache.past).zip(&cache.encoder);
-        for (index, ((block, past), encoder)) in layers.enumerate() {
+        for (index, (block, encoder)) in self.blocks.iter().zip(&cache.encoder).enumerate() {
             x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
             let now = block.self_attention.memory(normed.clone());
-            let memory = Memory {
-                key: flat(append(&mut past.key, now.key)),
-                value: flat(append(&mut past.value, now.value)),
-            };
+            let memory = cache.past.put(index, now);
             x = x + block.self_attention.forward(
                 normed,
                 memory,
@@ -241,11 +245,7 @@ impl Cache {
             side.keep(rows);
         }
         let batch = self.lengths.len();
-        for past in &mut self.past {
-            for kept in [&mut past.key, &mut past.value] {
-                *kept = kept.take().map(|kept| select(kept, rows));
-            }
-        }
+        self.past.keep(rows);
         for memory in &mut self.encoder {
             for kept in [&mut memory.key, &mut memory.value] {
                 let [positions, width] = kept.dims();
@@ -299,17 +299,6 @@ fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {
         0,
         Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device),
     )
-}
-
-/// `[B, t, W]` of the past with `now` `[B, W]` behind it.
-fn append(past: &mut Option<Tensor<3>>, now: Tensor<2>) -> Tensor<3> {
-    let now = now.unsqueeze_dim::<3>(1);
-    let all = match past.take() {
-        None => now,
-        Some(before) => Tensor::cat(vec![before, now], 1),
-    };
-    *past = Some(all.clone());
-    all
 }
 
 /// `[B, t, W]` → `[B·t, W]`.

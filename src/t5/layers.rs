@@ -37,6 +37,11 @@ impl Attention {
         }
     }
 
+    /// `H·K`.
+    pub(super) fn key_width(&self) -> usize {
+        self.key.weight.val().dims()[1]
+    }
+
     /// Keys and values of `x` `[B·Tk, D]`.
     pub fn memory(&self, x: Tensor<2>) -> Memory {
         Memory {

@@ -108,6 +108,20 @@ enum Ends {
 pub struct Pair {
     /// `[CLS]`.
     pub first: u32,
+    /// Where a word is left out between the texts.
+    pub gap: Option<Gap>,
+}
+
+/// A word that is left out between two texts, `first ? [SEP] [MASK] , second`: the pattern P₁ of Schick &
+/// Schütze 2021 (§4.1, MNLI) without its quotation marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// `?`.
+    pub question: u32,
+    /// `[MASK]`.
+    pub mask: u32,
+    /// `,`.
+    pub comma: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -282,6 +296,29 @@ impl Tokenizer {
             Ends::Sequence(_) => self.encode(text),
             Ends::Line { .. } => self.encode(&format!(" {text}")),
         }
+    }
+
+    /// `[MASK]`, where there is one.
+    pub fn mask(&self) -> Option<u32> {
+        self.model.id("[MASK]")
+    }
+
+    /// The same tokenizer of pairs, with a word left out between the two texts; `None` where it is none
+    /// of pairs, or has no tokens for that.
+    pub fn with_gap(self) -> Option<Self> {
+        let gap = Gap {
+            question: self.model.id("?")?,
+            mask: self.mask()?,
+            comma: self.model.id(",")?,
+        };
+        let pair = Pair {
+            gap: Some(gap),
+            ..self.pair?
+        };
+        Some(Tokenizer {
+            pair: Some(pair),
+            ..self
+        })
     }
 
     /// Whether inputs end where their text does, so that an output goes on with it.

@@ -63,7 +63,7 @@ impl Tokenizer {
             model,
             pad,
             ends: super::Ends::Sequence(end),
-            pair: Some(Pair { first }),
+            pair: Some(Pair { first, gap: None }),
         })
     }
 

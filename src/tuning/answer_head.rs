@@ -2,11 +2,13 @@
 //!
 //! As google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers start theirs: weights
 //! from N(0, 0.02²), `initializer_range` in config.json, a bias of 0. A seed draws one, the same for every
-//! method, before the method draws anything.
+//! method, before the method draws anything. A head of words starts as the words' vectors in the
+//! checkpoint's masked-word head, and is trained like any other.
 
 use super::draw::Draw;
 use crate::bert::Head;
 use crate::domain::Task;
+use crate::domain::wording::ScoreBy;
 use crate::network::{Config, Network, Writes};
 use crate::parts::HeadForm;
 
@@ -22,10 +24,16 @@ pub struct NoHead {
 }
 
 /// The head that a task with so many classes needs on such a network; none where the network writes.
+/// Where classes are ranked, they are words in a masked place.
 ///
 /// # Errors
 /// There is no head for the task.
-pub fn head_form(config: &Config, task: Task, classes: usize) -> Result<Option<HeadForm>, NoHead> {
+pub fn head_form(
+    config: &Config,
+    task: Task,
+    classes: usize,
+    score_by: ScoreBy,
+) -> Result<Option<HeadForm>, NoHead> {
     if config.writes() == Writes::Tokens {
         return Ok(None);
     }
@@ -36,7 +44,10 @@ pub fn head_form(config: &Config, task: Task, classes: usize) -> Result<Option<H
         | Task::Entailment
         | Task::CauseOrEffect
         | Task::AnswerJudging
-        | Task::WordSense => Ok(Some(HeadForm::Classes(classes))),
+        | Task::WordSense => Ok(Some(match score_by.ranks() {
+            true => HeadForm::Words(classes),
+            false => HeadForm::Classes(classes),
+        })),
         Task::Coreference => Err(NoHead {
             kind: config.kind(),
             task: "coreference",
@@ -44,13 +55,17 @@ pub fn head_form(config: &Config, task: Task, classes: usize) -> Result<Option<H
     }
 }
 
-/// The network with a new head of this form, where it takes one.
+/// The network with a new head of this form, where it takes one; one of words is the checkpoint's.
 pub(super) fn with_head(
     model: Network,
     form: Option<HeadForm>,
     config: &Config,
     draw: &mut Draw,
 ) -> Network {
+    if let (Some(HeadForm::Words(_)), Network::Bert(bert)) = (form, &model) {
+        let head = bert.head_of_words();
+        return model.with_head(head.expect("a backbone is asked for words before"));
+    }
     match (form, config.writes()) {
         (Some(form), Writes::Nothing { head_deviation }) => {
             let weight = draw.normal([config.width(), form.outputs()], head_deviation);

@@ -37,7 +37,7 @@ fn tiny() -> (BertConfig, Bert) {
     let (weights, _) = files.read().expect("weights");
     let model = Bert::load(&config, weights, &Device::flex());
     let model = model.expect("every tensor has its place");
-    (config, model.separated_by(SEPARATOR))
+    (config, model.with_tokens(SEPARATOR, None))
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
@@ -239,7 +239,7 @@ fn what_is_saved_is_what_was_loaded() {
     let tokens = Reference::of(&folder()).inputs();
     let (config, _) = tiny();
     let again = Bert::load(&config, model.weights(), &Device::flex());
-    let again = again.expect("the same names").separated_by(SEPARATOR);
+    let again = again.expect("the same names").with_tokens(SEPARATOR, None);
     let states = |model: &Bert| values(read(model, &tokens, None).hidden);
     assert_eq!(states(&model), states(&again));
     assert_eq!(
@@ -265,6 +265,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
         pair: Pair {
             first: start..start + first.len(),
             second: middle..middle + second.len(),
+            answer: None,
         },
         target: target.to_string(),
         gold,
@@ -340,6 +341,13 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
         assert_eq!(second.between(first, last), answer);
         assert!(!encoding.cut);
     }
+    // The file says which of two places is meant.
+    let mut second_the = asked("was ?", context, "the");
+    second_the.pair.answer = context.rfind("the");
+    let encoding = &encode(&[second_the], &tokenizer, &limits(512))[0];
+    let before = &encode(&[asked("was ?", context, "by")], &tokenizer, &limits(512))[0];
+    assert_eq!(encoding.target, [before.target[1] + 1; 2]);
+
     // Cut from the context's end: an answer behind the cut has no places, and a training set leaves it.
     let rows = [
         asked("was ?", context, "02"),

@@ -9,8 +9,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::checkpoint::Weights;
 use promptshift::gguf::Gguf;
-use promptshift::network::{Encoded, Network};
-use promptshift::parts::{Dropout, Entries, Tokens};
+use promptshift::network::{Config, Encoded, Network};
+use promptshift::parts::{Dropout, Entries, Memory, Tokens};
 use promptshift::recipe::{Defaults, Method, Recipe};
 use promptshift::tuning::{self, Labels, Parameters};
 use safetensors::SafeTensors;
@@ -136,6 +136,43 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
             let alone = generate(std::slice::from_ref(row)).remove(0);
             assert_eq!(alone.ids, together.ids, "{name}");
             assert!((alone.log_prob - together.log_prob).abs() < 1e-4, "{name}");
+        }
+    }
+}
+
+/// Token by token with what is kept, and all at once: behind a prompt and a prefix too, with more tokens
+/// than room is made for at a time.
+#[test]
+fn decoding_finds_what_reading_all_at_once_finds() {
+    const TOKENS: usize = 20;
+    for name in NETWORKS {
+        let (reference, backbone) = (Reference::of(&golden(name)), load(name));
+        let Config::DecoderOnly(config) = &backbone.config else {
+            panic!("{name} is decoder-only");
+        };
+        let device = Device::flex();
+        let [inputs, _] = batch(&reference);
+        let keys = |seed: usize| {
+            let values = (0..4 * config.key_width()).map(|i| ((i * 7 + seed) as f32).sin());
+            let data = TensorData::new(values.collect::<Vec<_>>(), [4, config.key_width()]);
+            Tensor::<2>::from_data(data, &device)
+        };
+        let entries = Entries {
+            prompt: Some(prompt(&reference, config.width, &device)),
+            decoder: (0..config.layers)
+                .map(|layer| Memory::new(keys(layer), keys(layer + 100)))
+                .collect(),
+            ..Entries::default()
+        };
+        let off = &mut Dropout::off();
+        let encoded = backbone.model.encode(&inputs, entries, off);
+        let outputs = backbone.model.generate(&encoded, &[], TOKENS);
+        let rows: Vec<&[u32]> = outputs.iter().map(|output| &output.ids[..]).collect();
+        let targets = Tokens::padded(&rows, 0);
+        let losses = values(backbone.model.token_losses(&encoded, &targets, 0.0, off));
+        for (output, losses) in outputs.iter().zip(losses.chunks(TOKENS)) {
+            let log_prob: f32 = -losses.iter().sum::<f32>();
+            assert_close(name, &[output.log_prob as f32], &[log_prob], 1e-4);
         }
     }
 }

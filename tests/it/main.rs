@@ -3,6 +3,7 @@
 mod ablate;
 mod architecture;
 mod bert;
+mod bert_words;
 mod cli;
 mod compare;
 mod damaged_records;

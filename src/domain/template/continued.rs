@@ -127,6 +127,7 @@ mod tests {
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
             question: "When was it built?".to_string(),
             answers: vec!["c. 1902".to_string()],
+            answer_start: None,
             facts: Vec::new(),
         });
         let [example] = &apply("squad", row)[..] else {

@@ -132,6 +132,7 @@ impl Filled {
         Pair {
             first: place(first),
             second: place(second),
+            answer: None,
         }
     }
 
@@ -154,6 +155,7 @@ impl Filled {
                 _ => second,
             },
             first,
+            answer: None,
         }
     }
 }

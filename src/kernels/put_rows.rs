@@ -1,0 +1,88 @@
+//! Rows put into a matrix, in its own memory: what decoding keeps grows so without a copy.
+//!
+//! - `y[places[i]] = rows[i]`, and `y = x` elsewhere
+//!
+//! Decoding has no gradient, and so the fused version has none: with automatic differentiation it is
+//! the reference.
+
+use burn::backend::Flex;
+use burn::tensor::Tensor;
+
+use super::flex::{self, contiguous, values, values_mut};
+
+/// `x` with these rows in these places, each place at most once; in `x`'s memory where nothing else
+/// holds it.
+///
+/// # Shapes
+///
+/// - x and output: `[N, D]`
+/// - rows: `[M, D]`, as many as places
+pub fn put_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
+    let ([length, width], [count, row_width]) = (x.dims(), rows.dims());
+    assert!(
+        width == row_width && count == places.len() && places.iter().all(|&place| place < length),
+        "put_rows: a place of the matrix for every row"
+    );
+    if !flex::is_fused(&x) || x.device().is_autodiff() || rows.device().is_autodiff() {
+        return reference(x, places, rows);
+    }
+    let [x, rows] = [x, rows].map(|tensor| {
+        let tensor = tensor.try_into_primitive::<Flex>();
+        contiguous(tensor.expect("without automatic differentiation it is Flex's"))
+    });
+    let mut x = x;
+    let all = values_mut(&mut x);
+    for (row, place) in values(&rows).chunks_exact(width.max(1)).zip(places) {
+        all[place * width..][..width].copy_from_slice(row);
+    }
+    Tensor::from_primitive::<Flex>(x)
+}
+
+/// [`put_rows`] in plain Burn operations.
+pub fn reference(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
+    let [_, width] = rows.dims();
+    (places.iter().enumerate()).fold(x, |x, (row, &place)| {
+        let values = rows.clone().slice([row..row + 1, 0..width]);
+        x.slice_assign([place..place + 1, 0..width], values)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tensor;
+    use proptest::prelude::*;
+
+    use super::super::testing::{Input, check, layouts, roles};
+    use super::{put_rows, reference};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn agrees_with_the_reference(
+            (length, width, count) in (1..20_usize, 1..20_usize, 1..20_usize),
+            (x_role, rows_role) in (roles(), roles()),
+            (x_layout, rows_layout) in (layouts(), layouts()),
+            seed in 1..1000_u64,
+        ) {
+            let places: Vec<usize> = (0..length).rev().step_by(2).take(count).collect();
+            let x = Input { layout: x_layout, ..Input::tracked([length, width], seed) };
+            let rows = Input { layout: rows_layout, ..Input::tracked([places.len(), width], seed + 1) };
+            check(
+                &|inputs: &[Tensor<2>]| put_rows(inputs[0].clone(), &places, inputs[1].clone()),
+                &|inputs: &[Tensor<2>]| reference(inputs[0].clone(), &places, inputs[1].clone()),
+                &[x.with_role(x_role), rows.with_role(rows_role)],
+            );
+        }
+    }
+
+    #[test]
+    fn what_something_else_holds_stays_as_it_is() {
+        let device = burn::tensor::Device::flex();
+        let x = Tensor::<2>::zeros([3, 2], &device);
+        let one = Tensor::<2>::ones([1, 2], &device);
+        let put = put_rows(x.clone(), &[1], one);
+        let floats = |x: Tensor<2>| x.into_data().try_to_vec::<f32>().expect("f32");
+        assert_eq!(floats(x), [0.0; 6]);
+        assert_eq!(floats(put), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    }
+}
