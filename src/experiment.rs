@@ -14,7 +14,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use crate::backbone::Backbone;
-use crate::batch::encode;
+use crate::batch::{Encoding, encode};
 use crate::domain::card::Card;
 use crate::domain::wording::Wording;
 use crate::domain::{Example, Gold, Split};
@@ -23,7 +23,7 @@ use crate::eval::ask::Asker;
 use crate::eval::predict::Answer;
 use crate::eval::score::{self, Metric, score};
 use crate::excerpt;
-use crate::material::{Material, Source, Test};
+use crate::material::{Material, Part, Pool, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
@@ -321,7 +321,7 @@ fn tune(
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
-    let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
+    let train = training_set(source, cell, backbone);
     let (fitted, peak_bytes) =
         peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
     let (fitted, kept) = fitted.map_err(|error| match error {
@@ -353,6 +353,58 @@ fn tune(
     Ok((best, Some(training), Some(validation)))
 }
 
+/// The source's training rows, mixed as the cell says where there are several sources.
+fn training_set(source: &Source, cell: &Cell, backbone: &Backbone) -> TrainingSet {
+    let mixing = cell.mixing.unwrap_or_default();
+    TrainingSet::of_sources(
+        &source.train.members(),
+        mixing,
+        &backbone.tokenizer,
+        &cell.limits,
+    )
+}
+
+/// Answers to all of a pool, domain by domain.
+fn answers(
+    asker: &Asker,
+    tuned: &Tuned,
+    pool: &Pool,
+    encodings: &[Encoding],
+    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<(), Vec<Answer>> {
+    let mut answers = Vec::with_capacity(encodings.len());
+    for part in &pool.parts {
+        let before = answers.len();
+        answers.extend(asker.answers(
+            tuned,
+            &part.card,
+            &encodings[part.rows.clone()],
+            &mut |done| watch(before + done),
+        )?);
+    }
+    ControlFlow::Continue(answers)
+}
+
+/// What answers to all of a pool are worth.
+fn predictions(pool: &Pool, answers: &[Answer], source: &Card, asked: &Card) -> Vec<Prediction> {
+    let of_part = |part: &Part| {
+        let member = (pool.parts.len() > 1).then(|| part.card.name.clone());
+        let pairs = pool.examples[part.rows.clone()]
+            .iter()
+            .zip(&answers[part.rows.clone()]);
+        pairs
+            .map(|(example, answer)| {
+                let mut prediction = prediction(example, answer, source, asked);
+                if let Some(traits) = &mut prediction.traits {
+                    traits.domain.clone_from(&member);
+                }
+                prediction
+            })
+            .collect::<Vec<_>>()
+    };
+    pool.parts.iter().flat_map(of_part).collect()
+}
+
 /// The answers to source validation of the best step so far.
 #[derive(Default)]
 struct Kept {
@@ -372,13 +424,8 @@ impl Kept {
     }
 
     fn write(&self, source: &Source, draft: &Draft) -> Result<ValidationAnswers, StoreError> {
-        let predictions: Vec<Prediction> = source
-            .validation
-            .examples
-            .iter()
-            .zip(&self.answers)
-            .map(|(example, answer)| prediction(example, answer, &source.card, &source.card))
-            .collect();
+        let card = &source.card;
+        let predictions = predictions(&source.validation, &self.answers, card, card);
         // No domain's name has an @.
         let name = format!("{}@validation", source.card.name);
         let file = draft.write_predictions(&name, &predictions)?;
@@ -408,7 +455,7 @@ fn fit_on_source(
     let mut kept = Kept::default();
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = asker.answers(tuned, &source.card, &encodings, go_on)?;
+        let answers = answers(&asker, tuned, &source.validation, &encodings, go_on)?;
         let scores: Vec<Score> = validation
             .iter()
             .zip(&answers)
@@ -514,10 +561,10 @@ fn evaluate(
     let examples = &test.rows.examples;
     let domain = &test.card.name;
     let started = Instant::now();
-    let (answers, peak_bytes) = peak_of(|| {
+    let (found, peak_bytes) = peak_of(|| {
         let asker = asker(cell, source, backbone);
         let encodings = encode(examples, &backbone.tokenizer, &cell.limits);
-        asker.answers(tuned, &test.card, &encodings, &mut |done| {
+        answers(&asker, tuned, &test.rows, &encodings, &mut |done| {
             watch(Event::Predicting {
                 domain,
                 done,
@@ -525,13 +572,9 @@ fn evaluate(
             })
         })
     });
-    let answers = finished(answers)?;
+    let found = finished(found)?;
     let seconds = started.elapsed().as_secs_f64();
-    let predictions: Vec<Prediction> = examples
-        .iter()
-        .zip(answers)
-        .map(|(example, answer)| prediction(example, &answer, &source.card, &test.card))
-        .collect();
+    let predictions = predictions(&test.rows, &found, &source.card, &test.card);
     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
     let file = draft.write_predictions(domain, &predictions)?;
     Ok(Evaluation {
@@ -570,6 +613,7 @@ pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Ca
         output_tokens: answer.token_ids.len(),
         cut: answer.cut,
         traits: Some(Traits {
+            domain: None,
             question_word: traits::question_word(&example.input).map(str::to_owned),
             answer_position: traits::answer_position(example),
         }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::backbone::BackboneChoice;
 use crate::domain::AnswerForm;
+use crate::domain::mixture::Mixing;
 use crate::domain::suite::Suite;
 use crate::domain::wording::Wording;
 use crate::recipe::{Limits, Method, Recipe};
@@ -33,7 +34,9 @@ pub struct Plan {
     pub answers: AnswerForm,
     /// How examples are worded and answers read.
     pub wording: Wording,
-    /// At most so many training rows, drawn as [`draw`](crate::domain::draw) says.
+    /// How the domains of the source are mixed, where there are several.
+    pub mixing: Mixing,
+    /// At most so many training rows of each source, drawn as [`draw`](crate::domain::draw) says.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split, drawn likewise.
     pub eval_rows: Option<usize>,
@@ -65,6 +68,7 @@ impl Plan {
             suite: self.suite.name(),
             answers: self.answers,
             wording: self.wording.clone(),
+            mixing: (self.transfer.is_of_mixture()).then_some(self.mixing),
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::recipe::{Limits, Method, Recipe};
@@ -62,7 +63,7 @@ pub struct ValidationAnswers {
 /// The identity of a record: two runs with equal cells give equal records, apart from clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// The domain that is trained on.
+    /// The domain that is trained on; of a mixture all of them, as in `squad+newsqa`.
     pub source: String,
     /// The domains that are only evaluated.
     pub targets: Vec<String>,
@@ -81,7 +82,10 @@ pub struct Cell {
     /// How examples are worded and answers read; records without it have the paper's way.
     #[serde(default, skip_serializing_if = "Wording::is_default")]
     pub wording: Wording,
-    /// At most so many training rows.
+    /// How the domains of a mixture are mixed; absent where the source is one domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
+    /// At most so many training rows of each source.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
     pub eval_rows: Option<usize>,
@@ -276,6 +280,9 @@ pub struct Prediction {
 /// What an example is like: groups that a report breaks scores down by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Traits {
+    /// Its domain, in a source of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
     /// The first question word of its question, or `other`; absent where nothing is asked in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_word: Option<String>,

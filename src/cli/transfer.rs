@@ -21,6 +21,7 @@ use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::experiment::{self, Event};
 use crate::material::Material;
@@ -40,7 +41,8 @@ use crate::tuning::{self, head_form};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// SOURCE->TARGET[,TARGET...], in quotes since > is the shell's: 'squad->textbookqa',
-    /// 'squad->all'. SOURCE:TARGET and two words do as well.
+    /// 'squad->all'. SOURCE:TARGET and two words do as well. 'squad+race->textbookqa' tunes one
+    /// prompt, or whatever else, on a mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
     /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json (or
@@ -100,7 +102,12 @@ pub struct Arguments {
     init: Option<Init>,
     #[command(flatten)]
     lora: Lora,
-    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
+    /// At which rates the sources of a mixture are trained on, as T5 mixes tasks: proportional (to
+    /// their rows, as if none had more than 65536), proportional:CAP, or equal.
+    #[arg(long, value_name = "MIXING")]
+    mixing: Option<Mixing>,
+    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method. Of
+    /// a mixture, of each source.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn in the same way.
@@ -269,11 +276,18 @@ fn plan(
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let resolved = catalogue.resolve(&transfer, &suite)?;
     let known = Wording::default();
-    let wording = (arguments.wording).wording(known, resolved.source, &resolved.targets)?;
-    wording::check_kind(&wording, config)?;
     let transfer = resolved.transfer();
+    let card = &catalogue.source(&transfer.source)?;
+    let asked = [resolved.sources, resolved.targets].concat();
+    let wording = (arguments.wording).wording(known, card, &asked)?;
+    wording::check_kind(&wording, config)?;
+    if arguments.mixing.is_some() && !transfer.is_of_mixture() {
+        bail!(
+            "--mixing: '{}' is one source; wanted several, as in 'squad+race->textbookqa'",
+            transfer.source
+        );
+    }
     let defaults = backbone.defaults(config);
-    let card = catalogue.get(&transfer.source)?;
     let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
     let task = card.task;
     let head = head_form(config, task, card.labels.len())?;
@@ -327,6 +341,7 @@ fn plan(
             backbone,
             methods,
             seeds: arguments.seeds.0.clone(),
+            mixing: arguments.mixing.unwrap_or_default(),
             trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
@@ -432,7 +447,11 @@ fn default_out(plan: &Plan) -> PathBuf {
         true => Vec::new(),
         false => serde_json::to_vec(&plan.wording).expect("a wording is plain data"),
     };
-    let hash = &crate::provenance::sha256(&[recipes, worded].concat())[..8];
+    let mixed = match plan.transfer.is_of_mixture() {
+        true => plan.mixing.to_string().into_bytes(),
+        false => Vec::new(),
+    };
+    let hash = &crate::provenance::sha256(&[recipes, worded, mixed].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

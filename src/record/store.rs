@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::AnswerForm;
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::provenance::sha256;
 use crate::recipe::{Limits, Method};
@@ -56,6 +57,8 @@ struct Plan {
     answers: AnswerForm,
     #[serde(default, skip_serializing_if = "Wording::is_default")]
     wording: Wording,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mixing: Option<Mixing>,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -72,6 +75,7 @@ impl Plan {
             suite: cell.suite.clone(),
             answers: cell.answers,
             wording: cell.wording.clone(),
+            mixing: cell.mixing,
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
@@ -89,6 +93,7 @@ impl Plan {
             suite: self.suite,
             answers: self.answers,
             wording: self.wording,
+            mixing: self.mixing,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

@@ -19,6 +19,7 @@ use super::evidence::samples;
 use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
@@ -32,8 +33,11 @@ use crate::stats::panel::Panel;
 /// The analysis of one study. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The domain trained on.
+    /// The domain trained on, or all of a mixture: `squad+newsqa`.
     pub source: String,
+    /// How the domains of a mixture are mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
     /// The domains only evaluated.
     pub targets: Vec<String>,
     /// The backbone.
@@ -263,6 +267,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         .collect();
     let mut comparison = Comparison {
         source: cell.source.clone(),
+        mixing: cell.mixing,
         targets: cell.targets.clone(),
         model: cell.model.clone(),
         suite: cell.suite.clone(),

@@ -108,6 +108,7 @@ impl Fixture {
                 suite: "mini".to_owned(),
                 answers: AnswerForm::Padded,
                 wording: Wording::default(),
+                mixing: None,
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {
@@ -211,6 +212,7 @@ impl Fixture {
                     output_tokens: 4,
                     cut: false,
                     traits: Some(Traits {
+                        domain: None,
                         question_word: qa.then(|| WORDS[example % WORDS.len()].to_owned()),
                         answer_position: qa.then(|| (1 + example % 9) as f64 / 9.0),
                     }),

@@ -123,6 +123,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.suite.clone(),
             cell.answers,
             cell.wording.clone(),
+            cell.mixing,
             cell.train_rows,
             cell.eval_rows,
             cell.limits,

@@ -79,7 +79,13 @@ pub fn fit(
         steps: budget.steps,
     };
     let optimizer = optimizer(&recipe.optimizer);
-    let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
+    let mut batches = Batches::mixed(
+        train.encodings(),
+        train.shares(),
+        budget.batch_size,
+        train.pad(),
+        seed,
+    );
     let mut trainer = Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed);
     let mut run = finished(Run::start(&trainer, validate, watch))?;
     while trainer.steps_taken() < budget.steps {

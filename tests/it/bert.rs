@@ -509,6 +509,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
         train_rows: None,
         eval_rows: None,
         limits: limits(48),

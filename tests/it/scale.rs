@@ -54,6 +54,7 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
                 output_tokens: 6,
                 cut: example % 97 == 0,
                 traits: Some(Traits {
+                    domain: None,
                     question_word: Some(["who", "what", "when"][example % 3].to_owned()),
                     answer_position: Some(luck.max(0.01)),
                 }),
@@ -72,6 +73,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         suite: "generated".to_owned(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
         train_rows: None,
         eval_rows: None,
         limits: Limits {

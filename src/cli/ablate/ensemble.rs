@@ -165,6 +165,7 @@ fn plan_of(
         answers: cell.answers,
         wording: cell.wording.clone(),
         trials: cell.trials,
+        mixing: cell.mixing.unwrap_or_default(),
         train_rows: cell.train_rows,
         eval_rows: cell.eval_rows,
     }
