@@ -1,6 +1,7 @@
 //! The straight line: open the source → tune → predict on source and targets → score → record.
 
 pub mod ensemble;
+mod k_shot;
 mod search;
 
 use std::cell::OnceCell;
@@ -80,6 +81,15 @@ pub enum Event<'a> {
     Started(&'a Cell),
     /// Training goes on.
     Training(Progress<'a>),
+    /// Tuning goes on with a few examples of a target.
+    GoingOn {
+        /// The target.
+        domain: &'a str,
+        /// `K`.
+        examples: usize,
+        /// Steps that will be taken.
+        steps: usize,
+    },
     /// So many of a domain's examples are answered.
     Predicting {
         /// The domain.
@@ -211,7 +221,7 @@ pub fn run_cells(
 ) -> Result<Outcome, ExperimentError> {
     let hygiene = OnceCell::new();
     let mut records = Vec::new();
-    let mut failed = Vec::new();
+    let mut failures = Vec::new();
     for (cell, search) in cells {
         if let Some(found) = store.existing(&cell)? {
             found.check_inputs(&provenance::collect(origin.clone()))?;
@@ -230,15 +240,16 @@ pub fn run_cells(
             &draft,
             watch,
         );
-        let (tuned, training, validation) = match tuned {
+        let (trained, training, validation) = match tuned {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
                 finished(watch(Event::Failed(&error)))?;
-                failed.push(error);
+                failures.push(error);
                 continue;
             }
             tuned => tuned?,
         };
+        let tuned = trained.clone().finished();
         let evaluations = material
             .tests
             .iter()
@@ -246,6 +257,7 @@ pub fn run_cells(
                 evaluate(
                     &tuned,
                     test,
+                    &test.card.name,
                     &cell,
                     &material.source,
                     backbone,
@@ -254,6 +266,15 @@ pub fn run_cells(
                 )
             })
             .collect::<Result<_, _>>()?;
+        let k_shots = match k_shot::k_shots(&trained, &cell, material, backbone, &draft, watch) {
+            Err(error @ ExperimentError::Fit { .. }) => {
+                draft.fail(&error.to_string(), &provenance)?;
+                finished(watch(Event::Failed(&error)))?;
+                failures.push(error);
+                continue;
+            }
+            k_shots => k_shots?,
+        };
         let limits = cell.limits;
         let stored = draft.finish(&Record {
             version: RECORD_VERSION,
@@ -264,12 +285,16 @@ pub fn run_cells(
             training,
             search,
             evaluations,
+            k_shots,
             validation,
         })?;
         finished(watch(Event::Recorded(&stored)))?;
         records.push(stored);
     }
-    Ok(Outcome { records, failed })
+    Ok(Outcome {
+        records,
+        failed: failures,
+    })
 }
 
 /// The search for the recipe of each method that the plan has one for.
@@ -303,7 +328,20 @@ fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, ExperimentError> {
     }
 }
 
-/// Applies the cell's method to the backbone and trains it on the source alone.
+/// Training of a cell that ended early.
+fn failed(error: FitError, cell: &Cell) -> ExperimentError {
+    match error {
+        FitError::Interrupted => ExperimentError::Interrupted,
+        source => ExperimentError::Fit {
+            method: cell.method.title(),
+            seed: cell.seed,
+            source,
+        },
+    }
+}
+
+/// Applies the cell's method to the backbone and trains it on the source alone. What it returns is as
+/// training left it: [`Tuned::finished`] is what answers.
 fn tune(
     cell: &Cell,
     source: &Source,
@@ -324,16 +362,10 @@ fn tune(
     let train = training_set(source, cell, backbone);
     let (fitted, peak_bytes) =
         peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
-    let (fitted, kept) = fitted.map_err(|error| match error {
-        FitError::Interrupted => ExperimentError::Interrupted,
-        source => ExperimentError::Fit {
-            method: cell.method.title(),
-            seed: cell.seed,
-            source,
-        },
-    })?;
-    let best = fitted.best.finished();
-    let saved = best.save(cell, &backbone.config, provenance, draft.path())?;
+    let (fitted, kept) = fitted.map_err(|error| failed(error, cell))?;
+    let best = fitted.best;
+    let finished = best.clone().finished();
+    let saved = finished.save(cell, &backbone.config, provenance, draft.path())?;
     let training = Training {
         trainable_parameters,
         total_parameters,
@@ -548,10 +580,12 @@ fn asker<'a>(cell: &'a Cell, source: &'a Source, backbone: &'a Backbone) -> Aske
     }
 }
 
-/// Answers one domain's test rows, scores them and writes the predictions.
+/// Answers one domain's test rows, scores them and writes the predictions as `name`.
+#[expect(clippy::too_many_arguments, reason = "what a cell is run with")]
 fn evaluate(
     tuned: &Tuned,
     test: &Test,
+    name: &str,
     cell: &Cell,
     source: &Source,
     backbone: &Backbone,
@@ -576,7 +610,7 @@ fn evaluate(
     let seconds = started.elapsed().as_secs_f64();
     let predictions = predictions(&test.rows, &found, &source.card, &test.card);
     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
-    let file = draft.write_predictions(domain, &predictions)?;
+    let file = draft.write_predictions(name, &predictions)?;
     Ok(Evaluation {
         domain: domain.clone(),
         role: test.role,

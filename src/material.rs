@@ -27,6 +27,24 @@ pub enum MaterialError {
     /// A domain's rows can't be read.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// A target has nothing to tune on.
+    #[error("--tune-on: '{target}' has no rows to tune on: {error}")]
+    NoSample {
+        /// The target.
+        target: String,
+        /// Why.
+        error: DomainError,
+    },
+    /// A target has too little to tune on.
+    #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
+    SmallSample {
+        /// The target.
+        target: String,
+        /// The largest K.
+        wanted: usize,
+        /// Its training rows that have nothing in common with its test rows.
+        found: usize,
+    },
 }
 
 /// The rows of one plan, read and checked before anything is trained.
@@ -34,6 +52,8 @@ pub struct Material {
     pub(crate) source: Source,
     /// Source first.
     pub(crate) tests: Vec<Test>,
+    /// What tuning goes on with, one for each target; none where it does not.
+    pub(crate) samples: Vec<Sample>,
     /// What the report has to say about the choice of rows.
     pub notes: Vec<String>,
 }
@@ -51,6 +71,15 @@ pub(crate) struct Test {
     pub(crate) card: Card,
     pub(crate) role: Role,
     pub(crate) rows: Pool,
+}
+
+/// A target's training rows, of which a few are tuned on.
+pub(crate) struct Sample {
+    /// Said in the source's labels.
+    pub(crate) examples: Vec<Example>,
+    domain: String,
+    sha256: String,
+    note: Option<String>,
 }
 
 /// One split: the rows of a domain, or of the domains of a mixture behind one another.
@@ -170,18 +199,37 @@ impl Material {
                 })?,
             });
         }
+        let most = plan
+            .tune_on
+            .as_ref()
+            .and_then(|tune_on| tune_on.examples.last());
+        let samples = match most {
+            Some(&most) => (tests[1..].iter())
+                .map(|test| Sample::read(test, &source.card, most, suite, &load))
+                .collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
         let parts = [&source.train, &source.validation]
             .into_iter()
             .chain(tests.iter().map(|test| &test.rows))
             .flat_map(|pool| &pool.parts);
         let of_parts =
             parts.filter_map(|part| Some(format!("{}: {}", part.card.name, part.note.as_ref()?)));
-        let notes = mixed(plan, &source).into_iter().chain(of_parts).collect();
+        let of_samples = (samples.iter())
+            .filter_map(|one| Some(format!("{}: {}", one.domain, one.note.as_ref()?)));
+        let notes = mixed(plan, &source).into_iter();
+        let notes = notes.chain(of_parts).chain(of_samples).collect();
         Ok(Material {
             source,
             tests,
+            samples,
             notes,
         })
+    }
+
+    /// The targets' test rows.
+    pub(crate) fn targets(&self) -> &[Test] {
+        &self.tests[1..]
     }
 
     /// How many tokens training and evaluation will see.
@@ -253,7 +301,60 @@ impl Material {
                 ]
             })
             .flatten()
+            .chain(self.samples.iter().map(Sample::hash))
             .collect()
+    }
+}
+
+impl Sample {
+    /// A target's training rows, without those that share a passage or a question with its test rows.
+    fn read(
+        test: &Test,
+        source: &Card,
+        most: usize,
+        suite: &Suite,
+        load: &impl Fn(&Card, &Portion, Option<usize>) -> Result<Rows, DomainError>,
+    ) -> Result<Self, MaterialError> {
+        let card = mixture::member(&test.card, source);
+        let target = || test.card.name.clone();
+        let splits = suite
+            .source(&card)
+            .map_err(|error| MaterialError::NoSample {
+                target: target(),
+                error,
+            })?;
+        let mut rows = load(&card, &splits.train, None)?;
+        let tested = Seen::of(&test.rows.examples);
+        let before = rows.examples.len();
+        rows.examples.retain(|example| !tested.has_any_of(example));
+        let found = rows.examples.len();
+        if found < most {
+            return Err(MaterialError::SmallSample {
+                target: target(),
+                wanted: most,
+                found,
+            });
+        }
+        let note = (found < before).then(|| {
+            format!(
+                "{} of {before} rows of train are never tuned on, as test has their passage or \
+                 question",
+                before - found
+            )
+        });
+        Ok(Sample {
+            examples: rows.examples,
+            domain: target(),
+            sha256: rows.sha256,
+            note,
+        })
+    }
+
+    fn hash(&self) -> (String, String) {
+        (
+            format!("{}/{}", self.domain, Split::Train),
+            self.sha256.clone(),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::AnswerForm;
 use crate::domain::mixture::Mixing;
 use crate::domain::suite::Suite;
 use crate::domain::wording::Wording;
-use crate::recipe::{Limits, Method, Recipe};
+use crate::recipe::{Limits, Method, Recipe, TuneOn};
 use crate::record::Cell;
 use crate::transfer::Transfer;
 
@@ -28,6 +28,8 @@ pub struct Plan {
     pub trials: Option<usize>,
     /// The recipe of each method that trains, where a search begins.
     pub recipes: BTreeMap<Method, Recipe>,
+    /// How tuning goes on with a few examples of each target; `None` leaves it at zero-shot.
+    pub tune_on: Option<TuneOn>,
     /// Sequence lengths, the same for every method.
     pub limits: Limits,
     /// How right answers are written when predictions are compared with them.
@@ -69,6 +71,7 @@ impl Plan {
             answers: self.answers,
             wording: self.wording.clone(),
             mixing: (self.transfer.is_of_mixture()).then_some(self.mixing),
+            tune_on: self.tune_on.clone(),
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

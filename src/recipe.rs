@@ -12,6 +12,7 @@ mod defaults;
 mod delta;
 mod grid;
 mod method;
+mod tune_on;
 
 pub use defaults::Defaults;
 pub use delta::{
@@ -20,6 +21,7 @@ pub use delta::{
     PromptPlaces,
 };
 pub use method::Method;
+pub use tune_on::TuneOn;
 
 /// How the prompt's `P` vectors start (Lester et al. 2021, §3.2 and figure 3b).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

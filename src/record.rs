@@ -5,6 +5,7 @@ pub mod ablation;
 pub(crate) mod difference;
 pub mod ensemble;
 pub mod hygiene;
+pub mod k_shot;
 pub mod search;
 pub mod store;
 
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
-use crate::recipe::{Limits, Method, Recipe};
+use crate::recipe::{Limits, Method, Recipe, TuneOn};
 
 /// The version of the record's schema.
 pub const RECORD_VERSION: u32 = 1;
@@ -43,6 +44,10 @@ pub struct Record {
     pub search: Option<search::Search>,
     /// Source first, then targets in the order asked for.
     pub evaluations: Vec<Evaluation>,
+    /// Target by target and K by K, what came of tuning on with K examples. Empty where the cell asks
+    /// for none, and for what trains nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub k_shots: Vec<k_shot::KShot>,
     /// Source validation, as the kept step answers it: what temperatures are fitted on. Absent for
     /// the untuned backbone, and in records from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +90,9 @@ pub struct Cell {
     /// How the domains of a mixture are mixed; absent where the source is one domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixing: Option<Mixing>,
+    /// How tuning goes on with a few examples of each target; absent where it is left at zero-shot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune_on: Option<TuneOn>,
     /// At most so many training rows of each source.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.

@@ -167,6 +167,7 @@ impl Shared {
             recipes: methods.iter().map(recipe).collect::<BTreeMap<_, _>>(),
             trials: None,
             mixing: Mixing::default(),
+            tune_on: None,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
         })

@@ -29,7 +29,7 @@ use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{
-    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
+    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe, TuneOn,
 };
 use crate::record::store::{Store, unfinished};
 use crate::train::Progress;
@@ -106,6 +106,15 @@ pub struct Arguments {
     /// their rows, as if none had more than 65536), proportional:CAP, or equal.
     #[arg(long, value_name = "MIXING")]
     mixing: Option<Mixing>,
+    /// Beside zero-shot: goes on, from what was tuned on the source, with so many examples of each
+    /// target's training split (4,16,64), and reports the K-shot curve. Fixed steps at the recipe's
+    /// learning rate; nothing is selected by any target row. To tune a prompt on a target with all of a
+    /// recipe, start from one: --init file:PROMPT.
+    #[arg(long, value_delimiter = ',', value_name = "K,K,...")]
+    tune_on: Vec<usize>,
+    /// Steps for each K of --tune-on; 50 where it is not given.
+    #[arg(long, value_name = "N", requires = "tune_on", value_parser = at_least_one)]
+    tune_on_steps: Option<usize>,
     /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method. Of
     /// a mixture, of each source.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -342,6 +351,7 @@ fn plan(
             methods,
             seeds: arguments.seeds.0.clone(),
             mixing: arguments.mixing.unwrap_or_default(),
+            tune_on: tune_on(arguments),
             trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
@@ -364,6 +374,18 @@ pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Re
             config.kind()
         ),
     }
+}
+
+/// What `--tune-on` asks for; 0 examples are zero-shot, which is reported in any case.
+fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
+    let mut examples = arguments.tune_on.clone();
+    examples.retain(|&count| count > 0);
+    examples.sort_unstable();
+    examples.dedup();
+    (!examples.is_empty()).then(|| TuneOn {
+        examples,
+        steps: arguments.tune_on_steps.unwrap_or(TuneOn::STEPS),
+    })
 }
 
 /// `P`: the template's, the flag's, or the recipe's own.
@@ -451,7 +473,10 @@ fn default_out(plan: &Plan) -> PathBuf {
         true => plan.mixing.to_string().into_bytes(),
         false => Vec::new(),
     };
-    let hash = &crate::provenance::sha256(&[recipes, worded, mixed].concat())[..8];
+    let gone_on = (plan.tune_on.as_ref()).map_or(Vec::new(), |tune_on| {
+        serde_json::to_vec(tune_on).expect("plain data")
+    });
+    let hash = &crate::provenance::sha256(&[recipes, worded, mixed, gone_on].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));
@@ -583,6 +608,15 @@ impl Narrator {
                         100.0 * point.validation_score
                     ));
                 }
+            }
+            Event::GoingOn {
+                domain,
+                examples,
+                steps,
+            } => {
+                self.end();
+                let what = format!("{}, {examples} examples of {domain}", self.name);
+                self.work = Some(self.voice.work(&what, steps));
             }
             Event::Predicting {
                 domain,

@@ -33,7 +33,7 @@ use crate::domain::AnswerForm;
 use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::provenance::sha256;
-use crate::recipe::{Limits, Method};
+use crate::recipe::{Limits, Method, TuneOn};
 use crate::record::difference;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 
@@ -59,6 +59,8 @@ struct Plan {
     wording: Wording,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mixing: Option<Mixing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tune_on: Option<TuneOn>,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -76,6 +78,7 @@ impl Plan {
             answers: cell.answers,
             wording: cell.wording.clone(),
             mixing: cell.mixing,
+            tune_on: cell.tune_on.clone(),
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
@@ -94,6 +97,7 @@ impl Plan {
             answers: self.answers,
             wording: self.wording,
             mixing: self.mixing,
+            tune_on: self.tune_on,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

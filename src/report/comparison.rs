@@ -16,6 +16,7 @@ use super::cautions::{self, Caution};
 use super::cost::{Cost, cost};
 use super::error::ReportError;
 use super::evidence::samples;
+use super::k_shot::{self, KShots};
 use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
@@ -67,6 +68,9 @@ pub struct Comparison {
     pub difference: Option<Difference>,
     /// What may be chance, what could have been seen, and more than the mean.
     pub statistics: Statistics,
+    /// Scores with a few examples of each target, beside zero-shot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k_shots: Option<KShots>,
     /// Two sentences that the numbers support.
     pub answer: Vec<String>,
     /// What to mind when reading them.
@@ -289,6 +293,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
             .collect(),
         difference: scores.difference(),
         statistics: statistics::statistics(study, main, &panels, &scores),
+        k_shots: k_shot::k_shots(study, main),
         answer: Vec::new(),
         cautions: Vec::new(),
     };

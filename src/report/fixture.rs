@@ -109,6 +109,7 @@ impl Fixture {
                 answers: AnswerForm::Padded,
                 wording: Wording::default(),
                 mixing: None,
+                tune_on: None,
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {
@@ -124,6 +125,7 @@ impl Fixture {
             hygiene: self.hygiene(),
             training: tuned.then(|| training(method, seed, self.domains[0].1[method as usize])),
             search: None,
+            k_shots: Vec::new(),
             evaluations,
             validation: tuned.then(|| ValidationAnswers {
                 examples: 3 * self.passages,
@@ -140,6 +142,7 @@ impl Fixture {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
+            k_shots: Vec::new(),
             validation,
         }
     }

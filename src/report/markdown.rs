@@ -9,6 +9,7 @@ pub mod data;
 pub mod differences;
 pub mod examples;
 pub mod groups;
+pub mod k_shot;
 pub mod origin;
 pub mod published;
 pub mod retention;
@@ -57,6 +58,7 @@ pub fn section(
     }
     text.push_str(&differences::section(comparison));
     text.push_str(&published::section(comparison));
+    text.push_str(&k_shot::section(comparison));
     text.push_str("## Figures\n\n");
     for figure in figures {
         text.push_str(&format!(

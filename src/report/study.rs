@@ -124,6 +124,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.answers,
             cell.wording.clone(),
             cell.mixing,
+            cell.tune_on.clone(),
             cell.train_rows,
             cell.eval_rows,
             cell.limits,

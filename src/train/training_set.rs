@@ -1,5 +1,6 @@
-//! Zero-shot as a type: [`fit`](super::fit) takes a [`TrainingSet`], and the only ways to make one
-//! are from the training rows of a transfer's source, or of the sources of a mixture.
+//! Zero-shot as a type: [`fit`](super::fit) takes a [`TrainingSet`], which is made from the training
+//! rows of a transfer's source, or of the sources of a mixture. What is not zero-shot says so:
+//! [`TrainingSet::of_target`].
 
 use crate::batch::{Encoding, Share, encode};
 use crate::domain::Example;
@@ -7,7 +8,7 @@ use crate::domain::mixture::Mixing;
 use crate::recipe::Limits;
 use crate::tokenizer::Tokenizer;
 
-/// The source's training rows in token ids.
+/// Training rows in token ids.
 pub struct TrainingSet {
     encodings: Vec<Encoding>,
     shares: Vec<Share>,
@@ -51,6 +52,11 @@ impl TrainingSet {
                 .collect(),
             pad: tokenizer.pad(),
         }
+    }
+
+    /// Tokenizes a few examples of a target's training split, to tune on with. No longer zero-shot.
+    pub fn of_target(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
+        TrainingSet::of_source(examples, tokenizer, limits)
     }
 
     /// The examples.

@@ -175,6 +175,12 @@ pub fn apply(
     }
 }
 
+/// What a recipe trains back on the tape, to go on with training it. `tuned` is off the tape, as training
+/// left it: before [`Tuned::finished`].
+pub fn resumed(tuned: Tuned, recipe: &Recipe, config: &Config) -> Tuned {
+    method::train(tuned, |path| trains(recipe, path, config))
+}
+
 /// The backbone with a recipe's prompt and delta in their starting values; nothing is on the tape.
 fn place(
     backbone: &Backbone,

@@ -510,6 +510,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         answers: AnswerForm::Padded,
         wording: Wording::default(),
         mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: None,
         limits: limits(48),

@@ -74,6 +74,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         answers: AnswerForm::Padded,
         wording: Wording::default(),
         mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: None,
         limits: Limits {
@@ -151,6 +152,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     hygiene: Vec::new(),
                     training: None,
                     search: None,
+                    k_shots: Vec::new(),
                     evaluations,
                     validation: None,
                 })

@@ -17,6 +17,7 @@ fn cell(seed: u64) -> Cell {
         answers: AnswerForm::Padded,
         wording: Wording::default(),
         mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: Some(2),
         limits: Limits {
@@ -95,6 +96,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         hygiene: Vec::new(),
         training: None,
         search: None,
+        k_shots: Vec::new(),
         evaluations,
         validation: None,
     }
