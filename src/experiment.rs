@@ -364,8 +364,8 @@ fn tune(
         peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, recipe, watch));
     let (fitted, kept) = fitted.map_err(|error| failed(error, cell))?;
     let best = fitted.best;
-    let finished = best.clone().finished();
-    let saved = finished.save(cell, &backbone.config, provenance, draft.path())?;
+    let answering = best.clone().finished();
+    let saved = answering.save(cell, &backbone.config, provenance, draft.path())?;
     let training = Training {
         trainable_parameters,
         total_parameters,
@@ -521,6 +521,12 @@ fn words(
     Ok(Labels {
         vectors: match init {
             Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
+            _ => None,
+        },
+        subspace: match &recipe.delta {
+            Some(DeltaRecipe::Subspace(subspace)) => {
+                Some(tuning::subspace::found(subspace, backbone)?)
+            }
             _ => None,
         },
         domain: source.card.name.clone(),

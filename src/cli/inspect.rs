@@ -134,7 +134,9 @@ fn inspected(
             let name = format!("{source}, {method}, seed {seed}");
             (name, start(recipe, seed, words, backbone))
         }
-        Some(Made::Imported { from, .. }) => (from.clone(), None),
+        Some(Made::Imported { from, .. } | Made::Subspace { prompts: from, .. }) => {
+            (from.clone(), None)
+        }
         None => {
             let name = file.path.file_name().unwrap_or(file.path.as_os_str());
             (name.to_string_lossy().into_owned(), None)

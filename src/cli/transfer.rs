@@ -29,13 +29,15 @@ use crate::network::Config;
 use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{
-    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe, TuneOn,
+    Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
+    SubspaceRecipe, SubspaceStart, TuneOn,
 };
 use crate::record::store::{Store, unfinished};
 use crate::train::Progress;
 use crate::transfer::{ALL, Transfer};
 use crate::tuning::prompt_file::PromptFile;
-use crate::tuning::{self, head_form};
+use crate::tuning::subspace::SubspaceFile;
+use crate::tuning::{self, PromptError, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
@@ -100,6 +102,10 @@ pub struct Arguments {
     /// as many vectors as --prompt-length or the recipe says.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
+    /// The subspace that method intrinsic tunes in: what `promptshift prompt subspace` wrote. Without one,
+    /// all leaves that method out.
+    #[arg(long, value_name = "FILE")]
+    subspace: Option<PathBuf>,
     #[command(flatten)]
     lora: Lora,
     /// At which rates the sources of a mixture are trained on, as T5 mixes tasks: proportional (to
@@ -188,6 +194,19 @@ impl FromStr for Init {
     }
 }
 
+/// `--subspace`: the delta of method intrinsic.
+fn subspace(path: &Path) -> anyhow::Result<DeltaRecipe> {
+    let (file, sha256) = SubspaceFile::open(path)?;
+    Ok(DeltaRecipe::Subspace(SubspaceRecipe {
+        length: file.subspace.length(),
+        dimension: file.subspace.dimension(),
+        file: Some(SubspaceStart {
+            path: path.display().to_string(),
+            sha256,
+        }),
+    }))
+}
+
 /// `--answers`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answers(pub(super) AnswerForm);
@@ -237,6 +256,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
              '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
             plan.transfer, plan.transfer
         ));
+    }
+    if arguments.methods.iter().any(|name| name == ALL) && arguments.subspace.is_none() {
+        voice.say("intrinsic prompt tuning is left out of all: it needs --subspace FILE");
     }
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
@@ -297,7 +319,15 @@ fn plan(
         );
     }
     let defaults = backbone.defaults(config);
-    let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let subspace = (arguments.subspace.as_deref()).map(subspace).transpose()?;
+    let mut methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let named = |name| arguments.methods.iter().any(|method| method == name);
+    if subspace.is_none() && !named(Method::Intrinsic.name()) {
+        methods.retain(|&method| method != Method::Intrinsic);
+    }
+    if subspace.is_some() && !methods.contains(&Method::Intrinsic) {
+        bail!("--subspace: intrinsic is not among the methods that are tuned");
+    }
     let task = card.task;
     let head = head_form(config, task, card.labels.len())?;
     let tuned: Vec<Method> = methods
@@ -323,6 +353,10 @@ fn plan(
             recipe.optimizer = recipe.optimizer.at(*rate);
         }
         arguments.lora.change(&mut recipe);
+        if method == Method::Intrinsic {
+            recipe.delta = Some(subspace.clone().ok_or(PromptError::NoSubspace)?);
+            check_length(recipe.prompt_length(), &wording)?;
+        }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = prompt_length(arguments.prompt_length, &wording, prompt.length)?;
             if let Some(Init(init)) = &arguments.init {
@@ -399,6 +433,19 @@ fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::
         ),
         (Some((_, inside)), _) if inside > 0 => Ok(inside),
         (_, flag) => Ok(flag.unwrap_or(own)),
+    }
+}
+
+/// Whether a prompt of a subspace has as many vectors as the template has places.
+fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if ![0, length].contains(&template.vectors()) => bail!(
+            "--subspace: its prompts have {length} vectors, and the template '{}' places for {}; wanted \
+             as many",
+            template.name,
+            template.vectors()
+        ),
+        _ => Ok(()),
     }
 }
 

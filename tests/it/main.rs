@@ -21,6 +21,7 @@ mod predict;
 mod prompts;
 mod reports;
 mod scale;
+mod subspace;
 mod tokenizer;
 mod tuning;
 mod wording;
