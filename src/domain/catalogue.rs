@@ -457,7 +457,7 @@ mod tests {
         let resolve = |words| resolve(words, &FILES);
         assert_eq!(
             resolve("squad+race->all").as_deref(),
-            Ok("squad+race->squadshifts_amazon,bioasq")
+            Ok("squad+race->bioasq,squadshifts_amazon")
         );
         let mixed = resolve("squad+mrpc->bioasq").expect_err("two tasks");
         assert!(mixed.contains("'mrpc' is"), "{mixed}");

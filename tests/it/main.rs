@@ -19,6 +19,7 @@ mod parity;
 mod peft;
 mod predict;
 mod prompts;
+mod propose;
 mod reports;
 mod scale;
 mod subspace;

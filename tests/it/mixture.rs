@@ -52,7 +52,7 @@ fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
         .success()
         .stdout(contains("squad+race"));
     let records = find(&folder.path().join("runs")).expect("records");
-    let prompt = records.last().expect("the prompt's");
+    let prompt = records.first().expect("the prompt's, by name");
     let out = prompt.folder.parent().expect("an output folder");
     let name = out.file_name().expect("a name").to_string_lossy();
     assert!(

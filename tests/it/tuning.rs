@@ -253,6 +253,7 @@ fn prompts_start_as_the_paper_says() {
         text: vec![20, 21, 22],
         preamble: Vec::new(),
         vectors: None,
+        subspace: None,
     };
     let labels = start(PromptInit::Labels, &words);
     let mean: Vec<f32> = row(10)
