@@ -23,6 +23,8 @@ use promptshift::network::Encoded;
 use promptshift::parts::{Dropout, Entries};
 use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
+use promptshift::stats::bootstrap::Bootstrap;
+use promptshift::stats::panel::{Panel, Sample};
 use promptshift::tuning::Tuned;
 
 /// The miniature squad's training rows.
@@ -180,5 +182,31 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(suite, data, encoder, train_step, decode);
+/// The resampling behind the intervals of two methods with five seeds on one domain, SQuAD's in size.
+fn bootstrap(c: &mut Criterion) {
+    const EXAMPLES: usize = 10_570;
+    let method = |shift: usize| -> Vec<Sample> {
+        let runs = (0..5).flat_map(|seed| (0..EXAMPLES).map(move |example| (seed, example)));
+        runs.map(|(seed, example)| Sample {
+            seed: seed as u64,
+            cluster: (example / 5).to_string(),
+            numerator: ((example * 7 + seed * 3 + shift) % 11) as f64 / 10.0,
+            denominator: 1.0,
+        })
+        .collect()
+    };
+    let panels = [Panel::new(&[method(0), method(4)])];
+    let bootstrap = Bootstrap::default();
+    let scores = || bootstrap.scores(&panels);
+    let estimate = scores()[0][0].as_ref().expect("a score").value();
+    assert!((0.4..0.6).contains(&estimate), "the mean is a half");
+    let mut group = c.benchmark_group("bootstrap");
+    group.sample_size(10);
+    group.measurement_time(Duration::from_secs(2));
+    group.throughput(Throughput::Elements((2 * 5 * EXAMPLES) as u64));
+    group.bench_function("two_methods/five_seeds", |b| b.iter(|| black_box(scores())));
+    group.finish();
+}
+
+criterion_group!(suite, data, bootstrap, encoder, train_step, decode);
 criterion_main!(suite);

@@ -10,6 +10,9 @@ use crate::domain::catalogue::nearest;
 /// The variable that names a device where `--device` doesn't.
 pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
 
+/// The name of the processor, which is always compiled in.
+pub const CPU: &str = "cpu";
+
 /// A device that can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -47,7 +50,7 @@ pub enum DeviceError {
 
 /// The kinds of device in this program.
 pub fn built() -> Vec<&'static str> {
-    let mut names = vec!["cpu"];
+    let mut names = vec![CPU];
     if cfg!(feature = "cuda") {
         names.push("cuda");
     }
@@ -68,7 +71,7 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
         None => (name, 0),
     };
     match (kind, name.contains(':')) {
-        ("cpu", false) => Ok(Device::flex()),
+        (CPU, false) => Ok(Device::flex()),
         ("cuda", _) => cuda(name, index),
         ("vulkan", false) => vulkan(name),
         _ => Err(unknown(name)),
@@ -76,7 +79,7 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
 }
 
 fn unknown(name: &str) -> DeviceError {
-    let near = nearest(name, ["cpu", "cuda", "vulkan"]);
+    let near = nearest(name, [CPU, "cuda", "vulkan"]);
     DeviceError::Unknown {
         found: name.to_string(),
         hint: near.first().map(|near| format!("; did you mean '{near}'?")),

@@ -28,12 +28,13 @@ use crate::material::{Material, Part, Pool, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
-use crate::recipe::{DeltaRecipe, Method, PreambleRecipe, PromptInit, Recipe};
+use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
+use crate::record::hygiene::Hygiene;
 use crate::record::search::Search;
-use crate::record::store::{Draft, Store, StoreError, StoredRecord};
+use crate::record::store::{Draft, Store, StoreError, StoredRecord, folder_name};
 use crate::record::{
-    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Training, Traits,
-    ValidationAnswers,
+    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Score, Texts, Training,
+    Traits, ValidationAnswers,
 };
 use crate::train::{FitError, Fitted, Progress, TrainingSet, fit};
 use crate::tuning::{self, Labels, Tuned, TuningError};
@@ -63,6 +64,12 @@ pub enum ExperimentError {
     /// A record can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A run that was to be done elsewhere.
+    #[error("{name}: wanted its record or why it failed, found neither")]
+    Lost {
+        /// The folder of the run's record.
+        name: String,
+    },
 }
 
 /// What a watcher of the experiment is told.
@@ -110,8 +117,8 @@ pub enum Event<'a> {
 pub struct Outcome {
     /// The records of the cells that ended, in the plan's order.
     pub records: Vec<StoredRecord>,
-    /// Why the others have none.
-    pub failed: Vec<ExperimentError>,
+    /// Why the others have none, in words.
+    pub failed: Vec<String>,
 }
 
 impl Outcome {
@@ -120,13 +127,12 @@ impl Outcome {
     /// # Errors
     /// Some failed.
     pub fn complete(&self) -> Result<(), SomeFailed> {
-        let reasons: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
-        match reasons.len() {
+        match self.failed.len() {
             0 => Ok(()),
             count => Err(SomeFailed {
                 count,
                 runs: count + self.records.len(),
-                reasons: reasons.join("; "),
+                reasons: self.failed.join("; "),
             }),
         }
     }
@@ -181,71 +187,154 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<()
     Ok(())
 }
 
-/// Runs every cell of the plan that has no record yet. A cell whose training fails is kept as
-/// failed, and the plan goes on with the others.
-///
-/// # Errors
-/// `watch` breaks it off, or a record can't be written or read; cells that are done stay done.
-pub fn run(
-    plan: &Plan,
-    material: &Material,
-    backbone: &Backbone,
-    store: &Store,
-    origin: &Origin,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<Outcome, ExperimentError> {
-    let searches = searches(plan, material, backbone, store, origin, watch)?;
-    let searched = |mut cell: Cell| {
-        let search = searches.get(&cell.method).cloned();
-        if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
-            let chosen = search.trials[search.chosen].learning_rate;
-            recipe.optimizer = recipe.optimizer.clone().at(chosen);
-        }
-        (cell, search)
-    };
-    let cells = plan.cells().into_iter().map(searched).collect();
-    run_cells(cells, material, backbone, store, origin, watch)
+/// Where cells are run: on which rows and backbone, and into which folder.
+pub struct Lab<'a> {
+    material: &'a Material,
+    backbone: &'a Backbone,
+    store: &'a Store,
+    origin: Origin,
+    hygiene: OnceCell<Vec<Hygiene>>,
 }
 
-/// As [`run`], of some cells of a plan, each with the search that its recipe was found by.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_cells(
-    cells: Vec<(Cell, Option<Search>)>,
-    material: &Material,
-    backbone: &Backbone,
-    store: &Store,
-    origin: &Origin,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<Outcome, ExperimentError> {
-    let hygiene = OnceCell::new();
-    let mut records = Vec::new();
-    let mut failures = Vec::new();
-    for (cell, search) in cells {
-        if let Some(found) = store.existing(&cell)? {
-            found.check_inputs(&provenance::collect(origin.clone()))?;
-            finished(watch(Event::Found(&found)))?;
-            records.push(found);
-            continue;
-        }
-        finished(watch(Event::Started(&cell)))?;
-        let provenance = provenance::collect(origin.clone());
-        let draft = store.begin(&cell)?;
-        let tuned = tune(
-            &cell,
-            &material.source,
+/// A cell with the search that its recipe was found by.
+pub type Searched = (Cell, Option<Search>);
+
+impl<'a> Lab<'a> {
+    /// A lab for cells with the same limits; records say that they come from `origin`.
+    pub fn new(
+        material: &'a Material,
+        backbone: &'a Backbone,
+        store: &'a Store,
+        origin: Origin,
+    ) -> Self {
+        Lab {
+            material,
             backbone,
-            &provenance,
-            &draft,
-            watch,
-        );
+            store,
+            origin,
+            hygiene: OnceCell::new(),
+        }
+    }
+
+    /// Runs every cell of the plan that has no record yet. A cell whose training fails is kept as
+    /// failed, and the plan goes on with the others.
+    ///
+    /// # Errors
+    /// `watch` breaks it off, or a record can't be written or read; cells that are done stay done.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Outcome, ExperimentError> {
+        self.run_cells(self.searched(plan, watch)?, watch)
+    }
+
+    /// As [`run`](Self::run), of some cells.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_cells(
+        &self,
+        cells: Vec<Searched>,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Outcome, ExperimentError> {
+        let mut outcome = Outcome::default();
+        for (cell, search) in cells {
+            if let Some(found) = self.found(&cell)? {
+                finished(watch(Event::Found(&found)))?;
+                outcome.records.push(found);
+                continue;
+            }
+            finished(watch(Event::Started(&cell)))?;
+            match self.run_cell(cell, search, watch) {
+                Ok(stored) => {
+                    finished(watch(Event::Recorded(&stored)))?;
+                    outcome.records.push(stored);
+                }
+                Err(error @ ExperimentError::Fit { .. }) => {
+                    finished(watch(Event::Failed(&error)))?;
+                    outcome.failed.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// What cells came to that were run elsewhere: their records, and the reasons of those that failed,
+    /// by [`folder_name`].
+    ///
+    /// # Errors
+    /// A record can't be read, or a cell has neither record nor reason.
+    pub fn gather(
+        &self,
+        cells: &[Searched],
+        failed: &BTreeMap<String, String>,
+    ) -> Result<Outcome, ExperimentError> {
+        let mut outcome = Outcome::default();
+        for (cell, _) in cells {
+            let name = folder_name(cell);
+            match (self.found(cell)?, failed.get(&name)) {
+                (Some(found), _) => outcome.records.push(found),
+                (None, Some(reason)) => outcome.failed.push(reason.clone()),
+                (None, None) => return Err(ExperimentError::Lost { name }),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The cell's record, if it has one, of the same inputs.
+    ///
+    /// # Errors
+    /// It can't be read, or is of other inputs.
+    pub fn found(&self, cell: &Cell) -> Result<Option<StoredRecord>, ExperimentError> {
+        let found = self.store.existing(cell)?;
+        if let Some(found) = &found {
+            found.check_inputs(&provenance::collect(self.origin.clone()))?;
+        }
+        Ok(found)
+    }
+
+    /// The plan's cells, each with the recipe that the search for its method's found.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn searched(
+        &self,
+        plan: &Plan,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Vec<Searched>, ExperimentError> {
+        let mut searches = BTreeMap::new();
+        for method in plan.searched_methods() {
+            searches.insert(method, self.search(plan, method, watch)?);
+        }
+        let searched = |mut cell: Cell| {
+            let search = searches.get(&cell.method).cloned();
+            if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
+                let chosen = search.trials[search.chosen].learning_rate;
+                recipe.optimizer = recipe.optimizer.clone().at(chosen);
+            }
+            (cell, search)
+        };
+        Ok(plan.cells().into_iter().map(searched).collect())
+    }
+
+    /// Tunes one cell, evaluates it and records it.
+    fn run_cell(
+        &self,
+        cell: Cell,
+        search: Option<Search>,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<StoredRecord, ExperimentError> {
+        let (material, backbone) = (self.material, self.backbone);
+        let source = &material.source;
+        let provenance = provenance::collect(self.origin.clone());
+        let draft = self.store.begin(&cell)?;
+        let tuned = tune(&cell, source, backbone, &provenance, &draft, watch);
         let (trained, training, validation) = match tuned {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
-                finished(watch(Event::Failed(&error)))?;
-                failures.push(error);
-                continue;
+                return Err(error);
             }
             tuned => tuned?,
         };
@@ -254,70 +343,34 @@ pub fn run_cells(
             .tests
             .iter()
             .map(|test| {
-                evaluate(
-                    &tuned,
-                    test,
-                    &test.card.name,
-                    &cell,
-                    &material.source,
-                    backbone,
-                    &draft,
-                    watch,
-                )
+                let name = &test.card.name;
+                evaluate(&tuned, test, name, &cell, source, backbone, &draft, watch)
             })
             .collect::<Result<_, _>>()?;
         let k_shots = match k_shot::k_shots(&trained, &cell, material, backbone, &draft, watch) {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
-                finished(watch(Event::Failed(&error)))?;
-                failures.push(error);
-                continue;
+                return Err(error);
             }
             k_shots => k_shots?,
         };
         let limits = cell.limits;
-        let stored = draft.finish(&Record {
+        Ok(draft.finish(&Record {
             version: RECORD_VERSION,
             cell,
             provenance,
             notes: material.notes.clone(),
-            hygiene: (hygiene.get_or_init(|| material.hygiene(backbone, &limits))).clone(),
+            hygiene: (self.hygiene)
+                .get_or_init(|| material.hygiene(backbone, &limits))
+                .clone(),
             training,
             search,
             evaluations,
             k_shots,
             validation,
-        })?;
-        finished(watch(Event::Recorded(&stored)))?;
-        records.push(stored);
+            texts: Texts::Kept,
+        })?)
     }
-    Ok(Outcome {
-        records,
-        failed: failures,
-    })
-}
-
-/// The search for the recipe of each method that the plan has one for.
-fn searches(
-    plan: &Plan,
-    material: &Material,
-    backbone: &Backbone,
-    store: &Store,
-    origin: &Origin,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<BTreeMap<Method, Search>, ExperimentError> {
-    let provenance = provenance::collect(origin.clone());
-    let mut found = BTreeMap::new();
-    for cell in plan.cells() {
-        if found.contains_key(&cell.method) {
-            continue;
-        }
-        let source = &material.source;
-        if let Some(search) = search::search(&cell, source, backbone, store, &provenance, watch)? {
-            found.insert(cell.method, search);
-        }
-    }
-    Ok(found)
 }
 
 /// What was not broken off.

@@ -33,7 +33,7 @@ pub enum MaterialError {
         /// The target.
         target: String,
         /// Why.
-        error: DomainError,
+        error: Box<DomainError>,
     },
     /// A target has too little to tune on.
     #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
@@ -321,7 +321,7 @@ impl Sample {
             .source(&card)
             .map_err(|error| MaterialError::NoSample {
                 target: target(),
-                error,
+                error: Box::new(error),
             })?;
         let mut rows = load(&card, &splits.train, None)?;
         let tested = Seen::of(&test.rows.examples);

@@ -60,7 +60,14 @@ impl Plan {
         self.seeds.iter().flat_map(of_seed).collect()
     }
 
-    fn cell(&self, method: Method, seed: u64) -> Cell {
+    /// The methods whose recipes are searched before their cells are run.
+    pub fn searched_methods(&self) -> Vec<Method> {
+        let searched = |method: &Method| self.cell(*method, 0).trials.is_some();
+        self.methods.iter().copied().filter(searched).collect()
+    }
+
+    /// The cell of a method and a seed.
+    pub fn cell(&self, method: Method, seed: u64) -> Cell {
         Cell {
             source: self.transfer.source.clone(),
             targets: self.transfer.targets.clone(),

@@ -24,6 +24,8 @@ pub struct Origin {
     pub device: String,
     /// Threads used.
     pub threads: usize,
+    /// How many runs go on side by side.
+    pub side_by_side: usize,
 }
 
 /// The provenance of a cell that starts now.
@@ -38,6 +40,7 @@ pub fn collect(origin: Origin) -> Provenance {
         device: origin.device,
         processor: processor(),
         threads: origin.threads,
+        side_by_side: origin.side_by_side,
         software: software(),
         // A clock before 1970 is a broken clock, not a reason to lose a run.
         started_unix_seconds: SystemTime::now()

@@ -6,6 +6,7 @@ pub(crate) mod difference;
 pub mod ensemble;
 pub mod hygiene;
 pub mod k_shot;
+pub mod redaction;
 pub mod search;
 pub mod store;
 
@@ -52,6 +53,26 @@ pub struct Record {
     /// the untuned backbone, and in records from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<ValidationAnswers>,
+    /// Whether the texts of rows and answers are in it.
+    #[serde(default, skip_serializing_if = "Texts::are_kept")]
+    pub texts: Texts,
+}
+
+/// What a record holds of the texts of its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Texts {
+    /// Answers, predictions and some excerpts.
+    #[default]
+    Kept,
+    /// Hashes of answers and predictions ([`redaction`]).
+    Hashed,
+}
+
+impl Texts {
+    fn are_kept(&self) -> bool {
+        *self == Texts::Kept
+    }
 }
 
 /// The predictions on source validation of the step that was kept.
@@ -127,10 +148,19 @@ pub struct Provenance {
     pub processor: String,
     /// Threads used.
     pub threads: usize,
+    /// How many runs went on side by side on the machine, this one among them, each with threads of its
+    /// own: what times and rates were measured beside.
+    #[serde(default = "alone")]
+    pub side_by_side: usize,
     /// Versions of what the numbers depend on: burn, rustc, tokenizers.
     pub software: BTreeMap<String, String>,
     /// Start of the cell, seconds since 1970.
     pub started_unix_seconds: u64,
+}
+
+/// Before cells were run side by side, none was.
+fn alone() -> usize {
+    1
 }
 
 /// Why training ended.

@@ -5,6 +5,7 @@
 mod backbones;
 mod ensemble;
 mod prompts;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,24 +14,23 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::data::Data;
-use super::run::Run;
-use super::transfer::{Narrator, Seeds, answer_form, at_least_one, quoted};
+use super::run::{Run, SMALL};
+use super::transfer::{Seeds, answer_form, at_least_one};
 use super::{estimate, interrupt, output};
-use crate::backbone::{Backbone, BackboneChoice};
+use crate::backbone::BackboneChoice;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
-use crate::experiment::{self, Outcome};
+use crate::experiment;
 use crate::material::Material;
 use crate::plan::Plan;
-use crate::provenance::Origin;
 use crate::recipe::{Defaults, Limits, Method, Recipe};
 use crate::record::ablation::{self, Ablation, Kind, Setting};
-use crate::record::store::Store;
 use crate::record::{Cell, ensemble as ensemble_record};
 use crate::report;
 use crate::report::sheet::Sheet;
 use crate::transfer::Transfer;
+use runs::Runs;
 
 /// Flags of `ablate`.
 #[derive(Debug, Args)]
@@ -184,27 +184,15 @@ impl Shared {
     }
 }
 
-/// A backbone of fewer parameters is a miniature, and tuned by its recipes.
-const SMALL: usize = 20_000_000;
-
 /// Runs the cells of every setting that have no record yet, and writes the report.
 fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<(), Failure> {
-    let voice = shared.run.voice();
     let catalogue = shared.data.catalogue()?;
-    let device = shared.run.on.find()?;
     let first = planned.first().expect("an ablation has settings");
     let out = shared.out(kind.name(), &first.plan.transfer);
     let material = Material::read(&first.plan, &catalogue)?;
-    let mut loaded: Option<(BackboneChoice, Backbone)> = None;
-    let mut backbone_of = |choice: &BackboneChoice| -> Result<Backbone, Failure> {
-        if loaded.as_ref().is_none_or(|(known, _)| known != choice) {
-            loaded = Some((choice.clone(), choice.load(&device)?));
-        }
-        let (_, backbone) = loaded.as_ref().expect("just loaded");
-        Ok(backbone.clone())
-    };
+    let mut runs = Runs::new(shared, &material, &out)?;
     for Planned { plan, setting, .. } in &planned {
-        let backbone = backbone_of(&plan.backbone)?;
+        let backbone = runs.backbone(&plan.backbone)?;
         experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
         if shared.run.dry_run {
             println!("{}, {}:", setting.place, setting.series);
@@ -215,47 +203,14 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
         return Ok(());
     }
     interrupt::listen()?;
+    if shared.run.worker().is_some() {
+        return runs.serve(&planned);
+    }
     let settings = planned.iter().map(|one| one.setting.clone()).collect();
     Ablation::new(kind, settings).claim(&out)?;
-    let count = planned.len();
-    let mut outcome = Outcome::default();
-    for (at, one) in planned.into_iter().enumerate() {
-        let Setting {
-            place,
-            series,
-            folder,
-        } = &one.setting;
-        voice.say(&format!("setting {} of {count}: {place}, {series}", at + 1));
-        let backbone = backbone_of(&one.plan.backbone)?;
-        let of_setting = run_cells(shared, &one, &material, &backbone, &out.join(folder))?;
-        outcome.records.extend(of_setting.records);
-        outcome.failed.extend(of_setting.failed);
-    }
+    let outcome = runs.run(&planned)?;
     finish(shared, &out)?;
     Ok(outcome.complete()?)
-}
-
-/// Runs the cells of one setting that have no record yet.
-fn run_cells(
-    shared: &Shared,
-    planned: &Planned,
-    material: &Material,
-    backbone: &Backbone,
-    folder: &Path,
-) -> Result<Outcome, Failure> {
-    let first = planned.cells.first().expect("a plan has cells");
-    let store = Store::open(folder, first)?;
-    let origin = origin(shared, material, backbone);
-    let mut narrator = Narrator::new(shared.run.voice(), planned.cells.len());
-    let cells = planned.cells.iter().map(|cell| (cell.clone(), None));
-    let cells = cells.collect();
-    let outcome =
-        experiment::run_cells(cells, material, backbone, &store, &origin, &mut |event| {
-            narrator.tell(event);
-            interrupt::flow()
-        })?;
-    narrator.end();
-    Ok(outcome)
 }
 
 /// Writes the report of the ablation in `out`.
@@ -264,19 +219,4 @@ fn finish(shared: &Shared, out: &Path) -> Result<(), Failure> {
     output::write_sheet(&sheet, out, shared.run.files())?;
     (shared.run.voice()).say(&format!("report: {}", out.join("report.md").display()));
     Ok(())
-}
-
-fn origin(shared: &Shared, material: &Material, backbone: &Backbone) -> Origin {
-    let words = std::env::args().skip(1).map(quoted);
-    Origin {
-        command: std::iter::once("promptshift".to_string())
-            .chain(words)
-            .collect::<Vec<_>>()
-            .join(" "),
-        data_sha256: material.hashes(),
-        model_sha256: backbone.model_sha256.clone(),
-        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        device: shared.run.on.device.clone(),
-        threads: rayon::current_num_threads(),
-    }
 }

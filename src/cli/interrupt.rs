@@ -15,10 +15,16 @@ const INTERRUPTED: i32 = 130;
 /// The system has no such signal.
 pub fn listen() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::Relaxed) {
+        if ASKED.load(Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
+        ask();
     })
+}
+
+/// Ends the work at its next step.
+pub fn ask() {
+    ASKED.store(true, Ordering::Relaxed);
 }
 
 /// Whether to go on.

@@ -4,6 +4,7 @@ mod ablate;
 mod adapter;
 mod compare;
 mod completions;
+mod crew;
 mod data;
 mod datasets;
 mod estimate;
@@ -16,12 +17,14 @@ mod learning_rate;
 mod list;
 mod lora;
 mod methods;
+mod narrator;
 mod on;
 mod output;
 mod predict;
 mod pretrain;
 mod progress;
 mod prompt;
+mod redact;
 mod redirection;
 mod report;
 mod run;
@@ -82,6 +85,8 @@ enum Verb {
     Leaderboard(leaderboard::Arguments),
     /// Compare two sets of records or predictions: exit code 1 where the second loses.
     Compare(compare::Arguments),
+    /// Copy records without the texts of their rows, to be published where the data can't.
+    Redact(redact::Arguments),
     /// Score stored predictions again.
     Score(score::Arguments),
     /// Make a miniature T5: its tokenizer and its pre-training on generated text.
@@ -178,6 +183,7 @@ impl Cli {
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),
+            Verb::Redact(arguments) => Ok(redact::run(&arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),

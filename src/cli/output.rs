@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::record::store::{StoredRecord, Unfinished};
-use crate::report::bench::{self, Measured};
+use crate::report::bench::{self, Benchmarks};
 use crate::report::sheet::Sheet;
 use crate::report::{self, json, terminal};
 
@@ -123,17 +123,20 @@ pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()
         .context("standard output")
 }
 
-/// Writes benchmarks as report.md with its figure into `out`, and prints the file's name.
+/// Writes benchmarks as report.md with its figure and its numbers into `out`, and prints the file's name.
 ///
 /// # Errors
 /// A file can't be written.
-pub fn write_benchmarks(all: &[Measured], out: &Path) -> anyhow::Result<()> {
-    let (markdown, drawn) = bench::render(all, FIGURES)?;
+pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<()> {
+    let (markdown, drawn) = bench::render(benchmarks, FIGURES)?;
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in drawn {
         replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
+    let mut json = serde_json::to_string_pretty(benchmarks)?;
+    json.push('\n');
+    replace(&out.join(bench::FILE), json.as_bytes())?;
     let file = out.join("report.md");
     replace(&file, markdown.as_bytes())?;
     writeln!(std::io::stdout(), "report: {}", file.display()).context("standard output")

@@ -1,9 +1,17 @@
-//! Progress on standard error: bars with rate and time left on a terminal, plain lines elsewhere.
+//! Progress on standard error: bars with rate and time left on a terminal, plain lines elsewhere. A
+//! process that works for another tells it instead, which says it in its own form.
 
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::crew::message::{Message, tell};
+
+/// All bars of the process, one below the other.
+static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +22,8 @@ pub enum Voice {
     Lines,
     /// Bars that redraw themselves.
     Bars,
+    /// Nothing here: everything is told to the process that this one works for.
+    Told,
 }
 
 impl Voice {
@@ -26,10 +36,14 @@ impl Voice {
         }
     }
 
-    /// Says a line that stays.
+    /// Says a line that stays, above the bars.
     pub fn say(self, line: &str) {
-        if self != Voice::Quiet {
-            eprintln!("{line}");
+        match self {
+            Voice::Quiet => {}
+            Voice::Lines => eprintln!("{line}"),
+            // A terminal that can't be written to is no reason to stop.
+            Voice::Bars => drop(BARS.println(line)),
+            Voice::Told => tell(&Message::Say(line.to_string())),
         }
     }
 
@@ -44,19 +58,27 @@ impl Voice {
     }
 
     fn start(self, what: &str, total: u64, unit: Unit) -> Work {
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        if self == Voice::Bars {
-            let style = ProgressStyle::with_template(match unit {
-                Unit::Parts => "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}",
-                Unit::Bytes => {
-                    "{prefix:32} {bar:24} {bytes}/{total_bytes} {bytes_per_sec:>12} left {eta:>4} {msg}"
-                }
-            })
-            .expect("a valid template");
-            bar.set_style(style);
-            bar.set_prefix(what.to_string());
-        } else {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        match self {
+            Voice::Bars => {
+                let style = ProgressStyle::with_template(match unit {
+                    Unit::Parts => {
+                        "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}"
+                    }
+                    Unit::Bytes => {
+                        "{prefix:32} {bar:24} {bytes}/{total_bytes} {bytes_per_sec:>12} left {eta:>4} {msg}"
+                    }
+                })
+                .expect("a valid template");
+                BARS.add(bar.clone());
+                bar.set_style(style);
+                bar.set_prefix(what.to_string());
+            }
+            Voice::Told => tell(&Message::Work {
+                what: what.to_string(),
+                total: total as usize,
+            }),
+            Voice::Quiet | Voice::Lines => {}
         }
         Work {
             voice: self,
@@ -70,6 +92,9 @@ impl Voice {
 
 /// How often a plain line is said.
 const EVERY: Duration = Duration::from_secs(15);
+
+/// How often the process that this one works for is told.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// What is counted.
 #[derive(Debug, Clone, Copy)]
@@ -105,29 +130,38 @@ impl Work {
     /// `done` parts are done; `note` is shown behind them.
     pub fn at(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
-        if self.voice == Voice::Bars && !note.is_empty() {
-            self.bar.set_message(note.to_string());
-        }
-        if self.voice == Voice::Lines && self.said.elapsed() >= EVERY {
-            self.said = Instant::now();
-            let done = self.unit.in_words(done as u64);
-            let total = self.unit.in_words(self.bar.length().unwrap_or(0));
-            let left = self.bar.eta().as_secs();
-            eprintln!("{}: {done}/{total}, about {left} s left {note}", self.what);
+        match self.voice {
+            Voice::Bars if !note.is_empty() => self.bar.set_message(note.to_string()),
+            Voice::Lines if self.said.elapsed() >= EVERY => {
+                self.said = Instant::now();
+                let done = self.unit.in_words(done as u64);
+                let total = self.unit.in_words(self.bar.length().unwrap_or(0));
+                let left = self.bar.eta().as_secs();
+                eprintln!("{}: {done}/{total}, about {left} s left {note}", self.what);
+            }
+            Voice::Told if self.said.elapsed() >= TOLD_EVERY => {
+                self.said = Instant::now();
+                tell(&Message::At {
+                    done,
+                    note: note.to_string(),
+                });
+            }
+            _ => {}
         }
     }
 
     /// Says a line above the bar.
     pub fn say(&self, line: &str) {
-        match self.voice {
-            Voice::Quiet => {}
-            Voice::Lines => eprintln!("{line}"),
-            Voice::Bars => self.bar.println(line),
-        }
+        self.voice.say(line);
     }
 
     /// Removes the bar.
     pub fn end(self) {
         self.bar.finish_and_clear();
+        match self.voice {
+            Voice::Bars => BARS.remove(&self.bar),
+            Voice::Told => tell(&Message::WorkEnded),
+            Voice::Quiet | Voice::Lines => {}
+        }
     }
 }

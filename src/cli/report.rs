@@ -1,12 +1,15 @@
 //! `promptshift report DIR...`: records rendered again, without model or data.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{ablate, output};
+use crate::backbone::BackboneChoice;
 use crate::record::store::{find, unfinished};
-use crate::report::bench;
+use crate::report::bench::Benchmarks;
+use crate::t5::T5Config;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]
@@ -32,7 +35,8 @@ pub struct Arguments {
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
-        return output::write_benchmarks(&bench::read(folder)?, out);
+        let benchmarks = Benchmarks::of_criterion(folder, encoder_operations()?)?;
+        return output::write_benchmarks(&benchmarks, out);
     }
     if let [folder] = arguments.folders.as_slice()
         && let Some(sheet) = ablate::sheet(folder)?
@@ -53,4 +57,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let files = output::Files::of_flag(arguments.html);
     output::write(&records, &begun, out, files, form)
+}
+
+/// What the benchmarks' encoder computes for each token, by model and input length (benches/suite.rs).
+fn encoder_operations() -> anyhow::Result<BTreeMap<String, Vec<(usize, f64)>>> {
+    let nano = BackboneChoice::Nano.config()?;
+    let small = T5Config::published("small");
+    let models = [("nano", nano.t5()), ("small", small.as_ref())];
+    let of = |config: &T5Config| {
+        let operations = |length| (length, config.encoder_operations_per_token(length) as f64);
+        [128, 256, 512, 1024].map(operations).to_vec()
+    };
+    let known = models.into_iter();
+    Ok(known
+        .filter_map(|(name, config)| Some((name.to_owned(), of(config?))))
+        .collect())
 }

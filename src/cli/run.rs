@@ -1,17 +1,29 @@
-//! The flags of every verb that runs a plan: where to compute, where to write, how much to say.
+//! The flags of every verb that runs a plan: where to compute, how much at a time, where to write, how
+//! much to say.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::crew::Crew;
 use super::on::On;
 use super::output;
 use super::progress::Voice;
+use super::transfer::at_least_one;
+use crate::device;
 
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
     pub on: On,
+    /// How many runs go on side by side, each in a process of its own with its share of the threads and
+    /// with a copy of model and rows. Where none is given: as many as there are threads, if the model
+    /// has fewer than 20 million parameters and is computed on the CPU; otherwise one.
+    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<usize>,
+    /// Take runs from standard input, as one of so many processes.
+    #[arg(long, hide = true, value_name = "N")]
+    worker: Option<usize>,
     /// The folder for records, predictions, figures and the report; a folder of the plan's own
     /// under runs/ where none is given.
     #[arg(long, value_name = "DIR")]
@@ -27,15 +39,54 @@ pub struct Run {
     quiet: bool,
 }
 
+/// A model of fewer parameters is a miniature: several of them fit into any memory, and tensors are too
+/// small to keep several threads busy.
+pub const SMALL: usize = 20_000_000;
+
 impl Run {
     pub fn voice(&self) -> Voice {
-        match self.quiet {
-            true => Voice::Quiet,
-            false => Voice::of_terminal(),
+        match (self.worker, self.quiet) {
+            (Some(_), _) => Voice::Told,
+            (None, true) => Voice::Quiet,
+            (None, false) => Voice::of_terminal(),
         }
+    }
+
+    /// Of how many processes this one is, if it takes its runs from another.
+    pub fn worker(&self) -> Option<usize> {
+        self.worker
+    }
+
+    /// How many runs go on side by side, on a model of so many parameters.
+    pub fn side_by_side(&self, parameters: usize) -> usize {
+        let unasked = match parameters < SMALL && self.on.device == device::CPU {
+            true => rayon::current_num_threads(),
+            false => 1,
+        };
+        self.worker.or(self.jobs).unwrap_or(unasked)
+    }
+
+    /// The processes for runs side by side, if there are to be any: `words` is the command line, of
+    /// which so many runs are left to do.
+    pub fn crew(&self, parameters: usize, words: Vec<String>) -> Option<Crew> {
+        let size = self.side_by_side(parameters);
+        let voice = self.voice();
+        (size > 1).then_some(Crew { size, words, voice })
     }
 
     pub fn files(&self) -> output::Files {
         output::Files::of_flag(self.html)
     }
 }
+
+/// The command line after the program's name as the user typed it.
+pub fn typed() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = words.iter().position(|word| word == WORKER) {
+        words.drain(at..);
+    }
+    words
+}
+
+/// What comes last on a worker's command line, before their number.
+pub const WORKER: &str = "--worker";

@@ -14,7 +14,7 @@ use crate::eval::score::{Metric, metrics};
 use crate::experiment::score_answer;
 use crate::predictions::{self, Line};
 use crate::record::store::find;
-use crate::record::{Prediction, Score};
+use crate::record::{Prediction, Score, Texts};
 
 /// Flags of `score`.
 #[derive(Debug, Args)]
@@ -51,6 +51,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// The records in a folder.
 fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyhow::Result<()> {
     for stored in find(folder)? {
+        if stored.record.texts == Texts::Hashed {
+            bail!(
+                "{}: wanted predictions with their texts, found hashes of them (`redact` wrote it)",
+                stored.folder.display()
+            );
+        }
         let source = catalogue.source(&stored.record.cell.source)?;
         for (evaluation, predictions) in stored.record.evaluations.iter().zip(&stored.predictions) {
             let target = catalogue.source(&evaluation.domain)?;

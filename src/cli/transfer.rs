@@ -8,22 +8,25 @@ use anyhow::bail;
 use clap::Args;
 
 use super::Failure;
+use super::crew::message::Job;
+use super::crew::{self, Crew};
 use super::data::Data;
 use super::estimate;
 use super::interrupt;
 use super::learning_rate::{self, LearningRate};
 use super::lora::Lora;
+use super::narrator::Narrator;
 use super::output::{self, Form};
-use super::progress::{Voice, Work};
+use super::progress::Voice;
 use super::redirection;
-use super::run::Run;
+use super::run::{self, Run};
 use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
 use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
-use crate::experiment::{self, Event};
+use crate::experiment::{self, Event, Lab, Outcome};
 use crate::material::Material;
 use crate::network::Config;
 use crate::plan::Plan;
@@ -32,8 +35,7 @@ use crate::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
     SubspaceRecipe, SubspaceStart, TuneOn,
 };
-use crate::record::store::{Store, unfinished};
-use crate::train::Progress;
+use crate::record::store::{Store, folder_name, unfinished};
 use crate::transfer::{ALL, Transfer};
 use crate::tuning::prompt_file::PromptFile;
 use crate::tuning::subspace::SubspaceFile;
@@ -73,7 +75,7 @@ pub struct Arguments {
     )]
     methods: Vec<String>,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
-    #[arg(long, default_value = "3", value_name = "N|LIST")]
+    #[arg(long, default_value = "5", value_name = "N|LIST")]
     seeds: Seeds,
     /// Searches each method's recipe first: so many trials, the same number for every method, over its
     /// learning rate, chosen among by source validation alone; the report tells of all of them.
@@ -257,7 +259,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             plan.transfer, plan.transfer
         ));
     }
-    if arguments.methods.iter().any(|name| name == ALL) && arguments.subspace.is_none() {
+    let all = arguments.methods.iter().any(|name| name == ALL);
+    if all && arguments.subspace.is_none() && arguments.run.worker().is_none() {
         voice.say("intrinsic prompt tuning is left out of all: it needs --subspace FILE");
     }
     let device = arguments.run.on.find()?;
@@ -276,13 +279,23 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .clone()
         .unwrap_or_else(|| default_out(&plan));
     let first = plan.cells().into_iter().next().expect("the untuned cell");
-    let store = Store::open(&out, &first)?;
+    let worker = arguments.run.worker().is_some();
+    let store = match worker {
+        true => Store::join(&out, &first)?,
+        false => Store::open(&out, &first)?,
+    };
     let origin = origin(&arguments, &plan.transfer, &material, &backbone);
+    let lab = Lab::new(&material, &backbone, &store, origin);
+    if worker {
+        return work(&plan, &lab, voice);
+    }
     let mut narrator = Narrator::new(voice, plan.cells().len());
-    let outcome = experiment::run(&plan, &material, &backbone, &store, &origin, &mut |event| {
-        narrator.tell(event);
-        interrupt::flow()
-    })?;
+    let words = words(&arguments.transfer, &plan.transfer);
+    let parameters = backbone.config.parameters();
+    let outcome = match arguments.run.crew(parameters, words) {
+        Some(crew) => side_by_side(&plan, &lab, &crew, &mut narrator)?,
+        None => lab.run(&plan, &mut narrator.watch())?,
+    };
     narrator.end();
     let form = match (arguments.json, &redirected) {
         (true, _) => Form::Json,
@@ -293,6 +306,55 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     output::write(&outcome.records, &unfinished(&out)?, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
     Ok(outcome.complete()?)
+}
+
+/// Runs the plan by a crew: first the searches, since cells depend on them.
+fn side_by_side(
+    plan: &Plan,
+    lab: &Lab,
+    crew: &Crew,
+    narrator: &mut Narrator,
+) -> Result<Outcome, Failure> {
+    let methods = plan.searched_methods();
+    let searches = methods.iter().enumerate().map(|(at, method)| Job {
+        name: format!("{SEARCH}{}", method.name()),
+        number: at + 1,
+        of: methods.len(),
+    });
+    crew.work(searches.collect())?;
+    let cells = lab.searched(plan, &mut narrator.watch())?;
+    let mut jobs = Vec::new();
+    for (at, (cell, _)) in cells.iter().enumerate() {
+        match lab.found(cell)? {
+            Some(found) => narrator.tell(Event::Found(&found)),
+            None => jobs.push(Job {
+                name: folder_name(cell),
+                number: at + 1,
+                of: cells.len(),
+            }),
+        }
+    }
+    let failed = crew.work(jobs)?;
+    Ok(lab.gather(&cells, &failed)?)
+}
+
+/// The beginning of the name of a job that is a method's search.
+const SEARCH: &str = "search-";
+
+/// Does the runs of the plan that another process gives out.
+fn work(plan: &Plan, lab: &Lab, voice: Voice) -> Result<(), Failure> {
+    crew::serve(|job| {
+        let mut narrator = Narrator::of_job(voice, job, "");
+        if let Some(name) = job.name.strip_prefix(SEARCH) {
+            let method = method(name).map_err(Failure::Usage)?;
+            lab.search(plan, method, &mut narrator.watch())?;
+            return Ok(None);
+        }
+        let mut cells = lab.searched(plan, &mut narrator.watch())?;
+        cells.retain(|(cell, _)| folder_name(cell) == job.name);
+        let outcome = lab.run_cells(cells, &mut narrator.watch())?;
+        Ok(outcome.failed.into_iter().next())
+    })
 }
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
@@ -558,18 +620,26 @@ fn origin(
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
         device: arguments.run.on.device.clone(),
         threads: rayon::current_num_threads(),
+        side_by_side: arguments.run.worker().unwrap_or(1),
     }
 }
 
-/// The command as it can be typed again, with the words of the transfer as it was understood.
-fn command(words: &[String], transfer: &Transfer) -> String {
-    let others = std::env::args()
-        .skip(1)
-        .filter(|word| !words.contains(word));
-    let mut command = vec!["promptshift".to_string()];
-    command.extend(others.map(quoted));
-    command.insert(2.min(command.len()), format!("'{transfer}'"));
-    command.join(" ")
+/// The command line after the program's name, with the words of the transfer as it was understood and
+/// without what makes a worker of it.
+fn words(typed: &[String], transfer: &Transfer) -> Vec<String> {
+    let mut words: Vec<String> = run::typed()
+        .into_iter()
+        .filter(|word| !typed.contains(word))
+        .collect();
+    words.insert(1.min(words.len()), transfer.to_string());
+    words
+}
+
+/// The command as it can be typed again.
+fn command(typed: &[String], transfer: &Transfer) -> String {
+    let words = words(typed, transfer).into_iter().map(quoted);
+    let program = std::iter::once("promptshift".to_string());
+    program.chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// A word as a shell takes it.
@@ -579,135 +649,5 @@ pub(super) fn quoted(word: String) -> String {
         word
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// Tells on standard error what goes on.
-pub(super) struct Narrator {
-    voice: Voice,
-    cells: usize,
-    at: usize,
-    steps: usize,
-    name: String,
-    work: Option<Work>,
-}
-
-impl Narrator {
-    pub(super) fn new(voice: Voice, cells: usize) -> Self {
-        Narrator {
-            voice,
-            cells,
-            at: 0,
-            steps: 0,
-            name: String::new(),
-            work: None,
-        }
-    }
-
-    pub(super) fn tell(&mut self, event: Event) {
-        match event {
-            Event::Found(stored) => {
-                self.at += 1;
-                self.voice
-                    .say(&format!("{} has a record already", stored.folder.display()));
-            }
-            Event::Trying { cell, number } => {
-                self.end();
-                let recipe = cell.recipe.as_ref();
-                self.name = format!(
-                    "[trial {number}/{}] {}, learning rate {}",
-                    cell.trials.unwrap_or(number),
-                    cell.method.title(),
-                    recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
-                );
-                self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
-                self.work = Some(self.voice.work(&self.name, self.steps));
-            }
-            Event::Started(cell) => {
-                self.at += 1;
-                self.end();
-                self.name = match cell.method {
-                    Method::Untuned => format!("[{}/{}] untuned", self.at, self.cells),
-                    method => format!(
-                        "[{}/{}] {}, seed {}",
-                        self.at,
-                        self.cells,
-                        method.title(),
-                        cell.seed
-                    ),
-                };
-                self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
-                if self.steps > 0 {
-                    self.work = Some(self.voice.work(&self.name, self.steps));
-                }
-            }
-            Event::Training(Progress::Step { step, loss }) => {
-                if let Some(work) = &mut self.work {
-                    work.at(step, &format!("loss {loss:.3}"));
-                }
-            }
-            Event::Training(Progress::Validated(point)) => {
-                if let Some(work) = &self.work {
-                    work.say(&format!(
-                        "{} step {}: source validation {:.1} %",
-                        self.name,
-                        point.step,
-                        100.0 * point.validation_score
-                    ));
-                }
-            }
-            Event::GoingOn {
-                domain,
-                examples,
-                steps,
-            } => {
-                self.end();
-                let what = format!("{}, {examples} examples of {domain}", self.name);
-                self.work = Some(self.voice.work(&what, steps));
-            }
-            Event::Predicting {
-                domain,
-                done,
-                total,
-            } => {
-                if done == total {
-                    self.end();
-                    return;
-                }
-                let what = format!("{} on {domain}", self.name);
-                if self.work.as_ref().is_none_or(|work| work.what() != what) {
-                    self.end();
-                    self.work = Some(self.voice.work(&what, total));
-                }
-                if let Some(work) = &mut self.work {
-                    work.at(done, "");
-                }
-            }
-            Event::Failed(error) => {
-                self.end();
-                self.voice.say(&format!("{}: failed: {error}", self.name));
-            }
-            Event::Recorded(stored) => {
-                self.end();
-                let scores: Vec<String> = stored
-                    .record
-                    .evaluations
-                    .iter()
-                    .map(|evaluation| {
-                        let metric = crate::eval::score::Metric::main(evaluation.task);
-                        let value = evaluation.metrics[metric.name()];
-                        format!("{} {:.1}", evaluation.domain, 100.0 * value)
-                    })
-                    .collect();
-                self.voice
-                    .say(&format!("{}: {}", self.name, scores.join(", ")));
-            }
-        }
-    }
-
-    pub(super) fn end(&mut self) {
-        if let Some(work) = self.work.take() {
-            work.end();
-        }
     }
 }

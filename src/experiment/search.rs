@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::{Event, ExperimentError, finished, fit_on_source, training_set, words};
+use super::{Event, ExperimentError, Lab, finished, fit_on_source, training_set, words};
 use crate::backbone::Backbone;
 use crate::material::Source;
+use crate::plan::Plan;
+use crate::provenance;
+use crate::recipe::Method;
+use crate::record::Cell;
 use crate::record::search::{Search, Trial, TrialEnd};
-use crate::record::store::Store;
-use crate::record::{Cell, Provenance};
 use crate::train::FitError;
 use crate::tuning;
 
@@ -15,43 +17,47 @@ use crate::tuning;
 /// because it was lucky.
 pub const SEED: u64 = 1_000_000;
 
-/// The trials for a cell's method, as many as the cell asks for. Its seed and those of other cells
-/// have no part in them.
-pub(super) fn search(
-    cell: &Cell,
-    source: &Source,
-    backbone: &Backbone,
-    store: &Store,
-    provenance: &Provenance,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<Option<Search>, ExperimentError> {
-    let (Some(base), Some(count)) = (&cell.recipe, cell.trials) else {
-        return Ok(None);
-    };
-    let cell = Cell {
-        seed: SEED,
-        ..cell.clone()
-    };
-    let mut trials = store.trials(&cell, base, provenance)?;
-    trials.truncate(count);
-    for recipe in base.grid(count).into_iter().skip(trials.len()) {
-        let learning_rate = recipe.optimizer.learning_rate();
-        let trial = Cell {
-            recipe: Some(recipe),
-            ..cell.clone()
+impl Lab<'_> {
+    /// The search for a method's recipe, as many trials as the plan says; those that were made already
+    /// are not made again. The plan's seeds have no part in them.
+    ///
+    /// # Errors
+    /// `watch` breaks it off, or trials can't be written or read.
+    ///
+    /// # Panics
+    /// The plan searches none for the method.
+    pub fn search(
+        &self,
+        plan: &Plan,
+        method: Method,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<Search, ExperimentError> {
+        let provenance = provenance::collect(self.origin.clone());
+        let cell = plan.cell(method, SEED);
+        let (Some(base), Some(count)) = (&cell.recipe, cell.trials) else {
+            panic!("the plan has trials for the method");
         };
-        let number = trials.len() + 1;
-        finished(watch(Event::Trying {
-            cell: &trial,
-            number,
-        }))?;
-        trials.push(Trial {
-            learning_rate,
-            end: attempt(&trial, source, backbone, watch)?,
-        });
-        store.keep_trials(&cell, base, provenance, &trials)?;
+        let mut trials = self.store.trials(&cell, base, &provenance)?;
+        trials.truncate(count);
+        for recipe in base.grid(count).into_iter().skip(trials.len()) {
+            let learning_rate = recipe.optimizer.learning_rate();
+            let trial = Cell {
+                recipe: Some(recipe),
+                ..cell.clone()
+            };
+            let number = trials.len() + 1;
+            finished(watch(Event::Trying {
+                cell: &trial,
+                number,
+            }))?;
+            trials.push(Trial {
+                learning_rate,
+                end: attempt(&trial, &self.material.source, self.backbone, watch)?,
+            });
+            self.store.keep_trials(&cell, base, &provenance, &trials)?;
+        }
+        Ok(Search::of(SEED, trials))
     }
-    Ok(Some(Search::of(SEED, trials)))
 }
 
 fn attempt(

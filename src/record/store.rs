@@ -147,6 +147,28 @@ impl Store {
         })
     }
 
+    /// Joins the process that has the output folder open, to write a cell that it gives out.
+    ///
+    /// # Errors
+    /// The folder is not for the cell, or no process has it open.
+    pub fn join(out: &Path, cell: &Cell) -> Result<Store, StoreError> {
+        let marker = out.join(PLAN);
+        let lock = File::open(&marker).at("open", &marker)?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+            Ok(()) => {
+                return Err(StoreError::NotOpen {
+                    path: out.to_owned(),
+                });
+            }
+        }
+        agree(&marker, &Plan::of(cell))?;
+        Ok(Store {
+            out: out.to_owned(),
+            _lock: lock,
+        })
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.out

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::error::ReportError;
 use super::figures::{Figure, growth};
@@ -38,7 +38,7 @@ pub enum BenchError {
         source: std::io::Error,
     },
     /// A file is not criterion's.
-    #[error("{}: not a file of criterion 0.8: {source}", path.display())]
+    #[error("{}: wanted a file of criterion 0.8, or of a report on one: {source}", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
@@ -47,8 +47,54 @@ pub enum BenchError {
     },
 }
 
+/// The name of the file that a report's numbers are kept in.
+pub const FILE: &str = "benchmarks.json";
+
+/// What a report is made of, as it is kept beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Benchmarks {
+    /// promptshift's version.
+    pub version: String,
+    /// The git revision of the program that read criterion's files.
+    pub revision: String,
+    /// The processor's name.
+    pub processor: String,
+    /// By model of the group `encoder`: input tokens, and the operations that the arithmetic of the
+    /// encoder counts for each of them, in the units of [`Benchmarks::measured`]'s lengths.
+    pub operations: BTreeMap<String, Vec<(usize, f64)>>,
+    /// Every benchmark.
+    pub measured: Vec<Measured>,
+}
+
+impl Benchmarks {
+    /// Criterion's results below a folder, read on the machine that they were measured on.
+    ///
+    /// # Errors
+    /// There is none, or a file is damaged.
+    pub fn of_criterion(
+        folder: &Path,
+        operations: BTreeMap<String, Vec<(usize, f64)>>,
+    ) -> Result<Self, BenchError> {
+        Ok(Benchmarks {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: provenance::revision().to_owned(),
+            processor: provenance::processor(),
+            operations,
+            measured: read(folder)?,
+        })
+    }
+
+    /// Those that were kept in a report's folder.
+    ///
+    /// # Errors
+    /// There are none, or the file is damaged.
+    pub fn kept(folder: &Path) -> Result<Self, BenchError> {
+        parse(&folder.join(FILE))
+    }
+}
+
 /// One benchmark.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// `train_step`.
     pub group: String,
@@ -59,7 +105,7 @@ pub struct Measured {
     /// What one iteration works on, in the unit of [`Measured::unit`].
     pub amount: Option<f64>,
     /// `tokens`, `bytes`, ...
-    pub unit: &'static str,
+    pub unit: String,
     /// The median with the ends of its 95 % interval, in nanoseconds, or bytes of peak memory.
     pub median: [f64; 3],
 }
@@ -97,10 +143,7 @@ struct Interval {
 }
 
 /// Every benchmark below criterion's folder, by group, name and length.
-///
-/// # Errors
-/// There is none, or a file is damaged.
-pub fn read(folder: &Path) -> Result<Vec<Measured>, BenchError> {
+fn read(folder: &Path) -> Result<Vec<Measured>, BenchError> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -145,7 +188,7 @@ fn measured(folder: &Path) -> Result<Measured, BenchError> {
         name: benchmark.function_id.unwrap_or_default(),
         length: benchmark.value_str.and_then(|value| value.parse().ok()),
         amount: amount.map(|(_, amount)| amount),
-        unit,
+        unit: unit.to_owned(),
         median: [
             median.point_estimate,
             median.confidence_interval.lower_bound,
@@ -169,7 +212,11 @@ fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {
 ///
 /// # Errors
 /// The figure can't be drawn.
-pub fn render(all: &[Measured], figure_folder: &str) -> Result<(String, Vec<Figure>), ReportError> {
+pub fn render(
+    benchmarks: &Benchmarks,
+    figure_folder: &str,
+) -> Result<(String, Vec<Figure>), ReportError> {
+    let all = &benchmarks.measured;
     let mut text = String::from(
         "# Benchmarks\n\nMedians of `cargo bench` with their 95 % intervals. Times of one machine in one \
          hour: compare them with each other, not with another machine's.\n\n",
@@ -184,8 +231,11 @@ pub fn render(all: &[Measured], figure_folder: &str) -> Result<(String, Vec<Figu
     let mut figures = Vec::new();
     let lengths = growth_of(all);
     if !lengths.is_empty() {
-        let figure = growth(&lengths)?;
+        let figure = growth(&lengths, &benchmarks.operations)?;
         text.push_str("## Growth with the input\n\n");
+        for (model, line) in &lengths {
+            text.push_str(&growth_in_words(model, line, benchmarks));
+        }
         text.push_str(&format!(
             "![{}]({figure_folder}/{})\n\n",
             figure.title, figure.name
@@ -196,11 +246,37 @@ pub fn render(all: &[Measured], figure_folder: &str) -> Result<(String, Vec<Figu
     text.push_str(&parts(all).markdown());
     text.push_str(&format!(
         "\npromptshift {} ({}), {}.\n",
-        env!("CARGO_PKG_VERSION"),
-        provenance::revision(),
-        provenance::processor()
+        benchmarks.version, benchmarks.revision, benchmarks.processor
     ));
     Ok((text, figures))
+}
+
+/// How a model's time a token grows, and how its arithmetic does.
+fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) -> String {
+    let times = |line: &[(usize, f64)]| {
+        let (first, last) = (line.first()?, line.last()?);
+        Some((first.0, last.0, last.1 / first.1))
+    };
+    let Some((shortest, longest, time)) = times(line) else {
+        return String::new();
+    };
+    let arithmetic = match benchmarks
+        .operations
+        .get(model)
+        .and_then(|line| times(line))
+    {
+        Some((from, to, grown)) if (from, to) == (shortest, longest) => {
+            format!(
+                ", its arithmetic {grown:.2} times as much: attention's two products grow with the length"
+            )
+        }
+        _ => String::new(),
+    };
+    format!(
+        "From {shortest} to {} input tokens, {model}'s encoder takes {time:.2} times as long for each \
+         token{arithmetic}.\n\n",
+        whole(longest as f64)
+    )
 }
 
 /// Model and time a token in microseconds, by input length.
@@ -300,6 +376,11 @@ fn milliseconds(nanoseconds: f64) -> String {
 mod tests {
     use super::*;
 
+    fn benchmarks(folder: &Path) -> Benchmarks {
+        let operations = BTreeMap::from([("nano".to_owned(), vec![(128, 2.0), (256, 3.0)])]);
+        Benchmarks::of_criterion(folder, operations).expect("criterion's files")
+    }
+
     fn write(folder: &Path, id: [&str; 3], median: f64) {
         let new = folder.join(id.join("_").replace('/', "_")).join("new");
         fs::create_dir_all(&new).expect("a folder");
@@ -328,8 +409,14 @@ mod tests {
         write(folder.path(), [MEMORY, "model/nano", "128"], 4e7);
         write(folder.path(), ["encoder", "nano", "128"], 1e7);
         write(folder.path(), ["encoder", "nano", "256"], 2e7);
-        let all = read(folder.path()).expect("criterion's files");
+        let all = benchmarks(folder.path());
         let (text, figures) = render(&all, "figures").expect("drawn");
+        assert!(text.contains(
+            "nano's encoder takes 2.00 times as long for each token, its arithmetic 1.50 times"
+        ));
+        let kept = serde_json::to_string(&all).expect("plain data");
+        fs::write(folder.path().join(FILE), kept).expect("written");
+        assert_eq!(Benchmarks::kept(folder.path()).expect("kept"), all);
         assert!(
             text.contains(
                 "| prompt/nano, 128 | 50.0 | [45.0, 55.0] | 40,000 | 0.50 | 30.0 MB | 0.75 |"

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::study::Study;
 use crate::provenance::sha256;
 use crate::recipe::Method;
-use crate::record::{Excerpt, Prediction};
+use crate::record::{Excerpt, Prediction, Texts};
 
 /// How prompt tuning and model tuning fare on the examples of one target, with one seed each.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +92,9 @@ pub fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option
                 .get(one.id.as_str())
                 .map(|excerpt| excerpt.input.as_str()),
         });
+    }
+    if prompt.record.texts == Texts::Hashed {
+        return Some(found);
     }
     // An answer without its question says little: such examples only stand in where no text is kept.
     let told = disputed.iter().flatten().any(|one| one.input.is_some());

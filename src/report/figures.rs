@@ -118,7 +118,10 @@ pub fn similarities(
 
 /// How the time a token grows with the input: of each model, input tokens and microseconds a token,
 /// from the shortest input on.
-pub fn growth(lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Result<Figure, ReportError> {
+pub fn growth(
+    lines: &BTreeMap<String, Vec<(usize, f64)>>,
+    operations: &BTreeMap<String, Vec<(usize, f64)>>,
+) -> Result<Figure, ReportError> {
     let words: Vec<String> = lines
         .iter()
         .map(|(name, points)| {
@@ -131,7 +134,7 @@ pub fn growth(lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Result<Figure, Rep
         .collect();
     let title = format!("Time a token against input length. {}.", words.join("; "));
     picture("growth.svg".to_owned(), title, growth::SIZE, |canvas| {
-        growth::draw(canvas, lines)
+        growth::draw(canvas, lines, operations)
     })
 }
 

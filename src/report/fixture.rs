@@ -14,7 +14,7 @@ use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use crate::record::store::StoredRecord;
 use crate::record::{
     Cell, CurvePoint, Evaluation, Excerpt, Prediction, Provenance, RECORD_VERSION, Record, Role,
-    SavedDelta, Score, Stop, Training, Traits, ValidationAnswers,
+    SavedDelta, Score, Stop, Texts, Training, Traits, ValidationAnswers,
 };
 
 /// Groups of questions.
@@ -132,6 +132,7 @@ impl Fixture {
                 predictions: "validation.jsonl".to_owned(),
                 predictions_sha256: "0".repeat(64),
             }),
+            texts: Texts::Kept,
         };
         // As good as the test split of the source, answered by another run.
         let validation = match method {
@@ -408,6 +409,7 @@ fn provenance(domains: &[String]) -> Provenance {
         device: "cpu".to_owned(),
         processor: "Synthetic CPU".to_owned(),
         threads: 2,
+        side_by_side: 1,
         software: BTreeMap::from([
             ("burn".to_owned(), "0.22.1".to_owned()),
             ("rustc".to_owned(), "1.95.0".to_owned()),

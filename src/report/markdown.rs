@@ -86,8 +86,10 @@ pub fn section(
     text.push_str(&costs::table(comparison).markdown());
     text.push_str(
         "\nMeans over seeds; memory is the highest over seeds. Training seconds leave out the \
-         scoring of source validation.\n\n",
+         scoring of source validation.",
     );
+    text.push_str(&costs::beside(study));
+    text.push_str("\n\n");
     text.push_str(&data::section(study));
     text.push_str(&examples::section(study, comparison));
     text.push_str("## How to read it\n\n");

@@ -232,6 +232,14 @@ impl T5Config {
         [encoder + cross, decoder + self.vocab_size * d]
     }
 
+    /// Operations of the encoder for each token of an input of `length`: two for each weight, and for
+    /// attention's two products, of queries with keys and of weights with values, two for each of
+    /// `length` positions and inner dimension.
+    pub fn encoder_operations_per_token(&self, length: usize) -> usize {
+        let weights = 4 * self.d_model * self.inner() + self.feed_forward_parameters();
+        self.num_layers * (2 * weights + 4 * length * self.inner())
+    }
+
     /// All parameters, in closed form.
     pub fn parameters(&self) -> usize {
         let (d, inner) = (self.d_model, self.inner());

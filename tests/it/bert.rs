@@ -534,6 +534,7 @@ fn provenance(backbone: &Backbone) -> Provenance {
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
         data_sha256: Default::default(),
         threads: 1,
+        side_by_side: 1,
     })
 }
 

@@ -311,6 +311,50 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_elsewhere() {
 }
 
 #[test]
+fn runs_side_by_side_give_the_records_of_runs_one_by_one() {
+    let folder = folder();
+    let run = |jobs: &str, out: &str| {
+        promptshift(&folder)
+            .args(["transfer", "squad->race", "--seeds", "2", "--trials", "2"])
+            .args(["--out", out, "--jobs", jobs])
+            .args(TINY)
+            .assert()
+            .success()
+            .stdout(predicates::str::starts_with("# squad → race"))
+            .stderr(contains("[5/5] model tuning, seed 1:"));
+    };
+    run("1", "alone");
+    run("2", "beside");
+    for cell in ["untuned", "prompt-seed1", "model-seed1"] {
+        let record = |out: &str| {
+            let path = folder.path().join(out).join(cell).join("record.json");
+            let mut record = timeless(&path);
+            let provenance = record["provenance"].as_object_mut().expect("an object");
+            let threads = provenance.remove("threads");
+            (provenance.remove("side_by_side"), threads, record)
+        };
+        let (one, _, alone) = record("alone");
+        let (two, _, beside) = record("beside");
+        assert_eq!((one, two), (Some(1.into()), Some(2.into())), "{cell}");
+        assert_eq!(alone, beside, "{cell}: hashes of predictions and all");
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("beside"))
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").file_name())
+        .filter(|name| name.to_string_lossy().starts_with('.'))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    promptshift(&folder)
+        .args(["transfer", "squad->race", "--seeds", "2", "--trials", "2"])
+        .args(["--out", "alone"])
+        .args(TINY)
+        .args(["--worker", "2"])
+        .assert()
+        .code(1)
+        .stderr(contains("another promptshift is writing to, found one"));
+}
+
+#[test]
 fn a_run_whose_loss_runs_away_is_kept_as_failed_and_the_others_go_on() {
     let folder = folder();
     promptshift(&folder)
@@ -421,6 +465,59 @@ fn standard_output_carries_only_the_result() {
         .stderr("");
 }
 
+#[test]
+fn redacted_records_hold_no_texts_and_give_the_same_numbers() {
+    let folder = folder();
+    tiny(&folder, "1").success();
+    promptshift(&folder)
+        .args(["redact", "out", "--out", "bare"])
+        .assert()
+        .success()
+        .stdout(contains("3 records: bare"));
+    let numbers = |out: &str| {
+        let report = promptshift(&folder)
+            .args(["report", out, "--json"])
+            .assert()
+            .success();
+        String::from_utf8_lossy(&report.get_output().stdout).into_owned()
+    };
+    assert_eq!(numbers("out"), numbers("bare"));
+    let read = |out: &str, file: &str| {
+        std::fs::read_to_string(folder.path().join(out).join(file)).expect("readable")
+    };
+    let line = |out: &str| -> serde_json::Value {
+        let text = read(out, "model-seed0/squad.jsonl");
+        serde_json::from_str(text.lines().next().expect("a prediction")).expect("JSON")
+    };
+    let (whole, bare) = (line("out"), line("bare"));
+    let hash = bare["answers"][0].as_str().expect("an answer");
+    assert!(hash.starts_with("sha256:"), "{hash}");
+    assert_ne!(whole["answers"], bare["answers"]);
+    assert_eq!(whole["score"], bare["score"]);
+    assert!(!read("bare", "model-seed0/record.json").contains("question:"));
+    assert!(
+        !folder
+            .path()
+            .join("bare/model-seed0/model.safetensors")
+            .exists()
+    );
+    for (arguments, word) in [
+        (["score", "bare"].as_slice(), "found hashes of them"),
+        (&["redact", "out", "--out", "bare"], "exists already"),
+    ] {
+        promptshift(&folder)
+            .args(arguments)
+            .assert()
+            .code(1)
+            .stderr(contains(word));
+    }
+    promptshift(&folder)
+        .args(["report", "bare"])
+        .assert()
+        .success()
+        .stdout(contains("Where the methods disagree").and(contains("sha256:").not()));
+}
+
 /// Copies the bundled model's folder.
 fn model(folder: &TempDir) -> std::path::PathBuf {
     let copy = folder.path().join("model");
@@ -470,8 +567,9 @@ fn an_interrupt_leaves_no_half_written_record() {
         .spawn()
         .expect("it runs");
     let partial = folder.path().join("out/.partial-prompt-seed0");
+    let untuned = folder.path().join("out/untuned/record.json");
     let started = Instant::now();
-    while !partial.exists() {
+    while !(partial.exists() && untuned.exists()) {
         assert!(
             started.elapsed() < Duration::from_secs(120),
             "training never started"
@@ -485,10 +583,7 @@ fn an_interrupt_leaves_no_half_written_record() {
     assert!(killed.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(!partial.exists(), "the half-written cell is gone");
-    assert!(
-        folder.path().join("out/untuned/record.json").exists(),
-        "the whole one is kept"
-    );
+    assert!(untuned.exists(), "the whole one is kept");
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn save(tuned: &Tuned, method: Method, backbone: &Backbone, folder: &Path) -> Sa
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
         device: "cpu".to_string(),
         threads: 1,
+        side_by_side: 1,
     };
     let cell = cell(method, &recipe(method, 3));
     let provenance = provenance::collect(origin);

@@ -4,15 +4,20 @@ use std::path::{Path, PathBuf};
 
 use promptshift::record::store::find;
 use promptshift::record::{ablation, ensemble};
+use promptshift::report::bench::{self, Benchmarks};
 use promptshift::report::leaderboard::leaderboard;
 use promptshift::report::{self, analyse};
 
 /// Folders of transfers' records.
 fn committed() -> Vec<PathBuf> {
-    let (_, transfers) = folders()
-        .into_iter()
-        .partition::<Vec<_>, _>(|f| is_ablation(f));
-    transfers
+    let is_other = |folder: &PathBuf| is_ablation(folder) || is_bench(folder);
+    let mut folders = folders();
+    folders.retain(|folder| !is_other(folder));
+    folders
+}
+
+fn is_bench(folder: &Path) -> bool {
+    folder.join(bench::FILE).exists()
 }
 
 fn is_ablation(folder: &Path) -> bool {
@@ -74,6 +79,25 @@ fn committed_ablations_are_rendered_again_byte_for_byte() {
             folder.display()
         );
         for figure in &sheet.figures {
+            let file = folder.join("figures").join(&figure.name);
+            let written = std::fs::read_to_string(&file).expect("a figure");
+            assert!(figure.svg == written, "{} has changed", file.display());
+        }
+    }
+}
+
+#[test]
+fn committed_benchmarks_are_rendered_again_byte_for_byte() {
+    for folder in folders().into_iter().filter(|folder| is_bench(folder)) {
+        let kept = Benchmarks::kept(&folder).expect("numbers beside the report");
+        let (text, figures) = bench::render(&kept, "figures").expect("drawn");
+        let written = std::fs::read_to_string(folder.join("report.md")).expect("report.md");
+        assert!(
+            text == written,
+            "{} is not what its numbers say",
+            folder.display()
+        );
+        for figure in &figures {
             let file = folder.join("figures").join(&figure.name);
             let written = std::fs::read_to_string(&file).expect("a figure");
             assert!(figure.svg == written, "{} has changed", file.display());

@@ -98,6 +98,7 @@ fn provenance() -> Provenance {
         device: "cpu".to_owned(),
         processor: "any".to_owned(),
         threads: 2,
+        side_by_side: 1,
         software: BTreeMap::new(),
         started_unix_seconds: 0,
     }
@@ -155,6 +156,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     k_shots: Vec::new(),
                     evaluations,
                     validation: None,
+                    texts: Default::default(),
                 })
                 .expect("finished");
         }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Miniature, Planned, Shared, finish, origin, run_cells};
+use super::runs::Runs;
+use super::{Miniature, Planned, Shared, finish};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::{estimate, interrupt};
@@ -47,7 +48,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let voice = shared.run.voice();
     let catalogue = shared.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
-    let device = shared.run.on.find()?;
     let (plan, found) = match &arguments.from {
         Some(folder) => {
             let found = tuned_prompts(folder)?;
@@ -64,7 +64,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let out = shared.out("ensemble", &plan.transfer);
     let material = Material::read(&plan, &catalogue)?;
-    let backbone = choice.load(&device)?;
+    let mut runs = Runs::new(shared, &material, &out)?;
+    let backbone = runs.backbone(&choice)?;
     if shared.run.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());
@@ -82,8 +83,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 cells: plan.tuned_cells(),
                 plan,
             };
-            let folder = out.join(PROMPTS);
-            let outcome = run_cells(shared, &planned, &material, &backbone, &folder)?;
+            if shared.run.worker().is_some() {
+                return runs.serve(&[planned]);
+            }
+            let outcome = runs.run(&[planned])?;
             // Fewer prompts would be another ensemble than the one that was asked for.
             outcome.complete()?;
             outcome.records
@@ -93,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         voice.say(&format!("{} has an ensemble already", out.display()));
         return finish(shared, &out);
     }
-    let origin = origin(shared, &material, &backbone);
+    let origin = runs.origin(&backbone);
     let mut work = None;
     let run = ensemble::run(
         &records,

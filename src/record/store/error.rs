@@ -56,6 +56,12 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// A worker's folder that no process gives out runs for.
+    #[error("{}: wanted a folder that another promptshift is writing to, found one that none is", path.display())]
+    NotOpen {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]
     Exists {

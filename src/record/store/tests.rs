@@ -89,6 +89,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             device: "cpu".to_owned(),
             processor: "p".to_owned(),
             threads: 1,
+            side_by_side: 1,
             software: BTreeMap::new(),
             started_unix_seconds: 0,
         },
@@ -99,6 +100,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         k_shots: Vec::new(),
         evaluations,
         validation: None,
+        texts: Default::default(),
     }
 }
 

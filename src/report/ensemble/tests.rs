@@ -16,6 +16,7 @@ fn provenance() -> Provenance {
         device: "cpu".to_owned(),
         processor: "Synthetic CPU".to_owned(),
         threads: 2,
+        side_by_side: 1,
         software: BTreeMap::new(),
         started_unix_seconds: 0,
     }

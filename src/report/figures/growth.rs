@@ -15,9 +15,12 @@ const RIGHT: i32 = 540;
 const TOP: i32 = 60;
 const BOTTOM: i32 = 300;
 
+/// Input tokens, and what each of them takes, by model.
+pub(super) type Lines = BTreeMap<String, Vec<(usize, f64)>>;
+
 /// A line for each model: input tokens, and microseconds a token as a multiple of the shortest
-/// input's.
-pub(super) fn draw(canvas: &Canvas, lines: &BTreeMap<String, Vec<(usize, f64)>>) -> Drawn {
+/// input's; beside it, thin, how the arithmetic grows.
+pub(super) fn draw(canvas: &Canvas, lines: &Lines, operations: &Lines) -> Drawn {
     canvas.fill(&WHITE)?;
     let title = "Time a token against input length, the shortest input's as 1";
     text(canvas, title, (16, 24), 17, INK, Anchor::Left)?;
@@ -69,7 +72,23 @@ pub(super) fn draw(canvas: &Canvas, lines: &BTreeMap<String, Vec<(usize, f64)>>)
             text(canvas, name, (last.0 + 10, last.1), 14, INK, Anchor::Left)?;
         }
         line(canvas, path, colour(method).to_rgba(), 2)?;
+        if let Some(counted) = operations.get(name) {
+            let least = counted.first().map_or(1.0, |(_, operations)| *operations);
+            let path = counted
+                .iter()
+                .map(|(length, operations)| (x(*length), y(operations / least)))
+                .collect();
+            line(canvas, path, colour(method).mix(0.45), 1)?;
+        }
     }
+    text(
+        canvas,
+        "thin: operations a token, counted",
+        (LEFT + 120, BOTTOM + 40),
+        13,
+        FAINT,
+        Anchor::Left,
+    )?;
     text(
         canvas,
         "input tokens",

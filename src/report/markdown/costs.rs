@@ -6,6 +6,7 @@ use crate::recipe::Method;
 use crate::report::comparison::Comparison;
 use crate::report::cost::{Cost, TrainingCost};
 use crate::report::number::{bytes, share, whole};
+use crate::report::study::Study;
 
 /// Columns that are still read at a glance.
 const WIDEST: usize = 6;
@@ -67,6 +68,19 @@ pub fn table(comparison: &Comparison) -> TextTable {
         rows,
     }
     .no_wider_than(WIDEST)
+}
+
+/// What times were measured beside, where runs were not alone.
+pub fn beside(study: &Study) -> String {
+    let origins = (study.records().iter()).map(|stored| &stored.record.provenance);
+    let most = origins.map(|origin| origin.side_by_side).max();
+    match most {
+        Some(runs @ 2..) => format!(
+            " Up to {runs} runs went on side by side, each on threads of its own: times and rates are \
+             comparable with each other, and slower than those of a run that has the machine to itself."
+        ),
+        _ => String::new(),
+    }
 }
 
 fn row(

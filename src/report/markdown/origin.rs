@@ -34,10 +34,7 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         ),
         ("started", all(|origin| day(origin.started_unix_seconds))),
         ("processor", all(|origin| origin.processor.clone())),
-        (
-            "device, threads",
-            all(|origin| format!("{}, {}", origin.device, origin.threads)),
-        ),
+        ("device, threads", all(device)),
         ("software", all(software)),
         ("seeds", vec![list(&seeds)]),
         ("suite", vec![comparison.suite.clone()]),
@@ -98,6 +95,17 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
     }
     text.push_str("</details>\n");
     text
+}
+
+/// Where it was computed, and beside how many others.
+fn device(origin: &Provenance) -> String {
+    let Provenance {
+        device, threads, ..
+    } = origin;
+    match origin.side_by_side {
+        1 => format!("{device}, {threads}"),
+        runs => format!("{device}, {threads} for each of {runs} runs side by side"),
+    }
 }
 
 fn software(origin: &Provenance) -> String {

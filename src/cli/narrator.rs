@@ -1,0 +1,159 @@
+//! What the user is told while cells are run.
+
+use std::ops::ControlFlow;
+
+use super::crew::message::Job;
+use super::interrupt;
+use super::progress::{Voice, Work};
+use crate::eval::score::Metric;
+use crate::experiment::Event;
+use crate::recipe::Method;
+use crate::train::Progress;
+
+/// Tells of one event after the other.
+pub struct Narrator {
+    voice: Voice,
+    setting: String,
+    cells: usize,
+    at: usize,
+    steps: usize,
+    name: String,
+    work: Option<Work>,
+}
+
+impl Narrator {
+    pub fn new(voice: Voice, cells: usize) -> Self {
+        Narrator {
+            voice,
+            setting: String::new(),
+            cells,
+            at: 0,
+            steps: 0,
+            name: String::new(),
+            work: None,
+        }
+    }
+
+    /// Of one job of many, in a setting if there are several.
+    pub fn of_job(voice: Voice, job: &Job, setting: &str) -> Self {
+        Narrator {
+            at: job.number - 1,
+            setting: setting.to_owned(),
+            ..Narrator::new(voice, job.of)
+        }
+    }
+
+    /// Tells of every event, and goes on until Ctrl-C.
+    pub fn watch(&mut self) -> impl FnMut(Event) -> ControlFlow<()> {
+        |event| {
+            self.tell(event);
+            interrupt::flow()
+        }
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        match event {
+            Event::Found(stored) => {
+                self.at += 1;
+                self.voice
+                    .say(&format!("{} has a record already", stored.folder.display()));
+            }
+            Event::Trying { cell, number } => {
+                self.end();
+                let recipe = cell.recipe.as_ref();
+                self.name = format!(
+                    "[trial {number}/{}] {}, learning rate {}",
+                    cell.trials.unwrap_or(number),
+                    cell.method.title(),
+                    recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
+                );
+                self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
+                self.work = Some(self.voice.work(&self.name, self.steps));
+            }
+            Event::Started(cell) => {
+                self.at += 1;
+                self.end();
+                let cell_name = match cell.method {
+                    Method::Untuned => "untuned".to_owned(),
+                    method => format!("{}, seed {}", method.title(), cell.seed),
+                };
+                let setting = match self.setting.as_str() {
+                    "" => String::new(),
+                    setting => format!("{setting}: "),
+                };
+                self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
+                self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
+                if self.steps > 0 {
+                    self.work = Some(self.voice.work(&self.name, self.steps));
+                }
+            }
+            Event::Training(Progress::Step { step, loss }) => {
+                if let Some(work) = &mut self.work {
+                    work.at(step, &format!("loss {loss:.3}"));
+                }
+            }
+            Event::Training(Progress::Validated(point)) => {
+                if let Some(work) = &self.work {
+                    work.say(&format!(
+                        "{} step {}: source validation {:.1} %",
+                        self.name,
+                        point.step,
+                        100.0 * point.validation_score
+                    ));
+                }
+            }
+            Event::GoingOn {
+                domain,
+                examples,
+                steps,
+            } => {
+                self.end();
+                let what = format!("{}, {examples} examples of {domain}", self.name);
+                self.work = Some(self.voice.work(&what, steps));
+            }
+            Event::Predicting {
+                domain,
+                done,
+                total,
+            } => {
+                if done == total {
+                    self.end();
+                    return;
+                }
+                let what = format!("{} on {domain}", self.name);
+                if self.work.as_ref().is_none_or(|work| work.what() != what) {
+                    self.end();
+                    self.work = Some(self.voice.work(&what, total));
+                }
+                if let Some(work) = &mut self.work {
+                    work.at(done, "");
+                }
+            }
+            Event::Failed(error) => {
+                self.end();
+                self.voice.say(&format!("{}: failed: {error}", self.name));
+            }
+            Event::Recorded(stored) => {
+                self.end();
+                let scores: Vec<String> = stored
+                    .record
+                    .evaluations
+                    .iter()
+                    .map(|evaluation| {
+                        let metric = Metric::main(evaluation.task);
+                        let value = evaluation.metrics[metric.name()];
+                        format!("{} {:.1}", evaluation.domain, 100.0 * value)
+                    })
+                    .collect();
+                self.voice
+                    .say(&format!("{}: {}", self.name, scores.join(", ")));
+            }
+        }
+    }
+
+    pub fn end(&mut self) {
+        if let Some(work) = self.work.take() {
+            work.end();
+        }
+    }
+}
