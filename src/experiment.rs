@@ -2,6 +2,7 @@
 
 mod checkpoints;
 pub mod ensemble;
+mod k_shot;
 mod search;
 
 use std::cell::OnceCell;
@@ -15,7 +16,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
 use crate::backbone::Backbone;
-use crate::batch::encode;
+use crate::batch::{Encoding, encode};
 use crate::domain::card::Card;
 use crate::domain::wording::Wording;
 use crate::domain::{Example, Gold, Split};
@@ -24,7 +25,7 @@ use crate::eval::ask::Asker;
 use crate::eval::predict::Answer;
 use crate::eval::score::{self, Metric, score};
 use crate::excerpt;
-use crate::material::{Material, Source, Test};
+use crate::material::{Material, Part, Pool, Source, Test};
 use crate::memory::peak_of;
 use crate::plan::Plan;
 use crate::provenance::{self, Origin};
@@ -92,6 +93,15 @@ pub enum Event<'a> {
     Started(&'a Cell),
     /// Training goes on.
     Training(Progress<'a>),
+    /// Tuning goes on with a few examples of a target.
+    GoingOn {
+        /// The target.
+        domain: &'a str,
+        /// `K`.
+        examples: usize,
+        /// Steps that will be taken.
+        steps: usize,
+    },
     /// So many of a domain's examples are answered.
     Predicting {
         /// The domain.
@@ -343,18 +353,29 @@ impl<'a> Lab<'a> {
             },
         );
         let passed = checkpoints.passed()?;
-        let (tuned, training, validation) = match tuned {
+        let (trained, training, validation) = match tuned {
             Err(error @ ExperimentError::Fit { .. }) => {
                 draft.fail(&error.to_string(), &provenance)?;
                 return Err(error);
             }
             tuned => tuned?,
         };
+        let tuned = trained.clone().finished();
         let evaluations = material
             .tests
             .iter()
-            .map(|test| evaluate(&tuned, test, &cell, source, backbone, &draft, watch))
+            .map(|test| {
+                let name = &test.card.name;
+                evaluate(&tuned, test, name, &cell, source, backbone, &draft, watch)
+            })
             .collect::<Result<_, _>>()?;
+        let k_shots = match k_shot::k_shots(&trained, &cell, material, backbone, &draft, watch) {
+            Err(error @ ExperimentError::Fit { .. }) => {
+                draft.fail(&error.to_string(), &provenance)?;
+                return Err(error);
+            }
+            k_shots => k_shots?,
+        };
         let limits = cell.limits;
         Ok(draft.finish(&Record {
             version: RECORD_VERSION,
@@ -370,6 +391,7 @@ impl<'a> Lab<'a> {
             }),
             search,
             evaluations,
+            k_shots,
             validation,
             texts: Texts::Kept,
         })?)
@@ -384,7 +406,21 @@ fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, ExperimentError> {
     }
 }
 
-/// Applies the cell's method to the backbone and trains it on the source alone.
+/// Training of a cell that ended early.
+fn failed(error: FitError, cell: &Cell) -> ExperimentError {
+    match error {
+        FitError::Interrupted => ExperimentError::Interrupted,
+        FitError::Halt(error) => error.into(),
+        source => ExperimentError::Fit {
+            method: cell.method.title(),
+            seed: cell.seed,
+            source,
+        },
+    }
+}
+
+/// Applies the cell's method to the backbone and trains it on the source alone. What it returns is as
+/// training left it: [`Tuned::finished`] is what answers.
 fn tune(
     cell: &Cell,
     source: &Source,
@@ -404,20 +440,13 @@ fn tune(
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
     let trainable_parameters = tuned.trainable_parameters();
     let total_parameters = tuned.num_params();
-    let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
+    let train = training_set(source, cell, backbone);
     let (fitted, peak_bytes) =
         peak_of(|| fit_on_source(tuned, &train, source, backbone, cell, Some(halts), watch));
-    let (fitted, kept) = fitted.map_err(|error| match error {
-        FitError::Interrupted => ExperimentError::Interrupted,
-        FitError::Halt(error) => error.into(),
-        source => ExperimentError::Fit {
-            method: cell.method.title(),
-            seed: cell.seed,
-            source,
-        },
-    })?;
-    let best = fitted.best.finished();
-    let saved = best.save(cell, &backbone.config, provenance, draft.path())?;
+    let (fitted, kept) = fitted.map_err(|error| failed(error, cell))?;
+    let best = fitted.best;
+    let answering = best.clone().finished();
+    let saved = answering.save(cell, &backbone.config, provenance, draft.path())?;
     let training = Training {
         trainable_parameters,
         total_parameters,
@@ -454,6 +483,58 @@ fn identity(cell: &Cell, provenance: &Provenance) -> String {
     provenance::sha256(of.to_string().as_bytes())
 }
 
+/// The source's training rows, mixed as the cell says where there are several sources.
+fn training_set(source: &Source, cell: &Cell, backbone: &Backbone) -> TrainingSet {
+    let mixing = cell.mixing.unwrap_or_default();
+    TrainingSet::of_sources(
+        &source.train.members(),
+        mixing,
+        &backbone.tokenizer,
+        &cell.limits,
+    )
+}
+
+/// Answers to all of a pool, domain by domain.
+fn answers(
+    asker: &Asker,
+    tuned: &Tuned,
+    pool: &Pool,
+    encodings: &[Encoding],
+    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<(), Vec<Answer>> {
+    let mut answers = Vec::with_capacity(encodings.len());
+    for part in &pool.parts {
+        let before = answers.len();
+        answers.extend(asker.answers(
+            tuned,
+            &part.card,
+            &encodings[part.rows.clone()],
+            &mut |done| watch(before + done),
+        )?);
+    }
+    ControlFlow::Continue(answers)
+}
+
+/// What answers to all of a pool are worth.
+fn predictions(pool: &Pool, answers: &[Answer], source: &Card, asked: &Card) -> Vec<Prediction> {
+    let of_part = |part: &Part| {
+        let member = (pool.parts.len() > 1).then(|| part.card.name.clone());
+        let pairs = pool.examples[part.rows.clone()]
+            .iter()
+            .zip(&answers[part.rows.clone()]);
+        pairs
+            .map(|(example, answer)| {
+                let mut prediction = prediction(example, answer, source, asked);
+                if let Some(traits) = &mut prediction.traits {
+                    traits.domain.clone_from(&member);
+                }
+                prediction
+            })
+            .collect::<Vec<_>>()
+    };
+    pool.parts.iter().flat_map(of_part).collect()
+}
+
 /// The answers to source validation of the best step so far.
 #[derive(Default)]
 struct Kept {
@@ -473,13 +554,8 @@ impl Kept {
     }
 
     fn write(&self, source: &Source, draft: &Draft) -> Result<ValidationAnswers, StoreError> {
-        let predictions: Vec<Prediction> = source
-            .validation
-            .examples
-            .iter()
-            .zip(&self.answers)
-            .map(|(example, answer)| prediction(example, answer, &source.card, &source.card))
-            .collect();
+        let card = &source.card;
+        let predictions = predictions(&source.validation, &self.answers, card, card);
         // No domain's name has an @.
         let name = format!("{}@validation", source.card.name);
         let file = draft.write_predictions(&name, &predictions)?;
@@ -510,7 +586,7 @@ fn fit_on_source(
     let mut kept = Kept::default();
     let mut validate = |tuned: &Tuned| {
         let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = asker.answers(tuned, &source.card, &encodings, go_on)?;
+        let answers = answers(&asker, tuned, &source.validation, &encodings, go_on)?;
         let scores: Vec<Score> = validation
             .iter()
             .zip(&answers)
@@ -545,6 +621,12 @@ fn words(
     Ok(Labels {
         vectors: match init {
             Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
+            _ => None,
+        },
+        subspace: match &recipe.delta {
+            Some(DeltaRecipe::Subspace(subspace)) => {
+                Some(tuning::subspace::found(subspace, backbone)?)
+            }
             _ => None,
         },
         domain: source.card.name.clone(),
@@ -604,10 +686,12 @@ fn asker<'a>(cell: &'a Cell, source: &'a Source, backbone: &'a Backbone) -> Aske
     }
 }
 
-/// Answers one domain's test rows, scores them and writes the predictions.
+/// Answers one domain's test rows, scores them and writes the predictions as `name`.
+#[expect(clippy::too_many_arguments, reason = "what a cell is run with")]
 fn evaluate(
     tuned: &Tuned,
     test: &Test,
+    name: &str,
     cell: &Cell,
     source: &Source,
     backbone: &Backbone,
@@ -617,10 +701,10 @@ fn evaluate(
     let examples = &test.rows.examples;
     let domain = &test.card.name;
     let started = Instant::now();
-    let (answers, peak_bytes) = peak_of(|| {
+    let (found, peak_bytes) = peak_of(|| {
         let asker = asker(cell, source, backbone);
         let encodings = encode(examples, &backbone.tokenizer, &cell.limits);
-        asker.answers(tuned, &test.card, &encodings, &mut |done| {
+        answers(&asker, tuned, &test.rows, &encodings, &mut |done| {
             watch(Event::Predicting {
                 domain,
                 done,
@@ -628,15 +712,11 @@ fn evaluate(
             })
         })
     });
-    let answers = finished(answers)?;
+    let found = finished(found)?;
     let seconds = started.elapsed().as_secs_f64();
-    let predictions: Vec<Prediction> = examples
-        .iter()
-        .zip(answers)
-        .map(|(example, answer)| prediction(example, &answer, &source.card, &test.card))
-        .collect();
+    let predictions = predictions(&test.rows, &found, &source.card, &test.card);
     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
-    let file = draft.write_predictions(domain, &predictions)?;
+    let file = draft.write_predictions(name, &predictions)?;
     Ok(Evaluation {
         domain: domain.clone(),
         role: test.role,
@@ -673,6 +753,7 @@ pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Ca
         output_tokens: answer.token_ids.len(),
         cut: answer.cut,
         traits: Some(Traits {
+            domain: None,
             question_word: traits::question_word(&example.input).map(str::to_owned),
             answer_position: traits::answer_position(example),
         }),

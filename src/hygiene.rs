@@ -30,6 +30,13 @@ impl Seen {
             questions: questions(examples).collect(),
         }
     }
+
+    /// Whether an example has one of them.
+    pub fn has_any_of(&self, example: &Example) -> bool {
+        let mut questions = example.texts.questions.iter();
+        self.contexts.contains(&example.texts.context)
+            || questions.any(|question| self.questions.contains(question))
+    }
 }
 
 fn contexts(examples: &[Example]) -> impl Iterator<Item = u64> {
@@ -190,6 +197,19 @@ mod tests {
             shared_questions: 1,
         };
         assert_eq!(found.shared, Some(wanted));
+    }
+
+    #[test]
+    fn an_example_is_seen_by_its_passage_or_one_of_its_questions() {
+        let seen = Seen::of(&[example(Evidence::Absent, 1, &[10, 11])]);
+        for (context, questions, wanted) in [
+            (1, [20, 21], true),
+            (2, [20, 11], true),
+            (2, [20, 21], false),
+        ] {
+            let one = example(Evidence::Absent, context, &questions);
+            assert_eq!(seen.has_any_of(&one), wanted, "{context}, {questions:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! (Lester et al. 2021, §7), how far they went from where they started, how much they repeat each
 //! other, and how like other prompts they are.
 
+pub mod principal;
 mod rows;
 mod spectrum;
 

@@ -1,15 +1,17 @@
 //! What a plan works on: the rows of its source and its targets.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::backbone::Backbone;
 use crate::batch::{encode, readings};
-use crate::domain::Split;
-use crate::domain::allotment::Portion;
+use crate::domain::allotment::{Portion, SourceSplits};
 use crate::domain::card::Card;
 use crate::domain::catalogue::{Catalogue, CatalogueError};
 use crate::domain::draw::Take;
+use crate::domain::mixture;
 use crate::domain::suite::{DomainError, Rows, Suite};
+use crate::domain::{Example, Split};
 use crate::hygiene::{self, Seen};
 use crate::plan::Plan;
 use crate::recipe::Limits;
@@ -25,6 +27,24 @@ pub enum MaterialError {
     /// A domain's rows can't be read.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// A target has nothing to tune on.
+    #[error("--tune-on: '{target}' has no rows to tune on: {error}")]
+    NoSample {
+        /// The target.
+        target: String,
+        /// Why.
+        error: Box<DomainError>,
+    },
+    /// A target has too little to tune on.
+    #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
+    SmallSample {
+        /// The target.
+        target: String,
+        /// The largest K.
+        wanted: usize,
+        /// Its training rows that have nothing in common with its test rows.
+        found: usize,
+    },
 }
 
 /// The rows of one plan, read and checked before anything is trained.
@@ -32,22 +52,100 @@ pub struct Material {
     pub(crate) source: Source,
     /// Source first.
     pub(crate) tests: Vec<Test>,
+    /// What tuning goes on with, one for each target; none where it does not.
+    pub(crate) samples: Vec<Sample>,
     /// What the report has to say about the choice of rows.
     pub notes: Vec<String>,
 }
 
 /// What training may look at.
 pub(crate) struct Source {
+    /// Of a mixture, that of all of it.
     pub(crate) card: Card,
-    pub(crate) train: Rows,
-    pub(crate) validation: Rows,
+    pub(crate) train: Pool,
+    pub(crate) validation: Pool,
 }
 
 /// Rows that are only ever scored.
 pub(crate) struct Test {
     pub(crate) card: Card,
     pub(crate) role: Role,
-    pub(crate) rows: Rows,
+    pub(crate) rows: Pool,
+}
+
+/// A target's training rows, of which a few are tuned on.
+pub(crate) struct Sample {
+    /// Said in the source's labels.
+    pub(crate) examples: Vec<Example>,
+    domain: String,
+    sha256: String,
+    note: Option<String>,
+}
+
+/// One split: the rows of a domain, or of the domains of a mixture behind one another.
+pub(crate) struct Pool {
+    pub(crate) examples: Vec<Example>,
+    /// One for each domain.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One domain's rows of a pool.
+pub(crate) struct Part {
+    pub(crate) card: Card,
+    /// Where they are.
+    pub(crate) rows: Range<usize>,
+    sha256: String,
+    note: Option<String>,
+}
+
+impl Pool {
+    /// The rows that `load` has of each domain. Of several, their examples are named after them, as two
+    /// domains may have one name for an example.
+    fn of<E>(members: &[Card], mut load: impl FnMut(&Card) -> Result<Rows, E>) -> Result<Self, E> {
+        let mut pool = Pool {
+            examples: Vec::new(),
+            parts: Vec::new(),
+        };
+        for card in members {
+            let mut loaded = load(card)?;
+            if members.len() > 1 {
+                for example in &mut loaded.examples {
+                    example.id = format!("{}/{}", card.name, example.id);
+                }
+            }
+            let start = pool.examples.len();
+            pool.examples.append(&mut loaded.examples);
+            pool.parts.push(Part {
+                card: card.clone(),
+                rows: start..pool.examples.len(),
+                sha256: loaded.sha256,
+                note: loaded.note,
+            });
+        }
+        Ok(pool)
+    }
+
+    /// As many rows of each domain, the fewest that any has: a mean over them is the mean of the domains'
+    /// means.
+    fn of_equal<E>(
+        members: &[Card],
+        mut load: impl FnMut(&Card, Option<usize>) -> Result<Rows, E>,
+    ) -> Result<Self, E> {
+        let pool = Pool::of(members, |card| load(card, None))?;
+        let rows = pool.parts.iter().map(|part| part.rows.len());
+        match rows.clone().min() {
+            Some(fewest) if rows.clone().any(|rows| rows > fewest) => {
+                Pool::of(members, |card| load(card, Some(fewest)))
+            }
+            _ => Ok(pool),
+        }
+    }
+
+    /// Each domain's examples.
+    pub(crate) fn members(&self) -> Vec<&[Example]> {
+        let of_part = |part: &Part| &self.examples[part.rows.clone()];
+        self.parts.iter().map(of_part).collect()
+    }
 }
 
 impl Material {
@@ -58,47 +156,85 @@ impl Material {
     pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, MaterialError> {
         let suite: &Suite = &plan.suite;
         let resolved = catalogue.resolve(&plan.transfer, suite)?;
-        let card = resolved.source.clone();
-        let splits = suite.source(&card)?;
-        let train_rows = Take::at_most(plan.train_rows);
-        let eval_rows = Take::at_most(plan.eval_rows);
-        let load = |card: &Card, portion: &Portion, take: Take| {
-            suite.load(card, portion, take, plan.answers, &plan.wording)
+        let card = mixture::card(&resolved.sources);
+        let members: Vec<Card> = (resolved.sources.iter())
+            .map(|member| mixture::member(member, &card))
+            .collect();
+        let load = |card: &Card, portion: &Portion, rows: Option<usize>| {
+            suite.load(
+                card,
+                portion,
+                Take::at_most(rows),
+                plan.answers,
+                &plan.wording,
+            )
+        };
+        let of_source = |card: &Card, portion: fn(SourceSplits) -> Portion, rows| {
+            load(card, &portion(suite.source(card)?), rows)
+        };
+        let scored = |portion: fn(SourceSplits) -> Portion| {
+            let rows = |fewest: Option<usize>| fewest.or(plan.eval_rows);
+            Pool::of_equal(&members, |card, fewest| {
+                of_source(card, portion, rows(fewest))
+            })
         };
         let source = Source {
-            train: load(&card, &splits.train, train_rows)?,
-            validation: load(&card, &splits.validation, eval_rows)?,
+            train: Pool::of(&members, |card| {
+                of_source(card, |splits| splits.train, plan.train_rows)
+            })?,
+            validation: scored(|splits| splits.validation)?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: load(&source.card, &splits.test, eval_rows)?,
+            rows: scored(|splits| splits.test)?,
         }];
         for card in resolved.targets {
-            let portion = suite.target(card)?;
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
-                rows: load(card, &portion, eval_rows)?,
+                rows: Pool::of(std::slice::from_ref(card), |card| {
+                    load(card, &suite.target(card)?, plan.eval_rows)
+                })?,
             });
         }
-        let notes = [&source.train, &source.validation]
+        let most = plan
+            .tune_on
+            .as_ref()
+            .and_then(|tune_on| tune_on.examples.last());
+        let samples = match most {
+            Some(&most) => (tests[1..].iter())
+                .map(|test| Sample::read(test, &source.card, most, suite, &load))
+                .collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
+        let parts = [&source.train, &source.validation]
             .into_iter()
-            .map(|rows| (&source.card, rows))
-            .chain(tests.iter().map(|test| (&test.card, &test.rows)))
-            .filter_map(|(card, rows)| Some(format!("{}: {}", card.name, rows.note.as_ref()?)))
-            .collect();
+            .chain(tests.iter().map(|test| &test.rows))
+            .flat_map(|pool| &pool.parts);
+        let of_parts =
+            parts.filter_map(|part| Some(format!("{}: {}", part.card.name, part.note.as_ref()?)));
+        let of_samples = (samples.iter())
+            .filter_map(|one| Some(format!("{}: {}", one.domain, one.note.as_ref()?)));
+        let notes = mixed(plan, &source).into_iter();
+        let notes = notes.chain(of_parts).chain(of_samples).collect();
         Ok(Material {
             source,
             tests,
+            samples,
             notes,
         })
     }
 
+    /// The targets' test rows.
+    pub(crate) fn targets(&self) -> &[Test] {
+        &self.tests[1..]
+    }
+
     /// How many tokens training and evaluation will see.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
-        let count = |rows: &Rows| {
+        let count = |rows: &Pool| {
             let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
             let sums = encodings
                 .iter()
@@ -128,46 +264,116 @@ impl Material {
     /// What the rows are like: source training, source validation, then the evaluated splits.
     pub fn hygiene(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
         let seen = Seen::of(&self.source.train.examples);
-        let count = |card: &Card, split, rows: &Rows, seen| {
-            let readings = readings(&rows.examples, &backbone.tokenizer, limits);
-            hygiene::count(&card.name, split, &rows.examples, &readings, seen)
-        };
+        self.pools()
+            .flat_map(|(split, pool)| {
+                let seen = (split != Split::Train).then_some(&seen);
+                pool.parts.iter().map(move |part| {
+                    let examples = &pool.examples[part.rows.clone()];
+                    let readings = readings(examples, &backbone.tokenizer, limits);
+                    hygiene::count(&part.card.name, split, examples, &readings, seen)
+                })
+            })
+            .collect()
+    }
+
+    /// Source training, source validation, then the evaluated splits.
+    fn pools(&self) -> impl Iterator<Item = (Split, &Pool)> {
         let source = [
-            (Split::Train, &self.source.train, None),
-            (Split::Validation, &self.source.validation, Some(&seen)),
-        ]
-        .map(|(split, rows, seen)| count(&self.source.card, split, rows, seen));
-        let tests =
-            (self.tests.iter()).map(|test| count(&test.card, Split::Test, &test.rows, Some(&seen)));
-        source.into_iter().chain(tests).collect()
+            (Split::Train, &self.source.train),
+            (Split::Validation, &self.source.validation),
+        ];
+        let tests = self.tests.iter().map(|test| (Split::Test, &test.rows));
+        source.into_iter().chain(tests)
     }
 
     /// SHA-256 of every file read, by `domain/split`, and of users' cards, by `domain/card`.
     pub fn hashes(&self) -> BTreeMap<String, String> {
-        let name = &self.source.card.name;
-        let source = [
-            (
-                format!("{name}/{}", Split::Train),
-                self.source.train.sha256.clone(),
-            ),
-            (
-                format!("{name}/{}", Split::Validation),
-                self.source.validation.sha256.clone(),
-            ),
-        ];
-        let tests = self.tests.iter().map(|test| {
-            (
-                format!("{}/{}", test.card.name, Split::Test),
-                test.rows.sha256.clone(),
+        let parts = self
+            .pools()
+            .flat_map(|(split, pool)| pool.parts.iter().map(move |part| (split, part)));
+        parts
+            .flat_map(|(split, part)| {
+                let name = &part.card.name;
+                let card = part.card.sha256.clone();
+                [
+                    Some((format!("{name}/{split}"), part.sha256.clone())),
+                    card.map(|sha256| (format!("{name}/card"), sha256)),
+                ]
+            })
+            .flatten()
+            .chain(self.samples.iter().map(Sample::hash))
+            .collect()
+    }
+}
+
+impl Sample {
+    /// A target's training rows, without those that share a passage or a question with its test rows.
+    fn read(
+        test: &Test,
+        source: &Card,
+        most: usize,
+        suite: &Suite,
+        load: &impl Fn(&Card, &Portion, Option<usize>) -> Result<Rows, DomainError>,
+    ) -> Result<Self, MaterialError> {
+        let card = mixture::member(&test.card, source);
+        let target = || test.card.name.clone();
+        let splits = suite
+            .source(&card)
+            .map_err(|error| MaterialError::NoSample {
+                target: target(),
+                error: Box::new(error),
+            })?;
+        let mut rows = load(&card, &splits.train, None)?;
+        let tested = Seen::of(&test.rows.examples);
+        let before = rows.examples.len();
+        rows.examples.retain(|example| !tested.has_any_of(example));
+        let found = rows.examples.len();
+        if found < most {
+            return Err(MaterialError::SmallSample {
+                target: target(),
+                wanted: most,
+                found,
+            });
+        }
+        let note = (found < before).then(|| {
+            format!(
+                "{} of {before} rows of train are never tuned on, as test has their passage or \
+                 question",
+                before - found
             )
         });
-        // The source is among the tests.
-        let cards = (self.tests.iter()).filter_map(|test| {
-            let sha256 = test.card.sha256.clone()?;
-            Some((format!("{}/card", test.card.name), sha256))
-        });
-        source.into_iter().chain(tests).chain(cards).collect()
+        Ok(Sample {
+            examples: rows.examples,
+            domain: target(),
+            sha256: rows.sha256,
+            note,
+        })
     }
+
+    fn hash(&self) -> (String, String) {
+        (
+            format!("{}/{}", self.domain, Split::Train),
+            self.sha256.clone(),
+        )
+    }
+}
+
+/// How the domains of a mixture are mixed; nothing for a single source.
+fn mixed(plan: &Plan, source: &Source) -> Option<String> {
+    let counts: Vec<usize> = source.train.members().iter().map(|m| m.len()).collect();
+    if counts.len() < 2 {
+        return None;
+    }
+    let shares = plan.mixing.shares(&counts);
+    let named: Vec<String> = (source.train.parts.iter().zip(&counts).zip(shares))
+        .map(|((part, rows), share)| format!("{share} of {rows} of {}", part.card.name))
+        .collect();
+    Some(format!(
+        "{}: an epoch of training takes {} ({} mixing); validation and test have as many of each",
+        source.card.name,
+        named.join(", "),
+        plan.mixing
+    ))
 }
 
 /// How many tokens a plan's training and evaluation see.

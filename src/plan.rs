@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::backbone::BackboneChoice;
 use crate::domain::AnswerForm;
+use crate::domain::mixture::Mixing;
 use crate::domain::suite::Suite;
 use crate::domain::wording::Wording;
-use crate::recipe::{Limits, Method, Recipe};
+use crate::recipe::{Limits, Method, Recipe, TuneOn};
 use crate::record::Cell;
 use crate::transfer::Transfer;
 
@@ -27,13 +28,17 @@ pub struct Plan {
     pub trials: Option<usize>,
     /// The recipe of each method that trains, where a search begins.
     pub recipes: BTreeMap<Method, Recipe>,
+    /// How tuning goes on with a few examples of each target; `None` leaves it at zero-shot.
+    pub tune_on: Option<TuneOn>,
     /// Sequence lengths, the same for every method.
     pub limits: Limits,
     /// How right answers are written when predictions are compared with them.
     pub answers: AnswerForm,
     /// How examples are worded and answers read.
     pub wording: Wording,
-    /// At most so many training rows, drawn as [`draw`](crate::domain::draw) says.
+    /// How the domains of the source are mixed, where there are several.
+    pub mixing: Mixing,
+    /// At most so many training rows of each source, drawn as [`draw`](crate::domain::draw) says.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split, drawn likewise.
     pub eval_rows: Option<usize>,
@@ -72,6 +77,8 @@ impl Plan {
             suite: self.suite.name(),
             answers: self.answers,
             wording: self.wording.clone(),
+            mixing: (self.transfer.is_of_mixture()).then_some(self.mixing),
+            tune_on: self.tune_on.clone(),
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

@@ -12,14 +12,16 @@ mod defaults;
 mod delta;
 mod grid;
 mod method;
+mod tune_on;
 
 pub use defaults::Defaults;
 pub use delta::{
     AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Placement,
     PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
-    PromptPlaces,
+    PromptPlaces, SubspaceRecipe, SubspaceStart,
 };
 pub use method::Method;
+pub use tune_on::TuneOn;
 
 /// How the prompt's `P` vectors start (Lester et al. 2021, §3.2 and figure 3b).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -293,7 +295,10 @@ impl Recipe {
 
     /// `P` of its soft prompt, 0 without one.
     pub fn prompt_length(&self) -> usize {
-        self.prompt.as_ref().map_or(0, |prompt| prompt.length)
+        match &self.delta {
+            Some(DeltaRecipe::Subspace(subspace)) => subspace.length,
+            _ => self.prompt.as_ref().map_or(0, |prompt| prompt.length),
+        }
     }
 
     /// Whether there is anything to train.

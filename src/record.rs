@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub(crate) mod difference;
 pub mod ensemble;
 pub mod hygiene;
+pub mod k_shot;
 pub mod memory;
 pub mod redaction;
 pub mod search;
@@ -15,9 +16,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
-use crate::recipe::{Limits, Method, Recipe};
+use crate::recipe::{Limits, Method, Recipe, TuneOn};
 
 /// The version of the record's schema.
 pub const RECORD_VERSION: u32 = 1;
@@ -45,6 +47,10 @@ pub struct Record {
     pub search: Option<search::Search>,
     /// Source first, then targets in the order asked for.
     pub evaluations: Vec<Evaluation>,
+    /// Target by target and K by K, what came of tuning on with K examples. Empty where the cell asks
+    /// for none, and for what trains nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub k_shots: Vec<k_shot::KShot>,
     /// Source validation, as the kept step answers it: what temperatures are fitted on. Absent for
     /// the untuned backbone, and in records from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +91,7 @@ pub struct ValidationAnswers {
 /// The identity of a record: two runs with equal cells give equal records, apart from clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// The domain that is trained on.
+    /// The domain that is trained on; of a mixture all of them, as in `squad+newsqa`.
     pub source: String,
     /// The domains that are only evaluated.
     pub targets: Vec<String>,
@@ -104,7 +110,13 @@ pub struct Cell {
     /// How examples are worded and answers read; records without it have the paper's way.
     #[serde(default, skip_serializing_if = "Wording::is_default")]
     pub wording: Wording,
-    /// At most so many training rows.
+    /// How the domains of a mixture are mixed; absent where the source is one domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
+    /// How tuning goes on with a few examples of each target; absent where it is left at zero-shot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tune_on: Option<TuneOn>,
+    /// At most so many training rows of each source.
     pub train_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
     pub eval_rows: Option<usize>,
@@ -339,6 +351,9 @@ pub struct Prediction {
 /// What an example is like: groups that a report breaks scores down by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Traits {
+    /// Its domain, in a source of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
     /// The first question word of its question, or `other`; absent where nothing is asked in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_word: Option<String>,

@@ -1,7 +1,8 @@
 //! A transfer: the domain that is trained on and the domains that are only evaluated.
 //!
 //! Written `squad->textbookqa`, with several targets `squad->textbookqa,bioasq`, and with
-//! `squad->all` for every other domain of the source's task. The word `all` stays a word here;
+//! `squad->all` for every other domain of the source's task; `squad+newsqa->textbookqa` trains on
+//! a mixture of domains. The word `all` stays a word here;
 //! [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) knows what it stands for.
 
 use std::fmt;
@@ -13,13 +14,16 @@ use thiserror::Error;
 /// The target that stands for every other domain of the source's task.
 pub const ALL: &str = "all";
 
+/// What stands between the domains of a mixture.
+pub const JOIN: char = '+';
+
 /// What is accepted between source and targets; the first is the one that is displayed.
 const ARROWS: [&str; 4] = ["->", "=>", "→", ":"];
 
 /// From a source domain to target domains.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The domain that is trained on.
+    /// The domain that is trained on, or several with [`JOIN`] between them.
     pub source: String,
     /// The domains that are only evaluated, in the order asked for; or the one word [`ALL`].
     pub targets: Vec<String>,
@@ -64,6 +68,18 @@ pub enum TransferError {
         /// What was typed.
         found: String,
     },
+    /// A `+` with nothing before or after it.
+    #[error("'{found}' lacks a source beside '+': wanted SOURCE+SOURCE->TARGET")]
+    NoMember {
+        /// What was typed.
+        found: String,
+    },
+    /// A domain is mixed with itself.
+    #[error("source '{name}' is named twice: wanted each domain of a mixture once")]
+    DoubledSource {
+        /// The repeated domain.
+        name: String,
+    },
     /// The source is among the targets.
     #[error(
         "source and target are the same domain '{name}': wanted a target that is not trained on \
@@ -90,9 +106,9 @@ pub enum TransferError {
 impl Transfer {
     /// Reads a transfer from command-line words: `squad->textbookqa`, `squad=>textbookqa`,
     /// `squad→textbookqa`, `squad:textbookqa`, `squad textbookqa`, with targets between commas
-    /// and spaces anywhere between names.
+    /// and spaces anywhere between names; with `+` between the sources of a mixture.
     pub fn parse(words: &[String]) -> Result<Transfer, TransferError> {
-        let found = words.join(" ").trim().to_string();
+        let found = without_spaces_around(JOIN, words.join(" ").trim());
         if found.is_empty() {
             return Err(TransferError::Empty);
         }
@@ -104,7 +120,11 @@ impl Transfer {
         if targets.iter().any(|target| target.is_empty()) {
             return Err(TransferError::NoTarget { found });
         }
-        for name in std::iter::once(source).chain(targets.iter().copied()) {
+        let sources: Vec<&str> = sources(source).collect();
+        if sources.iter().any(|source| source.is_empty()) {
+            return Err(TransferError::NoMember { found });
+        }
+        for name in sources.iter().chain(&targets).copied() {
             if !is_name(name) {
                 return Err(TransferError::BadName {
                     name: name.to_string(),
@@ -112,12 +132,18 @@ impl Transfer {
                 });
             }
         }
-        if source == ALL || (targets.len() > 1 && targets.contains(&ALL)) {
+        if sources.contains(&ALL) || (targets.len() > 1 && targets.contains(&ALL)) {
             return Err(TransferError::MisplacedAll { found });
+        }
+        for (position, source) in sources.iter().enumerate() {
+            if sources[..position].contains(source) {
+                let name = source.to_string();
+                return Err(TransferError::DoubledSource { name });
+            }
         }
         for (position, target) in targets.iter().enumerate() {
             let name = target.to_string();
-            if *target == source {
+            if sources.contains(target) {
                 return Err(TransferError::SameDomain { name });
             }
             if targets[..position].contains(target) {
@@ -130,6 +156,16 @@ impl Transfer {
         })
     }
 
+    /// The domains that are trained on.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        sources(&self.source)
+    }
+
+    /// Whether several domains are trained on.
+    pub fn is_of_mixture(&self) -> bool {
+        self.sources().count() > 1
+    }
+
     /// Whether the targets are the word [`ALL`].
     pub fn is_to_all(&self) -> bool {
         self.targets.iter().any(|target| target == ALL)
@@ -140,6 +176,11 @@ impl fmt::Display for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}{}", self.source, ARROWS[0], self.targets.join(","))
     }
+}
+
+/// The domains of a source by its name.
+pub fn sources(name: &str) -> impl Iterator<Item = &str> {
+    name.split(JOIN)
 }
 
 /// The transfer that a shell took apart, if it did.
@@ -182,6 +223,17 @@ fn halves(found: &str) -> Result<(&str, &str), TransferError> {
         return Err(malformed());
     }
     Ok((source, targets))
+}
+
+/// `a + b` as `a+b`.
+fn without_spaces_around(sign: char, text: &str) -> String {
+    let parts: Vec<&str> = text.split(sign).collect();
+    let last = parts.len() - 1;
+    let trimmed = parts.into_iter().enumerate().map(|(place, part)| {
+        let part = if place > 0 { part.trim_start() } else { part };
+        if place < last { part.trim_end() } else { part }
+    });
+    trimmed.collect::<Vec<_>>().join(&sign.to_string())
 }
 
 fn is_name(name: &str) -> bool {
@@ -242,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn every_spelling_of_a_mixture() {
+        let wanted = transfer("squad+newsqa", &["textbookqa"]);
+        for words in [
+            &["squad+newsqa->textbookqa"][..],
+            &["squad + newsqa -> textbookqa"],
+            &["squad + newsqa", "textbookqa"],
+            &["squad+newsqa:textbookqa"],
+            &["squad +newsqa textbookqa"],
+        ] {
+            assert_eq!(parse(words), Ok(wanted.clone()), "{words:?}");
+        }
+        let sources: Vec<&str> = wanted.sources().collect();
+        assert_eq!(sources, ["squad", "newsqa"]);
+    }
+
+    #[test]
     fn what_is_no_transfer_says_what_was_found() {
         let found = |words: &[&str]| parse(words).map_err(|error| error.to_string());
         for (words, part) in [
@@ -263,6 +331,12 @@ mod tests {
             (&["squad->a,b,a"], "target 'a' is named twice"),
             (&["squad->all,a"], "'all' stands alone"),
             (&["all->squad"], "'all' stands alone"),
+            (&["squad+all->race"], "'all' stands alone"),
+            (&["squad+->race"], "lacks a source beside '+'"),
+            (&["+squad->race"], "lacks a source beside '+'"),
+            (&["squad+squad->race"], "source 'squad' is named twice"),
+            (&["squad+race->race"], "same domain 'race'"),
+            (&["squad->race+drop"], "'race+drop' in 'squad->race+drop'"),
         ] {
             let message = found(words).expect_err("is no transfer");
             assert!(message.contains(part), "{words:?}: {message}");
@@ -299,11 +373,15 @@ mod tests {
     proptest! {
         #[test]
         fn parse_of_display_is_the_identity(
-            names in proptest::collection::btree_set("[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", 2..6),
+            names in proptest::collection::btree_set("[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", 3..7),
+            mixed: bool,
         ) {
             let mut names: Vec<String> = names.into_iter().filter(|name| name != ALL).collect();
-            prop_assume!(names.len() >= 2);
-            let source = names.remove(0);
+            prop_assume!(names.len() >= 3);
+            let mut source = names.remove(0);
+            if mixed {
+                source = format!("{source}+{}", names.remove(0));
+            }
             let transfer = Transfer { source, targets: names };
             prop_assert_eq!(Transfer::parse(&[transfer.to_string()]), Ok(transfer));
         }

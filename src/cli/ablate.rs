@@ -19,6 +19,7 @@ use super::transfer::{Seeds, answer_form, at_least_one};
 use super::{estimate, interrupt, output};
 use crate::backbone::BackboneChoice;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::experiment;
 use crate::material::Material;
@@ -135,7 +136,7 @@ impl Shared {
         let typed = self.transfer.as_deref().unwrap_or(miniature.transfer);
         let transfer = Transfer::parse(&[typed.to_string()])?;
         let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
-        let task = catalogue.get(&transfer.source)?.task;
+        let task = catalogue.source(&transfer.source)?.task;
         let config = backbone.config()?;
         let small = config.parameters() < SMALL;
         let of_default = |value: usize| Some(value).filter(|_| small);
@@ -165,6 +166,8 @@ impl Shared {
             },
             recipes: methods.iter().map(recipe).collect::<BTreeMap<_, _>>(),
             trials: None,
+            mixing: Mixing::default(),
+            tune_on: None,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
         })

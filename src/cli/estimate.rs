@@ -10,6 +10,7 @@ use crate::backbone::Backbone;
 use crate::material::{Material, TokenCounts};
 use crate::plan::Plan;
 use crate::recipe::{Method, Recipe};
+use crate::record::Cell;
 
 /// The share of the matrix-product rate that training and decoding are taken to reach: a rough guess,
 /// which is why the estimate is given within a factor.
@@ -51,7 +52,8 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
             .recipe
             .as_ref()
             .map_or(0.0, |recipe| recipe_flop(recipe, backbone, &tokens));
-        let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs);
+        let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs)
+            + k_shot_flop(&cell, plan, backbone, &tokens);
         let time = Duration::from_secs_f64((training + evaluation) / rate);
         total += time;
         let name = match cell.method {
@@ -101,6 +103,33 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
         tokens.validation_outputs,
     );
     budget.steps as f64 * passes * step + validations as f64 * validation
+}
+
+/// Steps with a few examples of each target, and its answers again; the target's inputs are taken to be as
+/// long as the source's.
+fn k_shot_flop(cell: &Cell, plan: &Plan, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
+    let (Some(tune_on), Some(recipe)) = (&cell.tune_on, &cell.recipe) else {
+        return 0.0;
+    };
+    if !recipe.trains() {
+        return 0.0;
+    }
+    let targets = plan.transfer.targets.len() as f64;
+    let share = targets / (targets + 1.0);
+    let answers = forward_flop(
+        backbone,
+        share * tokens.evaluated_inputs,
+        share * tokens.evaluated_outputs,
+    );
+    let of_count = |&count: &usize| {
+        let unvalidated = TokenCounts {
+            validation_inputs: 0.0,
+            validation_outputs: 0.0,
+            ..*tokens
+        };
+        targets * recipe_flop(&tune_on.recipe(recipe, count), backbone, &unvalidated) + answers
+    };
+    tune_on.examples.iter().map(of_count).sum()
 }
 
 /// Two operations a weight and token (attention's own products are small beside them at these

@@ -99,10 +99,10 @@ fn inspected(
     // Refuses the prompt of another backbone.
     file.onto(backbone)?;
     let path = file.path.display().to_string();
-    let card = file.source().and_then(|source| catalogue.get(source).ok());
+    let card = (file.source()).and_then(|source| catalogue.source(source).ok());
     let encode = |text: &String| backbone.tokenizer.encode(text);
     let wording = file.wording().cloned().unwrap_or_default();
-    let labels: Vec<String> = card.map_or(Vec::new(), |card| {
+    let labels: Vec<String> = card.as_ref().map_or(Vec::new(), |card| {
         let words = |class| wording.target(card, class).to_string();
         (0..card.labels.len()).map(words).collect()
     });
@@ -134,7 +134,9 @@ fn inspected(
             let name = format!("{source}, {method}, seed {seed}");
             (name, start(recipe, seed, words, backbone))
         }
-        Some(Made::Imported { from, .. }) => (from.clone(), None),
+        Some(Made::Imported { from, .. } | Made::Subspace { prompts: from, .. }) => {
+            (from.clone(), None)
+        }
         None => {
             let name = file.path.file_name().unwrap_or(file.path.as_os_str());
             (name.to_string_lossy().into_owned(), None)

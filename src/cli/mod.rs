@@ -29,6 +29,7 @@ mod redirection;
 mod report;
 mod run;
 mod score;
+mod template;
 mod transfer;
 mod verbalizer;
 mod verify;
@@ -72,6 +73,8 @@ enum Verb {
     Methods(methods::Arguments),
     /// Propose more words for a domain's classes, by a model's embeddings.
     Verbalizer(verbalizer::Arguments),
+    /// Templates that a T5's own span filling proposes.
+    Template(template::Arguments),
     /// Download models and domains from the Hugging Face Hub into its cache.
     Fetch(fetch::Arguments),
     /// Check that domains are what their cards say.
@@ -174,6 +177,7 @@ impl Cli {
             Verb::List(arguments) => Ok(list::run(arguments)?),
             Verb::Methods(arguments) => methods::run(arguments),
             Verb::Verbalizer(arguments) => verbalizer::run(&arguments),
+            Verb::Template(arguments) => template::run(&arguments),
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),

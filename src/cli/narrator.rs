@@ -106,6 +106,15 @@ impl Narrator {
                     ));
                 }
             }
+            Event::GoingOn {
+                domain,
+                examples,
+                steps,
+            } => {
+                self.end();
+                let what = format!("{}, {examples} examples of {domain}", self.name);
+                self.work = Some(self.voice.work(&what, steps));
+            }
             Event::Predicting {
                 domain,
                 done,

@@ -101,7 +101,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (None, None) => (None, None),
     };
     let source = source(tuned_on, card, &catalogue);
-    let asked = source.unwrap_or(card);
+    let asked = source.as_ref().unwrap_or(card);
     let wording = (arguments.wording)
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
@@ -152,7 +152,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .zip(answers)
         .map(|(example, answer)| Line {
             domain: card.name.clone(),
-            tuned_on: source.map(|source| source.name.clone()),
+            tuned_on: source.as_ref().map(|source| source.name.clone()),
             prediction: experiment::prediction(example, &answer, asked, card),
             token_ids: answer.token_ids,
         })
@@ -208,8 +208,8 @@ fn answers(
 
 /// The domain that the prompt or adapter was tuned on, if it is one whose label strings are read as
 /// the answered domain's.
-fn source<'a>(tuned_on: Option<&str>, card: &Card, catalogue: &'a Catalogue) -> Option<&'a Card> {
-    let source = catalogue.get(tuned_on?).ok()?;
+fn source(tuned_on: Option<&str>, card: &Card, catalogue: &Catalogue) -> Option<Card> {
+    let source = catalogue.source(tuned_on?).ok()?;
     (source.task == card.task).then_some(source)
 }
 

@@ -10,6 +10,7 @@ use super::Failure;
 use crate::backbone::BackboneChoice;
 use crate::new_file;
 use crate::tuning::prompt_file::{self, Format, Origin, PromptFile};
+use crate::tuning::subspace::SubspaceFile;
 
 /// Verbs of `prompt`.
 #[derive(Debug, Args)]
@@ -45,6 +46,19 @@ enum Verb {
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
+    /// Find the subspace of some prompts of one model, for `transfer --methods intrinsic`: the directions
+    /// in which they differ most. Nothing is overwritten.
+    Subspace {
+        /// Prompts that were tuned or imported, all of as many vectors, of as many tasks as can be had.
+        #[arg(value_name = "PROMPT", required = true, num_args = 2..)]
+        prompts: Vec<PathBuf>,
+        /// How many dimensions: at most one fewer than there are prompts.
+        #[arg(long, value_name = "D")]
+        dim: usize,
+        /// What to write.
+        #[arg(long, default_value = "subspace.safetensors", value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Say what a prompt is and where it comes from.
     Show {
         /// A prompt in any of the formats.
@@ -78,6 +92,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let metadata = prompt.adopt(&choice.load(&Device::flex())?)?;
             new_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);
+        }
+        Verb::Subspace { prompts, dim, out } => {
+            new_file::check(&out)?;
+            let prompts = prompts.iter().map(|path| PromptFile::open(path));
+            let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+            let file = SubspaceFile::of(&prompts, dim)?;
+            new_file::write(&out, &file.to_bytes())?;
+            for (key, value) in file.metadata.entries() {
+                eprintln!("{key}: {value}");
+            }
         }
         Verb::Show { prompt } => {
             let prompt = PromptFile::open(&prompt)?;

@@ -57,12 +57,12 @@ fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyho
                 stored.folder.display()
             );
         }
-        let source = catalogue.get(&stored.record.cell.source)?;
+        let source = catalogue.source(&stored.record.cell.source)?;
         for (evaluation, predictions) in stored.record.evaluations.iter().zip(&stored.predictions) {
-            let target = catalogue.get(&evaluation.domain)?;
+            let target = catalogue.source(&evaluation.domain)?;
             let scores: Vec<Score> = predictions
                 .iter()
-                .map(|prediction| again(prediction, source, target))
+                .map(|prediction| again(prediction, &source, &target))
                 .collect();
             let name = stored.folder.display().to_string();
             let again = metrics(evaluation.task, &scores);
@@ -99,11 +99,11 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
                 );
             }
             let source = match &line.tuned_on {
-                Some(source) => catalogue.get(source)?,
-                None => target,
+                Some(source) => catalogue.source(source)?,
+                None => target.clone(),
             };
             recorded.push(*score);
-            scores.push(again(&line.prediction, source, target));
+            scores.push(again(&line.prediction, &source, target));
         }
         let (recorded, again) = (
             metrics(target.task, &recorded),

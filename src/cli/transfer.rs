@@ -24,6 +24,7 @@ use super::wording;
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::AnswerForm;
 use crate::domain::catalogue::{Catalogue, nearest};
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::experiment::{self, Event, Lab, Outcome};
 use crate::material::Material;
@@ -32,17 +33,20 @@ use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, PromptStart, Recipe,
+    SubspaceRecipe, SubspaceStart, TuneOn,
 };
 use crate::record::store::{Store, folder_name, unfinished};
 use crate::transfer::{ALL, Transfer};
 use crate::tuning::prompt_file::PromptFile;
-use crate::tuning::{self, head_form};
+use crate::tuning::subspace::SubspaceFile;
+use crate::tuning::{self, PromptError, head_form};
 
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// SOURCE->TARGET[,TARGET...], in quotes since > is the shell's: 'squad->textbookqa',
-    /// 'squad->all'. SOURCE:TARGET and two words do as well.
+    /// 'squad->all'. SOURCE:TARGET and two words do as well. 'squad+race->textbookqa' tunes one
+    /// prompt, or whatever else, on a mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
     /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json (or
@@ -101,9 +105,27 @@ pub struct Arguments {
     /// as many vectors as --prompt-length or the recipe says.
     #[arg(long, value_name = "INIT")]
     init: Option<Init>,
+    /// The subspace that method intrinsic tunes in: what `promptshift prompt subspace` wrote. Without one,
+    /// all leaves that method out.
+    #[arg(long, value_name = "FILE")]
+    subspace: Option<PathBuf>,
     #[command(flatten)]
     lora: Lora,
-    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method.
+    /// At which rates the sources of a mixture are trained on, as T5 mixes tasks: proportional (to
+    /// their rows, as if none had more than 65536), proportional:CAP, or equal.
+    #[arg(long, value_name = "MIXING")]
+    mixing: Option<Mixing>,
+    /// Beside zero-shot: goes on, from what was tuned on the source, with so many examples of each
+    /// target's training split (4,16,64), and reports the K-shot curve. Fixed steps at the recipe's
+    /// learning rate; nothing is selected by any target row. To tune a prompt on a target with all of a
+    /// recipe, start from one: --init file:PROMPT.
+    #[arg(long, value_delimiter = ',', value_name = "K,K,...")]
+    tune_on: Vec<usize>,
+    /// Steps for each K of --tune-on; 50 where it is not given.
+    #[arg(long, value_name = "N", requires = "tune_on", value_parser = at_least_one)]
+    tune_on_steps: Option<usize>,
+    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method. Of
+    /// a mixture, of each source.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn in the same way.
@@ -175,6 +197,19 @@ impl FromStr for Init {
     }
 }
 
+/// `--subspace`: the delta of method intrinsic.
+fn subspace(path: &Path) -> anyhow::Result<DeltaRecipe> {
+    let (file, sha256) = SubspaceFile::open(path)?;
+    Ok(DeltaRecipe::Subspace(SubspaceRecipe {
+        length: file.subspace.length(),
+        dimension: file.subspace.dimension(),
+        file: Some(SubspaceStart {
+            path: path.display().to_string(),
+            sha256,
+        }),
+    }))
+}
+
 /// `--answers`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answers(pub(super) AnswerForm);
@@ -224,6 +259,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
              '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
             plan.transfer, plan.transfer
         ));
+    }
+    let all = arguments.methods.iter().any(|name| name == ALL);
+    if all && arguments.subspace.is_none() && arguments.run.worker().is_none() {
+        voice.say("intrinsic prompt tuning is left out of all: it needs --subspace FILE");
     }
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
@@ -333,12 +372,27 @@ fn plan(
     let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let resolved = catalogue.resolve(&transfer, &suite)?;
     let known = Wording::default();
-    let wording = (arguments.wording).wording(known, resolved.source, &resolved.targets)?;
-    wording::check_kind(&wording, config)?;
     let transfer = resolved.transfer();
+    let card = &catalogue.source(&transfer.source)?;
+    let asked = [resolved.sources, resolved.targets].concat();
+    let wording = (arguments.wording).wording(known, card, &asked)?;
+    wording::check_kind(&wording, config)?;
+    if arguments.mixing.is_some() && !transfer.is_of_mixture() {
+        bail!(
+            "--mixing: '{}' is one source; wanted several, as in 'squad+race->textbookqa'",
+            transfer.source
+        );
+    }
     let defaults = backbone.defaults(config);
-    let card = catalogue.get(&transfer.source)?;
-    let methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let subspace = (arguments.subspace.as_deref()).map(subspace).transpose()?;
+    let mut methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let named = |name| arguments.methods.iter().any(|method| method == name);
+    if subspace.is_none() && !named(Method::Intrinsic.name()) {
+        methods.retain(|&method| method != Method::Intrinsic);
+    }
+    if subspace.is_some() && !methods.contains(&Method::Intrinsic) {
+        bail!("--subspace: intrinsic is not among the methods that are tuned");
+    }
     let task = card.task;
     let head = head_form(config, task, card.labels.len(), wording.score_by)?;
     let tuned: Vec<Method> = methods
@@ -364,6 +418,10 @@ fn plan(
             recipe.optimizer = recipe.optimizer.at(*rate);
         }
         arguments.lora.change(&mut recipe);
+        if method == Method::Intrinsic {
+            recipe.delta = Some(subspace.clone().ok_or(PromptError::NoSubspace)?);
+            check_length(recipe.prompt_length(), &wording)?;
+        }
         if let Some(prompt) = &mut recipe.prompt {
             prompt.length = prompt_length(arguments.prompt_length, &wording, prompt.length)?;
             if let Some(Init(init)) = &arguments.init {
@@ -394,6 +452,8 @@ fn plan(
                 Some(Seeds(seeds)) => seeds.clone(),
                 None => default_seeds(tuned.len()),
             },
+            mixing: arguments.mixing.unwrap_or_default(),
+            tune_on: tune_on(arguments),
             trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
@@ -427,6 +487,18 @@ pub(super) fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Re
     }
 }
 
+/// What `--tune-on` asks for; 0 examples are zero-shot, which is reported in any case.
+fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
+    let mut examples = arguments.tune_on.clone();
+    examples.retain(|&count| count > 0);
+    examples.sort_unstable();
+    examples.dedup();
+    (!examples.is_empty()).then(|| TuneOn {
+        examples,
+        steps: arguments.tune_on_steps.unwrap_or(TuneOn::STEPS),
+    })
+}
+
 /// `P`: the template's, the flag's, or the recipe's own.
 fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
     let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
@@ -438,6 +510,19 @@ fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::
         ),
         (Some((_, inside)), _) if inside > 0 => Ok(inside),
         (_, flag) => Ok(flag.unwrap_or(own)),
+    }
+}
+
+/// Whether a prompt of a subspace has as many vectors as the template has places.
+fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if ![0, length].contains(&template.vectors()) => bail!(
+            "--subspace: its prompts have {length} vectors, and the template '{}' places for {}; wanted \
+             as many",
+            template.name,
+            template.vectors()
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -508,7 +593,14 @@ fn default_out(plan: &Plan) -> PathBuf {
         true => Vec::new(),
         false => serde_json::to_vec(&plan.wording).expect("a wording is plain data"),
     };
-    let hash = &crate::provenance::sha256(&[recipes, worded].concat())[..8];
+    let mixed = match plan.transfer.is_of_mixture() {
+        true => plan.mixing.to_string().into_bytes(),
+        false => Vec::new(),
+    };
+    let gone_on = (plan.tune_on.as_ref()).map_or(Vec::new(), |tune_on| {
+        serde_json::to_vec(tune_on).expect("plain data")
+    });
+    let hash = &crate::provenance::sha256(&[recipes, worded, mixed, gone_on].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

@@ -6,8 +6,9 @@ use thiserror::Error;
 
 use super::Task;
 use super::card::{self, Card, CardError};
+use super::mixture;
 use super::suite::{HUB, MINI, Part, Suite};
-use crate::transfer::Transfer;
+use crate::transfer::{Transfer, sources};
 
 /// Every known domain.
 #[derive(Debug, Clone)]
@@ -18,9 +19,9 @@ pub struct Catalogue {
 /// A transfer whose names are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'a> {
-    /// The domain that is trained on.
-    pub source: &'a Card,
-    /// The domains that are only evaluated; never empty, never the source.
+    /// The domain that is trained on, or those of a mixture; never empty.
+    pub sources: Vec<&'a Card>,
+    /// The domains that are only evaluated; never empty, never a source.
     pub targets: Vec<&'a Card>,
 }
 
@@ -98,7 +99,22 @@ pub enum CatalogueError {
         /// Targets of the source's task in this suite.
         others: Vec<String>,
     },
-    /// Source and target have one task and other labels.
+    /// The sources of a mixture ask different things.
+    #[error(
+        "'{first}' is {first_task} and '{other}' is {other_task}: wanted a mixture of one task's \
+         domains"
+    )]
+    MixedTasks {
+        /// The first source.
+        first: String,
+        /// Its task.
+        first_task: Task,
+        /// Another source.
+        other: String,
+        /// Its task.
+        other_task: Task,
+    },
+    /// Two domains have one task and other labels.
     #[error(
         "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
          many, so that each can be read as the other's"
@@ -185,6 +201,15 @@ impl Catalogue {
             .ok_or_else(unknown)
     }
 
+    /// The domain of this name or, of several with `+` between them, their mixture.
+    ///
+    /// # Errors
+    /// One is unknown.
+    pub fn source(&self, name: &str) -> Result<Card, CatalogueError> {
+        let members: Result<Vec<&Card>, _> = sources(name).map(|name| self.get(name)).collect();
+        Ok(mixture::card(&members?))
+    }
+
     /// Every suite: the bundled one, what was fetched, and the parts of it that cards name.
     pub fn suites(&self) -> Vec<&str> {
         let mut suites = vec![MINI, HUB];
@@ -241,22 +266,40 @@ impl Catalogue {
         transfer: &Transfer,
         suite: &Suite,
     ) -> Result<Resolved<'_>, CatalogueError> {
-        let source = self.get_within(&transfer.source, suite)?;
+        let sources: Result<Vec<&Card>, _> = transfer
+            .sources()
+            .map(|name| self.get_within(name, suite))
+            .collect();
+        let sources = sources?;
+        let source = sources[0];
+        for other in &sources[1..] {
+            if other.task != source.task {
+                return Err(CatalogueError::MixedTasks {
+                    first: source.name.clone(),
+                    first_task: source.task,
+                    other: other.name.clone(),
+                    other_task: other.task,
+                });
+            }
+            if other.labels.len() != source.labels.len() {
+                return Err(other_labels(source, other));
+            }
+        }
         let others: Vec<&Card> = self
             .within(suite)
             .into_iter()
-            .filter(|card| card.task == source.task && card.name != source.name)
+            .filter(|card| card.task == source.task && !sources.contains(card))
             .filter(|card| card.labels.len() == source.labels.len())
             .collect();
         if transfer.is_to_all() {
             if others.is_empty() {
                 return Err(CatalogueError::NoOthers {
-                    name: source.name.clone(),
+                    name: transfer.source.clone(),
                     suite: suite.name(),
                 });
             }
             return Ok(Resolved {
-                source,
+                sources,
                 targets: others,
             });
         }
@@ -273,16 +316,11 @@ impl Catalogue {
                 });
             }
             if target.labels.len() != source.labels.len() {
-                return Err(CatalogueError::LabelMismatch {
-                    source_name: source.name.clone(),
-                    source_labels: source.labels.join(", "),
-                    target: target.name.clone(),
-                    target_labels: target.labels.join(", "),
-                });
+                return Err(other_labels(source, target));
             }
             targets.push(target);
         }
-        Ok(Resolved { source, targets })
+        Ok(Resolved { sources, targets })
     }
 
     /// The domain of this name, if the suite has any file of it.
@@ -334,11 +372,20 @@ impl Catalogue {
     }
 }
 
+fn other_labels(source: &Card, other: &Card) -> CatalogueError {
+    CatalogueError::LabelMismatch {
+        source_name: source.name.clone(),
+        source_labels: source.labels.join(", "),
+        target: other.name.clone(),
+        target_labels: other.labels.join(", "),
+    }
+}
+
 impl Resolved<'_> {
     /// The transfer with every name written out.
     pub fn transfer(&self) -> Transfer {
         Transfer {
-            source: self.source.name.clone(),
+            source: mixture::card(&self.sources).name,
             targets: (self.targets.iter())
                 .map(|card| card.name.clone())
                 .collect(),
@@ -404,6 +451,23 @@ mod tests {
         "rte/train.parquet",
         "cb/test.parquet",
     ];
+
+    #[test]
+    fn a_mixture_is_of_one_task_and_none_of_its_targets() {
+        let resolve = |words| resolve(words, &FILES);
+        assert_eq!(
+            resolve("squad+race->all").as_deref(),
+            Ok("squad+race->bioasq,squadshifts_amazon")
+        );
+        let mixed = resolve("squad+mrpc->bioasq").expect_err("two tasks");
+        assert!(mixed.contains("'mrpc' is"), "{mixed}");
+        let labels = resolve("rte+cb->rte").expect_err("is on both sides");
+        assert!(labels.contains("same domain 'rte'"), "{labels}");
+        let unknown = resolve("squad+rase->bioasq").expect_err("is unknown");
+        assert!(unknown.contains("did you mean 'race'"), "{unknown}");
+        let source = Catalogue::bundled().source("squad+race").expect("known");
+        assert_eq!(source.name, "squad+race");
+    }
 
     #[test]
     fn an_unknown_domain_is_answered_with_the_nearest() {

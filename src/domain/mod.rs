@@ -4,7 +4,7 @@
 //! files a domain's rows are in, [`remote`] where they are published, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
 //! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, a [`draw`] which of them are taken, and a
-//! [`template`] turns a [`row`] into an [`Example`], in T5's words or another [`wording`]. [`verify`] holds files against their card.
+//! [`template`] turns a [`row`] into an [`Example`], in T5's words or another [`wording`]. Several domains are one source in a [`mixture`]. [`verify`] holds files against their card.
 
 pub mod allotment;
 pub mod card;
@@ -14,6 +14,7 @@ pub mod draw;
 pub mod glue;
 pub mod label;
 pub mod mini;
+pub mod mixture;
 pub mod mrqa;
 pub mod mrqa_lines;
 pub mod multirc;

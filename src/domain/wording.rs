@@ -4,6 +4,7 @@
 //! A wording is plain data and part of a record's cell. The default one is the paper's: T5's text
 //! formats, the data set's class strings, answers by generation.
 
+mod proposal;
 mod template;
 mod verbalizer;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Card;
 
+pub use proposal::{proposed, skeleton};
 pub use template::{Filled, Template, TemplateError, bundled};
 pub use verbalizer::{Aggregate, Spelling, Verbalizer, VerbalizerError, Words};
 

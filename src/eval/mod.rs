@@ -6,6 +6,7 @@ pub mod ensemble;
 mod likelihood;
 mod marks;
 pub mod predict;
+pub mod propose;
 pub mod referent;
 pub mod score;
 pub mod vote;

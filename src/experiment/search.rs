@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Event, ExperimentError, Lab, finished, fit_on_source, words};
+use super::{Event, ExperimentError, Lab, finished, fit_on_source, training_set, words};
 use crate::backbone::Backbone;
 use crate::material::Source;
 use crate::plan::Plan;
@@ -10,7 +10,7 @@ use crate::provenance;
 use crate::recipe::Method;
 use crate::record::Cell;
 use crate::record::search::{Search, Trial, TrialEnd};
-use crate::train::{FitError, TrainingSet};
+use crate::train::FitError;
 use crate::tuning;
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
@@ -69,7 +69,7 @@ fn attempt(
     let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
     let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;
     let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
-    let train = TrainingSet::of_source(&source.train.examples, &backbone.tokenizer, &cell.limits);
+    let train = training_set(source, cell, backbone);
     match fit_on_source(tuned, &train, source, backbone, cell, None, watch) {
         Ok((fitted, _)) => {
             let best = fitted

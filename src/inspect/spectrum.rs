@@ -16,9 +16,9 @@ pub fn effective_rank(rows: &Rows) -> f64 {
     let gram: Vec<Vec<f64>> = (rows.iter())
         .map(|one| rows.iter().map(|other| dot(one, other)).collect())
         .collect();
-    let singular: Vec<f64> = eigenvalues(gram)
+    let singular: Vec<f64> = eigen(gram)
         .into_iter()
-        .map(|value| value.max(0.0).sqrt())
+        .map(|one| one.value.max(0.0).sqrt())
         .collect();
     let sum: f64 = singular.iter().sum();
     if sum == 0.0 {
@@ -32,27 +32,45 @@ pub fn effective_rank(rows: &Rows) -> f64 {
     entropy.exp()
 }
 
-/// The eigenvalues of a symmetric matrix, by Jacobi's rotations (Golub & Van Loan, §8.5), in no order.
-fn eigenvalues(mut matrix: Vec<Vec<f64>>) -> Vec<f64> {
+/// An eigenvalue and its eigenvector, of length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Eigen {
+    pub(super) value: f64,
+    pub(super) vector: Vec<f64>,
+}
+
+/// The eigenvalues and eigenvectors of a symmetric matrix, by Jacobi's rotations (Golub & Van Loan, §8.5),
+/// in no order.
+pub(super) fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<Eigen> {
     let size = matrix.len();
+    let unit = |at: usize| {
+        (0..size)
+            .map(|place| f64::from(u8::from(place == at)))
+            .collect()
+    };
+    // Its rows are the vectors.
+    let mut vectors: Vec<Vec<f64>> = (0..size).map(unit).collect();
     let trace: f64 = (0..size).map(|at| matrix[at][at].abs()).sum();
     for _ in 0..SWEEPS {
         let mut left = 0.0_f64;
         for p in 0..size {
             for q in p + 1..size {
                 left = left.max(matrix[p][q].abs());
-                rotate(&mut matrix, p, q);
+                rotate(&mut matrix, &mut vectors, p, q);
             }
         }
         if left <= 1e-12 * trace {
             break;
         }
     }
-    (0..size).map(|at| matrix[at][at]).collect()
+    let values = (0..size).map(|at| matrix[at][at]);
+    (values.zip(vectors))
+        .map(|(value, vector)| Eigen { value, vector })
+        .collect()
 }
 
-/// Turns the plane of p and q so that their element becomes zero.
-fn rotate(matrix: &mut [Vec<f64>], p: usize, q: usize) {
+/// Turns the plane of p and q so that their element becomes zero, and the vectors with it.
+fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
     let off = matrix[p][q];
     if off == 0.0 {
         return;
@@ -67,11 +85,13 @@ fn rotate(matrix: &mut [Vec<f64>], p: usize, q: usize) {
         row[p] = cosine * at_p - sine * at_q;
         row[q] = sine * at_p + cosine * at_q;
     }
-    let (above, below) = matrix.split_at_mut(q);
-    for (at_p, at_q) in above[p].iter_mut().zip(below[0].iter_mut()) {
-        let (old_p, old_q) = (*at_p, *at_q);
-        *at_p = cosine * old_p - sine * old_q;
-        *at_q = sine * old_p + cosine * old_q;
+    for rows in [matrix, vectors] {
+        let (above, below) = rows.split_at_mut(q);
+        for (at_p, at_q) in above[p].iter_mut().zip(below[0].iter_mut()) {
+            let (old_p, old_q) = (*at_p, *at_q);
+            *at_p = cosine * old_p - sine * old_q;
+            *at_q = sine * old_p + cosine * old_q;
+        }
     }
 }
 
@@ -99,11 +119,17 @@ mod tests {
             let matrix: Vec<Vec<f64>> = (0..5)
                 .map(|i| (0..5).map(|j| values[5 * i + j] + values[5 * j + i]).collect())
                 .collect();
-            let found = eigenvalues(matrix.clone());
+            let found = eigen(matrix.clone());
             let trace: f64 = (0..5).map(|i| matrix[i][i]).sum();
             let norm: f64 = matrix.iter().flatten().map(|v| v * v).sum();
-            prop_assert!((found.iter().sum::<f64>() - trace).abs() < 1e-9);
-            prop_assert!((found.iter().map(|v| v * v).sum::<f64>() - norm).abs() < 1e-8);
+            prop_assert!((found.iter().map(|one| one.value).sum::<f64>() - trace).abs() < 1e-9);
+            prop_assert!((found.iter().map(|one| one.value.powi(2)).sum::<f64>() - norm).abs() < 1e-8);
+            for Eigen { value, vector } in found {
+                for (row, entry) in matrix.iter().zip(&vector) {
+                    let product: f64 = row.iter().zip(&vector).map(|(a, b)| a * b).sum();
+                    prop_assert!((product - value * entry).abs() < 1e-6);
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
     PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptInit, PromptNetworkForm,
     PromptNetworkRecipe, PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
+    SubspaceRecipe,
 };
 use crate::parts::Map;
 
@@ -136,6 +137,15 @@ impl Recipe {
             }
             Method::FewShot => return Recipe::of_words(nano, PreambleRecipe::Examples(3)),
             Method::Scratch => return Recipe::of_weights(nano, DeltaRecipe::RandomWeights, 1e-2),
+            // The paper's 250 dimensions until a file says how many.
+            Method::Intrinsic => (
+                DeltaRecipe::Subspace(SubspaceRecipe {
+                    length: sized(20, 100),
+                    dimension: sized(5, 250),
+                    file: None,
+                }),
+                rates(1e-1, 1e-1),
+            ),
         };
         Recipe::of_additions(nano, delta, rates)
     }

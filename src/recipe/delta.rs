@@ -31,6 +31,8 @@ pub enum DeltaRecipe {
     PromptNetwork(PromptNetworkRecipe),
     /// The recipe's prompt, and output vectors of the tokens of [`label_ids`](super::Recipe::label_ids).
     PromptAndLabels,
+    /// A prompt in a subspace of earlier prompts.
+    Subspace(SubspaceRecipe),
     /// A small network beside the backbone.
     Ladder(LadderRecipe),
     /// Words before the input; nothing is trained.
@@ -54,6 +56,7 @@ impl DeltaRecipe {
             DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
             DeltaRecipe::PromptNetwork(_) => "P-tuning",
             DeltaRecipe::PromptAndLabels => "WARP",
+            DeltaRecipe::Subspace(_) => "intrinsic prompt tuning",
             DeltaRecipe::Ladder(_) => "ladder side tuning",
             DeltaRecipe::Preamble(_) => "words before the input",
             DeltaRecipe::RandomWeights => "training from random weights",
@@ -171,6 +174,26 @@ pub enum PromptNetworkForm {
     Mlp,
     /// A bidirectional LSTM of two layers and two linear maps.
     Lstm,
+}
+
+/// See [`DeltaRecipe::Subspace`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubspaceRecipe {
+    /// `P`, the vectors of its prompts.
+    pub length: usize,
+    /// `d`, the coordinates that are tuned.
+    pub dimension: usize,
+    /// The subspace; none until one is named, and nothing can be tuned before.
+    pub file: Option<SubspaceStart>,
+}
+
+/// See [`SubspaceRecipe::file`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubspaceStart {
+    /// Where it is read from.
+    pub path: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
 }
 
 /// See [`DeltaRecipe::Ladder`].

@@ -55,11 +55,13 @@ pub enum Method {
     FewShot,
     /// Model tuning from random weights, a control.
     Scratch,
+    /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts.
+    Intrinsic,
 }
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 24] = [
+    pub const ALL: [Method; 25] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -84,6 +86,7 @@ impl Method {
         Method::Instruction,
         Method::FewShot,
         Method::Scratch,
+        Method::Intrinsic,
     ];
 
     /// The name typed at the command line and written into records.
@@ -113,6 +116,7 @@ impl Method {
             Method::Instruction => "instruction",
             Method::FewShot => "few-shot",
             Method::Scratch => "scratch",
+            Method::Intrinsic => "intrinsic",
         }
     }
 
@@ -143,6 +147,7 @@ impl Method {
             Method::Instruction => "instruction",
             Method::FewShot => "examples in context",
             Method::Scratch => "from random weights",
+            Method::Intrinsic => "intrinsic prompt tuning",
         }
     }
 }

@@ -13,7 +13,10 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         ..stored.record.clone()
     };
     let mut files = Vec::new();
-    for (evaluation, predictions) in record.evaluations.iter_mut().zip(&stored.predictions) {
+    let k_shots = (record.k_shots.iter_mut()).map(|shot| &mut shot.evaluation);
+    let answered = (record.evaluations.iter_mut().zip(&stored.predictions))
+        .chain(k_shots.zip(&stored.k_shots));
+    for (evaluation, predictions) in answered {
         evaluation.excerpts.clear();
         let lines = lines(predictions);
         evaluation.predictions_sha256 = sha256(&lines);

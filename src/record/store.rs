@@ -31,9 +31,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::AnswerForm;
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::provenance::sha256;
-use crate::recipe::{Limits, Method};
+use crate::recipe::{Limits, Method, TuneOn};
 use crate::record::difference;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 
@@ -57,6 +58,10 @@ struct Plan {
     answers: AnswerForm,
     #[serde(default, skip_serializing_if = "Wording::is_default")]
     wording: Wording,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mixing: Option<Mixing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tune_on: Option<TuneOn>,
     train_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
@@ -73,6 +78,8 @@ impl Plan {
             suite: cell.suite.clone(),
             answers: cell.answers,
             wording: cell.wording.clone(),
+            mixing: cell.mixing,
+            tune_on: cell.tune_on.clone(),
             train_rows: cell.train_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
@@ -90,6 +97,8 @@ impl Plan {
             suite: self.suite,
             answers: self.answers,
             wording: self.wording,
+            mixing: self.mixing,
+            tune_on: self.tune_on,
             train_rows: self.train_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,

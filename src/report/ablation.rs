@@ -235,6 +235,7 @@ impl<'a> Table<'a> {
                 Some(self.draws(row, on)?.estimate())
             };
             let series = lines.iter().map(|line| Series {
+                runs: Vec::new(),
                 name: line.clone(),
                 points: axis.places.iter().map(|place| point(line, place)).collect(),
             });

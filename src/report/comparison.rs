@@ -16,9 +16,11 @@ use super::cautions::{self, Caution};
 use super::cost::{Cost, cost};
 use super::error::ReportError;
 use super::evidence::samples;
+use super::k_shot::{self, KShots};
 use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
+use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
@@ -32,8 +34,11 @@ use crate::stats::panel::Panel;
 /// The analysis of one study. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The domain trained on.
+    /// The domain trained on, or all of a mixture: `squad+newsqa`.
     pub source: String,
+    /// How the domains of a mixture are mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
     /// The domains only evaluated.
     pub targets: Vec<String>,
     /// The backbone.
@@ -63,6 +68,9 @@ pub struct Comparison {
     pub difference: Option<Difference>,
     /// What may be chance, what could have been seen, and more than the mean.
     pub statistics: Statistics,
+    /// Scores with a few examples of each target, beside zero-shot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub k_shots: Option<KShots>,
     /// Two sentences that the numbers support.
     pub answer: Vec<String>,
     /// What to mind when reading them.
@@ -263,6 +271,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         .collect();
     let mut comparison = Comparison {
         source: cell.source.clone(),
+        mixing: cell.mixing,
         targets: cell.targets.clone(),
         model: cell.model.clone(),
         suite: cell.suite.clone(),
@@ -284,6 +293,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
             .collect(),
         difference: scores.difference(),
         statistics: statistics::statistics(study, main, &panels, &scores),
+        k_shots: k_shot::k_shots(study, main),
         answer: Vec::new(),
         cautions: Vec::new(),
     };

@@ -277,6 +277,7 @@ fn figure(
         name,
         series: (rules.iter().enumerate())
             .map(|(rule, named)| Series {
+                runs: Vec::new(),
                 name: named.name().to_owned(),
                 points: (0..count)
                     .map(|size| of(rule, size).map(|draws| draws.estimate_of_these_runs()))

@@ -12,7 +12,9 @@ const ROUNDING: f64 = 1e-9;
 /// Checks a record's metrics against its predictions, and that all its domains are one task.
 pub fn check(stored: &StoredRecord) -> Result<(), ReportError> {
     let evaluations = &stored.record.evaluations;
-    for (evaluation, predictions) in evaluations.iter().zip(&stored.predictions) {
+    let shots = stored.record.k_shots.iter().map(|shot| &shot.evaluation);
+    let answered = (evaluations.iter().zip(&stored.predictions)).chain(shots.zip(&stored.k_shots));
+    for (evaluation, predictions) in answered {
         if evaluation.task != evaluations[0].task {
             return Err(ReportError::Tasks {
                 folder: stored.folder.clone(),

@@ -24,6 +24,7 @@ use plotters::prelude::{IntoDrawingArea, SVGBackend};
 
 use super::comparison::Comparison;
 use super::error::ReportError;
+use super::k_shot;
 use super::page::escaped;
 use super::study::Study;
 use style::Canvas;
@@ -92,6 +93,7 @@ pub fn draw(
             |canvas| budget::draw(canvas, comparison),
         )?);
     }
+    figures.extend(k_shot::figure(comparison, suffix).transpose()?);
     Ok(figures)
 }
 

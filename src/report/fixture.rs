@@ -110,6 +110,8 @@ impl Fixture {
                 suite: "mini".to_owned(),
                 answers: AnswerForm::Padded,
                 wording: Wording::default(),
+                mixing: None,
+                tune_on: None,
                 train_rows: None,
                 eval_rows: None,
                 limits: Limits {
@@ -131,6 +133,7 @@ impl Fixture {
                 ..training(method, seed, self.domains[0].1[method as usize])
             }),
             search: None,
+            k_shots: Vec::new(),
             evaluations,
             validation: tuned.then(|| ValidationAnswers {
                 examples: 3 * self.passages,
@@ -148,6 +151,7 @@ impl Fixture {
             folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
             record,
             predictions,
+            k_shots: Vec::new(),
             validation,
         }
     }
@@ -245,6 +249,7 @@ impl Fixture {
                     output_tokens: 4,
                     cut: false,
                     traits: Some(Traits {
+                        domain: None,
                         question_word: qa.then(|| WORDS[example % WORDS.len()].to_owned()),
                         answer_position: qa.then(|| (1 + example % 9) as f64 / 9.0),
                     }),

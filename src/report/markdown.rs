@@ -9,6 +9,7 @@ pub mod data;
 pub mod differences;
 pub mod examples;
 pub mod groups;
+pub mod k_shot;
 pub mod origin;
 pub mod published;
 pub mod retention;
@@ -25,7 +26,9 @@ use super::comparison::Comparison;
 use super::figures::Figure;
 use super::number::{capital, count, list, metric_title, whole};
 use super::study::Study;
+use crate::domain::mixture::Mixing;
 use crate::domain::{AnswerForm, Task};
+use crate::transfer::sources;
 use table::{TextTable, UNDEFINED};
 
 /// One study's section.
@@ -55,6 +58,7 @@ pub fn section(
     }
     text.push_str(&differences::section(comparison));
     text.push_str(&published::section(comparison));
+    text.push_str(&k_shot::section(comparison));
     text.push_str("## Figures\n\n");
     for figure in figures {
         text.push_str(&format!(
@@ -211,12 +215,31 @@ fn reading(comparison: &Comparison) -> Vec<String> {
          from that step."
             .to_owned(),
     ];
+    lines.extend(comparison.mixing.map(|mixing| mixture(comparison, mixing)));
     lines.push(format!(
         "**Budget.** As to tuning, {}.",
         search::budget(comparison)
     ));
     lines.extend(answers(comparison));
     lines
+}
+
+/// What a source of several domains is.
+fn mixture(comparison: &Comparison, mixing: Mixing) -> String {
+    let members: Vec<String> = sources(&comparison.source).map(str::to_owned).collect();
+    let rates = match mixing {
+        Mixing::Equal => "at the same rate".to_owned(),
+        Mixing::Proportional { cap } => format!(
+            "at rates proportional to their training rows, none counted as more than {}",
+            whole(cap as f64)
+        ),
+    };
+    format!(
+        "**Mixture.** One model or prompt is trained on {} together, {rates} (Raffel et al. 2020, §3.5.2). \
+         Its source validation and source test have as many rows of each, so that the source score is over \
+         all of them alike; \"Every group\" has it domain by domain.",
+        list(&members)
+    )
 }
 
 /// How right answers are written, where there are two ways.

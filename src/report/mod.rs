@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod figures;
 pub mod inspection;
 pub mod json;
+pub mod k_shot;
 pub mod leaderboard;
 pub mod markdown;
 pub mod number;

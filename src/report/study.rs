@@ -155,6 +155,8 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.suite.clone(),
             cell.answers,
             cell.wording.clone(),
+            cell.mixing,
+            cell.tune_on.clone(),
             cell.train_rows,
             cell.eval_rows,
             cell.limits,

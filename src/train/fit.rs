@@ -102,7 +102,13 @@ pub fn fit(
         steps: budget.steps,
     };
     let tensors = TensorBytes::of(&tuned, &recipe.optimizer);
-    let mut batches = Batches::new(train.encodings(), budget.batch_size, train.pad(), seed);
+    let mut batches = Batches::mixed(
+        train.encodings(),
+        train.shares(),
+        budget.batch_size,
+        train.pad(),
+        seed,
+    );
     let fresh = |tuned| {
         let optimizer = optimizer(&recipe.optimizer);
         Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed)

@@ -20,7 +20,7 @@ use crate::checkpoint::{Weights, floats};
 use crate::domain::wording::Wording;
 use crate::network::Config;
 use crate::new_file;
-use crate::recipe::{DeltaRecipe, Method, PromptInit, Recipe};
+use crate::recipe::{DeltaRecipe, Method, PromptInit, PromptRecipe, Recipe};
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
@@ -65,7 +65,7 @@ pub enum Origin<'a> {
 }
 
 /// Shape and values by name.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+pub(super) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// The file's bytes: every parameter of `tuned` that the recipe trains.
 pub(super) fn to_bytes(
@@ -90,7 +90,7 @@ pub(super) fn to_bytes(
 }
 
 /// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
-fn tensors(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, PromptFileError> {
+pub(super) fn tensors(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, PromptFileError> {
     let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
@@ -154,6 +154,7 @@ impl AdapterFile {
             Made::Imported { delta: None, .. } => {
                 return Err(wrong("an imported prompt".to_string()));
             }
+            Made::Subspace { .. } => return Err(wrong("a subspace of prompts".to_string())),
         };
         // With a head of its own, a prompt is saved as an adapter too.
         if recipe.delta.is_none() && (recipe.head.is_none() || recipe.is_model_tuning()) {
@@ -221,6 +222,14 @@ impl AdapterFile {
         backbone: &Backbone,
     ) -> Result<Tuned, PromptFileError> {
         let mut start = recipe.clone();
+        if let Some(DeltaRecipe::Subspace(subspace)) = &recipe.delta {
+            // What training left of it is the prompt.
+            start.delta = None;
+            start.prompt = Some(PromptRecipe {
+                length: subspace.length,
+                init: PromptInit::Uniform,
+            });
+        }
         if let Some(prompt) = &mut start.prompt {
             // Whatever it starts from, it is filled.
             prompt.init = PromptInit::Uniform;

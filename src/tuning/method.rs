@@ -12,7 +12,7 @@ use crate::recipe::{DeltaRecipe, Method, Recipe};
 
 use super::{
     adapters, bitfit, head, ia3, ladder, last, lora, norms, preamble, prefix, prompt_network,
-    prompt_places, scratch, warp,
+    prompt_places, scratch, subspace, warp,
 };
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
@@ -132,6 +132,7 @@ pub fn about(method: Method) -> About {
         Method::Instruction => preamble::INSTRUCTION,
         Method::FewShot => preamble::FEW_SHOT,
         Method::Scratch => scratch::ABOUT,
+        Method::Intrinsic => subspace::ABOUT,
     }
 }
 
@@ -148,6 +149,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
         DeltaRecipe::Adapters(recipe) => recipe,
         DeltaRecipe::PromptPlaces(recipe) => recipe,
         DeltaRecipe::PromptNetwork(recipe) => recipe,
+        DeltaRecipe::Subspace(recipe) => recipe,
         DeltaRecipe::PromptAndLabels => &warp::PromptAndLabels,
         DeltaRecipe::Ladder(recipe) => recipe,
         DeltaRecipe::Preamble(recipe) => recipe,

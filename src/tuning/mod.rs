@@ -24,6 +24,7 @@ mod prompt_network;
 mod prompt_places;
 mod save;
 mod scratch;
+pub mod subspace;
 mod warp;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -175,6 +176,12 @@ pub fn apply(
     }
 }
 
+/// What a recipe trains back on the tape, to go on with training it. `tuned` is off the tape, as training
+/// left it: before [`Tuned::finished`].
+pub fn resumed(tuned: Tuned, recipe: &Recipe, config: &Config) -> Tuned {
+    method::train(tuned, |path| trains(recipe, path, config))
+}
+
 /// The backbone with a recipe's prompt and delta in their starting values; nothing is on the tape.
 fn place(
     backbone: &Backbone,
@@ -187,6 +194,9 @@ fn place(
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);
     let mut tuned = match (&recipe.prompt, &recipe.delta) {
+        (_, Some(DeltaRecipe::Subspace(_))) => {
+            subspace::with_middle(model, words.subspace.as_ref())?
+        }
         (Some(prompt), _) => prompt::with_start(model, prompt, words, seed)?,
         (None, Some(DeltaRecipe::Preamble(_))) => prompt::with_words(model, words)?,
         (None, _) => Tuned::untuned(model),

@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use super::Tuned;
 use super::prompt_file::{PromptFile, PromptFileError, Vectors};
 use super::prompt_network::PromptNetwork;
+use super::subspace::{Plane, Subspace};
 use crate::backbone::Backbone;
 use crate::network::Network;
 use crate::recipe::{PromptInit, PromptRecipe, PromptStart};
@@ -29,6 +30,8 @@ pub struct SoftPrompt {
     vectors: Param<Tensor<2>>,
     /// What makes the prompt of the vectors, for P-tuning.
     network: Option<PromptNetwork>,
+    /// What the vectors are coordinates in, for intrinsic prompt tuning.
+    plane: Option<Plane>,
 }
 
 impl SoftPrompt {
@@ -37,14 +40,17 @@ impl SoftPrompt {
         SoftPrompt {
             vectors: Param::from_tensor(vectors),
             network: None,
+            plane: None,
         }
     }
 
     /// The vectors `[P, D]` that the model reads.
     pub fn vectors(&self) -> Tensor<2> {
-        match &self.network {
-            Some(network) => network.forward(self.vectors.val()),
-            None => self.vectors.val(),
+        let vectors = self.vectors.val();
+        match (&self.network, &self.plane) {
+            (Some(network), _) => network.forward(vectors),
+            (None, Some(plane)) => plane.forward(vectors),
+            (None, None) => vectors,
         }
     }
 
@@ -61,11 +67,19 @@ impl SoftPrompt {
         }
     }
 
-    /// The prompt without the network that made it.
+    /// The prompt at these coordinates.
+    pub(super) fn within(self, plane: Plane) -> Self {
+        SoftPrompt {
+            plane: Some(plane),
+            ..self
+        }
+    }
+
+    /// The prompt without what made it.
     pub(super) fn finished(self) -> Self {
-        match self.network {
-            Some(_) => SoftPrompt::of(self.vectors()),
-            None => self,
+        match (&self.network, &self.plane) {
+            (None, None) => self,
+            _ => SoftPrompt::of(self.vectors()),
         }
     }
 }
@@ -120,6 +134,25 @@ pub enum PromptError {
         /// As it is now.
         found: String,
     },
+    /// Intrinsic prompt tuning without a subspace.
+    #[error(
+        "--methods intrinsic: wanted --subspace FILE, which `promptshift prompt subspace` makes of prompts \
+         that were tuned before"
+    )]
+    NoSubspace,
+    /// `--subspace` with a file that can't be read, or of another backbone.
+    #[error("--subspace: {0}")]
+    Subspace(Box<PromptFileError>),
+    /// `--subspace` with another subspace than the recipe names.
+    #[error("--subspace: {path} has changed: wanted SHA-256 {wanted}, found {found}")]
+    SubspaceChanged {
+        /// The file.
+        path: String,
+        /// As the recipe has it.
+        wanted: String,
+        /// As it is now.
+        found: String,
+    },
     /// `--init file` with a prompt of another length.
     #[error("--init file: wanted a prompt of {wanted} vectors, found {found}")]
     FileLength {
@@ -144,6 +177,8 @@ pub struct Labels {
     pub preamble: Vec<u32>,
     /// The prompt of [`PromptInit::File`].
     pub vectors: Option<Vectors>,
+    /// The subspace of [`DeltaRecipe::Subspace`](crate::recipe::DeltaRecipe::Subspace).
+    pub subspace: Option<Subspace>,
 }
 
 /// The vectors of [`PromptInit::File`].

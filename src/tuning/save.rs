@@ -46,6 +46,7 @@ impl Tuned {
                     delta,
                     None | Some(
                         DeltaRecipe::PromptNetwork(_)
+                            | DeltaRecipe::Subspace(_)
                             | DeltaRecipe::Preamble(_)
                             | DeltaRecipe::RandomWeights
                     )

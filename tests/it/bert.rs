@@ -16,13 +16,14 @@ use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::{Config, Encoded};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::provenance::{self, Origin};
-use promptshift::recipe::{Defaults, Limits, Method, Recipe};
+use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::record::{Cell, Provenance};
 use promptshift::train::{Progress, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::{self, Labels, Parameters, Tuned};
 
 use super::parity::{Reference, assert_close, real, values};
+use super::tuning::subspace_for;
 
 /// `[SEP]` in the tiny vocabulary.
 const SEPARATOR: u32 = 3;
@@ -410,6 +411,9 @@ fn recipe(method: Method, head: HeadForm) -> Recipe {
     if let Some(prompt) = &mut recipe.prompt {
         prompt.length = 3;
     }
+    if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
+        (subspace.length, subspace.dimension) = (3, 4);
+    }
     recipe
 }
 
@@ -460,7 +464,10 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
     for method in methods() {
         let recipe = recipe(method, head);
         let name = method.name();
-        let words = Labels::default();
+        let words = Labels {
+            subspace: subspace_for(&recipe, &backbone),
+            ..Labels::default()
+        };
         let start = tuning::apply(&backbone, &recipe, &words, 3).expect("it fits");
         let counted = Parameters::of(&recipe, &backbone.config);
         assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
@@ -517,6 +524,8 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: None,
         limits: limits(48),

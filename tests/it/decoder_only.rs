@@ -11,12 +11,13 @@ use promptshift::checkpoint::Weights;
 use promptshift::gguf::Gguf;
 use promptshift::network::{Config, Encoded, Network};
 use promptshift::parts::{Dropout, Entries, Memory, Tokens};
-use promptshift::recipe::{Defaults, Method, Recipe};
+use promptshift::recipe::{Defaults, DeltaRecipe, Method, Recipe};
 use promptshift::tuning::{self, Labels, Parameters};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::parity::{Reference, values};
+use crate::tuning::subspace_for;
 
 const NETWORKS: [&str; 2] = ["llama_tiny", "gpt2_tiny"];
 
@@ -278,7 +279,14 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
             if method == Method::Untuned {
                 continue;
             }
-            let recipe = Recipe::default_for(Defaults::DecoderOnly, method);
+            let mut recipe = Recipe::default_for(Defaults::DecoderOnly, method);
+            if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
+                (subspace.length, subspace.dimension) = (4, 3);
+            }
+            let words = Labels {
+                subspace: subspace_for(&recipe, &backbone),
+                ..words.clone()
+            };
             match tuning::apply(&backbone, &recipe, &words, 0) {
                 Ok(tuned) => assert_eq!(
                     tuned.trainable_parameters(),

@@ -14,7 +14,7 @@ use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
-use promptshift::recipe::{Defaults, Limits, Method, Recipe};
+use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::record::{Cell, SavedDelta};
 use promptshift::t5::T5Config;
 use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
@@ -22,7 +22,7 @@ use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, PromptFile};
 use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
 
-use crate::tuning::{domain, nano, squad};
+use crate::tuning::{domain, nano, squad, subspace_for};
 
 /// All methods but the untuned backbone.
 fn methods() -> impl Iterator<Item = Method> {
@@ -48,6 +48,9 @@ fn recipe(method: Method, steps: usize) -> Recipe {
         recipe.budget.evaluate_every = steps;
     }
     recipe.budget.batch_size = 8;
+    if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
+        subspace.dimension = DIMENSION;
+    }
     if tuning::wants_labels(&recipe) {
         recipe.label_ids = label_ids(&nano());
     }
@@ -76,10 +79,14 @@ fn examples(method: Method, rows: usize) -> Vec<Example> {
 fn apply(backbone: &Backbone, recipe: &Recipe) -> Tuned {
     let words = Labels {
         preamble: vec![20, 21, 22],
+        subspace: subspace_for(recipe, backbone),
         ..Labels::default()
     };
     tuning::apply(backbone, recipe, &words, 1).expect("a valid recipe")
 }
+
+/// Dimensions of the subspace: many, so that something can be learnt in it.
+const DIMENSION: usize = 40;
 
 /// Trains and keeps the last step.
 fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example]) -> Fitted {
@@ -287,6 +294,8 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         suite: "mini".to_string(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: None,
         limits: limits(),
@@ -462,6 +471,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
             stacks + (2 * l + 2) * (d * n + 1) + n * d
         }),
         (Method::Instruction, |_, _, _, _| 0),
+        (Method::Intrinsic, |_, _, _, _| 250),
         (Method::FewShot, |_, _, _, _| 0),
         (Method::Parallel, |d, _, _, l| {
             l * 2 * (2 * d * (d / 2) + d / 2 + d)

@@ -54,6 +54,7 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
                 output_tokens: 6,
                 cut: example % 97 == 0,
                 traits: Some(Traits {
+                    domain: None,
                     question_word: Some(["who", "what", "when"][example % 3].to_owned()),
                     answer_position: Some(luck.max(0.01)),
                 }),
@@ -72,6 +73,8 @@ fn cell(method: Method, seed: u64) -> Cell {
         suite: "generated".to_owned(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: None,
         limits: Limits {
@@ -150,6 +153,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     hygiene: Vec::new(),
                     training: None,
                     search: None,
+                    k_shots: Vec::new(),
                     evaluations,
                     validation: None,
                     texts: Default::default(),

@@ -14,8 +14,12 @@ use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Example, Task};
 use promptshift::parts::{Dropout, Entries, Tokens};
-use promptshift::recipe::{Defaults, Limits, Method, PromptInit, PromptRecipe, Recipe};
+use promptshift::recipe::{
+    Defaults, DeltaRecipe, Limits, Method, PromptInit, PromptRecipe, Recipe,
+};
 use promptshift::train::{Fitted, TrainingSet, fit};
+use promptshift::tuning::prompt_file::Vectors;
+use promptshift::tuning::subspace::Subspace;
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
 
 pub fn nano() -> Backbone {
@@ -43,6 +47,28 @@ pub fn domain(name: &str, rows: usize) -> Vec<Example> {
         )
         .expect("compiled in")
         .examples
+}
+
+/// The subspace that a recipe's method tunes in, if it is such a one: of prompts that were not tuned.
+pub fn subspace_for(recipe: &Recipe, backbone: &Backbone) -> Option<Subspace> {
+    let Some(DeltaRecipe::Subspace(wanted)) = &recipe.delta else {
+        return None;
+    };
+    let start = PromptRecipe {
+        length: wanted.length,
+        init: PromptInit::Vocab,
+    };
+    let prompt = |seed| {
+        let model = backbone.model.clone();
+        let tuned = prompt_tuning(model, &start, &Labels::default(), seed);
+        let tuned = tuned.expect("a valid recipe");
+        tuned.vectors().expect("it has a prompt")
+    };
+    let prompts: Vec<Vectors> = (0..=wanted.dimension as u64).map(prompt).collect();
+    let prompts: Vec<&Vectors> = prompts.iter().collect();
+    let (subspace, explained) = Subspace::of(&prompts, wanted.dimension).expect("they differ");
+    assert!(explained > 0.999, "{explained}: all of their directions");
+    Some(subspace)
 }
 
 fn tuned(backbone: &Backbone, recipe: &Recipe, seed: u64) -> Tuned {
@@ -241,6 +267,7 @@ fn prompts_start_as_the_paper_says() {
         text: vec![20, 21, 22],
         preamble: Vec::new(),
         vectors: None,
+        subspace: None,
     };
     let labels = start(PromptInit::Labels, &words);
     let mean: Vec<f32> = row(10)

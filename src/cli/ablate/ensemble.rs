@@ -168,6 +168,8 @@ fn plan_of(
         answers: cell.answers,
         wording: cell.wording.clone(),
         trials: cell.trials,
+        mixing: cell.mixing.unwrap_or_default(),
+        tune_on: cell.tune_on.clone(),
         train_rows: cell.train_rows,
         eval_rows: cell.eval_rows,
     }

@@ -104,7 +104,7 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
     let base = shared
         .plan(&choice, &[Method::Prompt], &catalogue, &INIT)
         .map_err(Failure::Usage)?;
-    let source = catalogue.get(&base.transfer.source)?;
+    let source = catalogue.source(&base.transfer.source)?;
     let mut inits: Vec<PromptInit> = arguments.inits.iter().map(|Init(i)| i.clone()).collect();
     if inits.is_empty() {
         inits = vec![

@@ -396,8 +396,18 @@ impl Written {
     }
 }
 
+/// The slots of a template's text, in its order; none where it is no template's.
+pub(super) fn slots(text: &str) -> Vec<&str> {
+    let pieces = pieces(text).unwrap_or_default().into_iter();
+    let slots = pieces.filter_map(|piece| match piece {
+        Piece::Slot(name) => Some(name),
+        Piece::Words(_) | Piece::Soft(_) => None,
+    });
+    slots.collect()
+}
+
 /// Braces as they are written in a template.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}")
 }
 

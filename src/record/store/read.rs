@@ -23,6 +23,8 @@ pub struct StoredRecord {
     pub record: Record,
     /// The predictions of each of the record's evaluations, in their order.
     pub predictions: Vec<Vec<Prediction>>,
+    /// Those of each of its evaluations with a few examples of a target.
+    pub k_shots: Vec<Vec<Prediction>>,
     /// The predictions on source validation; empty where the record has none.
     pub validation: Vec<Prediction>,
 }
@@ -118,18 +120,20 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
     let path = home.join(RECORD);
     let record = parse(&path, &fs::read(&path).at("read", &path)?)?;
     check_domains(&path, &record)?;
-    let predictions = record
-        .evaluations
-        .iter()
-        .map(|evaluation| {
-            let Evaluation {
-                predictions,
-                predictions_sha256,
-                examples,
-                ..
-            } = evaluation;
-            read_predictions(&path, predictions, predictions_sha256, *examples)
-        })
+    let read = |evaluation: &Evaluation| {
+        let Evaluation {
+            predictions,
+            predictions_sha256,
+            examples,
+            ..
+        } = evaluation;
+        read_predictions(&path, predictions, predictions_sha256, *examples)
+    };
+    let predictions = (record.evaluations.iter())
+        .map(read)
+        .collect::<Result<_, _>>()?;
+    let k_shots = (record.k_shots.iter())
+        .map(|shot| read(&shot.evaluation))
         .collect::<Result<_, _>>()?;
     let validation = match &record.validation {
         None => Vec::new(),
@@ -146,6 +150,7 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
         folder: home.to_owned(),
         record,
         predictions,
+        k_shots,
         validation,
     })
 }
@@ -196,7 +201,7 @@ fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
         .map(|evaluation| (evaluation.domain.as_str(), evaluation.role))
         .collect();
     if wanted == found {
-        return Ok(());
+        return check_k_shots(path, record);
     }
     let names = |pairs: &[(&str, Role)]| {
         pairs
@@ -208,6 +213,32 @@ fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
     Err(StoreError::Malformed {
         path: path.to_owned(),
         wanted: format!("evaluations of source and targets: {}", names(&wanted)),
+        found: names(&found),
+    })
+}
+
+/// The scores with a few examples are of each target and each number that the cell asks for, in that order,
+/// or there are none.
+fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
+    let counts = (record.cell.tune_on.iter()).flat_map(|tune_on| tune_on.examples.iter().copied());
+    let wanted = (record.cell.targets.iter())
+        .flat_map(|target| counts.clone().map(move |count| (target.as_str(), count)));
+    let wanted: Vec<(&str, usize)> = wanted.collect();
+    let found: Vec<(&str, usize)> = (record.k_shots.iter())
+        .map(|shot| (shot.evaluation.domain.as_str(), shot.examples))
+        .collect();
+    if found.is_empty() || wanted == found {
+        return Ok(());
+    }
+    let names = |pairs: &[(&str, usize)]| {
+        let names = pairs
+            .iter()
+            .map(|(name, count)| format!("{name} with {count}"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    Err(StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("scores with examples of targets: {}", names(&wanted)),
         found: names(&found),
     })
 }

@@ -16,6 +16,8 @@ fn cell(seed: u64) -> Cell {
         suite: "mini".to_owned(),
         answers: AnswerForm::Padded,
         wording: Wording::default(),
+        mixing: None,
+        tune_on: None,
         train_rows: None,
         eval_rows: Some(2),
         limits: Limits {
@@ -95,6 +97,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         hygiene: Vec::new(),
         training: None,
         search: None,
+        k_shots: Vec::new(),
         evaluations,
         validation: None,
         texts: Default::default(),
@@ -141,6 +144,7 @@ fn what_newer_records_hold_is_read_and_guarded() {
     let mut record = record(&cell(1), &draft);
     let mut answers = predictions("squad");
     answers[0].traits = Some(Traits {
+        domain: None,
         question_word: Some("who".to_owned()),
         answer_position: Some(0.25),
     });

@@ -39,6 +39,8 @@ pub struct Series {
     pub name: String,
     /// Its score at each place, in [0, 1]; `None` where there is none.
     pub points: Vec<Option<Estimate>>,
+    /// The single runs' scores at each place, in [0, 1]; empty where they are not shown.
+    pub runs: Vec<Vec<f64>>,
 }
 
 /// One frame.
@@ -83,11 +85,17 @@ fn figure(canvas: &Canvas, heading: &str, axis: &Axis, frames: &[Scores]) -> Dra
     let names: Vec<&str> = (frames.first().into_iter())
         .flat_map(|frame| frame.series.iter().map(|line| line.name.as_str()))
         .collect();
-    legend(canvas, &names)?;
+    let runs = (frames.iter().flat_map(|frame| &frame.series)).any(|line| !line.runs.is_empty());
+    legend(canvas, &names, if runs { RUNS } else { "" })?;
     for (place, scores) in (0_i32..).zip(frames) {
         let top = TOP + 30 + place * (FRAME + BETWEEN);
         let ends = scores.series.iter().flat_map(|line| &line.points).flatten();
         let ends = ends.flat_map(|point| [point.interval.low, point.interval.high]);
+        let runs = scores
+            .series
+            .iter()
+            .flat_map(|line| line.runs.iter().flatten());
+        let ends = ends.chain(runs.copied());
         let frame = Frame {
             left: 52,
             right: WIDTH as i32 - 24,
@@ -133,6 +141,10 @@ fn draw_series(
         let [low, high] = [point.interval.low, point.interval.high]
             .map(|end| frame.row(end.clamp(frame.range.ends()[0], frame.range.ends()[1])));
         interval(canvas, x, high, low, colour)?;
+        for score in series_of.runs.get(at).into_iter().flatten() {
+            let run = (x + 7, frame.row(*score));
+            canvas.draw(&Circle::new(run, 2, colour.mix(0.6).filled()))?;
+        }
         let centre = (x, frame.row(point.value));
         canvas.draw(&Circle::new(centre, 5, colour.filled()))?;
         path.push(centre);
@@ -143,7 +155,10 @@ fn draw_series(
     }
 }
 
-fn legend(canvas: &Canvas, names: &[&str]) -> Drawn {
+/// What the legend says where single runs are shown.
+const RUNS: &str = " Small dots: single runs.";
+
+fn legend(canvas: &Canvas, names: &[&str], runs: &str) -> Drawn {
     let mut x = 16;
     for (number, name) in names.iter().enumerate() {
         let colour: RGBColor = series(number);
@@ -153,7 +168,8 @@ fn legend(canvas: &Canvas, names: &[&str]) -> Drawn {
         x += 29 + width(name, 13) + 14;
     }
     let words = "Bars: 95 % intervals. Dashes: the score that needs no understanding.";
-    text(canvas, words, (16, 68), 12, FAINT, Anchor::Left)
+    let words = format!("{words}{runs}");
+    text(canvas, &words, (16, 68), 12, FAINT, Anchor::Left)
 }
 
 /// What the figure shows, for readers who cannot see it.

@@ -20,6 +20,8 @@ pub const FEWEST_EXAMPLES: usize = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
+    /// The domain, in a source of several.
+    Domain,
     /// The first question word.
     QuestionWord,
     /// Thirds of the domain's examples by input length.
@@ -32,7 +34,8 @@ pub enum By {
 
 impl By {
     /// All of them, in the order of tables.
-    pub const ALL: [By; 4] = [
+    pub const ALL: [By; 5] = [
+        By::Domain,
         By::QuestionWord,
         By::InputLength,
         By::AnswerPosition,
@@ -42,6 +45,7 @@ impl By {
     /// Its name in a report.
     pub fn title(self) -> &'static str {
         match self {
+            By::Domain => "domain",
             By::QuestionWord => "question word",
             By::InputLength => "input length",
             By::AnswerPosition => "answer position",
@@ -96,6 +100,10 @@ pub(super) fn groups(study: &Study, metric: Metric) -> Vec<DomainGroups> {
 /// Each example's group; `None` where that was not recorded.
 fn names(by: By, examples: &[Prediction]) -> Option<Vec<String>> {
     match by {
+        By::Domain => examples
+            .iter()
+            .map(|example| example.traits.as_ref()?.domain.clone())
+            .collect(),
         By::QuestionWord => examples
             .iter()
             .map(|example| example.traits.as_ref()?.question_word.clone())

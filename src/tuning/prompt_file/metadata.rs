@@ -9,6 +9,9 @@ use crate::domain::wording::Wording;
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance};
 
+/// The key of [`Made::Subspace::prompts`].
+const SUBSPACE: &str = "subspace_of";
+
 /// The key of [`Made::Tuned::wording`].
 const WORDING: &str = "wording";
 
@@ -55,6 +58,13 @@ pub enum Made {
         /// a soft prompt.
         delta: Option<String>,
     },
+    /// The principal components of some prompts: no prompt itself.
+    Subspace {
+        /// Their domains, methods and seeds.
+        prompts: String,
+        /// The share of their variance that it holds, in [0, 1].
+        explained: String,
+    },
 }
 
 impl Metadata {
@@ -96,19 +106,25 @@ impl Metadata {
         path: &Path,
         backbone: &Backbone,
     ) -> Result<(), PromptFileError> {
+        let hashes = [&backbone.model_sha256, &backbone.tokenizer_sha256];
+        self.check_for(path, &backbone.name, hashes.map(String::as_str))
+    }
+
+    fn check_for(
+        &self,
+        path: &Path,
+        backbone: &str,
+        [weights, tokenizer]: [&str; 2],
+    ) -> Result<(), PromptFileError> {
         for (part, found, wanted) in [
-            ("weights", &self.backbone_sha256, &backbone.model_sha256),
-            (
-                "tokenizer",
-                &self.tokenizer_sha256,
-                &backbone.tokenizer_sha256,
-            ),
+            ("weights", &self.backbone_sha256, weights),
+            ("tokenizer", &self.tokenizer_sha256, tokenizer),
         ] {
             if found != wanted {
                 let other = OtherBackbone {
                     path: path.to_owned(),
                     part,
-                    wanted: backbone.name.clone(),
+                    wanted: backbone.to_owned(),
                     wanted_sha256: short(wanted),
                     found: self.backbone.clone(),
                     found_sha256: short(found),
@@ -119,9 +135,42 @@ impl Metadata {
         Ok(())
     }
 
+    /// Whether it belongs to the same backbone as another; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// It was tuned for other weights or another tokenizer.
+    pub(in crate::tuning) fn check_with(
+        &self,
+        path: &Path,
+        other: &Metadata,
+    ) -> Result<(), PromptFileError> {
+        self.check_for(
+            path,
+            &other.backbone,
+            [&other.backbone_sha256, &other.tokenizer_sha256],
+        )
+    }
+
+    /// What was tuned, on what and with which seed, in a few words.
+    pub(in crate::tuning) fn title(&self) -> String {
+        match &self.made {
+            Made::Tuned {
+                method,
+                source,
+                seed,
+                ..
+            } => format!("{source} {method} {seed}"),
+            Made::Imported { from, .. } => from.clone(),
+            Made::Subspace { prompts, .. } => prompts.clone(),
+        }
+    }
+
     /// What was tuned, where this version knows it.
     pub fn method(&self) -> Option<Method> {
-        let (Made::Tuned { method, .. } | Made::Imported { method, .. }) = &self.made;
+        let method = match &self.made {
+            Made::Tuned { method, .. } | Made::Imported { method, .. } => method,
+            Made::Subspace { .. } => return Some(Method::Intrinsic),
+        };
         Method::ALL.into_iter().find(|known| known.name() == method)
     }
 
@@ -129,7 +178,7 @@ impl Metadata {
     pub fn source(&self) -> Option<&str> {
         match &self.made {
             Made::Tuned { source, .. } => Some(source),
-            Made::Imported { .. } => None,
+            Made::Imported { .. } | Made::Subspace { .. } => None,
         }
     }
 
@@ -137,7 +186,7 @@ impl Metadata {
     pub fn wording(&self) -> Option<&Wording> {
         match &self.made {
             Made::Tuned { wording, .. } => Some(wording),
-            Made::Imported { .. } => None,
+            Made::Imported { .. } | Made::Subspace { .. } => None,
         }
     }
 
@@ -183,6 +232,9 @@ impl Metadata {
             .into_iter()
             .chain(delta.as_deref().map(|delta| ("delta", delta)))
             .collect(),
+            Made::Subspace { prompts, explained } => {
+                vec![(SUBSPACE, prompts), ("explained", explained)]
+            }
         };
         shared
             .into_iter()
@@ -208,14 +260,18 @@ impl Metadata {
                 )
             })
         };
-        let made = match entries.get("imported_from") {
-            Some(from) => Made::Imported {
+        let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
+            (None, Some(prompts)) => Made::Subspace {
+                prompts: prompts.clone(),
+                explained: get("explained")?,
+            },
+            (Some(from), _) => Made::Imported {
                 from: from.clone(),
                 sha256: get("imported_sha256")?,
                 method: get("method")?,
                 delta: entries.get("delta").cloned(),
             },
-            None => Made::Tuned {
+            (None, None) => Made::Tuned {
                 method: get("method")?,
                 source: get("source")?,
                 seed: get("seed")?,

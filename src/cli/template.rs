@@ -1,0 +1,244 @@
+//! `promptshift template propose DOMAIN`: templates from a backbone's own span filling, scored on the domain's
+//! validation rows.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::data::Data;
+use super::on::On;
+use super::progress::Voice;
+use super::{Failure, interrupt, transfer};
+use crate::backbone::{Backbone, BackboneChoice};
+use crate::batch::encode;
+use crate::domain::card::Card;
+use crate::domain::draw::Take;
+use crate::domain::wording::{Template, Wording, proposed, skeleton};
+use crate::domain::{AnswerForm, Example};
+use crate::eval::ask::Asker;
+use crate::eval::propose::{Proposal, proposals};
+use crate::eval::score::{Metric, score};
+use crate::new_file;
+use crate::recipe::Limits;
+use crate::record::Score;
+use crate::tuning::Tuned;
+
+/// Verbs of `template`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Let a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and score what
+    /// comes of it on the domain's validation rows, the model untuned. Each template is written as a file
+    /// for `--template`; nothing is overwritten.
+    Propose(Propose),
+}
+
+/// Flags of `template propose`.
+#[derive(Debug, Args)]
+struct Propose {
+    /// The domain that will be tuned on: its training rows lead to the words.
+    #[arg(value_name = "DOMAIN")]
+    domain: String,
+    /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
+    /// once it was fetched. One that was pre-trained by span corruption.
+    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    model: String,
+    #[command(flatten)]
+    data: Data,
+    /// Training rows that are filled in, drawn from all of them.
+    #[arg(long, default_value = "64", value_name = "N", value_parser = transfer::at_least_one)]
+    rows: usize,
+    /// Templates to keep: the most probable for all of these rows.
+    #[arg(long, default_value = "5", value_name = "N", value_parser = transfer::at_least_one)]
+    keep: usize,
+    /// Validation rows at most.
+    #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
+    eval_rows: Option<usize>,
+    /// The folder for the templates' files, DOMAIN-1.toml and so on.
+    #[arg(long, default_value = "templates", value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    on: On,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Verb::Propose(propose) = &arguments.verb;
+    self::propose(propose)
+}
+
+/// A template with what it is worth.
+struct Scored {
+    template: Template,
+    proposal: Option<Proposal>,
+    /// The main metric on source validation, in [0, 1].
+    score: f64,
+}
+
+fn propose(arguments: &Propose) -> Result<(), Failure> {
+    let voice = match arguments.quiet {
+        true => Voice::Quiet,
+        false => Voice::of_terminal(),
+    };
+    let catalogue = arguments.data.catalogue()?;
+    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let suite = arguments.data.suite(&catalogue).map_err(Failure::Usage)?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let config = choice.config()?;
+    if config.t5().is_none() {
+        return Err(Failure::Usage(anyhow!(
+            "template propose: only a T5 fills in missing spans, and '{}' is {}",
+            arguments.model,
+            config.kind()
+        )));
+    }
+    let device = arguments.on.find()?;
+    let splits = suite.source(card).map_err(|e| Failure::Usage(e.into()))?;
+    let (missing, spans) = skeleton(card);
+    let load = |portion, rows, template: Option<&Template>| {
+        let wording = Wording {
+            template: template.cloned(),
+            ..Wording::default()
+        };
+        let rows = suite.load(
+            card,
+            portion,
+            Take::at_most(rows),
+            AnswerForm::Padded,
+            &wording,
+        );
+        rows.map(|rows| rows.examples)
+    };
+    let examples = load(&splits.train, Some(arguments.rows), Some(&missing))
+        .map_err(|e| Failure::Usage(e.into()))?;
+    let backbone = choice.load(&device)?;
+    let tuned = Tuned::untuned(backbone.model.clone());
+    let limits = Limits::default_for(card.task);
+    interrupt::listen()?;
+    let found = proposals(
+        &tuned,
+        &examples,
+        spans,
+        &backbone.tokenizer,
+        &limits,
+        &mut |_| interrupt::flow(),
+    );
+    let ControlFlow::Continue(found) = found else {
+        return Err(Failure::Interrupted);
+    };
+    let mut found = found.unwrap_or_default();
+    if found.is_empty() {
+        return Err(Failure::from(anyhow!(
+            "'{}' fills in no missing span of {} rows of {}: wanted a T5 that was pre-trained by span corruption",
+            backbone.name,
+            examples.len(),
+            card.name
+        )));
+    }
+    found.truncate(arguments.keep);
+    let mut rows = Vec::new();
+    for (place, proposal) in std::iter::once(None)
+        .chain(found.into_iter().map(Some))
+        .enumerate()
+    {
+        let template = match &proposal {
+            None => Template::of_t5(card),
+            Some(proposal) => {
+                let name = format!("{}-{place}", card.name);
+                let about = format!(
+                    "what {} fills in around the fields of {} rows of {}",
+                    backbone.name, arguments.rows, card.name
+                );
+                let (template, toml) = proposed(card, &proposal.spans, &name, &about)
+                    .map_err(|e| Failure::from(anyhow::Error::from(e)))?;
+                std::fs::create_dir_all(&arguments.out).map_err(anyhow::Error::from)?;
+                new_file::write(&arguments.out.join(format!("{name}.toml")), toml.as_bytes())?;
+                template
+            }
+        };
+        let validation = load(&splits.validation, arguments.eval_rows, Some(&template))
+            .map_err(|e| Failure::Usage(e.into()))?;
+        rows.push(Scored {
+            score: scored(&tuned, card, &validation, &template, &backbone, &limits)?,
+            template,
+            proposal,
+        });
+    }
+    println!("{}", table(&rows, card));
+    voice.say(&format!(
+        "{}: a file for each, for --template; scores are of {} untuned on {} validation",
+        arguments.out.display(),
+        backbone.name,
+        card.name
+    ));
+    Ok(())
+}
+
+/// The main metric of the untuned backbone on validation rows, in [0, 1].
+fn scored(
+    tuned: &Tuned,
+    card: &Card,
+    examples: &[Example],
+    template: &Template,
+    backbone: &Backbone,
+    limits: &Limits,
+) -> Result<f64, Failure> {
+    let wording = Wording {
+        template: Some(template.clone()),
+        ..Wording::default()
+    };
+    let asker = Asker {
+        source: card,
+        wording: &wording,
+        tokenizer: &backbone.tokenizer,
+        limits,
+    };
+    let encodings = encode(examples, &backbone.tokenizer, limits);
+    let answers = asker.answers(tuned, card, &encodings, &mut |_| interrupt::flow());
+    let ControlFlow::Continue(answers) = answers else {
+        return Err(Failure::Interrupted);
+    };
+    let scores: Vec<Score> = (examples.iter().zip(&answers))
+        .map(|(example, answer)| score(&answer.text, &example.gold, &card.labels))
+        .collect();
+    Ok(Metric::main(card.task).value(&scores))
+}
+
+fn table(rows: &[Scored], card: &Card) -> Table {
+    let mut table = Table::new();
+    let metric = Metric::main(card.task).name();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "template",
+        "text",
+        "log-likelihood an example",
+        "examples that lead to it",
+        &format!("validation {metric} [%], untuned"),
+    ]);
+    for row in rows {
+        let of = |show: &dyn Fn(&Proposal) -> String| {
+            row.proposal.as_ref().map_or("–".to_string(), show)
+        };
+        table.add_row([
+            row.template.name.clone(),
+            row.template.text.clone(),
+            of(&|proposal| format!("{:.2}", proposal.log_likelihood)),
+            of(&|proposal| proposal.examples.to_string()),
+            format!("{:.1}", 100.0 * row.score),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
