@@ -468,7 +468,8 @@ fn a_wording_that_does_not_fit_is_refused_before_anything_is_done() {
     }
 }
 
-/// What other networks read and answer, they read and answer in their own way.
+/// What other networks read and answer, they read and answer in their own way; of likelihood, see
+/// `bert_words`.
 #[test]
 fn a_wording_is_for_a_t5() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -480,7 +481,7 @@ fn a_wording_is_for_a_t5() {
         for flag in [
             ["--template", "soft-pair"],
             ["--verbalizer", "yes-no"],
-            ["--score-by", "likelihood"],
+            ["--score-by", "calibrated"],
         ] {
             let refusal = format!("{}: it is for a T5, and the model is {kind}", flag[0]);
             promptshift(&folder)
