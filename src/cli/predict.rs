@@ -110,7 +110,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.asked(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
     // A head that is drawn answers by chance, one of words as it was pre-trained.
-    let words = (backbone.model.says_words()).then(|| HeadForm::Words(asked.labels.len()));
+    let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,
         (None, Some(adapter)) => adapter.onto(&backbone)?,
