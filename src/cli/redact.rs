@@ -9,7 +9,7 @@ use clap::Args;
 use crate::new_file;
 use crate::record::ensemble;
 use crate::record::redaction::redacted;
-use crate::record::store::find;
+use crate::record::store::{StoredRecord, find};
 
 /// Flags of `redact`.
 #[derive(Debug, Args)]
@@ -35,8 +35,23 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let records = find(folder)?;
     new_file::check(out)?;
     fs::create_dir(out).with_context(|| out.display().to_string())?;
+    if let Err(error) = write(&records, folder, out) {
+        // Half of them is nothing to publish, and the folder is ours.
+        let _ = fs::remove_dir_all(out);
+        return Err(error);
+    }
+    println!(
+        "{} records: {}; render them with: promptshift report {}",
+        records.len(),
+        out.display(),
+        out.display()
+    );
+    Ok(())
+}
+
+fn write(records: &[StoredRecord], folder: &Path, out: &Path) -> anyhow::Result<()> {
     copy_plans(folder, out)?;
-    for stored in &records {
+    for stored in records {
         let below = (stored.folder.strip_prefix(folder)).context("a record lies in its folder")?;
         let home = out.join(below);
         let parent = home.parent().unwrap_or(out);
@@ -54,12 +69,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             false => new_file::write_folder(&home, &files)?,
         }
     }
-    println!(
-        "{} records: {}; render them with: promptshift report {}",
-        records.len(),
-        out.display(),
-        out.display()
-    );
     Ok(())
 }
 

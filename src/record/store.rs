@@ -279,11 +279,7 @@ impl Draft<'_> {
         domain: &str,
         predictions: &[Prediction],
     ) -> Result<PredictionsFile, StoreError> {
-        let mut lines = Vec::new();
-        for prediction in predictions {
-            serde_json::to_writer(&mut lines, prediction).expect("a prediction is plain data");
-            lines.push(b'\n');
-        }
+        let lines = prediction_lines(predictions);
         let file = format!("{domain}.jsonl");
         let path = self.path().join(&file);
         write_synced(&path, &lines).at("write", &path)?;
@@ -330,6 +326,16 @@ impl Draft<'_> {
         stored.folder = self.home.clone();
         Ok(stored)
     }
+}
+
+/// Predictions as a file has them: JSON, one a line.
+pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for prediction in predictions {
+        serde_json::to_writer(&mut lines, prediction).expect("a prediction is plain data");
+        lines.push(b'\n');
+    }
+    lines
 }
 
 /// Makes an empty folder ours.
