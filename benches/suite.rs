@@ -66,6 +66,7 @@ fn data(c: &mut Criterion) {
         "tokens were made"
     );
     let mut group = c.benchmark_group("tokenize");
+    group.sample_size(10);
     group.throughput(Throughput::Bytes(bytes as u64));
     group.bench_function("nano/squad", |b| {
         b.iter(|| black_box(encode(&examples, &backbone.tokenizer, &limits)));

@@ -67,7 +67,12 @@ fn recipe(backbone: &Backbone, method: Method) -> Recipe {
         "nano" => Defaults::Nano,
         _ => Defaults::T5,
     };
-    Recipe::default_for(defaults, method)
+    let mut recipe = Recipe::default_for(defaults, method);
+    if tuning::wants_labels(&recipe) {
+        // Two labels of one token, and the end of sequence.
+        recipe.label_ids = vec![1, 2, 3];
+    }
+    recipe
 }
 
 /// The bytes of what a training of [`trainer`] holds.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 
-use super::{Failure, output, transfer};
+use super::{Failure, output, values};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::catalogue::Catalogue;
 use crate::inspect::Rows;
@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
     /// How many nearest vocabulary entries are shown for each vector.
-    #[arg(long, default_value_t = 5, value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = values::at_least_one)]
     neighbours: usize,
     /// Write report.md and its figures to this folder, and not to standard output alone.
     #[arg(long, value_name = "DIR")]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::transfer;
+use super::values;
 use crate::network::Config;
 use crate::parts::Map;
 use crate::recipe::{DeltaRecipe, Method, Recipe};
@@ -14,7 +14,7 @@ use crate::recipe::{DeltaRecipe, Method, Recipe};
 #[derive(Debug, Clone, Args)]
 pub struct Lora {
     /// LoRA's rank, the width between its two thin maps, instead of the recipe's.
-    #[arg(long, value_name = "R", value_parser = transfer::at_least_one)]
+    #[arg(long, value_name = "R", value_parser = values::at_least_one)]
     lora_rank: Option<usize>,
     /// LoRA's alpha, instead of the recipe's: its product is multiplied by alpha / rank.
     #[arg(long, value_name = "ALPHA", value_parser = above_zero)]

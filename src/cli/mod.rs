@@ -2,6 +2,7 @@
 
 mod ablate;
 mod adapter;
+mod command;
 mod compare;
 mod completions;
 mod crew;
@@ -31,6 +32,7 @@ mod run;
 mod score;
 mod template;
 mod transfer;
+mod values;
 mod verbalizer;
 mod verify;
 mod wording;

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::on::On;
 use super::progress::Voice;
-use super::{Failure, examples, interrupt, transfer, wording};
+use super::{Failure, examples, interrupt, transfer, values, wording};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::batch::encode;
 use crate::domain::Example;
@@ -52,7 +52,7 @@ pub struct Arguments {
     /// How right answers are written when predictions are compared with them: padded, with spaces
     /// around punctuation as T5 has them, or raw. Of a T5 only.
     #[arg(long, value_name = "FORM")]
-    answers: Option<transfer::Answers>,
+    answers: Option<values::Answers>,
     #[command(flatten)]
     wording: wording::Flags,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
@@ -62,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "P.jsonl")]
     out: PathBuf,
     /// Answer no more than the first N rows.
-    #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     rows: Option<usize>,
     #[command(flatten)]
     on: On,

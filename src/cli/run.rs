@@ -9,7 +9,7 @@ use super::crew::Crew;
 use super::on::On;
 use super::output;
 use super::progress::Voice;
-use super::transfer::at_least_one;
+use super::values::at_least_one;
 use crate::device;
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::data::Data;
 use super::on::On;
 use super::progress::Voice;
-use super::{Failure, interrupt, transfer};
+use super::{Failure, interrupt, values};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::batch::encode;
 use crate::domain::card::Card;
@@ -54,13 +54,13 @@ struct Propose {
     #[command(flatten)]
     data: Data,
     /// Training rows that are filled in, drawn from all of them.
-    #[arg(long, default_value = "64", value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, default_value = "64", value_name = "N", value_parser = values::at_least_one)]
     rows: usize,
     /// Templates to keep: the most probable for all of these rows.
-    #[arg(long, default_value = "5", value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, default_value = "5", value_name = "N", value_parser = values::at_least_one)]
     keep: usize,
     /// Validation rows at most.
-    #[arg(long, value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     eval_rows: Option<usize>,
     /// The folder for the templates' files, DOMAIN-1.toml and so on.
     #[arg(long, default_value = "templates", value_name = "DIR")]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::on::On;
-use super::{Failure, transfer};
+use super::{Failure, values};
 use crate::backbone::BackboneChoice;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME|FILE")]
     verbalizer: Option<String>,
     /// How many words to add to each class.
-    #[arg(long, default_value = "5", value_name = "N", value_parser = transfer::at_least_one)]
+    #[arg(long, default_value = "5", value_name = "N", value_parser = values::at_least_one)]
     nearest: usize,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
     #[arg(long, value_name = "CARD")]

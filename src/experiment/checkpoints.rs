@@ -14,18 +14,20 @@ use std::time::Instant;
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, asker, score_answer};
+use super::Event;
+use super::evaluate::score_answer;
+use super::run::Run;
 use crate::backbone::Backbone;
 use crate::batch::{Encoding, encode};
 use crate::domain::Example;
 use crate::domain::card::Card;
 use crate::domain::draw::drawn;
 use crate::eval::score::Metric;
-use crate::material::{Material, Source, Test};
+use crate::material::Test;
 use crate::memory;
 use crate::recipe::{Limits, Method};
+use crate::record::Score;
 use crate::record::checkpoint::{Checkpoint, CheckpointScore};
-use crate::record::{Cell, Score};
 use crate::train::{HaltError, Progress};
 use crate::tuning::Tuned;
 
@@ -76,9 +78,7 @@ fn passed_before(kept: &Path, of: String) -> Result<Passed, HaltError> {
 
 /// The checkpoints of one training.
 pub(super) struct Checkpoints<'a> {
-    cell: &'a Cell,
-    source: &'a Source,
-    backbone: &'a Backbone,
+    run: Run<'a>,
     steps: Vec<usize>,
     rows: Vec<Rows<'a>>,
     passed: Passed,
@@ -122,13 +122,12 @@ impl<'a> Checkpoints<'a> {
     ///
     /// # Errors
     /// What was kept of them can't be read.
-    pub(super) fn of(
-        cell: &'a Cell,
-        material: &'a Material,
-        backbone: &'a Backbone,
-        begun: &Path,
-        of: String,
-    ) -> Result<Self, HaltError> {
+    pub(super) fn of(run: Run<'a>, begun: &Path, of: String) -> Result<Self, HaltError> {
+        let Run {
+            cell,
+            material,
+            backbone,
+        } = run;
         let steps = match (&cell.recipe, cell.method) {
             (Some(recipe), Method::Model) => places(recipe.budget.steps),
             _ => Vec::new(),
@@ -136,9 +135,7 @@ impl<'a> Checkpoints<'a> {
         let kept = begun.join(KEPT);
         let tests = material.tests.iter().filter(|_| !steps.is_empty());
         Ok(Checkpoints {
-            cell,
-            source: &material.source,
-            backbone,
+            run,
             rows: tests
                 .map(|test| Rows::of(test, backbone, &cell.limits))
                 .collect(),
@@ -188,7 +185,7 @@ impl<'a> Checkpoints<'a> {
     }
 
     fn score(&self, step: usize, tuned: &Tuned) -> Checkpoint {
-        let metric = Metric::main(self.source.card.task);
+        let metric = Metric::main(self.run.source().card.task);
         let started = Instant::now();
         let scores = (self.rows.iter())
             .map(|rows| CheckpointScore {
@@ -206,7 +203,7 @@ impl<'a> Checkpoints<'a> {
     }
 
     fn scores(&self, tuned: &Tuned, rows: &Rows) -> Vec<Score> {
-        let asker = asker(self.cell, self.source, self.backbone);
+        let asker = self.run.asker();
         let go_on = &mut |_| ControlFlow::Continue(());
         let answers = match asker.answers(tuned, rows.card, &rows.encodings, go_on) {
             ControlFlow::Continue(answers) => answers,
@@ -214,7 +211,7 @@ impl<'a> Checkpoints<'a> {
         };
         (rows.examples.iter().zip(answers))
             .map(|(example, answer)| {
-                score_answer(&answer.text, &example.gold, &self.source.card, rows.card)
+                score_answer(&answer.text, &example.gold, asker.source, rows.card)
             })
             .collect()
     }

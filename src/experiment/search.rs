@@ -2,16 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::{Event, ExperimentError, Lab, finished, fit_on_source, training_set, words};
-use crate::backbone::Backbone;
-use crate::material::Source;
+use super::run::Run;
+use super::{Event, ExperimentError, Lab, finished};
 use crate::plan::Plan;
 use crate::provenance;
 use crate::recipe::Method;
 use crate::record::Cell;
 use crate::record::search::{Search, Trial, TrialEnd};
 use crate::train::FitError;
-use crate::tuning;
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
@@ -52,40 +50,43 @@ impl Lab<'_> {
             }))?;
             trials.push(Trial {
                 learning_rate,
-                end: attempt(&trial, &self.material.source, self.backbone, watch)?,
+                end: self.attempt(&trial, watch)?,
             });
             self.store.keep_trials(&cell, base, &provenance, &trials)?;
         }
         Ok(Search::of(SEED, trials))
     }
-}
 
-fn attempt(
-    cell: &Cell,
-    source: &Source,
-    backbone: &Backbone,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<TrialEnd, ExperimentError> {
-    let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
-    let words = words(recipe, &cell.wording, source, backbone, cell.seed)?;
-    let tuned = tuning::apply(backbone, recipe, &words, cell.seed)?;
-    let train = training_set(source, cell, backbone);
-    match fit_on_source(tuned, &train, source, backbone, cell, None, watch) {
-        Ok((fitted, _)) => {
-            let best = fitted
-                .curve
-                .iter()
-                .find(|point| point.step == fitted.best_step);
-            Ok(TrialEnd::Scored {
-                validation_score: best.expect("the best step was scored").validation_score,
-                best_step: fitted.best_step,
-                train_seconds: fitted.training.as_secs_f64(),
-            })
+    /// Trains one trial.
+    fn attempt(
+        &self,
+        cell: &Cell,
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<TrialEnd, ExperimentError> {
+        let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
+        let run = Run {
+            cell,
+            material: self.material,
+            backbone: self.backbone,
+        };
+        let tuned = run.applied(recipe)?;
+        match run.fit_on_source(tuned, &run.training_set(), None, watch) {
+            Ok((fitted, _)) => {
+                let best = fitted
+                    .curve
+                    .iter()
+                    .find(|point| point.step == fitted.best_step);
+                Ok(TrialEnd::Scored {
+                    validation_score: best.expect("the best step was scored").validation_score,
+                    best_step: fitted.best_step,
+                    train_seconds: fitted.training.as_secs_f64(),
+                })
+            }
+            Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
+            Err(FitError::Halt(_)) => unreachable!("a trial is not kept"),
+            Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
+                reason: error.to_string(),
+            }),
         }
-        Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
-        Err(FitError::Halt(_)) => unreachable!("a trial is not kept"),
-        Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
-            reason: error.to_string(),
-        }),
     }
 }

@@ -8,6 +8,8 @@ mod cli;
 mod compare;
 mod damaged_records;
 mod decoder_only;
+#[cfg(any(feature = "cuda", feature = "vulkan"))]
+mod devices;
 mod full_size;
 mod hostile;
 mod hub;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Miniature, Planned, Shared, run_settings};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
-use crate::cli::transfer::Init;
+use crate::cli::values::Init;
 use crate::plan::Plan;
 use crate::recipe::{Method, PromptInit};
 use crate::record::ablation::{Kind, Setting};

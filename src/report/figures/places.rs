@@ -55,7 +55,9 @@ pub struct Scores {
 }
 
 const WIDTH: u32 = 660;
-const TOP: i32 = 78;
+/// Where the legend begins, and how far its lines are apart.
+const LEGEND: i32 = 48;
+const LINE: i32 = 20;
 const FRAME: i32 = 190;
 const BETWEEN: i32 = 84;
 
@@ -70,7 +72,7 @@ pub fn draw(
     frames: &[Scores],
 ) -> Result<Figure, ReportError> {
     let count = i32::try_from(frames.len()).unwrap_or(1);
-    let height = TOP + 30 + count * (FRAME + BETWEEN);
+    let height = top(&Legend::of(frames)) + count * (FRAME + BETWEEN);
     picture(
         name.to_owned(),
         words(heading, axis, frames),
@@ -82,13 +84,11 @@ pub fn draw(
 fn figure(canvas: &Canvas, heading: &str, axis: &Axis, frames: &[Scores]) -> Drawn {
     canvas.fill(&WHITE)?;
     text(canvas, heading, (16, 22), 17, INK, Anchor::Left)?;
-    let names: Vec<&str> = (frames.first().into_iter())
-        .flat_map(|frame| frame.series.iter().map(|line| line.name.as_str()))
-        .collect();
+    let legend = Legend::of(frames);
     let runs = (frames.iter().flat_map(|frame| &frame.series)).any(|line| !line.runs.is_empty());
-    legend(canvas, &names, if runs { RUNS } else { "" })?;
+    legend.draw(canvas, if runs { RUNS } else { "" })?;
     for (place, scores) in (0_i32..).zip(frames) {
-        let top = TOP + 30 + place * (FRAME + BETWEEN);
+        let top = top(&legend) + place * (FRAME + BETWEEN);
         let ends = scores.series.iter().flat_map(|line| &line.points).flatten();
         let ends = ends.flat_map(|point| [point.interval.low, point.interval.high]);
         let runs = scores
@@ -158,18 +158,56 @@ fn draw_series(
 /// What the legend says where single runs are shown.
 const RUNS: &str = " Small dots: single runs.";
 
-fn legend(canvas: &Canvas, names: &[&str], runs: &str) -> Drawn {
-    let mut x = 16;
-    for (number, name) in names.iter().enumerate() {
-        let colour: RGBColor = series(number);
-        line(canvas, vec![(x, 48), (x + 22, 48)], colour.into(), 3)?;
-        canvas.draw(&Circle::new((x + 11, 48), 5, colour.filled()))?;
-        text(canvas, name, (x + 29, 48), 13, INK, Anchor::Left)?;
-        x += 29 + width(name, 13) + 14;
+/// The names of the series, in as many lines as they need.
+struct Legend<'a> {
+    /// Each name, with the number of its line and where on it its mark begins.
+    names: Vec<(&'a str, i32, i32)>,
+    lines: i32,
+}
+
+impl<'a> Legend<'a> {
+    fn of(frames: &'a [Scores]) -> Self {
+        let series = frames.first().into_iter().flat_map(|frame| &frame.series);
+        let (mut x, mut on) = (16, 0);
+        let mut names = Vec::new();
+        for one in series {
+            let wide = 29 + width(&one.name, 13);
+            if x > 16 && x + wide > WIDTH as i32 - 16 {
+                (x, on) = (16, on + 1);
+            }
+            names.push((one.name.as_str(), on, x));
+            x += wide + 14;
+        }
+        Legend {
+            names,
+            lines: on + 1,
+        }
     }
-    let words = "Bars: 95 % intervals. Dashes: the score that needs no understanding.";
-    let words = format!("{words}{runs}");
-    text(canvas, &words, (16, 68), 12, FAINT, Anchor::Left)
+
+    fn draw(&self, canvas: &Canvas, runs: &str) -> Drawn {
+        for (number, &(name, on, x)) in self.names.iter().enumerate() {
+            let colour: RGBColor = series(number);
+            let y = LEGEND + on * LINE;
+            line(canvas, vec![(x, y), (x + 22, y)], colour.into(), 3)?;
+            canvas.draw(&Circle::new((x + 11, y), 5, colour.filled()))?;
+            text(canvas, name, (x + 29, y), 13, INK, Anchor::Left)?;
+        }
+        let words = "Bars: 95 % intervals. Dashes: the score that needs no understanding.";
+        let under = (16, LEGEND + self.lines * LINE);
+        text(
+            canvas,
+            &format!("{words}{runs}"),
+            under,
+            12,
+            FAINT,
+            Anchor::Left,
+        )
+    }
+}
+
+/// Where the first frame begins.
+fn top(legend: &Legend) -> i32 {
+    LEGEND + legend.lines * LINE + 40
 }
 
 /// What the figure shows, for readers who cannot see it.

@@ -1,0 +1,53 @@
+//! `--methods`.
+
+use anyhow::bail;
+
+use crate::domain::catalogue::nearest;
+use crate::network::Config;
+use crate::recipe::{Defaults, Method, Recipe};
+use crate::transfer::ALL;
+use crate::tuning;
+
+/// The methods of these names; `all` is every one that makes sense on the model and with the source's
+/// labels.
+pub fn methods(
+    names: &[String],
+    defaults: Defaults,
+    config: &Config,
+    labels: &[String],
+) -> anyhow::Result<Vec<Method>> {
+    let fits = |method: &Method| match method {
+        Method::Untuned => true,
+        method => {
+            let recipe = Recipe::default_for(defaults, *method);
+            let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
+            has_labels && tuning::fits(&recipe, config).is_ok()
+        }
+    };
+    let mut methods = Vec::new();
+    for name in names {
+        let named = match name.as_str() {
+            ALL => Method::ALL.into_iter().filter(fits).collect(),
+            name => vec![method(name)?],
+        };
+        for method in named {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
+    }
+    Ok(methods)
+}
+
+/// The method of a name, or an error with the nearest known one.
+pub fn method(name: &str) -> anyhow::Result<Method> {
+    let known = Method::ALL.map(Method::name);
+    if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
+        return Ok(method);
+    }
+    let hint = match nearest(name, known).first() {
+        Some(near) => format!("did you mean '{near}'? "),
+        None => String::new(),
+    };
+    bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
+}

@@ -1,0 +1,215 @@
+//! From what was typed to the plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::Arguments;
+use super::methods::methods;
+use crate::backbone::BackboneChoice;
+use crate::cli::values::{Answers, Init, Seeds};
+use crate::cli::{learning_rate, redirection, wording};
+use crate::domain::AnswerForm;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::wording::Wording;
+use crate::network::Config;
+use crate::plan::Plan;
+use crate::recipe::{
+    DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe, SubspaceStart,
+    TuneOn,
+};
+use crate::tuning::subspace::SubspaceFile;
+use crate::tuning::{PromptError, head_form};
+
+/// Everything that was typed, resolved and checked; and the file that standard output goes to, if
+/// the shell took the arrow apart.
+pub fn plan(
+    arguments: &Arguments,
+    catalogue: &Catalogue,
+    backbone: BackboneChoice,
+    config: &Config,
+) -> anyhow::Result<(Plan, Option<String>)> {
+    let suite = arguments.data.suite(catalogue)?;
+    let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
+    let resolved = catalogue.resolve(&transfer, &suite)?;
+    let known = Wording::default();
+    let transfer = resolved.transfer();
+    let card = &catalogue.source(&transfer.source)?;
+    let asked = [resolved.sources, resolved.targets].concat();
+    let wording = (arguments.wording).wording(known, card, &asked)?;
+    wording::check_kind(&wording, config)?;
+    if arguments.mixing.is_some() && !transfer.is_of_mixture() {
+        bail!(
+            "--mixing: '{}' is one source; wanted several, as in 'squad+race->textbookqa'",
+            transfer.source
+        );
+    }
+    let defaults = backbone.defaults(config);
+    let subspace = (arguments.subspace.as_deref()).map(subspace).transpose()?;
+    let mut methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let named = |name| arguments.methods.iter().any(|method| method == name);
+    if subspace.is_none() && !named(Method::Intrinsic.name()) {
+        methods.retain(|&method| method != Method::Intrinsic);
+    }
+    if subspace.is_some() && !methods.contains(&Method::Intrinsic) {
+        bail!("--subspace: intrinsic is not among the methods that are tuned");
+    }
+    let task = card.task;
+    let head = head_form(config, task, card.labels.len(), wording.score_by)?;
+    let tuned: Vec<Method> = methods
+        .iter()
+        .copied()
+        .filter(|&method| method != Method::Untuned)
+        .collect();
+    let rates = learning_rate::by_method(&arguments.learning_rate, &tuned)?;
+    arguments.lora.check(&tuned, config)?;
+    let mut recipes = BTreeMap::new();
+    for &method in &tuned {
+        let mut recipe = Recipe {
+            head,
+            ..Recipe::default_for(defaults, method)
+        };
+        if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
+            recipe.budget.steps = steps;
+        }
+        if let Some(size) = arguments.batch_size {
+            recipe.budget.batch_size = size;
+        }
+        if let Some(rate) = rates.get(&method) {
+            recipe.optimizer = recipe.optimizer.at(*rate);
+        }
+        arguments.lora.change(&mut recipe);
+        if method == Method::Intrinsic {
+            recipe.delta = Some(subspace.clone().ok_or(PromptError::NoSubspace)?);
+            check_length(recipe.prompt_length(), &wording)?;
+        }
+        if let Some(prompt) = &mut recipe.prompt {
+            prompt.length = prompt_length(arguments.prompt_length, &wording, prompt.length)?;
+            if let Some(Init(init)) = &arguments.init {
+                prompt.init = init.clone();
+            }
+        }
+        if let (Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(words))), Some(init)) =
+            (&mut recipe.delta, &arguments.init)
+            && let Init(PromptInit::Text(text)) = init
+        {
+            words.clone_from(text);
+        }
+        if !recipe.trains() {
+            check_words(method, &wording)?;
+        }
+        recipes.insert(method, recipe);
+    }
+    Ok((
+        Plan {
+            transfer,
+            suite,
+            answers: answer_form(arguments.answers, config)?,
+            wording,
+            limits: Limits::default_for(task).within(config.positions()),
+            backbone,
+            methods,
+            seeds: match &arguments.seeds {
+                Some(Seeds(seeds)) => seeds.clone(),
+                None => default_seeds(tuned.len()),
+            },
+            mixing: arguments.mixing.unwrap_or_default(),
+            tune_on: tune_on(arguments),
+            trials: arguments.trials,
+            recipes,
+            train_rows: arguments.train_rows,
+            eval_rows: arguments.eval_rows,
+        },
+        redirected,
+    ))
+}
+
+/// Five seeds for the comparison of a few methods, three where many are looked over: the time that a plan
+/// takes grows with both.
+fn default_seeds(methods: usize) -> Vec<u64> {
+    match methods {
+        ..=5 => (0..5).collect(),
+        _ => (0..3).collect(),
+    }
+}
+
+/// How rows are written for a model: its own form, or for a T5 the one that was asked for.
+pub fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
+    match (config, asked) {
+        (Config::T5(_) | Config::Bert(_), asked) => {
+            Ok(asked.map_or(AnswerForm::Padded, |Answers(form)| form))
+        }
+        (Config::DecoderOnly(_), None) => Ok(AnswerForm::Continued),
+        (Config::DecoderOnly(_), Some(Answers(form))) => bail!(
+            "--answers {}: {} reads and writes answers as published; leave it out",
+            form.name(),
+            config.kind()
+        ),
+    }
+}
+
+/// What `--tune-on` asks for; 0 examples are zero-shot, which is reported in any case.
+fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
+    let mut examples = arguments.tune_on.clone();
+    examples.retain(|&count| count > 0);
+    examples.sort_unstable();
+    examples.dedup();
+    (!examples.is_empty()).then(|| TuneOn {
+        examples,
+        steps: arguments.tune_on_steps.unwrap_or(TuneOn::STEPS),
+    })
+}
+
+/// `P`: the template's, the flag's, or the recipe's own.
+fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
+    let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
+    match (template, flag) {
+        (Some((template, inside)), Some(length)) if inside > 0 && inside != length => bail!(
+            "--prompt-length {length}: the template '{}' has places for {inside} vectors; wanted \
+             as many, or no --prompt-length",
+            template.name
+        ),
+        (Some((_, inside)), _) if inside > 0 => Ok(inside),
+        (_, flag) => Ok(flag.unwrap_or(own)),
+    }
+}
+
+/// Whether a prompt of a subspace has as many vectors as the template has places.
+fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if ![0, length].contains(&template.vectors()) => bail!(
+            "--subspace: its prompts have {length} vectors, and the template '{}' places for {}; wanted \
+             as many",
+            template.name,
+            template.vectors()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Words before the input have no place among a template's soft tokens.
+fn check_words(method: Method, wording: &Wording) -> anyhow::Result<()> {
+    match &wording.template {
+        Some(template) if template.vectors() > 0 => bail!(
+            "--methods {}: it puts words where the template '{}' has places for a soft prompt's \
+             vectors; wanted a template of words alone, or other methods",
+            method.name(),
+            template.name
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// `--subspace`: the delta of method intrinsic.
+fn subspace(path: &Path) -> anyhow::Result<DeltaRecipe> {
+    let (file, sha256) = SubspaceFile::open(path)?;
+    Ok(DeltaRecipe::Subspace(SubspaceRecipe {
+        length: file.subspace.length(),
+        dimension: file.subspace.dimension(),
+        file: Some(SubspaceStart {
+            path: path.display().to_string(),
+            sha256,
+        }),
+    }))
+}

@@ -1,0 +1,102 @@
+//! Values of flags that several verbs take.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::domain::AnswerForm;
+use crate::recipe::{PromptInit, PromptStart, Recipe};
+use crate::tuning::prompt_file::PromptFile;
+
+/// `--seeds`.
+#[derive(Debug, Clone)]
+pub(super) struct Seeds(pub(super) Vec<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("wanted a count (3) or a list of seeds (0,1,2), found '{text}'");
+        let mut numbers = text
+            .split(',')
+            .map(|seed| seed.trim().parse::<u64>().map_err(|_| wanted()))
+            .collect::<Result<Vec<u64>, String>>()?;
+        if !text.contains(',') {
+            numbers = (0..numbers[0]).collect();
+        }
+        let mut distinct = numbers.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if numbers.is_empty() || distinct.len() < numbers.len() {
+            return Err(wanted());
+        }
+        Ok(Seeds(numbers))
+    }
+}
+
+/// `--init`.
+#[derive(Debug, Clone)]
+pub(super) struct Init(pub(super) PromptInit);
+
+impl FromStr for Init {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(Init(match text {
+            "uniform" => PromptInit::Uniform,
+            "uniform-one-sided" => PromptInit::UniformOneSided,
+            "vocab" => PromptInit::Vocab,
+            "labels" => PromptInit::Labels,
+            _ => match (text.strip_prefix("text:"), text.strip_prefix("file:")) {
+                (Some(words), _) => PromptInit::Text(words.to_string()),
+                (None, Some(path)) => {
+                    let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
+                    PromptInit::File(PromptStart {
+                        path: path.to_string(),
+                        sha256: file.vectors.sha256(),
+                    })
+                }
+                (None, None) => {
+                    return Err(format!(
+                        "wanted uniform, uniform-one-sided, vocab, labels, text:SOME WORDS or \
+                         file:PROMPT, found '{text}'"
+                    ));
+                }
+            },
+        }))
+    }
+}
+
+/// `--answers`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answers(pub(super) AnswerForm);
+
+impl FromStr for Answers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [AnswerForm::Padded, AnswerForm::Raw]
+            .into_iter()
+            .find(|form| form.name() == text)
+            .map(Answers)
+            .ok_or_else(|| format!("wanted padded or raw, found '{text}'"))
+    }
+}
+
+/// A whole number that is not 0.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// `--trials`: one would be no search.
+pub(super) fn trials(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (2..=Recipe::MOST_TRIALS).contains(&count) => Ok(count),
+        _ => Err(format!(
+            "wanted 2 to {} trials, which is how far the grid goes",
+            Recipe::MOST_TRIALS
+        )),
+    }
+}

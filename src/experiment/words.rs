@@ -1,0 +1,80 @@
+//! The words that a recipe speaks of, as tokens.
+
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
+
+use crate::backbone::Backbone;
+use crate::domain::Example;
+use crate::domain::wording::Wording;
+use crate::material::Source;
+use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
+use crate::tuning::{self, Labels, TuningError};
+
+/// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
+pub(super) fn words(
+    recipe: &Recipe,
+    wording: &Wording,
+    source: &Source,
+    backbone: &Backbone,
+    seed: u64,
+) -> Result<Labels, TuningError> {
+    let encode = |text: &String| backbone.tokenizer.encode(text);
+    let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
+    Ok(Labels {
+        vectors: match init {
+            Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
+            _ => None,
+        },
+        subspace: match &recipe.delta {
+            Some(DeltaRecipe::Subspace(subspace)) => {
+                Some(tuning::subspace::found(subspace, backbone)?)
+            }
+            _ => None,
+        },
+        domain: source.card.name.clone(),
+        labels: (0..source.card.labels.len())
+            .map(|class| {
+                backbone
+                    .tokenizer
+                    .encode(wording.target(&source.card, class))
+            })
+            .collect(),
+        text: match init {
+            Some(PromptInit::Text(text)) => encode(text),
+            _ => Vec::new(),
+        },
+        preamble: match &recipe.delta {
+            Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(text))) => encode(text),
+            Some(DeltaRecipe::Preamble(PreambleRecipe::Examples(count))) => {
+                let examples = &source.train.examples;
+                match backbone.tokenizer.continues() {
+                    true => encode(&examples_gone_on_with(examples, *count, seed)),
+                    false => encode(&examples_in_context(examples, *count, seed)),
+                }
+            }
+            _ => Vec::new(),
+        },
+    })
+}
+
+/// Some training rows, drawn without replacement.
+fn drawn(rows: &[Example], count: usize, seed: u64) -> impl Iterator<Item = &Example> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let drawn = index::sample(&mut rng, rows.len(), count.min(rows.len()));
+    drawn.into_iter().map(|row| &rows[row])
+}
+
+/// Some training rows with their answers, behind one another.
+fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
+    let texts = drawn(rows, count, seed).map(|row| format!("{} answer: {}", row.input, row.target));
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// The same as a text that is gone on with: inputs end where their answers begin, and an empty line
+/// stands between rows.
+fn examples_gone_on_with(rows: &[Example], count: usize, seed: u64) -> String {
+    drawn(rows, count, seed)
+        .map(|row| format!("{} {}\n\n", row.input, row.target))
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! A device gives what the CPU gives: losses of a few steps and greedy answers, within 1e-3. Compiled with
+//! a device's feature only:
+//!
+//! ```text
+//! PROMPTSHIFT_DEVICE=vulkan cargo test --features vulkan --test it devices
+//! ```
+
+use std::ops::ControlFlow;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use promptshift::backbone::BackboneChoice;
+use promptshift::batch::{Batches, encode};
+use promptshift::device;
+use promptshift::domain::Task;
+use promptshift::eval::predict::{Answer, predict};
+use promptshift::recipe::{Defaults, Limits, Method, Objective, Recipe, Schedule};
+use promptshift::train::{Course, Trainer, optimizer};
+use promptshift::tuning::{self, Labels};
+
+use crate::tuning::squad;
+
+/// The losses of three steps on eight examples, and what the model answers after them.
+fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
+    let backbone = BackboneChoice::Nano
+        .load(device)
+        .expect("it is compiled in");
+    let examples = squad(8);
+    let limits = Limits::default_for(Task::ExtractiveQa);
+    let encodings = encode(&examples, &backbone.tokenizer, &limits);
+    let mut batches = Batches::new(&encodings, 8, backbone.tokenizer.pad(), 0);
+    let recipe = Recipe::default_for(Defaults::Nano, method);
+    let tuned =
+        tuning::apply(&backbone, &recipe, &Labels::default(), 0).expect("defaults can be met");
+    let course = Course {
+        learning_rate: recipe.optimizer.learning_rate(),
+        schedule: Schedule::Constant,
+        steps: 3,
+    };
+    let objective = Objective {
+        dropout: 0.0,
+        ..recipe.objective
+    };
+    let mut trainer = Trainer::new(tuned, optimizer(&recipe.optimizer), course, objective, 0);
+    let losses = (0..3)
+        .map(|_| {
+            let loss = trainer.step(&batches.next_batch()).expect("a finite loss");
+            loss.sum / loss.tokens as f64
+        })
+        .collect();
+    let tuned = trainer.into_tuned().valid().finished();
+    let answers = predict(
+        &tuned,
+        &encodings,
+        &backbone.tokenizer,
+        &[],
+        &limits,
+        &mut |_| ControlFlow::Continue(()),
+    );
+    match answers {
+        ControlFlow::Continue(answers) => (losses, answers),
+        ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+    }
+}
+
+fn device() -> Device {
+    let name = std::env::var(device::VARIABLE).expect("PROMPTSHIFT_DEVICE names the device");
+    device::find(&name).expect("the device is there")
+}
+
+#[test]
+fn training_and_decoding_agree_with_the_cpu() {
+    let device = device();
+    for method in [Method::Prompt, Method::Lora, Method::Ladder, Method::Model] {
+        let (losses, answers) = trained(method, &device);
+        let (expected, expected_answers) = trained(method, &Device::flex());
+        for (loss, expected) in losses.iter().zip(&expected) {
+            assert!(
+                (loss - expected).abs() < 1e-3 * expected,
+                "{}: {losses:?} for {expected:?}",
+                method.name()
+            );
+        }
+        for (answer, expected) in answers.iter().zip(&expected_answers) {
+            assert_eq!(answer.token_ids, expected.token_ids, "{}", method.name());
+            assert!(
+                (answer.log_prob - expected.log_prob).abs()
+                    < 1e-3 * (1.0 + expected.log_prob.abs()),
+                "{}: {} for {}",
+                method.name(),
+                answer.log_prob,
+                expected.log_prob
+            );
+        }
+    }
+}
