@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
 use crate::domain::card::Card;
 use crate::domain::catalogue::nearest;
-use crate::domain::wording::Wording;
+use crate::domain::wording::{Opening, Wording};
 use crate::gguf::{self, Gguf, GgufError};
 use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
@@ -175,6 +175,9 @@ pub enum WordsError {
         /// The model's name.
         model: String,
     },
+    /// There is none to begin answers with.
+    #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
+    NoSentinel(String),
 }
 
 /// A loaded backbone with the hashes of what it was loaded from.
@@ -197,13 +200,25 @@ pub struct Backbone {
 
 impl Backbone {
     /// The backbone, made ready for what it will be asked: a BERT that classes are ranked by gets the words
-    /// of the source's classes, the first of each, and a gap between its texts. Any other is as it was.
+    /// of the source's classes, the first of each, and a gap between its texts; any other the sentinel that
+    /// its answers begin with, if they do.
     ///
     /// # Errors
     /// It can't say the words.
     pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
         let Network::Bert(bert) = self.model else {
-            return Ok(self);
+            let Backbone {
+                name, tokenizer, ..
+            } = self;
+            let tokenizer = match wording.opening {
+                Opening::Text => Some(tokenizer),
+                Opening::Sentinel => tokenizer.opened(),
+            };
+            return Ok(Backbone {
+                tokenizer: tokenizer.ok_or_else(|| WordsError::NoSentinel(name.clone()))?,
+                name,
+                ..self
+            });
         };
         if !wording.score_by.ranks() {
             return Ok(Backbone {

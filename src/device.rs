@@ -17,7 +17,7 @@ pub const CPU: &str = "cpu";
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No such name.
-    #[error("unknown device '{found}': wanted cpu, cuda, cuda:N or vulkan{}", .hint.as_deref().unwrap_or_default())]
+    #[error("unknown device '{found}': wanted cpu, cuda, cuda:N, vulkan or wgpu{}", .hint.as_deref().unwrap_or_default())]
     Unknown {
         /// What was asked for.
         found: String,
@@ -57,11 +57,15 @@ pub fn built() -> Vec<&'static str> {
     if cfg!(feature = "vulkan") {
         names.push("vulkan");
     }
+    if cfg!(feature = "wgpu") {
+        names.push("wgpu");
+    }
     names
 }
 
 /// The device of a name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0),
-/// `vulkan` (the first Vulkan device).
+/// `vulkan` (the first Vulkan device, with kernels in SPIR-V), `wgpu` (the first GPU of whatever kind, with
+/// kernels in WebGPU's shading language).
 ///
 /// # Errors
 /// No such name, not part of this program, or not on this machine.
@@ -74,12 +78,13 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
         (CPU, false) => Ok(Device::flex()),
         ("cuda", _) => cuda(name, index),
         ("vulkan", false) => vulkan(name),
+        ("wgpu", false) => wgpu(name),
         _ => Err(unknown(name)),
     }
 }
 
 fn unknown(name: &str) -> DeviceError {
-    let near = nearest(name, [CPU, "cuda", "vulkan"]);
+    let near = nearest(name, [CPU, "cuda", "vulkan", "wgpu"]);
     DeviceError::Unknown {
         found: name.to_string(),
         hint: near.first().map(|near| format!("; did you mean '{near}'?")),
@@ -109,16 +114,11 @@ fn cuda(name: &str, _: usize) -> Result<Device, DeviceError> {
 
 #[cfg(feature = "vulkan")]
 fn vulkan(name: &str) -> Result<Device, DeviceError> {
-    use burn::tensor::DeviceType;
-    let first = Device::enumerate(DeviceType::Vulkan)
-        .into_vec()
-        .into_iter()
-        .next();
-    first.ok_or_else(|| DeviceError::Absent {
-        device: name.to_string(),
-        found: "no Vulkan device".to_string(),
-        wanted: "a GPU with a Vulkan driver, or Mesa's software one (mesa-vulkan-drivers)",
-    })
+    first(
+        name,
+        burn::tensor::DeviceType::Vulkan,
+        "a GPU with a Vulkan driver",
+    )
 }
 
 #[cfg(not(feature = "vulkan"))]
@@ -126,7 +126,37 @@ fn vulkan(name: &str) -> Result<Device, DeviceError> {
     Err(not_built(name, "vulkan"))
 }
 
-#[cfg(not(all(feature = "cuda", feature = "vulkan")))]
+#[cfg(feature = "wgpu")]
+fn wgpu(name: &str) -> Result<Device, DeviceError> {
+    first(
+        name,
+        burn::tensor::DeviceType::Wgpu,
+        "a GPU with a driver for Vulkan, Metal or DirectX 12, or Mesa's software one \
+         (mesa-vulkan-drivers)",
+    )
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(name: &str) -> Result<Device, DeviceError> {
+    Err(not_built(name, "wgpu"))
+}
+
+/// The first device of a type.
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
+fn first(
+    name: &str,
+    kind: burn::tensor::DeviceType,
+    wanted: &'static str,
+) -> Result<Device, DeviceError> {
+    let first = Device::enumerate(kind).into_vec().into_iter().next();
+    first.ok_or_else(|| DeviceError::Absent {
+        device: name.to_string(),
+        found: "none".to_string(),
+        wanted,
+    })
+}
+
+#[cfg(not(all(feature = "cuda", feature = "vulkan", feature = "wgpu")))]
 fn not_built(name: &str, feature: &'static str) -> DeviceError {
     DeviceError::NotBuilt {
         device: name.to_string(),
@@ -149,7 +179,7 @@ mod tests {
         for name in ["gpu", "", "cpu:1", "cuda:x", "cuda:-1", "cuda:", "vulkan:0"] {
             let error = find(name).expect_err(name).to_string();
             assert!(
-                error.contains("wanted cpu, cuda, cuda:N or vulkan"),
+                error.contains("wanted cpu, cuda, cuda:N, vulkan or wgpu"),
                 "{error}"
             );
         }

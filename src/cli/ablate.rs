@@ -193,7 +193,7 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
     let material = Material::read(&first.plan, &catalogue)?;
     let mut runs = Runs::new(shared, &material, &out)?;
     for Planned { plan, setting, .. } in &planned {
-        let backbone = runs.backbone(&plan.backbone)?;
+        let backbone = runs.backbone(plan)?;
         experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
         if shared.run.dry_run {
             println!("{}, {}:", setting.place, setting.series);

@@ -8,7 +8,7 @@ use crate::device;
 
 #[derive(Debug, Args)]
 pub struct On {
-    /// Where to compute: cpu, cuda or cuda:N, vulkan; the last two where they are compiled in.
+    /// Where to compute: cpu, cuda or cuda:N, vulkan, wgpu; all but the first where they are compiled in.
     #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
     pub device: String,
 }

@@ -72,6 +72,7 @@ impl Flags {
             score_by: self.score_by.map_or(known.score_by, |Way(way)| way),
             verbalizer: verbalizer.or(known.verbalizer),
             template: template.or(known.template),
+            opening: known.opening,
         };
         wording.check(source)?;
         for card in targets {

@@ -57,6 +57,24 @@ impl ScoreBy {
     }
 }
 
+/// What the model's answers begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opening {
+    /// Their text (the paper's way).
+    #[default]
+    Text,
+    /// A sentinel, `<extra_id_0>`, before their text: what a model that was pre-trained by span corruption
+    /// alone begins its outputs with (Lester et al. 2021, §3.2, "Span Corruption + Sentinel").
+    Sentinel,
+}
+
+impl Opening {
+    fn is_text(&self) -> bool {
+        *self == Opening::Text
+    }
+}
+
 /// See the module's documentation. Records from before there was a choice have none, which is the
 /// default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,6 +88,9 @@ pub struct Wording {
     /// The input's text; without one, T5's own for the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Template>,
+    /// What answers begin with, in training and when the model writes them.
+    #[serde(default, skip_serializing_if = "Opening::is_text")]
+    pub opening: Opening,
 }
 
 /// A wording that does not fit a domain.
@@ -152,6 +173,7 @@ impl Wording {
             Some(self.score_by.name().to_string()),
             verbalizer.map(|verbalizer| format!("verbalizer {}", verbalizer.name)),
             template.map(|template| format!("template {}", template.name)),
+            (!self.opening.is_text()).then(|| "a sentinel before answers".to_string()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }

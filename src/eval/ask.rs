@@ -142,7 +142,7 @@ impl Asker<'_> {
         let is_of_pairs = self.tokenizer.pair().is_some();
         let of_class = |(class, words): (usize, Vec<&str>)| {
             let ids = |word: &str| {
-                let mut ids = self.tokenizer.encode(word);
+                let mut ids = self.tokenizer.encode_output(word);
                 if !is_of_pairs {
                     ids.push(self.tokenizer.end());
                 }

@@ -87,6 +87,8 @@ pub struct Tokenizer {
     pad: u32,
     ends: Ends,
     pair: Option<Pair>,
+    /// The token before an output's text, if there is one.
+    opening: Option<u32>,
 }
 
 /// What ends an output, and how text is put in front of a network.
@@ -227,6 +229,7 @@ impl Tokenizer {
             pad,
             ends: Ends::Sequence(end),
             pair: None,
+            opening: None,
         })
     }
 
@@ -269,6 +272,7 @@ impl Tokenizer {
                 pad: newline,
                 ends: Ends::Line { newline, any },
                 pair: None,
+                opening: None,
             }),
             None => Err(TokenizerError::NoLine {
                 path: name.to_string(),
@@ -293,7 +297,7 @@ impl Tokenizer {
     /// Token ids of an output as its network is to write it, without what ends it.
     pub fn encode_output(&self, text: &str) -> Vec<u32> {
         match self.ends {
-            Ends::Sequence(_) => self.encode(text),
+            Ends::Sequence(_) => self.opening.into_iter().chain(self.encode(text)).collect(),
             Ends::Line { .. } => self.encode(&format!(" {text}")),
         }
     }
@@ -317,6 +321,15 @@ impl Tokenizer {
         };
         Some(Tokenizer {
             pair: Some(pair),
+            ..self
+        })
+    }
+
+    /// The same tokenizer with the first sentinel before the text of every output; `None` where it has no
+    /// sentinels.
+    pub fn opened(self) -> Option<Self> {
+        Some(Tokenizer {
+            opening: Some(self.sentinel(0)?),
             ..self
         })
     }

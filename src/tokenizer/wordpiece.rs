@@ -64,6 +64,7 @@ impl Tokenizer {
             pad,
             ends: super::Ends::Sequence(end),
             pair: Some(Pair { first, gap: None }),
+            opening: None,
         })
     }
 

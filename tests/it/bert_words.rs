@@ -46,7 +46,7 @@ fn wording(verbalizer: &Path) -> Wording {
     Wording {
         score_by: ScoreBy::Likelihood,
         verbalizer: Some(verbalizer.expect("a verbalizer")),
-        template: None,
+        ..Wording::default()
     }
 }
 

@@ -2,7 +2,7 @@
 //! a device's feature only:
 //!
 //! ```text
-//! PROMPTSHIFT_DEVICE=vulkan cargo test --features vulkan --test it devices
+//! PROMPTSHIFT_DEVICE=wgpu cargo test --features wgpu --test it devices
 //! ```
 
 use std::ops::ControlFlow;

@@ -8,7 +8,7 @@ mod cli;
 mod compare;
 mod damaged_records;
 mod decoder_only;
-#[cfg(any(feature = "cuda", feature = "vulkan"))]
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 mod devices;
 mod full_size;
 mod hostile;

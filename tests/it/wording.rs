@@ -13,7 +13,7 @@ use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
-use promptshift::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
+use promptshift::domain::wording::{Opening, ScoreBy, Template, Verbalizer, Wording};
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::ask::Asker;
 use promptshift::eval::predict::Answer;
@@ -74,7 +74,7 @@ fn log_sum(logs: &[f64]) -> f64 {
 /// The log-probability of a text as the answer to one encoding, from the logits of the whole
 /// vocabulary.
 fn by_hand(backbone: &Backbone, tuned: &Tuned, encoding: &Encoding, text: &str) -> f64 {
-    let mut ids = backbone.tokenizer.encode(text);
+    let mut ids = backbone.tokenizer.encode_output(text);
     ids.push(backbone.tokenizer.end());
     let inputs = batch::inputs(&[encoding], backbone.tokenizer.pad());
     let encoded = tuned.encode(&inputs, &mut Dropout::off());
@@ -95,7 +95,7 @@ fn classes_are_ranked_by_the_probability_of_their_words() {
     let wording = Wording {
         score_by: ScoreBy::Likelihood,
         verbalizer: Some(verbalizer.clone()),
-        template: None,
+        ..Wording::default()
     };
     let examples = rows(&card, &wording, 5);
     let encodings = encodings(&backbone, &examples);
@@ -157,6 +157,42 @@ fn a_written_word_is_read_as_its_class_and_learnt_as_its_target() {
             .iter()
             .all(|target| ["same", "different"].contains(&target.as_str()))
     );
+}
+
+#[test]
+fn a_sentinel_is_learnt_and_ranked_before_answers_and_not_read() {
+    let card = card("qqp");
+    let plain = nano();
+    let wording = Wording {
+        opening: Opening::Sentinel,
+        ..Wording::default()
+    };
+    let opened = (plain.clone().asked(&wording, &card)).expect("a T5 has sentinels");
+    let sentinel = plain.tokenizer.sentinel(0).expect("a T5 has sentinels");
+    let examples = rows(&card, &wording, 4);
+    let (before, after) = (encodings(&plain, &examples), encodings(&opened, &examples));
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(after.target[0], sentinel);
+        assert_eq!(after.target[1..], before.target);
+        assert_eq!(after.input, before.input);
+        assert_eq!(
+            opened.tokenizer.decode(&after.target),
+            plain.tokenizer.decode(&before.target)
+        );
+    }
+    // A class is as probable as its words behind the sentinel.
+    let ranked = Wording {
+        score_by: ScoreBy::Likelihood,
+        ..wording
+    };
+    let tuned = Tuned::untuned(plain.model.clone());
+    let found = answers(&opened, &tuned, &ranked, &card, &after);
+    for (answer, encoding) in found.iter().zip(&after) {
+        let logs = [0, 1].map(|class| by_hand(&opened, &tuned, encoding, &card.labels[class]));
+        let shares = answer.class_log_probs.as_ref().expect("ranked");
+        let (found, wanted) = (shares[0] - shares[1], logs[0] - logs[1]);
+        assert!((found - wanted).abs() < 1e-4, "{found} {wanted}");
+    }
 }
 
 fn prompted(backbone: &Backbone, length: usize) -> Tuned {

@@ -9,9 +9,10 @@ use clap::Args;
 use super::{Miniature, Planned, Shared, run_settings};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
+use crate::domain::wording::Opening;
 use crate::recipe::Method;
 use crate::record::ablation::{Kind, Setting};
-use crate::report::ablation::{ADAPTED, SPANS};
+use crate::report::ablation::{ADAPTED, SENTINEL, SPANS};
 use crate::report::number::whole;
 
 /// Two to five models with three seeds: an estimated two minutes on two cores for each model of
@@ -83,16 +84,18 @@ impl FromStr for Adapted {
 
 /// Runs `ablate objective`.
 pub(super) fn objective(arguments: &Objectives) -> Result<(), Failure> {
-    let models = [
-        (SPANS.to_owned(), arguments.spans.clone()),
-        (ADAPTED.to_owned(), arguments.adapted.clone()),
-    ];
-    run(
-        Kind::Objective,
-        &arguments.shared,
-        &models,
-        &[Method::Prompt],
-    )
+    let (spans, adapted) = (&arguments.spans, &arguments.adapted);
+    let models = [(SPANS, spans), (SENTINEL, spans), (ADAPTED, adapted)];
+    let models = models.map(|(place, model)| (place.to_owned(), model.clone()));
+    let (kind, shared) = (Kind::Objective, &arguments.shared);
+    let mut settings = planned(kind, shared, &models, &[Method::Prompt]).map_err(Failure::Usage)?;
+    for one in &mut settings {
+        if one.setting.place == SENTINEL {
+            one.plan.wording.opening = Opening::Sentinel;
+            one.cells = one.plan.cells();
+        }
+    }
+    run_settings(kind, shared, settings)
 }
 
 /// Runs `ablate lm-steps`.

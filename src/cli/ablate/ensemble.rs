@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let out = shared.out("ensemble", &plan.transfer);
     let material = Material::read(&plan, &catalogue)?;
     let mut runs = Runs::new(shared, &material, &out)?;
-    let backbone = runs.backbone(&choice)?;
+    let backbone = runs.backbone(&plan)?;
     if shared.run.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());

@@ -14,6 +14,7 @@ use crate::cli::narrator::Narrator;
 use crate::cli::run::typed;
 use crate::experiment::{Event, Lab, Outcome};
 use crate::material::Material;
+use crate::plan::Plan;
 use crate::provenance::Origin;
 use crate::record::Cell;
 use crate::record::store::{Store, folder_name};
@@ -42,16 +43,20 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// A backbone; the last one is kept, since settings of one model follow each other.
-    pub(super) fn backbone(&mut self, choice: &BackboneChoice) -> Result<Backbone, Failure> {
-        match &self.loaded {
-            Some((known, backbone)) if known == choice => Ok(backbone.clone()),
+    /// The backbone of a plan, made ready for its wording; the last one that was loaded is kept, since
+    /// settings of one model follow each other.
+    pub(super) fn backbone(&mut self, plan: &Plan) -> Result<Backbone, Failure> {
+        let choice = &plan.backbone;
+        let loaded = match &self.loaded {
+            Some((known, backbone)) if known == choice => backbone.clone(),
             _ => {
                 let backbone = choice.load(&self.device)?;
                 self.loaded = Some((choice.clone(), backbone.clone()));
-                Ok(backbone)
+                backbone
             }
-        }
+        };
+        let asked = loaded.asked(&plan.wording, &self.material.source.card);
+        asked.map_err(|error| Failure::Usage(error.into()))
     }
 
     /// Runs every cell that has no record yet.
@@ -73,7 +78,7 @@ impl<'a> Runs<'a> {
             let (place, series) = (&one.setting.place, &one.setting.series);
             let count = planned.len();
             voice.say(&format!("setting {} of {count}: {place}, {series}", at + 1));
-            let backbone = self.backbone(&one.plan.backbone)?;
+            let backbone = self.backbone(&one.plan)?;
             let store = Store::open(&self.out.join(&one.setting.folder), first(one))?;
             let lab = Lab::new(self.material, &backbone, &store, self.origin(&backbone));
             let mut narrator = Narrator::new(voice, one.cells.len());
@@ -98,7 +103,7 @@ impl<'a> Runs<'a> {
         let mut number = 0;
         let mut jobs = Vec::new();
         for (one, store) in planned.iter().zip(&stores) {
-            let backbone = self.backbone(&one.plan.backbone)?;
+            let backbone = self.backbone(&one.plan)?;
             let lab = Lab::new(self.material, &backbone, store, self.origin(&backbone));
             for cell in &one.cells {
                 number += 1;
@@ -112,7 +117,7 @@ impl<'a> Runs<'a> {
         let failed = crew.work(jobs)?;
         let mut all = Outcome::default();
         for (one, store) in planned.iter().zip(&stores) {
-            let backbone = self.backbone(&one.plan.backbone)?;
+            let backbone = self.backbone(&one.plan)?;
             let lab = Lab::new(self.material, &backbone, store, self.origin(&backbone));
             let of_setting = (failed.iter()).filter_map(|(name, reason)| {
                 let (folder, cell) = name.split_once('/')?;
@@ -133,7 +138,7 @@ impl<'a> Runs<'a> {
             let Some(one) = planned.iter().find(named) else {
                 return Err(anyhow::anyhow!("{}: no setting of this ablation", job.name).into());
             };
-            let backbone = self.backbone(&one.plan.backbone)?;
+            let backbone = self.backbone(&one.plan)?;
             let store = Store::join(&self.out.join(&one.setting.folder), first(one))?;
             let lab = Lab::new(self.material, &backbone, &store, self.origin(&backbone));
             let mut cells = one.cells.clone();

@@ -3,7 +3,7 @@
 
 use super::table::{TextTable, UNDEFINED};
 use super::text::plain;
-use crate::domain::wording::{Aggregate, ScoreBy, Wording};
+use crate::domain::wording::{Aggregate, Opening, ScoreBy, Wording};
 use crate::report::comparison::Comparison;
 use crate::report::number::{capital, gap, metric_title, percent};
 
@@ -33,6 +33,11 @@ pub fn caption(comparison: &Comparison) -> Option<String> {
             template.text.replace('`', "'"),
             plain(&template.name)
         ));
+    }
+    if wording.opening == Opening::Sentinel {
+        sentences.push(
+            "Answers begin with a sentinel, in training and when the model writes them.".to_owned(),
+        );
     }
     Some(sentences.join(" "))
 }
