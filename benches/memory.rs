@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::measurement::{Measurement, ValueFormatter};
-use criterion::{
-    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
-};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
 use promptshift::backbone::Backbone;
 use promptshift::memory::peak_of;
 use promptshift::recipe::Method;
@@ -148,4 +146,9 @@ criterion_group! {
     config = Criterion::default().with_measurement(Bytes);
     targets = train_step
 }
-criterion_main!(memory);
+
+fn main() {
+    bed::begin();
+    memory();
+    Criterion::default().configure_from_args().final_summary();
+}

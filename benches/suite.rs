@@ -10,7 +10,7 @@ mod bed;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use promptshift::backbone::Backbone;
 use promptshift::batch::{Batches, encode};
 use promptshift::domain::catalogue::Catalogue;
@@ -210,4 +210,9 @@ fn bootstrap(c: &mut Criterion) {
 }
 
 criterion_group!(suite, data, bootstrap, encoder, train_step, decode);
-criterion_main!(suite);
+
+fn main() {
+    bed::begin();
+    suite();
+    Criterion::default().configure_from_args().final_summary();
+}

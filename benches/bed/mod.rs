@@ -10,6 +10,12 @@ use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, Labels};
 
+/// Begins as the binary does, with all threads' buffers made and left out of peaks.
+pub fn begin() {
+    promptshift::memory::keep_freed_memory();
+    promptshift::threads::compute_on_this_thread();
+}
+
 /// Where to compute: what `PROMPTSHIFT_DEVICE` names, or the CPU.
 pub fn device() -> Device {
     let name = std::env::var(device::VARIABLE).unwrap_or_else(|_| "cpu".to_string());

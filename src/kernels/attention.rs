@@ -5,7 +5,7 @@
 //!
 //! - `dV = Pᵀ dO`
 //! - `dS = P (dP - rowsum(P dP))`, where `dP = dO Vᵀ`
-//! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ examples of dS`
+//! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ examples and pairs of one distance of dS`
 //!
 //! `dK` and `dV` are sums over the heads that share a key head.
 //!
@@ -17,9 +17,11 @@ use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
 use super::flex;
+pub use bias::DistanceBias;
 use call::Call;
 use graph::Attention as _;
 
+mod bias;
 mod call;
 mod graph;
 mod head;
@@ -41,42 +43,42 @@ pub enum Visible<'a> {
 /// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without
 /// any visible key gives 0. Head `h` of the queries looks at head `h / (H / G)` of the keys.
 ///
-/// The bias is used as it lies in memory where it is contiguous, and copied in every call where it
-/// is not: make it contiguous once if layers share it.
-///
 /// # Shapes
 ///
 /// - query: `[B * Tq, H * K]`
 /// - key, value: `[B * Tk, G * K]`, where `G` divides `H`
-/// - bias: `[H, Tq, Tk]`
+/// - bias: [`DistanceBias`]
 /// - output: `[B * Tq, H * K]`
 pub fn attention(
     query: Tensor<2>,
     key: Tensor<2>,
     value: Tensor<2>,
-    bias: Option<Tensor<3>>,
+    bias: Option<DistanceBias>,
     batch: usize,
     heads: usize,
     visible: Visible,
 ) -> Tensor<2> {
-    let bias_dims = bias.as_ref().map(Tensor::dims);
-    let call = Call::new(query.dims(), key.dims(), batch, heads, visible);
+    let free = bias.as_ref().map_or(0, |bias| bias.free);
+    let call = Call::new(query.dims(), key.dims(), batch, heads, visible, free);
     assert_eq!(
         key.dims(),
         value.dims(),
         "attention: key and value have one shape"
     );
-    let wanted = [heads, call.queries, call.keys];
+    let wanted = call.bias_shape();
     assert!(
-        bias_dims.is_none_or(|dims| dims == wanted),
-        "attention: the bias is [H, Tq, Tk]"
+        (bias.as_ref()).is_none_or(|bias| bias.values.dims() == wanted),
+        "attention: the bias is [H, Tq + Tk - free - 1]"
     );
     if !flex::is_fused(&query) {
         return reference(query, key, value, bias, batch, heads, visible);
     }
     let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
     Tensor::from_dispatch(match bias {
-        Some(bias) => Dispatch::biased_attention(query, key, value, bias.into_dispatch(), call),
+        Some(bias) => {
+            let bias = bias.values.into_dispatch();
+            Dispatch::biased_attention(query, key, value, bias, call)
+        }
         None => Dispatch::plain_attention(query, key, value, call),
     })
 }
@@ -86,7 +88,7 @@ pub fn reference(
     query: Tensor<2>,
     key: Tensor<2>,
     value: Tensor<2>,
-    bias: Option<Tensor<3>>,
+    bias: Option<DistanceBias>,
     batch: usize,
     heads: usize,
     visible: Visible,
@@ -102,7 +104,7 @@ pub fn reweighted(
     query: Tensor<2>,
     key: Tensor<2>,
     value: Tensor<2>,
-    bias: Option<Tensor<3>>,
+    bias: Option<DistanceBias>,
     batch: usize,
     heads: usize,
     visible: Visible,
@@ -128,7 +130,7 @@ pub fn reweighted(
 
     let mut scores = query.matmul(key.transpose());
     if let Some(bias) = bias {
-        scores = scores + bias.unsqueeze();
+        scores = scores + bias.of_pairs(queries, keys).unsqueeze();
     }
     let (hidden, shape): (Vec<bool>, _) = match visible {
         Visible::Lengths(lengths) => {

@@ -32,7 +32,7 @@ mod testing;
 mod vector;
 
 pub use affine::affine;
-pub use attention::{Visible, attention};
+pub use attention::{DistanceBias, Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use gated::{gated_gelu, gated_silu};
 pub use gelu::gelu;

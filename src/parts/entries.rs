@@ -87,17 +87,6 @@ pub(crate) fn of_each(prefix: &Tensor<2>, batch: usize) -> Tensor<3> {
         .expand([batch, length, width])
 }
 
-/// A bias `[H, Tq, Tk]` with `reach` keys before the others that have none: a prefix has no
-/// position.
-pub(crate) fn unbiased(reach: usize, bias: Tensor<3>) -> Tensor<3> {
-    if reach == 0 {
-        return bias;
-    }
-    let [heads, queries, _] = bias.dims();
-    let none = Tensor::zeros([heads, queries, reach], &bias.device());
-    Tensor::cat(vec![none, bias], 2)
-}
-
 /// Lengths with `reach` more keys each.
 pub(crate) fn lengthened(reach: usize, lengths: &[usize]) -> Vec<usize> {
     lengths.iter().map(|length| length + reach).collect()

@@ -19,7 +19,7 @@ pub use adapter::{Adapter, Nonlinearity, Side};
 pub use delta::{Delta, LowRank};
 pub use dropout::Dropout;
 pub use entries::{Entries, Memory, PrefixPositions};
-pub(crate) use entries::{behind, lengthened, of_each, reach, unbiased};
+pub(crate) use entries::{behind, lengthened, of_each, reach};
 pub use generate::{Decoding, Generated, greedy};
 pub use head_form::HeadForm;
 pub use kept::Kept;

@@ -6,10 +6,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::encoder::Encoded;
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
-use crate::kernels::Visible;
+use crate::kernels::{DistanceBias, Visible};
 use crate::parts::{
     Dropout, Kept, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
-    unbiased,
 };
 
 #[derive(Module, Debug)]
@@ -81,12 +80,12 @@ impl Decoder {
         let length = embedded.dims()[0] / batch;
         let own = reach(&entries.decoder);
         let bias = self.bias(own, entries.decoder_positions, 0, length, length);
-        // Behind a prefix there are more keys than queries: the bias hides what comes later.
-        let (bias, seen) = match own {
-            0 => (bias, None),
-            _ => (causal(bias), Some(vec![own + length; batch])),
-        };
-        let visible = seen.as_deref().map_or(Visible::Causal, Visible::Lengths);
+        // Behind a prefix there are more keys than queries.
+        let seen: Option<Vec<usize>> = (own > 0).then(|| {
+            let positions = (0..batch).flat_map(|_| 0..length);
+            positions.map(|position| own + position + 1).collect()
+        });
+        let visible = seen.as_deref().map_or(Visible::Causal, Visible::Counts);
         let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
         let mut x = dropout.rows(embedded, batch);
         for (index, block) in self.blocks.iter().enumerate() {
@@ -170,7 +169,7 @@ impl Decoder {
     }
 
     /// The bias of queries at positions `first..first + queries` on a prefix of `reach` keys and on
-    /// as many positions, `[H, queries, reach + keys]`.
+    /// as many positions.
     fn bias(
         &self,
         reach: usize,
@@ -178,9 +177,9 @@ impl Decoder {
         first: usize,
         queries: usize,
         keys: usize,
-    ) -> Tensor<3> {
+    ) -> DistanceBias {
         match positions {
-            PrefixPositions::Nowhere => unbiased(reach, self.bias.between(first, queries, keys)),
+            PrefixPositions::Nowhere => self.bias.between(first, queries, keys).behind(reach),
             PrefixPositions::BeforeStart => self.bias.between(reach + first, queries, reach + keys),
         }
     }
@@ -277,19 +276,6 @@ fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
         rows.reshape([batch, length, width])
             .slice([0..batch, prompt..length, 0..width]),
     )
-}
-
-/// A bias `[H, Tq, Tk]`, whose last keys are the queries' own, that hides keys after their query.
-fn causal(bias: Tensor<3>) -> Tensor<3> {
-    let [heads, queries, keys] = bias.dims();
-    let before = keys - queries;
-    let hidden = (0..queries).flat_map(|query| (0..keys).map(move |key| key > before + query));
-    let hidden: Vec<f32> = hidden
-        .map(|hidden| if hidden { -1e9 } else { 0.0 })
-        .collect();
-    let mask: Tensor<3> =
-        Tensor::from_data(TensorData::new(hidden, [1, queries, keys]), &bias.device());
-    bias + mask.expand([heads, queries, keys])
 }
 
 fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {

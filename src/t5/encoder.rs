@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
 use crate::kernels::Visible;
-use crate::parts::{Dropout, Entries, Norm, behind, lengthened, reach, unbiased};
+use crate::parts::{Dropout, Entries, Norm, behind, lengthened, reach};
 
 /// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
 #[derive(Debug, Clone)]
@@ -135,7 +135,7 @@ impl Encoder {
         let [batch, length, width] = input.rows.dims();
         let prefixes = &input.entries.encoder;
         let reach = reach(prefixes);
-        let bias = unbiased(reach, self.bias.between(0, length, length));
+        let bias = self.bias.between(0, length, length).behind(reach);
         let visible = lengthened(reach, &input.lengths);
         let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
         for (index, block) in self.blocks.iter().enumerate() {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::kernels::{self, Visible, attention};
+use crate::kernels::{self, DistanceBias, Visible, attention};
 use crate::parts::{Adapter, Dropout, Linear, Memory, adapted};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
@@ -50,12 +50,12 @@ impl Attention {
         }
     }
 
-    /// `x` `[B·Tq, D]` looks at `memory`; `bias` `[H, Tq, Tk]` is added to the scores.
+    /// `x` `[B·Tq, D]` looks at `memory`; `bias` is added to the scores.
     pub fn forward(
         &self,
         x: Tensor<2>,
         memory: Memory,
-        bias: Option<Tensor<3>>,
+        bias: Option<DistanceBias>,
         batch: usize,
         visible: Visible,
         dropout: &mut Dropout,

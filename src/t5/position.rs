@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::kernels::DistanceBias;
+
 /// Whether a stack looks both ways (encoder) or only back (decoder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -54,26 +56,23 @@ impl RelativeBias {
         }
     }
 
-    /// The bias `[H, Tq, Tk]` of queries at positions `first..first + queries` on keys `0..keys`.
+    /// The bias of queries at positions `first..first + queries` on keys `0..keys`.
     ///
     /// While decoding with a cache, `first` is the step: its row of the full table, not row 0.
-    pub fn between(&self, first: usize, queries: usize, keys: usize) -> Tensor<3> {
+    pub fn between(&self, first: usize, queries: usize, keys: usize) -> DistanceBias {
         let table = self.table.val();
-        let [buckets, heads] = table.dims();
-        let ids: Vec<i32> = (first..first + queries)
-            .flat_map(|query| {
-                (0..keys).map(move |key| {
-                    let relative = key as i64 - query as i64;
-                    bucket(relative, self.direction, buckets, self.max_distance) as i32
-                })
+        let [buckets, _] = table.dims();
+        let farthest = (first + queries) as i64 - 1;
+        let ids: Vec<i32> = (0..queries + keys - 1)
+            .map(|distance| {
+                let relative = distance as i64 - farthest;
+                bucket(relative, self.direction, buckets, self.max_distance) as i32
             })
             .collect();
         let device: Device = table.device();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [queries * keys]), &device);
-        table
-            .transpose()
-            .select(1, ids)
-            .reshape([heads, queries, keys])
+        let count = ids.len();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device);
+        DistanceBias::new(table.transpose().select(1, ids))
     }
 }
 

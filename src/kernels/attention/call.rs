@@ -25,6 +25,8 @@ pub struct Call {
     pub(super) keys: usize,
     /// K, the width of a head.
     pub(super) width: usize,
+    /// Keys before the others that have no bias.
+    pub(super) free: usize,
     visible: Keys,
 }
 
@@ -35,6 +37,7 @@ impl Call {
         batch: usize,
         heads: usize,
         seen: Visible,
+        free: usize,
     ) -> Self {
         assert!(
             batch > 0 && heads > 0,
@@ -53,6 +56,10 @@ impl Call {
         let whole = query[0].is_multiple_of(batch) && key[0].is_multiple_of(batch);
         assert!(whole, "attention: examples of one length");
         let (queries, keys) = (query[0] / batch, key[0] / batch);
+        assert!(
+            free <= keys,
+            "attention: no more keys without a bias than keys"
+        );
         let visible = match seen {
             Visible::Lengths(lengths) => {
                 assert_eq!(
@@ -86,6 +93,7 @@ impl Call {
             shared: heads / key_heads,
             keys,
             width,
+            free,
             visible,
         }
     }
@@ -131,8 +139,14 @@ impl Call {
         [self.batch * self.keys, self.key_heads() * self.width]
     }
 
-    pub(super) fn bias_shape(&self) -> [usize; 3] {
-        [self.heads, self.queries, self.keys]
+    pub(super) fn bias_shape(&self) -> [usize; 2] {
+        let distances = (self.queries + self.keys - self.free).saturating_sub(1);
+        [self.heads, distances]
+    }
+
+    /// Where the biases of a query on the keys that have one begin, among those of its head.
+    pub(super) fn bias_start(&self, query: usize) -> usize {
+        self.queries - 1 - query
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct HeadGradients<'a> {
     pub(super) dquery: Option<MatrixMut<'a>>,
     pub(super) dkey: Option<MatrixMut<'a>>,
     pub(super) dvalue: Option<MatrixMut<'a>>,
-    /// `[Tq, Tk]`.
+    /// One for each distance.
     pub(super) dbias: Option<&'a mut [f32]>,
 }
 
@@ -48,7 +48,7 @@ impl Head<'_> {
             self.score(scores, &block, keys);
             for (row, query) in scores.chunks_exact_mut(keys).zip(block.clone()) {
                 let (seen, hidden) = row.split_at_mut(self.call.visible(self.example, query));
-                log_z[query] = softmax_row(seen, self.bias_row(query, seen.len()));
+                log_z[query] = softmax_row(seen, self.bias_row(query));
                 hidden.fill(0.0);
             }
             let weights = Matrix::new(scores, block.len(), keys, keys);
@@ -64,7 +64,7 @@ impl Head<'_> {
         let seen = self.call.visible(self.example, 0);
         let weights = &mut scratch[..seen];
         score_one(weights, self.query.row(0), self.key);
-        let log_z = softmax_row(weights, self.bias_row(0, seen));
+        let log_z = softmax_row(weights, self.bias_row(0));
         mix_one(output, weights, self.value);
         log_z
     }
@@ -95,11 +95,13 @@ impl Head<'_> {
                 let seen = self.call.visible(self.example, query);
                 let (weights, hidden) = weights.split_at_mut(seen);
                 let (dscores, dhidden) = dscores.split_at_mut(seen);
-                softmax_row_backward(weights, dscores, self.bias_row(query, seen), log_z[query]);
+                softmax_row_backward(weights, dscores, self.bias_row(query), log_z[query]);
                 hidden.fill(0.0);
                 dhidden.fill(0.0);
                 if let Some(dbias) = gradients.dbias.as_deref_mut() {
-                    flex::add_to(&mut dbias[query * self.call.keys..][..seen], dscores);
+                    let biased = dscores.get(self.call.free..).unwrap_or_default();
+                    let start = self.call.bias_start(query);
+                    flex::add_to(&mut dbias[start..][..biased.len()], biased);
                 }
             }
 
@@ -127,9 +129,11 @@ impl Head<'_> {
         MatrixMut::new(scores, block.len(), keys).set_product(query, key);
     }
 
-    fn bias_row(&self, query: usize, keys: usize) -> Option<&[f32]> {
-        self.bias
-            .map(|bias| &bias[query * self.call.keys..][..keys])
+    fn bias_row(&self, query: usize) -> Option<BiasRow<'_>> {
+        self.bias.map(|bias| BiasRow {
+            free: self.call.free,
+            values: &bias[self.call.bias_start(query)..],
+        })
     }
 }
 
@@ -152,7 +156,7 @@ vectorised! {
     }
 
     /// `row` becomes `softmax(row + bias)`. Returns `logZ`.
-    fn softmax_row<A>(row: &mut [f32], bias: Option<&[f32]>) -> f32 {
+    fn softmax_row<A>(row: &mut [f32], bias: Option<BiasRow>) -> f32 {
         add_bias(row, bias);
         let shift = largest(row);
         let sum = exp_shifted::<A>(row, shift);
@@ -168,7 +172,7 @@ vectorised! {
     fn softmax_row_backward<A>(
         row: &mut [f32],
         gradient: &mut [f32],
-        bias: Option<&[f32]>,
+        bias: Option<BiasRow>,
         log_z: f32,
     ) {
         add_bias(row, bias);
@@ -180,10 +184,21 @@ vectorised! {
     }
 }
 
+/// What is added to the scores of one query.
+#[derive(Clone, Copy)]
+struct BiasRow<'a> {
+    /// Keys before the others that have none.
+    free: usize,
+    /// Of the other keys, and of distances that have none here.
+    values: &'a [f32],
+}
+
 #[inline(always)]
-fn add_bias(row: &mut [f32], bias: Option<&[f32]>) {
-    if let Some(bias) = bias {
-        for (score, bias) in row.iter_mut().zip(bias) {
+fn add_bias(row: &mut [f32], bias: Option<BiasRow>) {
+    if let Some(BiasRow { free, values }) = bias
+        && let Some(biased) = row.get_mut(free..)
+    {
+        for (score, bias) in biased.iter_mut().zip(values) {
             *score += bias;
         }
     }

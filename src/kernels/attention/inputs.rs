@@ -78,14 +78,9 @@ impl Inputs {
         let mut dquery = wanted.query.then(|| flex::zeros(call.output_shape()));
         let mut dkey = wanted.key.then(|| flex::zeros(call.key_shape()));
         let mut dvalue = wanted.value.then(|| flex::zeros(call.key_shape()));
-        let groups = if wanted.bias {
-            BIAS_GROUPS.min(call.batch)
-        } else {
-            call.batch
-        };
-        let bias_size = call.queries * call.keys;
+        let [heads, distances] = call.bias_shape();
         let bias_parts = if wanted.bias {
-            groups * call.heads * bias_size
+            call.batch * heads * distances
         } else {
             0
         };
@@ -93,48 +88,37 @@ impl Inputs {
 
         if call.queries > 0 {
             let key_heads = call.key_heads();
-            let mut tasks: Vec<Task> =
-                bias_slots(&mut bias_parts, call.shared * bias_size, groups * key_heads)
-                    .map(|dbias| Task {
-                        sharing: Vec::new(),
-                        dbias,
-                    })
-                    .collect();
             let mut dqueries = head_blocks(&mut dquery, call, call.heads);
-            let of_keys = head_blocks(&mut dkey, call, key_heads).zip(head_blocks(
-                &mut dvalue,
-                call,
-                key_heads,
-            ));
-            for (index, (dkey, dvalue)) in of_keys.enumerate() {
-                let (example, key_head) = (index / key_heads, index % key_heads);
-                let group = example * groups / call.batch;
-                tasks[group * key_heads + key_head].sharing.push(Sharing {
+            let dkeys = head_blocks(&mut dkey, call, key_heads);
+            let dvalues = head_blocks(&mut dvalue, call, key_heads);
+            let slots = call.batch * key_heads;
+            let dbiases = bias_slots(&mut bias_parts, call.shared * distances, slots);
+            let tasks: Vec<Task> = (dkeys.zip(dvalues).zip(dbiases).enumerate())
+                .map(|(index, ((dkey, dvalue), dbias))| Task {
                     first: index * call.shared,
                     dqueries: dqueries.by_ref().take(call.shared).collect(),
                     dkey,
                     dvalue,
-                });
-            }
+                    dbias,
+                })
+                .collect();
             tasks.into_par_iter().for_each_init(
                 || [(); 2].map(|()| vec![0.0; BLOCK.min(call.queries) * call.keys]),
                 |[scores, dscores], mut task| {
-                    for mut sharing in task.sharing {
-                        for (nth, dquery) in sharing.dqueries.into_iter().enumerate() {
-                            let index = sharing.first + nth;
-                            views.head(index).backward(
-                                HeadGradients {
-                                    dquery,
-                                    dkey: sharing.dkey.as_mut().map(MatrixMut::reborrowed),
-                                    dvalue: sharing.dvalue.as_mut().map(MatrixMut::reborrowed),
-                                    dbias: (task.dbias.as_deref_mut())
-                                        .map(|dbias| &mut dbias[nth * bias_size..][..bias_size]),
-                                },
-                                &log_z[index * call.queries..][..call.queries],
-                                dy.head(index, call.queries, [call.heads, call.width]),
-                                Scratch { scores, dscores },
-                            );
-                        }
+                    for (nth, dquery) in task.dqueries.into_iter().enumerate() {
+                        let index = task.first + nth;
+                        views.head(index).backward(
+                            HeadGradients {
+                                dquery,
+                                dkey: task.dkey.as_mut().map(MatrixMut::reborrowed),
+                                dvalue: task.dvalue.as_mut().map(MatrixMut::reborrowed),
+                                dbias: (task.dbias.as_deref_mut())
+                                    .map(|dbias| &mut dbias[nth * distances..][..distances]),
+                            },
+                            &log_z[index * call.queries..][..call.queries],
+                            dy.head(index, call.queries, [call.heads, call.width]),
+                            Scratch { scores, dscores },
+                        );
                     }
                 },
             );
@@ -144,24 +128,15 @@ impl Inputs {
     }
 }
 
-/// Groups of examples whose shares of the bias' gradient are summed apart, in parallel. Fixed, so
-/// that the order of the sum is; few, because each holds `[H, Tq, Tk]`.
-const BIAS_GROUPS: usize = 4;
-
-/// The heads that one task of the backward goes through, in order.
-struct Task<'a> {
-    sharing: Vec<Sharing<'a>>,
-    /// Of as many heads as share one of keys.
-    dbias: Option<&'a mut [f32]>,
-}
-
 /// Where the gradients of the heads go that share one of keys, in one example.
-struct Sharing<'a> {
+struct Task<'a> {
     /// The first of them, counted within examples.
     first: usize,
     dqueries: Vec<Option<MatrixMut<'a>>>,
     dkey: Option<MatrixMut<'a>>,
     dvalue: Option<MatrixMut<'a>>,
+    /// Of all of them, one behind the other.
+    dbias: Option<&'a mut [f32]>,
 }
 
 /// The block of every example and head, or nothing as often.
@@ -192,14 +167,13 @@ fn bias_slots(
         .chain((0..absent).map(|_| None))
 }
 
+/// The sum over examples, in their order.
 fn sum_bias_parts(parts: &[f32], call: &Call) -> FlexTensor {
     let mut total = flex::zeros(call.bias_shape());
-    let size = call.heads * call.queries * call.keys;
-    flex::for_each_share(values_mut(&mut total), 1, |start, total| {
-        for part in parts.chunks_exact(size) {
-            flex::add_to(total, &part[start..start + total.len()]);
-        }
-    });
+    let sum = values_mut(&mut total);
+    for part in parts.chunks_exact(sum.len().max(1)) {
+        flex::add_to(sum, part);
+    }
     total
 }
 
@@ -254,14 +228,14 @@ impl<'a> Views<'a> {
     /// What one head of one example reads; `index` counts heads within examples.
     fn head(self, index: usize) -> Head<'a> {
         let call = self.call;
-        let bias_size = call.queries * call.keys;
-        let head = index % call.heads;
+        let [heads, distances] = call.bias_shape();
+        let head = index % heads;
         let of_keys = [call.key_heads(), call.width];
         Head {
             query: (self.query).head(index, call.queries, [call.heads, call.width]),
             key: self.key.head(index / call.shared, call.keys, of_keys),
             value: self.value.head(index / call.shared, call.keys, of_keys),
-            bias: self.bias.map(|bias| &bias[head * bias_size..][..bias_size]),
+            bias: (self.bias).map(|bias| &bias[head * distances..][..distances]),
             example: index / call.heads,
             call,
         }

@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
-use super::{Visible, attention, reference};
+use super::{DistanceBias, Visible, attention, reference};
 use crate::kernels::testing::{Input, Role, check, check_differences, layouts, noise, roles};
 
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ struct Sizes {
     queries: usize,
     keys: usize,
     width: usize,
+    /// Keys before the others that have no bias.
+    free: usize,
 }
 
 impl Sizes {
@@ -25,13 +27,14 @@ impl Sizes {
             queries,
             keys,
             width,
+            free,
         } = self;
         let key_width = heads / shared * width;
         [
             Input::tracked([batch * queries, heads * width], seed),
             Input::tracked([batch * keys, key_width], seed + 1),
             Input::tracked([batch * keys, key_width], seed + 2),
-            Input::tracked([heads, queries * keys], seed + 3),
+            Input::tracked([heads, queries + keys - free - 1], seed + 3),
         ]
     }
 
@@ -53,7 +56,7 @@ impl Sizes {
 }
 
 type Attention =
-    fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<Tensor<3>>, usize, usize, Visible) -> Tensor<2>;
+    fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<DistanceBias>, usize, usize, Visible) -> Tensor<2>;
 
 /// Query, key, value and perhaps a bias as inputs.
 fn with(
@@ -63,10 +66,7 @@ fn with(
 ) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
     move |inputs| {
         let [query, key, value] = [0, 1, 2].map(|index: usize| inputs[index].clone());
-        let bias = inputs.get(3).map(|bias| {
-            bias.clone()
-                .reshape([sizes.heads, sizes.queries, sizes.keys])
-        });
+        let bias = (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone()).behind(sizes.free));
         attention(query, key, value, bias, sizes.batch, sizes.heads, visible)
     }
 }
@@ -86,13 +86,14 @@ proptest! {
         (batch, heads, shared, width) in (1..7_usize, 1..4_usize, 1..4_usize, 1..10_usize),
         (queries, keys) in (1..150_usize, 1..50_usize),
         which in 0..3_usize,
+        free in 0..4_usize,
         biased in any::<bool>(),
         roles in [roles(), roles(), roles(), roles()],
         layout in layouts(),
         seed in 1..1000_u64,
     ) {
         let keys = if which == 0 { queries } else { keys };
-        let sizes = Sizes { batch, heads: heads * shared, shared, queries, keys, width };
+        let sizes = Sizes { batch, heads: heads * shared, shared, queries, keys, width, free: free.min(keys - 1) };
         let mut inputs = sizes.inputs(seed);
         for (input, role) in inputs.iter_mut().zip(roles) {
             input.role = role;
@@ -113,6 +114,7 @@ fn agrees_with_the_reference_at_the_size_of_a_miniature() {
         queries: 150,
         keys: 150,
         width: 32,
+        free: 0,
     };
     check_sizes(sizes, Visible::Causal, &sizes.inputs(1));
     check_sizes(
@@ -133,6 +135,7 @@ fn gradients_are_differences() {
         queries: 3,
         keys: 3,
         width: 2,
+        free: 0,
     };
     check_differences(&with(attention, sizes, Visible::Causal), &sizes.inputs(3));
     let counts = Visible::Counts(&[1, 3, 2, 0, 2, 3]);
@@ -145,6 +148,8 @@ fn gradients_are_differences() {
     let lengths = Visible::Lengths(&[2, 3]);
     check_differences(&with(attention, sizes, lengths), &sizes.inputs(4));
     check_differences(&with(attention, sizes, lengths), &sizes.inputs(5)[..3]);
+    let prefixed = Sizes { free: 2, ..sizes };
+    check_differences(&with(attention, prefixed, lengths), &prefixed.inputs(6));
 }
 
 #[test]
@@ -156,6 +161,7 @@ fn each_input_alone_has_its_gradient() {
         queries: 70,
         keys: 20,
         width: 8,
+        free: 0,
     };
     for tracked in 0..4 {
         let mut inputs = sizes.inputs(6);
@@ -179,6 +185,7 @@ fn joint_projections_are_sliced_without_a_copy() {
         queries: 12,
         keys: 12,
         width: 8,
+        free: 0,
     };
     let sliced = |attention: Attention| {
         move |inputs: &[Tensor<2>]| {
@@ -211,6 +218,7 @@ fn a_query_without_keys_gives_zero() {
         queries: 2,
         keys: 3,
         width: 2,
+        free: 0,
     };
     let [query, key, value, _] = sizes
         .inputs(8)

@@ -1,0 +1,47 @@
+//! What is added to the scores by how far a key is behind its query.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+/// A bias that depends on the distance between query and key alone, as T5's relative positions do: a value
+/// for each distance rather than for each pair, which at 1,024 positions is a five-hundredth.
+#[derive(Clone, Debug)]
+pub struct DistanceBias {
+    /// `[H, Tq + Tk - free - 1]`: that of query `i` and key `free + j` stands at `j - i + Tq - 1`.
+    pub values: Tensor<2>,
+    /// So many keys before the others have none: a prefix has no position.
+    pub free: usize,
+}
+
+impl DistanceBias {
+    /// A bias of queries on as many keys as its values say.
+    pub fn new(values: Tensor<2>) -> Self {
+        DistanceBias { values, free: 0 }
+    }
+
+    /// The same behind `free` keys that have none.
+    pub fn behind(self, free: usize) -> Self {
+        DistanceBias {
+            free: self.free + free,
+            ..self
+        }
+    }
+
+    /// The bias of every pair, `[H, Tq, Tk]`.
+    pub(super) fn of_pairs(self, queries: usize, keys: usize) -> Tensor<3> {
+        let [heads, _] = self.values.dims();
+        let device = self.values.device();
+        let biased = keys - self.free;
+        let ids: Vec<i32> = (0..queries)
+            .flat_map(|query| (0..biased).map(move |key| (key + queries - 1 - query) as i32))
+            .collect();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [queries * biased]), &device);
+        let pairs = self.values.select(1, ids).reshape([heads, queries, biased]);
+        match self.free {
+            0 => pairs,
+            free => {
+                let none = Tensor::zeros([heads, queries, free], &device);
+                Tensor::cat(vec![none, pairs], 2)
+            }
+        }
+    }
+}
