@@ -1,20 +1,24 @@
 //! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
 //! model in the Hub's cache, or a GGUF file.
 
+mod asked;
+mod tokenizer_file;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
-use crate::domain::card::Card;
 use crate::domain::catalogue::nearest;
-use crate::domain::wording::{Opening, Wording};
 use crate::gguf::{self, Gguf, GgufError};
 use crate::hub::{self, SettingsError, Source};
 use crate::network::{Config, Network};
 use crate::provenance::sha256;
 use crate::recipe::Defaults;
-use crate::tokenizer::{Case, Tokenizer, TokenizerError};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+
+pub use asked::WordsError;
+use tokenizer_file::TokenizerFile;
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
@@ -91,95 +95,6 @@ pub enum BackboneError {
     Tokenizer(#[from] TokenizerError),
 }
 
-/// A file that a tokenizer can be read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TokenizerFile {
-    Json,
-    SentencePiece,
-    Vocabulary(Case),
-}
-
-impl TokenizerFile {
-    fn name(self) -> &'static str {
-        match self {
-            TokenizerFile::Json => "tokenizer.json",
-            TokenizerFile::SentencePiece => "spiece.model",
-            TokenizerFile::Vocabulary(_) => "vocab.txt",
-        }
-    }
-
-    fn parse(self, bytes: &[u8], path: &str, config: &Config) -> Result<Tokenizer, TokenizerError> {
-        match (config, self) {
-            (Config::T5(t5), TokenizerFile::SentencePiece) => {
-                Tokenizer::parse_sentencepiece(bytes, path, t5)
-            }
-            (Config::T5(t5), _) => Tokenizer::parse(bytes, path, t5),
-            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
-                Tokenizer::parse_vocabulary(bytes, path, case, bert)
-            }
-            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
-            (Config::DecoderOnly(decoder), _) => {
-                Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
-            }
-        }
-    }
-
-    /// The one that a folder holds for such a network; where there are two, the one that other
-    /// libraries read as well.
-    fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
-        let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
-            Ok(bytes) => Case::of_config(&bytes),
-            Err(_) => Case::Lower,
-        };
-        let known = match config {
-            Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
-            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
-            Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
-        };
-        (known.into_iter())
-            .find(|file| folder.join(file.name()).exists())
-            .ok_or_else(|| BackboneError::NoTokenizer {
-                path: folder.display().to_string(),
-                wanted: {
-                    let mut names = known.map(TokenizerFile::name).to_vec();
-                    names.dedup();
-                    names.join(" or ")
-                },
-            })
-    }
-}
-
-/// Words that a backbone can't be asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum WordsError {
-    /// The checkpoint has no head that says them.
-    #[error(
-        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or none that \
-         shares the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
-         --score-by generation"
-    )]
-    NoHead {
-        /// Its name.
-        model: String,
-    },
-    /// A masked place has room for one token.
-    #[error(
-        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', and one stands in a masked \
-         place: wanted --verbalizer with a word of one token for each class"
-    )]
-    Long {
-        /// The first word of a class.
-        word: String,
-        /// Its tokens.
-        tokens: usize,
-        /// The model's name.
-        model: String,
-    },
-    /// There is none to begin answers with.
-    #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
-    NoSentinel(String),
-}
-
 /// A loaded backbone with the hashes of what it was loaded from.
 #[derive(Debug, Clone)]
 pub struct Backbone {
@@ -196,59 +111,6 @@ pub struct Backbone {
     /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
     /// where it comes with the weights in one file.
     pub tokenizer_sha256: String,
-}
-
-impl Backbone {
-    /// The backbone, made ready for what it will be asked: a BERT that classes are ranked by gets the words
-    /// of the source's classes, the first of each, and a gap between its texts; any other the sentinel that
-    /// its answers begin with, if they do.
-    ///
-    /// # Errors
-    /// It can't say the words.
-    pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
-        let Network::Bert(bert) = self.model else {
-            let Backbone {
-                name, tokenizer, ..
-            } = self;
-            let tokenizer = match wording.opening {
-                Opening::Text => Some(tokenizer),
-                Opening::Sentinel => tokenizer.opened(),
-            };
-            return Ok(Backbone {
-                tokenizer: tokenizer.ok_or_else(|| WordsError::NoSentinel(name.clone()))?,
-                name,
-                ..self
-            });
-        };
-        if !wording.score_by.ranks() {
-            return Ok(Backbone {
-                model: bert.into(),
-                ..self
-            });
-        }
-        let model = self.name.clone();
-        if !bert.has_masked_words() {
-            return Err(WordsError::NoHead { model });
-        }
-        let ids = (wording.words(source).iter())
-            .map(|words| match self.tokenizer.encode(words[0])[..] {
-                [id] => Ok(id),
-                ref ids => Err(WordsError::Long {
-                    word: words[0].to_string(),
-                    tokens: ids.len(),
-                    model: model.clone(),
-                }),
-            })
-            .collect::<Result<Vec<u32>, WordsError>>();
-        let no_head = || WordsError::NoHead {
-            model: model.clone(),
-        };
-        Ok(Backbone {
-            model: bert.with_words(ids?).ok_or_else(no_head)?.into(),
-            tokenizer: self.tokenizer.with_gap().ok_or_else(no_head)?,
-            ..self
-        })
-    }
 }
 
 impl BackboneChoice {

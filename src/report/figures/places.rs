@@ -228,3 +228,31 @@ fn in_words(series: &Series, axis: &Axis) -> String {
         .collect();
     format!("{} {}", series.name, points.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_legend_takes_as_many_lines_as_its_names_need() {
+        let series = |name: &str| Series {
+            name: name.to_owned(),
+            points: Vec::new(),
+            runs: Vec::new(),
+        };
+        let names: Vec<String> = (0..12).map(|at| format!("a method's name, {at}")).collect();
+        let frames = [Scores {
+            name: String::new(),
+            series: names.iter().map(|name| series(name)).collect(),
+            floor: None,
+        }];
+        let legend = Legend::of(&frames);
+        assert!(legend.lines > 2 && legend.lines < 12, "{}", legend.lines);
+        for window in legend.names.windows(2) {
+            let [(name, on, x), (_, next_on, next_x)] = [window[0], window[1]];
+            let end = x + 29 + width(name, 13);
+            assert!(end <= WIDTH as i32 - 16, "{name} ends at {end}");
+            assert!(on + 1 == next_on || on == next_on && end < next_x);
+        }
+    }
+}

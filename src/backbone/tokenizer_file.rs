@@ -1,0 +1,70 @@
+//! Which file of a model's folder its tokenizer is read from.
+
+use std::path::Path;
+
+use super::BackboneError;
+use crate::network::Config;
+use crate::tokenizer::{Case, Tokenizer, TokenizerError};
+
+/// A file that a tokenizer can be read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenizerFile {
+    Json,
+    SentencePiece,
+    Vocabulary(Case),
+}
+
+impl TokenizerFile {
+    pub fn name(self) -> &'static str {
+        match self {
+            TokenizerFile::Json => "tokenizer.json",
+            TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Vocabulary(_) => "vocab.txt",
+        }
+    }
+
+    pub fn parse(
+        self,
+        bytes: &[u8],
+        path: &str,
+        config: &Config,
+    ) -> Result<Tokenizer, TokenizerError> {
+        match (config, self) {
+            (Config::T5(t5), TokenizerFile::SentencePiece) => {
+                Tokenizer::parse_sentencepiece(bytes, path, t5)
+            }
+            (Config::T5(t5), _) => Tokenizer::parse(bytes, path, t5),
+            (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
+                Tokenizer::parse_vocabulary(bytes, path, case, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::DecoderOnly(decoder), _) => {
+                Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
+            }
+        }
+    }
+
+    /// The one that a folder holds for such a network; where there are two, the one that other
+    /// libraries read as well.
+    pub fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
+        let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
+            Ok(bytes) => Case::of_config(&bytes),
+            Err(_) => Case::Lower,
+        };
+        let known = match config {
+            Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
+            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
+        };
+        (known.into_iter())
+            .find(|file| folder.join(file.name()).exists())
+            .ok_or_else(|| BackboneError::NoTokenizer {
+                path: folder.display().to_string(),
+                wanted: {
+                    let mut names = known.map(TokenizerFile::name).to_vec();
+                    names.dedup();
+                    names.join(" or ")
+                },
+            })
+    }
+}
