@@ -44,23 +44,18 @@ impl Backbone {
     /// # Errors
     /// It can't say the words.
     pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
+        let tokenizer = match wording.opening {
+            Opening::Text => Some(self.tokenizer),
+            Opening::Sentinel => self.tokenizer.opened(),
+        };
+        let tokenizer = tokenizer.ok_or_else(|| WordsError::NoSentinel(self.name.clone()))?;
         let Network::Bert(bert) = self.model else {
-            let Backbone {
-                name, tokenizer, ..
-            } = self;
-            let tokenizer = match wording.opening {
-                Opening::Text => Some(tokenizer),
-                Opening::Sentinel => tokenizer.opened(),
-            };
-            return Ok(Backbone {
-                tokenizer: tokenizer.ok_or_else(|| WordsError::NoSentinel(name.clone()))?,
-                name,
-                ..self
-            });
+            return Ok(Backbone { tokenizer, ..self });
         };
         if !wording.score_by.ranks() {
             return Ok(Backbone {
                 model: bert.into(),
+                tokenizer,
                 ..self
             });
         }
@@ -69,7 +64,7 @@ impl Backbone {
             return Err(WordsError::NoHead { model });
         }
         let ids = (wording.words(source).iter())
-            .map(|words| match self.tokenizer.encode(words[0])[..] {
+            .map(|words| match tokenizer.encode(words[0])[..] {
                 [id] => Ok(id),
                 ref ids => Err(WordsError::Long {
                     word: words[0].to_string(),
@@ -83,7 +78,7 @@ impl Backbone {
         };
         Ok(Backbone {
             model: bert.with_words(ids?).ok_or_else(no_head)?.into(),
-            tokenizer: self.tokenizer.with_gap().ok_or_else(no_head)?,
+            tokenizer: tokenizer.with_gap().ok_or_else(no_head)?,
             ..self
         })
     }

@@ -13,7 +13,7 @@ use promptshift::batch::encode;
 use promptshift::bert::Bert;
 use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::wording::{ScoreBy, Verbalizer, Wording};
+use promptshift::domain::wording::{Opening, ScoreBy, Verbalizer, Wording};
 use promptshift::domain::{Evidence, Example, Gold, Pair, Task, TextNames};
 use promptshift::network::Network;
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
@@ -274,4 +274,16 @@ fn a_run_and_its_adapter_answer_by_words() {
         let share = |log: &Value| log.as_f64().expect("a number").exp();
         assert!((shares.iter().map(share).sum::<f64>() - 1.0).abs() < 1e-9);
     }
+}
+
+#[test]
+fn a_sentinel_before_answers_is_refused() {
+    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let wording = Wording {
+        opening: Opening::Sentinel,
+        ..Wording::default()
+    };
+    let refused = load("bert_words_tiny").asked(&wording, &card);
+    let error = refused.expect_err("a BERT has no sentinels").to_string();
+    assert!(error.contains("<extra_id_0>"), "{error}");
 }
