@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::kernels::{self, Visible, attention};
-use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, behind};
+use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, adapted_output, behind};
 
 /// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
 #[derive(Module, Debug)]
@@ -28,7 +28,6 @@ impl Attention {
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         let batch = visible.len();
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let query = self.query.forward(x.clone());
         let [_, width] = query.dims();
         let query = query * ((width / self.heads) as f64).powf(-0.5);
@@ -44,7 +43,7 @@ impl Attention {
             let drop = |weights| dropout.each(weights);
             attention::reweighted(query, key, value, None, batch, self.heads, visible, drop)
         };
-        adapted(read, self.output.forward(mixed))
+        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }
 
@@ -60,9 +59,10 @@ pub(super) struct FeedForward {
 impl FeedForward {
     /// `[B·T, D]` → `[B·T, D]`.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
-        let hidden = kernels::gelu(self.up.forward(x));
-        adapted(read, self.down.forward(hidden))
+        let stream = x.clone();
+        adapted(self.adapter.as_ref(), x, &stream, |x| {
+            self.down.forward(kernels::gelu(self.up.forward(x)))
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::kernels::{self, Rotation, Visible};
-use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted};
+use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, adapted_output};
 
 /// A block.
 #[derive(Module, Debug)]
@@ -28,7 +28,7 @@ impl Block {
         let mixed = self.attention.forward(normed, memory, view);
         let x = x + dropout.rows(mixed, view.batch);
         let normed = self.feed_forward_norm.forward(x.clone());
-        let changed = self.feed_forward.forward(normed, view.batch, dropout);
+        let changed = (self.feed_forward).forward(normed, &x, view.batch, dropout);
         x + dropout.rows(changed, view.batch)
     }
 }
@@ -70,7 +70,6 @@ impl Attention {
 
     /// `x` `[B·Tq, D]` looks at `memory`.
     pub(super) fn forward(&self, x: Tensor<2>, memory: Memory, view: View) -> Tensor<2> {
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let query = self.query.forward(x);
         let query = match view.rotation {
             Some(rotation) => kernels::rotate(query, rotation),
@@ -82,7 +81,7 @@ impl Attention {
         let Memory { key, value } = memory;
         let View { batch, visible, .. } = view;
         let mixed = kernels::attention(query, key, value, None, batch, self.heads, visible);
-        adapted(read, self.output.forward(mixed))
+        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }
 
@@ -99,16 +98,24 @@ pub(super) struct FeedForward {
 }
 
 impl FeedForward {
-    pub(super) fn forward(&self, x: Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
-        let hidden = match &self.gate {
-            Some(gate) => kernels::gated_silu(gate.forward(x.clone()), self.up.forward(x)),
-            None => {
-                let up = self.up.forward(x);
-                let open = Tensor::ones(up.dims(), &up.device());
-                kernels::gated_gelu(up, open)
-            }
-        };
-        adapted(read, self.down.forward(dropout.rows(hidden, batch)))
+    /// `x` `[B·T, D]` behind the norm → what is to be added to `stream` `[B·T, D]`.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        stream: &Tensor<2>,
+        batch: usize,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        adapted(self.adapter.as_ref(), x, stream, |x| {
+            let hidden = match &self.gate {
+                Some(gate) => kernels::gated_silu(gate.forward(x.clone()), self.up.forward(x)),
+                None => {
+                    let up = self.up.forward(x);
+                    let open = Tensor::ones(up.dims(), &up.device());
+                    kernels::gated_gelu(up, open)
+                }
+            };
+            self.down.forward(dropout.rows(hidden, batch))
+        })
     }
 }

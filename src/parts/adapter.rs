@@ -6,8 +6,7 @@ use burn::tensor::activation::{gelu, relu};
 
 use crate::kernels;
 
-/// `y + up(f(down(h)))`, where `h` is the sub-layer's output `y` in series and its input beside it;
-/// beside it the branch is scaled as well.
+/// `y + s · up(f(down(h)))`, where `y` is the sub-layer's output and [`Side`] says what `h` is.
 #[derive(Module, Debug)]
 pub struct Adapter {
     /// `[D, m]`.
@@ -37,21 +36,34 @@ pub enum Nonlinearity {
     Gelu,
 }
 
-/// Where an adapter reads.
+/// What an adapter reads, `h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The sub-layer's output.
     After,
+    /// The sub-layer's output and the stream that it is added to, together.
+    Joined,
     /// The sub-layer's input, behind its norm.
     Beside,
 }
 
 impl Adapter {
-    /// The sub-layer's input and output, each `[N, D]` → what takes the output's place.
-    pub(super) fn forward(&self, input: Tensor<2>, output: Tensor<2>) -> Tensor<2> {
-        let read = match self.side {
-            Side::After => output.clone(),
-            Side::Beside => input,
+    /// What it reads of what stands before its sub-layer: of the input behind the norm and of the stream, each
+    /// `[N, D]`.
+    fn before(&self, input: &Tensor<2>, stream: &Tensor<2>) -> Option<Tensor<2>> {
+        match self.side {
+            Side::After => None,
+            Side::Joined => Some(stream.clone()),
+            Side::Beside => Some(input.clone()),
+        }
+    }
+
+    /// What came before and the sub-layer's output, each `[N, D]` → what takes the output's place.
+    fn forward(&self, before: Option<Tensor<2>>, output: Tensor<2>) -> Tensor<2> {
+        let read = match (before, self.side) {
+            (Some(input), Side::Beside) => input,
+            (Some(stream), _) => stream + output.clone(),
+            (None, _) => output.clone(),
         };
         let narrow = kernels::linear(read, self.down.val()) + self.down_bias.val().unsqueeze();
         let narrow = match self.nonlinearity {
@@ -63,10 +75,24 @@ impl Adapter {
     }
 }
 
-/// A sub-layer's output through its adapter, which comes with the sub-layer's input.
-pub(crate) fn adapted(read: Option<(&Adapter, Tensor<2>)>, output: Tensor<2>) -> Tensor<2> {
-    match read {
-        Some((adapter, input)) => adapter.forward(input, output),
+/// A feed-forward's output through its adapter, if it has one, which may read around it.
+pub(crate) fn adapted(
+    adapter: Option<&Adapter>,
+    input: Tensor<2>,
+    stream: &Tensor<2>,
+    feed_forward: impl FnOnce(Tensor<2>) -> Tensor<2>,
+) -> Tensor<2> {
+    let Some(adapter) = adapter else {
+        return feed_forward(input);
+    };
+    let before = adapter.before(&input, stream);
+    adapter.forward(before, feed_forward(input))
+}
+
+/// An attention's output through its adapter, if it has one: it reads nothing else.
+pub(crate) fn adapted_output(adapter: Option<&Adapter>, output: Tensor<2>) -> Tensor<2> {
+    match adapter {
+        Some(adapter) => adapter.forward(None, output),
         None => output,
     }
 }

@@ -14,8 +14,8 @@ mod output_words;
 mod places;
 mod tokens;
 
-pub(crate) use adapter::adapted;
 pub use adapter::{Adapter, Nonlinearity, Side};
+pub(crate) use adapter::{adapted, adapted_output};
 pub use delta::{Delta, LowRank};
 pub use dropout::Dropout;
 pub use entries::{Entries, Memory, PrefixPositions};

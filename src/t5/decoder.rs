@@ -112,7 +112,7 @@ impl Decoder {
             );
             x = x + dropout.rows(mixed, batch);
             let normed = block.feed_forward_norm.forward(x.clone());
-            let changed = block.feed_forward.forward(normed, batch, dropout);
+            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
         x = pass(self.blocks.len(), x);
@@ -226,10 +226,9 @@ impl Decoder {
                     Visible::Lengths(&cache.lengths),
                     off,
                 );
-            x = x.clone()
-                + block
-                    .feed_forward
-                    .forward(block.feed_forward_norm.forward(x), batch, off);
+            let normed = block.feed_forward_norm.forward(x.clone());
+            let changed = (block.feed_forward).forward(normed, &x, batch, off);
+            x = x + changed;
         }
         cache.step += 1;
         x = pass(self.blocks.len(), x);

@@ -152,7 +152,7 @@ impl Encoder {
             );
             x = x + dropout.rows(mixed, batch);
             let normed = block.feed_forward_norm.forward(x.clone());
-            let changed = block.feed_forward.forward(normed, batch, dropout);
+            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
             x = x + dropout.rows(changed, batch);
         }
         x = pass(self.blocks.len(), x);

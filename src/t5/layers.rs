@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::kernels::{self, DistanceBias, Visible, attention};
-use crate::parts::{Adapter, Dropout, Linear, Memory, adapted};
+use crate::parts::{Adapter, Dropout, Linear, Memory, adapted, adapted_output};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
 #[derive(Module, Debug)]
@@ -60,7 +60,6 @@ impl Attention {
         visible: Visible,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
         let query = self.query.forward(x);
         let Memory { key, value } = memory;
         let mixed = if dropout.is_off() {
@@ -69,7 +68,7 @@ impl Attention {
             let drop = |weights| dropout.probabilities(weights);
             attention::reweighted(query, key, value, bias, batch, self.heads, visible, drop)
         };
-        adapted(read, self.output.forward(mixed))
+        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }
 
@@ -85,13 +84,20 @@ pub struct FeedForward {
 }
 
 impl FeedForward {
-    /// `[B·T, D]` → `[B·T, D]`.
-    pub fn forward(&self, x: Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
-        let read = self.adapter.as_ref().map(|adapter| (adapter, x.clone()));
-        let hidden = match &self.gate {
-            Some(gate) => kernels::gated_gelu(gate.forward(x.clone()), self.up.forward(x)),
-            None => relu(self.up.forward(x)),
-        };
-        adapted(read, self.down.forward(dropout.rows(hidden, batch)))
+    /// `x` `[B·T, D]` behind the norm → what is to be added to `stream` `[B·T, D]`.
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        stream: &Tensor<2>,
+        batch: usize,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        adapted(self.adapter.as_ref(), x, stream, |x| {
+            let hidden = match &self.gate {
+                Some(gate) => kernels::gated_gelu(gate.forward(x.clone()), self.up.forward(x)),
+                None => relu(self.up.forward(x)),
+            };
+            self.down.forward(dropout.rows(hidden, batch))
+        })
     }
 }

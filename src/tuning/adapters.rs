@@ -2,8 +2,10 @@
 //!
 //! - Houlsby et al. 2019 ("Parameter-Efficient Transfer Learning for NLP", arXiv 1902.00751): after
 //!   attention and after the feed-forward, gelu, weights from N(0, 10⁻²) cut at two deviations.
-//!   Reference code: google-research/adapter-bert, `modeling.py`.
-//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): after the feed-forward alone, relu.
+//!   Reference code: google-research/adapter-bert, `modeling.py`, whose deviation is 10⁻³ and whose gelu
+//!   is the one by tanh; here they are the paper's.
+//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): after the feed-forward alone, relu, reading its
+//!   output together with the stream that it is added to.
 //!   Reference code: adapter-hub/adapters, `SeqBnConfig`, which draws weights from N(0, 0.02²).
 //! - He et al. 2021 ("Towards a Unified View of Parameter-Efficient Transfer Learning",
 //!   arXiv 2110.04366): beside the feed-forward, relu, the branch times 4; started like LoRA.
@@ -11,7 +13,10 @@
 //!
 //! Bottlenecks are `D/16` wide in series and `D/2` beside, as in the papers (64 and 512 of 1,024).
 //! Biases start at 0. As in adapter-hub's T5, the decoder's attention to the encoder has none.
-//! Deviations: the norms stay frozen, where Houlsby et al. tune them; Adafactor rather than AdamW.
+//! Deviations: the norms stay frozen, where Houlsby et al. tune them; Adafactor rather than AdamW; dropout falls
+//! on what an adapter made, where adapter-hub drops before it; beside the feed-forward the input is read behind
+//! its norm, where adapter-hub's T5 reads the stream; in a BERT, whose norm stands behind the sum, Pfeiffer's
+//! adapter reads before that norm, where adapter-hub's reads behind it.
 
 use super::Tuned;
 use super::draw::Draw;
@@ -67,7 +72,7 @@ impl AdapterRecipe {
         };
         let (scale, nonlinearity, side) = match self.placement {
             Placement::Houlsby => (1.0, Nonlinearity::Gelu, Side::After),
-            Placement::Pfeiffer => (1.0, Nonlinearity::Relu, Side::After),
+            Placement::Pfeiffer => (1.0, Nonlinearity::Relu, Side::Joined),
             Placement::Parallel => (4.0, Nonlinearity::Relu, Side::Beside),
         };
         Adapter {
