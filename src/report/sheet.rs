@@ -54,11 +54,11 @@ pub struct Finding {
 /// Whether what was measured agrees with the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// The interval lies on the paper's side of zero.
+    /// The interval lies on the paper's side of zero, or of the margin that its words were given.
     Agrees,
     /// It lies on the other.
     Disagrees,
-    /// It holds zero.
+    /// It holds that border.
     Undecided {
         /// The least difference that four of five such studies would tell from none, in [0, 1].
         detectable: f64,
@@ -84,6 +84,30 @@ impl Finding {
         draws: Option<&Draws>,
         population: Population,
     ) -> Finding {
+        Finding::of(paper, what, draws, population, Verdict::above_zero)
+    }
+
+    /// What the paper takes to be little, measured: less than `margin`, in [0, 1].
+    pub fn little(
+        paper: &'static str,
+        what: &str,
+        margin: f64,
+        draws: Option<&Draws>,
+        population: Population,
+    ) -> Finding {
+        let what = format!("{what}, little if below {}", percent(margin));
+        Finding::of(paper, &what, draws, population, |estimate, detectable| {
+            Verdict::below(margin, estimate, detectable)
+        })
+    }
+
+    fn of(
+        paper: &'static str,
+        what: &str,
+        draws: Option<&Draws>,
+        population: Population,
+        verdict: impl FnOnce(Estimate, f64) -> Verdict,
+    ) -> Finding {
         let Some(draws) = draws else {
             return Finding {
                 paper,
@@ -99,17 +123,26 @@ impl Finding {
         Finding {
             paper,
             measured: format!("{what}: {}", difference(estimate)),
-            verdict: Verdict::of(estimate, draws.detectable()),
+            verdict: verdict(estimate, draws.detectable()),
         }
     }
 }
 
 impl Verdict {
     /// That of what the paper takes to be above zero.
-    fn of(estimate: Estimate, detectable: f64) -> Verdict {
+    fn above_zero(estimate: Estimate, detectable: f64) -> Verdict {
         match estimate.interval {
             interval if interval.low > 0.0 => Verdict::Agrees,
             interval if interval.high < 0.0 => Verdict::Disagrees,
+            _ => Verdict::Undecided { detectable },
+        }
+    }
+
+    /// That of what the paper takes to be below a margin.
+    fn below(margin: f64, estimate: Estimate, detectable: f64) -> Verdict {
+        match estimate.interval {
+            interval if interval.high < margin => Verdict::Agrees,
+            interval if interval.low > margin => Verdict::Disagrees,
             _ => Verdict::Undecided { detectable },
         }
     }
@@ -233,12 +266,24 @@ mod tests {
             value: 0.5 * (low + high),
             interval: Interval { low, high },
         };
-        assert_eq!(Verdict::of(estimate(0.01, 0.2), 0.1), Verdict::Agrees);
-        assert_eq!(Verdict::of(estimate(-0.2, -0.01), 0.1), Verdict::Disagrees);
-        let open = Verdict::of(estimate(-0.1, 0.2), 0.123);
+        assert_eq!(
+            Verdict::above_zero(estimate(0.01, 0.2), 0.1),
+            Verdict::Agrees
+        );
+        assert_eq!(
+            Verdict::above_zero(estimate(-0.2, -0.01), 0.1),
+            Verdict::Disagrees
+        );
+        let open = Verdict::above_zero(estimate(-0.1, 0.2), 0.123);
         assert_eq!(
             open.words(),
             "undecided: 12.3 points would have been seen in four of five such studies"
         );
+
+        let below = |low, high| Verdict::below(0.02, estimate(low, high), 0.1);
+        assert_eq!(below(-0.01, 0.015), Verdict::Agrees);
+        assert_eq!(below(0.03, 0.05), Verdict::Disagrees);
+        let detectable = 0.1;
+        assert_eq!(below(0.01, 0.05), Verdict::Undecided { detectable });
     }
 }
