@@ -1,8 +1,10 @@
 //! Reading records back, with every check that needs no metric.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -255,7 +257,7 @@ fn read_predictions(
         wanted,
         found,
     };
-    let bytes = fs::read(&path).at("read", &path)?;
+    let bytes = plain_or_packed(&path)?;
     let hash = sha256(&bytes);
     if hash != recorded_sha256 {
         return Err(malformed(
@@ -286,6 +288,20 @@ fn read_predictions(
         ));
     }
     Ok(predictions)
+}
+
+/// What a file holds, or, where it was packed to take less room (`gzip FILE.jsonl`), what is in `FILE.jsonl.gz`.
+fn plain_or_packed(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let packed = PathBuf::from(packed);
+    if path.exists() || !packed.exists() {
+        return fs::read(path).at("read", path);
+    }
+    let file = File::open(&packed).at("read", &packed)?;
+    let mut bytes = Vec::new();
+    (MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes)).at("unpack", &packed)?;
+    Ok(bytes)
 }
 
 /// The path of a file that a record names, which must lie beside it.

@@ -1,4 +1,8 @@
 use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::*;
 use crate::domain::wording::Wording;
@@ -164,6 +168,30 @@ fn what_newer_records_hold_is_read_and_guarded() {
     let error = message(find(folder.path()));
     assert!(error.contains("squad@validation.jsonl"), "{error}");
     assert!(error.contains("changed or cut off"), "{error}");
+}
+
+#[test]
+fn packed_predictions_are_read_as_they_were() {
+    let (_folder, stored) = written();
+    let plain = stored.folder.join("race.jsonl");
+    let packed = stored.folder.join("race.jsonl.gz");
+    let pack = |bytes: &[u8]| {
+        let mut packing = GzEncoder::new(Vec::new(), Compression::default());
+        packing.write_all(bytes).expect("packed");
+        packing.finish().expect("packed")
+    };
+    let bytes = fs::read(&plain).expect("read");
+    fs::write(&packed, pack(&bytes)).expect("written");
+    fs::remove_file(&plain).expect("removed");
+    assert_eq!(read(&stored.folder).expect("read"), stored);
+
+    fs::write(&packed, pack(&bytes[1..])).expect("written");
+    let error = message(read(&stored.folder));
+    assert!(error.contains("changed or cut off"), "{error}");
+
+    fs::write(&packed, &pack(&bytes)[..40]).expect("written");
+    let error = message(read(&stored.folder));
+    assert!(error.contains("race.jsonl.gz"), "{error}");
 }
 
 #[test]
