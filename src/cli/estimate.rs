@@ -4,23 +4,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use burn::tensor::Tensor;
-
 use crate::backbone::Backbone;
+use crate::batch::{encode, inputs};
 use crate::material::{Material, TokenCounts};
+use crate::parts::Dropout;
 use crate::plan::Plan;
-use crate::recipe::{Method, Recipe};
+use crate::recipe::{Limits, Method, Recipe};
 use crate::record::Cell;
+use crate::tuning::Tuned;
 
-/// The share of the matrix-product rate that training and decoding are taken to reach: a rough guess,
-/// which is why the estimate is given within a factor.
-const REALISED: f64 = 0.25;
-
-/// The plan in words, with an estimate of its time from the arithmetic that it needs and this
-/// machine's own rate.
+/// The plan in words, with an estimate of its time from the arithmetic that it needs and the rate at
+/// which this machine answers some of the source's rows untuned. Training has another rate, and runs side by
+/// side are faster than one after another: the estimate is given within a factor.
 pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String {
     let tokens = material.tokens(backbone, &plan.limits);
-    let rate = matrix_product_rate(backbone) * REALISED;
+    let rate = answering_rate(backbone, material, &plan.limits);
     let mut text = format!(
         "{} on '{}' with {} ({} parameters)\n",
         plan.transfer,
@@ -139,19 +137,33 @@ fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
     2.0 * (inputs * input as f64 + outputs * output as f64)
 }
 
-/// Operations a second of a matrix product of 512 on the backbone's device.
-fn matrix_product_rate(backbone: &Backbone) -> f64 {
-    const SIZE: usize = 512;
-    let device = backbone.model.device();
-    let a = Tensor::<2>::ones([SIZE, SIZE], &device);
-    let mut fastest = f64::INFINITY;
-    for _ in 0..5 {
+/// Operations a second, by [`forward_flop`]'s count, while the untuned backbone reads a batch of the source's
+/// validation rows and, where it has an output of its own, answers them.
+fn answering_rate(backbone: &Backbone, material: &Material, limits: &Limits) -> f64 {
+    const ROWS: usize = 16;
+    const TIMES: usize = 3;
+    let tokenizer = &backbone.tokenizer;
+    let rows = &material.source.validation.examples;
+    let encodings = encode(&rows[..rows.len().min(ROWS)], tokenizer, limits);
+    let tokens = inputs(&encodings.iter().collect::<Vec<_>>(), tokenizer.pad());
+    let untuned = Tuned::untuned(backbone.model.clone());
+    let read: usize = encodings.iter().map(|encoding| encoding.input.len()).sum();
+    let rate = || {
         let started = Instant::now();
-        let product = a.clone().matmul(a.clone());
-        let _ = product.slice([0..1, 0..1]).into_data();
-        fastest = fastest.min(started.elapsed().as_secs_f64());
-    }
-    2.0 * (SIZE as f64).powi(3) / fastest
+        let encoded = untuned.encode(&tokens, &mut Dropout::off());
+        let written: usize = match untuned.answers() {
+            true => (untuned.backbone)
+                .generate(&encoded, tokenizer.ends(), limits.answer)
+                .iter()
+                .map(|answer| answer.ids.len())
+                .sum(),
+            false => 0,
+        };
+        // Computing may lag behind on a GPU; an error would come again where it matters.
+        let _ = backbone.model.device().sync();
+        forward_flop(backbone, read as f64, written as f64) / started.elapsed().as_secs_f64()
+    };
+    (0..TIMES).map(|_| rate()).fold(0.0, f64::max)
 }
 
 fn in_words(time: Duration) -> String {
