@@ -48,6 +48,20 @@ pub struct PromptStart {
     pub path: String,
     /// SHA-256 of its vectors, row by row as little-endian f32.
     pub sha256: String,
+    /// The domains whose training rows it has seen, where its file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned_on: Option<Vec<String>>,
+}
+
+/// What training has been through before a recipe's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before<'a> {
+    /// Nothing but pre-training.
+    Nothing,
+    /// The training rows of these domains.
+    Domains(&'a [String]),
+    /// Nobody knows what.
+    Unknown,
 }
 
 /// The soft prompt's shape and start.
@@ -298,6 +312,25 @@ impl Recipe {
         match &self.delta {
             Some(DeltaRecipe::Subspace(subspace)) => subspace.length,
             _ => self.prompt.as_ref().map_or(0, |prompt| prompt.length),
+        }
+    }
+
+    /// What the prompt or the subspace that it starts from has seen.
+    pub fn before(&self) -> Before<'_> {
+        let tuned_on = match (&self.prompt, &self.delta) {
+            (_, Some(DeltaRecipe::Subspace(subspace))) => {
+                (subspace.file.as_ref()).map(|start| &start.tuned_on)
+            }
+            (Some(prompt), _) => match &prompt.init {
+                PromptInit::File(start) => Some(&start.tuned_on),
+                _ => None,
+            },
+            (None, _) => None,
+        };
+        match tuned_on {
+            None => Before::Nothing,
+            Some(None) => Before::Unknown,
+            Some(Some(domains)) => Before::Domains(domains),
         }
     }
 

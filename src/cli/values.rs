@@ -53,6 +53,7 @@ impl FromStr for Init {
                     PromptInit::File(PromptStart {
                         path: path.to_string(),
                         sha256: file.vectors.sha256(),
+                        tuned_on: file.tuned_on(),
                     })
                 }
                 (None, None) => {

@@ -194,6 +194,9 @@ pub struct SubspaceStart {
     pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// The domains whose training rows its prompts have seen, where the file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned_on: Option<Vec<String>>,
 }
 
 /// See [`DeltaRecipe::Ladder`].

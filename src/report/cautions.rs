@@ -9,7 +9,7 @@ use super::markdown::text::{plain, quoted};
 use super::number::{capital, count, difference, list, percent, share};
 use super::stall::{self, Stall};
 use super::study::Study;
-use crate::recipe::Method;
+use crate::recipe::{Before, Method};
 use crate::record::Stop;
 use crate::record::store::End;
 use crate::stats::estimate::median;
@@ -54,6 +54,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
         cautions.extend(collapsed(result));
         cautions.extend(unfinished(study, result));
     }
+    cautions.extend(not_zero_shot(study, comparison));
     cautions.extend(failed(comparison));
     cautions.extend(begun(comparison));
     cautions.extend(not_adapted(comparison));
@@ -73,6 +74,43 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
         "a model trained on the target, which this study does not have",
     ));
     cautions
+}
+
+/// Methods whose start has seen training rows of a target, or may have.
+fn not_zero_shot(study: &Study, comparison: &Comparison) -> Option<Caution> {
+    let starts: BTreeSet<String> = (comparison.tuned())
+        .flat_map(|result| study.of(result.method))
+        .filter_map(|stored| {
+            let cell = &stored.record.cell;
+            let title = cell.method.title();
+            match cell.recipe.as_ref()?.before() {
+                Before::Nothing => None,
+                Before::Unknown => Some(format!(
+                    "{title} started from a prompt of which it isn't known what it was tuned on"
+                )),
+                Before::Domains(domains) => {
+                    let seen = domains
+                        .iter()
+                        .filter(|domain| cell.targets.contains(domain));
+                    let seen: BTreeSet<&str> = seen.map(String::as_str).collect();
+                    let seen: Vec<&str> = seen.into_iter().collect();
+                    (!seen.is_empty())
+                        .then(|| format!("{title} started from what was tuned on {}", list(&seen)))
+                }
+            }
+        })
+        .collect();
+    (!starts.is_empty()).then(|| {
+        let starts: Vec<String> = starts.into_iter().collect();
+        Caution::new(
+            "not zero-shot",
+            format!(
+                "{}: scores there are not those of a domain that training never saw.",
+                capital(&starts.join("; "))
+            ),
+            "a start that was tuned on other domains",
+        )
+    })
 }
 
 /// Runs that look as if they had not learned, and the knob to turn.

@@ -10,6 +10,8 @@
 //!
 //! Every value comes with a 95 % interval of [`crate::stats::bootstrap`], from the same resamples.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::cautions::{self, Caution};
@@ -24,7 +26,7 @@ use crate::domain::mixture::Mixing;
 use crate::domain::wording::Wording;
 use crate::domain::{AnswerForm, Split, Task};
 use crate::eval::score::Metric;
-use crate::recipe::Method;
+use crate::recipe::{Before, Method};
 use crate::record::store::End;
 use crate::record::{Evaluation, Role};
 use crate::stats::bootstrap::{Bootstrap, Draws};
@@ -39,6 +41,10 @@ pub struct Comparison {
     /// How the domains of a mixture are mixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixing: Option<Mixing>,
+    /// The domains that a start was tuned on before ([`Recipe::before`](crate::recipe::Recipe::before)), but for
+    /// the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
     /// The domains only evaluated.
     pub targets: Vec<String>,
     /// The backbone.
@@ -154,6 +160,23 @@ pub struct Difference {
     pub mean_target: Estimate,
     /// Of the mean gaps.
     pub mean_gap: Estimate,
+}
+
+/// See [`Comparison::before`].
+fn before(study: &Study) -> Vec<String> {
+    let cells = study
+        .records()
+        .into_iter()
+        .map(|stored| &stored.record.cell);
+    let domains: BTreeSet<String> = cells
+        .filter_map(|cell| match cell.recipe.as_ref()?.before() {
+            Before::Domains(domains) => Some((&cell.source, domains)),
+            Before::Nothing | Before::Unknown => None,
+        })
+        .flat_map(|(source, domains)| domains.iter().filter(move |&domain| domain != source))
+        .cloned()
+        .collect();
+    domains.into_iter().collect()
 }
 
 impl Comparison {
@@ -272,6 +295,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
     let mut comparison = Comparison {
         source: cell.source.clone(),
         mixing: cell.mixing,
+        before: before(study),
         targets: cell.targets.clone(),
         model: cell.model.clone(),
         suite: cell.suite.clone(),

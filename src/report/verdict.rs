@@ -47,11 +47,14 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
             })
         })
         .collect();
-    format!(
-        "Trained on {} alone, {}.",
-        comparison.source,
-        clauses.join("; ")
-    )
+    let (source, clauses) = (&comparison.source, clauses.join("; "));
+    match comparison.before.as_slice() {
+        [] => format!("Trained on {source} alone, {clauses}."),
+        before => format!(
+            "Trained on {source}, a start on {} before, {clauses}.",
+            list(before)
+        ),
+    }
 }
 
 fn loss(gap: Estimate) -> String {

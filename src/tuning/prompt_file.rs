@@ -68,6 +68,14 @@ pub enum Format {
 const MOST_BYTES: u64 = 1 << 28;
 
 impl PromptFile {
+    /// The domains whose training rows it has seen, where that is known.
+    pub fn tuned_on(&self) -> Option<Vec<String>> {
+        match &self.origin {
+            Origin::Own(metadata) => metadata.tuned_on(),
+            Origin::Npy { .. } | Origin::Peft { .. } => None,
+        }
+    }
+
     /// Reads a `prompt.safetensors`, a folder that holds one (a record's), a `.npy` or a PEFT
     /// folder.
     ///

@@ -10,6 +10,7 @@
 //! coordinates start at 0, the prompts' mean, and are in standard deviations of these prompts. When training
 //! ends, the prompt is kept, as after prompt tuning, where the paper would store the coordinates.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -130,6 +131,7 @@ impl SubspaceFile {
     /// They are of two backbones or shapes, of a backbone that is not known, or span less.
     pub fn of(prompts: &[PromptFile], dimension: usize) -> Result<Self, SubspaceError> {
         let mut members = Vec::new();
+        let mut seen = Some(BTreeSet::new());
         let mut first: Option<(&Metadata, [usize; 2])> = None;
         for prompt in prompts {
             let Origin::Own(metadata) = &prompt.origin else {
@@ -150,6 +152,10 @@ impl SubspaceFile {
             }
             metadata.check_with(&prompt.path, known)?;
             members.push(metadata.title());
+            seen = seen.zip(metadata.tuned_on()).map(|(mut seen, domains)| {
+                seen.extend(domains);
+                seen
+            });
         }
         let vectors: Vec<&Vectors> = prompts.iter().map(|prompt| &prompt.vectors).collect();
         let (subspace, explained) = Subspace::of(&vectors, dimension)?;
@@ -161,6 +167,7 @@ impl SubspaceFile {
                 made: Made::Subspace {
                     prompts: members.join(", "),
                     explained: format!("{explained:.4}"),
+                    tuned_on: seen.map(|domains| domains.into_iter().collect::<Vec<_>>().join("+")),
                 },
                 ..metadata.clone()
             },

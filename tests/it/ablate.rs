@@ -108,6 +108,7 @@ fn a_prompt_that_was_tuned_before_is_where_another_starts() {
         init: PromptInit::File(PromptStart {
             path: "prompt.safetensors".to_string(),
             sha256: before.sha256(),
+            tuned_on: None,
         }),
     };
     let words = Labels {

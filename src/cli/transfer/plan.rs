@@ -210,6 +210,7 @@ fn subspace(path: &Path) -> anyhow::Result<DeltaRecipe> {
         file: Some(SubspaceStart {
             path: path.display().to_string(),
             sha256,
+            tuned_on: file.metadata.tuned_on(),
         }),
     }))
 }

@@ -6,11 +6,14 @@ use std::path::Path;
 use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
 use crate::domain::wording::Wording;
-use crate::recipe::Method;
+use crate::recipe::{Before, Method, Recipe};
 use crate::record::{Cell, Provenance};
 
 /// The key of [`Made::Subspace::prompts`].
 const SUBSPACE: &str = "subspace_of";
+
+/// The key of [`Made::Subspace::tuned_on`].
+const TUNED_ON: &str = "tuned_on";
 
 /// The key of [`Made::Tuned::wording`].
 const WORDING: &str = "wording";
@@ -64,6 +67,8 @@ pub enum Made {
         prompts: String,
         /// The share of their variance that it holds, in [0, 1].
         explained: String,
+        /// What [`Metadata::tuned_on`] gives for all of them, joined by `+`.
+        tuned_on: Option<String>,
     },
 }
 
@@ -182,6 +187,26 @@ impl Metadata {
         }
     }
 
+    /// The domains whose training rows it has seen, its own source's and those of what it started from, where all of
+    /// that is known.
+    pub fn tuned_on(&self) -> Option<Vec<String>> {
+        let parts = |sources: &str| sources.split('+').map(str::to_owned).collect::<Vec<_>>();
+        match &self.made {
+            Made::Tuned { source, recipe, .. } => {
+                let recipe: Recipe = serde_json::from_str(recipe).ok()?;
+                let mut domains = parts(source);
+                match recipe.before() {
+                    Before::Nothing => {}
+                    Before::Domains(before) => domains.extend_from_slice(before),
+                    Before::Unknown => return None,
+                }
+                Some(domains)
+            }
+            Made::Imported { .. } => None,
+            Made::Subspace { tuned_on, .. } => tuned_on.as_deref().map(parts),
+        }
+    }
+
     /// How the examples that it was tuned on were worded, where it is known.
     pub fn wording(&self) -> Option<&Wording> {
         match &self.made {
@@ -232,8 +257,14 @@ impl Metadata {
             .into_iter()
             .chain(delta.as_deref().map(|delta| ("delta", delta)))
             .collect(),
-            Made::Subspace { prompts, explained } => {
-                vec![(SUBSPACE, prompts), ("explained", explained)]
+            Made::Subspace {
+                prompts,
+                explained,
+                tuned_on,
+            } => {
+                let tuned_on = tuned_on.as_deref().map(|domains| (TUNED_ON, domains));
+                let own = [(SUBSPACE, prompts.as_str()), ("explained", explained)];
+                own.into_iter().chain(tuned_on).collect()
             }
         };
         shared
@@ -264,6 +295,7 @@ impl Metadata {
             (None, Some(prompts)) => Made::Subspace {
                 prompts: prompts.clone(),
                 explained: get("explained")?,
+                tuned_on: entries.get(TUNED_ON).cloned(),
             },
             (Some(from), _) => Made::Imported {
                 from: from.clone(),
