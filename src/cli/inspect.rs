@@ -1,6 +1,6 @@
 //! `promptshift inspect PROMPT...`: what soft prompts learnt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use clap::Args;
@@ -8,9 +8,11 @@ use clap::Args;
 use super::{Failure, output, values};
 use crate::backbone::{Backbone, BackboneChoice};
 use crate::domain::catalogue::Catalogue;
+use crate::eval::score::Metric;
 use crate::inspect::Rows;
 use crate::recipe::{PromptInit, Recipe};
-use crate::report::inspection::{Inspected, Vocabulary, sheet};
+use crate::record::store;
+use crate::report::inspection::{Inspected, Scored, Vocabulary, sheet};
 use crate::tuning::prompt_file::{Made, Origin, PromptFile, Vectors};
 use crate::tuning::{Labels, apply, started};
 
@@ -148,7 +150,28 @@ fn inspected(
         start,
         labels: labels.iter().filter_map(embedding).collect(),
         origin: path,
+        scored: scored(&file.path)?,
     })
+}
+
+/// What the prompt at a path scores, if it lies in a record's folder.
+fn scored(path: &Path) -> anyhow::Result<Option<Scored>> {
+    let folder = match path.is_dir() {
+        true => path,
+        false => path.parent().unwrap_or(path),
+    };
+    if !store::is_record(folder) {
+        return Ok(None);
+    }
+    let record = store::read(folder)?.record;
+    let scores = record.evaluations.iter().filter_map(|evaluation| {
+        let score = (evaluation.metrics).get(Metric::main(evaluation.task).name())?;
+        Some((evaluation.domain.clone(), *score))
+    });
+    Ok(Some(Scored {
+        scores: scores.collect(),
+        source: record.cell.source,
+    }))
 }
 
 /// The vectors that training started from: recipe and seed make them again.

@@ -21,7 +21,7 @@ mod trials;
 mod unfinished;
 
 pub use error::StoreError;
-pub use read::{StoredRecord, find, read};
+pub use read::{StoredRecord, find, is_record, read};
 pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File, TryLockError};
@@ -63,6 +63,8 @@ struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tune_on: Option<TuneOn>,
     train_rows: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    validation_rows: Option<usize>,
     eval_rows: Option<usize>,
     limits: Limits,
 }
@@ -81,6 +83,7 @@ impl Plan {
             mixing: cell.mixing,
             tune_on: cell.tune_on.clone(),
             train_rows: cell.train_rows,
+            validation_rows: cell.validation_rows,
             eval_rows: cell.eval_rows,
             limits: cell.limits,
         }
@@ -100,6 +103,7 @@ impl Plan {
             mixing: self.mixing,
             tune_on: self.tune_on,
             train_rows: self.train_rows,
+            validation_rows: self.validation_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,
             trials: None,

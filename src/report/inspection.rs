@@ -1,5 +1,9 @@
 //! The report on what prompts learnt.
 
+mod transfer;
+
+pub use transfer::Scored;
+
 use super::error::ReportError;
 use super::figures::similarities as shades;
 use super::markdown::table::{TextTable, UNDEFINED};
@@ -25,6 +29,8 @@ pub struct Inspected {
     pub labels: Vec<(String, Vec<f32>)>,
     /// Where it comes from, in a line.
     pub origin: String,
+    /// What it scores, where it lies in a record.
+    pub scored: Option<Scored>,
 }
 
 /// The frozen model's vocabulary.
@@ -58,6 +64,7 @@ pub fn sheet(
             })
             .collect();
         sections.push(between(prompts, &rows));
+        sections.extend(transfer::section(prompts, &rows));
         let names: Vec<(usize, String)> =
             prompts.iter().map(|p| p.name.clone()).enumerate().collect();
         figures.push(shades(
@@ -383,6 +390,7 @@ mod tests {
             start: Some(axes(&[0, 1], 1.0)),
             labels: vec![("yes".to_owned(), vec![0.0, 0.0, 1.0, 0.0])],
             origin: "made by hand".to_owned(),
+            scored: None,
         };
         (prompt, vocabulary)
     }
@@ -426,5 +434,42 @@ mod tests {
             "{text}"
         );
         assert_eq!(sheet.figures.len(), 3);
+    }
+
+    #[test]
+    fn likeness_is_held_against_what_prompts_keep_on_each_others_domains() {
+        let (prompt, vocabulary) = example();
+        // Prompts between two directions, at 0, 30 and 90 degrees: what a prompt keeps falls with the angle.
+        let turned = |source: &str, degrees: f32, scores: [f64; 3]| {
+            let (sine, cosine) = degrees.to_radians().sin_cos();
+            Inspected {
+                name: source.to_owned(),
+                vectors: Rows::new(vec![cosine, sine, 0.0, 0.0], 4),
+                scored: Some(Scored {
+                    source: source.to_owned(),
+                    scores: (["a", "b", "c"].map(str::to_owned).into_iter())
+                        .zip(scores)
+                        .collect(),
+                }),
+                ..prompt.clone()
+            }
+        };
+        let prompts = [
+            turned("a", 0.0, [0.8, 0.4, 0.1]),
+            turned("b", 30.0, [0.8, 0.4, 0.2]),
+            turned("c", 90.0, [0.4, 0.3, 0.4]),
+        ];
+        let text = sheet(&prompts, &vocabulary, 1)
+            .expect("a report")
+            .markdown("figures");
+        assert!(text.contains("| a | b | 0.87 | 0.87 | 100.0 |"), "{text}");
+        assert!(text.contains("| c | b | 0.50 | 0.50 | 75.0 |"), "{text}");
+        // Likeness .87 .87 .5 .5 0 0 against 100, 100, 50, 75, 25, 50.
+        assert!(
+            text.contains("likeness: 0.92 over 6 pairs, p 0.33"),
+            "{text}"
+        );
+        let two = sheet(&prompts[..2], &vocabulary, 1).expect("a report");
+        assert!(!two.markdown("figures").contains("alike do alike"));
     }
 }

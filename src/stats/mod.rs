@@ -14,6 +14,7 @@
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`] |
+//! | do prompts that are alike do alike on each other's domains? | [`mantel`] |
 //! | what would a shorter search have found? | [`budget`] |
 
 pub mod bootstrap;
@@ -23,6 +24,7 @@ pub mod cluster;
 mod draw;
 pub mod estimate;
 pub mod holm;
+pub mod mantel;
 pub mod mcnemar;
 pub mod panel;
 pub mod permutation;

@@ -92,7 +92,7 @@ fn search(folder: &Path) -> Result<Places, StoreError> {
 }
 
 fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), StoreError> {
-    if folder.join(RECORD).is_file() {
+    if is_record(folder) {
         places.homes.push(folder.to_owned());
         return Ok(());
     }
@@ -115,6 +115,11 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
     inner
         .iter()
         .try_for_each(|path| descend(path, depth - 1, places))
+}
+
+/// Whether a folder is one cell's, with a record.
+pub fn is_record(folder: &Path) -> bool {
+    folder.join(RECORD).is_file()
 }
 
 /// Reads the record of one cell's folder.
