@@ -1,5 +1,7 @@
 //! `promptshift methods`: every way of tuning, with its parameters on a model.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -7,8 +9,10 @@ use serde::Serialize;
 use super::Failure;
 use crate::backbone::BackboneChoice;
 use crate::network::{Config, Writes};
+use crate::new_file;
 use crate::parts::HeadForm;
 use crate::recipe::{Method, Recipe};
+use crate::report::figures::{self, Shares};
 use crate::t5::T5Config;
 use crate::tuning::{Family, Parameters, TuningError, about, fits};
 
@@ -23,6 +27,10 @@ pub struct Arguments {
     /// Print an array of objects instead of a table.
     #[arg(long)]
     json: bool,
+    /// Draw the shares of parameters that are trained as well, as the paper's figure 4 does for T5's published
+    /// sizes, which stand beside a T5.
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
 }
 
 /// One method on the model.
@@ -36,7 +44,7 @@ struct Line {
     code: Option<&'static str>,
     trainable_parameters: usize,
     stored_parameters: usize,
-    /// Trainable of all the backbone's parameters, in [0, 1] and above where methods add more.
+    /// Trainable of all parameters, the backbone's and what the method adds, in [0, 1].
     share: f64,
     /// Why the method makes no sense on this kind of network, where it doesn't; the numbers are 0.
     unfit: Option<&'static str>,
@@ -49,6 +57,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .into_iter()
         .map(|method| line(method, &choice, &config))
         .collect();
+    if let Some(file) = &arguments.figure {
+        let figure = figures::shares("methods.svg", &shares(&arguments.model, &config)?)?;
+        new_file::write(file, figure.svg.as_bytes())?;
+    }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&lines)?);
         return Ok(());
@@ -83,6 +95,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
     let about = about(method);
     let none = Parameters {
         trainable: 0,
+        total: config.parameters(),
         stored: 0,
     };
     let (parameters, unfit) = match method {
@@ -107,9 +120,32 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
         code: about.code,
         trainable_parameters: parameters.trainable,
         stored_parameters: parameters.stored,
-        share: parameters.trainable as f64 / config.parameters() as f64,
+        share: parameters.trainable as f64 / parameters.total as f64,
         unfit,
     }
+}
+
+/// The shares of the model's methods, with those of the published sizes beside them if it is a T5.
+fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
+    let mut models = vec![name];
+    if config.t5().is_some() {
+        models.extend(T5Config::PUBLISHED.iter().filter(|&&size| size != name));
+    }
+    let known = (models.iter().map(|name| model(name))).collect::<anyhow::Result<Vec<_>>>()?;
+    let share = |method| {
+        let lines = known
+            .iter()
+            .map(move |(choice, config)| line(method, choice, config));
+        lines.map(|line| Some(line.share).filter(|&share| share > 0.0))
+    };
+    let trained = Method::ALL
+        .into_iter()
+        .map(|method| (method.title(), share(method).collect()));
+    let trained = trained.filter(|(_, shares): &(_, Vec<_>)| shares.iter().any(Option::is_some));
+    Ok(Shares {
+        models: models.into_iter().map(str::to_owned).collect(),
+        methods: trained.collect(),
+    })
 }
 
 fn table(lines: &[Line]) -> Table {

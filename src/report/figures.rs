@@ -10,9 +10,11 @@ mod growth;
 mod legend;
 mod matrix;
 pub mod places;
+pub(super) mod ranking;
 mod reliability;
 mod scale;
 mod scatter;
+mod shares;
 mod slopes;
 mod style;
 mod words;
@@ -25,8 +27,10 @@ use plotters::prelude::{IntoDrawingArea, SVGBackend};
 use super::comparison::Comparison;
 use super::error::ReportError;
 use super::k_shot;
+use super::number::list;
 use super::page::escaped;
 use super::study::Study;
+pub use shares::Shares;
 use style::Canvas;
 
 /// A figure and what it is called.
@@ -49,12 +53,23 @@ pub fn draw(
     comparison: &Comparison,
     suffix: &str,
 ) -> Result<Vec<Figure>, ReportError> {
-    let mut figures = vec![picture(
+    let mut figures = Vec::new();
+    if comparison.is_of_many() {
+        figures.push(picture(
+            format!("methods{suffix}.svg"),
+            words::ranking(comparison),
+            ranking::size(comparison),
+            |canvas| ranking::draw(canvas, comparison),
+        )?);
+    }
+    let featured = comparison.featured();
+    let comparison = &featured;
+    figures.push(picture(
         format!("scores{suffix}.svg"),
         words::slopes(comparison),
         slopes::size(comparison),
         |canvas| slopes::draw(canvas, comparison),
-    )?];
+    )?);
     if comparison.tuned().next().is_some() {
         figures.push(picture(
             format!("shift{suffix}.svg"),
@@ -114,6 +129,21 @@ pub fn similarities(
         matrix::size(rows.len()),
         |canvas| matrix::draw(canvas, title, rows, names),
     )
+}
+
+/// The share of the parameters that each method trains.
+///
+/// # Errors
+/// The drawing library fails.
+pub fn shares(name: &str, shares: &Shares) -> Result<Figure, ReportError> {
+    let title = format!(
+        "Share of the parameters that each of {} methods trains, on {}.",
+        shares.methods.len(),
+        list(&shares.models)
+    );
+    picture(name.to_owned(), title, shares::size(shares), |canvas| {
+        shares::draw(canvas, shares)
+    })
 }
 
 /// How the time a token grows with the input: of each model, input tokens and microseconds a token,

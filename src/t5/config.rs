@@ -179,8 +179,10 @@ impl T5Config {
         self.num_heads * self.d_kv
     }
 
-    /// The published v1.1 sizes: `small`, `base`, `large`, `xl`, `xxl`
-    /// (google-research/prompt-tuning, `configs/models/sizes`).
+    /// The names of [`T5Config::published`].
+    pub const PUBLISHED: [&str; 5] = ["small", "base", "large", "xl", "xxl"];
+
+    /// The published v1.1 sizes (google-research/prompt-tuning, `configs/models/sizes`).
     pub fn published(size: &str) -> Option<Self> {
         let (d_model, layers, heads, d_ff) = match size {
             "small" => (512, 8, 6, 1024),

@@ -44,8 +44,12 @@ impl Delta for AddedBiases {
         }
     }
 
-    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
+        (config.biases()).unwrap_or_else(|| self.beside(recipe, config))
+    }
+
+    fn beside(&self, _: &Recipe, config: &Config) -> usize {
         let added = || config.maps().iter().map(|(_, [_, output])| output).sum();
-        config.biases().unwrap_or_else(added)
+        config.biases().map_or_else(added, |_| 0)
     }
 }

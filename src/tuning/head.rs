@@ -39,4 +39,8 @@ impl Delta for OutputHead {
             Writes::Nothing { .. } => 0,
         }
     }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
 }

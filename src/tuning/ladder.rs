@@ -6,8 +6,9 @@
 //! Reference code: ylsung/Ladder-Side-Tuning. As there: every width of the side is the backbone's over
 //! `r` (8), gates are `sigmoid(α / 0.1)` with `α` from 0, each state goes down through its own map, and
 //! the frozen head reads what goes up again. Deviations: the side starts at random (T5's published
-//! initialisation) rather than from a pruned backbone; no side block is dropped; what goes up starts at
-//! 0 and is added to the backbone's last states, so that the tuned model starts as the frozen one.
+//! initialisation) rather than from a pruned backbone; no side block is dropped; maps down have no biases; the
+//! states before the first block are gated like all others, and those behind the last one come in as well; what
+//! goes up starts at 0 and is added to the backbone's last states, so that the tuned model starts as the frozen one.
 
 use super::Tuned;
 use super::draw::Draw;

@@ -39,6 +39,17 @@ pub(super) trait Delta {
     /// How many parameters training moves, without any weights at hand.
     fn trainable(&self, recipe: &Recipe, config: &Config) -> usize;
 
+    /// How many stand beside the backbone's own while it trains, frozen ones among them; as many as move where
+    /// none of the backbone's do.
+    fn beside(&self, recipe: &Recipe, config: &Config) -> usize {
+        self.trainable(recipe, config)
+    }
+
+    /// Whether what it leaves behind has a form of its own: neither a soft prompt as any other nor whole weights.
+    fn leaves_adapter(&self) -> bool {
+        true
+    }
+
     /// How many are stored; as many where nothing is thrown away.
     fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)

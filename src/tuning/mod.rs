@@ -227,6 +227,8 @@ fn trains(recipe: &Recipe, path: &str, config: &Config) -> bool {
 pub struct Parameters {
     /// What training moves.
     pub trainable: usize,
+    /// What there is while it trains, the backbone's own among it.
+    pub total: usize,
     /// What it leaves behind.
     pub stored: usize,
 }
@@ -237,20 +239,23 @@ impl Parameters {
         let head = recipe
             .head
             .map_or(0, |head| head.parameters(config.width()));
-        let same = |count| Parameters {
-            trainable: count + head,
-            stored: count + head,
-        };
-        match (&recipe.prompt, &recipe.delta) {
-            (None, None) => same(config.parameters()),
-            (Some(prompt), None) => same(prompt.length * config.width()),
+        let backbone = config.parameters();
+        let [trainable, beside, stored] = match (&recipe.prompt, &recipe.delta) {
+            (None, None) => [backbone, 0, backbone],
+            (Some(prompt), None) => [prompt.length * config.width(); 3],
             (_, Some(delta)) => {
                 let delta = method::delta(delta);
-                Parameters {
-                    trainable: head + delta.trainable(recipe, config),
-                    stored: head + delta.stored(recipe, config),
-                }
+                [
+                    delta.trainable(recipe, config),
+                    delta.beside(recipe, config),
+                    delta.stored(recipe, config),
+                ]
             }
+        };
+        Parameters {
+            trainable: head + trainable,
+            total: head + backbone + beside,
+            stored: head + stored,
         }
     }
 }

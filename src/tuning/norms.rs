@@ -31,4 +31,8 @@ impl Delta for NormGains {
     fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         config.norm_gains()
     }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
 }

@@ -48,4 +48,8 @@ impl Delta for PreambleRecipe {
     fn trainable(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
+
+    fn leaves_adapter(&self) -> bool {
+        false
+    }
 }

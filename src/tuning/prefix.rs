@@ -17,7 +17,8 @@
 //! on them. PEFT lays out its vectors so that with an even number of blocks half of them are never read
 //! and the others twice; here every block has its own.
 //!
-//! Deviations: no dropout within the network; Adafactor rather than AdamW.
+//! Deviations: no dropout within the network; Adafactor rather than AdamW; as many positions as the soft prompt of
+//! the same model, where the paper has 10 to 200 by task.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};

@@ -6,7 +6,7 @@
 //! layers with an MLP on it), and PEFT's `PromptEncoder`, from which the widths are: MLP `D → h → h → D`
 //! with relu, or an LSTM `D → h` with an MLP `2h → 2h → D`. Linear maps and the LSTM start as PyTorch
 //! starts them. Deviations: the vectors start like a soft prompt of the recipe rather than from N(0, 1);
-//! the LSTM has one bias a gate, where PyTorch adds up two, and no dropout; the prompt stands before the
+//! `h` is 512 for every T5 rather than `D` as THUDM's; the LSTM has one bias a gate, where PyTorch adds up two, and no dropout; the prompt stands before the
 //! input as one piece, where the paper's may stand between pieces of a pattern.
 
 use burn::module::{Module, Param};
@@ -194,5 +194,9 @@ impl Delta for PromptNetworkRecipe {
 
     fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
         recipe.prompt_length() * config.width()
+    }
+
+    fn leaves_adapter(&self) -> bool {
+        false
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::Tuned;
 use super::adapter_file;
+use super::method::delta;
 use super::prompt_file::{self, Metadata, Vectors};
 use crate::network::Config;
 use crate::provenance::sha256;
-use crate::recipe::DeltaRecipe;
 use crate::record::store::StoreError;
 use crate::record::{Cell, Provenance, SavedDelta};
 
@@ -33,24 +33,10 @@ impl Tuned {
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
         let metadata = Metadata::of_cell(cell, provenance);
-        let headed = (cell.recipe.as_ref())
-            .is_some_and(|recipe| recipe.head.is_some() && !recipe.is_model_tuning());
-        // What is left of some deltas is a soft prompt, or a model, as of any other.
-        let delta = cell
-            .recipe
-            .as_ref()
-            .and_then(|recipe| recipe.delta.as_ref());
-        let adapted = cell.recipe.as_ref().filter(|_| {
-            headed
-                || !matches!(
-                    delta,
-                    None | Some(
-                        DeltaRecipe::PromptNetwork(_)
-                            | DeltaRecipe::Subspace(_)
-                            | DeltaRecipe::Preamble(_)
-                            | DeltaRecipe::RandomWeights
-                    )
-                )
+        let adapted = cell.recipe.as_ref().filter(|recipe| {
+            let delta = recipe.delta.as_ref().map(delta);
+            let headed = recipe.head.is_some() && !recipe.is_model_tuning();
+            headed || delta.is_some_and(|delta| delta.leaves_adapter())
         });
         let (name, bytes) = match (adapted, self.vectors()) {
             (Some(recipe), _) => (

@@ -45,4 +45,12 @@ impl Delta for RandomWeights {
     fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         config.parameters()
     }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
+
+    fn leaves_adapter(&self) -> bool {
+        false
+    }
 }

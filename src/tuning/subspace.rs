@@ -306,8 +306,17 @@ impl Delta for SubspaceRecipe {
         self.dimension
     }
 
+    /// The directions and the mean are there, and frozen.
+    fn beside(&self, _: &Recipe, config: &Config) -> usize {
+        self.dimension + (self.dimension + 1) * self.length * config.width()
+    }
+
     fn stored(&self, _: &Recipe, config: &Config) -> usize {
         self.length * config.width()
+    }
+
+    fn leaves_adapter(&self) -> bool {
+        false
     }
 }
 
