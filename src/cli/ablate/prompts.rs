@@ -6,6 +6,7 @@ use super::{Miniature, Planned, Shared, run_settings};
 use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::values::Init;
+use crate::domain::Task;
 use crate::plan::Plan;
 use crate::recipe::{Method, PromptInit};
 use crate::record::ablation::{Kind, Setting};
@@ -27,8 +28,13 @@ const INIT: Miniature = Miniature {
     eval_rows: 500,
 };
 
-/// The text that `text` starts from where none is given: what the task is.
-const TEXT: &str = "Do both sentences say the same?";
+/// The text that a prompt starts from where none is given: what the task is.
+fn default_text(task: Task) -> &'static str {
+    match task {
+        Task::Paraphrase => "Do both sentences say the same?",
+        _ => "Read the text and answer the question.",
+    }
+}
 
 /// Flags of `ablate length`.
 #[derive(Debug, Args)]
@@ -66,7 +72,8 @@ pub(super) struct Inits {
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The starts: uniform in U[-0.5, 0.5] (the paper) and uniform-one-sided in U[0, 0.5) (its code),
-    /// vocab, labels where the source has class labels, text:SOME WORDS; all of them by default.
+    /// vocab, labels where the source has class labels, text:SOME WORDS; all of these by default. Also
+    /// file:PROMPT, one that was tuned before. A text can't hold a comma.
     #[arg(long, value_delimiter = ',', value_name = "INIT")]
     inits: Vec<Init>,
     /// Vectors in the prompt; the recipe's where none is given.
@@ -115,14 +122,22 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
         if !source.labels.is_empty() {
             inits.push(PromptInit::Labels);
         }
-        inits.push(PromptInit::Text(TEXT.to_owned()));
+        inits.push(PromptInit::Text(default_text(source.task).to_owned()));
     }
-    let planned = inits
-        .iter()
-        .map(|init| {
+    let planned = (inits.iter().enumerate())
+        .map(|(at, init)| {
+            // Texts and files are numbered where there are several.
+            let before = inits[..at].iter().filter(|other| name(other) == name(init));
+            let (folder, place) = match (init, before.count()) {
+                (PromptInit::Text(_) | PromptInit::File(_), earlier @ 1..) => (
+                    format!("init-{}-{}", folder_name(init), earlier + 1),
+                    format!("{} {}", name(init), earlier + 1),
+                ),
+                _ => (format!("init-{}", folder_name(init)), name(init)),
+            };
             let setting = Setting {
-                folder: format!("init-{}", folder_name(init)),
-                place: name(init),
+                folder,
+                place,
                 series: Method::Prompt.title().to_owned(),
             };
             with(&base, setting, arguments.prompt_length, init)
