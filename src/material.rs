@@ -172,8 +172,8 @@ impl Material {
         let of_source = |card: &Card, portion: fn(SourceSplits) -> Portion, rows| {
             load(card, &portion(suite.source(card)?), rows)
         };
-        let scored = |portion: fn(SourceSplits) -> Portion| {
-            let rows = |fewest: Option<usize>| fewest.or(plan.eval_rows);
+        let scored = |portion: fn(SourceSplits) -> Portion, most: Option<usize>| {
+            let rows = |fewest: Option<usize>| fewest.or(most);
             Pool::of_equal(&members, |card, fewest| {
                 of_source(card, portion, rows(fewest))
             })
@@ -182,13 +182,16 @@ impl Material {
             train: Pool::of(&members, |card| {
                 of_source(card, |splits| splits.train, plan.train_rows)
             })?,
-            validation: scored(|splits| splits.validation)?,
+            validation: scored(
+                |splits| splits.validation,
+                plan.validation_rows.or(plan.eval_rows),
+            )?,
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: scored(|splits| splits.test)?,
+            rows: scored(|splits| splits.test, plan.eval_rows)?,
         }];
         for card in resolved.targets {
             tests.push(Test {

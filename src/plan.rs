@@ -40,6 +40,8 @@ pub struct Plan {
     pub mixing: Mixing,
     /// At most so many training rows of each source, drawn as [`draw`](crate::domain::draw) says.
     pub train_rows: Option<usize>,
+    /// At most so many rows of the source's validation split, where that is not as the evaluated ones.
+    pub validation_rows: Option<usize>,
     /// At most so many rows of each evaluated split, drawn likewise.
     pub eval_rows: Option<usize>,
 }
@@ -80,6 +82,7 @@ impl Plan {
             mixing: (self.transfer.is_of_mixture()).then_some(self.mixing),
             tune_on: self.tune_on.clone(),
             train_rows: self.train_rows,
+            validation_rows: self.validation_rows,
             eval_rows: self.eval_rows,
             limits: self.limits,
             trials: self

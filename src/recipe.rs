@@ -234,6 +234,18 @@ pub struct Budget {
     pub patience: Option<usize>,
 }
 
+impl Budget {
+    /// The same with other steps, and with four evaluations at least: fewer are no learning curve, and no search for
+    /// the best step.
+    pub fn lasting(self, steps: usize) -> Self {
+        Budget {
+            steps,
+            evaluate_every: self.evaluate_every.min(steps.div_ceil(4)),
+            ..self
+        }
+    }
+}
+
 /// Longest sequences in tokens, end of sequence included; the prompt is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

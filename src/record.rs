@@ -118,6 +118,9 @@ pub struct Cell {
     pub tune_on: Option<TuneOn>,
     /// At most so many training rows of each source.
     pub train_rows: Option<usize>,
+    /// At most so many rows of the source's validation split, where that is not as the evaluated ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_rows: Option<usize>,
     /// At most so many rows of each evaluated split.
     pub eval_rows: Option<usize>,
     /// Sequence lengths, the same for every method.

@@ -149,7 +149,7 @@ impl Shared {
         let recipe = |method: &Method| {
             let mut recipe = Recipe::default_for(recipes, *method);
             if let Some(steps) = steps.filter(|_| recipe.trains()) {
-                recipe.budget.steps = steps;
+                recipe.budget = recipe.budget.lasting(steps);
             }
             (*method, recipe)
         };
@@ -170,6 +170,7 @@ impl Shared {
             mixing: Mixing::default(),
             tune_on: None,
             train_rows: self.train_rows,
+            validation_rows: None,
             eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
         })
     }

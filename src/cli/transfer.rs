@@ -29,9 +29,11 @@ use crate::experiment::{self, Event, Lab, Outcome};
 use crate::material::Material;
 use crate::plan::Plan;
 use crate::provenance::Origin;
+use crate::recipe::Method;
 use crate::record::store::{Store, folder_name, unfinished};
 use crate::transfer::{ALL, Transfer};
 
+use methods::left_out;
 pub(super) use methods::method;
 use place::default_out;
 pub(super) use plan::answer_form;
@@ -124,6 +126,10 @@ pub struct Arguments {
     /// a mixture, of each source.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
+    /// Rows at most of the source's validation split, which choose steps and recipes, drawn in the same way; as
+    /// many as of evaluated ones where none are given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    validation_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn in the same way.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
@@ -149,9 +155,18 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             plan.transfer, plan.transfer
         ));
     }
+    let defaults = plan.backbone.defaults(&config);
     let all = arguments.methods.iter().any(|name| name == ALL);
-    if all && arguments.subspace.is_none() && arguments.run.worker().is_none() {
-        voice.say("intrinsic prompt tuning is left out of all: it needs --subspace FILE");
+    if all && arguments.run.worker().is_none() {
+        for method in Method::ALL {
+            if !plan.methods.contains(&method) {
+                voice.say(&format!(
+                    "{} is left out of all: {}",
+                    method.title(),
+                    left_out(method, defaults, &config)
+                ));
+            }
+        }
     }
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;

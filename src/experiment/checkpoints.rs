@@ -38,12 +38,15 @@ const COUNT: u32 = 5;
 /// miniature all checkpoints of a run cost about as much as two evaluations, elsewhere far less.
 const EXAMPLES: usize = 200;
 
+/// Before this step little is learnt, and the point is the untuned model's; a training that is shorter still is looked
+/// at half way.
+const FIRST: usize = 8;
+
 /// The steps at which a training of so many is looked at: half of them, a quarter, and so on, ascending.
 fn places(steps: usize) -> Vec<usize> {
+    let first = FIRST.min(steps / 2).max(1);
     let halves = (1..=COUNT).rev().map(|halvings| steps >> halvings);
-    let mut places: Vec<usize> = halves.filter(|step| *step > 0).collect();
-    places.dedup();
-    places
+    halves.filter(|step| *step >= first).collect()
 }
 
 /// The file of those that were passed.
@@ -225,8 +228,8 @@ mod tests {
     fn checkpoints_are_at_halves_of_the_steps() {
         assert_eq!(places(400), [12, 25, 50, 100, 200]);
         assert_eq!(places(30_000), [937, 1_875, 3_750, 7_500, 15_000]);
-        assert_eq!(places(8), [1, 2, 4]);
-        assert_eq!(places(3), [1]);
+        assert_eq!(places(40), [10, 20]);
+        assert_eq!(places(8), [4]);
         assert!(places(1).is_empty() && places(0).is_empty());
     }
 }

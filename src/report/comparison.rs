@@ -162,6 +162,12 @@ pub struct Difference {
     pub mean_gap: Estimate,
 }
 
+/// The methods whose gaps the paper compares.
+const COMPARED: [Method; 2] = [Method::Prompt, Method::Model];
+
+/// See [`Comparison::is_of_many`].
+const MANY: usize = 6;
+
 /// See [`Comparison::before`].
 fn before(study: &Study) -> Vec<String> {
     let cells = study
@@ -212,6 +218,40 @@ impl Comparison {
             .filter(|result| result.scores[domain].score.interval.low <= floor)
             .map(|result| result.method)
             .collect()
+    }
+
+    /// Which of the two methods whose gaps are compared, prompt and model tuning, are not clearly above a domain's floor.
+    pub fn compared_at_floor(&self, domain: usize) -> Vec<Method> {
+        let mut methods = self.at_floor(domain);
+        methods.retain(|method| COMPARED.contains(method));
+        methods
+    }
+
+    /// Whether there are more methods than figures have lines for and sentences clauses.
+    pub fn is_of_many(&self) -> bool {
+        self.tuned().count() > MANY
+    }
+
+    /// The same with no more methods than there is room for: the untuned backbone, prompt and model tuning, and of the
+    /// others that learned the source those with the highest mean over targets.
+    pub fn featured(&self) -> Comparison {
+        if !self.is_of_many() {
+            return self.clone();
+        }
+        let mut others: Vec<&MethodResult> = (self.tuned())
+            .filter(|result| !COMPARED.contains(&result.method))
+            .filter(|result| result.learned(&self.domains[0]) == Learned::Yes)
+            .collect();
+        let score = |result: &MethodResult| result.mean_target.map_or(0.0, |mean| mean.value);
+        others.sort_by(|one, other| score(other).total_cmp(&score(one)));
+        let featured: Vec<Method> = (others.iter().map(|result| result.method))
+            .take(MANY - COMPARED.len())
+            .chain(COMPARED)
+            .chain([Method::Untuned])
+            .collect();
+        let mut comparison = self.clone();
+        (comparison.methods).retain(|result| featured.contains(&result.method));
+        comparison
     }
 
     /// How many trials the recipe of every method that was trained had; 1 without a search.

@@ -113,6 +113,7 @@ impl Fixture {
                 mixing: None,
                 tune_on: None,
                 train_rows: None,
+                validation_rows: None,
                 eval_rows: None,
                 limits: Limits {
                     input: 256,

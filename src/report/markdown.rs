@@ -11,6 +11,7 @@ pub mod examples;
 pub mod groups;
 pub mod k_shot;
 pub mod origin;
+pub mod overview;
 pub mod published;
 pub mod retention;
 pub mod robustness;
@@ -28,6 +29,7 @@ use super::number::{capital, count, list, metric_title, whole};
 use super::study::Study;
 use crate::domain::mixture::Mixing;
 use crate::domain::{AnswerForm, Task};
+use crate::recipe::Method;
 use crate::transfer::sources;
 use table::{TextTable, UNDEFINED};
 
@@ -51,6 +53,7 @@ pub fn section(
         question(comparison),
         comparison.answer.join(" ")
     ));
+    text.extend(overview::section(comparison));
     text.push_str(&scores::table(comparison).markdown());
     text.push_str(&format!("\n{}\n\n", scores::caption(comparison)));
     if let Some(asked) = asked::caption(comparison) {
@@ -221,7 +224,24 @@ fn reading(comparison: &Comparison) -> Vec<String> {
         search::budget(comparison)
     ));
     lines.extend(answers(comparison));
+    lines.extend(absent(comparison));
     lines
+}
+
+/// The methods that a comparison of nearly all leaves out, so that nobody takes them for lost.
+fn absent(comparison: &Comparison) -> Option<String> {
+    let told = comparison.told();
+    let absent: Vec<&str> = (Method::ALL.iter())
+        .filter(|&&method| method != Method::Untuned && !told.contains(&method))
+        .map(|method| method.title())
+        .collect();
+    (absent.len() < told.len() && !absent.is_empty() && told.len() > Method::ALL.len() / 2).then(|| {
+        format!(
+            "**Not here**: {}. `promptshift methods` says what each needs of a model; WARP tunes words for \
+             class labels and needs some, intrinsic prompt tuning a subspace (`--subspace`).",
+            list(&absent)
+        )
+    })
 }
 
 /// What a source of several domains is.

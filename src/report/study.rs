@@ -157,8 +157,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
             cell.wording.clone(),
             cell.mixing,
             cell.tune_on.clone(),
-            cell.train_rows,
-            cell.eval_rows,
+            [cell.train_rows, cell.validation_rows, cell.eval_rows],
             cell.limits,
         )
     };

@@ -30,7 +30,11 @@ fn on_targets(comparison: &Comparison) -> String {
 fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     let metric = metric_title(comparison.metric);
     let target = on_targets(comparison);
-    let clauses: Vec<String> = tuned
+    let (told, others): (Vec<&MethodResult>, Vec<&MethodResult>) =
+        tuned.iter().partition(|result| {
+            !comparison.is_of_many() || matches!(result.method, Method::Prompt | Method::Model)
+        });
+    let clauses: Vec<String> = told
         .iter()
         .enumerate()
         .filter_map(|(index, result)| {
@@ -49,12 +53,59 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
         .collect();
     let (source, clauses) = (&comparison.source, clauses.join("; "));
     match comparison.before.as_slice() {
-        [] => format!("Trained on {source} alone, {clauses}."),
+        [] => format!(
+            "Trained on {source} alone, {clauses}.{}",
+            in_short(comparison, &others)
+        ),
         before => format!(
-            "Trained on {source}, a start on {} before, {clauses}.",
-            list(before)
+            "Trained on {source}, a start on {} before, {clauses}.{}",
+            list(before),
+            in_short(comparison, &others)
         ),
     }
+}
+
+/// The range of methods that are too many for a clause each: of those that learned the source.
+fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
+    let (learned, not): (Vec<&MethodResult>, Vec<&MethodResult>) =
+        (others.iter()).partition(|result| result.learned(&comparison.domains[0]) == Learned::Yes);
+    let scores = (learned.iter())
+        .filter_map(|result| Some((result.mean_target?.value, result.method.title())));
+    let gaps =
+        (learned.iter()).filter_map(|result| Some((result.mean_gap?.value, result.method.title())));
+    let ends = |all: Vec<(f64, &'static str)>| {
+        let by = |one: &(f64, &str), other: &(f64, &str)| one.0.total_cmp(&other.0);
+        let ends = all
+            .iter()
+            .copied()
+            .min_by(by)
+            .zip(all.iter().copied().max_by(by))?;
+        Some(ends)
+    };
+    let Some(((low, lowest), (high, highest))) = ends(scores.collect()) else {
+        return String::new();
+    };
+    let Some(((least, loses_least), (most, loses_most))) = ends(gaps.collect()) else {
+        return String::new();
+    };
+    let not = match not.as_slice() {
+        [] => String::new(),
+        not => {
+            let titles: Vec<&str> = not.iter().map(|result| result.method.title()).collect();
+            format!(" ({} did not)", list(&titles))
+        }
+    };
+    format!(
+        " The {} others that learned {}{not} score from {} ({lowest}) to {} ({highest}) {} and lose from {} \
+         ({loses_least}) to {} points ({loses_most}).",
+        learned.len(),
+        comparison.source,
+        percent(low),
+        percent(high),
+        on_targets(comparison),
+        percent(least),
+        percent(most),
+    )
 }
 
 fn loss(gap: Estimate) -> String {
@@ -79,6 +130,10 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     let source = &comparison.domains[0];
     let unlearned: Vec<&str> = tuned
         .iter()
+        .filter(|result| {
+            comparison.difference.is_none()
+                || matches!(result.method, Method::Prompt | Method::Model)
+        })
         .filter(|result| result.learned(source) != Learned::Yes)
         .map(|result| result.method.title())
         .collect();
@@ -182,7 +237,7 @@ fn only_at_floor(comparison: &Comparison) -> Option<String> {
         return None;
     };
     let methods: Vec<&str> = comparison
-        .at_floor(1)
+        .compared_at_floor(1)
         .into_iter()
         .map(Method::title)
         .collect();
@@ -199,7 +254,7 @@ fn only_at_floor(comparison: &Comparison) -> Option<String> {
 fn some_at_floor(comparison: &Comparison) -> String {
     let targets = comparison.targets.len();
     let floored = (1..=targets)
-        .filter(|domain| !comparison.at_floor(*domain).is_empty())
+        .filter(|domain| !comparison.compared_at_floor(*domain).is_empty())
         .count();
     match (floored, targets) {
         (0, _) | (_, 1) => String::new(),

@@ -527,6 +527,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         mixing: None,
         tune_on: None,
         train_rows: None,
+        validation_rows: None,
         eval_rows: None,
         limits: limits(48),
         trials: None,

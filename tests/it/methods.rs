@@ -345,6 +345,7 @@ fn cell(method: Method, recipe: &Recipe) -> Cell {
         mixing: None,
         tune_on: None,
         train_rows: None,
+        validation_rows: None,
         eval_rows: None,
         limits: limits(),
         trials: None,

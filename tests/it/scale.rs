@@ -76,6 +76,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         mixing: None,
         tune_on: None,
         train_rows: None,
+        validation_rows: None,
         eval_rows: None,
         limits: Limits {
             input: 360,

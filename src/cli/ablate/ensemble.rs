@@ -171,6 +171,7 @@ fn plan_of(
         mixing: cell.mixing.unwrap_or_default(),
         tune_on: cell.tune_on.clone(),
         train_rows: cell.train_rows,
+        validation_rows: cell.validation_rows,
         eval_rows: cell.eval_rows,
     }
 }

@@ -39,6 +39,15 @@ pub fn methods(
     Ok(methods)
 }
 
+/// Why `all` leaves a method out.
+pub fn left_out(method: Method, defaults: Defaults, config: &Config) -> String {
+    match tuning::fits(&Recipe::default_for(defaults, method), config) {
+        Err(unfit) => unfit.to_string(),
+        Ok(()) if method == Method::Intrinsic => "it needs --subspace FILE".to_owned(),
+        Ok(()) => "it tunes words for class labels, and the source has none".to_owned(),
+    }
+}
+
 /// The method of a name, or an error with the nearest known one.
 pub fn method(name: &str) -> anyhow::Result<Method> {
     let known = Method::ALL.map(Method::name);

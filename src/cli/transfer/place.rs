@@ -8,9 +8,14 @@ use crate::transfer::Transfer;
 
 /// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
 pub fn default_out(plan: &Plan) -> PathBuf {
-    let recipes =
-        serde_json::to_vec(&(&plan.recipes, plan.limits, plan.train_rows, plan.eval_rows))
-            .expect("recipes are plain data");
+    let recipes = serde_json::to_vec(&(
+        &plan.recipes,
+        plan.limits,
+        plan.train_rows,
+        plan.validation_rows,
+        plan.eval_rows,
+    ))
+    .expect("recipes are plain data");
     // What has the paper's wording is called what it was called before there was another.
     let worded = match plan.wording.is_default() {
         true => Vec::new(),

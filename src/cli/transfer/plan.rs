@@ -71,7 +71,7 @@ pub fn plan(
             ..Recipe::default_for(defaults, method)
         };
         if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
-            recipe.budget.steps = steps;
+            recipe.budget = recipe.budget.lasting(steps);
         }
         if let Some(size) = arguments.batch_size {
             recipe.budget.batch_size = size;
@@ -119,6 +119,7 @@ pub fn plan(
             trials: arguments.trials,
             recipes,
             train_rows: arguments.train_rows,
+            validation_rows: arguments.validation_rows,
             eval_rows: arguments.eval_rows,
         },
         redirected,

@@ -23,6 +23,7 @@ fn cell(seed: u64) -> Cell {
         mixing: None,
         tune_on: None,
         train_rows: None,
+        validation_rows: None,
         eval_rows: Some(2),
         limits: Limits {
             input: 64,

@@ -40,6 +40,16 @@ pub(super) fn slopes(comparison: &Comparison) -> String {
     )
 }
 
+pub(super) fn ranking(comparison: &Comparison) -> String {
+    format!(
+        "Source score and mean score over targets of {}, the most trainable parameters first, {}. {} in percent: {}.",
+        count(comparison.tuned().count(), "method"),
+        transfer(comparison),
+        metric_title(comparison.metric),
+        each(comparison, scores)
+    )
+}
+
 pub(super) fn scatter(comparison: &Comparison) -> String {
     let gap = |result: &MethodResult| {
         Some(format!(

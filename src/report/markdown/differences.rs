@@ -47,7 +47,7 @@ fn table(comparison: &Comparison, differences: &Difference) -> TextTable {
                     vec![on_score(score)],
                 ),
                 Some(gap) => {
-                    let floor = comparison.at_floor(index);
+                    let floor = comparison.compared_at_floor(index);
                     let on_gap = if floor.is_empty() {
                         on_gap(gap)
                     } else {
@@ -137,7 +137,7 @@ fn tally(comparison: &Comparison, differences: &Difference) -> String {
         return legend;
     }
     let above: Vec<usize> = (0..targets)
-        .filter(|target| comparison.at_floor(target + 1).is_empty())
+        .filter(|target| comparison.compared_at_floor(target + 1).is_empty())
         .collect();
     let gaps: Vec<&'static str> = above
         .iter()

@@ -41,8 +41,9 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         (
             "rows",
             vec![format!(
-                "training {}, scored {}",
+                "training {}, validation {}, scored {}",
                 rows(cell.train_rows),
+                rows(cell.validation_rows.or(cell.eval_rows)),
                 rows(cell.eval_rows)
             )],
         ),
