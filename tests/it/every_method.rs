@@ -190,14 +190,14 @@ impl Ground {
     }
 
     /// That what was trained leaves as many numbers as were counted, is the same and answers the same once it
-    /// was saved, and is refused on other weights.
+    /// was saved, and is refused on other weights; what was saved.
     pub fn is_the_same_once_saved(
         &self,
         method: Method,
         recipe: &Recipe,
         tuned: &Tuned,
         examples: &[Example],
-    ) {
+    ) -> SavedDelta {
         let (name, backbone) = (method.name(), &self.backbone);
         let folder = tempfile::tempdir().expect("a folder");
         let saved = self.save(tuned, method, recipe, folder.path());
@@ -228,6 +228,7 @@ impl Ground {
             let refused = refused.to_string();
             assert!(refused.contains("tuned for the backbone"), "{refused}");
         }
+        saved
     }
 
     /// That a training that is broken off, behind a step and behind a validation, ends to the bit as if it had
