@@ -34,6 +34,11 @@ pub fn squad(rows: usize) -> Vec<Example> {
 
 /// The first training rows of a bundled domain.
 pub fn domain(name: &str, rows: usize) -> Vec<Example> {
+    domain_as(AnswerForm::Padded, name, rows)
+}
+
+/// As [`domain`], written for this kind of model.
+pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
     let catalogue = Catalogue::bundled();
     let card = catalogue.get(name).expect("a card");
     let splits = Suite::Mini.source(card).expect("compiled in");
@@ -42,7 +47,7 @@ pub fn domain(name: &str, rows: usize) -> Vec<Example> {
             card,
             &splits.train,
             Take::First(rows),
-            AnswerForm::Padded,
+            form,
             &Wording::default(),
         )
         .expect("compiled in")
