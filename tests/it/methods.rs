@@ -239,12 +239,14 @@ fn what_is_counted_without_weights_is_what_is_trained_with_them() {
     }
 }
 
-/// Trainable parameters of the published recipes, in the closed forms of the papers: D, H·K, F, V
-/// and L of v1.1's sizes (`gated-gelu`, as many blocks in both stacks).
+/// Parameters of the published recipes, in the closed forms of the papers: D, H·K, F, V and L of v1.1's
+/// sizes (`gated-gelu`, as many blocks in both stacks).
 #[test]
 fn published_sizes_have_the_closed_forms_numbers() {
     type Form = fn(d: usize, inner: usize, ff: usize, layers: usize) -> usize;
     const VOCABULARY: usize = 32_128;
+    // Of the labels, the end of sequence among them.
+    const LABEL_TOKENS: usize = 7;
     let forms: &[(Method, Form)] = &[
         (Method::Prompt, |d, _, _, _| 100 * d),
         // r (D + H·K) for queries and values of three attentions.
@@ -281,8 +283,7 @@ fn published_sizes_have_the_closed_forms_numbers() {
             let mlp = (1024 * 1024 + 1024) + (1024 * d + d);
             100 * d + layer(d) + layer(1024) + mlp
         }),
-        // With no labels yet: D for each token of theirs comes to it.
-        (Method::Warp, |d, _, _, _| 100 * d),
+        (Method::Warp, |d, _, _, _| (100 + LABEL_TOKENS) * d),
         (Method::Ladder, |d, inner, ff, l| {
             let (n, inner, ff) = (d / 8, inner / 8, ff / 8);
             let heads = inner / 8;
@@ -296,18 +297,33 @@ fn published_sizes_have_the_closed_forms_numbers() {
             l * 2 * (2 * d * (d / 2) + d / 2 + d)
         }),
     ];
+    // What a network or a subspace makes is stored, and what it is made by is not.
+    let of_prompt: Form = |d, _, _, _| 100 * d;
+    let stored: &[(Method, Form)] = &[
+        (Method::PrefixMlp, |_, inner, _, l| 100 * 3 * l * 2 * inner),
+        (Method::Ptuning, of_prompt),
+        (Method::PtuningLstm, of_prompt),
+        (Method::Intrinsic, of_prompt),
+    ];
     for (method, form) in forms {
-        let recipe = Recipe::default_for(Defaults::T5, *method);
+        let mut recipe = Recipe::default_for(Defaults::T5, *method);
+        if tuning::wants_labels(&recipe) {
+            recipe.label_ids = (1..).take(LABEL_TOKENS).collect();
+        }
+        let stored = stored.iter().find(|(known, _)| known == method);
+        let stored = stored.map_or(form, |(_, stored)| stored);
         for size in ["small", "base", "large", "xl", "xxl"] {
             let config = T5Config::published(size).expect("a published size");
-            let wanted = form(
-                config.d_model,
-                config.inner(),
-                config.d_ff,
-                config.num_layers,
+            let [trainable, stored] = [form, stored].map(|form| {
+                let (d, inner, ff) = (config.d_model, config.inner(), config.d_ff);
+                form(d, inner, ff, config.num_layers)
+            });
+            assert_eq!(
+                Parameters::of(&recipe, &config.into()),
+                Parameters { trainable, stored },
+                "{} of {size}",
+                method.name()
             );
-            let found = Parameters::of(&recipe, &config.into()).trainable;
-            assert_eq!(found, wanted, "{} of {size}", method.name());
         }
     }
     let missing: Vec<&str> = methods()
