@@ -88,8 +88,7 @@ impl Asker<'_> {
             .map(|(encoding, words_log)| {
                 let mut shares = self.of_classes(&words, &words_log);
                 if let Some(prior) = prior {
-                    (shares.iter_mut().zip(prior)).for_each(|(share, prior)| *share -= prior);
-                    normalise(&mut shares);
+                    divide(&mut shares, prior);
                 }
                 let class = first_largest(&shares);
                 let of_class = (0..words.len()).filter(|&word| words[word].class == class);
@@ -196,6 +195,12 @@ fn normalise(logs: &mut [f64]) {
     logs.iter_mut().for_each(|log| *log -= whole);
 }
 
+/// Divides shares by a prior and makes them add up to 1 again; all are logarithms.
+fn divide(shares: &mut [f64], prior: &[f64]) {
+    (shares.iter_mut().zip(prior)).for_each(|(share, prior)| *share -= prior);
+    normalise(shares);
+}
+
 /// The logarithm of the mean of each column's exponentials.
 fn log_mean(rows: &[Vec<f64>]) -> Vec<f64> {
     let columns = rows.first().map_or(0, Vec::len);
@@ -245,11 +250,7 @@ mod tests {
         ]);
         close(&prior, &[0.8, 0.2]);
         let mut shares: Vec<f64> = [0.6_f64, 0.4].map(f64::ln).to_vec();
-        shares
-            .iter_mut()
-            .zip(&prior)
-            .for_each(|(share, prior)| *share -= prior);
-        normalise(&mut shares);
+        divide(&mut shares, &prior);
         close(&shares, &[0.75 / 2.75, 2.0 / 2.75]);
         assert_eq!(first_largest(&shares), 1);
     }

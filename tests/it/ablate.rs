@@ -1,13 +1,15 @@
 //! Ablations as a user runs them, with plans so short that nothing is learnt, and prompts in one
 //! batch beside prompts by themselves.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use promptshift::batch::encode;
+use promptshift::checkpoint::Weights;
 use promptshift::domain::Task;
 use promptshift::eval::ensemble::answers;
 use promptshift::eval::predict::predict;
@@ -308,4 +310,192 @@ fn lengths_are_compared_and_an_interrupted_ablation_goes_on() {
     promptshift(folder.path(), "ablate length squad->race --lengths 5,5")
         .code(2)
         .stderr(contains("wanted each setting once"));
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("written") {
+        let path = entry.expect("readable").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => {
+                let bytes = std::fs::read(&path).expect("readable");
+                found.insert(path, bytes);
+            }
+        }
+    }
+    found
+}
+
+/// What the report of an ablation says of each of the paper's conclusions.
+fn verdicts(report: &str) -> Vec<&str> {
+    let table = report
+        .lines()
+        .skip_while(|line| !line.starts_with("| the paper |"));
+    let rows = table.skip(2).take_while(|line| line.starts_with("| "));
+    rows.filter_map(|row| row.strip_suffix(" |")?.rsplit(" | ").next())
+        .collect()
+}
+
+/// Runs an ablation with one seed, and again: its report has these rows, with the seeds of each, and a verdict on
+/// each of so many conclusions; the second run adds nothing.
+fn is_run_once(folder: &Path, what: &str, title: &str, rows: &[&str], conclusions: usize) {
+    let run =
+        format!("ablate {what} --seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --out ablation");
+    let title = format!("# {title}\n");
+    promptshift(folder, &run).success().stdout(contains(title));
+    let out = folder.join("ablation");
+    let report = std::fs::read_to_string(out.join("report.md")).expect("written");
+    for row in rows {
+        assert!(
+            report.contains(&format!("\n| {row} |")),
+            "{row} in {report}"
+        );
+    }
+    let verdicts = verdicts(&report);
+    assert_eq!(verdicts.len(), conclusions, "{report}");
+    for verdict in verdicts {
+        let is_one = ["agrees", "disagrees"].contains(&verdict)
+            || (verdict.starts_with("undecided: ") && verdict.contains("would have been seen"));
+        assert!(is_one, "'{verdict}' in {report}");
+    }
+    let before = files(&out);
+    let records = before.keys().filter(|path| path.ends_with("record.json"));
+    assert_eq!(records.count(), rows.len());
+    promptshift(folder, &run)
+        .success()
+        .stderr(contains("has a record already").count(rows.len()));
+    let after = files(&out);
+    assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
+    for (path, bytes) in &before {
+        assert!(after[path] == *bytes, "{} has changed", path.display());
+    }
+}
+
+fn nano_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano")
+}
+
+/// nano without the last block of its decoder, as `shallow` in a folder.
+fn make_shallow(folder: &Path) {
+    let (nano, shallow) = (nano_folder(), folder.join("shallow"));
+    std::fs::create_dir(&shallow).expect("a new folder");
+    let config = std::fs::read_to_string(nano.join("config.json")).expect("committed");
+    let fewer = config.replace("\"num_decoder_layers\": 2", "\"num_decoder_layers\": 1");
+    assert_ne!(fewer, config);
+    std::fs::write(shallow.join("config.json"), fewer).expect("written");
+    let name = "tokenizer.json";
+    std::fs::copy(nano.join(name), shallow.join(name)).expect("copied");
+    let weights = Weights::read(&nano.join("model.safetensors")).expect("committed");
+    let weights =
+        weights.renamed(|name| (!name.starts_with("decoder.block.1.")).then(|| name.to_string()));
+    let bytes = weights.to_bytes(BTreeMap::new());
+    std::fs::write(shallow.join("model.safetensors"), bytes).expect("written");
+}
+
+#[test]
+fn starts_are_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    is_run_once(
+        folder.path(),
+        "init qqp->mrpc",
+        "The prompt's start: qqp → mrpc",
+        &[
+            "uniform, prompt tuning | 0",
+            "uniform from 0, prompt tuning | 0",
+            "sampled vocabulary, prompt tuning | 0",
+            "class labels, prompt tuning | 0",
+            "text, prompt tuning | 0",
+        ],
+        2,
+    );
+    // Whatever has no class labels has no start from them.
+    promptshift(
+        folder.path(),
+        "ablate init squad->race --inits labels --out none",
+    )
+    .code(2)
+    .stderr(contains("has no class labels"));
+}
+
+#[test]
+fn pre_training_objectives_are_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_shallow(folder.path());
+    let nano = nano_folder();
+    is_run_once(
+        folder.path(),
+        &format!(
+            "objective squad->race --spans shallow --adapted {}",
+            nano.display()
+        ),
+        "Pre-training objective: squad → race",
+        &[
+            "span corruption, untuned | –",
+            "span corruption, prompt tuning | 0",
+            "span corruption, sentinel, untuned | –",
+            "span corruption, sentinel, prompt tuning | 0",
+            "adapted as a language model, untuned | –",
+            "adapted as a language model, prompt tuning | 0",
+        ],
+        2,
+    );
+    // The sentinel is before the answers of its own setting alone.
+    let opening = |setting: &str| {
+        let home = folder.path().join("ablation").join(setting);
+        let record = std::fs::read(home.join("prompt-seed0/record.json")).expect("written");
+        let record: serde_json::Value = serde_json::from_slice(&record).expect("a record");
+        record["cell"]["wording"]["opening"].clone()
+    };
+    assert_eq!(opening("objective-spancorruptionsentinel"), "sentinel");
+    assert!(opening("objective-spancorruption").is_null());
+}
+
+#[test]
+fn steps_of_adaptation_are_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_shallow(folder.path());
+    let nano = nano_folder();
+    is_run_once(
+        folder.path(),
+        &format!(
+            "lm-steps squad->race --models 0=shallow,1000={}",
+            nano.display()
+        ),
+        "Steps of adaptation as a language model: squad → race",
+        &[
+            "0, untuned | –",
+            "0, prompt tuning | 0",
+            "1,000, untuned | –",
+            "1,000, prompt tuning | 0",
+        ],
+        1,
+    );
+    promptshift(folder.path(), "ablate lm-steps --models shallow")
+        .code(2)
+        .stderr(contains("wanted STEPS=MODEL, found 'shallow'"));
+}
+
+#[test]
+fn sizes_are_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_shallow(folder.path());
+    is_run_once(
+        folder.path(),
+        "scale squad->race --models shallow,nano",
+        "Scale: squad → race",
+        &[
+            "1,312,384, untuned | –",
+            "1,312,384, prompt tuning | 0",
+            "1,312,384, model tuning | 0",
+            "1,542,144, untuned | –",
+            "1,542,144, prompt tuning | 0",
+            "1,542,144, model tuning | 0",
+        ],
+        1,
+    );
+    promptshift(folder.path(), "ablate scale --models nano,nano")
+        .code(2)
+        .stderr(contains("scale 1,542,144: wanted each once"));
 }

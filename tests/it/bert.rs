@@ -1,29 +1,24 @@
 //! Our BERT against Hugging Face Transformers' on a tiny random checkpoint with reference values
 //! (tests/golden/make_bert.py): states, logits, losses, gradients, tokens.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
-use promptshift::batch::{Encoding, encode};
+use promptshift::batch::encode;
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
-use promptshift::domain::wording::Wording;
-use promptshift::domain::{AnswerForm, Evidence, Example, Gold, Pair, Task, TextNames};
-use promptshift::eval::predict::{Answer, predict};
+use promptshift::domain::{Evidence, Example, Gold, Pair, Task, TextNames};
 use promptshift::network::{Config, Encoded};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
-use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
-use promptshift::record::{Cell, Provenance};
-use promptshift::train::{Progress, TrainingSet, fit};
-use promptshift::tuning::adapter_file::{self, AdapterFile};
-use promptshift::tuning::{self, Labels, Parameters, Tuned};
+use promptshift::train::TrainingSet;
+use promptshift::tuning::adapter_file;
+use promptshift::tuning::{self, Labels, Parameters};
 
+use super::every_method::Ground;
 use super::parity::{Reference, assert_close, real, values};
-use super::tuning::subspace_for;
 
 /// `[SEP]` in the tiny vocabulary.
 const SEPARATOR: u32 = 3;
@@ -411,8 +406,10 @@ fn recipe(method: Method, head: HeadForm) -> Recipe {
     if let Some(prompt) = &mut recipe.prompt {
         prompt.length = 3;
     }
-    if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
-        (subspace.length, subspace.dimension) = (3, 4);
+    match &mut recipe.delta {
+        Some(DeltaRecipe::Subspace(subspace)) => (subspace.length, subspace.dimension) = (3, 4),
+        Some(DeltaRecipe::PromptNetwork(network)) => network.hidden = 8,
+        _ => {}
     }
     recipe
 }
@@ -454,116 +451,53 @@ fn methods_that_make_no_sense_are_refused_with_a_reason() {
     }
 }
 
+/// The tiny BERT with two classes.
+fn ground() -> Ground {
+    Ground {
+        limits: limits(48),
+        labels: vec!["no".to_string(), "yes".to_string()],
+        seed: 3,
+        ..Ground::of(backbone(&folder()))
+    }
+}
+
 #[test]
 fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
-    let backbone = backbone(&folder());
-    let examples = classes();
-    let head = HeadForm::Classes(2);
-    let labels = ["no".to_string(), "yes".to_string()];
-    let encodings = encode(&examples, &backbone.tokenizer, &limits(48));
+    let (ground, examples) = (ground(), classes());
     for method in methods() {
-        let recipe = recipe(method, head);
+        let recipe = recipe(method, HeadForm::Classes(2));
         let name = method.name();
-        let words = Labels {
-            subspace: subspace_for(&recipe, &backbone),
-            ..Labels::default()
-        };
-        let start = tuning::apply(&backbone, &recipe, &words, 3).expect("it fits");
-        let counted = Parameters::of(&recipe, &backbone.config);
+        let start = ground.apply(&recipe);
+        let counted = Parameters::of(&recipe, &ground.backbone.config);
         assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
-        let before = start.parameters();
-        let set = TrainingSet::of_source(&examples, &backbone.tokenizer, &limits(48));
-        let mut step = 0.0;
-        let mut later_is_better = |_: &Tuned| {
-            step += 1.0;
-            ControlFlow::Continue(step)
-        };
-        let go_on = &mut |_: Progress| ControlFlow::Continue(());
-        let fitted = fit(start, &set, &recipe, 3, None, &mut later_is_better, go_on);
-        let tuned = fitted.expect("a finite loss").best;
-        for (before, after) in before.iter().zip(tuned.parameters()) {
-            assert_eq!(before.path, after.path);
-            let same = before.values == after.values;
-            let path = &before.path;
-            // Rows of tables that no text needs do not move, but some of them do.
-            assert_eq!(same, !before.trainable, "{name}: {path}");
-        }
+        // Rows of tables that no text needs do not move, but some of them do.
+        let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
         let tuned = tuned.finished();
-        let answered = answers(&tuned, &encodings, &backbone, &labels);
-        for answer in &answered {
-            assert!(labels.contains(&answer.text));
+        for answer in ground.answers(&tuned, &examples) {
+            assert!(ground.labels.contains(&answer.text));
             assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
         }
-        let out = tempfile::tempdir().expect("a temporary folder");
-        let cell = cell(method, &recipe);
-        let saved = tuned
-            .save(&cell, &backbone.config, &provenance(&backbone), out.path())
-            .expect("written");
         if method == Method::Model {
+            // A checkpoint is read without the head that it brings.
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let saved = ground.save(&tuned, method, &recipe, folder.path());
             assert_eq!(saved.file, "model.safetensors");
             continue;
         }
+        let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
         assert_eq!(saved.file, adapter_file::FILE, "{name}");
-        let file = AdapterFile::open(out.path()).expect("as written");
-        let again = file.onto(&backbone).expect("the same backbone");
-        assert_eq!(
-            answers(&again, &encodings, &backbone, &labels),
-            answered,
-            "{name}"
-        );
     }
 }
 
-fn cell(method: Method, recipe: &Recipe) -> Cell {
-    Cell {
-        source: "qqp".to_string(),
-        targets: vec!["mrpc".to_string()],
-        method,
-        seed: 3,
-        model: "bert_tiny".to_string(),
-        suite: "mini".to_string(),
-        answers: AnswerForm::Padded,
-        wording: Wording::default(),
-        mixing: None,
-        tune_on: None,
-        train_rows: None,
-        validation_rows: None,
-        eval_rows: None,
-        limits: limits(48),
-        trials: None,
-        recipe: Some(recipe.clone()),
-    }
-}
-
-fn provenance(backbone: &Backbone) -> Provenance {
-    provenance::collect(Origin {
-        command: String::new(),
-        device: "cpu".to_string(),
-        model_sha256: backbone.model_sha256.clone(),
-        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        data_sha256: Default::default(),
-        threads: 1,
-        side_by_side: 1,
-    })
-}
-
-fn answers(
-    tuned: &Tuned,
-    encodings: &[Encoding],
-    backbone: &Backbone,
-    labels: &[String],
-) -> Vec<Answer> {
-    let go_on = &mut |_| ControlFlow::Continue(());
-    match predict(
-        tuned,
-        encodings,
-        &backbone.tokenizer,
-        labels,
-        &limits(48),
-        go_on,
-    ) {
-        ControlFlow::Continue(answers) => answers,
-        ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+#[test]
+fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
+    let ground = ground();
+    for method in methods() {
+        let mut recipe = recipe(method, HeadForm::Classes(2));
+        // Batches that differ.
+        recipe.budget.batch_size = 2;
+        assert_eq!(recipe.optimizer.name(), "AdamW");
+        ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &classes());
     }
 }
 

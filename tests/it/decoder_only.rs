@@ -8,16 +8,18 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::checkpoint::Weights;
+use promptshift::domain::{AnswerForm, Example};
 use promptshift::gguf::Gguf;
 use promptshift::network::{Config, Encoded, Network};
 use promptshift::parts::{Dropout, Entries, Memory, Tokens};
-use promptshift::recipe::{Defaults, DeltaRecipe, Method, Recipe};
+use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::{self, Labels, Parameters};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use crate::every_method::Ground;
 use crate::parity::{Reference, values};
-use crate::tuning::subspace_for;
+use crate::tuning::{domain_as, subspace_for};
 
 const NETWORKS: [&str; 2] = ["llama_tiny", "gpt2_tiny"];
 
@@ -310,6 +312,85 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
         Method::Scratch,
     ];
     assert_eq!(unfit, [wanted, wanted].concat());
+}
+
+/// The tiny Llama with short texts: its tokens are bytes, or little more.
+fn ground() -> Ground {
+    Ground {
+        limits: Limits {
+            input: 64,
+            target: 16,
+            answer: 12,
+        },
+        ..Ground::of(load("llama_tiny"))
+    }
+}
+
+/// Questions on passages as a model that goes on with them reads them.
+fn examples() -> Vec<Example> {
+    domain_as(AnswerForm::Continued, "squad", 12)
+}
+
+/// The methods that make sense on it.
+fn methods() -> Vec<Method> {
+    let config = load("llama_tiny").config;
+    let fits = |method: &Method| {
+        *method != Method::Untuned && tuning::fits(&recipe(*method, 1), &config).is_ok()
+    };
+    Method::ALL.into_iter().filter(fits).collect()
+}
+
+/// A method's default recipe in small, for so many steps of batches that differ.
+fn recipe(method: Method, steps: usize) -> Recipe {
+    let mut recipe = Recipe::default_for(Defaults::DecoderOnly, method);
+    if recipe.trains() {
+        recipe.budget.steps = steps;
+        recipe.budget.evaluate_every = steps;
+    }
+    recipe.budget.batch_size = 4;
+    if let Some(prompt) = &mut recipe.prompt {
+        prompt.length = 4;
+    }
+    match &mut recipe.delta {
+        Some(DeltaRecipe::Subspace(subspace)) => (subspace.length, subspace.dimension) = (4, 3),
+        Some(DeltaRecipe::PromptNetwork(network)) => network.hidden = 8,
+        Some(DeltaRecipe::Prefix(prefix)) => prefix.length = 4,
+        _ => {}
+    }
+    recipe
+}
+
+#[test]
+fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
+    let ground = ground();
+    for method in methods() {
+        ground.moves_what_is_trained_alone(method, &recipe(method, 4), &examples());
+    }
+}
+
+#[test]
+fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
+    let ground = ground();
+    let bits = || ground.backbone.model.weights().to_bytes(BTreeMap::new());
+    let before = bits();
+    for method in methods() {
+        let (recipe, examples) = (recipe(method, 3), examples());
+        let tuned = ground.train(&recipe, &examples).best.finished();
+        ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
+    }
+    assert!(bits() == before, "an adapter has changed the backbone");
+}
+
+#[test]
+fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
+    let ground = ground();
+    for method in methods() {
+        let recipe = recipe(method, 6);
+        if recipe.trains() {
+            assert_eq!(recipe.optimizer.name(), "AdamW");
+            ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &examples());
+        }
+    }
 }
 
 /// SmolLM2-135M-Instruct on real questions: `tests/golden/compare_smollm2.py` says how to get both.

@@ -10,6 +10,7 @@ mod damaged_records;
 mod decoder_only;
 #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 mod devices;
+mod every_method;
 mod full_size;
 mod hostile;
 mod hub;

@@ -118,25 +118,60 @@ fn classes_are_ranked_by_the_probability_of_their_words() {
         assert_eq!(answer.text, card.labels[best]);
         assert_eq!(answer.log_prob, found[best]);
     }
-    // The prior of calibration is the same for every example.
-    let calibrated = Wording {
-        score_by: ScoreBy::Calibrated,
-        ..wording
+}
+
+/// Zhao et al. 2021, §5: an example's shares over the mean of those of inputs without content, which are here
+/// written by hand.
+#[test]
+fn calibrated_shares_are_the_likelihood_s_over_their_mean_without_content() {
+    let (backbone, card) = (nano(), card("qqp"));
+    let tuned = Tuned::untuned(backbone.model.clone());
+    let wording = |score_by| Wording {
+        score_by,
+        verbalizer: Some(Verbalizer::find("same-different", &card).expect("in the card")),
+        ..Wording::default()
     };
-    let calibrated = answers(&backbone, &tuned, &calibrated, &card, &encodings);
-    let odds = |answer: &Answer| {
-        let shares = answer.class_log_probs.as_ref().expect("ranked");
-        assert!((log_sum(shares)).abs() < 1e-9);
-        shares[1] - shares[0]
+    let examples = rows(&card, &wording(ScoreBy::Likelihood), 5);
+    let ranked = |score_by, examples: &[Example]| {
+        let encodings = encodings(&backbone, examples);
+        answers(&backbone, &tuned, &wording(score_by), &card, &encodings)
     };
-    let moved: Vec<f64> = (together.iter().zip(&calibrated))
-        .map(|(plain, calibrated)| odds(plain) - odds(calibrated))
+    let shares = |answer: &Answer| answer.class_log_probs.clone().expect("ranked");
+
+    let empty = ["N/A", "[MASK]", ""].map(|text| Example {
+        input: format!("question1: {text} question2: {text}"),
+        ..examples[0].clone()
+    });
+    let empty: Vec<Vec<f64>> = (ranked(ScoreBy::Likelihood, &empty).iter())
+        .map(shares)
         .collect();
+    let prior = [0, 1].map(|class| {
+        let all = empty.iter().map(|shares| shares[class].exp());
+        all.sum::<f64>() / 3.0
+    });
+    assert!((prior[0] + prior[1] - 1.0).abs() < 1e-9, "{prior:?}");
     assert!(
-        moved.iter().all(|one| (one - moved[0]).abs() < 1e-6),
-        "{moved:?}"
+        (prior[0].ln() - prior[1].ln()).abs() > 1e-3,
+        "{prior:?} changes nothing"
     );
-    assert!(moved[0].abs() > 1e-3, "{moved:?}");
+    // Each of the three counts: none of them is the mean.
+    let furthest = empty.iter().map(|one| (one[0].exp() - prior[0]).abs());
+    assert!(furthest.fold(0.0, f64::max) > 1e-6, "{empty:?}");
+
+    let plain = ranked(ScoreBy::Likelihood, &examples);
+    let calibrated = ranked(ScoreBy::Calibrated, &examples);
+    for (plain, calibrated) in plain.iter().zip(&calibrated) {
+        let over = [0, 1].map(|class| shares(plain)[class] - prior[class].ln());
+        let whole = log_sum(&over);
+        let found = shares(calibrated);
+        for (found, over) in found.iter().zip(over) {
+            let wanted = over - whole;
+            assert!((found - wanted).abs() < 1e-5, "{found} for {wanted}");
+        }
+        let best = if over[1] > over[0] { 1 } else { 0 };
+        assert_eq!(calibrated.text, card.labels[best]);
+        assert_eq!(calibrated.log_prob, found[best]);
+    }
 }
 
 #[test]

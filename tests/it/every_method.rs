@@ -1,0 +1,337 @@
+//! What is asked of every tuning method, whichever backbone it is tried on: for `methods`, `decoder_only` and
+//! `bert`.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use promptshift::backbone::Backbone;
+use promptshift::batch::encode;
+use promptshift::checkpoint::Weights;
+use promptshift::domain::wording::Wording;
+use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::eval::predict::{Answer, predict};
+use promptshift::network::Network;
+use promptshift::provenance::{self, Origin};
+use promptshift::recipe::{Limits, Method, Recipe};
+use promptshift::record::{Cell, SavedDelta};
+use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
+use promptshift::tuning::adapter_file::{self, AdapterFile};
+use promptshift::tuning::prompt_file::{self, PromptFile, PromptFileError};
+use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
+
+use crate::tuning::subspace_for;
+
+/// The words before the input, for methods that have some.
+const PREAMBLE: [u32; 3] = [20, 21, 22];
+
+/// What methods are tried on.
+pub struct Ground {
+    pub backbone: Backbone,
+    pub limits: Limits,
+    /// What the classes of a head are called.
+    pub labels: Vec<String>,
+    /// That of the start and of the training.
+    pub seed: u64,
+}
+
+static SCORES: AtomicUsize = AtomicUsize::new(0);
+
+fn go_on(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+impl Ground {
+    /// With questions on passages.
+    pub fn of(backbone: Backbone) -> Self {
+        Ground {
+            backbone,
+            limits: Limits::default_for(Task::ExtractiveQa),
+            labels: Vec::new(),
+            seed: 1,
+        }
+    }
+
+    /// With inputs of so many tokens.
+    pub fn reading(self, input: usize) -> Self {
+        let limits = Limits {
+            input,
+            ..self.limits
+        };
+        Ground { limits, ..self }
+    }
+
+    pub fn apply(&self, recipe: &Recipe) -> Tuned {
+        let words = Labels {
+            preamble: PREAMBLE.to_vec(),
+            subspace: subspace_for(recipe, &self.backbone),
+            ..Labels::default()
+        };
+        tuning::apply(&self.backbone, recipe, &words, self.seed).expect("a valid recipe")
+    }
+
+    pub fn training_set(&self, examples: &[Example]) -> TrainingSet {
+        TrainingSet::of_source(examples, &self.backbone.tokenizer, &self.limits)
+    }
+
+    /// Trains and keeps the last step.
+    pub fn train(&self, recipe: &Recipe, examples: &[Example]) -> Fitted {
+        self.fit(self.apply(recipe), recipe, examples)
+    }
+
+    /// Trains from this start and keeps the last step.
+    pub fn fit(&self, start: Tuned, recipe: &Recipe, examples: &[Example]) -> Fitted {
+        let fitted = self.fit_kept(start, recipe, examples, None, &mut go_on);
+        fitted.expect("a finite loss")
+    }
+
+    fn fit_kept(
+        &self,
+        start: Tuned,
+        recipe: &Recipe,
+        examples: &[Example],
+        halts: Option<&mut Halts>,
+        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Fitted, FitError> {
+        let set = self.training_set(examples);
+        // Better than any before, in this training and in what it goes on from.
+        let mut later_is_better = |_: &Tuned| {
+            let score = SCORES.fetch_add(1, Ordering::Relaxed);
+            ControlFlow::Continue(score as f64)
+        };
+        fit(
+            start,
+            &set,
+            recipe,
+            self.seed,
+            halts,
+            &mut later_is_better,
+            watch,
+        )
+    }
+
+    pub fn answers(&self, tuned: &Tuned, examples: &[Example]) -> Vec<Answer> {
+        let tokenizer = &self.backbone.tokenizer;
+        let encodings = encode(examples, tokenizer, &self.limits);
+        let go_on = &mut |_| ControlFlow::Continue(());
+        match predict(
+            tuned,
+            &encodings,
+            tokenizer,
+            &self.labels,
+            &self.limits,
+            go_on,
+        ) {
+            ControlFlow::Continue(answers) => answers,
+            ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+        }
+    }
+
+    /// What a cell's run leaves in `folder`.
+    pub fn save(
+        &self,
+        tuned: &Tuned,
+        method: Method,
+        recipe: &Recipe,
+        folder: &Path,
+    ) -> SavedDelta {
+        let origin = Origin {
+            command: String::new(),
+            data_sha256: BTreeMap::new(),
+            model_sha256: self.backbone.model_sha256.clone(),
+            tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
+            device: "cpu".to_string(),
+            threads: 1,
+            side_by_side: 1,
+        };
+        let cell = Cell {
+            source: "squad".to_string(),
+            targets: vec!["textbookqa".to_string()],
+            method,
+            seed: self.seed,
+            model: self.backbone.name.clone(),
+            suite: "mini".to_string(),
+            answers: AnswerForm::Padded,
+            wording: Wording::default(),
+            mixing: None,
+            tune_on: None,
+            train_rows: None,
+            validation_rows: None,
+            eval_rows: None,
+            limits: self.limits,
+            trials: None,
+            recipe: Some(recipe.clone()),
+        };
+        let provenance = provenance::collect(origin);
+        tuned
+            .save(&cell, &self.backbone.config, &provenance, folder)
+            .expect("written")
+    }
+
+    /// That training moves every tensor that the recipe trains and no other; what it came to.
+    pub fn moves_what_is_trained_alone(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        examples: &[Example],
+    ) -> Tuned {
+        let before = by_path(&self.apply(recipe));
+        let trained = self.train(recipe, examples).best;
+        let after = by_path(&trained);
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            after.keys().collect::<Vec<_>>()
+        );
+        for (path, start) in &before {
+            let moved = bits(start) != bits(&after[path]);
+            assert_eq!(moved, start.trainable, "{}: {path}", method.name());
+        }
+        trained
+    }
+
+    /// That what was trained leaves as many numbers as were counted, is the same and answers the same once it
+    /// was saved, and is refused on other weights; what was saved.
+    pub fn is_the_same_once_saved(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        tuned: &Tuned,
+        examples: &[Example],
+    ) -> SavedDelta {
+        let (name, backbone) = (method.name(), &self.backbone);
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = self.save(tuned, method, recipe, folder.path());
+        let path = folder.path().join(&saved.file);
+        // Words before the input are stored, but no numbers that were tuned.
+        let words = match recipe.trains() {
+            true => 0,
+            false => PREAMBLE.len() * backbone.config.width(),
+        };
+        let counted = Parameters::of(recipe, &backbone.config).stored + words;
+        let file = std::fs::read(&path).expect("written");
+        assert_eq!(saved.bytes, file.len() as u64, "{name}");
+        assert_eq!(bytes_of_tensors(&file), 4 * counted, "{name}");
+
+        let restored = opened(&path, backbone).expect("its own backbone");
+        assert!(values(tuned) == values(&restored), "{name}");
+        assert_eq!(
+            self.answers(tuned, examples),
+            self.answers(&restored, examples),
+            "{name}"
+        );
+        if saved.file != WHOLE_MODEL {
+            let other = Backbone {
+                model_sha256: "0".repeat(64),
+                ..backbone.clone()
+            };
+            let refused = opened(&path, &other).expect_err("other weights");
+            let refused = refused.to_string();
+            assert!(refused.contains("tuned for the backbone"), "{refused}");
+        }
+        saved
+    }
+
+    /// That a training that is broken off, behind a step and behind a validation, ends to the bit as if it had
+    /// not been; and that another training does not go on from it.
+    pub fn goes_on_as_if_it_had_not_been_broken_off(
+        &self,
+        method: Method,
+        mut recipe: Recipe,
+        examples: &[Example],
+    ) {
+        let name = method.name();
+        recipe.budget.steps = 6;
+        recipe.budget.evaluate_every = 2;
+        recipe.objective.dropout = 0.1;
+        let whole = self.train(&recipe, examples);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let halts = |of: &str| Halts::new(folder.path().join("begun"), of.to_owned());
+        let train = |of: &str, watch: &mut dyn FnMut(Progress) -> ControlFlow<()>| {
+            let start = self.apply(&recipe);
+            self.fit_kept(start, &recipe, examples, Some(&mut halts(of)), watch)
+        };
+        // Behind a step, behind a validation, and again.
+        for last in [3, 4] {
+            let end = train("this", &mut |progress: Progress| match progress {
+                Progress::Step { step, .. } if step == last && step % 2 == 1 => {
+                    ControlFlow::Break(())
+                }
+                Progress::Validated(point) if point.step == last => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            });
+            assert!(matches!(end, Err(FitError::Interrupted)), "{name}");
+        }
+        let mut from = None;
+        let end = train("this", &mut |progress: Progress| {
+            if let Progress::GoesOn { step } = progress {
+                from = Some(step);
+            }
+            ControlFlow::Continue(())
+        });
+        let end = end.expect("a finite loss");
+        assert_eq!(from, Some(4), "{name}");
+        let losses = |fitted: &Fitted| -> Vec<(usize, Option<u64>)> {
+            let points = fitted.curve.iter();
+            points
+                .map(|point| (point.step, point.train_loss.map(f64::to_bits)))
+                .collect()
+        };
+        assert_eq!(losses(&whole), losses(&end), "{name}");
+        assert_eq!((whole.best_step, whole.tokens), (end.best_step, end.tokens));
+        let (one, other) = (by_path(&whole.best), by_path(&end.best));
+        for (path, parameter) in &one {
+            assert_eq!(bits(parameter), bits(&other[path]), "{name}: {path}");
+        }
+        let mut fresh = true;
+        let _ = train("another", &mut |progress: Progress| {
+            fresh &= !matches!(progress, Progress::GoesOn { .. });
+            ControlFlow::Continue(())
+        });
+        assert!(
+            fresh,
+            "{name}: what another training left is not gone on from"
+        );
+    }
+}
+
+/// The file of a method that leaves a whole model behind.
+const WHOLE_MODEL: &str = "model.safetensors";
+
+/// What a run left, on a backbone.
+fn opened(path: &Path, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    match name.as_deref() {
+        Some(prompt_file::FILE) => PromptFile::open(path)?.onto(backbone),
+        Some(adapter_file::FILE) => AdapterFile::open(path)?.onto(backbone),
+        Some(WHOLE_MODEL) => {
+            let weights = Weights::read(path).expect("written");
+            let device = backbone.model.device();
+            let model = Network::load(&backbone.config, weights, &device).expect("all of it");
+            Ok(Tuned::untuned(model))
+        }
+        other => panic!("a file of another name, {other:?}"),
+    }
+}
+
+/// Of a safetensors file: what stands behind eight bytes with the length of the header, and the header.
+fn bytes_of_tensors(file: &[u8]) -> usize {
+    let (length, behind) = file.split_at(8);
+    let header = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+    behind.len() - header as usize
+}
+
+fn bits(parameter: &Parameter) -> Vec<u32> {
+    parameter.values.iter().map(|v| v.to_bits()).collect()
+}
+
+/// Every tensor with its bits.
+fn values(tuned: &Tuned) -> BTreeMap<String, Vec<u32>> {
+    let parameters = by_path(tuned).into_iter();
+    parameters.map(|(path, p)| (path, bits(&p))).collect()
+}
+
+fn by_path(tuned: &Tuned) -> BTreeMap<String, Parameter> {
+    let parameters = tuned.parameters().into_iter();
+    parameters.map(|p| (p.path.clone(), p)).collect()
+}
