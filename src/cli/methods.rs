@@ -92,7 +92,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
                 head: (config.writes() != Writes::Tokens).then_some(TWO_CLASSES),
                 ..Recipe::default_for(choice.defaults(config), method)
             };
-            match fits(&recipe, config) {
+            match fits(&recipe, config.kind()) {
                 Err(TuningError::Unfit { why, .. }) => (none, Some(why)),
                 Ok(()) | Err(_) => (Parameters::of(&recipe, config), None),
             }

@@ -31,7 +31,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
-use crate::network::{Config, Encoded, Network};
+use crate::network::{Config, Encoded, Kind, Network};
 use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use crate::recipe::{DeltaRecipe, Limits, Recipe};
 use draw::Draw;
@@ -72,7 +72,7 @@ pub enum TuningError {
         /// What would be tuned.
         what: &'static str,
         /// The kind of network.
-        kind: &'static str,
+        kind: Kind,
         /// Why it can't be.
         why: &'static str,
     },
@@ -113,13 +113,13 @@ pub fn reaches(vectors: usize, limits: &Limits, config: &Config) -> Result<(), T
 ///
 /// # Errors
 /// [`TuningError::Unfit`]: it doesn't.
-pub fn fits(recipe: &Recipe, config: &Config) -> Result<(), TuningError> {
+pub fn fits(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     let Some(delta) = &recipe.delta else {
         return Ok(());
     };
-    (method::delta(delta).fits(config)).map_err(|why| TuningError::Unfit {
+    (method::delta(delta).fits(kind)).map_err(|why| TuningError::Unfit {
         what: delta.name(),
-        kind: config.kind(),
+        kind,
         why,
     })
 }
@@ -189,7 +189,7 @@ fn place(
     words: &Labels,
     seed: u64,
 ) -> Result<Tuned, TuningError> {
-    fits(recipe, &backbone.config)?;
+    fits(recipe, backbone.config.kind())?;
     let mut draw = Draw::new(seed, backbone.model.device());
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);

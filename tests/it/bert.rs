@@ -13,7 +13,7 @@ use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Evidence, Example, Gold, Pair, Task, TextNames};
 use promptshift::eval::predict::{Answer, predict};
-use promptshift::network::{Config, Encoded};
+use promptshift::network::{Encoded, Kind};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
@@ -419,10 +419,9 @@ fn recipe(method: Method, head: HeadForm) -> Recipe {
 
 /// The methods that make sense on a BERT.
 fn methods() -> Vec<Method> {
-    let config = Config::from(tiny().0);
     let fits = |method: &Method| {
         *method != Method::Untuned
-            && tuning::fits(&Recipe::default_for(Defaults::Encoder, *method), &config).is_ok()
+            && tuning::fits(&Recipe::default_for(Defaults::Encoder, *method), Kind::Bert).is_ok()
     };
     Method::ALL.into_iter().filter(fits).collect()
 }
@@ -439,7 +438,6 @@ fn methods_that_make_no_sense_are_refused_with_a_reason() {
     ] {
         assert!(fit.contains(&method), "{method:?}");
     }
-    let config = Config::from(tiny().0);
     for method in [
         Method::Ladder,
         Method::PromptDecoder,
@@ -447,7 +445,7 @@ fn methods_that_make_no_sense_are_refused_with_a_reason() {
         Method::Scratch,
     ] {
         let recipe = Recipe::default_for(Defaults::Encoder, method);
-        let error = tuning::fits(&recipe, &config)
+        let error = tuning::fits(&recipe, Kind::Bert)
             .expect_err("refused")
             .to_string();
         assert!(error.contains("a BERT"), "{error}");
