@@ -213,7 +213,9 @@ impl Delta for PrefixRecipe {
             (PrefixPlaces::Decoder, Kind::DecoderOnly) => {
                 Err("it has no encoder; prefix is the same")
             }
-            (PrefixPlaces::Decoder, Kind::Bert) => Ok(()),
+            (PrefixPlaces::Decoder, Kind::Bert) => {
+                Err("it has no decoder; prefix is that of its encoder")
+            }
         }
     }
 

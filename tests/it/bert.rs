@@ -13,7 +13,7 @@ use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Evidence, Example, Gold, Pair, Task, TextNames};
 use promptshift::eval::predict::{Answer, predict};
-use promptshift::network::{Encoded, Kind};
+use promptshift::network::{Config, Encoded, Kind};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
@@ -440,6 +440,7 @@ fn methods_that_make_no_sense_are_refused_with_a_reason() {
     }
     for method in [
         Method::Ladder,
+        Method::PrefixDecoder,
         Method::PromptDecoder,
         Method::FewShot,
         Method::Scratch,
@@ -449,6 +450,22 @@ fn methods_that_make_no_sense_are_refused_with_a_reason() {
             .expect_err("refused")
             .to_string();
         assert!(error.contains("a BERT"), "{error}");
+    }
+}
+
+/// A method that finds no place on a BERT trains the head alone, under another name.
+#[test]
+fn every_method_trains_more_than_the_head_alone() {
+    let config = Config::from(tiny().0);
+    let trained = |method| {
+        let recipe = recipe(method, HeadForm::Classes(2));
+        Parameters::of(&recipe, &config).trainable
+    };
+    let head = trained(Method::Head);
+    assert_eq!(head, 2 * config.width() + 2);
+    for method in methods() {
+        let name = method.name();
+        assert!(method == Method::Head || trained(method) > head, "{name}");
     }
 }
 
