@@ -38,7 +38,8 @@ struct Line {
     stored_parameters: usize,
     /// Trainable of all the backbone's parameters, in [0, 1] and above where methods add more.
     share: f64,
-    /// Why the method makes no sense on this kind of network, where it doesn't; the numbers are 0.
+    /// Why the method can't be put on this kind of network, where it can't: it makes no sense there, or is
+    /// not written for it; the numbers are 0.
     unfit: Option<&'static str>,
 }
 

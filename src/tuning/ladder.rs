@@ -41,9 +41,9 @@ impl Delta for LadderRecipe {
     fn fits(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => Err("the side network that is written here is a T5"),
+            Kind::DecoderOnly => Err("not written for it (the side network here is a T5)"),
             Kind::Bert => Err(
-                "the side network is laid beside pre-norm stacks that end in a norm, which a BERT has not",
+                "not written for it (the side network here goes with pre-norm stacks that end in a norm)",
             ),
         }
     }

@@ -66,7 +66,7 @@ pub enum TuningError {
     /// Its prompt can't be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// It makes no sense on this kind of network.
+    /// It makes no sense on this kind of network, or is not written for it.
     #[error("{what} on {kind}: {why}; see promptshift methods --model")]
     Unfit {
         /// What would be tuned.
@@ -109,10 +109,10 @@ pub fn reaches(vectors: usize, limits: &Limits, config: &Config) -> Result<(), T
     }
 }
 
-/// Whether a recipe's method makes sense on networks of this kind.
+/// Whether a recipe's method can be put on networks of this kind.
 ///
 /// # Errors
-/// [`TuningError::Unfit`]: it doesn't.
+/// [`TuningError::Unfit`]: it can't.
 pub fn fits(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     let Some(delta) = &recipe.delta else {
         return Ok(());
@@ -154,7 +154,7 @@ pub fn check_labels(recipe: &Recipe, words: &Labels, vocabulary: usize) -> Resul
 /// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
 ///
 /// # Errors
-/// The recipe's prompt can't be made, or its method makes no sense on this kind of network.
+/// The recipe's prompt can't be made, or its method can't be put on this kind of network.
 pub fn apply(
     backbone: &Backbone,
     recipe: &Recipe,

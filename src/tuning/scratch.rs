@@ -21,8 +21,9 @@ impl Delta for RandomWeights {
     fn fits(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => Err("the initialisation that is written here is T5's"),
-            Kind::Bert => Err("only a T5 has a start of its own here"),
+            Kind::DecoderOnly | Kind::Bert => {
+                Err("not written for it (the random initialisation here is T5's)")
+            }
         }
     }
 

@@ -29,7 +29,9 @@ impl Delta for PromptAndLabels {
     fn fits(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly | Kind::Bert => Err("only a T5's output vectors can be tuned"),
+            Kind::DecoderOnly | Kind::Bert => {
+                Err("not written for it (the output vectors that are tuned here are a T5's)")
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use crate::recipe::{Defaults, Method, Recipe};
 use crate::transfer::ALL;
 use crate::tuning;
 
-/// The methods of these names; `all` is every one that makes sense on the model and with the source's
-/// labels.
+/// The methods of these names; `all` is every one that can be put on the model and makes sense with the
+/// source's labels.
 pub fn methods(
     names: &[String],
     defaults: Defaults,
