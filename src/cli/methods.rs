@@ -15,9 +15,9 @@ use crate::tuning::{Family, Parameters, TuningError, about, fits};
 /// Flags of `methods`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that
-    /// holds a T5; OWNER/NAME of a model of the Hub, once it was fetched; or the size of a published
-    /// T5 v1.1: small, base, large, xl, xxl.
+    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that holds
+    /// a T5, a Llama, a GPT-2 or a BERT; a .gguf file of a Llama; OWNER/NAME of a model of the Hub, once
+    /// it was fetched; or the size of a published T5 v1.1: small, base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// Print an array of objects instead of a table.

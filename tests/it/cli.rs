@@ -656,6 +656,20 @@ fn list_and_completions_print() {
         .stdout(contains("promptshift"));
 }
 
+#[test]
+fn help_names_every_kind_of_model() {
+    let folder = folder();
+    for verb in ["transfer", "predict", "methods"] {
+        let mut assert = promptshift(&folder)
+            .args([verb, "--help"])
+            .assert()
+            .success();
+        for kind in ["T5", "Llama", "GPT-2", "BERT", ".gguf"] {
+            assert = assert.stdout(contains(kind));
+        }
+    }
+}
+
 /// A folder with a domain of our own and its card.
 fn own_domain() -> TempDir {
     let folder = folder();
