@@ -1,6 +1,6 @@
 //! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation",
-//! arXiv 2101.00190): `P` keys and values before those of every attention, of the encoder, of the
-//! decoder and of the decoder to the encoder.
+//! arXiv 2101.00190): `P` keys and values before those of every attention: of the encoder, of the
+//! decoder and of the decoder to the encoder in a T5, of the only stack in any other network.
 //!
 //! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position:
 //! T5's relative bias is 0 on it, a choice of ours, since the paper's BART and GPT-2 have no such
@@ -31,13 +31,13 @@ use crate::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
-    what: "keys and values before those of every attention",
+    what: "keys and values before those of every attention in every block",
     paper: "Li & Liang 2021, arXiv 2101.00190",
     code: Some("XiangLisaLi/PrefixTuning"),
 };
 
 pub(super) const ABOUT_NETWORK: About = About {
-    what: "keys and values before those of every attention, made by a network",
+    what: "keys and values before those of every attention in every block, made by a network",
     ..ABOUT
 };
 
