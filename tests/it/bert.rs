@@ -22,14 +22,14 @@ use promptshift::train::{Progress, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::{self, Labels, Parameters, Tuned};
 
-use super::parity::{Reference, assert_close, real, values};
+use super::parity::{Reference, assert_close, golden, real, values};
 use super::tuning::subspace_for;
 
 /// `[SEP]` in the tiny vocabulary.
 const SEPARATOR: u32 = 3;
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_tiny")
+    golden("bert_tiny")
 }
 
 fn tiny() -> (BertConfig, Bert) {

@@ -10,6 +10,8 @@ use predicates::str::contains;
 use promptshift::provenance::sha256;
 use tempfile::TempDir;
 
+use crate::parity::golden;
+
 /// The binary, started in an empty folder.
 fn promptshift(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -982,8 +984,7 @@ fn labels_are_not_tuned_where_there_are_none() {
 #[test]
 fn an_encoder_is_given_a_head_and_answers_with_it_again() {
     let folder = folder();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_tiny");
-    let model = model.display().to_string();
+    let model = golden("bert_tiny").display().to_string();
     let out = folder.path().join("out");
     let shown = out.display().to_string();
     promptshift(&folder)

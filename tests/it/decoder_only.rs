@@ -16,31 +16,15 @@ use promptshift::tuning::{self, Labels, Parameters};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::parity::{Reference, values};
+use crate::parity::{Reference, assert_close, golden, values};
 use crate::tuning::subspace_for;
 
 const NETWORKS: [&str; 2] = ["llama_tiny", "gpt2_tiny"];
-
-fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-}
 
 fn load(name: &str) -> Backbone {
     BackboneChoice::Folder(golden(name))
         .load(&Device::flex())
         .expect("every tensor has its place")
-}
-
-fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!(
-            (a - b).abs() <= tolerance * b.abs().max(1.0),
-            "{what}[{i}]: ours {a}, Transformers {b}"
-        );
-    }
 }
 
 fn batch(reference: &Reference) -> [Tokens; 2] {
