@@ -31,7 +31,7 @@ pub enum BackboneChoice {
     /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
     /// ([`WeightFiles`]).
     Folder(PathBuf),
-    /// A Llama with its tokenizer in one `.gguf` file.
+    /// A Llama with its tokenizer in one `.gguf` file, as far as [`gguf`] takes them.
     Gguf(PathBuf),
     /// A model of the Hub that was fetched before.
     Hub {

@@ -128,7 +128,7 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
 /// One can't.
 pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
     for recipe in plan.recipes.values() {
-        tuning::fits(recipe, &backbone.config)?;
+        tuning::fits(recipe, backbone.config.kind())?;
         let words = words(recipe, &plan.wording, &material.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {

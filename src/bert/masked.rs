@@ -4,14 +4,19 @@
 //! Classes are words here (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text
 //! Classification and Natural Language Inference", arXiv 2001.07676): a class is as probable as its word
 //! among the words of all classes, in the place of `[MASK]`.
+//!
+//! The vectors and biases of the classes' words become the head that every method trains and counts
+//! ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay as the checkpoint has
+//! them with every method, model tuning among them, and are in no count of parameters, trained, stored or
+//! of the whole model; Transformers' fine-tuning of a `BertForMaskedLM` moves them as well.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::kernels;
 use crate::parts::{Linear, Norm};
 
-/// What comes before the words' vectors, and the words' biases. Frozen with every method, as they stand
-/// in the checkpoint; the vectors of the classes' words are the head that is trained.
+/// What comes before the words' vectors, and the words' biases: as they stand in the checkpoint, whatever the
+/// method.
 #[derive(Debug, Clone)]
 pub(super) struct MaskedWords {
     pub(super) transform: Linear,

@@ -5,7 +5,8 @@
 //! It does not generate. A [`Head`] on its states answers instead: with a class, from the first token,
 //! or with a stretch of the second text. The head is new, and trained with every tuning method. A
 //! checkpoint that has the masked-word head of its pre-training can answer with a class by its word in a
-//! masked place instead.
+//! masked place instead. Of that head the words' vectors and biases are trained with every method and counted;
+//! the map and norm before them stay frozen with every method, model tuning among them, and are counted nowhere.
 //!
 //! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
 

@@ -18,7 +18,8 @@ pub struct Bert {
     pub(super) pooler: Option<Linear>,
     /// What answers.
     pub(super) head: Option<Head>,
-    /// What says which word stands in a masked place, where the checkpoint has it.
+    /// What says which word stands in a masked place, where the checkpoint has it. No method trains it, and
+    /// nothing counts it.
     #[module(skip)]
     pub(super) masked: Option<MaskedWords>,
     /// The id of `[SEP]`, which ends each of two texts.

@@ -23,8 +23,7 @@ pub struct Arguments {
     /// the folder of a PEFT prompt.
     #[arg(required = true, value_name = "PROMPT")]
     prompts: Vec<PathBuf>,
-    /// The model that they were tuned for: 'nano', a folder that holds a T5, or OWNER/NAME of a model of
-    /// the Hub, once it was fetched.
+    /// The model that they were tuned for: any that `transfer --model` takes.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// The card of a domain of your own that a prompt was tuned on; may be given several times.

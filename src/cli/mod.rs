@@ -18,6 +18,7 @@ mod learning_rate;
 mod list;
 mod lora;
 mod methods;
+mod model;
 mod narrator;
 mod on;
 mod output;
@@ -43,7 +44,8 @@ use clap::{Parser, Subcommand};
 
 use crate::experiment::ExperimentError;
 
-/// Tune a T5 on one domain, evaluate it zero-shot on shifted ones, and report how much it loses.
+/// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
+/// much it loses.
 ///
 /// Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line that
 /// can't be understood; 130 interrupted (records that were complete stay). Of `compare`: 0 no significant

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::model::Model;
 use super::on::On;
 use super::progress::Voice;
 use super::{Failure, examples, interrupt, transfer, values, wording};
-use crate::backbone::{Backbone, BackboneChoice};
+use crate::backbone::Backbone;
 use crate::batch::encode;
 use crate::domain::Example;
 use crate::domain::card::Card;
@@ -31,10 +32,8 @@ use crate::tuning::prompt_file::{self, PromptFile};
 /// Flags of `predict`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
-    /// once it was fetched.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
-    model: String,
+    #[command(flatten)]
+    model: Model,
     /// A soft prompt to put before every input: a prompt.safetensors or the folder that holds it,
     /// a .npy, or the folder of a PEFT prompt. Without it the model answers as it is.
     #[arg(long, value_name = "PROMPT", conflicts_with = "adapter")]
@@ -80,7 +79,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
-    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
     let device = arguments.on.find()?;

@@ -17,13 +17,14 @@ use super::estimate;
 use super::interrupt;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
+use super::model::Model;
 use super::narrator::Narrator;
 use super::output::{self, Form};
 use super::progress::Voice;
 use super::run::Run;
 use super::values::{Answers, Init, Seeds, at_least_one, trials};
 use super::wording;
-use crate::backbone::{Backbone, BackboneChoice};
+use crate::backbone::Backbone;
 use crate::domain::mixture::Mixing;
 use crate::experiment::{self, Event, Lab, Outcome};
 use crate::material::Material;
@@ -47,11 +48,8 @@ pub struct Arguments {
     /// prompt, or whatever else, on a mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
-    /// 'nano', the bundled miniature; a folder with config.json, tokenizer.json (or
-    /// spiece.model) and model.safetensors (or its shards, or pytorch_model.bin) of a T5 v1.0 or
-    /// v1.1; or OWNER/NAME of such a model of the Hub, once it was fetched.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
-    model: String,
+    #[command(flatten)]
+    model: Model,
     #[command(flatten)]
     data: Data,
     /// How right answers are written when predictions are compared with them: padded (spaces around
@@ -144,7 +142,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let voice = arguments.run.voice();
     let catalogue = arguments.data.catalogue()?;
-    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = arguments.model.choice()?;
     let config = choice.config()?;
     let (mut plan, redirected) =
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;

@@ -17,11 +17,49 @@ pub(super) enum Format {
     Q6K,
 }
 
+/// What ggml calls the formats that are not read here (`ggml_type` in `ggml.h`, which has withdrawn the
+/// numbers that are left out).
+const UNREAD: [(u32, &str); 25] = [
+    (6, "Q5_0"),
+    (7, "Q5_1"),
+    (9, "Q8_1"),
+    (10, "Q2_K"),
+    (11, "Q3_K"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+];
+
+/// What a format that is not read is called: by ggml, or by its number alone.
+fn unread(number: u32) -> String {
+    match UNREAD.iter().find(|(known, _)| *known == number) {
+        Some((_, name)) => name.to_string(),
+        None => format!("{number} (ggml_type)"),
+    }
+}
+
 /// Numbers in a block of the formats with two levels of scales.
 const SUPER: usize = 256;
 
 impl Format {
-    /// The format of a number in files (`ggml_type`); or its name in words.
+    /// The format of a number in files (`ggml_type`); or what is found, in words, where it is not read.
     pub(super) fn of(number: u32) -> Result<Self, String> {
         Ok(match number {
             0 => Format::F32,
@@ -35,7 +73,8 @@ impl Format {
             30 => Format::Bf16,
             other => {
                 return Err(format!(
-                    "format {other}; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K and Q6_K are known"
+                    "format {}; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K and Q6_K are read",
+                    unread(other)
                 ));
             }
         })

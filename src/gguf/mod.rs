@@ -2,6 +2,10 @@
 //!
 //! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3,
 //! little-endian. A file is read whole and checked as it is read; nothing in it is run.
+//!
+//! What is taken is a Llama (`general.architecture` `llama`) whose tensors are in F32, F16, BF16, Q8_0, Q4_0,
+//! Q4_1, Q4_K, Q5_K or Q6_K, with a byte-level BPE tokenizer that adds nothing to a text
+//! (`tokenizer.ggml.model` `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). All else is refused by name.
 
 mod blocks;
 mod llama;
@@ -232,5 +236,44 @@ mod tests {
         let mut many = b"GGUF\x03\0\0\0".to_vec();
         many.extend([0xff; 16]);
         assert!(error(&many).contains("tensors and"));
+    }
+
+    /// A file of one tensor, without its values.
+    fn tensor_in(format: u32) -> Vec<u8> {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        let (tensors, pairs) = (1_u64, 0_u64);
+        bytes.extend([tensors, pairs].map(u64::to_le_bytes).concat());
+        let name = b"output.weight";
+        bytes.extend((name.len() as u64).to_le_bytes());
+        bytes.extend(name);
+        let (dimensions, size, start) = (1_u32, 256_u64, 0_u64);
+        bytes.extend(dimensions.to_le_bytes());
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(format.to_le_bytes());
+        bytes.extend(start.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_format_that_is_not_read_is_refused_by_its_name() {
+        for (number, name) in [
+            (6, "Q5_0"),
+            (7, "Q5_1"),
+            (10, "Q2_K"),
+            (11, "Q3_K"),
+            (15, "Q8_K"),
+            (20, "IQ4_NL"),
+            (39, "MXFP4"),
+            // Withdrawn by ggml.
+            (4, "4 (ggml_type)"),
+            (1_000, "1000 (ggml_type)"),
+        ] {
+            let error = error(&tensor_in(number));
+            let wanted = format!("tensor 'output.weight' in format {name};");
+            assert!(error.contains(&wanted), "{error}");
+            assert!(error.contains("Q8_0, Q4_0"), "{error}");
+        }
+        // One that is read gets further: to the values, which are not there.
+        assert!(error(&tensor_in(8)).contains("ends within tensor 'output.weight'"));
     }
 }

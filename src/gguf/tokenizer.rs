@@ -4,7 +4,14 @@ use serde_json::{Map, json};
 
 use super::{Gguf, GgufError, Value};
 
-const WANTED: &str = "a byte-level BPE tokenizer (tokenizer.ggml.model gpt2, tokenizer.ggml.pre smollm or gpt-2); or such a model in a folder with its tokenizer.json";
+const WANTED: &str = "a byte-level BPE tokenizer that adds nothing to a text (tokenizer.ggml.model gpt2, tokenizer.ggml.pre smollm or gpt-2); or such a model in a folder with its tokenizer.json";
+
+/// What a tokenizer may add to every text; the `tokenizer.json` that is made here adds nothing.
+const ADDITIONS: [&str; 3] = [
+    "tokenizer.ggml.add_space_prefix",
+    "tokenizer.ggml.add_bos_token",
+    "tokenizer.ggml.add_eos_token",
+];
 
 /// Control and user-defined tokens, which text is first searched for.
 const ADDED: [i64; 2] = [3, 4];
@@ -30,8 +37,8 @@ pub fn tokenizer_json(file: &Gguf) -> Result<Vec<u8>, GgufError> {
         Some("gpt-2") => bytes.clone(),
         other => return Err(wrong(format!("tokenizer.ggml.pre {other:?}"))),
     };
-    if file.truth("tokenizer.ggml.add_space_prefix") == Some(true) {
-        return Err(wrong("tokenizer.ggml.add_space_prefix".to_string()));
+    if let Some(key) = (ADDITIONS.iter()).find(|key| file.truth(key) == Some(true)) {
+        return Err(wrong(format!("{key} true")));
     }
     let texts = |key: &str| {
         let list = file.list(key).ok_or_else(|| wrong(format!("no {key}")))?;
@@ -70,4 +77,55 @@ pub fn tokenizer_json(file: &Gguf) -> Result<Vec<u8>, GgufError> {
         "model": {"type": "BPE", "vocab": vocabulary, "merges": merges}
     });
     Ok(serde_json::to_vec(&json).expect("plain data"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// A file of an empty tokenizer, with these values besides or instead.
+    fn file(values: &[(&str, Value)]) -> Gguf {
+        let text = |text: &str| Value::Text(text.to_string());
+        let usual = [
+            ("tokenizer.ggml.model", text("gpt2")),
+            ("tokenizer.ggml.pre", text("smollm")),
+            ("tokenizer.ggml.tokens", Value::List(Vec::new())),
+            ("tokenizer.ggml.merges", Value::List(Vec::new())),
+        ];
+        let all = usual.iter().chain(values);
+        Gguf {
+            path: "a.gguf".to_string(),
+            values: all
+                .map(|(key, value)| (key.to_string(), value.clone()))
+                .collect(),
+            places: BTreeMap::new(),
+            bytes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_that_adds_to_a_text_is_refused_by_the_key_that_says_so() {
+        for key in ADDITIONS {
+            let not_added = file(&[(key, Value::Truth(false))]);
+            assert!(tokenizer_json(&not_added).is_ok(), "{key}");
+            let added = file(&[(key, Value::Truth(true))]);
+            let error = tokenizer_json(&added).expect_err(key).to_string();
+            assert!(error.contains(&format!("found {key} true")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_of_another_kind_is_refused_by_name() {
+        for (key, name) in [
+            ("tokenizer.ggml.model", "llama"),
+            ("tokenizer.ggml.pre", "llama-bpe"),
+        ] {
+            let other = file(&[(key, Value::Text(name.to_string()))]);
+            let error = tokenizer_json(&other).expect_err(name).to_string();
+            assert!(error.contains(key) && error.contains(name), "{error}");
+            assert!(error.contains("smollm or gpt-2"), "{error}");
+        }
+    }
 }

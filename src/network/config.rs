@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::Kind;
 use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
 use crate::decoder_only::{DecoderConfig, Positions};
@@ -88,12 +89,12 @@ impl Config {
         }
     }
 
-    /// What this kind of network is called.
-    pub fn kind(&self) -> &'static str {
+    /// What kind of network it is.
+    pub fn kind(&self) -> Kind {
         match self {
-            Config::T5(_) => "a T5",
-            Config::DecoderOnly(_) => "a decoder-only model",
-            Config::Bert(_) => "a BERT",
+            Config::T5(_) => Kind::T5,
+            Config::DecoderOnly(_) => Kind::DecoderOnly,
+            Config::Bert(_) => Kind::Bert,
         }
     }
 

@@ -3,6 +3,7 @@
 //! and of [`Config`].
 
 mod config;
+mod kind;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -14,6 +15,7 @@ use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, 
 use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, Stack, Writes};
+pub use kind::Kind;
 
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.

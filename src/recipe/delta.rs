@@ -11,13 +11,13 @@ use crate::parts::Map;
 pub enum DeltaRecipe {
     /// Thin products beside linear maps.
     Lora(LoraRecipe),
-    /// An added bias for every linear map of the blocks.
+    /// The biases; where the backbone has none, an added one for every linear map of the blocks.
     AddedBiases,
     /// The gains of the norms.
     NormGains,
     /// The output head.
     OutputHead,
-    /// The last blocks of the decoder with its final norm.
+    /// The last blocks before the output head, with their final norm.
     LastBlocks(LastBlocksRecipe),
     /// Scales of keys, values and the feed-forward's hidden units.
     Scales,
@@ -78,7 +78,7 @@ pub struct LoraRecipe {
 /// See [`DeltaRecipe::LastBlocks`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastBlocksRecipe {
-    /// How many; all of the decoder's where it has no more.
+    /// How many; all of the stack's where it has no more.
     pub blocks: usize,
 }
 

@@ -15,13 +15,13 @@ pub enum Method {
     Model,
     /// LoRA: thin products beside linear maps.
     Lora,
-    /// BitFit: biases, which T5 does not have and is given.
+    /// BitFit: biases; a model that has none, as T5, is given some.
     Bitfit,
     /// The gains of the norms alone.
     Norms,
     /// The output head alone.
     Head,
-    /// The last blocks of the decoder alone.
+    /// The last blocks before the output head alone.
     Last,
     /// (IA)³: scales of keys, values and the feed-forward.
     Ia3,

@@ -9,7 +9,7 @@ use super::draw::Draw;
 use crate::bert::Head;
 use crate::domain::Task;
 use crate::domain::wording::ScoreBy;
-use crate::network::{Config, Network, Writes};
+use crate::network::{Config, Kind, Network, Writes};
 use crate::parts::HeadForm;
 
 /// A task that no head answers.
@@ -19,7 +19,7 @@ use crate::parts::HeadForm;
      wanted texts with classes or questions on a passage, or a T5"
 )]
 pub struct NoHead {
-    kind: &'static str,
+    kind: Kind,
     task: &'static str,
 }
 

@@ -14,7 +14,7 @@ use crate::recipe::Recipe;
 
 pub(super) const ABOUT: About = About {
     family: Family::Specified,
-    what: "the biases (T5 and Llama have none: one is added to every linear map of the blocks)",
+    what: "the biases; where the model has none, one that is added to every linear map of the blocks",
     paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
     code: Some("benzakenelad/BitFit"),
 };

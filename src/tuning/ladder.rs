@@ -13,7 +13,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Kind};
 use crate::recipe::{LadderRecipe, Recipe};
 use crate::t5::{Initialisation, Ladder, Rung, T5, T5Config, initialise};
 
@@ -39,12 +39,12 @@ impl LadderRecipe {
 }
 
 impl Delta for LadderRecipe {
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        match config {
-            Config::T5(_) => Ok(()),
-            Config::DecoderOnly(_) => Err("the side network that is written here is a T5"),
-            Config::Bert(_) => Err(
-                "the side network is laid beside pre-norm stacks that end in a norm, which a BERT has not",
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly => Err("not written for it (the side network here is a T5)"),
+            Kind::Bert => Err(
+                "not written for it (the side network here goes with pre-norm stacks that end in a norm)",
             ),
         }
     }

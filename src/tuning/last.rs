@@ -1,7 +1,7 @@
-//! The last `k` blocks (of the decoder, where there are two stacks) with the final norm: the oldest way of tuning less (Lee, Tang &
-//! Lin 2019, "What Would Elsa Do? Freezing Layers During Transformer Fine-Tuning",
-//! arXiv 1911.03090, which tunes the last quarter). Deviation: four blocks whatever the
-//! size, half of small's eight and a sixth of large's 24; one of the miniature's two.
+//! The last `k` blocks (of the decoder, where there are two stacks) with the final norm, which in a BERT is
+//! the last block's own: the oldest way of tuning less (Lee, Tang & Lin 2019, "What Would Elsa Do? Freezing
+//! Layers During Transformer Fine-Tuning", arXiv 1911.03090, which tunes the last quarter). Deviation: four blocks
+//! whatever the size, half of small's eight and a sixth of large's 24; one of the miniature's two.
 //!
 //! Nothing below the lowest of these blocks is on the tape, so that the backward pass ends there. The
 //! head stays frozen.
@@ -14,7 +14,7 @@ use crate::recipe::{LastBlocksRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
     family: Family::Specified,
-    what: "the last blocks of the decoder and its final norm",
+    what: "the last blocks before the output head, with their final norm",
     paper: "Lee et al. 2019, arXiv 1911.03090",
     code: None,
 };

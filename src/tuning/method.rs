@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use super::Tuned;
 use super::draw::Draw;
-use crate::network::Config;
+use crate::network::{Config, Kind};
 use crate::recipe::{DeltaRecipe, Method, Recipe};
 
 use super::{
@@ -17,8 +17,9 @@ use super::{
 
 /// What a method does besides a soft prompt: one implementation for each variant of [`DeltaRecipe`].
 pub(super) trait Delta {
-    /// Whether the method makes sense on a network of this kind, or why not.
-    fn fits(&self, _: &Config) -> Result<(), &'static str> {
+    /// Whether the method can be put on a network of this kind, or why not: it makes no sense there, or it
+    /// is not written for it, which the reason then begins with.
+    fn fits(&self, _: Kind) -> Result<(), &'static str> {
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
-use crate::network::{Config, Encoded, Network};
+use crate::network::{Config, Encoded, Kind, Network};
 use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use crate::recipe::{DeltaRecipe, Limits, Recipe};
 use draw::Draw;
@@ -66,13 +66,13 @@ pub enum TuningError {
     /// Its prompt can't be made.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// It makes no sense on this kind of network.
+    /// It makes no sense on this kind of network, or is not written for it.
     #[error("{what} on {kind}: {why}; see promptshift methods --model")]
     Unfit {
         /// What would be tuned.
         what: &'static str,
         /// The kind of network.
-        kind: &'static str,
+        kind: Kind,
         /// Why it can't be.
         why: &'static str,
     },
@@ -109,17 +109,17 @@ pub fn reaches(vectors: usize, limits: &Limits, config: &Config) -> Result<(), T
     }
 }
 
-/// Whether a recipe's method makes sense on networks of this kind.
+/// Whether a recipe's method can be put on networks of this kind.
 ///
 /// # Errors
-/// [`TuningError::Unfit`]: it doesn't.
-pub fn fits(recipe: &Recipe, config: &Config) -> Result<(), TuningError> {
+/// [`TuningError::Unfit`]: it can't.
+pub fn fits(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     let Some(delta) = &recipe.delta else {
         return Ok(());
     };
-    (method::delta(delta).fits(config)).map_err(|why| TuningError::Unfit {
+    (method::delta(delta).fits(kind)).map_err(|why| TuningError::Unfit {
         what: delta.name(),
-        kind: config.kind(),
+        kind,
         why,
     })
 }
@@ -154,7 +154,7 @@ pub fn check_labels(recipe: &Recipe, words: &Labels, vocabulary: usize) -> Resul
 /// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
 ///
 /// # Errors
-/// The recipe's prompt can't be made, or its method makes no sense on this kind of network.
+/// The recipe's prompt can't be made, or its method can't be put on this kind of network.
 pub fn apply(
     backbone: &Backbone,
     recipe: &Recipe,
@@ -189,7 +189,7 @@ fn place(
     words: &Labels,
     seed: u64,
 ) -> Result<Tuned, TuningError> {
-    fits(recipe, &backbone.config)?;
+    fits(recipe, backbone.config.kind())?;
     let mut draw = Draw::new(seed, backbone.model.device());
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);

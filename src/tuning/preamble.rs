@@ -9,7 +9,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::{Config, Writes};
+use crate::network::{Config, Kind};
 use crate::recipe::{PreambleRecipe, Recipe};
 
 pub(super) const INSTRUCTION: About = About {
@@ -27,10 +27,10 @@ pub(super) const FEW_SHOT: About = About {
 };
 
 impl Delta for PreambleRecipe {
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        match config.writes() {
-            Writes::Tokens => Ok(()),
-            Writes::Nothing { .. } => {
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 | Kind::DecoderOnly => Ok(()),
+            Kind::Bert => {
                 Err("nothing is trained, and a head that was never trained follows no words")
             }
         }

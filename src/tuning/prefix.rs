@@ -1,6 +1,6 @@
 //! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation",
-//! arXiv 2101.00190): `P` keys and values before those of every attention, of the encoder, of the
-//! decoder and of the decoder to the encoder.
+//! arXiv 2101.00190): `P` keys and values before those of every attention: of the encoder, of the
+//! decoder and of the decoder to the encoder in a T5, of the only stack in any other network.
 //!
 //! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position:
 //! T5's relative bias is 0 on it, a choice of ours, since the paper's BART and GPT-2 have no such
@@ -26,19 +26,19 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::{Attentions, Config};
+use crate::network::{Attentions, Config, Kind};
 use crate::parts::{Entries, Memory, PrefixPositions};
 use crate::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
     family: Family::Prompts,
-    what: "keys and values before those of every attention",
+    what: "keys and values before those of every attention in every block",
     paper: "Li & Liang 2021, arXiv 2101.00190",
     code: Some("XiangLisaLi/PrefixTuning"),
 };
 
 pub(super) const ABOUT_NETWORK: About = About {
-    what: "keys and values before those of every attention, made by a network",
+    what: "keys and values before those of every attention in every block, made by a network",
     ..ABOUT
 };
 
@@ -53,16 +53,16 @@ pub(super) const ABOUT_DECODER: About = About {
 #[derive(Module, Debug)]
 pub struct Prefixes {
     /// `None` where the network has no such attention, or the method no prefix of it.
-    encoder: Option<Kind>,
-    decoder: Option<Kind>,
-    cross: Option<Kind>,
+    encoder: Option<OneKind>,
+    decoder: Option<OneKind>,
+    cross: Option<OneKind>,
     #[module(skip)]
     decoder_positions: PrefixPositions,
 }
 
 /// All prefixes of one kind of attention.
 #[derive(Module, Debug)]
-struct Kind {
+struct OneKind {
     /// Keys and values of every block, `[P, blocks · 2 · H·K]`: block by block, key before value; or
     /// what the network makes them of, `[P, D]`.
     vectors: Param<Tensor<2>>,
@@ -85,7 +85,7 @@ impl Network {
     }
 }
 
-impl Kind {
+impl OneKind {
     /// `[P, blocks · 2 · H·K]`.
     fn output(&self) -> Tensor<2> {
         match &self.network {
@@ -107,7 +107,7 @@ impl Kind {
     fn without_network(self) -> Self {
         match self.network {
             None => self,
-            Some(_) => Kind {
+            Some(_) => OneKind {
                 vectors: Param::from_tensor(self.output()),
                 network: None,
                 blocks: self.blocks,
@@ -119,7 +119,8 @@ impl Kind {
 impl Prefixes {
     /// What enters the stacks.
     pub(super) fn enter(&self, entries: Entries) -> Entries {
-        let memories = |kind: &Option<Kind>| kind.as_ref().map(Kind::memories).unwrap_or_default();
+        let memories =
+            |kind: &Option<OneKind>| kind.as_ref().map(OneKind::memories).unwrap_or_default();
         Entries {
             encoder: memories(&self.encoder),
             decoder: memories(&self.decoder),
@@ -132,9 +133,9 @@ impl Prefixes {
     /// Keys and values themselves.
     pub(super) fn without_network(self) -> Self {
         Prefixes {
-            encoder: self.encoder.map(Kind::without_network),
-            decoder: self.decoder.map(Kind::without_network),
-            cross: self.cross.map(Kind::without_network),
+            encoder: self.encoder.map(OneKind::without_network),
+            decoder: self.decoder.map(OneKind::without_network),
+            cross: self.cross.map(OneKind::without_network),
             decoder_positions: self.decoder_positions,
         }
     }
@@ -144,7 +145,7 @@ impl Prefixes {
     pub(super) fn of_decoder(vectors: Tensor<2>, blocks: usize) -> Self {
         Prefixes {
             encoder: None,
-            decoder: Some(Kind {
+            decoder: Some(OneKind {
                 vectors: Param::from_tensor(vectors),
                 network: None,
                 blocks,
@@ -157,19 +158,19 @@ impl Prefixes {
     /// Keys and values before those of the decoder's self-attention, as [`Prefixes::of_decoder`] takes
     /// them.
     pub(super) fn decoder(&self) -> Option<Tensor<2>> {
-        self.decoder.as_ref().map(Kind::output)
+        self.decoder.as_ref().map(OneKind::output)
     }
 }
 
 impl PrefixRecipe {
     /// `None` without any blocks of this kind.
-    fn kind(&self, blocks: usize, config: &Config, draw: &mut Draw) -> Option<Kind> {
+    fn kind(&self, blocks: usize, config: &Config, draw: &mut Draw) -> Option<OneKind> {
         if blocks == 0 {
             return None;
         }
         let width = blocks * 2 * config.attentions().width;
         Some(match self.form {
-            PrefixForm::Direct => Kind {
+            PrefixForm::Direct => OneKind {
                 vectors: draw.normal([self.length, width], 1.0),
                 network: None,
                 blocks,
@@ -177,7 +178,7 @@ impl PrefixRecipe {
             PrefixForm::Network { hidden } => {
                 let d = config.width();
                 let (inner, outer) = ((d as f32).sqrt().recip(), (hidden as f32).sqrt().recip());
-                Kind {
+                OneKind {
                     vectors: draw.normal([self.length, d], 1.0),
                     network: Some(Network {
                         inner: draw.uniform([d, hidden], inner),
@@ -207,10 +208,15 @@ impl PrefixRecipe {
 }
 
 impl Delta for PrefixRecipe {
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        match (self.places, config.attentions().encoder) {
-            (PrefixPlaces::Decoder, 0) => Err("it has no encoder; prefix is the same"),
-            _ => Ok(()),
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match (self.places, kind) {
+            (PrefixPlaces::Every, _) | (PrefixPlaces::Decoder, Kind::T5) => Ok(()),
+            (PrefixPlaces::Decoder, Kind::DecoderOnly) => {
+                Err("it has no encoder; prefix is the same")
+            }
+            (PrefixPlaces::Decoder, Kind::Bert) => {
+                Err("it has no decoder; prefix is that of its encoder")
+            }
         }
     }
 

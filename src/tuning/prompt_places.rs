@@ -8,7 +8,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Kind};
 use crate::recipe::{PromptPlaces, Recipe};
 
 pub(super) const DECODER: About = About {
@@ -34,13 +34,13 @@ impl Delta for PromptPlaces {
         tuned
     }
 
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        match config {
-            Config::T5(_) => Ok(()),
-            Config::DecoderOnly(_) => {
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly => {
                 Err("it has one input, which the prompt of method prompt stands before")
             }
-            Config::Bert(_) => Err("it has no decoder"),
+            Kind::Bert => Err("it has no decoder"),
         }
     }
 

@@ -4,7 +4,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Kind};
 use crate::recipe::Recipe;
 use crate::t5::{Initialisation, T5, initialise};
 
@@ -18,11 +18,12 @@ pub(super) const ABOUT: About = About {
 pub(super) struct RandomWeights;
 
 impl Delta for RandomWeights {
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        match config {
-            Config::T5(_) => Ok(()),
-            Config::DecoderOnly(_) => Err("the initialisation that is written here is T5's"),
-            Config::Bert(_) => Err("only a T5 has a start of its own here"),
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly | Kind::Bert => {
+                Err("not written for it (the random initialisation here is T5's)")
+            }
         }
     }
 

@@ -13,7 +13,7 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
-use crate::network::Config;
+use crate::network::{Config, Kind};
 use crate::recipe::Recipe;
 
 pub(super) const ABOUT: About = About {
@@ -26,11 +26,13 @@ pub(super) const ABOUT: About = About {
 pub(super) struct PromptAndLabels;
 
 impl Delta for PromptAndLabels {
-    fn fits(&self, config: &Config) -> Result<(), &'static str> {
-        config
-            .t5()
-            .map(|_| ())
-            .ok_or("only a T5's output vectors can be tuned")
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly | Kind::Bert => {
+                Err("not written for it (the output vectors that are tuned here are a T5's)")
+            }
+        }
     }
 
     fn wants_labels(&self) -> bool {

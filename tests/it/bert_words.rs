@@ -21,13 +21,7 @@ use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::tuning::{self, Labels, Tuned};
 use serde_json::Value;
 
-use super::parity::{Reference, assert_close, values};
-
-fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-}
+use super::parity::{Reference, assert_close, golden, values};
 
 /// A domain's own with classes of these words, and where they are.
 fn words(folder: &Path, words: [&str; 2]) -> PathBuf {

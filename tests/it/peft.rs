@@ -12,7 +12,7 @@ use promptshift::tuning::prompt_file::{Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::parity::{tiny, values};
+use crate::parity::{golden, tiny, values};
 use crate::tuning::nano;
 
 /// Folders of PEFT on one backbone, with what PEFT makes of the references' inputs.
@@ -36,7 +36,7 @@ impl Golden {
 
     /// The committed ones, on the tiny random T5, which has no tokenizer: no text is read here.
     fn tiny() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/peft_tiny");
+        let folder = golden("peft_tiny");
         let (config, model) = tiny();
         let backbone = Backbone {
             name: "t5_v1_1_tiny".to_string(),

@@ -1,7 +1,7 @@
 //! Soft prompts to and from PEFT, against PEFT's own outputs on the tiny random checkpoint
 //! (tests/golden/make_peft.py).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use promptshift::network::Encoded;
 use promptshift::parts::{Dropout, Tokens};
@@ -11,13 +11,7 @@ use promptshift::tuning::prompt_file::{Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::parity::tiny;
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
-}
+use crate::parity::{golden, tiny};
 
 fn json(name: &str) -> Value {
     let text = std::fs::read_to_string(golden(name)).expect("a committed file");

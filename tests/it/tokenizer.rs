@@ -11,12 +11,14 @@ use promptshift::tokenizer::Tokenizer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::parity::golden;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn golden(name: &str) -> PathBuf {
-    root().join("tests/golden/sentencepiece_tiny").join(name)
+fn sentencepiece(file: &str) -> PathBuf {
+    golden("sentencepiece_tiny").join(file)
 }
 
 /// The miniature's configuration with `vocab_size` rows of embeddings.
@@ -35,13 +37,13 @@ fn tokens(tokenizer: &Tokenizer, text: &str) -> Value {
 
 #[test]
 fn tokens_are_those_of_sentencepiece() {
-    let file = std::fs::read(golden("reference.json")).expect("a committed file");
+    let file = std::fs::read(sentencepiece("reference.json")).expect("a committed file");
     let reference: Value = serde_json::from_slice(&file).expect("JSON");
     let texts = reference["texts"].as_array().expect("texts");
     for name in ["unigram.model", "byte_fallback.model"] {
         let wanted = &reference[name];
         let size = wanted["size"].as_u64().expect("a number") as usize;
-        let bytes = std::fs::read(golden(name)).expect("a committed file");
+        let bytes = std::fs::read(sentencepiece(name)).expect("a committed file");
         let tokenizer = Tokenizer::parse_sentencepiece(&bytes, name, &config(size)).expect(name);
         assert_eq!(tokenizer.size(), size);
         for (at, text) in texts.iter().enumerate() {
@@ -97,7 +99,7 @@ fn a_folder_is_read_with_the_tokenizer_that_it_has() {
     // Wide enough for the miniature's embeddings: 2,204 pieces and 100 sentinels.
     let spiece = folder.path().join("spiece.model");
     let bytes = widened(
-        &std::fs::read(golden("unigram.model")).expect("committed"),
+        &std::fs::read(sentencepiece("unigram.model")).expect("committed"),
         2_204,
     );
     std::fs::write(&spiece, &bytes).expect("written");
@@ -110,7 +112,7 @@ fn a_folder_is_read_with_the_tokenizer_that_it_has() {
     let error = load(&folder).expect_err("cut short");
     assert!(error.contains("spiece.model: not a"), "{error}");
 
-    let small = std::fs::read(golden("unigram.model")).expect("committed");
+    let small = std::fs::read(sentencepiece("unigram.model")).expect("committed");
     std::fs::write(&spiece, &small).expect("written");
     let error = load(&folder).expect_err("another model's");
     assert!(

@@ -23,6 +23,7 @@ use promptshift::tuning::{self, Labels, Tuned};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::parity::golden;
 use crate::tuning::nano;
 
 fn card(name: &str) -> Card {
@@ -548,7 +549,7 @@ fn a_wording_is_for_a_t5() {
         ("gpt2_tiny", "a decoder-only model"),
         ("bert_tiny", "a BERT"),
     ] {
-        let model = format!("{}/tests/golden/{model}", env!("CARGO_MANIFEST_DIR"));
+        let model = golden(model).display().to_string();
         for flag in [
             ["--template", "soft-pair"],
             ["--verbalizer", "yes-no"],

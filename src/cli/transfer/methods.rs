@@ -3,17 +3,17 @@
 use anyhow::bail;
 
 use crate::domain::catalogue::nearest;
-use crate::network::Config;
+use crate::network::Kind;
 use crate::recipe::{Defaults, Method, Recipe};
 use crate::transfer::ALL;
 use crate::tuning;
 
-/// The methods of these names; `all` is every one that makes sense on the model and with the source's
-/// labels.
+/// The methods of these names; `all` is every one that can be put on the model and makes sense with the
+/// source's labels.
 pub fn methods(
     names: &[String],
     defaults: Defaults,
-    config: &Config,
+    kind: Kind,
     labels: &[String],
 ) -> anyhow::Result<Vec<Method>> {
     let fits = |method: &Method| match method {
@@ -21,7 +21,7 @@ pub fn methods(
         method => {
             let recipe = Recipe::default_for(defaults, *method);
             let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
-            has_labels && tuning::fits(&recipe, config).is_ok()
+            has_labels && tuning::fits(&recipe, kind).is_ok()
         }
     };
     let mut methods = Vec::new();

@@ -47,7 +47,7 @@ pub fn plan(
     }
     let defaults = backbone.defaults(config);
     let subspace = (arguments.subspace.as_deref()).map(subspace).transpose()?;
-    let mut methods = methods(&arguments.methods, defaults, config, &card.labels)?;
+    let mut methods = methods(&arguments.methods, defaults, config.kind(), &card.labels)?;
     let named = |name| arguments.methods.iter().any(|method| method == name);
     if subspace.is_none() && !named(Method::Intrinsic.name()) {
         methods.retain(|&method| method != Method::Intrinsic);

@@ -1,0 +1,27 @@
+//! The flag that says which model, of the verbs that take one of any kind.
+
+use clap::Args;
+
+use super::Failure;
+use crate::backbone::{BackboneChoice, NANO};
+
+/// Which model.
+#[derive(Debug, Args)]
+pub struct Model {
+    /// 'nano', the bundled miniature T5; a folder as Hugging Face lays it out (config.json, tokenizer,
+    /// weights) of a T5, a Llama, a GPT-2 or a BERT; a .gguf file of a Llama with SmolLM's or GPT-2's
+    /// tokenizer; or OWNER/NAME of a model of the Hub, once it was fetched. `promptshift list` says which
+    /// can be used and how to get some.
+    #[arg(long, default_value = NANO, value_name = "MODEL")]
+    model: String,
+}
+
+impl Model {
+    /// The backbone that was asked for.
+    ///
+    /// # Errors
+    /// Neither a known name nor a file nor a folder nor in the Hub's cache.
+    pub fn choice(&self) -> Result<BackboneChoice, Failure> {
+        BackboneChoice::parse(&self.model).map_err(Failure::usage)
+    }
+}
