@@ -161,7 +161,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
                 voice.say(&format!(
                     "{} is left out of all: {}",
                     method.title(),
-                    left_out(method, defaults, &config)
+                    left_out(method, defaults, config.kind())
                 ));
             }
         }

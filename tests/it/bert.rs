@@ -19,7 +19,6 @@ use promptshift::tuning::{self, Labels, Parameters};
 
 use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, real, values};
-use super::tuning::subspace_for;
 
 /// `[SEP]` in the tiny vocabulary.
 const SEPARATOR: u32 = 3;

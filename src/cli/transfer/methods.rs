@@ -40,8 +40,8 @@ pub fn methods(
 }
 
 /// Why `all` leaves a method out.
-pub fn left_out(method: Method, defaults: Defaults, config: &Config) -> String {
-    match tuning::fits(&Recipe::default_for(defaults, method), config) {
+pub fn left_out(method: Method, defaults: Defaults, kind: Kind) -> String {
+    match tuning::fits(&Recipe::default_for(defaults, method), kind) {
         Err(unfit) => unfit.to_string(),
         Ok(()) if method == Method::Intrinsic => "it needs --subspace FILE".to_owned(),
         Ok(()) => "it tunes words for class labels, and the source has none".to_owned(),
