@@ -219,7 +219,7 @@ impl<'a> Lab<'a> {
 }
 
 /// What a training is, and its result depends on.
-fn identity(cell: &Cell, provenance: &Provenance) -> String {
+pub(super) fn identity(cell: &Cell, provenance: &Provenance) -> String {
     let of = serde_json::json!({
         "cell": cell,
         "version": provenance.version,

@@ -2,14 +2,15 @@
 
 use std::ops::ControlFlow;
 
+use super::lab::identity;
 use super::run::Run;
 use super::{Event, ExperimentError, Lab, finished};
 use crate::plan::Plan;
 use crate::provenance;
 use crate::recipe::Method;
-use crate::record::Cell;
 use crate::record::search::{Search, Trial, TrialEnd};
-use crate::train::FitError;
+use crate::record::{Cell, Provenance};
+use crate::train::{FitError, Halts};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
@@ -50,17 +51,18 @@ impl Lab<'_> {
             }))?;
             trials.push(Trial {
                 learning_rate,
-                end: self.attempt(&trial, watch)?,
+                end: self.attempt(&trial, &provenance, watch)?,
             });
             self.store.keep_trials(&cell, base, &provenance, &trials)?;
         }
         Ok(Search::of(SEED, trials))
     }
 
-    /// Trains one trial.
+    /// Trains one trial, or goes on where it was broken off.
     fn attempt(
         &self,
         cell: &Cell,
+        provenance: &Provenance,
         watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<TrialEnd, ExperimentError> {
         let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
@@ -70,7 +72,8 @@ impl Lab<'_> {
             backbone: self.backbone,
         };
         let tuned = run.applied(recipe)?;
-        match run.fit_on_source(tuned, &run.training_set(), None, watch) {
+        let mut halts = Halts::new(self.store.trial_begun(cell), identity(cell, provenance));
+        match run.fit_on_source(tuned, &run.training_set(), Some(&mut halts), watch) {
             Ok((fitted, _)) => {
                 let best = fitted
                     .curve
@@ -83,7 +86,7 @@ impl Lab<'_> {
                 })
             }
             Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
-            Err(FitError::Halt(_)) => unreachable!("a trial is not kept"),
+            Err(FitError::Halt(error)) => Err(error.into()),
             Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
                 reason: error.to_string(),
             }),

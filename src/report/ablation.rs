@@ -101,6 +101,14 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
          validation; targets are only scored."
             .to_owned(),
     ];
+    let not_learned = table.not_learned();
+    if !not_learned.is_empty() {
+        reading.push(format!(
+            "**Not learned**, not clearly above the source's floor: {}. What a setting does not learn it cannot lose, \
+             and differences among such settings say nothing.",
+            list(&not_learned)
+        ));
+    }
     if !missing.is_empty() {
         reading.push(format!("**Not run yet**: {}.", list(&missing)));
     }
@@ -258,6 +266,21 @@ impl<'a> Table<'a> {
             floors.and_then(|all| mean(&all)),
         ));
         frames
+    }
+
+    /// The rows whose source score is not clearly above the floor.
+    fn not_learned(&self) -> Vec<String> {
+        let Some(floor) = self.floors[0] else {
+            return Vec::new();
+        };
+        let is_above = |row: usize| {
+            let draws = self.draws(row, On::Source);
+            draws.is_none_or(|draws| draws.estimate().interval.low > floor)
+        };
+        (self.rows.iter().enumerate())
+            .filter(|(at, row)| row.method != Method::Untuned && !is_above(*at))
+            .map(|(_, row)| format!("{}, {}", row.setting.place, self.line(row)))
+            .collect()
     }
 
     fn scores(&self, metric: &str) -> Section {

@@ -1,6 +1,7 @@
 //! The trials of a search, kept one by one, so that an interrupted search goes on where it was.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,6 +35,12 @@ fn name(cell: &Cell) -> String {
 }
 
 impl Store {
+    /// The folder for what a trial's training goes on from if it is broken off; gone when the trial is kept.
+    pub fn trial_begun(&self, cell: &Cell) -> PathBuf {
+        self.out
+            .join(format!("search-{}-begun", cell.method.name()))
+    }
+
     /// The trials that were kept for a search from `recipe` on.
     ///
     /// # Errors
@@ -87,6 +94,10 @@ impl Store {
         let path = self.out.join(name(cell));
         write_synced(&partial, &json).at("write", &partial)?;
         fs::rename(&partial, &path).at("write", &path)?;
+        let begun = self.trial_begun(cell);
+        if begun.exists() {
+            fs::remove_dir_all(&begun).at("remove", &begun)?;
+        }
         sync(&self.out)
     }
 }

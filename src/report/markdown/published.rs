@@ -43,8 +43,13 @@ pub fn section(comparison: &Comparison) -> String {
             " **They are of the real domains and of a real T5. The numbers here are of generated text \
              that is only named after them, and of a miniature: they neither confirm nor contradict \
              the paper.**"
+                .to_owned()
         }
-        _ => "",
+        "hub" | "mrqa" => String::new(),
+        folder => format!(
+            " They are of the paper's own rows of these domains; those of '{}' need not be the same.",
+            plain(folder)
+        ),
     };
     format!(
         "## Beside the paper\n\n{}\nPublished: Lester et al. 2021 (arXiv 2104.08691), {}, {MODEL}, \
