@@ -94,13 +94,20 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
             whole(Bootstrap::default().resamples as f64)
         ),
         "**Verdicts** go by the interval of the named difference on the source: it agrees where all of \
-         it is on the paper's side of zero, disagrees where all of it is on the other, and else the \
-         data do not tell."
+         it is on the paper's side of zero (or of the size that is named as little), disagrees where all of \
+         it is on the other, and else the data do not tell."
             .to_owned(),
         "Every setting is tuned on the source's training rows, its best step chosen on source \
          validation; targets are only scored."
             .to_owned(),
     ];
+    if kind == Kind::Scale {
+        reading.push(
+            "**Models** are compared as they are: those that were pre-trained on other text or for another time \
+             differ by more than their size."
+                .to_owned(),
+        );
+    }
     let not_learned = table.not_learned();
     if !not_learned.is_empty() {
         reading.push(format!(

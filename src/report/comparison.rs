@@ -168,6 +168,9 @@ const COMPARED: [Method; 2] = [Method::Prompt, Method::Model];
 /// See [`Comparison::is_of_many`].
 const MANY: usize = 6;
 
+/// As many methods as a panel has room for with their numbers, where there are too many for all of them.
+const FEATURED: usize = 4;
+
 /// See [`Comparison::before`].
 fn before(study: &Study) -> Vec<String> {
     let cells = study
@@ -245,7 +248,7 @@ impl Comparison {
         let score = |result: &MethodResult| result.mean_target.map_or(0.0, |mean| mean.value);
         others.sort_by(|one, other| score(other).total_cmp(&score(one)));
         let featured: Vec<Method> = (others.iter().map(|result| result.method))
-            .take(MANY - COMPARED.len())
+            .take(FEATURED - COMPARED.len())
             .chain(COMPARED)
             .chain([Method::Untuned])
             .collect();

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::fixture::Fixture;
 use super::*;
-use crate::recipe::Method;
+use crate::recipe::{Method, PromptInit, PromptStart};
 use crate::record::search::{Search, Trial, TrialEnd};
 use crate::record::store::End;
 
@@ -532,4 +532,87 @@ fn the_same_numbers_are_in_words_and_in_json() {
     let text = number::percent(score);
     assert!(report.markdown.contains(&format!("scores {text} F1 there")));
     assert!(terminal::summary(&report.comparisons[0]).contains(&text));
+}
+
+#[test]
+fn many_methods_have_an_overview_and_a_sentence_that_ends() {
+    let mut records = Fixture::one_target().records();
+    let prompts: Vec<StoredRecord> = (records.iter())
+        .filter(|stored| stored.record.cell.method == Method::Prompt)
+        .cloned()
+        .collect();
+    let few = render(&records, "few").expect("consistent");
+    assert!(
+        few.figures
+            .iter()
+            .all(|figure| figure.name != "methods.svg")
+    );
+    let others = [
+        Method::Lora,
+        Method::Bitfit,
+        Method::Norms,
+        Method::Ia3,
+        Method::Prefix,
+        Method::Houlsby,
+    ];
+    for method in others {
+        records.extend(prompts.iter().cloned().map(|mut stored| {
+            stored.record.cell.method = method;
+            stored.folder = stored.folder.join(method.name());
+            stored
+        }));
+    }
+    let many = render(&records, "many").expect("consistent");
+    let text = &many.markdown;
+    assert!(text.contains("; model tuning (3 seeds) scores"), "{text}");
+    assert!(
+        text.contains("The 6 others that learned squad score from"),
+        "{text}"
+    );
+    assert!(!text.contains("LoRA (3 seeds) scores"), "{text}");
+    assert!(text.contains("## Every domain"), "{text}");
+    assert!(text.contains("| Houlsby adapters | 2,560 |"), "{text}");
+    let figure = |name: &str| {
+        let found = many.figures.iter().find(|figure| figure.name == name);
+        found.expect("drawn").svg.clone()
+    };
+    assert!(figure("methods.svg").contains("Houlsby adapters"));
+    // Of the others, as many as a panel has room for.
+    let told = |svg: &str| {
+        others
+            .iter()
+            .filter(|method| svg.contains(method.title()))
+            .count()
+    };
+    assert_eq!(told(&figure("scores.svg")), 2);
+}
+
+#[test]
+fn a_start_that_has_seen_a_target_is_told() {
+    let started = |tuned_on: Option<&str>| {
+        let mut records = Fixture::one_target().records();
+        for stored in &mut records {
+            let recipe = stored.record.cell.recipe.as_mut();
+            if let Some(prompt) = recipe.and_then(|recipe| recipe.prompt.as_mut()) {
+                prompt.init = PromptInit::File(PromptStart {
+                    path: "prompt.safetensors".to_owned(),
+                    sha256: "0".to_owned(),
+                    tuned_on: tuned_on.map(|domain| vec!["squad".to_owned(), domain.to_owned()]),
+                });
+            }
+        }
+        render(&records, "started").expect("consistent").markdown
+    };
+    let on_target = started(Some("textbookqa"));
+    assert!(on_target.contains("not zero-shot"), "{on_target}");
+    assert!(on_target.contains("Prompt tuning started from what was tuned on textbookqa"));
+    assert!(on_target.contains("Trained on squad, a start on textbookqa before,"));
+    let elsewhere = started(Some("race"));
+    assert!(!elsewhere.contains("not zero-shot"));
+    assert!(elsewhere.contains("Trained on squad, a start on race before,"));
+    let unknown = started(None);
+    assert!(
+        unknown.contains("it isn't known what it was tuned on"),
+        "{unknown}"
+    );
 }
