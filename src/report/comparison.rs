@@ -173,10 +173,7 @@ const FEATURED: usize = 4;
 
 /// See [`Comparison::before`].
 fn before(study: &Study) -> Vec<String> {
-    let cells = study
-        .records()
-        .into_iter()
-        .map(|stored| &stored.record.cell);
+    let cells = study.records().iter().map(|stored| &stored.record.cell);
     let domains: BTreeSet<String> = cells
         .filter_map(|cell| match cell.recipe.as_ref()?.before() {
             Before::Domains(domains) => Some((&cell.source, domains)),
