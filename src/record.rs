@@ -8,6 +8,7 @@ pub mod ensemble;
 pub mod hygiene;
 pub mod k_shot;
 pub mod memory;
+mod packed;
 pub mod redaction;
 pub mod search;
 pub mod store;

@@ -12,7 +12,7 @@ use super::{Event, ExperimentError, failed, finished};
 use crate::domain::Example;
 use crate::record::k_shot::KShot;
 use crate::record::store::Draft;
-use crate::train::{TrainingSet, fit};
+use crate::train::{Progress, TrainingSet, fit};
 use crate::tuning::{self, Tuned};
 
 impl Run<'_> {
@@ -62,7 +62,11 @@ impl Run<'_> {
                     cell.seed,
                     None,
                     &mut later,
-                    &mut |progress| watch(Event::Training(progress)),
+                    &mut |progress| match progress {
+                        Progress::Step { .. } => watch(Event::Training(progress)),
+                        // No score: `later` only keeps the last step.
+                        _ => ControlFlow::Continue(()),
+                    },
                 )
                 .map_err(|error| failed(error, cell))?;
                 let tuned = fitted.best.finished();

@@ -6,12 +6,11 @@
 //! <out>/ensemble/squad.jsonl      an EnsembleLine for each example
 //! ```
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Provenance, Role, Score};
+use super::{Provenance, Role, Score, packed};
 use crate::domain::{Split, Task};
 use crate::new_file::{self, NewFileError};
 use crate::provenance::sha256;
@@ -220,8 +219,5 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, EnsembleError> {
-    fs::read(path).map_err(|source| EnsembleError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    packed::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin;
 use promptshift::record::store::find;
 use promptshift::record::{ablation, ensemble};
 use promptshift::report::bench::{self, Benchmarks};
@@ -10,7 +12,8 @@ use promptshift::report::{self, analyse};
 
 /// Folders of transfers' records.
 fn committed() -> Vec<PathBuf> {
-    let is_other = |folder: &PathBuf| is_ablation(folder) || is_bench(folder);
+    let is_other =
+        |folder: &PathBuf| is_ablation(folder) || is_bench(folder) || is_inspection(folder);
     let mut folders = folders();
     folders.retain(|folder| !is_other(folder));
     folders
@@ -18,6 +21,11 @@ fn committed() -> Vec<PathBuf> {
 
 fn is_bench(folder: &Path) -> bool {
     folder.join(bench::FILE).exists()
+}
+
+/// A report on what prompts learnt, with their records below it.
+fn is_inspection(folder: &Path) -> bool {
+    folder.join("figures/prompts.svg").exists()
 }
 
 fn is_ablation(folder: &Path) -> bool {
@@ -33,6 +41,32 @@ fn folders() -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+#[test]
+fn committed_inspections_are_rendered_again_byte_for_byte() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in folders().into_iter().filter(|folder| is_inspection(folder)) {
+        let prompts = (find(&folder)
+            .expect("records beside the report")
+            .into_iter())
+        .map(|stored| stored.folder.strip_prefix(root).expect("below").to_owned());
+        let out = tempfile::tempdir().expect("a temporary folder");
+        Command::new(cargo_bin("promptshift"))
+            .current_dir(root)
+            .arg("inspect")
+            .args(prompts)
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        let read = |folder: &Path| std::fs::read_to_string(folder.join("report.md"));
+        assert!(
+            read(out.path()).expect("written") == read(&folder).expect("committed"),
+            "{} is not what its prompts say: run `promptshift inspect` on them again",
+            folder.display()
+        );
+    }
 }
 
 #[test]

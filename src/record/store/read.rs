@@ -1,10 +1,8 @@
 //! Reading records back, with every check that needs no metric.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -13,7 +11,7 @@ use super::{PARTIAL, PLAN, RECORD};
 use crate::provenance::sha256;
 use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
-    ValidationAnswers, difference,
+    ValidationAnswers, difference, packed,
 };
 
 /// A record as it was read from its folder.
@@ -262,7 +260,11 @@ fn read_predictions(
         wanted,
         found,
     };
-    let bytes = plain_or_packed(&path)?;
+    let bytes = packed::contents(&path).map_err(|(path, source)| StoreError::Io {
+        action: "read",
+        path,
+        source,
+    })?;
     let hash = sha256(&bytes);
     if hash != recorded_sha256 {
         return Err(malformed(
@@ -293,20 +295,6 @@ fn read_predictions(
         ));
     }
     Ok(predictions)
-}
-
-/// What a file holds, or, where it was packed to take less room (`gzip FILE.jsonl`), what is in `FILE.jsonl.gz`.
-fn plain_or_packed(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let mut packed = path.as_os_str().to_owned();
-    packed.push(".gz");
-    let packed = PathBuf::from(packed);
-    if path.exists() || !packed.exists() {
-        return fs::read(path).at("read", path);
-    }
-    let file = File::open(&packed).at("read", &packed)?;
-    let mut bytes = Vec::new();
-    (MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes)).at("unpack", &packed)?;
-    Ok(bytes)
 }
 
 /// The path of a file that a record names, which must lie beside it.
