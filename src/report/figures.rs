@@ -126,7 +126,7 @@ pub fn similarities(
     picture(
         name.to_owned(),
         title.to_owned(),
-        matrix::size(rows.len()),
+        matrix::size(rows.len(), names),
         |canvas| matrix::draw(canvas, title, rows, names),
     )
 }

@@ -4,11 +4,18 @@ use plotters::prelude::Rectangle;
 use plotters::style::{Color, RGBColor, WHITE};
 
 use super::Drawn;
-use super::style::{Anchor, Canvas, FAINT, INK, text};
+use super::style::{Anchor, Canvas, FAINT, INK, text, width};
 
-/// Pixels left of the square, and above it.
-const LEFT: i32 = 120;
+/// Pixels above the square.
 const TOP: i32 = 60;
+
+const NAME: i32 = 12;
+
+/// Pixels left of the square: the longest name has room there.
+fn left(names: &[(usize, String)]) -> i32 {
+    let widest = names.iter().map(|(_, name)| width(name, NAME)).max();
+    (widest.unwrap_or(0) + 22).max(120)
+}
 
 /// Pixels a row, so that a hundred rows still fit on a page.
 fn side(rows: usize) -> i32 {
@@ -16,9 +23,12 @@ fn side(rows: usize) -> i32 {
 }
 
 /// The figure's size for so many rows.
-pub(super) fn size(rows: usize) -> (u32, u32) {
+pub(super) fn size(rows: usize, names: &[(usize, String)]) -> (u32, u32) {
     let square = side(rows) * rows as i32;
-    ((LEFT + square + 120) as u32, (TOP + square + 30) as u32)
+    (
+        (left(names) + square + 120) as u32,
+        (TOP + square + 30) as u32,
+    )
 }
 
 pub(super) fn draw(
@@ -29,19 +39,19 @@ pub(super) fn draw(
 ) -> Drawn {
     canvas.fill(&WHITE)?;
     text(canvas, title, (16, 24), 16, INK, Anchor::Left)?;
-    let side = side(rows.len());
+    let (side, left) = (side(rows.len()), left(names));
     for (y, row) in (0_i32..).zip(rows) {
         for (x, value) in (0_i32..).zip(row) {
-            let corner = (LEFT + side * x, TOP + side * y);
+            let corner = (left + side * x, TOP + side * y);
             let far = (corner.0 + side, corner.1 + side);
             canvas.draw(&Rectangle::new([corner, far], shade(*value).filled()))?;
         }
     }
     for (row, name) in names {
-        let at = (LEFT - 6, TOP + side * *row as i32 + side / 2);
-        text(canvas, name, at, 12, INK, Anchor::Right)?;
+        let at = (left - 6, TOP + side * *row as i32 + side / 2);
+        text(canvas, name, at, NAME, INK, Anchor::Right)?;
     }
-    let right = LEFT + side * rows.len() as i32 + 24;
+    let right = left + side * rows.len() as i32 + 24;
     for (step, value) in [1.0, 0.5, 0.0, -0.5, -1.0].into_iter().enumerate() {
         let top = TOP + 22 * step as i32;
         let corners = [(right, top), (right + 20, top + 20)];

@@ -15,8 +15,8 @@ pub struct Shares {
     pub methods: Vec<(&'static str, Vec<Option<f64>>)>,
 }
 
-const LEFT: i32 = 216;
-const RIGHT: i32 = 700;
+const LEFT: i32 = 240;
+const RIGHT: i32 = 724;
 const TOP: i32 = 96;
 const ROW: i32 = 22;
 const MARGIN: i32 = 16;
