@@ -63,6 +63,17 @@ pub fn section(
     text.push_str(&published::section(comparison));
     text.push_str(&k_shot::section(comparison));
     text.push_str("## Figures\n\n");
+    if comparison.is_of_many() {
+        let featured = comparison.featured();
+        let titles: Vec<&str> = featured
+            .tuned()
+            .map(|result| result.method.title())
+            .collect();
+        text.push_str(&format!(
+            "The first has every method, the others {}: the paper's two, and those that score highest on targets.\n\n",
+            list(&titles)
+        ));
+    }
     for figure in figures {
         text.push_str(&format!(
             "![{}]({figure_folder}/{})\n\n",
