@@ -10,6 +10,7 @@
 //!
 //! Every value comes with a 95 % interval of [`crate::stats::bootstrap`], from the same resamples.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -227,6 +228,13 @@ impl Comparison {
         methods
     }
 
+    /// The methods that were tuned and the untuned backbone, the most trainable parameters first.
+    pub fn by_parameters(&self) -> Vec<&MethodResult> {
+        let mut results: Vec<&MethodResult> = self.methods.iter().collect();
+        results.sort_by_key(|result| Reverse(result.trainable()));
+        results
+    }
+
     /// Whether there are more methods than figures have lines for and sentences clauses.
     pub fn is_of_many(&self) -> bool {
         self.tuned().count() > MANY
@@ -239,7 +247,7 @@ impl Comparison {
             return self.clone();
         }
         let mut others: Vec<&MethodResult> = (self.tuned())
-            .filter(|result| !COMPARED.contains(&result.method))
+            .filter(|result| !result.is_compared())
             .filter(|result| result.learned(&self.domains[0]) == Learned::Yes)
             .collect();
         let score = |result: &MethodResult| result.mean_target.map_or(0.0, |mean| mean.value);
@@ -279,6 +287,17 @@ impl Comparison {
 }
 
 impl MethodResult {
+    /// Whether it is one of the two methods whose gaps are compared, prompt and model tuning.
+    pub fn is_compared(&self) -> bool {
+        COMPARED.contains(&self.method)
+    }
+
+    /// How many parameters it trains: none of what is not trained.
+    pub fn trainable(&self) -> usize {
+        let cost = self.cost.as_ref().and_then(|cost| cost.training.as_ref());
+        cost.map_or(0, |cost| cost.trainable_parameters)
+    }
+
     /// The score on the source.
     pub fn source(&self) -> &DomainScore {
         &self.scores[0]

@@ -10,7 +10,7 @@ mod growth;
 mod legend;
 mod matrix;
 pub mod places;
-pub(super) mod ranking;
+mod ranking;
 mod reliability;
 mod scale;
 mod scatter;

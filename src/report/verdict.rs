@@ -30,10 +30,9 @@ fn on_targets(comparison: &Comparison) -> String {
 fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     let metric = metric_title(comparison.metric);
     let target = on_targets(comparison);
-    let (told, others): (Vec<&MethodResult>, Vec<&MethodResult>) =
-        tuned.iter().partition(|result| {
-            !comparison.is_of_many() || matches!(result.method, Method::Prompt | Method::Model)
-        });
+    let (told, others): (Vec<&MethodResult>, Vec<&MethodResult>) = tuned
+        .iter()
+        .partition(|result| !comparison.is_of_many() || result.is_compared());
     let clauses: Vec<String> = told
         .iter()
         .enumerate()
@@ -75,12 +74,8 @@ fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
         (learned.iter()).filter_map(|result| Some((result.mean_gap?.value, result.method.title())));
     let ends = |all: Vec<(f64, &'static str)>| {
         let by = |one: &(f64, &str), other: &(f64, &str)| one.0.total_cmp(&other.0);
-        let ends = all
-            .iter()
-            .copied()
-            .min_by(by)
-            .zip(all.iter().copied().max_by(by))?;
-        Some(ends)
+        let all = || all.iter().copied();
+        all().min_by(by).zip(all().max_by(by))
     };
     let Some(((low, lowest), (high, highest))) = ends(scores.collect()) else {
         return String::new();
@@ -130,10 +125,7 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     let source = &comparison.domains[0];
     let unlearned: Vec<&str> = tuned
         .iter()
-        .filter(|result| {
-            comparison.difference.is_none()
-                || matches!(result.method, Method::Prompt | Method::Model)
-        })
+        .filter(|result| comparison.difference.is_none() || result.is_compared())
         .filter(|result| result.learned(source) != Learned::Yes)
         .map(|result| result.method.title())
         .collect();

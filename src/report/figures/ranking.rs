@@ -9,7 +9,7 @@ use super::axis::Range;
 use super::legend::interval_across;
 use super::style::{Anchor, Canvas, FAINT, GRID, INK, Point, colour, line, text};
 use crate::recipe::Method;
-use crate::report::comparison::{Comparison, MethodResult};
+use crate::report::comparison::Comparison;
 use crate::report::number::{metric_title, whole};
 
 const LEFT: i32 = 300;
@@ -17,19 +17,6 @@ const RIGHT: i32 = 860;
 const TOP: i32 = 92;
 const ROW: i32 = 24;
 const MARGIN: i32 = 16;
-
-/// The methods that were tuned and the untuned backbone, the most trainable parameters first.
-pub(in crate::report) fn by_parameters(comparison: &Comparison) -> Vec<&MethodResult> {
-    let mut results: Vec<&MethodResult> = comparison.methods.iter().collect();
-    results.sort_by_key(|result| std::cmp::Reverse(trainable(result)));
-    results
-}
-
-/// How many parameters a method trains: none of what is not trained.
-pub(in crate::report) fn trainable(result: &MethodResult) -> usize {
-    let cost = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
-    cost.map_or(0, |cost| cost.trainable_parameters)
-}
 
 /// The figure's width and height.
 pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
@@ -43,7 +30,7 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
     let title = format!("{metric} on {} and under shift", comparison.source);
     text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
     legend(canvas, comparison)?;
-    let results = by_parameters(comparison);
+    let results = comparison.by_parameters();
     let of_source = results.iter().map(|result| result.source().score);
     let shown = of_source.chain(results.iter().filter_map(|result| result.mean_target));
     let range = Range::around(shown.flat_map(|score| [score.interval.low, score.interval.high]));
@@ -75,7 +62,7 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
     text(canvas, "trainable", trained, 12, FAINT, Anchor::Right)?;
     for (at, result) in results.into_iter().enumerate() {
         let row = TOP + ROW * at as i32 + ROW / 2 - 4;
-        let count = whole(trainable(result) as f64);
+        let count = whole(result.trainable() as f64);
         text(
             canvas,
             result.method.title(),

@@ -3,7 +3,6 @@
 use super::table::{TextTable, UNDEFINED};
 use crate::recipe::Method;
 use crate::report::comparison::{Comparison, Learned, MethodResult};
-use crate::report::figures::ranking::{by_parameters, trainable};
 use crate::report::number::{difference, gap, metric_title, p_value, percent, spread, whole};
 
 /// The table with words behind it; nothing where there are few methods.
@@ -28,10 +27,10 @@ pub fn section(comparison: &Comparison) -> Option<String> {
         header.push("p".to_owned());
     }
     header.push("learned".to_owned());
-    let rows = by_parameters(comparison).into_iter().map(|result| {
+    let rows = comparison.by_parameters().into_iter().map(|result| {
         let mut row = vec![
             result.method.title().to_owned(),
-            whole(trainable(result) as f64),
+            whole(result.trainable() as f64),
             spread(result.source().score.value, result.source().deviation),
             (result.mean_target).map_or(UNDEFINED.to_owned(), |score| percent(score.value)),
             result.mean_gap.map_or(UNDEFINED.to_owned(), gap),
