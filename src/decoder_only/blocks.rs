@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::layout::Layout;
 use crate::kernels::{self, Rotation, Visible};
 use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, adapted_output};
 
@@ -16,7 +17,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Rows `x` `[B·Tq, D]`, and the same behind the first norm, look at `memory` and are changed.
+    /// Rows `x` `[N, D]`, and the same behind the first norm, look at `memory` and are changed.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
@@ -26,10 +27,11 @@ impl Block {
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         let mixed = self.attention.forward(normed, memory, view);
-        let x = x + dropout.rows(mixed, view.batch);
+        let lengths = view.layout.lengths();
+        let x = x + dropout.packed_rows(mixed, lengths);
         let normed = self.feed_forward_norm.forward(x.clone());
-        let changed = (self.feed_forward).forward(normed, &x, view.batch, dropout);
-        x + dropout.rows(changed, view.batch)
+        let changed = (self.feed_forward).forward(normed, &x, lengths, dropout);
+        x + dropout.packed_rows(changed, lengths)
     }
 }
 
@@ -51,24 +53,30 @@ pub(super) struct Attention {
 pub(super) struct View<'a> {
     /// That of the queries, [scaled](super::rotary::Turns).
     pub(super) rotation: Option<&'a Rotation>,
-    pub(super) batch: usize,
+    pub(super) layout: &'a Layout,
     pub(super) visible: Visible<'a>,
 }
 
 impl Attention {
-    /// Keys and values of `x` `[B·T, D]`, turned to their positions.
-    pub(super) fn memory(&self, x: Tensor<2>, rotation: Option<&Rotation>) -> Memory {
+    /// Keys and values of `x` `[N, D]`, turned to their positions and filled up, `[B·T, G·K]`.
+    pub(super) fn memory(
+        &self,
+        x: Tensor<2>,
+        rotation: Option<&Rotation>,
+        layout: &Layout,
+    ) -> Memory {
         let key = self.key.forward(x.clone());
+        let key = match rotation {
+            Some(rotation) => kernels::rotate(key, rotation),
+            None => key,
+        };
         Memory {
-            key: match rotation {
-                Some(rotation) => kernels::rotate(key, rotation),
-                None => key,
-            },
-            value: self.value.forward(x),
+            key: layout.fill(key),
+            value: layout.fill(self.value.forward(x)),
         }
     }
 
-    /// `x` `[B·Tq, D]` looks at `memory`.
+    /// `x` `[N, D]` looks at `memory`.
     pub(super) fn forward(&self, x: Tensor<2>, memory: Memory, view: View) -> Tensor<2> {
         let query = self.query.forward(x);
         let query = match view.rotation {
@@ -79,8 +87,12 @@ impl Attention {
             }
         };
         let Memory { key, value } = memory;
-        let View { batch, visible, .. } = view;
+        let View {
+            layout, visible, ..
+        } = view;
+        let (query, batch) = (layout.fill(query), layout.batch());
         let mixed = kernels::attention(query, key, value, None, batch, self.heads, visible);
+        let mixed = layout.pack(mixed);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }
@@ -98,12 +110,13 @@ pub(super) struct FeedForward {
 }
 
 impl FeedForward {
-    /// `x` `[B·T, D]` behind the norm → what is to be added to `stream` `[B·T, D]`.
+    /// `x` `[N, D]` behind the norm → what is to be added to `stream` `[N, D]`; `lengths` are the rows of
+    /// each example.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
         stream: &Tensor<2>,
-        batch: usize,
+        lengths: &[usize],
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         adapted(self.adapter.as_ref(), x, stream, |x| {
@@ -115,7 +128,7 @@ impl FeedForward {
                     kernels::gated_gelu(up, open)
                 }
             };
-            self.down.forward(dropout.rows(hidden, batch))
+            self.down.forward(dropout.packed_rows(hidden, lengths))
         })
     }
 }

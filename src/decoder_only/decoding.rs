@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::blocks::View;
+use super::layout::Layout;
 use super::model::DecoderOnly;
 use crate::kernels::Visible;
 use crate::parts::{Dropout, Kept, Memory};
@@ -40,9 +41,10 @@ impl DecoderOnly {
         kept.advance();
         let seen = kept.seen().to_vec();
         let turns = self.turns(positions);
+        let layout = Layout::new(vec![1; last.len()]);
         let view = View {
             rotation: turns.as_ref().map(|turns| &turns.queries),
-            batch: last.len(),
+            layout: &layout,
             visible: Visible::Lengths(&seen),
         };
         let mut x = self.placed(self.lookup(last), positions);
@@ -50,7 +52,7 @@ impl DecoderOnly {
         for (index, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(x.clone());
             let keys = turns.as_ref().map(|turns| &turns.keys);
-            let newest = block.attention.memory(normed.clone(), keys);
+            let newest = block.attention.memory(normed.clone(), keys, &layout);
             x = block.forward(x, normed, kept.put(index, newest), view, off);
         }
         for position in positions {

@@ -2,14 +2,15 @@
 //! positions, root-mean-square norms, SwiGLU, heads that may share keys) and GPT-2 (Radford et al.
 //! 2019: learned positions, layer norms, tanh-gelu, biases).
 //!
-//! An input is read together with its output: one causal sequence, the prompt's vectors first. Rows
-//! of a batch are filled up at their end, which nothing before it can see. Hidden states are
-//! `[B·T, D]`.
+//! An input is read together with its output: one causal sequence, the prompt's vectors first. The
+//! examples of a batch lie one behind the other, without filling, `[N, D]`; what begins them all, a
+//! prompt or examples in context, is read once before they are answered.
 
 mod blocks;
 mod checkpoint;
 mod config;
 mod decoding;
+mod layout;
 mod model;
 mod places;
 mod rotary;

@@ -1,16 +1,17 @@
 //! The whole network: embedding, blocks, head.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Block, View};
 use super::decoding::Cache;
+use super::layout::{Layout, pick};
 use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
 use crate::kernels::{self, Visible};
 use crate::parts::{
     Decoding, Dropout, Entries, Generated, Linear, Memory, Norm, Tokens, behind, greedy,
-    lengthened, of_each, reach,
+    lengthened, reach,
 };
 
 /// A decoder-only network.
@@ -28,37 +29,51 @@ pub struct DecoderOnly {
     pub(super) turns: Vec<f64>,
 }
 
-/// An input, embedded and waiting for its output: the two are read together.
+/// Inputs, embedded and waiting for their outputs: the two are read together.
 #[derive(Debug, Clone)]
 pub struct Read {
-    /// `[B, T, D]`, the prompt's vectors among them.
-    rows: Tensor<3>,
-    /// The real positions of each example, at its start.
+    /// `[N, D]`, of each example the prompt's vectors and its tokens.
+    rows: Tensor<2>,
+    /// The rows of each example.
     lengths: Vec<usize>,
+    /// Rows that every example begins with: the prompt and, of tokens, examples in context. Each has
+    /// one of its own behind them.
+    shared: usize,
     /// One a block, or none.
     prefixes: Vec<Memory>,
+}
+
+/// What the rows of a pass stand behind.
+struct Past<'a> {
+    /// Keys and values of each block, or none.
+    memories: &'a [Memory],
+    /// How many of these have a position.
+    positions: usize,
 }
 
 /// The rows of a pass whose states are wanted, as many of each example: behind the keys and values of
 /// the last block nothing is computed of any other.
 struct Asked {
-    /// Among the rows `[B·T]` of the pass.
+    /// Among the rows of the pass.
     rows: Vec<usize>,
-    places: Vec<usize>,
+    /// As many of each example.
+    layout: Layout,
+    /// Their positions.
+    positions: Vec<usize>,
     /// The keys that each of them sees.
     counts: Vec<usize>,
 }
 
 impl Asked {
-    /// Of examples of `length` rows, those at these places, behind a prefix of `reach` keys.
-    fn of(places: Vec<Vec<usize>>, length: usize, reach: usize) -> Self {
-        let rows = (places.iter().enumerate())
-            .flat_map(|(example, places)| places.iter().map(move |at| example * length + at));
-        let counts = places.iter().flatten().map(|at| reach + at + 1);
+    /// Of the examples of a pass, those at these places.
+    fn of(places: &[Vec<usize>], layout: &Layout, past: &Past) -> Self {
+        let each = places.iter().flatten();
+        let reach = reach(past.memories);
         Asked {
-            rows: rows.collect(),
-            counts: counts.collect(),
-            places: places.concat(),
+            rows: layout.rows_at(places),
+            layout: Layout::new(places.iter().map(Vec::len).collect()),
+            positions: each.clone().map(|at| past.positions + at).collect(),
+            counts: each.map(|at| reach + at + 1).collect(),
         }
     }
 }
@@ -83,98 +98,104 @@ impl DecoderOnly {
 
     /// Embeds a batch of inputs behind a prompt.
     pub fn read(&self, tokens: &Tokens, entries: Entries) -> Read {
-        let rows = self.lookup(&tokens.ids);
-        let [_, width] = rows.dims();
-        let rows = rows.reshape([tokens.batch(), tokens.width, width]);
-        let (rows, lengths) = match entries.prompt {
-            Some(prompt) => (
-                Tensor::cat(vec![of_each(&prompt, tokens.batch()), rows], 1),
-                lengthened(prompt.dims()[0], &tokens.lengths),
-            ),
-            None => (rows, tokens.lengths.clone()),
+        let ids: Vec<u32> = tokens.real_positions().map(|at| tokens.ids[at]).collect();
+        let rows = self.lookup(&ids);
+        let before = (entries.prompt.as_ref()).map_or(0, |prompt| prompt.dims()[0]);
+        let rows = match entries.prompt {
+            Some(prompt) => {
+                let mut order = Vec::with_capacity(before * tokens.batch() + ids.len());
+                let mut first = before;
+                for length in &tokens.lengths {
+                    order.extend((0..before).chain(first..first + length));
+                    first += length;
+                }
+                pick(Tensor::cat(vec![prompt, rows], 0), &order)
+            }
+            None => rows,
         };
         Read {
             rows,
-            lengths,
+            lengths: lengthened(before, &tokens.lengths),
+            shared: before + beginning(tokens),
             prefixes: entries.decoder,
         }
     }
 
     /// Hidden states of the positions that predict the real target tokens, `[N, D]`, in row order.
     fn target_states(&self, read: &Read, targets: &Tokens, dropout: &mut Dropout) -> Tensor<2> {
-        let [batch, length, width] = read.rows.dims();
         // Input and output of each example one behind the other, its last token left out.
-        let pool = Tensor::cat(
-            vec![
-                read.rows.clone().reshape([batch * length, width]),
-                self.lookup(&targets.ids),
-            ],
-            0,
-        );
-        let spans: Vec<(usize, usize)> = (read.lengths.iter().zip(&targets.lengths))
-            .map(|(&input, &output)| (input, output.saturating_sub(1)))
-            .collect();
-        let longest = spans.iter().map(|(i, o)| i + o).max().unwrap_or(0);
+        let outputs = self.lookup(&targets.ids);
+        let inputs = read.rows.dims()[0];
+        let pool = Tensor::cat(vec![read.rows.clone(), outputs], 0);
         let most = targets.lengths.iter().copied().max().unwrap_or(0).max(1);
-        let mut order = Vec::with_capacity(batch * longest);
-        let mut predicting = Vec::with_capacity(batch);
+        let mut order = Vec::with_capacity(inputs + targets.count());
+        let mut lengths = Vec::with_capacity(targets.batch());
+        let mut predicting = Vec::with_capacity(targets.batch());
         let mut real = Vec::with_capacity(targets.count());
-        for (row, &(input, output)) in spans.iter().enumerate() {
-            let start = order.len();
-            order.extend((0..input).map(|at| row * length + at));
-            order.extend((0..output).map(|at| batch * length + row * targets.width + at));
-            // What fills a row up is seen by nothing before it.
-            order.resize(start + longest, row * length);
+        let mut start = 0;
+        for (row, (&input, &output)) in read.lengths.iter().zip(&targets.lengths).enumerate() {
+            order.extend(start..start + input);
+            start += input;
+            let fed = output.saturating_sub(1);
+            order.extend((0..fed).map(|at| inputs + row * targets.width + at));
+            lengths.push(input + fed);
             // An output's first token is predicted by the input's last.
             let first = input.saturating_sub(1);
-            let mut places: Vec<usize> = (first..first + targets.lengths[row]).collect();
+            let mut places: Vec<usize> = (first..first + output).collect();
             places.resize(most, first);
             predicting.push(places);
-            real.extend((0..targets.lengths[row]).map(|at| row * most + at));
+            real.extend((0..output).map(|at| row * most + at));
         }
-        let asked = Asked::of(predicting, longest, reach(&read.prefixes));
-        let joined = pick(pool, &order);
-        let states = self.run(joined, batch, &read.prefixes, &asked, dropout, |_| ());
+        let layout = Layout::new(lengths);
+        let past = Past {
+            memories: &read.prefixes,
+            positions: 0,
+        };
+        let asked = Asked::of(&predicting, &layout, &past);
+        let states = self.run(pick(pool, &order), &layout, &past, &asked, dropout, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
-    /// Embedded rows `[B·T, D]`, from position 0 on, through the blocks: the states of what is asked.
-    /// `keep` sees the keys and values of each block, a prefix among them.
+    /// Embedded rows `[N, D]` through the blocks: the states of what is asked. `keep` sees the keys and
+    /// values of each block, what is past among them.
     fn run(
         &self,
         rows: Tensor<2>,
-        batch: usize,
-        prefixes: &[Memory],
+        layout: &Layout,
+        past: &Past,
         asked: &Asked,
         dropout: &mut Dropout,
         mut keep: impl FnMut(&Memory),
     ) -> Tensor<2> {
-        let length = rows.dims()[0] / batch;
-        let places: Vec<usize> = (0..batch).flat_map(|_| 0..length).collect();
-        let turns = self.turns(&places);
-        let asked_turns = self.turns(&asked.places);
-        // Behind a prefix there are more keys than queries.
-        let own = reach(prefixes);
-        let counts: Vec<usize> = places.iter().map(|at| own + at + 1).collect();
+        let positions: Vec<usize> = (layout.places().iter())
+            .map(|at| past.positions + at)
+            .collect();
+        let turns = self.turns(&positions);
+        let asked_turns = self.turns(&asked.positions);
+        // Behind what is past there are more keys than queries.
+        let reach = reach(past.memories);
+        let counts: Vec<usize> = (0..layout.batch())
+            .flat_map(|_| reach + 1..=reach + layout.longest())
+            .collect();
         let all = View {
             rotation: turns.as_ref().map(|turns| &turns.queries),
-            batch,
-            visible: match own {
+            layout,
+            visible: match reach {
                 0 => Visible::Causal,
                 _ => Visible::Counts(&counts),
             },
         };
         let of_asked = View {
             rotation: asked_turns.as_ref().map(|turns| &turns.queries),
-            batch,
+            layout: &asked.layout,
             visible: Visible::Counts(&asked.counts),
         };
-        let mut x = dropout.rows(self.placed(rows, &places), batch);
+        let mut x = dropout.packed_rows(self.placed(rows, &positions), layout.lengths());
         for (index, block) in self.blocks.iter().enumerate() {
             let mut normed = block.attention_norm.forward(x.clone());
             let keys = turns.as_ref().map(|turns| &turns.keys);
-            let memory = block.attention.memory(normed.clone(), keys);
-            let memory = behind(prefixes.get(index), memory, batch);
+            let memory = block.attention.memory(normed.clone(), keys, layout);
+            let memory = behind(past.memories.get(index), memory, layout.batch());
             keep(&memory);
             let mut view = all;
             if index + 1 == self.blocks.len() {
@@ -223,20 +244,57 @@ impl DecoderOnly {
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from.
+    /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from. What all
+    /// of them begin with is read once.
     pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
-        let [batch, length, width] = read.rows.dims();
-        let mut memories = Vec::with_capacity(self.blocks.len());
-        let rows = read.rows.clone().reshape([batch * length, width]);
         let prefix = reach(&read.prefixes);
-        let last = read.lengths.iter().map(|read| vec![read - 1]).collect();
-        let asked = Asked::of(last, length, prefix);
-        let off = &mut Dropout::off();
-        let states = self.run(rows, batch, &read.prefixes, &asked, off, |memory| {
-            memories.push(memory.clone());
+        let shared = match read.lengths.len() {
+            1 => 0,
+            _ => read.shared,
+        };
+        let beginning = (shared > 0).then(|| {
+            let rows = read.rows.clone().slice([0..shared]);
+            self.last_states(rows, vec![shared], &read.prefixes, 0).1
         });
+        let own: Vec<Vec<usize>> = (read.lengths.iter())
+            .map(|&length| (shared..length).collect())
+            .collect();
+        let rows = match &beginning {
+            Some(_) => {
+                let layout = Layout::new(read.lengths.clone());
+                pick(read.rows.clone(), &layout.rows_at(&own))
+            }
+            None => read.rows.clone(),
+        };
+        let lengths = own.iter().map(Vec::len).collect();
+        let past = beginning.as_ref().unwrap_or(&read.prefixes);
+        let (states, memories) = self.last_states(rows, lengths, past, shared);
         let logits = self.vocabulary_logits(self.norm.forward(states));
         (logits, Cache::new(memories, read.lengths.clone(), prefix))
+    }
+
+    /// Examples of these `lengths` behind what is past: the state of the last row of each, `[B, D]`,
+    /// and the keys and values of every block.
+    fn last_states(
+        &self,
+        rows: Tensor<2>,
+        lengths: Vec<usize>,
+        memories: &[Memory],
+        positions: usize,
+    ) -> (Tensor<2>, Vec<Memory>) {
+        let past = Past {
+            memories,
+            positions,
+        };
+        let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
+        let layout = Layout::new(lengths);
+        let asked = Asked::of(&last, &layout, &past);
+        let mut kept = Vec::with_capacity(self.blocks.len());
+        let off = &mut Dropout::off();
+        let states = self.run(rows, &layout, &past, &asked, off, |memory| {
+            kept.push(memory.clone());
+        });
+        (states, kept)
     }
 
     /// Final states `[N, D]` → logits `[N, V]`.
@@ -269,10 +327,14 @@ impl Decoding for UnderWay<'_> {
     }
 }
 
-/// These rows of a table.
-fn pick(table: Tensor<2>, rows: &[usize]) -> Tensor<2> {
-    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    let device = table.device();
-    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device);
-    table.select(0, ids)
+/// The tokens that all rows begin with, one of each row left over.
+fn beginning(tokens: &Tokens) -> usize {
+    let rows: Vec<&[u32]> = (tokens.ids.chunks(tokens.width.max(1)).zip(&tokens.lengths))
+        .map(|(ids, &length)| &ids[..length.saturating_sub(1)])
+        .collect();
+    let first = rows.first().copied().unwrap_or_default();
+    (rows.iter())
+        .map(|row| first.iter().zip(*row).take_while(|(a, b)| a == b).count())
+        .min()
+        .unwrap_or(0)
 }

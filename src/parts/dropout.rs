@@ -1,6 +1,6 @@
 //! Inverted dropout: T5's, with one mask for all positions of a sequence, and the usual one.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -53,6 +53,21 @@ impl Dropout {
             .mask(batch * width, &x.device())
             .reshape([batch, 1, width]);
         (x.reshape([batch, rows / batch, width]) * mask).reshape([rows, width])
+    }
+
+    /// [`rows`](Self::rows) of sequences of these lengths, one behind the other.
+    pub fn packed_rows(&mut self, x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+        if self.is_off() {
+            return x;
+        }
+        let [_, width] = x.dims();
+        let masks = (self.mask(lengths.len() * width, &x.device())).reshape([lengths.len(), width]);
+        let whose: Vec<i32> = (lengths.iter().enumerate())
+            .flat_map(|(sequence, &length)| std::iter::repeat_n(sequence as i32, length))
+            .collect();
+        let whose = TensorData::new(whose, [x.dims()[0]]);
+        let whose = Tensor::<1, Int>::from_data(whose, &masks.device());
+        x * masks.select(0, whose)
     }
 
     /// Drops attention probabilities `[B, H, Tq, Tk]`, the same keys for every query.

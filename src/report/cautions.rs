@@ -67,7 +67,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
     cautions.extend(rows(study));
     cautions.extend(head(study, comparison));
     cautions.extend(programs(study));
-    cautions.extend(seen_in_pretraining(comparison));
+    cautions.push(seen_in_pretraining(comparison));
     cautions.push(Caution::new(
         "shift or hardness",
         "A gap mixes two things: the shift, and how hard the target is for anyone.",
@@ -538,11 +538,20 @@ fn programs(study: &Study) -> Vec<Caution> {
     cautions
 }
 
-fn seen_in_pretraining(comparison: &Comparison) -> Option<Caution> {
+fn seen_in_pretraining(comparison: &Comparison) -> Caution {
     if comparison.model != "nano" {
-        return None;
+        return Caution::new(
+            "pre-training",
+            format!(
+                "What `{}` read before it was tuned is not known here: texts or answers of the source \
+                 or of a target may have been among it, so that \"zero-shot\" speaks of the tuning \
+                 alone.",
+                comparison.model
+            ),
+            "a model whose pre-training text is published and searched for the rows",
+        );
     }
-    Some(if comparison.suite == "mini" {
+    if comparison.suite == "mini" {
         Caution::new(
             "pre-training",
             "The backbone `nano` was pre-trained on generated text of all miniature domains, with \
@@ -557,5 +566,5 @@ fn seen_in_pretraining(comparison: &Comparison) -> Option<Caution> {
              on real text are what to expect of it, and its gaps say little about a real T5.",
             "a pre-trained T5 (`--model`)",
         )
-    })
+    }
 }
