@@ -4,7 +4,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::kernels::{self, Visible, attention};
-use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, adapted_output, behind};
+use crate::parts::{
+    Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output, behind, lengthened,
+};
 
 /// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
 #[derive(Module, Debug)]
@@ -19,31 +21,37 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// `[B·T, D]` → `[B·T, D]`; of each example, keys up to its length (behind the prefix) are seen.
+    /// `[N, D]` → `[N, D]`; each row sees those of its example, and the prefix.
     fn forward(
         &self,
         x: Tensor<2>,
         prefix: Option<&Memory>,
-        visible: &[usize],
+        layout: &Layout,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let batch = visible.len();
+        let batch = layout.batch();
         let query = self.query.forward(x.clone());
         let [_, width] = query.dims();
         let query = query * ((width / self.heads) as f64).powf(-0.5);
         let memory = Memory {
-            key: self.key.forward(x.clone()),
-            value: self.value.forward(x),
+            key: layout.fill(self.key.forward(x.clone())),
+            value: layout.fill(self.value.forward(x)),
         };
+        let query = layout.fill(query);
+        let reach = prefix.map_or(0, |prefix| prefix.key.dims()[0]);
         let Memory { key, value } = behind(prefix, memory, batch);
-        let visible = Visible::Lengths(visible);
+        let seen = lengthened(reach, layout.lengths());
+        let visible = Visible::Lengths(&seen);
         let mixed = if dropout.is_off() {
             kernels::attention(query, key, value, None, batch, self.heads, visible)
         } else {
             let drop = |weights| dropout.each(weights);
             attention::reweighted(query, key, value, None, batch, self.heads, visible, drop)
         };
-        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
+        adapted_output(
+            self.adapter.as_ref(),
+            self.output.forward(layout.pack(mixed)),
+        )
     }
 }
 
@@ -57,7 +65,7 @@ pub(super) struct FeedForward {
 }
 
 impl FeedForward {
-    /// `[B·T, D]` → `[B·T, D]`.
+    /// `[N, D]` → `[N, D]`.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let stream = x.clone();
         adapted(self.adapter.as_ref(), x, &stream, |x| {
@@ -76,15 +84,15 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// `[B·T, D]` → `[B·T, D]`.
+    /// `[N, D]` → `[N, D]`.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
         prefix: Option<&Memory>,
-        visible: &[usize],
+        layout: &Layout,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let mixed = (self.attention).forward(x.clone(), prefix, visible, dropout);
+        let mixed = (self.attention).forward(x.clone(), prefix, layout, dropout);
         let x = self.attention_norm.forward(dropout.each(mixed) + x);
         let changed = self.feed_forward.forward(x.clone());
         self.feed_forward_norm.forward(dropout.each(changed) + x)

@@ -1,13 +1,15 @@
 //! The whole backbone: embeddings, blocks, pooler, and a head where one is put on.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::embeddings::Embeddings;
 use super::head::Head;
 use super::layers::Block;
 use super::masked::MaskedWords;
-use crate::parts::{Dropout, Entries, Generated, HeadForm, Linear, Tokens, lengthened, reach};
+use crate::parts::{
+    Dropout, Entries, Generated, HeadForm, Layout, Linear, Tokens, lengthened, pick,
+};
 
 /// The backbone.
 #[derive(Module, Debug)]
@@ -116,15 +118,17 @@ impl Bert {
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
         let separator = self.separator as u32;
         let embedded = self.embeddings.forward(tokens, separator, vectors);
-        let visible = lengthened(prompt + reach(&entries.encoder), &tokens.lengths);
-        let mut x = dropout.each(embedded);
+        let lengths = lengthened(prompt, &tokens.lengths);
+        let layout = Layout::of_width(lengths, prompt + tokens.width);
+        let mut x = dropout.each(layout.pack(embedded));
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, entries.encoder.get(index), &visible, dropout);
+            x = block.forward(x, entries.encoder.get(index), &layout, dropout);
         }
+        let x = layout.fill(x);
         let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
             (Some(HeadForm::Words(_)), Some(masked)) => {
                 let places = self.masked_places(tokens, prompt);
-                masked.transformed(rows(&x, places))
+                masked.transformed(pick(x.clone(), &places))
             }
             _ => dropout.each(self.pooled(&x, tokens.batch())),
         };
@@ -139,7 +143,8 @@ impl Bert {
 
     fn pooled(&self, hidden: &Tensor<2>, batch: usize) -> Tensor<2> {
         let [all, _] = hidden.dims();
-        let first = rows(hidden, (0..batch).map(|row| row * all / batch).collect());
+        let first: Vec<usize> = (0..batch).map(|row| row * all / batch).collect();
+        let first = pick(hidden.clone(), &first);
         match &self.pooler {
             Some(pooler) => pooler.forward(first).tanh(),
             None => first,
@@ -189,11 +194,4 @@ impl Bert {
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
         self.asked().answers(encoded)
     }
-}
-
-/// These rows of all states.
-fn rows(states: &Tensor<2>, rows: Vec<usize>) -> Tensor<2> {
-    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    let ids = TensorData::new(ids, [rows.len()]);
-    (states.clone()).select(0, Tensor::<1, Int>::from_data(ids, &states.device()))
 }

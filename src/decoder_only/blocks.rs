@@ -3,9 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::layout::Layout;
 use crate::kernels::{self, Rotation, Visible};
-use crate::parts::{Adapter, Dropout, Linear, Memory, Norm, adapted, adapted_output};
+use crate::parts::{Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output};
 
 /// A block.
 #[derive(Module, Debug)]

@@ -3,10 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::blocks::View;
-use super::layout::Layout;
 use super::model::DecoderOnly;
 use crate::kernels::Visible;
-use crate::parts::{Dropout, Kept, Memory};
+use crate::parts::{Dropout, Kept, Layout, Memory};
 
 /// What decoding goes on from.
 #[derive(Debug)]

@@ -10,7 +10,6 @@ mod blocks;
 mod checkpoint;
 mod config;
 mod decoding;
-mod layout;
 mod model;
 mod places;
 mod rotary;

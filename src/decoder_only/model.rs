@@ -5,13 +5,12 @@ use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Block, View};
 use super::decoding::Cache;
-use super::layout::{Layout, pick};
 use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
 use crate::kernels::{self, Visible};
 use crate::parts::{
-    Decoding, Dropout, Entries, Generated, Linear, Memory, Norm, Tokens, behind, greedy,
-    lengthened, reach,
+    Decoding, Dropout, Entries, Generated, Layout, Linear, Memory, Norm, Tokens, behind, greedy,
+    lengthened, pick, reach,
 };
 
 /// A decoder-only network.
@@ -175,7 +174,7 @@ impl DecoderOnly {
         // Behind what is past there are more keys than queries.
         let reach = reach(past.memories);
         let counts: Vec<usize> = (0..layout.batch())
-            .flat_map(|_| reach + 1..=reach + layout.longest())
+            .flat_map(|_| reach + 1..=reach + layout.width())
             .collect();
         let all = View {
             rotation: turns.as_ref().map(|turns| &turns.queries),

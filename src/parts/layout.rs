@@ -6,52 +6,63 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 /// The rows of a batch.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// The rows of each example.
     lengths: Vec<usize>,
+    /// `T`, to which each example is filled up.
+    width: usize,
     /// The packed row at every place of the filled-up batch, `[B·T]`; none where nothing is filled up.
     filled: Option<Vec<usize>>,
 }
 
 impl Layout {
-    /// Of examples of so many rows each; none has none.
-    pub(super) fn new(lengths: Vec<usize>) -> Self {
+    /// Of examples of so many rows each, filled up to the longest; none has none.
+    pub(crate) fn new(lengths: Vec<usize>) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        let filled = lengths.iter().any(|&length| length < longest).then(|| {
-            let mut filled = Vec::with_capacity(lengths.len() * longest);
+        Layout::of_width(lengths, longest)
+    }
+
+    /// The same, filled up to `width` rows each.
+    pub(crate) fn of_width(lengths: Vec<usize>, width: usize) -> Self {
+        let filled = lengths.iter().any(|&length| length < width).then(|| {
+            let mut filled = Vec::with_capacity(lengths.len() * width);
             let mut first = 0;
             for length in &lengths {
                 // What fills an example up is seen by nothing before it.
-                filled.extend((0..longest).map(|at| first + at.min(length - 1)));
+                filled.extend((0..width).map(|at| first + at.min(length - 1)));
                 first += length;
             }
             filled
         });
-        Layout { lengths, filled }
+        Layout {
+            lengths,
+            width,
+            filled,
+        }
     }
 
     /// Examples, `B`.
-    pub(super) fn batch(&self) -> usize {
+    pub(crate) fn batch(&self) -> usize {
         self.lengths.len()
     }
 
-    /// `T`, the rows of the longest example.
-    pub(super) fn longest(&self) -> usize {
-        self.lengths.iter().copied().max().unwrap_or(0)
+    /// `T`, the rows of each example where it is filled up.
+    pub(crate) fn width(&self) -> usize {
+        self.width
     }
 
     /// The rows of each example.
-    pub(super) fn lengths(&self) -> &[usize] {
+    pub(crate) fn lengths(&self) -> &[usize] {
         &self.lengths
     }
 
     /// The place in its example of every packed row.
-    pub(super) fn places(&self) -> Vec<usize> {
+    pub(crate) fn places(&self) -> Vec<usize> {
         self.lengths.iter().flat_map(|&length| 0..length).collect()
     }
 
     /// The packed rows of these places, which are of each example in turn.
-    pub(super) fn rows_at(&self, places: &[Vec<usize>]) -> Vec<usize> {
+    pub(crate) fn rows_at(&self, places: &[Vec<usize>]) -> Vec<usize> {
         let mut first = 0;
         let mut rows = Vec::new();
         for (length, places) in self.lengths.iter().zip(places) {
@@ -62,7 +73,7 @@ impl Layout {
     }
 
     /// Packed rows → `[B·T, W]`.
-    pub(super) fn fill(&self, rows: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn fill(&self, rows: Tensor<2>) -> Tensor<2> {
         match &self.filled {
             Some(filled) => pick(rows, filled),
             None => rows,
@@ -70,20 +81,19 @@ impl Layout {
     }
 
     /// `[B·T, W]` → packed rows.
-    pub(super) fn pack(&self, filled: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn pack(&self, filled: Tensor<2>) -> Tensor<2> {
         if self.filled.is_none() {
             return filled;
         }
-        let longest = self.longest();
         let real: Vec<usize> = (self.lengths.iter().enumerate())
-            .flat_map(|(example, length)| (0..*length).map(move |at| example * longest + at))
+            .flat_map(|(example, length)| (0..*length).map(move |at| example * self.width + at))
             .collect();
         pick(filled, &real)
     }
 }
 
 /// These rows of a table.
-pub(super) fn pick(table: Tensor<2>, rows: &[usize]) -> Tensor<2> {
+pub(crate) fn pick(table: Tensor<2>, rows: &[usize]) -> Tensor<2> {
     let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
     let device = table.device();
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device);
