@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the report of SmolLM2-135M-Instruct on real questions: SQuAD to Wikipedia of later years, Amazon's reviews
 # and BioASQ, three seeds of three methods beside examples in context and the untuned model. Each learning rate is
-# searched first, three trials a method, on SQuAD's validation rows. On two cores some hours; what has a record is
+# searched first, two trials a method, on SQuAD's validation rows. On one core some two hours; what has a record is
 # not run again, and a training goes on where it was, so that a broken-off run is finished by the same line.
 #
 #     reports/smollm2.sh DATA MODEL.gguf [--dry-run]   # at the repository's root; records keep both paths as typed
@@ -24,7 +24,7 @@ cargo build --quiet
 promptshift=target/debug/promptshift
 $promptshift transfer 'squad->squadshifts_new_wiki,squadshifts_amazon,bioasq' --data "$data" --model "$model" \
     --methods few-shot,prompt,lora,model --init 'text:Answer the question with a few words of the context.' \
-    --seeds 3 --trials 3 --steps 40 --batch-size 8 --train-rows 4000 --validation-rows 40 --eval-rows 100 \
+    --seeds 3 --trials 2 --steps 40 --batch-size 4 --train-rows 4000 --validation-rows 24 --eval-rows 50 \
     --out "$runs" "${@:3}"
 [[ " ${*:3} " != *' --dry-run '* ]] || exit 0
 $promptshift redact "$runs" --out "$report.new"

@@ -10,7 +10,7 @@ use promptshift::batch::encode;
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::{Evidence, Example, Gold, Pair, Task, TextNames};
-use promptshift::network::{Config, Encoded, Kind};
+use promptshift::network::{Config, Encoded, Kind, Network};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::train::TrainingSet;
@@ -535,7 +535,7 @@ fn a_seed_draws_one_head_for_every_method() {
     assert_ne!(head(Method::Lora, 1), head(Method::Lora, 2));
 }
 
-/// all-MiniLM-L6-v2 on real pairs: token ids, and states within 1e-3.
+/// all-MiniLM-L6-v2 on real pairs: token ids; states, and behind a prompt logits and its gradient, within 1e-3.
 #[test]
 #[ignore = "wants PROMPTSHIFT_MINILM, the folder of the model with what make_minilm.py wrote in reference/"]
 fn minilm_agrees_on_real_pairs() {
@@ -564,4 +564,27 @@ fn minilm_agrees_on_real_pairs() {
         apart.fold(0.0, f32::max)
     );
     assert_close("states", &ours, &theirs, 1e-3);
+
+    let Network::Bert(model) = backbone.model else {
+        panic!("a BERT")
+    };
+    let [weight, bias] = ["head.weight", "head.bias"].map(|name| reference.floats(name));
+    let model = model.with_head(head(HeadForm::Classes(2), weight, bias));
+    let prompt = matrix(
+        reference.floats("prompt"),
+        [20, 384],
+        &Device::flex().autodiff(),
+    );
+    let prompt = prompt.require_grad();
+    let encoded = read(&model, &tokens, Some(prompt.clone()));
+    let logits = values(model.logits(&encoded));
+    assert_close("logits", &logits, &reference.floats("prompt.logits"), 1e-3);
+    let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
+    let gradient = values(prompt.grad(&losses.sum().backward()).expect("on the tape"));
+    let theirs = reference.floats("prompt.grad");
+    let length = |all: &mut dyn Iterator<Item = f32>| all.map(|x| x * x).sum::<f32>().sqrt();
+    let apart = length(&mut gradient.iter().zip(&theirs).map(|(a, b)| a - b));
+    let relative = apart / length(&mut theirs.iter().copied());
+    println!("the prompt's gradient is {relative} of its length apart");
+    assert!(relative < 1e-3);
 }
