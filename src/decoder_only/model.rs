@@ -252,7 +252,7 @@ impl DecoderOnly {
             _ => read.shared,
         };
         let beginning = (shared > 0).then(|| {
-            let rows = read.rows.clone().slice([0..shared]);
+            let rows = read.rows.clone().narrow(0, 0, shared);
             self.last_states(rows, vec![shared], &read.prefixes, 0).1
         });
         let own: Vec<Vec<usize>> = (read.lengths.iter())

@@ -1,7 +1,8 @@
 //! Where the rows of a batch are: packed, one example behind the other, for all that looks at a row by
 //! itself, and filled up to the longest example for attention alone.
 //!
-//! Of eight questions with their contexts, drawn by chance, the filling is about a third of the rows.
+//! Of eight questions with their contexts the filling is a third of the rows where they are drawn by
+//! chance, and still a tenth where batches are of like length, as in training.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
