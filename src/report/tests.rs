@@ -412,6 +412,27 @@ fn a_method_that_did_not_learn_has_no_gap_worth_comparing() {
 }
 
 #[test]
+fn what_another_method_did_not_learn_is_no_loss_of_it() {
+    let mut unlearned = Fixture::one_target();
+    unlearned.domains[0].1[Method::Prompt as usize] = 0.1;
+    let bitfit = (unlearned.records().into_iter())
+        .filter(|stored| stored.record.cell.method == Method::Prompt)
+        .map(|mut stored| {
+            stored.record.cell.method = Method::Bitfit;
+            stored.folder = stored.folder.join("bitfit");
+            stored
+        });
+    let records: Vec<StoredRecord> = (Fixture::one_target().records().into_iter())
+        .chain(bitfit)
+        .collect();
+    let answer = report(&records).comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains(". BitFit did not learn squad. ") && !answer.contains("BitFit (3 seeds)"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn nothing_is_lost_at_the_floor() {
     let mut fixture = Fixture::one_target();
     fixture.domains[1].1 = [0.05, 0.1, 0.6];

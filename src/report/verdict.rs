@@ -1,7 +1,7 @@
 //! The answer in two sentences, no stronger than the intervals.
 
 use super::comparison::{Comparison, Difference, Learned, MethodResult};
-use super::number::{count, interval, list, metric_title, percent, points};
+use super::number::{capital, count, interval, list, metric_title, percent, points};
 use super::statistics::MeanTest;
 use crate::recipe::Method;
 use crate::stats::estimate::{Estimate, Interval};
@@ -33,6 +33,11 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
     let (told, others): (Vec<&MethodResult>, Vec<&MethodResult>) = tuned
         .iter()
         .partition(|result| !comparison.is_of_many() || result.is_compared());
+    // Of the compared two, the second sentence says it.
+    let (told, idle): (Vec<&MethodResult>, Vec<&MethodResult>) =
+        (told.iter()).partition(|result| {
+            result.is_compared() || result.learned(&comparison.domains[0]) == Learned::Yes
+        });
     let clauses: Vec<String> = told
         .iter()
         .enumerate()
@@ -50,18 +55,23 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
             })
         })
         .collect();
-    let (source, clauses) = (&comparison.source, clauses.join("; "));
-    match comparison.before.as_slice() {
-        [] => format!(
-            "Trained on {source} alone, {clauses}.{}",
-            in_short(comparison, &others)
-        ),
-        before => format!(
-            "Trained on {source}, a start on {} before, {clauses}.{}",
+    let source = &comparison.source;
+    let trained = match (comparison.before.as_slice(), clauses.as_slice()) {
+        (_, []) => String::new(),
+        ([], clauses) => format!("Trained on {source} alone, {}.", clauses.join("; ")),
+        (before, clauses) => format!(
+            "Trained on {source}, a start on {} before, {}.",
             list(before),
-            in_short(comparison, &others)
+            clauses.join("; ")
         ),
-    }
+    };
+    let idle: Vec<&str> = idle.iter().map(|result| result.method.title()).collect();
+    let idle = match idle.as_slice() {
+        [] => String::new(),
+        idle => format!(" {} did not learn {source}.", capital(&list(idle))),
+    };
+    let said = [trained, idle, in_short(comparison, &others)].concat();
+    said.trim_start().to_owned()
 }
 
 /// The range of methods that are too many for a clause each: of those that learned the source.
