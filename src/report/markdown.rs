@@ -13,6 +13,7 @@ pub mod k_shot;
 pub mod origin;
 pub mod overview;
 pub mod published;
+pub mod ranking;
 pub mod retention;
 pub mod robustness;
 pub mod runs;
@@ -84,6 +85,7 @@ pub fn section(
     text.push_str(&robustness::section(comparison));
     text.push_str(&groups::section(comparison));
     text.push_str(&calibration::section(comparison));
+    text.push_str(&ranking::section(comparison));
     text.push_str("## Every seed\n\n");
     text.push_str(&seeds::table(study, comparison).markdown());
     text.push('\n');

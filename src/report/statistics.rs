@@ -5,6 +5,7 @@ pub mod answers;
 pub mod budget;
 pub mod groups;
 pub mod line;
+pub mod ranking;
 pub mod runs;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use self::answers::MethodCalibration;
 use self::budget::MethodSearch;
 use self::groups::DomainGroups;
 use self::line::Robustness;
+use self::ranking::MethodRanking;
 use self::runs::RightAnswers;
 use super::comparison::Scores;
 use super::study::Study;
@@ -39,6 +41,8 @@ pub struct Statistics {
     pub spreads: Vec<Spread>,
     /// Whether the methods' confidence can be believed.
     pub calibration: Vec<MethodCalibration>,
+    /// Whether the methods rank two classes, wherever the threshold stands.
+    pub ranking: Vec<MethodRanking>,
     /// The searches for recipes.
     pub searches: Vec<MethodSearch>,
     /// Scores of groups of examples.
@@ -152,6 +156,10 @@ pub(super) fn statistics(
         calibration: methods
             .iter()
             .map(|method| answers::of_method(study, *method))
+            .collect(),
+        ranking: methods
+            .iter()
+            .filter_map(|method| ranking::of_method(study, *method))
             .collect(),
         searches: budget::searches(study),
         groups: groups::groups(study, metric),

@@ -3,6 +3,7 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::*;
 use crate::recipe::{Method, PromptInit, PromptStart};
+use crate::record::Score;
 use crate::record::search::{Search, Trial, TrialEnd};
 use crate::record::store::End;
 
@@ -429,6 +430,32 @@ fn what_another_method_did_not_learn_is_no_loss_of_it() {
     assert!(
         answer.contains(". BitFit did not learn squad. ") && !answer.contains("BitFit (3 seeds)"),
         "{answer}"
+    );
+}
+
+/// Probabilities that know the class, whatever label was said.
+#[test]
+fn a_ranking_is_told_beside_the_labels_that_were_said() {
+    let mut records = Fixture::pairs().records();
+    assert!(!report(&records).markdown.contains("AUROC"));
+    for prediction in records
+        .iter_mut()
+        .flat_map(|stored| stored.predictions.iter_mut().flatten())
+    {
+        let Score::Label { gold, .. } = prediction.score else {
+            panic!("pairs have labels")
+        };
+        let second = if gold == 1 { 0.3_f64 } else { 0.2 };
+        prediction.class_log_probs = Some(vec![(1.0 - second).ln(), second.ln()]);
+    }
+    let report = report(&records);
+    let row = (report.markdown.lines())
+        .find(|line| line.starts_with("| prompt tuning, mrpc | 100.0 ± 0.0 |"));
+    assert!(row.is_some(), "{}", report.markdown);
+    assert!(
+        report.markdown.contains("“synthetic” on mrpc"),
+        "{}",
+        report.markdown
     );
 }
 

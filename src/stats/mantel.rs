@@ -5,6 +5,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::ranking::ranks;
+
 /// The correlation of likeness with outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mantel {
@@ -91,14 +93,6 @@ fn each_order(order: &mut [usize], count: usize, see: &mut impl FnMut(&[usize]))
     }
 }
 
-/// Ranks from 1, the mean one of equals.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let below = |value: f64| values.iter().filter(|other| **other < value).count();
-    let equal = |value: f64| values.iter().filter(|other| **other == value).count();
-    let rank = |&value: &f64| below(value) as f64 + 0.5 * (equal(value) as f64 + 1.0);
-    values.iter().map(rank).collect()
-}
-
 /// Pearson's; `None` where either is constant.
 fn correlation(one: &[f64], other: &[f64]) -> Option<f64> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -148,11 +142,6 @@ mod tests {
             seen.insert(order.to_vec());
         });
         assert_eq!((times, seen.len()), (24, 24));
-    }
-
-    #[test]
-    fn equals_share_their_mean_rank() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [3.5, 1.0, 3.5, 2.0]);
     }
 
     #[test]

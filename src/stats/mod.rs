@@ -14,6 +14,7 @@
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`] |
+//! | does it put a class's examples first, wherever the threshold stands? | [`ranking`] |
 //! | do prompts that are alike do alike on each other's domains? | [`mantel`] |
 //! | what would a shorter search have found? | [`budget`] |
 
@@ -30,6 +31,7 @@ pub mod panel;
 pub mod permutation;
 pub mod proportion;
 mod quantile;
+pub mod ranking;
 pub mod robustness;
 pub mod winning;
 
