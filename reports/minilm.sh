@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the reports of all-MiniLM-L6-v2 (22.7 million parameters) on real pairs: QQP to MRPC and back, five
-# seeds of five methods, each with a learning rate out of three trials. On one core some two hours; what has a record is
+# seeds of five methods, each with a learning rate out of three trials. QQP to MRPC took about an hour of one core, the way back has not been run; what has a record is
 # not run again, and a training goes on where it was, so that a broken-off run is finished by the same line.
 #
 #     reports/minilm.sh DATA MODEL [--dry-run]   # at the repository's root; records keep both paths as typed

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the report of SmolLM2-135M-Instruct on real questions: SQuAD to Wikipedia of later years, Amazon's reviews
 # and BioASQ, three seeds of three methods beside examples in context and the untuned model. Each learning rate is
-# searched first, two trials a method, on SQuAD's validation rows. On one core some two hours; what has a record is
+# searched first, two trials a method, on SQuAD's validation rows. On one core 2.2 hours; what has a record is
 # not run again, and a training goes on where it was, so that a broken-off run is finished by the same line.
 #
 #     reports/smollm2.sh DATA MODEL.gguf [--dry-run]   # at the repository's root; records keep both paths as typed
