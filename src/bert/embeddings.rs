@@ -1,9 +1,9 @@
 //! What enters the blocks: a word's vector, its position's and its segment's, summed and normed.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use crate::parts::{Norm, Tokens, of_each};
+use crate::parts::{Norm, Tokens, of_each, pick};
 
 /// The three tables and the norm.
 #[derive(Module, Debug)]
@@ -32,10 +32,10 @@ impl Embeddings {
         prompt: Option<Tensor<2>>,
     ) -> Tensor<2> {
         let (batch, length) = (tokens.batch(), tokens.width);
-        let device = self.words.val().device();
         let [_, width] = self.words.val().dims();
-        let words = rows_of(&self.words, tokens.ids.iter().map(|&id| id as i32), &device);
-        let segments = rows_of(&self.segments, segments(tokens, separator), &device);
+        let ids: Vec<usize> = tokens.ids.iter().map(|&id| id as usize).collect();
+        let words = pick(self.words.val(), &ids);
+        let segments = pick(self.segments.val(), &segments(tokens, separator));
         let positions = self.positions.val().slice([0..length, 0..width]);
         let sum = (words + segments).reshape([batch, length, width]) + positions.unsqueeze();
         let sum = match prompt {
@@ -53,26 +53,13 @@ impl Embeddings {
     }
 }
 
-/// Rows of a table.
-fn rows_of(
-    table: &Param<Tensor<2>>,
-    rows: impl Iterator<Item = i32>,
-    device: &Device,
-) -> Tensor<2> {
-    let rows: Vec<i32> = rows.collect();
-    let count = rows.len();
-    table.val().select(
-        0,
-        Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), device),
-    )
-}
-
 /// 0 up to the first separator of a row, that included, and 1 behind it.
-fn segments(tokens: &Tokens, separator: u32) -> impl Iterator<Item = i32> {
-    tokens.ids.chunks(tokens.width).flat_map(move |row| {
+fn segments(tokens: &Tokens, separator: u32) -> Vec<usize> {
+    let of_row = |row: &[u32]| {
         let first = row.iter().position(|&id| id == separator);
-        (0..row.len()).map(move |at| i32::from(first.is_some_and(|first| at > first)))
-    })
+        (0..row.len()).map(move |at| usize::from(first.is_some_and(|first| at > first)))
+    };
+    tokens.ids.chunks(tokens.width).flat_map(of_row).collect()
 }
 
 #[cfg(test)]
@@ -82,7 +69,7 @@ mod tests {
     #[test]
     fn the_second_segment_begins_behind_the_first_separator() {
         let rows: [&[u32]; 3] = [&[1, 7, 2, 8, 9, 2], &[1, 7, 8, 2], &[1, 7]];
-        let found: Vec<i32> = segments(&Tokens::padded(&rows, 0), 2).collect();
+        let found = segments(&Tokens::padded(&rows, 0), 2);
         // Padding behind a separator counts as the second segment; nothing looks at it.
         let wanted = [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], [0; 6]].concat();
         assert_eq!(found, wanted);

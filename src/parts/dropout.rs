@@ -1,8 +1,10 @@
 //! Inverted dropout: T5's, with one mask for all positions of a sequence, and the usual one.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use super::pick;
 
 /// The source of dropout masks. Its random numbers are its own, so that a seed gives the same
 /// masks whatever else runs; at rate 0 it changes nothing and draws nothing.
@@ -62,12 +64,10 @@ impl Dropout {
         }
         let [_, width] = x.dims();
         let masks = (self.mask(lengths.len() * width, &x.device())).reshape([lengths.len(), width]);
-        let whose: Vec<i32> = (lengths.iter().enumerate())
-            .flat_map(|(sequence, &length)| std::iter::repeat_n(sequence as i32, length))
+        let whose: Vec<usize> = (lengths.iter().enumerate())
+            .flat_map(|(sequence, &length)| std::iter::repeat_n(sequence, length))
             .collect();
-        let whose = TensorData::new(whose, [x.dims()[0]]);
-        let whose = Tensor::<1, Int>::from_data(whose, &masks.device());
-        x * masks.select(0, whose)
+        x * pick(masks, &whose)
     }
 
     /// Drops attention probabilities `[B, H, Tq, Tk]`, the same keys for every query.
@@ -105,5 +105,26 @@ impl Dropout {
             TensorData::new(values, [count]),
             &device.clone().without_autodiff(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_sequence_drops_what_it_drops_side_by_side() {
+        let (lengths, width) = ([2, 1], 64);
+        let ones = |rows: usize| Tensor::<2>::ones([rows, width], &Device::flex());
+        let packed = Dropout::new(0.5, 7).packed_rows(ones(3), &lengths);
+        // The second sequence's second row fills it up.
+        let filled = Dropout::new(0.5, 7).rows(ones(4), 2);
+        let packed: Vec<f32> = packed.to_data().try_to_vec().expect("f32");
+        let filled: Vec<f32> = filled.to_data().try_to_vec().expect("f32");
+        assert_eq!(packed, filled[..3 * width]);
+        let (first, second) = (&packed[..width], &packed[2 * width..]);
+        assert_eq!(first, &packed[width..2 * width], "one mask for a sequence");
+        assert_ne!(first, second, "another one for the next");
+        assert!(packed.contains(&0.0) && packed.contains(&2.0));
     }
 }

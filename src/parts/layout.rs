@@ -1,8 +1,8 @@
 //! Where the rows of a batch are: packed, one example behind the other, for all that looks at a row by
 //! itself, and filled up to the longest example for attention alone.
 //!
-//! Of eight questions with their contexts the filling is a third of the rows where they are drawn by
-//! chance, and still a tenth where batches are of like length, as in training.
+//! Filling is most of the work where a short example stands beside a long one, and not nothing in
+//! training either, whose batches are of like length, not of equal.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
