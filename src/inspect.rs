@@ -38,14 +38,23 @@ pub fn nearest(vector: &[f32], table: &Rows, count: usize) -> Vec<Neighbour> {
 }
 
 /// The cosine of two vectors, in [-1, 1]; 0 where one of them is all zeros.
-pub fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
-        products.sum()
+pub fn cosine<A, B>(one: &[A], other: &[B]) -> f64
+where
+    A: Into<f64> + Copy,
+    B: Into<f64> + Copy,
+{
+    let pairs = || {
+        one.iter()
+            .zip(other)
+            .map(|(a, b)| ((*a).into(), (*b).into()))
     };
-    let length = (dot(one, one) * dot(other, other)).sqrt();
+    let product: f64 = pairs().map(|(a, b): (f64, f64)| a * b).sum();
+    let squares = pairs().fold((0.0, 0.0), |(s, t), (a, b): (f64, f64)| {
+        (s + a * a, t + b * b)
+    });
+    let length = (squares.0 * squares.1).sqrt();
     match length > 0.0 {
-        true => dot(one, other) / length,
+        true => product / length,
         false => 0.0,
     }
 }

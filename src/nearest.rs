@@ -1,6 +1,7 @@
 //! Words of a backbone's vocabulary near the words of classes: proposals for a verbalizer.
 
 use crate::backbone::Backbone;
+use crate::inspect::cosine;
 
 /// A word and how near it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,15 +65,4 @@ pub fn nearest(backbone: &Backbone, classes: &[Vec<&str>], count: usize) -> Vec<
 
 fn is_known(word: &str, classes: &[Vec<&str>]) -> bool {
     classes.iter().flatten().any(|known| *known == word)
-}
-
-/// 0 where a vector is 0.
-fn cosine(one: &[f64], other: &[f32]) -> f64 {
-    let pairs = || one.iter().zip(other).map(|(a, b)| (*a, f64::from(*b)));
-    let product: f64 = pairs().map(|(a, b)| a * b).sum();
-    let squares = pairs().fold((0.0, 0.0), |(s, t), (a, b)| (s + a * a, t + b * b));
-    match squares.0 * squares.1 {
-        0.0 => 0.0,
-        squares => product / squares.sqrt(),
-    }
 }

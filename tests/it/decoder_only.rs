@@ -14,7 +14,8 @@ use promptshift::network::{Config, Encoded, Network};
 use promptshift::parts::{Dropout, Entries, Memory, Tokens};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::{self, Labels, Parameters};
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 use crate::every_method::Ground;
@@ -209,6 +210,54 @@ fn a_gguf_file_is_the_network_that_transformers_reads_in_it() {
     let logits = values(backbone.model.logits(&encoded, &targets));
     let theirs = &floats("llama_tiny/gguf.safetensors")["logits"];
     assert_close("logits", &logits, theirs, 1e-4);
+}
+
+/// The tiny Llama with a head of its own: the embedding's rows from last to first, so that it says every
+/// token in another's place.
+#[test]
+fn a_head_of_its_own_is_read_and_written() {
+    let bytes = std::fs::read(golden("llama_tiny/model.safetensors")).expect("a script wrote it");
+    let tied = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let embedding = tied.tensor("model.embed_tokens.weight").expect("it");
+    let [vocabulary, width] = *embedding.shape() else {
+        panic!("a table")
+    };
+    let rows: Vec<&[u8]> = embedding.data().chunks(4 * width).rev().collect();
+    let rows = rows.concat();
+    let head = TensorView::new(Dtype::F32, vec![vocabulary, width], &rows).expect("as large");
+    let mut tensors = tied.tensors();
+    tensors.push(("lm_head.weight".to_owned(), head));
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    safetensors::serialize_to_file(tensors, None, &path("model.safetensors")).expect("written");
+    let config = std::fs::read_to_string(golden("llama_tiny/config.json")).expect("written");
+    let untied = config.replace(
+        r#""tie_word_embeddings": true"#,
+        r#""tie_word_embeddings": false"#,
+    );
+    assert_ne!(config, untied);
+    std::fs::write(path("config.json"), untied).expect("written");
+    std::fs::copy(golden("llama_tiny/tokenizer.json"), path("tokenizer.json")).expect("written");
+
+    let choice = BackboneChoice::Folder(folder.path().to_owned());
+    let backbone = choice.load(&Device::flex()).expect("a Llama");
+    assert_eq!(backbone.config.parameters(), backbone.model.num_params());
+    let reference = Reference::of(&golden("llama_tiny"));
+    let [inputs, targets] = batch(&reference);
+    let encoded = encode(&backbone.model, &inputs, None);
+    let logits = values(backbone.model.logits(&encoded, &targets));
+    let theirs: Vec<f32> = (reference.floats("logits").chunks(vocabulary))
+        .flat_map(|row| row.iter().rev().copied())
+        .collect();
+    assert_close("logits", &logits, &theirs, 1e-4);
+
+    let saved = backbone.model.weights().to_bytes(BTreeMap::new());
+    let saved = SafeTensors::deserialize(&saved).expect("safetensors");
+    assert_eq!(
+        saved.tensor("lm_head.weight").expect("its head").data(),
+        rows
+    );
 }
 
 #[test]
