@@ -88,7 +88,7 @@ pub fn draw(
         figures.push(picture(
             format!("costs{suffix}.svg"),
             words::costs(comparison),
-            costs::SIZE,
+            costs::size(comparison),
             |canvas| costs::draw(canvas, comparison),
         )?);
     }
@@ -96,7 +96,7 @@ pub fn draw(
         figures.push(picture(
             format!("curves{suffix}.svg"),
             words::curves(study, comparison),
-            curves::SIZE,
+            curves::size(comparison),
             |canvas| curves::draw(canvas, study, comparison),
         )?);
     }

@@ -14,10 +14,26 @@ use crate::report::cost::{Resource, TrainingCost, front};
 use crate::report::number::metric_title;
 use crate::stats::estimate::Estimate;
 
-pub(super) const SIZE: (u32, u32) = (992, 372);
-
+const WIDTH: u32 = 992;
 const MARGIN: i32 = 16;
-const HEAD: i32 = 74;
+/// Pixels above the legend.
+const TITLE: i32 = 50;
+
+/// Pixels above the panels: title and legend.
+fn head(comparison: &Comparison) -> i32 {
+    TITLE + legend::height(MARGIN, WIDTH as i32 - MARGIN, &entries(comparison))
+}
+
+/// The figure's width and height.
+pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
+    (WIDTH, head(comparison).unsigned_abs() + 301)
+}
+
+fn entries(comparison: &Comparison) -> Vec<Entry> {
+    let priced = comparison.tuned().filter_map(price);
+    let methods = priced.map(|priced| Entry::Method(priced.result.method));
+    methods.chain([Entry::Interval, Entry::Front]).collect()
+}
 
 /// A tuned method with what it scores and costs.
 struct Priced<'a> {
@@ -41,12 +57,8 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
     let title = format!("{metric} {place} against the cost of training");
     text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
     let priced: Vec<Priced> = comparison.tuned().filter_map(price).collect();
-    let mut entries: Vec<Entry> = priced
-        .iter()
-        .map(|priced| Entry::Method(priced.result.method))
-        .collect();
-    entries.extend([Entry::Interval, Entry::Front]);
-    legend::draw(canvas, (MARGIN, 50), 976, &entries)?;
+    let right = WIDTH as i32 - MARGIN;
+    legend::draw(canvas, (MARGIN, TITLE), right, &entries(comparison))?;
     let ends = priced.iter().flat_map(|priced| {
         let range = priced.score.interval;
         [range.low, range.high, priced.score.value]
@@ -57,8 +69,8 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
         let frame = Frame {
             left: left + 34,
             right: left + 300,
-            top: HEAD + 30,
-            bottom: SIZE.1 as i32 - 52,
+            top: head(comparison) + 30,
+            bottom: size(comparison).1 as i32 - 52,
             range,
         };
         frame.draw(canvas)?;

@@ -12,7 +12,25 @@ use crate::report::comparison::Comparison;
 use crate::report::number::{metric_title, whole};
 use crate::report::study::Study;
 
-pub(super) const SIZE: (u32, u32) = (632, 424);
+const WIDTH: u32 = 632;
+const MARGIN: i32 = 16;
+/// Pixels above the legend.
+const TITLE: i32 = 48;
+
+/// Pixels above the note on markers: title and legend.
+fn head(comparison: &Comparison) -> i32 {
+    TITLE + legend::height(MARGIN, WIDTH as i32 - MARGIN, &entries(comparison))
+}
+
+/// The figure's width and height.
+pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
+    (WIDTH, head(comparison).unsigned_abs() + 355)
+}
+
+fn entries(comparison: &Comparison) -> Vec<Entry> {
+    let tuned = comparison.tuned().map(|result| result.method);
+    tuned.map(Entry::Method).chain([Entry::Seed]).collect()
+}
 
 /// The curves of all seeds of one method.
 struct Curves<'a> {
@@ -24,7 +42,7 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
     canvas.fill(&WHITE)?;
     let metric = metric_title(comparison.metric);
     let title = format!("Learning curves on {} validation", comparison.source);
-    text(canvas, &title, (16, 22), 17, INK, Anchor::Left)?;
+    text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
     let curves: Vec<Curves> = comparison
         .tuned()
         .map(|result| Curves {
@@ -32,20 +50,11 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
             runs: runs(study, result.method),
         })
         .collect();
-    let mut entries: Vec<Entry> = curves
-        .iter()
-        .map(|curves| Entry::Method(curves.method))
-        .collect();
-    entries.push(Entry::Seed);
-    legend::draw(canvas, (16, 48), 616, &entries)?;
-    text(
-        canvas,
-        "The marker is the mean of the steps that were kept.",
-        (16, 70),
-        12,
-        FAINT,
-        Anchor::Left,
-    )?;
+    let right = WIDTH as i32 - MARGIN;
+    legend::draw(canvas, (MARGIN, TITLE), right, &entries(comparison))?;
+    let head = head(comparison);
+    let note = "The marker is the mean of the steps that were kept.";
+    text(canvas, note, (MARGIN, head + 1), 12, FAINT, Anchor::Left)?;
 
     let points = || {
         curves
@@ -58,8 +67,8 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
     let frame = Frame {
         left: 50,
         right: 612,
-        top: 116,
-        bottom: 372,
+        top: head + 47,
+        bottom: head + 303,
         range,
     };
     frame.draw(canvas)?;

@@ -10,19 +10,24 @@ pub(super) enum Scale {
     Linear(f64),
     /// From ten to the first power to ten to the second.
     Powers(i32, i32),
+    /// The same, with zero where the next lower power would be.
+    ZeroAndPowers(i32, i32),
 }
 
 impl Scale {
-    /// An axis that holds amounts, all positive.
+    /// An axis that holds amounts, none below zero.
     pub(super) fn of(amounts: impl IntoIterator<Item = f64>) -> Scale {
-        let (least, most) = amounts
-            .into_iter()
-            .fold((f64::INFINITY, 0.0_f64), |(least, most), amount| {
-                (least.min(amount), most.max(amount))
-            });
-        if least > 0.0 && most > FAR_APART * least {
+        let amounts: Vec<f64> = amounts.into_iter().collect();
+        let positive = amounts.iter().copied().filter(|amount| *amount > 0.0);
+        let (least, most) = positive.fold((f64::INFINITY, 0.0_f64), |(least, most), amount| {
+            (least.min(amount), most.max(amount))
+        });
+        if most > FAR_APART * least {
             let (low, high) = (least.log10().floor() as i32, most.log10().ceil() as i32);
-            Scale::Powers(low, high.max(low + 1))
+            match amounts.contains(&0.0) {
+                true => Scale::ZeroAndPowers(low, high.max(low + 1)),
+                false => Scale::Powers(low, high.max(low + 1)),
+            }
         } else if most > 0.0 {
             let step = step(1.12 * most);
             Scale::Linear((1.12 * most / step).ceil() * step)
@@ -36,6 +41,8 @@ impl Scale {
         match self {
             Scale::Linear(high) => amount / high,
             Scale::Powers(low, high) => (amount.log10() - f64::from(low)) / f64::from(high - low),
+            Scale::ZeroAndPowers(..) if amount == 0.0 => 0.0,
+            Scale::ZeroAndPowers(low, high) => Scale::Powers(low - 1, high).share(amount),
         }
     }
 
@@ -54,6 +61,10 @@ impl Scale {
                     .step_by(every)
                     .map(|power| 10_f64.powi(power))
                     .collect()
+            }
+            Scale::ZeroAndPowers(low, high) => {
+                let powers = Scale::Powers(low, high).ticks();
+                [0.0].into_iter().chain(powers).collect()
             }
         }
     }
@@ -96,6 +107,10 @@ mod tests {
         let far = Scale::of([2_560.0, 1_542_144.0]);
         assert_eq!(far, Scale::Powers(3, 7));
         assert!((far.share(1e5) - 0.5).abs() < 1e-12);
+        let with_zero = Scale::of([2_560.0, 0.0, 1_542_144.0]);
+        assert_eq!(with_zero, Scale::ZeroAndPowers(3, 7));
+        assert_eq!(with_zero.ticks(), [0.0, 1e3, 1e4, 1e5, 1e6, 1e7]);
+        assert_eq!([0.0, 1e3, 1e7].map(|a| with_zero.share(a)), [0.0, 0.2, 1.0]);
         assert_eq!(Scale::of([]), Scale::Linear(1.0));
         assert_eq!(Scale::of([0.0, 5.0]).share(0.0), 0.0);
     }

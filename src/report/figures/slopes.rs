@@ -109,7 +109,13 @@ fn range(comparison: &Comparison) -> Range {
 }
 
 /// Where source and target stand, as shares of a panel's width.
-const ENDS: [f64; 2] = [0.24, 0.76];
+const ENDS: [f64; 2] = [0.26, 0.74];
+
+/// Pixels between neighbours of so many methods, which stand side by side, so that intervals do not hide each
+/// other.
+fn apart(methods: usize) -> i32 {
+    (48 / methods.max(1) as i32).min(12)
+}
 
 fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: Frame) -> Drawn {
     frame.draw(canvas)?;
@@ -123,8 +129,8 @@ fn panel(canvas: &Canvas, comparison: &Comparison, target: usize, frame: Frame) 
         }
     }
     let methods: Vec<&MethodResult> = comparison.methods.iter().collect();
-    // Side by side, so that intervals do not hide each other.
-    let aside = |index: usize| 12 * index as i32 - 6 * (methods.len() as i32 - 1);
+    let apart = apart(methods.len());
+    let aside = |index: usize| apart * index as i32 - apart * (methods.len() as i32 - 1) / 2;
     for (index, result) in methods.iter().enumerate() {
         let columns = ENDS.map(|end| frame.column(end) + aside(index));
         slope(canvas, result, domains, columns, &frame)?;
@@ -179,7 +185,9 @@ fn slope(
 /// The tuned methods' means in numbers: the source's to the left, the target's to the right.
 fn labels(canvas: &Canvas, comparison: &Comparison, domains: [usize; 2], frame: &Frame) -> Drawn {
     let tuned: Vec<&MethodResult> = comparison.tuned().collect();
-    for (end, anchor, offset) in [(0, Anchor::Right, -27), (1, Anchor::Left, 27)] {
+    let methods = comparison.methods.len();
+    let beside = apart(methods) * (methods as i32 - 1) / 2 + 12;
+    for (end, anchor, offset) in [(0, Anchor::Right, -beside), (1, Anchor::Left, beside)] {
         let score = |result: &MethodResult| result.scores[domains[end]].score.value;
         let wanted: Vec<i32> = tuned
             .iter()

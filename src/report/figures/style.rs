@@ -83,34 +83,48 @@ fn hexadecimal(colour: RGBColor) -> String {
 /// A point in pixels.
 pub(super) type Point = (i32, i32);
 
-/// The method's marker: a circle, a square, a hollow diamond, a triangle for
-/// all others.
+/// The method's marker: a circle, a square, a hollow diamond, one of four shapes for the others. Five colours and
+/// four shapes in turn tell twenty methods apart.
 pub(super) fn marker(canvas: &Canvas, method: Method, at: Point, size: i32) -> Drawn {
     let (x, y) = at;
-    let fill = colour(method).filled();
+    let colour = colour(method);
+    let fill = colour.filled();
+    let diamond = |size: i32| {
+        [
+            (x, y - size),
+            (x + size, y),
+            (x, y + size),
+            (x - size, y),
+            (x, y - size),
+        ]
+    };
     match method {
         Method::Prompt => canvas.draw(&Circle::new(at, size, fill))?,
         Method::Model => {
-            canvas.draw(&Rectangle::new(
-                [(x - size, y - size), (x + size, y + size)],
-                fill,
-            ))?;
+            let corners = [(x - size, y - size), (x + size, y + size)];
+            canvas.draw(&Rectangle::new(corners, fill))?;
         }
         Method::Untuned => {
-            let corners = [
-                (x, y - size),
-                (x + size, y),
-                (x, y + size),
-                (x - size, y),
-                (x, y - size),
-            ];
-            canvas.draw(&Polygon::new(corners, WHITE.filled()))?;
-            canvas.draw(&PathElement::new(corners, colour(method).stroke_width(2)))?;
+            canvas.draw(&Polygon::new(diamond(size), WHITE.filled()))?;
+            canvas.draw(&PathElement::new(diamond(size), colour.stroke_width(2)))?;
         }
-        _ => {
-            let corners = [(x, y - size), (x + size, y + size), (x - size, y + size)];
-            canvas.draw(&Polygon::new(corners, fill))?;
-        }
+        other => match other as usize % 4 {
+            0 => {
+                let corners = [(x, y - size), (x + size, y + size), (x - size, y + size)];
+                canvas.draw(&Polygon::new(corners, fill))?;
+            }
+            1 => {
+                let corners = [(x, y + size), (x + size, y - size), (x - size, y - size)];
+                canvas.draw(&Polygon::new(corners, fill))?;
+            }
+            2 => canvas.draw(&Polygon::new(diamond(size + 1), fill))?,
+            _ => {
+                for (from, to) in [(-size, size), (size, -size)] {
+                    let stroke = vec![(x - size, y + from), (x + size, y + to)];
+                    line(canvas, stroke, colour.into(), 3)?;
+                }
+            }
+        },
     }
     Ok(())
 }
