@@ -86,6 +86,7 @@ impl Voice {
             unit,
             bar,
             said: Instant::now(),
+            began: None,
         }
     }
 }
@@ -119,6 +120,8 @@ pub struct Work {
     unit: Unit,
     bar: ProgressBar,
     said: Instant,
+    /// When the first count came, and what it was: work that goes on does not begin at 0.
+    began: Option<(Instant, usize)>,
 }
 
 impl Work {
@@ -130,14 +133,17 @@ impl Work {
     /// `done` parts are done; `note` is shown behind them.
     pub fn at(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
+        let (began, first) = *self.began.get_or_insert((Instant::now(), done));
         match self.voice {
             Voice::Bars if !note.is_empty() => self.bar.set_message(note.to_string()),
             Voice::Lines if self.said.elapsed() >= EVERY => {
                 self.said = Instant::now();
+                let total = self.bar.length().unwrap_or(0);
+                let more = (total as usize).saturating_sub(done);
+                let left = left(began.elapsed(), done.saturating_sub(first), more);
                 let done = self.unit.in_words(done as u64);
-                let total = self.unit.in_words(self.bar.length().unwrap_or(0));
-                let left = self.bar.eta().as_secs();
-                eprintln!("{}: {done}/{total}, about {left} s left {note}", self.what);
+                let total = self.unit.in_words(total);
+                eprintln!("{}: {done}/{total}{left} {note}", self.what);
             }
             Voice::Told if self.said.elapsed() >= TOLD_EVERY => {
                 self.said = Instant::now();
@@ -163,5 +169,28 @@ impl Work {
             Voice::Told => tell(&Message::WorkEnded),
             Voice::Quiet | Voice::Lines => {}
         }
+    }
+}
+
+/// The time that is left at the mean rate so far, pauses between the parts (for validation) included; nothing
+/// before any part is done.
+fn left(elapsed: Duration, done: usize, more: usize) -> String {
+    match done {
+        0 => String::new(),
+        done => {
+            let seconds = elapsed.as_secs_f64() * more as f64 / done as f64;
+            format!(", about {seconds:.0} s left")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_goes_by_the_mean_rate() {
+        assert_eq!(left(Duration::from_secs(30), 10, 20), ", about 60 s left");
+        assert_eq!(left(Duration::from_secs(30), 0, 20), "");
     }
 }
