@@ -295,10 +295,7 @@ fn begun(comparison: &Comparison) -> Option<Caution> {
 
 /// Runs whose best step was their last.
 fn unfinished(study: &Study, result: &MethodResult) -> Option<Caution> {
-    let seeds: Vec<String> = study
-        .of(result.method)
-        .iter()
-        .filter_map(|stored| Some((stored.record.cell.seed, stored.record.training.as_ref()?)))
+    let seeds: Vec<String> = (study.trainings(result.method).into_iter())
         .filter(|(_, training)| {
             training.stop == Stop::Budget && training.best_step == training.steps
         })

@@ -92,11 +92,11 @@ pub fn draw(
             |canvas| costs::draw(canvas, comparison),
         )?);
     }
-    if comparison.tuned().next().is_some() {
+    if let Some(size) = curves::size(study, comparison) {
         figures.push(picture(
             format!("curves{suffix}.svg"),
             words::curves(study, comparison),
-            curves::size(comparison),
+            size,
             |canvas| curves::draw(canvas, study, comparison),
         )?);
     }

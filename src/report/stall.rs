@@ -46,10 +46,11 @@ pub enum Stall {
     },
 }
 
-/// What is wrong with a run; nothing for the untuned backbone, which is not meant to learn.
+/// What is wrong with a run; nothing where no step was taken, which is not meant to learn.
 pub fn stalls(stored: &StoredRecord) -> Vec<Stall> {
-    let Some(training) = &stored.record.training else {
-        return Vec::new();
+    let training = match &stored.record.training {
+        Some(training) if training.steps > 0 => training,
+        _ => return Vec::new(),
     };
     let mut stalls = Vec::new();
     if training.best_step == 0 {

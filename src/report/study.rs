@@ -8,7 +8,7 @@ use super::evidence;
 use crate::recipe::Method;
 use crate::record::difference;
 use crate::record::store::{StoredRecord, Unfinished};
-use crate::record::{Cell, Evaluation};
+use crate::record::{Cell, Evaluation, Training};
 
 /// Records that may be compared; never empty.
 #[derive(Debug, Clone)]
@@ -39,6 +39,16 @@ impl<'a> Study<'a> {
             .iter()
             .copied()
             .filter(|stored| stored.record.cell.method == method)
+            .collect()
+    }
+
+    /// The trainings of one method's runs, with their seeds; none of methods that take no steps.
+    pub fn trainings(&self, method: Method) -> Vec<(u64, &'a Training)> {
+        (self.of(method).into_iter())
+            .filter_map(|stored| {
+                let training = stored.record.training.as_ref()?;
+                (training.steps > 0).then_some((stored.record.cell.seed, training))
+            })
             .collect()
     }
 

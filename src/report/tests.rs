@@ -3,9 +3,9 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::*;
 use crate::recipe::{Method, PromptInit, PromptStart};
-use crate::record::Score;
 use crate::record::search::{Search, Trial, TrialEnd};
 use crate::record::store::End;
+use crate::record::{Score, Stop, Texts};
 
 /// A rendered report.
 #[derive(Debug, PartialEq)]
@@ -434,6 +434,55 @@ fn what_another_method_did_not_learn_is_no_loss_of_it() {
 }
 
 /// Probabilities that know the class, whatever label was said.
+#[test]
+fn what_takes_no_steps_neither_stalls_nor_learns() {
+    let mut records = records();
+    let told = |report: &Report| {
+        let cautioned = report.markdown.contains("may not have finished learning")
+            || report.markdown.contains("stalled");
+        (
+            cautioned,
+            report.figures.iter().any(|one| one.name == "curves.svg"),
+        )
+    };
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
+        training.best_step = training.steps;
+        training.stop = Stop::Budget;
+    }
+    assert_eq!(told(&report(&records)), (true, true));
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
+        training.steps = 0;
+        training.best_step = 0;
+        training.curve.truncate(1);
+        training.checkpoints.clear();
+    }
+    assert_eq!(told(&report(&records)), (false, false));
+}
+
+#[test]
+fn what_has_no_text_or_no_examples_is_said_in_words() {
+    let mut records = Fixture {
+        passages: 10,
+        ..Fixture::one_target()
+    }
+    .records();
+    let markdown = report(&records).markdown;
+    assert!(
+        markdown.contains("not chosen for what they show"),
+        "{markdown}"
+    );
+    for stored in &mut records {
+        stored.record.texts = Texts::Hashed;
+    }
+    let markdown = report(&records).markdown;
+    assert!(markdown.contains("hashes in place of texts"), "{markdown}");
+    assert!(!markdown.contains("Every group"), "{markdown}");
+    assert!(
+        markdown.contains("are not scored: none has 50 examples"),
+        "{markdown}"
+    );
+}
+
 #[test]
 fn a_ranking_is_told_beside_the_labels_that_were_said() {
     let mut records = Fixture::pairs().records();

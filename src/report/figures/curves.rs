@@ -17,25 +17,39 @@ const MARGIN: i32 = 16;
 /// Pixels above the legend.
 const TITLE: i32 = 48;
 
-/// Pixels above the note on markers: title and legend.
-fn head(comparison: &Comparison) -> i32 {
-    TITLE + legend::height(MARGIN, WIDTH as i32 - MARGIN, &entries(comparison))
-}
-
-/// The figure's width and height.
-pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
-    (WIDTH, head(comparison).unsigned_abs() + 355)
-}
-
-fn entries(comparison: &Comparison) -> Vec<Entry> {
-    let tuned = comparison.tuned().map(|result| result.method);
-    tuned.map(Entry::Method).chain([Entry::Seed]).collect()
-}
-
 /// The curves of all seeds of one method.
 struct Curves<'a> {
     method: Method,
     runs: Vec<&'a Training>,
+}
+
+/// Those of the methods that take steps.
+fn curves<'a>(study: &Study<'a>, comparison: &Comparison) -> Vec<Curves<'a>> {
+    (comparison.tuned())
+        .map(|result| Curves {
+            method: result.method,
+            runs: (study.trainings(result.method).into_iter())
+                .map(|(_, training)| training)
+                .collect(),
+        })
+        .filter(|curves| !curves.runs.is_empty())
+        .collect()
+}
+
+fn entries(curves: &[Curves]) -> Vec<Entry> {
+    let methods = curves.iter().map(|curves| Entry::Method(curves.method));
+    methods.chain([Entry::Seed]).collect()
+}
+
+/// Pixels above the note on markers: title and legend.
+fn head(curves: &[Curves]) -> i32 {
+    TITLE + legend::height(MARGIN, WIDTH as i32 - MARGIN, &entries(curves))
+}
+
+/// The figure's width and height; `None` where no method takes steps.
+pub(super) fn size(study: &Study, comparison: &Comparison) -> Option<(u32, u32)> {
+    let curves = curves(study, comparison);
+    (!curves.is_empty()).then(|| (WIDTH, head(&curves).unsigned_abs() + 355))
 }
 
 pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> Drawn {
@@ -43,16 +57,10 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
     let metric = metric_title(comparison.metric);
     let title = format!("Learning curves on {} validation", comparison.source);
     text(canvas, &title, (MARGIN, 22), 17, INK, Anchor::Left)?;
-    let curves: Vec<Curves> = comparison
-        .tuned()
-        .map(|result| Curves {
-            method: result.method,
-            runs: runs(study, result.method),
-        })
-        .collect();
+    let curves = curves(study, comparison);
     let right = WIDTH as i32 - MARGIN;
-    legend::draw(canvas, (MARGIN, TITLE), right, &entries(comparison))?;
-    let head = head(comparison);
+    legend::draw(canvas, (MARGIN, TITLE), right, &entries(&curves))?;
+    let head = head(&curves);
     let note = "The marker is the mean of the steps that were kept.";
     text(canvas, note, (MARGIN, head + 1), 12, FAINT, Anchor::Left)?;
 
@@ -79,14 +87,6 @@ pub(super) fn draw(canvas: &Canvas, study: &Study, comparison: &Comparison) -> D
         draw_curves(canvas, curves, &frame, last)?;
     }
     Ok(())
-}
-
-fn runs<'a>(study: &Study<'a>, method: Method) -> Vec<&'a Training> {
-    study
-        .of(method)
-        .into_iter()
-        .filter_map(|stored| stored.record.training.as_ref())
-        .collect()
 }
 
 /// Numbers of steps under the frame.

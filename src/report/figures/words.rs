@@ -134,12 +134,8 @@ pub(super) fn budget(comparison: &Comparison) -> String {
 
 pub(super) fn curves(study: &Study, comparison: &Comparison) -> String {
     let ends = |result: &MethodResult| {
-        let runs = study.of(result.method);
-        let curves = || {
-            runs.iter()
-                .filter_map(|stored| stored.record.training.as_ref())
-                .map(|training| &training.curve)
-        };
+        let runs = study.trainings(result.method);
+        let curves = || runs.iter().map(|(_, training)| &training.curve);
         let mean = |scores: Vec<f64>| crate::stats::estimate::mean(&scores);
         let first = mean(
             curves()

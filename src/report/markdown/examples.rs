@@ -3,7 +3,7 @@
 use super::text::{plain, quoted};
 use crate::domain::Task;
 use crate::recipe::Method;
-use crate::record::Prediction;
+use crate::record::{Prediction, Texts};
 use crate::report::comparison::Comparison;
 use crate::report::disagreement::{Disagreement, Disputed, disagreement};
 use crate::report::number::{list, whole};
@@ -19,6 +19,7 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         .filter_map(|(target, name)| {
             let found = disagreement(study, target + 1, most)?;
             Some(match comparison.targets.len() {
+                _ if found.examples.is_empty() => format!("{}\n\n", counted(name, &found)),
                 1 => format!("{}\n\n{}", counted(name, &found), shown(&found)),
                 _ => format!(
                     "{}\n\n<details><summary>Examples from {}</summary>\n\n{}</details>\n\n",
@@ -36,9 +37,15 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         Task::ExtractiveQa => "Right means an exact match with a right answer. ",
         _ => "",
     };
+    let drawn = match study.records()[0].record.texts {
+        Texts::Hashed => "Records hold hashes in place of texts, so that no example is shown.",
+        Texts::Kept => {
+            "Examples are drawn by a hash of their ids, those that one method alone has right by turns, \
+             and not chosen for what they show."
+        }
+    };
     format!(
-        "## Where the methods disagree\n\n{right}Examples are drawn by a hash of their ids, those \
-         that one method alone has right by turns, and not chosen for what they show.\n\n{}",
+        "## Where the methods disagree\n\n{right}{drawn}\n\n{}",
         parts.concat()
     )
 }
@@ -61,10 +68,7 @@ fn counted(target: &str, found: &Disagreement) -> String {
 
 fn shown(found: &Disagreement) -> String {
     let examples: Vec<String> = found.examples.iter().map(example).collect();
-    match examples.is_empty() {
-        true => String::new(),
-        false => format!("{}\n", examples.join("\n")),
-    }
+    format!("{}\n", examples.join("\n"))
 }
 
 fn example(disputed: &Disputed) -> String {

@@ -16,7 +16,11 @@ pub fn section(comparison: &Comparison) -> String {
     }
     let mut text = format!("## The worst\n\n{}\n\n", worst(comparison));
     let groups = &comparison.statistics.groups;
-    if !groups.is_empty() {
+    let mut every = groups.iter().flat_map(|domain| &domain.groups);
+    if groups.is_empty() {
+        return text;
+    }
+    if every.any(|group| group.scores.iter().any(Option::is_some)) {
         text.push_str(&format!(
             "<details><summary>Every group, with its examples</summary>\n\n{}\n[low, high] holds other passages with \
              these runs, not other seeds; – marks groups of fewer than {FEWEST_EXAMPLES} examples or of a \
@@ -24,6 +28,11 @@ pub fn section(comparison: &Comparison) -> String {
              the first right answer ends in the whole input.{}\n\n</details>\n\n",
             table(comparison, groups).markdown(),
             unrecorded(groups)
+        ));
+    } else {
+        text.push_str(&format!(
+            "Groups of examples (by input length and the like) are not scored: none has {FEWEST_EXAMPLES} examples on \
+             several passages.\n\n"
         ));
     }
     text

@@ -43,14 +43,14 @@ fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String
         .collect();
     let records = study.of(result.method);
     match records[place].record.training.as_ref() {
-        None => row.extend([UNDEFINED.to_owned(), UNDEFINED.to_owned()]),
-        Some(training) => {
+        Some(training) if training.steps > 0 => {
             row.push(format!("{} of {}", training.best_step, training.steps));
             row.push(match training.stop {
                 Stop::Budget => "all steps taken".to_owned(),
                 Stop::Patience => "no better for a while".to_owned(),
             });
         }
+        _ => row.extend([UNDEFINED.to_owned(), UNDEFINED.to_owned()]),
     }
     Some(row)
 }
