@@ -135,6 +135,22 @@ fn row(
     row
 }
 
+/// How many a second: whole, and with decimals where few.
 fn rate(rate: Option<f64>) -> String {
-    rate.map_or(UNDEFINED.to_owned(), whole)
+    match rate {
+        None => UNDEFINED.to_owned(),
+        Some(rate) if rate < 9.95 => format!("{rate:.1}"),
+        Some(rate) => whole(rate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_rate_has_a_decimal() {
+        let shown = [None, Some(0.94), Some(9.96), Some(12_345.6)].map(rate);
+        assert_eq!(shown, ["–", "0.9", "10", "12,346"]);
+    }
 }
