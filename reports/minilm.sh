@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the reports of all-MiniLM-L6-v2 (22.7 million parameters) on real pairs: QQP to MRPC and back, five
-# seeds of five methods, each with a learning rate out of three trials. QQP to MRPC took about an hour of one core, the way back has not been run; what has a record is
-# not run again, and a training goes on where it was, so that a broken-off run is finished by the same line.
+# seeds of five methods, each with a learning rate out of five trials. Either took one core an hour and a half to two hours
+# beside other work; what has a record is not run again, and a training goes on where it was, so that a broken-off
+# run is finished by the same line.
 #
 #     reports/minilm.sh DATA MODEL [--dry-run]   # at the repository's root; records keep both paths as typed
 #
@@ -23,8 +24,8 @@ promptshift=target/debug/promptshift
 for transfer in 'qqp->mrpc' 'mrpc->qqp'; do
     name="minilm-${transfer%%->*}-to-${transfer##*->}"
     $promptshift transfer "$transfer" --data "$data" --model "$model" \
-        --methods prompt,lora,bitfit,head,model --seeds 5 --trials 3 --steps 150 --batch-size 16 \
-        --validation-rows 200 --eval-rows 500 --out "runs/$name" "${@:3}"
+        --methods prompt,lora,bitfit,head,model --seeds 5 --trials 5 --steps 200 --batch-size 16 \
+        --validation-rows 200 --eval-rows 1000 --out "runs/$name" "${@:3}"
     [[ " ${*:3} " != *' --dry-run '* ]] || continue
     $promptshift redact "runs/$name" --out "reports/$name.new"
     rm -rf "reports/$name"
