@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the reports of all-MiniLM-L6-v2 (22.7 million parameters) on real pairs: QQP to MRPC and back, five
-# seeds of five methods, each with a learning rate out of five trials. They took one core an hour and a half and two hours
-# and a quarter, beside other work; what has a record is not run again, and a training goes on where it was, so that a broken-off
-# run is finished by the same line.
+# seeds of five methods, each with a learning rate out of five trials. They took one core an hour and a half and
+# two hours and a quarter, beside other work; what has a record is not run again, and a training goes on where it
+# was, so that a broken-off run is finished by the same line.
 #
 #     reports/minilm.sh DATA MODEL [--dry-run]   # at the repository's root; records keep both paths as typed
 #
