@@ -1,8 +1,8 @@
 //! Where the rows of a batch are: packed, one example behind the other, for all that looks at a row by
 //! itself, and filled up to the longest example for attention alone.
 //!
-//! Filling is most of the work where a short example stands beside a long one, and not nothing in
-//! training either, whose batches are of like length, not of equal.
+//! Short examples beside one long one are mostly filling; batches of like length, as in training, have some of it
+//! too.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
