@@ -13,14 +13,14 @@ mod words;
 
 use std::ops::ControlFlow;
 
-use crate::backbone::Backbone;
 use crate::material::Material;
 use crate::plan::Plan;
-use crate::recipe::DeltaRecipe;
-use crate::record::Cell;
-use crate::record::store::{StoreError, StoredRecord};
-use crate::train::{FitError, HaltError, Progress};
-use crate::tuning::{self, TuningError};
+use promptshift_numbers::recipe::DeltaRecipe;
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::store::{StoreError, StoredRecord};
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::train::{FitError, HaltError, Progress};
+use promptshift_tensors::tuning::{self, TuningError};
 
 pub use evaluate::{prediction, score_answer};
 pub use lab::{Lab, Searched};

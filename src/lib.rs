@@ -1,41 +1,18 @@
-//! When a model tuned on one domain meets another, how much does it lose, and does tuning less of
-//! it lose less?
-#![recursion_limit = "256"]
+//! When a model tuned on one domain meets another, how much does it lose, and does tuning less of it
+//! lose less?
 
-pub mod backbone;
-pub mod batch;
-pub mod bert;
-pub mod checkpoint;
 pub mod cli;
-pub mod decoder_only;
-pub mod device;
-pub mod domain;
-pub mod eval;
-pub mod excerpt;
 pub mod experiment;
-pub mod gguf;
-pub mod hub;
-pub mod hygiene;
-pub mod inspect;
-pub mod kernels;
 pub mod material;
-pub mod memory;
-pub mod nearest;
-pub mod network;
-pub mod new_file;
-pub mod parts;
 pub mod plan;
-pub mod predictions;
-pub mod pretrain;
-pub mod provenance;
-pub mod recipe;
-pub mod record;
-pub mod report;
-pub mod stats;
-pub mod synthetic;
-pub mod t5;
-pub mod threads;
-pub mod tokenizer;
-pub mod train;
-pub mod transfer;
-pub mod tuning;
+
+pub use promptshift_kernels as kernels;
+pub use promptshift_numbers::{
+    excerpt, hygiene, inspect, predictions, provenance, recipe, record, score, stats,
+};
+pub use promptshift_report as report;
+pub use promptshift_tensors::{
+    backbone, batch, bert, checkpoint, decoder_only, device, eval, gguf, memory, nearest, network,
+    parts, pretrain, t5, threads, tokenizer, train, tuning,
+};
+pub use promptshift_text::{domain, hash, hub, new_file, synthetic, transfer};

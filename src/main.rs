@@ -6,6 +6,7 @@ use clap::Parser;
 use promptshift::cli::Cli;
 
 fn main() -> ExitCode {
+    promptshift::provenance::built_from(promptshift_revision::revision!());
     promptshift::memory::keep_freed_memory();
     hush_readers();
     promptshift::threads::compute_on_this_thread();

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::backbone::Backbone;
-use crate::batch::{encode, readings};
-use crate::domain::allotment::{Portion, SourceSplits};
-use crate::domain::card::Card;
-use crate::domain::catalogue::{Catalogue, CatalogueError};
-use crate::domain::draw::Take;
-use crate::domain::mixture;
-use crate::domain::suite::{DomainError, Rows, Suite};
-use crate::domain::{Example, Split};
-use crate::hygiene::{self, Seen};
 use crate::plan::Plan;
-use crate::recipe::Limits;
-use crate::record::Role;
-use crate::record::hygiene::Hygiene;
+use promptshift_numbers::hygiene::{self, Seen};
+use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::record::Role;
+use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::batch::{encode, readings};
+use promptshift_text::domain::allotment::{Portion, SourceSplits};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+use promptshift_text::domain::draw::Take;
+use promptshift_text::domain::mixture;
+use promptshift_text::domain::suite::{DomainError, Rows, Suite};
+use promptshift_text::domain::{Example, Split};
 
 /// Rows that can't be had.
 #[derive(Debug, thiserror::Error)]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::backbone::BackboneChoice;
-use crate::domain::AnswerForm;
-use crate::domain::mixture::Mixing;
-use crate::domain::suite::Suite;
-use crate::domain::wording::Wording;
-use crate::recipe::{Limits, Method, Recipe, TuneOn};
-use crate::record::Cell;
-use crate::transfer::Transfer;
+use promptshift_numbers::recipe::{Limits, Method, Recipe, TuneOn};
+use promptshift_numbers::record::Cell;
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_text::domain::AnswerForm;
+use promptshift_text::domain::mixture::Mixing;
+use promptshift_text::domain::suite::Suite;
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::transfer::Transfer;
 
 /// A transfer × methods × seeds, on one model, with one recipe a method.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Plan {
     pub wording: Wording,
     /// How the domains of the source are mixed, where there are several.
     pub mixing: Mixing,
-    /// At most so many training rows of each source, drawn as [`draw`](crate::domain::draw) says.
+    /// At most so many training rows of each source, drawn as [`draw`](promptshift_text::domain::draw) says.
     pub train_rows: Option<usize>,
     /// At most so many rows of the source's validation split, where that is not as the evaluated ones.
     pub validation_rows: Option<usize>,

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::backbone::{Backbone, BackboneChoice};
-use crate::new_file;
-use crate::tuning::adapter_file::{self, AdapterFile, Origin};
+use promptshift_tensors::backbone::{Backbone, BackboneChoice};
+use promptshift_tensors::device::Device;
+use promptshift_tensors::tuning::adapter_file::{self, AdapterFile, Origin};
+use promptshift_text::new_file;
 
 /// Verbs of `adapter`.
 #[derive(Debug, Args)]

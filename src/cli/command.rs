@@ -1,7 +1,7 @@
 //! The command line as it was typed, to be typed again.
 
 use super::run;
-use crate::transfer::Transfer;
+use promptshift_text::transfer::Transfer;
 
 /// The command line after the program's name, with the words of the transfer as it was understood and
 /// without what makes a worker of it.

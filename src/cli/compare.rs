@@ -7,11 +7,11 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Failure;
-use crate::predictions;
-use crate::record::store::find;
-use crate::report::number::{difference, list, metric_title, p_value, percent};
-use crate::report::paired::sets::{Set, of_lines, of_records};
-use crate::report::paired::{Row, compare};
+use promptshift_numbers::predictions;
+use promptshift_numbers::record::store::find;
+use promptshift_report::number::{difference, list, metric_title, p_value, percent};
+use promptshift_report::paired::sets::{Set, of_lines, of_records};
+use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
 #[derive(Debug, Args)]

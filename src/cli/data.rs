@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use crate::domain::catalogue::{Catalogue, CatalogueError};
-use crate::domain::suite::{MINI, Suite};
-use crate::hub;
+use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+use promptshift_text::domain::suite::{MINI, Suite};
+use promptshift_text::hub;
 
 /// Flags of every verb that reads domains.
 #[derive(Debug, Args)]

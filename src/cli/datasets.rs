@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::progress::Voice;
-use crate::domain::Split;
-use crate::synthetic::{self, MINI_SEED};
+use promptshift_text::domain::Split;
+use promptshift_text::synthetic::{self, MINI_SEED};
 
 /// Flags of `datasets`.
 #[derive(Debug, Args)]

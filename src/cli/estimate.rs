@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crate::backbone::Backbone;
-use crate::batch::{encode, inputs};
 use crate::material::{Material, TokenCounts};
-use crate::parts::Dropout;
 use crate::plan::Plan;
-use crate::recipe::{Limits, Method, Recipe};
-use crate::record::Cell;
-use crate::tuning::Tuned;
+use promptshift_numbers::recipe::{Limits, Method, Recipe};
+use promptshift_numbers::record::Cell;
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::batch::{encode, inputs};
+use promptshift_tensors::parts::Dropout;
+use promptshift_tensors::tuning::Tuned;
 
 /// The plan in words, with an estimate of its time from the arithmetic that it needs and the rate at
 /// which this machine answers some of the source's rows untuned. Training has another rate, and runs side by

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::domain::card::Card;
-use crate::domain::parquet::{TableError, TableFile};
-use crate::domain::reader::{DataFile, Reader};
-use crate::domain::wording::Wording;
-use crate::domain::{AnswerForm, Example, Split, template};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::parquet::{TableError, TableFile};
+use promptshift_text::domain::reader::{DataFile, Reader};
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::domain::{AnswerForm, Example, Split, template};
 
 /// Reads a file, parquet or MRQA's gzipped lines, at most `limit` rows of it.
 ///

@@ -7,9 +7,9 @@ use indicatif::HumanBytes;
 
 use super::Failure;
 use super::progress::{Voice, Work};
-use crate::domain::catalogue::Catalogue;
-use crate::domain::remote;
-use crate::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
+use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::remote;
+use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
 
 /// Flags of `fetch`.
 ///

@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
 use clap::Args;
 
 use super::{Failure, output, values};
-use crate::backbone::{Backbone, BackboneChoice};
-use crate::domain::catalogue::Catalogue;
-use crate::eval::score::Metric;
-use crate::inspect::Rows;
-use crate::recipe::{PromptInit, Recipe};
-use crate::record::store;
-use crate::report::inspection::{Inspected, Scored, Vocabulary, sheet};
-use crate::tuning::prompt_file::{Made, Origin, PromptFile, Vectors};
-use crate::tuning::{Labels, apply, started};
+use promptshift_numbers::inspect::Rows;
+use promptshift_numbers::recipe::{PromptInit, Recipe};
+use promptshift_numbers::record::store;
+use promptshift_numbers::score::Metric;
+use promptshift_report::inspection::{Inspected, Scored, Vocabulary, sheet};
+use promptshift_tensors::backbone::{Backbone, BackboneChoice};
+use promptshift_tensors::device::Device;
+use promptshift_tensors::tuning::prompt_file::{Made, Origin, PromptFile, Vectors};
+use promptshift_tensors::tuning::{Labels, apply, started};
+use promptshift_text::domain::catalogue::Catalogue;
 
 /// Flags of `inspect`.
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use crate::new_file;
-use crate::record::store::{find, unfinished};
-use crate::report::{leaderboard, terminal};
+use promptshift_numbers::record::store::{find, unfinished};
+use promptshift_report::{leaderboard, terminal};
+use promptshift_text::new_file;
 
 /// Flags of `leaderboard`.
 #[derive(Debug, Args)]

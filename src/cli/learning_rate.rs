@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{anyhow, bail};
 
 use super::transfer;
-use crate::recipe::Method;
+use promptshift_numbers::recipe::Method;
 
 /// One part of the flag: `0.3` or `prompt=0.3`.
 #[derive(Debug, Clone, Copy, PartialEq)]

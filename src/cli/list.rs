@@ -4,17 +4,17 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::data::Data;
-use crate::backbone::BackboneChoice;
-use crate::domain::card::Card;
-use crate::domain::catalogue::Catalogue;
-use crate::domain::describe::{Description, Vocabulary};
-use crate::domain::draw::Take;
-use crate::domain::row::Row;
-use crate::domain::suite::{HUB, MINI, Suite};
-use crate::domain::{Split, Task, wording};
-use crate::network::Kind;
-use crate::recipe::{Defaults, Method, Recipe};
-use crate::tuning::{about, fits};
+use promptshift_numbers::recipe::{Defaults, Method, Recipe};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::network::Kind;
+use promptshift_tensors::tuning::{about, fits};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::describe::{Description, Vocabulary};
+use promptshift_text::domain::draw::Take;
+use promptshift_text::domain::row::Row;
+use promptshift_text::domain::suite::{HUB, MINI, Suite};
+use promptshift_text::domain::{Split, Task, wording};
 
 /// Flags of `list`.
 #[derive(Debug, Args)]

@@ -6,9 +6,9 @@ use anyhow::bail;
 use clap::Args;
 
 use super::values;
-use crate::network::Config;
-use crate::parts::Map;
-use crate::recipe::{DeltaRecipe, Method, Recipe};
+use promptshift_numbers::recipe::Map;
+use promptshift_numbers::recipe::{DeltaRecipe, Method, Recipe};
+use promptshift_tensors::network::Config;
 
 /// Flags of `transfer`.
 #[derive(Debug, Clone, Args)]
@@ -100,8 +100,8 @@ impl Lora {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Defaults;
-    use crate::t5::T5Config;
+    use promptshift_numbers::recipe::Defaults;
+    use promptshift_tensors::t5::T5Config;
 
     fn lora(rank: Option<usize>, alpha: Option<f64>, maps: &[Map]) -> Lora {
         Lora {

@@ -7,14 +7,14 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Failure;
-use crate::backbone::BackboneChoice;
-use crate::network::{Config, Writes};
-use crate::new_file;
-use crate::parts::HeadForm;
-use crate::recipe::{Method, Recipe};
-use crate::report::figures::{self, Shares};
-use crate::t5::T5Config;
-use crate::tuning::{Family, Parameters, TuningError, about, fits};
+use promptshift_numbers::recipe::HeadForm;
+use promptshift_numbers::recipe::{Method, Recipe};
+use promptshift_report::figures::{self, Shares};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::network::{Config, Writes};
+use promptshift_tensors::t5::T5Config;
+use promptshift_tensors::tuning::{Family, Parameters, TuningError, about, fits};
+use promptshift_text::new_file;
 
 /// Flags of `methods`.
 #[derive(Debug, Args)]

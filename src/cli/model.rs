@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Failure;
-use crate::backbone::{BackboneChoice, NANO};
+use promptshift_tensors::backbone::{BackboneChoice, NANO};
 
 /// Which model.
 #[derive(Debug, Args)]

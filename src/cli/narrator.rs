@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use super::crew::message::Job;
 use super::interrupt;
 use super::progress::{Voice, Work};
-use crate::eval::score::Metric;
 use crate::experiment::Event;
-use crate::recipe::Method;
-use crate::train::Progress;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::score::Metric;
+use promptshift_tensors::train::Progress;
 
 /// Tells of one event after the other.
 pub struct Narrator {

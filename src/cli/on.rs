@@ -1,10 +1,9 @@
 //! The flag that says where to compute.
 
-use burn::tensor::Device;
 use clap::Args;
 
 use super::Failure;
-use crate::device;
+use promptshift_tensors::device::{self, Device};
 
 #[derive(Debug, Args)]
 pub struct On {

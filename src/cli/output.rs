@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::record::store::{StoredRecord, Unfinished};
-use crate::report::bench::{self, Benchmarks};
-use crate::report::sheet::Sheet;
-use crate::report::{self, json, terminal};
+use promptshift_numbers::record::store::{StoredRecord, Unfinished};
+use promptshift_report::bench::{self, Benchmarks};
+use promptshift_report::sheet::Sheet;
+use promptshift_report::{self as report, json, terminal};
 
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use burn::tensor::Device;
 use clap::Args;
 
 use super::progress::Voice;
-use crate::domain::parquet::TableFile;
-use crate::pretrain::{PretrainRecipe, Start, Text, pretrain};
+use promptshift_tensors::device::Device;
+use promptshift_tensors::pretrain::{PretrainRecipe, Start, Text, pretrain};
+use promptshift_text::domain::parquet::TableFile;
 
 /// Flags of `pretrain`.
 #[derive(Debug, Args)]

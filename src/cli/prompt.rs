@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use burn::tensor::Device;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Failure;
-use crate::backbone::BackboneChoice;
-use crate::new_file;
-use crate::tuning::prompt_file::{self, Format, Origin, PromptFile};
-use crate::tuning::subspace::SubspaceFile;
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::device::Device;
+use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
+use promptshift_tensors::tuning::subspace::SubspaceFile;
+use promptshift_text::new_file;
 
 /// Verbs of `prompt`.
 #[derive(Debug, Args)]

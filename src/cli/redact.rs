@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::new_file;
-use crate::record::ensemble;
-use crate::record::redaction::redacted;
-use crate::record::store::{StoredRecord, find};
+use promptshift_numbers::record::ensemble;
+use promptshift_numbers::record::redaction::redacted;
+use promptshift_numbers::record::store::{StoredRecord, find};
+use promptshift_text::new_file;
 
 /// Flags of `redact`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use anyhow::bail;
 
-use crate::transfer::{Transfer, shell_redirection};
+use promptshift_text::transfer::{Transfer, shell_redirection};
 
 /// The transfer that was typed, and the name of the file that the shell sends the report to if it
 /// took the arrow apart.

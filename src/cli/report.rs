@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ablate, output};
-use crate::backbone::BackboneChoice;
-use crate::record::store::{find, unfinished};
-use crate::report::bench::Benchmarks;
-use crate::t5::T5Config;
+use promptshift_numbers::record::store::{find, unfinished};
+use promptshift_report::bench::Benchmarks;
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::t5::T5Config;
 
 /// Flags of `report`.
 #[derive(Debug, Args)]

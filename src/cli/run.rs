@@ -10,7 +10,7 @@ use super::on::On;
 use super::output;
 use super::progress::Voice;
 use super::values::at_least_one;
-use crate::device;
+use promptshift_tensors::device;
 
 #[derive(Debug, Args)]
 pub struct Run {

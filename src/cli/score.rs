@@ -7,14 +7,14 @@ use anyhow::bail;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::domain::card::Card;
-use crate::domain::catalogue::Catalogue;
-use crate::domain::{Gold, Task};
-use crate::eval::score::{Metric, metrics};
 use crate::experiment::score_answer;
-use crate::predictions::{self, Line};
-use crate::record::store::find;
-use crate::record::{Prediction, Score, Texts};
+use promptshift_numbers::predictions::{self, Line};
+use promptshift_numbers::record::store::find;
+use promptshift_numbers::record::{Prediction, Score, Texts};
+use promptshift_numbers::score::{Metric, metrics};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::{Gold, Task};
 
 /// Flags of `score`.
 #[derive(Debug, Args)]

@@ -12,19 +12,19 @@ use super::data::Data;
 use super::on::On;
 use super::progress::Voice;
 use super::{Failure, interrupt, values};
-use crate::backbone::{Backbone, BackboneChoice};
-use crate::batch::encode;
-use crate::domain::card::Card;
-use crate::domain::draw::Take;
-use crate::domain::wording::{Template, Wording, proposed, skeleton};
-use crate::domain::{AnswerForm, Example};
-use crate::eval::ask::Asker;
-use crate::eval::propose::{Proposal, proposals};
-use crate::eval::score::{Metric, score};
-use crate::new_file;
-use crate::recipe::Limits;
-use crate::record::Score;
-use crate::tuning::Tuned;
+use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::record::Score;
+use promptshift_numbers::score::{Metric, score};
+use promptshift_tensors::backbone::{Backbone, BackboneChoice};
+use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::eval::propose::{Proposal, proposals};
+use promptshift_tensors::tuning::Tuned;
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::draw::Take;
+use promptshift_text::domain::wording::{Template, Wording, proposed, skeleton};
+use promptshift_text::domain::{AnswerForm, Example};
+use promptshift_text::new_file;
 
 /// Verbs of `template`.
 #[derive(Debug, Args)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::domain::AnswerForm;
-use crate::recipe::{PromptInit, PromptStart, Recipe};
-use crate::tuning::prompt_file::PromptFile;
+use promptshift_numbers::recipe::{PromptInit, PromptStart, Recipe};
+use promptshift_tensors::tuning::prompt_file::PromptFile;
+use promptshift_text::domain::AnswerForm;
 
 /// `--seeds`.
 #[derive(Debug, Clone)]

@@ -8,10 +8,10 @@ use clap::Args;
 
 use super::on::On;
 use super::{Failure, values};
-use crate::backbone::BackboneChoice;
-use crate::domain::catalogue::Catalogue;
-use crate::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
-use crate::nearest::{Near, nearest};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::nearest::{Near, nearest};
+use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
 
 /// Flags of `verbalizer`.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Failure;
 use super::data::Data;
-use crate::domain::verify::{Outcome, verify};
+use promptshift_text::domain::verify::{Outcome, verify};
 
 /// Flags of `verify`.
 #[derive(Debug, Args)]

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use crate::domain::card::Card;
-use crate::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
-use crate::network::Config;
+use promptshift_tensors::network::Config;
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 
 /// Flags of every verb that asks a model; all are for a T5.
 #[derive(Debug, Args)]

@@ -11,25 +11,24 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
 use super::evaluate::score_answer;
 use super::run::Run;
-use crate::backbone::Backbone;
-use crate::batch::{Encoding, encode};
-use crate::domain::Example;
-use crate::domain::card::Card;
-use crate::domain::draw::drawn;
-use crate::eval::score::Metric;
 use crate::material::Test;
-use crate::memory;
-use crate::recipe::{Limits, Method};
-use crate::record::Score;
-use crate::record::checkpoint::{Checkpoint, CheckpointScore};
-use crate::train::{HaltError, Progress};
-use crate::tuning::Tuned;
+use promptshift_numbers::recipe::{Limits, Method};
+use promptshift_numbers::record::Score;
+use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::score::Metric;
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::batch::{Encoding, encode};
+use promptshift_tensors::memory;
+use promptshift_tensors::train::{HaltError, Progress};
+use promptshift_tensors::tuning::Tuned;
+use promptshift_text::domain::Example;
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::draw::drawn;
 
 /// Checkpoints of a training that is long enough.
 const COUNT: u32 = 5;
@@ -156,7 +155,7 @@ impl<'a> Checkpoints<'a> {
             && self.passed.checkpoints.iter().all(|one| one.step != *step)
         {
             // A training's peak is its own.
-            let checkpoint = memory::apart(|| self.score(*step, &tuned.valid()));
+            let checkpoint = memory::apart(|| self.score(*step, &tuned.off_tape()));
             self.passed.checkpoints.push(checkpoint);
             if let Err(error) = self.keep() {
                 self.error.get_or_insert(error);

@@ -3,24 +3,22 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use burn::module::Module;
-
 use super::score_answer;
-use crate::backbone::Backbone;
-use crate::batch::encode;
-use crate::domain::{Example, Split};
-use crate::eval::ensemble::{MemberAnswer, answers};
 use crate::material::{Material, Test};
-use crate::memory::peak_of;
-use crate::provenance::{self, Origin};
-use crate::recipe::Limits;
-use crate::record::ensemble::{
+use promptshift_numbers::provenance::{self, Origin};
+use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::record::ensemble::{
     ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleLine, EnsembleRecord, Member, MemberLine, to_file,
 };
-use crate::record::store::{StoreError, StoredRecord};
-use crate::record::{Evaluation, difference};
-use crate::tuning::bank::{BankError, PromptBank};
-use crate::tuning::prompt_file::{PromptFile, PromptFileError, Vectors};
+use promptshift_numbers::record::store::{StoreError, StoredRecord};
+use promptshift_numbers::record::{Evaluation, difference};
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::ensemble::{MemberAnswer, answers};
+use promptshift_tensors::memory::peak_of;
+use promptshift_tensors::tuning::bank::{BankError, PromptBank};
+use promptshift_tensors::tuning::prompt_file::{PromptFile, PromptFileError, Vectors};
+use promptshift_text::domain::{Example, Split};
 
 /// An ensemble that could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +101,7 @@ pub fn run(
         source: cell.source.clone(),
         model: cell.model.clone(),
         suite: cell.suite.clone(),
-        backbone_parameters: backbone.model.num_params(),
+        backbone_parameters: backbone.config.parameters(),
         members,
         provenance,
         evaluations,

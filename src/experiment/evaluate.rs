@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use super::run::Run;
 use super::{Event, ExperimentError, finished};
-use crate::batch::{Encoding, encode};
-use crate::domain::card::Card;
-use crate::domain::{Example, Gold, Split};
-use crate::domain::{label, traits};
-use crate::eval::ask::Asker;
-use crate::eval::predict::Answer;
-use crate::eval::score::{self, score};
-use crate::excerpt;
 use crate::material::{Part, Pool, Test};
-use crate::memory::peak_of;
-use crate::record::store::Draft;
-use crate::record::{Evaluation, Prediction, Score, Traits};
-use crate::tuning::Tuned;
+use promptshift_numbers::excerpt;
+use promptshift_numbers::record::store::Draft;
+use promptshift_numbers::record::{Evaluation, Prediction, Score, Traits};
+use promptshift_numbers::score::{self, score};
+use promptshift_tensors::batch::{Encoding, encode};
+use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::eval::predict::Answer;
+use promptshift_tensors::memory::peak_of;
+use promptshift_tensors::tuning::Tuned;
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::{Example, Gold, Split};
+use promptshift_text::domain::{label, traits};
 
 impl Run<'_> {
     /// Answers one domain's test rows, scores them and writes the predictions as `name`.

@@ -9,11 +9,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::run::Run;
 use super::{Event, ExperimentError, failed, finished};
-use crate::domain::Example;
-use crate::record::k_shot::KShot;
-use crate::record::store::Draft;
-use crate::train::{Progress, TrainingSet, fit};
-use crate::tuning::{self, Tuned};
+use promptshift_numbers::record::k_shot::KShot;
+use promptshift_numbers::record::store::Draft;
+use promptshift_tensors::train::{Progress, TrainingSet, fit};
+use promptshift_tensors::tuning::{self, Tuned};
+use promptshift_text::domain::Example;
 
 impl Run<'_> {
     /// Every K of every target, from `start`, which is as training on the source left it. Nothing for a

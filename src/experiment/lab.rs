@@ -8,15 +8,15 @@ use super::checkpoints::Checkpoints;
 use super::outcome::Outcome;
 use super::run::Run;
 use super::{Event, ExperimentError, finished};
-use crate::backbone::Backbone;
 use crate::material::Material;
 use crate::plan::Plan;
-use crate::provenance::{self, Origin};
-use crate::record::hygiene::Hygiene;
-use crate::record::search::Search;
-use crate::record::store::{Draft, Store, StoredRecord, folder_name};
-use crate::record::{Cell, Provenance, RECORD_VERSION, Record, Texts, Training};
-use crate::train::Halts;
+use promptshift_numbers::provenance::{self, Origin};
+use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_numbers::record::search::Search;
+use promptshift_numbers::record::store::{Draft, Store, StoredRecord, folder_name};
+use promptshift_numbers::record::{Cell, Provenance, RECORD_VERSION, Record, Texts, Training};
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::train::Halts;
 
 /// Where cells are run: on which rows and backbone, and into which folder.
 pub struct Lab<'a> {
@@ -229,5 +229,5 @@ pub(super) fn identity(cell: &Cell, provenance: &Provenance) -> String {
         "tokenizer_sha256": provenance.tokenizer_sha256,
         "data_sha256": provenance.data_sha256,
     });
-    provenance::sha256(of.to_string().as_bytes())
+    promptshift_text::hash::sha256(of.to_string().as_bytes())
 }

@@ -1,6 +1,6 @@
 //! What a plan came to.
 
-use crate::record::store::StoredRecord;
+use promptshift_numbers::record::store::StoredRecord;
 
 /// What a plan came to.
 #[derive(Debug, Default)]

@@ -1,13 +1,13 @@
 //! A cell with what it is run on.
 
 use super::words::words;
-use crate::backbone::Backbone;
-use crate::eval::ask::Asker;
 use crate::material::{Material, Source};
-use crate::recipe::Recipe;
-use crate::record::Cell;
-use crate::train::TrainingSet;
-use crate::tuning::{self, Tuned, TuningError};
+use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::record::Cell;
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::train::TrainingSet;
+use promptshift_tensors::tuning::{self, Tuned, TuningError};
 
 /// A cell, the rows and the backbone that it is run on.
 #[derive(Clone, Copy)]

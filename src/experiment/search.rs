@@ -6,11 +6,11 @@ use super::lab::identity;
 use super::run::Run;
 use super::{Event, ExperimentError, Lab, finished};
 use crate::plan::Plan;
-use crate::provenance;
-use crate::recipe::Method;
-use crate::record::search::{Search, Trial, TrialEnd};
-use crate::record::{Cell, Provenance};
-use crate::train::{FitError, Halts};
+use promptshift_numbers::provenance;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
+use promptshift_numbers::record::{Cell, Provenance};
+use promptshift_tensors::train::{FitError, Halts};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.

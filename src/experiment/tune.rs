@@ -2,20 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use burn::module::Module;
-
 use super::evaluate::{answers, predictions};
 use super::run::Run;
 use super::{Event, ExperimentError, failed};
-use crate::batch::encode;
-use crate::eval::predict::Answer;
-use crate::eval::score::{Metric, score};
 use crate::material::Source;
-use crate::memory::peak_of;
-use crate::record::store::{Draft, StoreError};
-use crate::record::{Provenance, Score, Training, ValidationAnswers};
-use crate::train::{FitError, Fitted, Halts, TrainingSet, fit};
-use crate::tuning::{self, Tuned};
+use promptshift_numbers::record::store::{Draft, StoreError};
+use promptshift_numbers::record::{Provenance, Score, Training, ValidationAnswers};
+use promptshift_numbers::score::{Metric, score};
+use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::predict::Answer;
+use promptshift_tensors::memory::peak_of;
+use promptshift_tensors::train::{FitError, Fitted, Halts, TrainingSet, fit};
+use promptshift_tensors::tuning::{self, Tuned};
 
 impl Run<'_> {
     /// Applies the cell's method to the backbone and trains it on the source alone. What it returns is as
@@ -37,7 +35,7 @@ impl Run<'_> {
         };
         let tuned = self.applied(recipe)?;
         let trainable_parameters = tuned.trainable_parameters();
-        let total_parameters = tuned.num_params();
+        let total_parameters = tuned.parameter_count();
         let train = self.training_set();
         let (fitted, peak_bytes) =
             peak_of(|| self.fit_on_source(tuned, &train, Some(halts), watch));

@@ -4,12 +4,12 @@ use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use crate::backbone::Backbone;
-use crate::domain::Example;
-use crate::domain::wording::Wording;
 use crate::material::Source;
-use crate::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
-use crate::tuning::{self, Labels, TuningError};
+use promptshift_numbers::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::tuning::{self, Labels, TuningError};
+use promptshift_text::domain::Example;
+use promptshift_text::domain::wording::Wording;
 
 /// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
 pub(super) fn words(

@@ -1,280 +1,119 @@
-//! Who may import whom: the sentences of CONTRIBUTING.md, held by reading the `use` lines.
+//! Who may import whom: the sentences of CONTRIBUTING.md. Between crates Cargo holds them; here it is
+//! held which crates may be named at all, and inside a crate the `use` lines are read.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A module, and the modules of ours that it may not name.
-const FORBIDDEN: &[(&str, &[&str])] = &[
+/// A crate, and everything of ours and of Burn's that its code is built on.
+const BUILT_ON: [(&str, &[&str]); 5] = [
+    ("text", &[]),
+    ("kernels", &["burn", "burn-flex"]),
+    ("numbers", &["promptshift-text"]),
+    ("report", &["promptshift-numbers", "promptshift-text"]),
     (
-        "kernels",
+        "tensors",
         &[
-            "checkpoint",
-            "parts",
-            "network",
-            "t5",
-            "tuning",
-            "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
+            "burn",
+            "promptshift-kernels",
+            "promptshift-numbers",
+            "promptshift-text",
         ],
     ),
+];
+
+/// A crate (none: the top one), a module of it, and those beside it that it may not name.
+const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
+    (Some("text"), "hub", &["domain", "synthetic"]),
+    (Some("text"), "domain", &["synthetic"]),
+    (Some("numbers"), "recipe", &["record", "score", "stats"]),
+    (Some("numbers"), "stats", &["recipe", "record", "inspect"]),
+    (Some("numbers"), "record", &["score", "stats"]),
+    (Some("numbers"), "inspect", &["recipe", "record"]),
     (
+        Some("tensors"),
         "checkpoint",
         &[
             "parts",
             "bert",
             "t5",
+            "decoder_only",
             "network",
             "tuning",
             "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
             "tokenizer",
         ],
     ),
     (
+        Some("tensors"),
         "parts",
         &[
             "bert",
             "t5",
+            "decoder_only",
             "network",
             "tuning",
             "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
             "tokenizer",
         ],
     ),
     (
+        Some("tensors"),
         "decoder_only",
         &[
-            "network",
-            "t5",
             "bert",
+            "t5",
+            "network",
             "gguf",
             "tuning",
             "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
             "tokenizer",
         ],
     ),
     (
-        "gguf",
-        &[
-            "network",
-            "t5",
-            "bert",
-            "tuning",
-            "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-            "tokenizer",
-        ],
-    ),
-    (
-        "network",
-        &[
-            "gguf",
-            "tuning",
-            "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-            "tokenizer",
-        ],
-    ),
-    (
+        Some("tensors"),
         "bert",
         &[
             "t5",
+            "decoder_only",
             "network",
             "tuning",
             "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
             "tokenizer",
         ],
     ),
     (
+        Some("tensors"),
         "t5",
         &[
             "bert",
+            "decoder_only",
             "network",
             "tuning",
             "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
             "tokenizer",
         ],
     ),
     (
-        "domain",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-            "kernels",
-        ],
+        Some("tensors"),
+        "network",
+        &["gguf", "tuning", "train", "tokenizer"],
     ),
-    (
-        "synthetic",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-            "kernels",
-        ],
-    ),
-    (
-        "hub",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-            "kernels",
-            "backbone",
-        ],
-    ),
-    ("train", &["report", "cli", "experiment", "stats"]),
-    ("tuning", &["report", "cli", "experiment", "stats", "train"]),
-    (
-        "stats",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "domain",
-            "report",
-            "cli",
-            "experiment",
-        ],
-    ),
-    (
-        "report",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "cli",
-            "experiment",
-            "batch",
-            "tokenizer",
-            "kernels",
-        ],
-    ),
-    (
-        "record",
-        &[
-            "bert",
-            "t5",
-            "network",
-            "tuning",
-            "train",
-            "report",
-            "cli",
-            "experiment",
-            "eval",
-            "stats",
-        ],
-    ),
-    ("experiment", &["cli", "report", "stats"]),
-    (
-        "inspect",
-        &[
-            "t5",
-            "tuning",
-            "train",
-            "domain",
-            "record",
-            "report",
-            "cli",
-            "experiment",
-        ],
-    ),
-    (
-        "nearest",
-        &["cli", "report", "experiment", "record", "train"],
-    ),
+    (Some("tensors"), "tuning", &["train", "eval", "pretrain"]),
+    (None, "experiment", &["cli"]),
 ];
 
-/// Modules that must not know tensors.
-const WITHOUT_BURN: &[&str] = &[
-    "domain",
-    "hub",
-    "synthetic",
-    "transfer",
-    "hygiene",
-    "excerpt",
-    "recipe",
-    "plan",
-    "record",
-    "predictions",
-    "new_file",
-    "provenance",
-    "stats",
-    "report",
-    "inspect",
-];
-
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below `path`, or the file `path.rs` alone.
-fn files(module: &str) -> Vec<PathBuf> {
+fn package(name: Option<&str>) -> PathBuf {
+    name.map_or_else(|| top().to_owned(), |name| top().join("crates").join(name))
+}
+
+/// Every Rust file below `folder`.
+fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let file = source().join(format!("{module}.rs"));
-    if file.exists() {
-        found.push(file);
-    }
-    let mut folders = vec![source().join(module)];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else {
             continue;
@@ -288,31 +127,72 @@ fn files(module: &str) -> Vec<PathBuf> {
             }
         }
     }
-    assert!(!found.is_empty(), "no module {module}");
     found
 }
 
-/// Modules of ours that a file names, tests left out.
-fn names(path: &Path) -> BTreeSet<String> {
+/// The files of a module.
+fn module(source: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = below(&source.join(name));
+    found.extend(Some(source.join(format!("{name}.rs"))).filter(|file| file.exists()));
+    assert!(!found.is_empty(), "no module {name}");
+    found
+}
+
+/// A file's code, its tests left out.
+fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("readable");
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split("crate::").skip(1))
-        .map(|rest| {
-            rest.chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect()
-        })
-        .collect()
+        .fold(String::new(), |code, line| code + line + "\n")
+}
+
+/// Modules of the same crate that a file names: after `crate::`, in braces too.
+fn names(path: &Path) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    };
+    let code = code(path);
+    let mut names = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => names.extend([word(rest)]),
+            Some(braced) => {
+                let end = braced.find(';').unwrap_or(braced.len());
+                names.extend(
+                    braced[..end]
+                        .split([',', '{', '}'])
+                        .map(|part| word(part.trim())),
+                );
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn crates_are_built_on_what_they_may() {
+    for (name, wanted) in BUILT_ON {
+        let manifest = package(Some(name)).join("Cargo.toml");
+        let text = std::fs::read_to_string(manifest).expect("readable");
+        let manifest: toml::Table = text.parse().expect("TOML");
+        let dependencies = manifest["dependencies"].as_table().expect("a table");
+        let found: Vec<&str> = (dependencies.keys())
+            .map(String::as_str)
+            .filter(|name| name.starts_with("burn") || name.starts_with("promptshift"))
+            .collect();
+        assert_eq!(found, wanted, "{name}");
+    }
 }
 
 #[test]
 fn modules_import_only_what_they_may() {
-    for (module, forbidden) in FORBIDDEN {
-        for file in files(module) {
+    for (package_name, name, forbidden) in FORBIDDEN {
+        for file in module(&package(package_name).join("src"), name) {
             let named = names(&file);
-            for other in *forbidden {
+            for other in forbidden {
                 assert!(
                     !named.contains(*other),
                     "{} imports {other}",
@@ -324,35 +204,26 @@ fn modules_import_only_what_they_may() {
 }
 
 #[test]
-fn tensors_stay_in_their_land() {
-    for module in WITHOUT_BURN {
-        for file in files(module) {
-            let text = std::fs::read_to_string(&file).expect("readable");
-            assert!(!text.contains("burn::"), "{} knows burn", file.display());
+fn the_straight_line_knows_no_statistics_and_no_reports() {
+    for file in module(&top().join("src"), "experiment") {
+        let code = code(&file);
+        for other in ["promptshift_report", "promptshift_numbers::stats"] {
+            assert!(!code.contains(other), "{} imports {other}", file.display());
         }
     }
 }
 
 #[test]
 fn only_the_command_line_prints() {
-    let root = source();
-    for entry in std::fs::read_dir(&root).expect("readable") {
-        let path = entry.expect("readable").path();
-        let module = path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        if module == "cli" || module == "main" || (path.is_file() && path.extension().is_none()) {
-            continue;
-        }
-        for file in files(&module) {
-            // A module's tests may lie in a file of their own.
-            if file.ends_with("tests.rs") {
+    let command_line = [top().join("src/cli"), top().join("src/main.rs")];
+    for folder in [top().join("src"), top().join("crates")] {
+        for file in below(&folder) {
+            let prints = command_line.iter().any(|place| file.starts_with(place));
+            // Build scripts tell cargo, and a module's tests may lie in a file of their own.
+            if prints || file.ends_with("tests.rs") || file.ends_with("build.rs") {
                 continue;
             }
-            let text = std::fs::read_to_string(&file).expect("readable");
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let code = code(&file);
             for call in ["println!(", "eprintln!(", "print!(", "dbg!("] {
                 let found = code.lines().any(|line| line.trim_start().starts_with(call));
                 assert!(!found, "{} prints", file.display());

@@ -7,7 +7,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use promptshift::provenance::sha256;
+use promptshift::hash::sha256;
 use tempfile::TempDir;
 
 use crate::parity::golden;

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Split, Task};
-use promptshift::eval::score::metrics;
 use promptshift::recipe::{Limits, Method, Recipe};
 use promptshift::record::store::Store;
 use promptshift::record::{
     Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Traits,
 };
+use promptshift::score::metrics;
 
 const DOMAINS: [&str; 8] = ["squad", "a", "b", "c", "d", "e", "f", "g"];
 const SEEDS: u64 = 5;

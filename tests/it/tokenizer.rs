@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use promptshift::backbone::BackboneChoice;
-use promptshift::provenance::sha256;
+use promptshift::hash::sha256;
 use promptshift::t5::T5Config;
 use promptshift::tokenizer::Tokenizer;
 use serde_json::{Value, json};

@@ -7,13 +7,13 @@ use anyhow::bail;
 use clap::Args;
 
 use super::{Miniature, Planned, Shared, run_settings};
-use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
-use crate::domain::wording::Opening;
-use crate::recipe::Method;
-use crate::record::ablation::{Kind, Setting};
-use crate::report::ablation::{ADAPTED, SENTINEL, SPANS};
-use crate::report::number::whole;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::ablation::{Kind, Setting};
+use promptshift_report::ablation::{ADAPTED, SENTINEL, SPANS};
+use promptshift_report::number::whole;
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_text::domain::wording::Opening;
 
 /// Two to five models with three seeds: an estimated two minutes on two cores for each model of
 /// nano's size.

@@ -7,17 +7,17 @@ use clap::Args;
 
 use super::runs::Runs;
 use super::{Miniature, Planned, Shared, finish};
-use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::{estimate, interrupt};
 use crate::experiment::ensemble::{self, EnsembleRunError};
 use crate::material::Material;
 use crate::plan::Plan;
-use crate::recipe::Method;
-use crate::record::ablation::Setting;
-use crate::record::ensemble::{is_in, write};
-use crate::record::store::{StoredRecord, find};
-use crate::transfer::Transfer;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::ablation::Setting;
+use promptshift_numbers::record::ensemble::{is_in, write};
+use promptshift_numbers::record::store::{StoredRecord, find};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_text::transfer::Transfer;
 
 /// Five prompts, as the paper has them, on all targets.
 const DEFAULTS: Miniature = Miniature {
@@ -146,7 +146,7 @@ fn tuned_prompts(folder: &Path) -> Result<Vec<StoredRecord>, Failure> {
 /// The plan that records were made by.
 fn plan_of(
     records: &[StoredRecord],
-    suite: crate::domain::suite::Suite,
+    suite: promptshift_text::domain::suite::Suite,
     choice: &BackboneChoice,
 ) -> Plan {
     let cell = &records[0].record.cell;

@@ -3,14 +3,14 @@
 use clap::Args;
 
 use super::{Miniature, Planned, Shared, run_settings};
-use crate::backbone::BackboneChoice;
 use crate::cli::Failure;
 use crate::cli::values::Init;
-use crate::domain::Task;
 use crate::plan::Plan;
-use crate::recipe::{Method, PromptInit};
-use crate::record::ablation::{Kind, Setting};
-use crate::report::ablation::{LABELS, UNIFORM, VOCAB};
+use promptshift_numbers::recipe::{Method, PromptInit};
+use promptshift_numbers::record::ablation::{Kind, Setting};
+use promptshift_report::ablation::{LABELS, UNIFORM, VOCAB};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_text::domain::Task;
 
 /// Five lengths, or four starts, with three seeds. Starts from class labels need a source with some, as qqp; the
 /// miniature does not learn that one in so few steps.

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
-
 use super::{Planned, Shared};
-use crate::backbone::{Backbone, BackboneChoice};
 use crate::cli::Failure;
 use crate::cli::command::quoted;
 use crate::cli::crew::message::Job;
@@ -15,9 +12,11 @@ use crate::cli::run::typed;
 use crate::experiment::{Event, Lab, Outcome};
 use crate::material::Material;
 use crate::plan::Plan;
-use crate::provenance::Origin;
-use crate::record::Cell;
-use crate::record::store::{Store, folder_name};
+use promptshift_numbers::provenance::Origin;
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::store::{Store, folder_name};
+use promptshift_tensors::backbone::{Backbone, BackboneChoice};
+use promptshift_tensors::device::Device;
 
 /// Where the settings' cells are run, all on the same rows.
 pub(super) struct Runs<'a> {

@@ -2,11 +2,11 @@
 
 use anyhow::bail;
 
-use crate::domain::catalogue::nearest;
-use crate::network::Kind;
-use crate::recipe::{Defaults, Method, Recipe};
-use crate::transfer::ALL;
-use crate::tuning;
+use promptshift_numbers::recipe::{Defaults, Method, Recipe};
+use promptshift_tensors::network::Kind;
+use promptshift_tensors::tuning;
+use promptshift_text::domain::catalogue::nearest;
+use promptshift_text::transfer::ALL;
 
 /// The methods of these names; `all` is every one that can be put on the model and makes sense with the
 /// source's labels.

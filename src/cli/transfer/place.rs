@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::AnswerForm;
 use crate::plan::Plan;
-use crate::transfer::Transfer;
+use promptshift_text::domain::AnswerForm;
+use promptshift_text::transfer::Transfer;
 
 /// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
 pub fn default_out(plan: &Plan) -> PathBuf {
@@ -28,7 +28,7 @@ pub fn default_out(plan: &Plan) -> PathBuf {
     let gone_on = (plan.tune_on.as_ref()).map_or(Vec::new(), |tune_on| {
         serde_json::to_vec(tune_on).expect("plain data")
     });
-    let hash = &crate::provenance::sha256(&[recipes, worded, mixed, gone_on].concat())[..8];
+    let hash = &promptshift_text::hash::sha256(&[recipes, worded, mixed, gone_on].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

@@ -7,20 +7,20 @@ use anyhow::bail;
 
 use super::Arguments;
 use super::methods::methods;
-use crate::backbone::BackboneChoice;
 use crate::cli::values::{Answers, Init, Seeds};
 use crate::cli::{learning_rate, redirection, wording};
-use crate::domain::AnswerForm;
-use crate::domain::catalogue::Catalogue;
-use crate::domain::wording::Wording;
-use crate::network::Config;
 use crate::plan::Plan;
-use crate::recipe::{
+use promptshift_numbers::recipe::{
     DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe, SubspaceStart,
     TuneOn,
 };
-use crate::tuning::subspace::SubspaceFile;
-use crate::tuning::{PromptError, head_form};
+use promptshift_tensors::backbone::BackboneChoice;
+use promptshift_tensors::network::Config;
+use promptshift_tensors::tuning::subspace::SubspaceFile;
+use promptshift_tensors::tuning::{PromptError, head_form};
+use promptshift_text::domain::AnswerForm;
+use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::wording::Wording;
 
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.

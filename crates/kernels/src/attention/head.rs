@@ -1,0 +1,205 @@
+//! One head of one example.
+
+use std::ops::Range;
+
+use super::call::Call;
+use crate::flex;
+use crate::matrix::{Matrix, MatrixMut};
+use crate::vector::{dot, exp_shifted, largest, vectorised};
+
+/// One head of one example.
+pub(super) struct Head<'a> {
+    pub(super) query: Matrix<'a>,
+    pub(super) key: Matrix<'a>,
+    pub(super) value: Matrix<'a>,
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) example: usize,
+    pub(super) call: &'a Call,
+}
+
+/// Where the gradients of one head go: its own to `dquery`, while those of keys, values and bias are
+/// added to what others have put there.
+pub(super) struct HeadGradients<'a> {
+    pub(super) dquery: Option<MatrixMut<'a>>,
+    pub(super) dkey: Option<MatrixMut<'a>>,
+    pub(super) dvalue: Option<MatrixMut<'a>>,
+    /// One for each distance.
+    pub(super) dbias: Option<&'a mut [f32]>,
+}
+
+/// Room for the scores of a block of queries, and for their gradient.
+pub(super) struct Scratch<'a> {
+    pub(super) scores: &'a mut [f32],
+    pub(super) dscores: &'a mut [f32],
+}
+
+impl Head<'_> {
+    pub(super) fn forward(&self, mut output: MatrixMut, log_z: &mut [f32], scratch: &mut [f32]) {
+        if self.call.queries == 1 {
+            log_z[0] = self.forward_one(output.row(0), scratch);
+            return;
+        }
+        for block in self.call.blocks() {
+            let keys = self.call.visible_to_block(self.example, &block);
+            if keys == 0 {
+                continue;
+            }
+            let scores = &mut scratch[..block.len() * keys];
+            self.score(scores, &block, keys);
+            for (row, query) in scores.chunks_exact_mut(keys).zip(block.clone()) {
+                let (seen, hidden) = row.split_at_mut(self.call.visible(self.example, query));
+                log_z[query] = softmax_row(seen, self.bias_row(query));
+                hidden.fill(0.0);
+            }
+            let weights = Matrix::new(scores, block.len(), keys, keys);
+            output
+                .rows(block.start, block.len())
+                .set_product(weights, self.value.rows(0, keys));
+        }
+    }
+
+    /// The one query of a decoding step: matrix products would spend their time on packing.
+    /// Returns `logZ`.
+    fn forward_one(&self, output: &mut [f32], scratch: &mut [f32]) -> f32 {
+        let seen = self.call.visible(self.example, 0);
+        let weights = &mut scratch[..seen];
+        score_one(weights, self.query.row(0), self.key);
+        let log_z = softmax_row(weights, self.bias_row(0));
+        mix_one(output, weights, self.value);
+        log_z
+    }
+
+    pub(super) fn backward(
+        &self,
+        mut gradients: HeadGradients,
+        log_z: &[f32],
+        dy: Matrix,
+        scratch: Scratch,
+    ) {
+        for block in self.call.blocks() {
+            let (first, count) = (block.start, block.len());
+            let keys = self.call.visible_to_block(self.example, &block);
+            if keys == 0 {
+                continue;
+            }
+            let dy = dy.rows(first, count);
+            let weights = &mut scratch.scores[..count * keys];
+            self.score(weights, &block, keys);
+            let dscores = &mut scratch.dscores[..count * keys];
+            let mut dweights = MatrixMut::new(dscores, count, keys);
+            dweights.set_product(dy, self.value.rows(0, keys).transposed());
+            let rows = weights
+                .chunks_exact_mut(keys)
+                .zip(dscores.chunks_exact_mut(keys));
+            for ((weights, dscores), query) in rows.zip(block.clone()) {
+                let seen = self.call.visible(self.example, query);
+                let (weights, hidden) = weights.split_at_mut(seen);
+                let (dscores, dhidden) = dscores.split_at_mut(seen);
+                softmax_row_backward(weights, dscores, self.bias_row(query), log_z[query]);
+                hidden.fill(0.0);
+                dhidden.fill(0.0);
+                if let Some(dbias) = gradients.dbias.as_deref_mut() {
+                    let biased = dscores.get(self.call.free..).unwrap_or_default();
+                    let start = self.call.bias_start(query);
+                    flex::add_to(&mut dbias[start..][..biased.len()], biased);
+                }
+            }
+
+            let weights = Matrix::new(weights, count, keys, keys);
+            let dscores = Matrix::new(dscores, count, keys, keys);
+            if let Some(dvalue) = &mut gradients.dvalue {
+                dvalue.rows(0, keys).add_product(weights.transposed(), dy);
+            }
+            if let Some(dquery) = &mut gradients.dquery {
+                dquery
+                    .rows(first, count)
+                    .set_product(dscores, self.key.rows(0, keys));
+            }
+            if let Some(dkey) = &mut gradients.dkey {
+                let query = self.query.rows(first, count);
+                dkey.rows(0, keys).add_product(dscores.transposed(), query);
+            }
+        }
+    }
+
+    /// The scores of a block of queries and the first `keys` keys, without the bias.
+    fn score(&self, scores: &mut [f32], block: &Range<usize>, keys: usize) {
+        let query = self.query.rows(block.start, block.len());
+        let key = self.key.rows(0, keys).transposed();
+        MatrixMut::new(scores, block.len(), keys).set_product(query, key);
+    }
+
+    fn bias_row(&self, query: usize) -> Option<BiasRow<'_>> {
+        self.bias.map(|bias| BiasRow {
+            free: self.call.free,
+            values: &bias[self.call.bias_start(query)..],
+        })
+    }
+}
+
+vectorised! {
+    /// The products of one query with the keys of as many scores.
+    fn score_one<A>(scores: &mut [f32], query: &[f32], keys: Matrix) {
+        for (key, score) in scores.iter_mut().enumerate() {
+            *score = dot::<A>(query, keys.row(key));
+        }
+    }
+
+    /// The sum of as many values as weights, weighted.
+    fn mix_one<A>(output: &mut [f32], weights: &[f32], values: Matrix) {
+        output.fill(0.0);
+        for (key, weight) in weights.iter().enumerate() {
+            for (output, value) in output.iter_mut().zip(values.row(key)) {
+                *output = A::mul_add(*weight, *value, *output);
+            }
+        }
+    }
+
+    /// `row` becomes `softmax(row + bias)`. Returns `logZ`.
+    fn softmax_row<A>(row: &mut [f32], bias: Option<BiasRow>) -> f32 {
+        add_bias(row, bias);
+        let shift = largest(row);
+        let sum = exp_shifted::<A>(row, shift);
+        let scale = 1.0 / sum;
+        for weight in row {
+            *weight *= scale;
+        }
+        shift + sum.ln()
+    }
+
+    /// `row` holds scores and becomes `softmax(row + bias)`; `gradient` holds that of the softmax'
+    /// output and becomes that of its input.
+    fn softmax_row_backward<A>(
+        row: &mut [f32],
+        gradient: &mut [f32],
+        bias: Option<BiasRow>,
+        log_z: f32,
+    ) {
+        add_bias(row, bias);
+        exp_shifted::<A>(row, log_z);
+        let mean = dot::<A>(row, gradient);
+        for (gradient, weight) in gradient.iter_mut().zip(row) {
+            *gradient = *weight * (*gradient - mean);
+        }
+    }
+}
+
+/// What is added to the scores of one query.
+#[derive(Clone, Copy)]
+struct BiasRow<'a> {
+    /// Keys before the others that have none.
+    free: usize,
+    /// Of the other keys, and of distances that have none here.
+    values: &'a [f32],
+}
+
+#[inline(always)]
+fn add_bias(row: &mut [f32], bias: Option<BiasRow>) {
+    if let Some(BiasRow { free, values }) = bias
+        && let Some(biased) = row.get_mut(free..)
+    {
+        for (score, bias) in biased.iter_mut().zip(values) {
+            *score += bias;
+        }
+    }
+}

@@ -1,0 +1,229 @@
+use burn::tensor::Tensor;
+use proptest::prelude::*;
+
+use super::{DistanceBias, Visible, attention, reference};
+use crate::testing::{Input, Role, check, check_differences, layouts, noise, roles};
+
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    batch: usize,
+    heads: usize,
+    /// Heads of queries that share one of keys.
+    shared: usize,
+    queries: usize,
+    keys: usize,
+    width: usize,
+    /// Keys before the others that have no bias.
+    free: usize,
+}
+
+impl Sizes {
+    /// Query, key, value and bias, all tracked.
+    fn inputs(self, seed: u64) -> [Input; 4] {
+        let Self {
+            batch,
+            heads,
+            shared,
+            queries,
+            keys,
+            width,
+            free,
+        } = self;
+        let key_width = heads / shared * width;
+        [
+            Input::tracked([batch * queries, heads * width], seed),
+            Input::tracked([batch * keys, key_width], seed + 1),
+            Input::tracked([batch * keys, key_width], seed + 2),
+            Input::tracked([heads, queries + keys - free - 1], seed + 3),
+        ]
+    }
+
+    /// Lengths of which some are 0 and some whole.
+    fn lengths(self, seed: u64) -> Vec<usize> {
+        self.shares(seed, self.batch)
+    }
+
+    /// The same for every query.
+    fn counts(self, seed: u64) -> Vec<usize> {
+        self.shares(seed, self.batch * self.queries)
+    }
+
+    fn shares(self, seed: u64, count: usize) -> Vec<usize> {
+        let share = |noise: f32| (noise / 2.5 + 0.5).clamp(0.0, 1.0);
+        let length = |noise: f32| (share(noise) * self.keys as f32).round() as usize;
+        noise(seed, count).into_iter().map(length).collect()
+    }
+}
+
+type Attention =
+    fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<DistanceBias>, usize, usize, Visible) -> Tensor<2>;
+
+/// Query, key, value and perhaps a bias as inputs.
+fn with(
+    attention: Attention,
+    sizes: Sizes,
+    visible: Visible<'_>,
+) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
+    move |inputs| {
+        let [query, key, value] = [0, 1, 2].map(|index: usize| inputs[index].clone());
+        let bias = (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone()).behind(sizes.free));
+        attention(query, key, value, bias, sizes.batch, sizes.heads, visible)
+    }
+}
+
+fn check_sizes(sizes: Sizes, visible: Visible, inputs: &[Input]) {
+    check(
+        &with(attention, sizes, visible),
+        &with(reference, sizes, visible),
+        inputs,
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn agrees_with_the_reference(
+        (batch, heads, shared, width) in (1..7_usize, 1..4_usize, 1..4_usize, 1..10_usize),
+        (queries, keys) in (1..150_usize, 1..50_usize),
+        which in 0..3_usize,
+        free in 0..4_usize,
+        biased in any::<bool>(),
+        roles in [roles(), roles(), roles(), roles()],
+        layout in layouts(),
+        seed in 1..1000_u64,
+    ) {
+        let keys = if which == 0 { queries } else { keys };
+        let sizes = Sizes { batch, heads: heads * shared, shared, queries, keys, width, free: free.min(keys - 1) };
+        let mut inputs = sizes.inputs(seed);
+        for (input, role) in inputs.iter_mut().zip(roles) {
+            input.role = role;
+            input.layout = layout;
+        }
+        let (lengths, counts) = (sizes.lengths(seed), sizes.counts(seed));
+        let visible = [Visible::Causal, Visible::Lengths(&lengths), Visible::Counts(&counts)];
+        check_sizes(sizes, visible[which], &inputs[..if biased { 4 } else { 3 }]);
+    }
+}
+
+#[test]
+fn agrees_with_the_reference_at_the_size_of_a_miniature() {
+    let sizes = Sizes {
+        batch: 5,
+        heads: 4,
+        shared: 1,
+        queries: 150,
+        keys: 150,
+        width: 32,
+        free: 0,
+    };
+    check_sizes(sizes, Visible::Causal, &sizes.inputs(1));
+    check_sizes(
+        sizes,
+        Visible::Lengths(&[150, 3, 0, 128, 65]),
+        &sizes.inputs(2),
+    );
+    let sharing = Sizes { shared: 4, ..sizes };
+    check_sizes(sharing, Visible::Causal, &sharing.inputs(3));
+}
+
+#[test]
+fn gradients_are_differences() {
+    let sizes = Sizes {
+        batch: 2,
+        heads: 2,
+        shared: 1,
+        queries: 3,
+        keys: 3,
+        width: 2,
+        free: 0,
+    };
+    check_differences(&with(attention, sizes, Visible::Causal), &sizes.inputs(3));
+    let counts = Visible::Counts(&[1, 3, 2, 0, 2, 3]);
+    let sharing = Sizes {
+        heads: 4,
+        shared: 2,
+        ..sizes
+    };
+    check_differences(&with(attention, sharing, counts), &sharing.inputs(3));
+    let lengths = Visible::Lengths(&[2, 3]);
+    check_differences(&with(attention, sizes, lengths), &sizes.inputs(4));
+    check_differences(&with(attention, sizes, lengths), &sizes.inputs(5)[..3]);
+    let prefixed = Sizes { free: 2, ..sizes };
+    check_differences(&with(attention, prefixed, lengths), &prefixed.inputs(6));
+}
+
+#[test]
+fn each_input_alone_has_its_gradient() {
+    let sizes = Sizes {
+        batch: 3,
+        heads: 4,
+        shared: 2,
+        queries: 70,
+        keys: 20,
+        width: 8,
+        free: 0,
+    };
+    for tracked in 0..4 {
+        let mut inputs = sizes.inputs(6);
+        for (index, input) in inputs.iter_mut().enumerate() {
+            input.role = if index == tracked {
+                Role::Tracked
+            } else {
+                Role::Frozen
+            };
+        }
+        check_sizes(sizes, Visible::Lengths(&[20, 7, 13]), &inputs);
+    }
+}
+
+#[test]
+fn joint_projections_are_sliced_without_a_copy() {
+    let sizes = Sizes {
+        batch: 2,
+        heads: 2,
+        shared: 1,
+        queries: 12,
+        keys: 12,
+        width: 8,
+        free: 0,
+    };
+    let sliced = |attention: Attention| {
+        move |inputs: &[Tensor<2>]| {
+            let part = |index: usize| {
+                inputs[0]
+                    .clone()
+                    .slice([0..24, index * 16..index * 16 + 16])
+            };
+            attention(
+                part(0),
+                part(1),
+                part(2),
+                None,
+                2,
+                2,
+                Visible::Lengths(&[12, 5]),
+            )
+        }
+    };
+    let joint = Input::tracked([sizes.batch * sizes.queries, 48], 7);
+    check(&sliced(attention), &sliced(reference), &[joint]);
+}
+
+#[test]
+fn a_query_without_keys_gives_zero() {
+    let sizes = Sizes {
+        batch: 2,
+        heads: 1,
+        shared: 1,
+        queries: 2,
+        keys: 3,
+        width: 2,
+        free: 0,
+    };
+    let [query, key, value, _] = sizes
+        .inputs(8)
+        .map(|input| Tensor::<2>::ones(input.shape, &burn::tensor::Device::flex()));
+    let output = attention(query, key, value, None, 2, 1, Visible::Lengths(&[0, 3]));
+    let wanted = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
+    assert_eq!(output.into_data().try_to_vec::<f32>().unwrap(), wanted);
+}

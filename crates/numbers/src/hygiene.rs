@@ -1,0 +1,227 @@
+//! Counts what a reader of a report needs to know about its rows: see
+//! [`record::hygiene`](crate::record::hygiene).
+
+use std::collections::HashSet;
+
+use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
+use promptshift_text::domain::{Evidence, Example, Split};
+
+/// What the model reads of one input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Tokens of the whole input, end of sequence included.
+    pub tokens: usize,
+    /// Bytes of the input's text up to the cut; `None` where nothing is cut.
+    pub cut_at: Option<usize>,
+}
+
+/// The texts that source training has.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    contexts: HashSet<u64>,
+    questions: HashSet<u64>,
+}
+
+impl Seen {
+    /// The texts of examples.
+    pub fn of(examples: &[Example]) -> Seen {
+        Seen {
+            contexts: contexts(examples).collect(),
+            questions: questions(examples).collect(),
+        }
+    }
+
+    /// Whether an example has one of them.
+    pub fn has_any_of(&self, example: &Example) -> bool {
+        let mut questions = example.texts.questions.iter();
+        self.contexts.contains(&example.texts.context)
+            || questions.any(|question| self.questions.contains(question))
+    }
+}
+
+fn contexts(examples: &[Example]) -> impl Iterator<Item = u64> {
+    examples.iter().map(|example| example.texts.context)
+}
+
+fn questions(examples: &[Example]) -> impl Iterator<Item = u64> {
+    let lists = examples.iter().map(|example| &example.texts.questions);
+    lists.flatten().copied()
+}
+
+/// Counts one split's rows; `readings` has one for each example, and `seen` is what source training
+/// has, absent for source training itself.
+pub fn count(
+    domain: &str,
+    split: Split,
+    examples: &[Example],
+    readings: &[Reading],
+    seen: Option<&Seen>,
+) -> Hygiene {
+    Hygiene {
+        domain: domain.to_string(),
+        split,
+        examples: examples.len(),
+        cut_inputs: readings.iter().filter(|r| r.cut_at.is_some()).count(),
+        answers: answers(examples, readings),
+        shared: seen.map(|seen| shared(examples, seen)),
+        input_tokens: lengths(readings),
+    }
+}
+
+fn answers(examples: &[Example], readings: &[Reading]) -> Option<AnswerPlaces> {
+    let mut places = AnswerPlaces {
+        absent: 0,
+        behind_cut: 0,
+    };
+    let mut expected = false;
+    for (example, reading) in examples.iter().zip(readings) {
+        match (example.evidence, reading.cut_at) {
+            (Evidence::NotExpected, _) => continue,
+            (Evidence::Absent, _) => places.absent += 1,
+            (Evidence::EndsAt(end), Some(cut)) if end > cut => places.behind_cut += 1,
+            (Evidence::EndsAt(_), _) => {}
+        }
+        expected = true;
+    }
+    expected.then_some(places)
+}
+
+fn shared(examples: &[Example], seen: &Seen) -> Shared {
+    let contexts: HashSet<u64> = contexts(examples).collect();
+    let questions: HashSet<u64> = questions(examples).collect();
+    Shared {
+        contexts: contexts.len(),
+        shared_contexts: contexts.intersection(&seen.contexts).count(),
+        questions: questions.len(),
+        shared_questions: questions.intersection(&seen.questions).count(),
+    }
+}
+
+fn lengths(readings: &[Reading]) -> Lengths {
+    let mut tokens: Vec<usize> = readings.iter().map(|reading| reading.tokens).collect();
+    tokens.sort_unstable();
+    // The nearest rank: the least length that so many of 100 do not exceed.
+    let at = |percent: usize| {
+        let rank = (percent * tokens.len()).div_ceil(100).max(1);
+        tokens.get(rank - 1).copied().unwrap_or(0)
+    };
+    Lengths {
+        median: at(50),
+        percentile_95: at(95),
+        longest: at(100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptshift_text::domain::{Gold, TextNames};
+
+    fn example(evidence: Evidence, context: u64, questions: &[u64]) -> Example {
+        Example {
+            pair: Default::default(),
+            id: String::new(),
+            passage: String::new(),
+            input: String::new(),
+            soft: Vec::new(),
+            target: String::new(),
+            gold: Gold::Label(0),
+            facts: Vec::new(),
+            evidence,
+            texts: TextNames {
+                context,
+                questions: questions.to_vec(),
+            },
+        }
+    }
+
+    fn reading(tokens: usize, cut_at: Option<usize>) -> Reading {
+        Reading { tokens, cut_at }
+    }
+
+    #[test]
+    fn answers_are_there_or_behind_the_cut_or_nowhere() {
+        let examples = [
+            example(Evidence::EndsAt(10), 1, &[1]),
+            example(Evidence::EndsAt(10), 1, &[2]),
+            example(Evidence::EndsAt(11), 2, &[3]),
+            example(Evidence::Absent, 2, &[4]),
+            example(Evidence::EndsAt(99), 3, &[5]),
+        ];
+        let readings = [
+            reading(5, None),
+            reading(9, Some(10)),
+            reading(9, Some(10)),
+            reading(9, Some(10)),
+            reading(5, None),
+        ];
+        let found = count("race", Split::Test, &examples, &readings, None);
+        assert_eq!((found.examples, found.cut_inputs), (5, 3));
+        let places = AnswerPlaces {
+            absent: 1,
+            behind_cut: 1,
+        };
+        assert_eq!((found.answers, found.shared), (Some(places), None));
+    }
+
+    #[test]
+    fn class_strings_are_in_no_passage() {
+        let examples = [example(Evidence::NotExpected, 1, &[1])];
+        let found = count("qqp", Split::Test, &examples, &[reading(3, Some(1))], None);
+        assert_eq!((found.answers, found.cut_inputs), (None, 1));
+    }
+
+    #[test]
+    fn shared_texts_are_different_ones() {
+        let train = [
+            example(Evidence::Absent, 1, &[10, 11]),
+            example(Evidence::Absent, 2, &[12]),
+        ];
+        let test = [
+            example(Evidence::Absent, 2, &[11, 20]),
+            example(Evidence::Absent, 2, &[11]),
+            example(Evidence::Absent, 3, &[21]),
+        ];
+        let readings = [reading(1, None); 3];
+        let found = count(
+            "race",
+            Split::Test,
+            &test,
+            &readings,
+            Some(&Seen::of(&train)),
+        );
+        let wanted = Shared {
+            contexts: 2,
+            shared_contexts: 1,
+            questions: 3,
+            shared_questions: 1,
+        };
+        assert_eq!(found.shared, Some(wanted));
+    }
+
+    #[test]
+    fn an_example_is_seen_by_its_passage_or_one_of_its_questions() {
+        let seen = Seen::of(&[example(Evidence::Absent, 1, &[10, 11])]);
+        for (context, questions, wanted) in [
+            (1, [20, 21], true),
+            (2, [20, 11], true),
+            (2, [20, 21], false),
+        ] {
+            let one = example(Evidence::Absent, context, &questions);
+            assert_eq!(seen.has_any_of(&one), wanted, "{context}, {questions:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_nearest_rank() {
+        let of = |tokens: &mut dyn Iterator<Item = usize>| {
+            let readings: Vec<Reading> = tokens.map(|tokens| reading(tokens, None)).collect();
+            let found = lengths(&readings);
+            (found.median, found.percentile_95, found.longest)
+        };
+        assert_eq!(of(&mut (1..=100).rev()), (50, 95, 100));
+        assert_eq!(of(&mut [3, 1, 2].into_iter()), (2, 3, 3));
+        assert_eq!(of(&mut [7].into_iter()), (7, 7, 7));
+        assert_eq!(of(&mut std::iter::empty()), (0, 0, 0));
+    }
+}

@@ -1,0 +1,11 @@
+//! Numbers: recipes, records, scores and the statistics of shift. No tensors.
+
+pub mod excerpt;
+pub mod hygiene;
+pub mod inspect;
+pub mod predictions;
+pub mod provenance;
+pub mod recipe;
+pub mod record;
+pub mod score;
+pub mod stats;

@@ -1,0 +1,118 @@
+//! Records without the texts of their rows: what can be published where the data can't.
+
+use crate::record::store::{StoredRecord, prediction_lines};
+use crate::record::{Prediction, Record, Score, Texts};
+use promptshift_text::domain::Task;
+use promptshift_text::hash::sha256;
+
+/// A record's files without texts, by name: `record.json` and the predictions. Answers and predictions
+/// are hashes, so that equal ones are still equal; labels stay. Scores, ids, probabilities and counts
+/// are what they were, and reports say the same of them. Who can guess a text can check it by its hash.
+pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
+    let mut record = Record {
+        texts: Texts::Hashed,
+        ..stored.record.clone()
+    };
+    let mut files = Vec::new();
+    let k_shots = (record.k_shots.iter_mut()).map(|shot| &mut shot.evaluation);
+    let answered = (record.evaluations.iter_mut().zip(&stored.predictions))
+        .chain(k_shots.zip(&stored.k_shots));
+    for (evaluation, predictions) in answered {
+        evaluation.excerpts.clear();
+        let lines = lines(predictions, evaluation.task);
+        evaluation.predictions_sha256 = sha256(&lines);
+        files.push((evaluation.predictions.clone(), lines));
+    }
+    // Source validation is asked what the source is.
+    let of_source = record.evaluations.first().map(|source| source.task);
+    if let (Some(validation), Some(task)) = (&mut record.validation, of_source) {
+        let lines = lines(&stored.validation, task);
+        validation.predictions_sha256 = sha256(&lines);
+        files.push((validation.predictions.clone(), lines));
+    }
+    let mut json = serde_json::to_vec_pretty(&record).expect("a record is plain data");
+    json.push(b'\n');
+    files.push(("record.json".to_owned(), json));
+    files
+}
+
+fn lines(predictions: &[Prediction], task: Task) -> Vec<u8> {
+    let without = predictions
+        .iter()
+        .map(|prediction| without_texts(prediction, task));
+    prediction_lines(&without.collect::<Vec<_>>())
+}
+
+fn without_texts(prediction: &Prediction, task: Task) -> Prediction {
+    // Labels are the card's, not the data's; spans and what a pronoun stands for are the data's.
+    let (labels, says_label) = match prediction.score {
+        Score::Span { .. } => (false, false),
+        Score::Label { .. } if task == Task::Coreference => (false, false),
+        Score::Label { predicted, .. } | Score::Option { predicted, .. } => {
+            (true, predicted.is_some())
+        }
+    };
+    let (answers, said) = (&prediction.answers, &prediction.prediction);
+    Prediction {
+        prediction: match says_label {
+            true => said.clone(),
+            false => hashed(said),
+        },
+        answers: match labels {
+            true => answers.clone(),
+            false => answers.iter().map(|answer| hashed(answer)).collect(),
+        },
+        ..prediction.clone()
+    }
+}
+
+/// Sixteen digits of the SHA-256; nothing stays nothing.
+fn hashed(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("sha256:{}", &sha256(text.as_bytes())[..16]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(score: Score) -> Prediction {
+        Prediction {
+            id: "1".to_owned(),
+            passage: "2".to_owned(),
+            prediction: "Ada".to_owned(),
+            answers: vec!["Ada".to_owned()],
+            score,
+            log_prob: -1.0,
+            class_log_probs: None,
+            input_tokens: 1,
+            output_tokens: 1,
+            cut: false,
+            traits: None,
+        }
+    }
+
+    #[test]
+    fn labels_stay_and_what_rows_say_is_hashed() {
+        let label = |predicted| Score::Label { gold: 1, predicted };
+        let span = Score::Span {
+            exact_match: 1.0,
+            f1: 1.0,
+        };
+        let texts = |score, task| {
+            let bare = without_texts(&prediction(score), task);
+            [bare.prediction, bare.answers.concat()].map(|text| text == "Ada")
+        };
+        assert_eq!(texts(label(Some(1)), Task::Paraphrase), [true, true]);
+        assert_eq!(texts(label(None), Task::Paraphrase), [false, true]);
+        for (score, task) in [
+            (span, Task::ExtractiveQa),
+            (span, Task::ClozeQa),
+            (label(Some(1)), Task::Coreference),
+        ] {
+            assert_eq!(texts(score, task), [false, false], "{task:?}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Reading records back, with every check that needs no metric.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::error::{IoContext, StoreError};
+use super::{PARTIAL, PLAN, RECORD};
+use crate::record::{
+    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
+    ValidationAnswers, difference, packed,
+};
+use promptshift_text::hash::sha256;
+
+/// A record as it was read from its folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRecord {
+    /// The folder it lies in.
+    pub folder: PathBuf,
+    /// The record.
+    pub record: Record,
+    /// The predictions of each of the record's evaluations, in their order.
+    pub predictions: Vec<Vec<Prediction>>,
+    /// Those of each of its evaluations with a few examples of a target.
+    pub k_shots: Vec<Vec<Prediction>>,
+    /// The predictions on source validation; empty where the record has none.
+    pub validation: Vec<Prediction>,
+}
+
+impl StoredRecord {
+    /// Checks that the record was made from the model and data at hand: an equal cell whose files
+    /// have changed since is another experiment.
+    pub fn check_inputs(&self, wanted: &Provenance) -> Result<(), StoreError> {
+        let found = &self.record.provenance;
+        let inputs = |origin: &Provenance| {
+            serde_json::json!({
+                "model_sha256": origin.model_sha256,
+                "tokenizer_sha256": origin.tokenizer_sha256,
+                "data_sha256": origin.data_sha256,
+            })
+        };
+        match difference::first(&inputs(found), &inputs(wanted)) {
+            None => Ok(()),
+            Some(difference) => Err(StoreError::OtherCell {
+                path: self.folder.join(RECORD),
+                field: difference.field,
+                wanted: difference.second,
+                found: difference.first,
+            }),
+        }
+    }
+}
+
+/// How deep below the folder asked for a record may lie.
+const DEEPEST: usize = 6;
+
+/// Every record in a folder and below it, in the order of their paths.
+pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
+    let Places { homes, .. } = search(folder)?;
+    if homes.is_empty() {
+        return Err(StoreError::NoRecords {
+            path: folder.to_owned(),
+        });
+    }
+    // Side by side, and then in order: the first error is the same whichever is met first.
+    let read: Vec<_> = homes.par_iter().map(|home| read(home)).collect();
+    read.into_iter().collect()
+}
+
+/// Every output folder at a folder and below it, in the order of their paths.
+pub(super) fn outs(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(search(folder)?.outs)
+}
+
+/// What lies in a folder and below it, in the order of paths.
+#[derive(Debug, Default)]
+struct Places {
+    /// Folders with a record.
+    homes: Vec<PathBuf>,
+    /// Output folders.
+    outs: Vec<PathBuf>,
+}
+
+fn search(folder: &Path) -> Result<Places, StoreError> {
+    let mut places = Places::default();
+    descend(folder, DEEPEST, &mut places)?;
+    Ok(places)
+}
+
+fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), StoreError> {
+    if is_record(folder) {
+        places.homes.push(folder.to_owned());
+        return Ok(());
+    }
+    if folder.join(PLAN).is_file() {
+        places.outs.push(folder.to_owned());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let mut inner = Vec::new();
+    for entry in fs::read_dir(folder).at("list", folder)? {
+        let entry = entry.at("list", folder)?;
+        let hidden = entry.file_name().to_string_lossy().starts_with(PARTIAL);
+        // `file_type` does not follow links, so a circle of links ends here.
+        if !hidden && entry.file_type().at("look at", &entry.path())?.is_dir() {
+            inner.push(entry.path());
+        }
+    }
+    inner.sort();
+    inner
+        .iter()
+        .try_for_each(|path| descend(path, depth - 1, places))
+}
+
+/// Whether a folder is one cell's, with a record.
+pub fn is_record(folder: &Path) -> bool {
+    folder.join(RECORD).is_file()
+}
+
+/// Reads the record of one cell's folder.
+pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
+    let path = home.join(RECORD);
+    let record = parse(&path, &fs::read(&path).at("read", &path)?)?;
+    check_domains(&path, &record)?;
+    let read = |evaluation: &Evaluation| {
+        let Evaluation {
+            predictions,
+            predictions_sha256,
+            examples,
+            ..
+        } = evaluation;
+        read_predictions(&path, predictions, predictions_sha256, *examples)
+    };
+    let predictions = (record.evaluations.iter())
+        .map(read)
+        .collect::<Result<_, _>>()?;
+    let k_shots = (record.k_shots.iter())
+        .map(|shot| read(&shot.evaluation))
+        .collect::<Result<_, _>>()?;
+    let validation = match &record.validation {
+        None => Vec::new(),
+        Some(ValidationAnswers {
+            examples,
+            predictions,
+            predictions_sha256,
+        }) => read_predictions(&path, predictions, predictions_sha256, *examples)?,
+    };
+    if let Some(training) = &record.training {
+        check_saved(&path, &training.saved)?;
+    }
+    Ok(StoredRecord {
+        folder: home.to_owned(),
+        record,
+        predictions,
+        k_shots,
+        validation,
+    })
+}
+
+/// A saved delta may have been deleted; one that is there must be the one that was saved.
+fn check_saved(path: &Path, saved: &SavedDelta) -> Result<(), StoreError> {
+    let file = beside(path, &saved.file)?;
+    match fs::metadata(&file) {
+        Ok(found) if found.len() != saved.bytes => Err(StoreError::Malformed {
+            path: file,
+            wanted: format!("{} bytes, as record.json says", saved.bytes),
+            found: format!("{} bytes", found.len()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
+    let malformed = |found: String| StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("a promptshift record of version {RECORD_VERSION}"),
+        found,
+    };
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| malformed(format!("{} bytes that end in: {error}", bytes.len())))?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(RECORD_VERSION) => {}
+        Some(version) => return Err(malformed(format!("version {version}"))),
+        None => return Err(malformed("JSON without a version".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|error| malformed(error.to_string()))
+}
+
+/// The evaluations are of the cell's source and targets, in that order.
+fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
+    let wanted: Vec<(&str, Role)> = std::iter::once((record.cell.source.as_str(), Role::Source))
+        .chain(
+            record
+                .cell
+                .targets
+                .iter()
+                .map(|target| (target.as_str(), Role::Target)),
+        )
+        .collect();
+    let found: Vec<(&str, Role)> = record
+        .evaluations
+        .iter()
+        .map(|evaluation| (evaluation.domain.as_str(), evaluation.role))
+        .collect();
+    if wanted == found {
+        return check_k_shots(path, record);
+    }
+    let names = |pairs: &[(&str, Role)]| {
+        pairs
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    Err(StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("evaluations of source and targets: {}", names(&wanted)),
+        found: names(&found),
+    })
+}
+
+/// The scores with a few examples are of each target and each number that the cell asks for, in that order,
+/// or there are none.
+fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
+    let counts = (record.cell.tune_on.iter()).flat_map(|tune_on| tune_on.examples.iter().copied());
+    let wanted = (record.cell.targets.iter())
+        .flat_map(|target| counts.clone().map(move |count| (target.as_str(), count)));
+    let wanted: Vec<(&str, usize)> = wanted.collect();
+    let found: Vec<(&str, usize)> = (record.k_shots.iter())
+        .map(|shot| (shot.evaluation.domain.as_str(), shot.examples))
+        .collect();
+    if found.is_empty() || wanted == found {
+        return Ok(());
+    }
+    let names = |pairs: &[(&str, usize)]| {
+        let names = pairs
+            .iter()
+            .map(|(name, count)| format!("{name} with {count}"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    Err(StoreError::Malformed {
+        path: path.to_owned(),
+        wanted: format!("scores with examples of targets: {}", names(&wanted)),
+        found: names(&found),
+    })
+}
+
+fn read_predictions(
+    record: &Path,
+    file: &str,
+    recorded_sha256: &str,
+    examples: usize,
+) -> Result<Vec<Prediction>, StoreError> {
+    let path = beside(record, file)?;
+    let malformed = |wanted: String, found: String| StoreError::Malformed {
+        path: path.clone(),
+        wanted,
+        found,
+    };
+    let bytes = packed::contents(&path).map_err(|(path, source)| StoreError::Io {
+        action: "read",
+        path,
+        source,
+    })?;
+    let hash = sha256(&bytes);
+    if hash != recorded_sha256 {
+        return Err(malformed(
+            format!("the predictions with SHA-256 {recorded_sha256}, as record.json says"),
+            format!(
+                "SHA-256 {hash} ({} bytes): the file was changed or cut off",
+                bytes.len()
+            ),
+        ));
+    }
+    let predictions = bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(|(index, line)| {
+            serde_json::from_slice(line).map_err(|error| {
+                malformed(
+                    "a prediction on each line".to_owned(),
+                    format!("line {}: {error}", index + 1),
+                )
+            })
+        })
+        .collect::<Result<Vec<Prediction>, _>>()?;
+    if predictions.len() != examples {
+        return Err(malformed(
+            format!("{examples} predictions, as record.json says"),
+            format!("{}", predictions.len()),
+        ));
+    }
+    Ok(predictions)
+}
+
+/// The path of a file that a record names, which must lie beside it.
+fn beside(record: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Ok(record.with_file_name(name)),
+        _ => Err(StoreError::Malformed {
+            path: record.to_owned(),
+            wanted: "names of files beside it".to_owned(),
+            found: format!("'{name}'"),
+        }),
+    }
+}

@@ -1,0 +1,491 @@
+//! What predictions are worth, as sums that can be added up and resampled.
+
+pub mod answer;
+mod marks;
+pub mod referent;
+pub mod vote;
+
+use std::collections::BTreeMap;
+
+use crate::record::Score;
+use promptshift_text::domain::{Example, Gold, Task};
+
+/// The worth of one prediction: exact match and F1 for answers; for labels the class whose string
+/// was generated, exactly (T5's `string_label_to_class_id`); for a referent whether it was named.
+pub fn score(prediction: &str, gold: &Gold, labels: &[String]) -> Score {
+    let class = || labels.iter().position(|label| label == prediction);
+    match gold {
+        Gold::Answers(golds) => Score::Span {
+            exact_match: answer::exact_match(prediction, golds),
+            f1: answer::f1(prediction, golds),
+        },
+        Gold::Label(gold) => Score::Label {
+            gold: *gold,
+            predicted: class(),
+        },
+        Gold::Option { question, label } => Score::Option {
+            question: *question,
+            gold: *label,
+            predicted: class(),
+        },
+        Gold::Referent { text, label } => Score::Label {
+            gold: usize::from(*label),
+            predicted: referent::names(prediction, text).map(usize::from),
+        },
+    }
+}
+
+/// A number that a report prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// Share of answers that equal a right one.
+    ExactMatch,
+    /// Mean word F1 of the answers.
+    F1,
+    /// Share of right labels; other strings than labels are wrong.
+    Accuracy,
+    /// F1 of class 1 over all pairs, with invalid predictions counted as the wrong class (T5's
+    /// `f1_score_with_invalid`, the metric of GLUE's QQP and MRPC).
+    /// It is also MultiRC's F1 over all answers (T5's `multirc_f1_over_all_answers`).
+    PairF1,
+    /// Mean over the classes of their F1 (T5's `mean_multiclass_f1`, a metric of CB). The classes
+    /// are those that are right or predicted somewhere, as scikit-learn takes them; T5 has all of
+    /// the data set's, which is the same unless one occurs nowhere.
+    MacroF1,
+    /// Share of questions of which every answer is judged rightly (MultiRC).
+    QuestionExactMatch,
+}
+
+/// One example's share of a metric: the metric is Σ numerator / Σ denominator.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Contribution {
+    /// What is added above the line.
+    pub numerator: f64,
+    /// What is added below the line.
+    pub denominator: f64,
+}
+
+impl Contribution {
+    fn new(numerator: f64, denominator: f64) -> Contribution {
+        Contribution {
+            numerator,
+            denominator,
+        }
+    }
+
+    /// The value of summed contributions: 0 where nothing is below the line, as scikit-learn has
+    /// it for F1 without positives.
+    pub fn value(self) -> f64 {
+        if self.denominator == 0.0 {
+            0.0
+        } else {
+            self.numerator / self.denominator
+        }
+    }
+}
+
+impl std::ops::Add for Contribution {
+    type Output = Contribution;
+
+    fn add(self, other: Contribution) -> Contribution {
+        Contribution::new(
+            self.numerator + other.numerator,
+            self.denominator + other.denominator,
+        )
+    }
+}
+
+impl std::iter::Sum for Contribution {
+    fn sum<I: Iterator<Item = Contribution>>(contributions: I) -> Contribution {
+        contributions.fold(Contribution::default(), |a, b| a + b)
+    }
+}
+
+impl Metric {
+    /// A task's metrics, the main one first.
+    pub fn of(task: Task) -> [Metric; 2] {
+        match task {
+            Task::ExtractiveQa | Task::ClozeQa => [Metric::F1, Metric::ExactMatch],
+            Task::Paraphrase => [Metric::Accuracy, Metric::PairF1],
+            Task::AnswerJudging => [Metric::PairF1, Metric::QuestionExactMatch],
+            Task::YesNoQa
+            | Task::Entailment
+            | Task::CauseOrEffect
+            | Task::WordSense
+            | Task::Coreference => [Metric::Accuracy, Metric::MacroF1],
+        }
+    }
+
+    /// The metric that gaps are stated in and that selection goes by.
+    pub fn main(task: Task) -> Metric {
+        Metric::of(task)[0]
+    }
+
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::ExactMatch | Metric::QuestionExactMatch => "exact_match",
+            Metric::F1 | Metric::PairF1 => "f1",
+            Metric::Accuracy => "accuracy",
+            Metric::MacroF1 => "macro_f1",
+        }
+    }
+
+    /// What one example adds; nothing to a metric of another task, nor to one that is no sum over
+    /// examples, [`Metric::MacroF1`] and [`Metric::QuestionExactMatch`], which no task has for its
+    /// main one.
+    pub fn contribution(self, score: &Score) -> Contribution {
+        match (self, *score) {
+            (Metric::ExactMatch, Score::Span { exact_match, .. }) => {
+                Contribution::new(exact_match, 1.0)
+            }
+            (Metric::F1, Score::Span { f1, .. }) => Contribution::new(f1, 1.0),
+            (
+                Metric::Accuracy,
+                Score::Label { gold, predicted }
+                | Score::Option {
+                    gold, predicted, ..
+                },
+            ) => {
+                let right = predicted == Some(gold);
+                Contribution::new(f64::from(u8::from(right)), 1.0)
+            }
+            (
+                Metric::PairF1,
+                Score::Label { gold, predicted }
+                | Score::Option {
+                    gold, predicted, ..
+                },
+            ) => pair_f1(gold, predicted),
+            (Metric::ExactMatch | Metric::F1, Score::Label { .. } | Score::Option { .. })
+            | (Metric::Accuracy | Metric::PairF1, Score::Span { .. })
+            | (Metric::MacroF1 | Metric::QuestionExactMatch, _) => Contribution::default(),
+        }
+    }
+
+    /// The value over scores.
+    pub fn value(self, scores: &[Score]) -> f64 {
+        match self {
+            Metric::MacroF1 => macro_f1(scores),
+            Metric::QuestionExactMatch => question_exact_match(scores),
+            _ => {
+                let sum: Contribution = scores.iter().map(|score| self.contribution(score)).sum();
+                sum.value()
+            }
+        }
+    }
+}
+
+/// The right class and the predicted one of each labelled score.
+fn classes(scores: &[Score]) -> impl Iterator<Item = (usize, Option<usize>)> {
+    scores.iter().filter_map(|score| match *score {
+        Score::Label { gold, predicted }
+        | Score::Option {
+            gold, predicted, ..
+        } => Some((gold, predicted)),
+        Score::Span { .. } => None,
+    })
+}
+
+/// The mean of 2 TP / (2 TP + FP + FN) over classes; a string that is no label counts against the
+/// right class alone.
+fn macro_f1(scores: &[Score]) -> f64 {
+    let mut sums: BTreeMap<usize, Contribution> = BTreeMap::new();
+    let mut add = |class, numerator, denominator| {
+        let sum = sums.entry(class).or_default();
+        *sum = *sum + Contribution::new(numerator, denominator);
+    };
+    for (gold, predicted) in classes(scores) {
+        match predicted {
+            Some(class) if class == gold => add(gold, 2.0, 2.0),
+            Some(class) => {
+                add(gold, 0.0, 1.0);
+                add(class, 0.0, 1.0);
+            }
+            None => add(gold, 0.0, 1.0),
+        }
+    }
+    let mean = Contribution::new(
+        sums.values().map(|sum| sum.value()).sum(),
+        sums.len() as f64,
+    );
+    mean.value()
+}
+
+/// The share of questions without a wrong score.
+fn question_exact_match(scores: &[Score]) -> f64 {
+    let mut right: BTreeMap<u64, bool> = BTreeMap::new();
+    for score in scores {
+        if let Score::Option {
+            question,
+            gold,
+            predicted,
+        } = *score
+        {
+            *right.entry(question).or_insert(true) &= predicted == Some(gold);
+        }
+    }
+    let sum: Contribution = (right.values())
+        .map(|right| Contribution::new(f64::from(u8::from(*right)), 1.0))
+        .sum();
+    sum.value()
+}
+
+/// F1 = 2 TP / (2 TP + FP + FN), a pair at a time.
+fn pair_f1(gold: usize, predicted: Option<usize>) -> Contribution {
+    let wrong = usize::from(gold != 1);
+    match (gold, predicted.unwrap_or(wrong)) {
+        (1, 1) => Contribution::new(2.0, 2.0),
+        (1, _) | (_, 1) => Contribution::new(0.0, 1.0),
+        (_, _) => Contribution::default(),
+    }
+}
+
+/// Every metric of a task over its scores, by name.
+pub fn metrics(task: Task, scores: &[Score]) -> BTreeMap<String, f64> {
+    Metric::of(task)
+        .into_iter()
+        .map(|metric| (metric.name().to_string(), metric.value(scores)))
+        .collect()
+}
+
+/// The main metric that needs no understanding: for questions the expected F1 of one of the
+/// passage's facts drawn at random, for labels the accuracy of always giving the one that is most
+/// common in the source's training rows. `None` where examples list no facts, where there are none,
+/// and for tasks without such a constant answer (MultiRC's F1, WSC's referents).
+pub fn floor(train: &[Example], evaluated: &[Example]) -> Option<f64> {
+    let constant = most_common_label(train);
+    let sum = evaluated
+        .iter()
+        .map(|example| match &example.gold {
+            Gold::Answers(golds) => expected_f1(&example.facts, golds),
+            Gold::Label(gold) => constant.map(|label| f64::from(u8::from(label == *gold))),
+            Gold::Option { .. } | Gold::Referent { .. } => None,
+        })
+        .sum::<Option<f64>>()?;
+    (!evaluated.is_empty()).then(|| sum / evaluated.len() as f64)
+}
+
+fn expected_f1(facts: &[String], golds: &[String]) -> Option<f64> {
+    let sum: f64 = facts.iter().map(|fact| answer::f1(fact, golds)).sum();
+    (!facts.is_empty()).then(|| sum / facts.len() as f64)
+}
+
+/// The most common class; of equals the first.
+fn most_common_label(train: &[Example]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for example in train {
+        if let Gold::Label(label) = example.gold {
+            *counts.entry(label).or_default() += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .min_by_key(|(label, count)| (std::cmp::Reverse(*count), *label))
+        .map(|(label, _)| label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptshift_text::domain::{Evidence, TextNames, card};
+    use proptest::prelude::*;
+
+    fn label(gold: usize, predicted: Option<usize>) -> Score {
+        Score::Label { gold, predicted }
+    }
+
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| text.to_string()).collect()
+    }
+
+    fn example(gold: Gold, facts: &[&str]) -> Example {
+        Example {
+            pair: Default::default(),
+            id: String::new(),
+            passage: String::new(),
+            input: String::new(),
+            soft: Vec::new(),
+            target: String::new(),
+            gold,
+            facts: strings(facts),
+            evidence: Evidence::NotExpected,
+            texts: TextNames::default(),
+        }
+    }
+
+    #[test]
+    fn a_prediction_is_scored_by_its_gold() {
+        let golds = Gold::Answers(strings(&["the red barn", "barn"]));
+        let span = |exact_match, f1| Score::Span { exact_match, f1 };
+        assert_eq!(score("Red barn", &golds, &[]), span(1.0, 1.0));
+        assert_eq!(score("cow", &golds, &[]), span(0.0, 0.0));
+        let labels = strings(&["not_equivalent", "equivalent"]);
+        let gold = Gold::Label(0);
+        assert_eq!(score("equivalent", &gold, &labels), label(0, Some(1)));
+        assert_eq!(score("not_equivalent", &gold, &labels), label(0, Some(0)));
+        assert_eq!(score("Equivalent", &gold, &labels), label(0, None));
+        assert_eq!(score("", &gold, &labels), label(0, None));
+    }
+
+    #[test]
+    fn pair_f1_is_that_of_class_one_with_invalid_counted_wrong() {
+        // TP 2, FP 1 + 1 invalid, FN 1 + 1 invalid, TN 1: F1 = 4 / (4 + 2 + 2).
+        let scores = [
+            label(1, Some(1)),
+            label(1, Some(1)),
+            label(0, Some(1)),
+            label(0, None),
+            label(1, Some(0)),
+            label(1, None),
+            label(0, Some(0)),
+        ];
+        let found = metrics(Task::Paraphrase, &scores);
+        assert_eq!(found["f1"], 0.5);
+        assert_eq!(found["accuracy"], 3.0 / 7.0);
+        assert_eq!(Metric::PairF1.value(&[label(0, Some(0))]), 0.0);
+    }
+
+    #[test]
+    fn answers_have_means() {
+        let span = |exact_match, f1| Score::Span { exact_match, f1 };
+        let found = metrics(Task::ExtractiveQa, &[span(1.0, 1.0), span(0.0, 0.5)]);
+        assert_eq!(found["exact_match"], 0.5);
+        assert_eq!(found["f1"], 0.75);
+        let of_other_task = Metric::Accuracy.contribution(&span(1.0, 1.0));
+        assert_eq!(of_other_task, Contribution::default());
+    }
+
+    fn option(question: u64, gold: usize, predicted: Option<usize>) -> Score {
+        Score::Option {
+            question,
+            gold,
+            predicted,
+        }
+    }
+
+    #[test]
+    fn multirc_has_f1_over_answers_and_exact_match_over_questions() {
+        // TP 2, FP 1, FN 1 (an answer that is no label); question 1 is right as a whole.
+        let scores = [
+            option(1, 1, Some(1)),
+            option(1, 0, Some(0)),
+            option(2, 1, Some(1)),
+            option(2, 0, Some(1)),
+            option(3, 1, None),
+        ];
+        let found = metrics(Task::AnswerJudging, &scores);
+        assert_eq!(found["f1"], 4.0 / 6.0);
+        assert_eq!(found["exact_match"], 1.0 / 3.0);
+        let labels = strings(&["False", "True"]);
+        let gold = Gold::Option {
+            question: 7,
+            label: 1,
+        };
+        assert_eq!(score("True", &gold, &labels), option(7, 1, Some(1)));
+        assert_eq!(score("true", &gold, &labels), option(7, 1, None));
+    }
+
+    #[test]
+    fn macro_f1_is_the_mean_over_classes() {
+        // Class 0: TP 2, FP 1 → 4/5; class 1: FN 1 (predicted 0) + TP 1 → 2/3; class 2: FN 1 → 0.
+        let scores = [
+            label(0, Some(0)),
+            label(0, Some(0)),
+            label(1, Some(0)),
+            label(1, Some(1)),
+            label(2, None),
+        ];
+        let found = metrics(Task::Entailment, &scores);
+        assert!((found["macro_f1"] - (4.0 / 5.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        assert_eq!(found["accuracy"], 0.6);
+        assert_eq!(Metric::MacroF1.value(&[]), 0.0);
+    }
+
+    #[test]
+    fn a_referent_is_scored_by_whether_it_was_named() {
+        let gold = |right| Gold::Referent {
+            text: "the old mill".to_string(),
+            label: right,
+        };
+        assert_eq!(score("Mill", &gold(true), &[]), label(1, Some(1)));
+        assert_eq!(score("Mill", &gold(false), &[]), label(0, Some(1)));
+        assert_eq!(score("barn", &gold(false), &[]), label(0, Some(0)));
+        assert_eq!(score("", &gold(false), &[]), label(0, None));
+    }
+
+    #[test]
+    fn every_main_metric_is_a_sum_over_examples() {
+        let scores = [
+            Score::Span {
+                exact_match: 1.0,
+                f1: 1.0,
+            },
+            label(1, Some(1)),
+            option(0, 1, Some(1)),
+        ];
+        for task in Task::ALL {
+            let main = Metric::main(task);
+            assert!(
+                scores
+                    .iter()
+                    .any(|s| main.contribution(s).denominator > 0.0),
+                "{task}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_cards_name_these_metrics() {
+        for card in card::bundled() {
+            let names = Metric::of(card.task).map(Metric::name);
+            assert_eq!(card.metrics, names, "{}", card.name);
+        }
+    }
+
+    #[test]
+    fn the_floor_of_questions_is_a_random_fact() {
+        let golds = || Gold::Answers(strings(&["red barn"]));
+        let one = example(golds(), &["red barn", "cow", "red", "mill"]);
+        let two = example(golds(), &["cow", "red barn"]);
+        let wanted = ((1.0 + 2.0 / 3.0) / 4.0 + 0.5) / 2.0;
+        let found = floor(&[], &[one.clone(), two]).expect("has facts");
+        assert!((found - wanted).abs() < 1e-12);
+        assert_eq!(floor(&[], &[one, example(golds(), &[])]), None);
+        assert_eq!(floor(&[], &[]), None);
+    }
+
+    #[test]
+    fn the_floor_of_pairs_is_the_training_majority() {
+        let pairs = |labels: &[usize]| -> Vec<Example> {
+            labels
+                .iter()
+                .map(|l| example(Gold::Label(*l), &[]))
+                .collect()
+        };
+        let found = floor(&pairs(&[0, 0, 1]), &pairs(&[0, 1, 1, 1]));
+        assert_eq!(found, Some(0.25));
+        assert_eq!(floor(&pairs(&[1, 0]), &pairs(&[0])), Some(1.0));
+        assert_eq!(floor(&[], &pairs(&[0])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn pair_f1_equals_precision_and_recall(
+            pairs in proptest::collection::vec((0..2_usize, proptest::option::of(0..2_usize)), 1..40),
+        ) {
+            let scores: Vec<Score> = pairs.iter().map(|(g, p)| label(*g, *p)).collect();
+            let flipped: Vec<(usize, usize)> =
+                pairs.iter().map(|(g, p)| (*g, p.unwrap_or(1 - g))).collect();
+            let count = |g, p| flipped.iter().filter(|pair| **pair == (g, p)).count() as f64;
+            let (tp, fp, fne) = (count(1, 1), count(0, 1), count(1, 0));
+            let wanted = if tp == 0.0 {
+                0.0
+            } else {
+                let (precision, recall) = (tp / (tp + fp), tp / (tp + fne));
+                2.0 * precision * recall / (precision + recall)
+            };
+            prop_assert!((Metric::PairF1.value(&scores) - wanted).abs() < 1e-12);
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! The report of an ablation: settings that differ in one thing, scored on the same examples.
+
+mod claims;
+
+pub use claims::{ADAPTED, LABELS, SENTINEL, SPANS, UNIFORM, VOCAB};
+
+use super::error::ReportError;
+use super::evidence::samples;
+use super::figures::places::{self, Axis, Order, Scores, Series};
+use super::markdown::table::{MISSING, TextTable, UNDEFINED};
+use super::number::{bytes, gap, list, metric_title, share, spread, whole};
+use super::sheet::{Section, Sheet, generated};
+use super::study::{Study, studies};
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::ablation::{Kind, Setting, StoredAblation};
+use promptshift_numbers::record::store::{End, StoredRecord, Unfinished};
+use promptshift_numbers::score::Metric;
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::estimate::{mean, standard_deviation};
+use promptshift_numbers::stats::panel::Panel;
+
+/// One method in one setting.
+struct Row<'a> {
+    setting: &'a Setting,
+    method: Method,
+    records: Vec<&'a StoredRecord>,
+}
+
+/// All rows with their scores, from the same resamples of the same passages.
+struct Table<'a> {
+    rows: Vec<Row<'a>>,
+    metric: Metric,
+    /// Source first.
+    domains: Vec<String>,
+    floors: Vec<Option<f64>>,
+    /// `[domain][row]`.
+    panels: Vec<Panel>,
+    draws: Vec<Vec<Option<Draws>>>,
+}
+
+/// The report.
+///
+/// # Errors
+/// No setting has records, or records that belong together do not fit together.
+pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
+    let settings = &stored.ablation.settings;
+    let kind = stored.ablation.kind;
+    let mut rows = Vec::new();
+    let mut first: Option<Study> = None;
+    for (setting, records) in settings.iter().zip(&stored.records) {
+        if records.is_empty() {
+            continue;
+        }
+        for study in studies(records, &[])? {
+            if let Some(first) = &first {
+                same_examples(first, &study)?;
+            }
+            for method in Method::ALL {
+                let records = study.of(method);
+                if !records.is_empty() {
+                    rows.push(Row {
+                        setting,
+                        method,
+                        records,
+                    });
+                }
+            }
+            first.get_or_insert(study);
+        }
+    }
+    let first = first.ok_or(ReportError::Nothing)?;
+    let table = Table::of(rows, &first);
+    let axis = axis(kind, settings);
+    let (cell, metric) = (first.cell(), metric_title(table.metric.name()));
+    let figure = places::draw(
+        &format!("{}.svg", kind.name()),
+        &title(kind),
+        &axis,
+        &table.frames(&axis, metric),
+    )?;
+    let missing: Vec<&str> = (settings.iter().zip(&stored.records).zip(&stored.unfinished))
+        .filter(|((_, records), unfinished)| records.is_empty() && unfinished.is_empty())
+        .map(|((setting, _), _)| setting.folder.as_str())
+        .collect();
+    let unfinished: Vec<String> = (settings.iter().zip(&stored.unfinished))
+        .flat_map(|(setting, cells)| cells.iter().map(|cell| without_record(setting, cell)))
+        .collect();
+    let mut reading = vec![
+        format!(
+            "**{metric}** is in percent, mean ± standard deviation over seeds; intervals are over seeds \
+             and passages (percentiles of {} resamples of whole passages, the same ones in every \
+             setting), so that settings are compared on the same examples.",
+            whole(Bootstrap::default().resamples as f64)
+        ),
+        "**Verdicts** go by the interval of the named difference on the source: it agrees where all of \
+         it is on the paper's side of zero (or of the size that is named as little), disagrees where all of \
+         it is on the other, and else the data do not tell."
+            .to_owned(),
+        "Every setting is tuned on the source's training rows, its best step chosen on source \
+         validation; targets are only scored."
+            .to_owned(),
+    ];
+    if kind == Kind::Scale {
+        reading.push(
+            "**Models** are compared as they are: those that were pre-trained on other text or for another time \
+             differ by more than their size."
+                .to_owned(),
+        );
+    }
+    let not_learned = table.not_learned();
+    if !not_learned.is_empty() {
+        reading.push(format!(
+            "**Not learned**, not clearly above the source's floor: {}. What a setting does not learn it cannot lose, \
+             and differences among such settings say nothing.",
+            list(&not_learned)
+        ));
+    }
+    if !missing.is_empty() {
+        reading.push(format!("**Not run yet**: {}.", list(&missing)));
+    }
+    if !unfinished.is_empty() {
+        reading.push(format!("**Without a record**: {}.", list(&unfinished)));
+    }
+    Ok(Sheet {
+        title: format!("{}: {} → {}", title(kind), cell.source, list(&cell.targets)),
+        question: question(kind).to_owned(),
+        note: generated(&cell.suite),
+        findings: claims::findings(kind, &table, &axis),
+        figures: vec![figure],
+        sections: vec![table.scores(metric), table.costs()],
+        reading,
+        origin: origin(&first),
+    })
+}
+
+/// A run that the table lacks, and why.
+fn without_record(setting: &Setting, unfinished: &Unfinished) -> String {
+    let Cell { method, seed, .. } = &unfinished.cell;
+    let end = match &unfinished.end {
+        End::Failed { reason } => format!("failed ({reason})"),
+        End::Begun => "unfinished".to_owned(),
+    };
+    let (folder, method) = (&setting.folder, method.title());
+    format!("{folder}, {method}, seed {seed}: {end}")
+}
+
+/// That two studies scored the same examples.
+fn same_examples(first: &Study, second: &Study) -> Result<(), ReportError> {
+    let [one, other] = [first, second].map(|study| study.records()[0]);
+    let ids = |stored: &StoredRecord| -> Vec<(String, Vec<String>)> {
+        (stored.record.evaluations.iter().zip(&stored.predictions))
+            .map(|(evaluation, predictions)| {
+                let ids = predictions.iter().map(|p| p.id.clone()).collect();
+                (evaluation.domain.clone(), ids)
+            })
+            .collect()
+    };
+    if ids(one) == ids(other) {
+        return Ok(());
+    }
+    let described = |stored: &StoredRecord| {
+        let sizes: Vec<String> = (stored.record.evaluations.iter())
+            .map(|evaluation| format!("{} of {}", evaluation.examples, evaluation.domain))
+            .collect();
+        sizes.join(", ")
+    };
+    Err(ReportError::Mixed {
+        first: one.folder.clone(),
+        second: other.folder.clone(),
+        field: "the list of examples".to_owned(),
+        found: described(one),
+        other: described(other),
+    })
+}
+
+impl<'a> Table<'a> {
+    fn of(rows: Vec<Row<'a>>, first: &Study) -> Self {
+        let evaluations = first.evaluations();
+        let metric = Metric::main(evaluations[0].task);
+        let panels: Vec<Panel> = (0..evaluations.len())
+            .map(|domain| {
+                let of_row = |row: &Row| {
+                    (row.records.iter())
+                        .flat_map(|stored| {
+                            let seed = stored.record.cell.seed;
+                            samples(metric, seed, &stored.predictions[domain])
+                        })
+                        .collect()
+                };
+                Panel::new(&rows.iter().map(of_row).collect::<Vec<_>>())
+            })
+            .collect();
+        Table {
+            metric,
+            domains: evaluations.iter().map(|e| e.domain.clone()).collect(),
+            floors: evaluations.iter().map(|e| e.floor).collect(),
+            draws: Bootstrap::default().scores(&panels),
+            panels,
+            rows,
+        }
+    }
+
+    /// The score of a row on the source, or its mean over targets.
+    fn draws(&self, row: usize, on: On) -> Option<Draws> {
+        match on {
+            On::Source => self.draws[0][row].clone(),
+            On::Targets => {
+                let targets: Option<Vec<&Draws>> = (self.draws.iter().skip(1))
+                    .map(|domain| domain[row].as_ref())
+                    .collect();
+                Draws::mean(&targets?)
+            }
+        }
+    }
+
+    /// The row of a place and series.
+    fn find(&self, place: &str, series: Option<&str>, method: Method) -> Option<usize> {
+        self.rows.iter().position(|row| {
+            row.setting.place == place
+                && series.is_none_or(|series| row.setting.series == series)
+                && row.method == method
+        })
+    }
+
+    /// What tells lines apart: series, method or both.
+    fn line(&self, row: &Row) -> String {
+        let several_series = (self.rows.iter()).any(|r| r.setting.series != row.setting.series);
+        let several_methods = self.rows.iter().any(|r| r.method != row.method);
+        match (several_series, several_methods) {
+            (true, true) => format!("{}, {}", row.setting.series, row.method.title()),
+            (true, false) => row.setting.series.clone(),
+            (false, _) => row.method.title().to_owned(),
+        }
+    }
+
+    fn frames(&self, axis: &Axis, metric: &str) -> Vec<Scores> {
+        let mut lines: Vec<String> = Vec::new();
+        for row in &self.rows {
+            let name = self.line(row);
+            if !lines.contains(&name) {
+                lines.push(name);
+            }
+        }
+        let floors: Option<Vec<f64>> = self.floors.iter().skip(1).copied().collect();
+        let frame = |on: On, name: String, floor| {
+            let point = |line: &String, place: &String| {
+                let row = (self.rows.iter())
+                    .position(|row| self.line(row) == *line && row.setting.place == *place)?;
+                Some(self.draws(row, on)?.estimate())
+            };
+            let series = lines.iter().map(|line| Series {
+                runs: Vec::new(),
+                name: line.clone(),
+                points: axis.places.iter().map(|place| point(line, place)).collect(),
+            });
+            Scores {
+                name,
+                series: series.collect(),
+                floor,
+            }
+        };
+        let source = format!("{} (source), {metric}", self.domains[0]);
+        let mut frames = vec![frame(On::Source, source, self.floors[0])];
+        let targets = match self.domains.get(1..) {
+            None | Some([]) => return frames,
+            Some([one]) => format!("{one}, {metric}"),
+            Some(many) => format!("mean of {} targets, {metric}", many.len()),
+        };
+        frames.push(frame(
+            On::Targets,
+            targets,
+            floors.and_then(|all| mean(&all)),
+        ));
+        frames
+    }
+
+    /// The rows whose source score is not clearly above the floor.
+    fn not_learned(&self) -> Vec<String> {
+        let Some(floor) = self.floors[0] else {
+            return Vec::new();
+        };
+        let is_above = |row: usize| {
+            let draws = self.draws(row, On::Source);
+            draws.is_none_or(|draws| draws.estimate().interval.low > floor)
+        };
+        (self.rows.iter().enumerate())
+            .filter(|(at, row)| row.method != Method::Untuned && !is_above(*at))
+            .map(|(_, row)| format!("{}, {}", row.setting.place, self.line(row)))
+            .collect()
+    }
+
+    fn scores(&self, metric: &str) -> Section {
+        let mut header = vec![metric.to_owned()];
+        header.push("seeds".to_owned());
+        header.push(format!("{} (source)", self.domains[0]));
+        header.extend(self.domains.iter().skip(1).cloned());
+        let several = self.domains.len() > 1;
+        if several {
+            header.extend(["mean of targets", "gap [95 %]"].map(str::to_owned));
+        }
+        let rows = self.rows.iter().enumerate().map(|(at, row)| {
+            let seeds: Vec<String> = match row.method {
+                Method::Untuned => vec![UNDEFINED.to_owned()],
+                _ => (row.records.iter())
+                    .map(|stored| stored.record.cell.seed.to_string())
+                    .collect(),
+            };
+            let mut cells = vec![
+                format!("{}, {}", row.setting.place, self.line(row)),
+                seeds.join(", "),
+            ];
+            for panel in &self.panels {
+                let scores = panel.methods()[at].as_ref().map(|runs| runs.scores());
+                cells.push(scores.map_or(MISSING.to_owned(), |scores| {
+                    let centre = mean(&scores).unwrap_or(0.0);
+                    spread(centre, standard_deviation(&scores))
+                }));
+            }
+            if several {
+                let (source, targets) = (self.draws(at, On::Source), self.draws(at, On::Targets));
+                let both = source.zip(targets);
+                cells.extend(both.map_or(
+                    [MISSING, MISSING].map(str::to_owned),
+                    |(source, targets)| {
+                        [
+                            spread(targets.value(), None),
+                            gap(source.minus(&targets).estimate()),
+                        ]
+                    },
+                ));
+            }
+            cells
+        });
+        Section {
+            heading: "Scores".to_owned(),
+            table: TextTable {
+                words: &[0],
+                rows: rows.collect(),
+                header,
+            },
+            words: "Gap: source score − mean of the targets' scores, in points.".to_owned(),
+        }
+    }
+
+    fn costs(&self) -> Section {
+        let header = [
+            "setting",
+            "trainable parameters",
+            "share of all",
+            "steps",
+            "kept step",
+            "training seconds",
+            "peak memory",
+        ];
+        let rows = self.rows.iter().filter_map(|row| {
+            let runs: Vec<_> = (row.records.iter())
+                .filter_map(|stored| stored.record.training.as_ref())
+                .collect();
+            let first = runs.first()?;
+            let over = |of: &dyn Fn(usize) -> f64| {
+                (0..runs.len()).map(of).sum::<f64>() / runs.len() as f64
+            };
+            let peak = runs.iter().map(|run| run.peak_bytes).max()?;
+            Some(vec![
+                format!("{}, {}", row.setting.place, self.line(row)),
+                whole(first.trainable_parameters as f64),
+                share(first.trainable_parameters as f64 / first.total_parameters as f64),
+                whole(over(&|run| runs[run].steps as f64)),
+                whole(over(&|run| runs[run].best_step as f64)),
+                format!("{:.1}", over(&|run| runs[run].train_seconds)),
+                bytes(peak),
+            ])
+        });
+        Section {
+            heading: "What it cost".to_owned(),
+            table: TextTable {
+                words: &[0],
+                rows: rows.collect(),
+                header: header.map(str::to_owned).to_vec(),
+            },
+            words: "Means over seeds; memory is the highest.".to_owned(),
+        }
+    }
+}
+
+/// Which score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    Source,
+    Targets,
+}
+
+fn axis(kind: Kind, settings: &[Setting]) -> Axis {
+    let mut places: Vec<String> = Vec::new();
+    for setting in settings {
+        if !places.contains(&setting.place) {
+            places.push(setting.place.clone());
+        }
+    }
+    let (name, order) = match kind {
+        Kind::Length => ("prompt vectors", Order::Amounts),
+        Kind::Init => ("start of the prompt", Order::Kinds),
+        Kind::Objective => ("pre-training of the frozen model", Order::Kinds),
+        Kind::LmSteps => ("steps as a language model", Order::Amounts),
+        Kind::Scale => ("parameters of the model", Order::Amounts),
+    };
+    Axis {
+        name: name.to_owned(),
+        places,
+        order,
+    }
+}
+
+fn title(kind: Kind) -> String {
+    match kind {
+        Kind::Length => "Prompt length",
+        Kind::Init => "The prompt's start",
+        Kind::Objective => "Pre-training objective",
+        Kind::LmSteps => "Steps of adaptation as a language model",
+        Kind::Scale => "Scale",
+    }
+    .to_owned()
+}
+
+fn question(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Length => "How many vectors does a prompt need, on its source and under shift?",
+        Kind::Init => "Does it matter what a prompt starts from, on its source and under shift?",
+        Kind::Objective => "What must a frozen model have learnt before a prompt can steer it?",
+        Kind::LmSteps => "How long must a model be adapted before a prompt can steer it?",
+        Kind::Scale => "Does prompt tuning catch up with model tuning as models grow?",
+    }
+}
+
+fn origin(study: &Study) -> Vec<String> {
+    let record = &study.records()[0].record;
+    let (cell, from) = (&record.cell, &record.provenance);
+    let rows = |limit: Option<usize>| limit.map_or("all".to_owned(), |rows| rows.to_string());
+    vec![
+        format!(
+            "promptshift {} ({}), {}, {} threads, {}.",
+            from.version, from.revision, from.device, from.threads, from.processor
+        ),
+        format!(
+            "Suite {}, model {}; training rows: {}, rows of each evaluated split: {}.",
+            cell.suite,
+            cell.model,
+            rows(cell.train_rows),
+            rows(cell.eval_rows)
+        ),
+        format!("`{}`", from.command),
+    ]
+}

@@ -1,0 +1,150 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use promptshift_numbers::record::ensemble::{
+    ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleRecord, Member,
+};
+use promptshift_numbers::record::{Provenance, Role};
+use promptshift_text::domain::{Split, Task};
+
+fn provenance() -> Provenance {
+    Provenance {
+        version: "0.1.0".to_owned(),
+        revision: "0123456789ab".to_owned(),
+        command: "promptshift ablate ensemble".to_owned(),
+        data_sha256: BTreeMap::new(),
+        model_sha256: String::new(),
+        tokenizer_sha256: String::new(),
+        device: "cpu".to_owned(),
+        processor: "Synthetic CPU".to_owned(),
+        threads: 2,
+        side_by_side: 1,
+        software: BTreeMap::new(),
+        started_unix_seconds: 0,
+    }
+}
+
+/// Three members, each wrong on another third of the examples: together they are always right.
+fn complementary() -> StoredEnsemble {
+    let line = |example: usize| EnsembleLine {
+        id: format!("{example}"),
+        passage: format!("p{}", example / 2),
+        members: (0..3)
+            .map(|member| {
+                let right = example % 3 != member;
+                MemberLine {
+                    prediction: if right { "mill" } else { "barn" }.to_owned(),
+                    log_prob: if right { -0.2 } else { -0.1 },
+                    score: Score::Span {
+                        exact_match: f64::from(u8::from(right)),
+                        f1: f64::from(u8::from(right)),
+                    },
+                    label_log_probs: Vec::new(),
+                }
+            })
+            .collect(),
+    };
+    let evaluation = |domain: &str, role| EnsembleEvaluation {
+        domain: domain.to_owned(),
+        role,
+        task: Task::ExtractiveQa,
+        split: Split::Test,
+        examples: 60,
+        seconds: 2.0,
+        peak_bytes: 1_000,
+        answers: format!("{domain}.jsonl"),
+        answers_sha256: String::new(),
+    };
+    StoredEnsemble {
+        record: EnsembleRecord {
+            version: ENSEMBLE_VERSION,
+            source: "squad".to_owned(),
+            model: "nano".to_owned(),
+            suite: "mini".to_owned(),
+            backbone_parameters: 1_000,
+            members: (0..3)
+                .map(|seed| Member {
+                    seed,
+                    parameters: 10,
+                    sha256: String::new(),
+                    validation_score: 0.5 + 0.1 * seed as f64,
+                    seconds: 1.5,
+                })
+                .collect(),
+            provenance: provenance(),
+            evaluations: vec![
+                evaluation("squad", Role::Source),
+                evaluation("race", Role::Target),
+            ],
+        },
+        lines: vec![(0..60).map(line).collect(), (0..60).map(line).collect()],
+    }
+}
+
+#[test]
+fn members_that_err_on_other_examples_gain_by_voting() {
+    let sheet = sheet(&complementary()).expect("a report");
+    let text = sheet.markdown("figures");
+    // Two thirds by themselves, all of it together; the paper's claims hold.
+    assert!(
+        text.contains("| squad (source) | 66.7 ± 0.0 | 66.7 | 66.7 | 100.0 | +33.3 ["),
+        "{text}"
+    );
+    assert_eq!(text.matches("| agrees |").count(), 2, "{text}");
+    assert!(text.contains("| 2 of 3 | 60 | 100.0 ["), "{text}");
+    assert!(text.contains("| 3 of 3 | 0 | – |"), "{text}");
+    // One backbone and three prompts against three backbones.
+    assert!(
+        text.contains("| 3 prompts in one batch | 1 | 1,030 | 4.0 |"),
+        "{text}"
+    );
+    assert!(text.contains("| 3 tuned models | 3 | 3,000 |"), "{text}");
+    assert!(text.contains("34 % of the parameters"), "{text}");
+    let figure = &sheet.figures[0];
+    assert!(
+        figure.title.contains("majority vote 66.7 at 1"),
+        "{}",
+        figure.title
+    );
+    assert!(figure.title.contains("100.0 at 3"), "{}", figure.title);
+}
+
+#[test]
+fn members_that_say_the_same_gain_nothing_and_nothing_is_claimed() {
+    let mut same = complementary();
+    for line in same.lines.iter_mut().flatten() {
+        let first = line.members[0].clone();
+        line.members.fill(first);
+    }
+    let text = sheet(&same).expect("a report").markdown("figures");
+    assert!(text.contains("| 66.7 | 0.0 [0.0, 0.0] |"), "{text}");
+    assert_eq!(text.matches("undecided").count(), 2, "{text}");
+}
+
+#[test]
+fn classes_are_decided_by_mean_probability_as_well() {
+    let mut pairs = complementary();
+    for line in pairs.lines.iter_mut().flatten() {
+        // Two of three are a little wrong, one is very right.
+        for (member, given) in line
+            .members
+            .iter_mut()
+            .zip([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9]])
+        {
+            let predicted = Some(usize::from(given[1] > given[0]));
+            member.prediction = format!("label {predicted:?}");
+            member.score = Score::Label { gold: 1, predicted };
+            member.label_log_probs = given.iter().map(|p: &f64| p.ln()).collect();
+        }
+    }
+    for evaluation in &mut pairs.record.evaluations {
+        evaluation.task = Task::Paraphrase;
+    }
+    let text = sheet(&pairs).expect("a report").markdown("figures");
+    // The vote is wrong everywhere, the mean probability right everywhere.
+    assert!(
+        text.contains("| 33.3 ± 57.7 | 100.0 | 100.0 | 0.0 | −33.3 ["),
+        "{text}"
+    );
+    assert!(text.contains("| 100.0 | +66.7 ["), "{text}");
+}

@@ -1,0 +1,82 @@
+//! Why records do not make a report.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use promptshift_numbers::recipe::Method;
+
+/// Why records do not make a report.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    /// Nothing to report on.
+    #[error("no records to report on")]
+    Nothing,
+    /// Two records of one method and seed.
+    #[error(
+        "{} and {} are both {} with seed {seed}: report on one of them",
+        first.display(), second.display(), method.title()
+    )]
+    Twice {
+        /// A record's folder.
+        first: PathBuf,
+        /// Another's.
+        second: PathBuf,
+        /// Their method.
+        method: Method,
+        /// Their seed.
+        seed: u64,
+    },
+    /// Records that look alike but cannot be compared or averaged.
+    #[error(
+        "{} and {} cannot be compared: {field} is {found} in the first and {other} in the second",
+        first.display(), second.display()
+    )]
+    Mixed {
+        /// A record's folder.
+        first: PathBuf,
+        /// Another's.
+        second: PathBuf,
+        /// What differs.
+        field: String,
+        /// In the first.
+        found: String,
+        /// In the second.
+        other: String,
+    },
+    /// A record that says another score than its predictions.
+    #[error(
+        "{}: {metric} on {domain} is {found}, but its predictions give {wanted}; \
+         `promptshift score` computes it again", folder.display()
+    )]
+    Metric {
+        /// The record's folder.
+        folder: PathBuf,
+        /// The domain.
+        domain: String,
+        /// The metric.
+        metric: String,
+        /// What the predictions give.
+        wanted: String,
+        /// What the record says.
+        found: String,
+    },
+    /// Source and target ask for different things, so that no gap is defined.
+    #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
+    Tasks {
+        /// The record's folder.
+        folder: PathBuf,
+        /// The source.
+        source_domain: String,
+        /// The target.
+        target_domain: String,
+    },
+    /// The drawing library failed.
+    #[error("cannot draw {figure}: {reason}")]
+    Figure {
+        /// The figure's name.
+        figure: String,
+        /// What the library said.
+        reason: String,
+    },
+}

@@ -1,0 +1,466 @@
+//! Synthetic records for tests: numbers from a formula, no model behind them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use promptshift_numbers::recipe::{
+    AdafactorRecipe, Budget, Limits, Method, Objective, ParameterScaling, PromptInit, PromptRecipe,
+    Recipe, Reduction, Schedule, SecondMoment,
+};
+use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
+use promptshift_numbers::record::memory::{Moment, PeakParts};
+use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::{
+    Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
+    Record, Role, SavedDelta, Score, Stop, Texts, Training, Traits, ValidationAnswers,
+};
+use promptshift_numbers::score;
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::domain::{AnswerForm, Split, Task};
+
+/// Groups of questions.
+const WORDS: [&str; 3] = ["who", "what", "when"];
+
+/// One study's worth of records.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    /// Source first, with the chance of a right answer for untuned, prompt and model.
+    pub domains: Vec<(&'static str, [f64; 3])>,
+    /// Seeds of each tuned method.
+    pub seeds: Vec<u64>,
+    /// What is asked.
+    pub task: Task,
+    /// Passages of each domain, with three examples each.
+    pub passages: usize,
+}
+
+impl Fixture {
+    /// Question answering with one target.
+    pub fn one_target() -> Fixture {
+        Fixture {
+            domains: vec![
+                ("squad", [0.08, 0.60, 0.82]),
+                ("textbookqa", [0.06, 0.42, 0.52]),
+            ],
+            seeds: vec![0, 1, 2],
+            task: Task::ExtractiveQa,
+            passages: 80,
+        }
+    }
+
+    /// Question answering with six targets.
+    pub fn six_targets() -> Fixture {
+        Fixture {
+            domains: vec![
+                ("squad", [0.08, 0.60, 0.82]),
+                ("textbookqa", [0.06, 0.42, 0.52]),
+                ("bioasq", [0.05, 0.50, 0.49]),
+                ("race", [0.07, 0.31, 0.60]),
+                ("relation_extraction", [0.10, 0.70, 0.71]),
+                ("duorc", [0.04, 0.22, 0.20]),
+                ("drop", [0.02, 0.12, 0.33]),
+            ],
+            ..Fixture::one_target()
+        }
+    }
+
+    /// Paraphrases.
+    pub fn pairs() -> Fixture {
+        Fixture {
+            domains: vec![("qqp", [0.0, 0.74, 0.83]), ("mrpc", [0.0, 0.60, 0.66])],
+            task: Task::Paraphrase,
+            ..Fixture::one_target()
+        }
+    }
+
+    /// The records: the untuned backbone, then each method with each seed.
+    pub fn records(&self) -> Vec<StoredRecord> {
+        let mut records = vec![self.record(Method::Untuned, 0)];
+        for method in [Method::Prompt, Method::Model] {
+            records.extend(self.seeds.iter().map(|seed| self.record(method, *seed)));
+        }
+        records
+    }
+
+    fn record(&self, method: Method, seed: u64) -> StoredRecord {
+        let predictions: Vec<Vec<Prediction>> = (0..self.domains.len())
+            .map(|domain| self.predictions(domain, method, seed))
+            .collect();
+        let evaluations = predictions
+            .iter()
+            .enumerate()
+            .map(|(domain, predictions)| self.evaluation(domain, predictions))
+            .collect();
+        let tuned = method != Method::Untuned;
+        let names = |range: std::ops::RangeFrom<usize>| {
+            self.domains[range]
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let record = Record {
+            version: RECORD_VERSION,
+            cell: Cell {
+                source: self.domains[0].0.to_owned(),
+                targets: names(1..),
+                method,
+                seed,
+                model: "nano".to_owned(),
+                suite: "mini".to_owned(),
+                answers: AnswerForm::Padded,
+                wording: Wording::default(),
+                mixing: None,
+                tune_on: None,
+                train_rows: None,
+                validation_rows: None,
+                eval_rows: None,
+                limits: Limits {
+                    input: 256,
+                    target: 16,
+                    answer: 16,
+                },
+                trials: None,
+                recipe: tuned.then(|| recipe(method)),
+            },
+            provenance: provenance(&names(0..)),
+            notes: Vec::new(),
+            hygiene: self.hygiene(),
+            training: tuned.then(|| Training {
+                checkpoints: match method {
+                    Method::Model => self.checkpoints(seed),
+                    _ => Vec::new(),
+                },
+                ..training(method, seed, self.domains[0].1[method as usize])
+            }),
+            search: None,
+            k_shots: Vec::new(),
+            evaluations,
+            validation: tuned.then(|| ValidationAnswers {
+                examples: 3 * self.passages,
+                predictions: "validation.jsonl".to_owned(),
+                predictions_sha256: "0".repeat(64),
+            }),
+            texts: Texts::Kept,
+        };
+        // As good as the test split of the source, answered by another run.
+        let validation = match method {
+            Method::Untuned => Vec::new(),
+            _ => self.predictions(0, method, 1_000 + seed),
+        };
+        StoredRecord {
+            folder: PathBuf::from(format!("runs/{}-seed{seed}", method.name())),
+            record,
+            predictions,
+            k_shots: Vec::new(),
+            validation,
+        }
+    }
+
+    /// Model tuning on its way from a quarter of its scores.
+    fn checkpoints(&self, seed: u64) -> Vec<Checkpoint> {
+        let metric = score::Metric::main(self.task);
+        [12, 25, 50, 100, 200]
+            .into_iter()
+            .zip(1_u32..)
+            .map(|(step, place)| Checkpoint {
+                step,
+                metric: metric.name().to_owned(),
+                scores: (self.domains.iter().zip(0..))
+                    .map(|((name, chances), domain)| {
+                        let share = 0.25 + 0.14 * f64::from(place);
+                        let own = 0.02 * noise(&[seed, domain, place.into(), 31]);
+                        CheckpointScore {
+                            domain: (*name).to_owned(),
+                            examples: 200,
+                            score: chances[Method::Model as usize] * share + own,
+                        }
+                    })
+                    .collect(),
+                seconds: 2.0,
+            })
+            .collect()
+    }
+
+    /// Source training, source validation and every test split.
+    fn hygiene(&self) -> Vec<Hygiene> {
+        let source = [Split::Train, Split::Validation].map(|split| (0, split));
+        let tests = (0..self.domains.len()).map(|domain| (domain, Split::Test));
+        source
+            .into_iter()
+            .chain(tests)
+            .map(|(domain, split)| {
+                let examples = match split {
+                    Split::Train => 2_400,
+                    _ => 3 * self.passages,
+                };
+                let questions = self.task == Task::ExtractiveQa;
+                Hygiene {
+                    domain: self.domains[domain].0.to_owned(),
+                    split,
+                    examples,
+                    cut_inputs: if domain == 1 { 9 } else { 0 },
+                    answers: questions.then_some(AnswerPlaces {
+                        absent: domain,
+                        behind_cut: if domain == 1 { 4 } else { 0 },
+                    }),
+                    shared: (split != Split::Train).then_some(Shared {
+                        contexts: self.passages,
+                        shared_contexts: 0,
+                        questions: 3 * self.passages,
+                        shared_questions: domain,
+                    }),
+                    input_tokens: Lengths {
+                        median: 60 + domain,
+                        percentile_95: 90,
+                        longest: 110,
+                    },
+                }
+            })
+            .collect()
+    }
+
+    fn predictions(&self, domain: usize, method: Method, seed: u64) -> Vec<Prediction> {
+        let (name, chances) = self.domains[domain];
+        let shift = if method == Method::Untuned {
+            0.0
+        } else {
+            0.03 * noise(&[seed, method as u64, 77])
+        };
+        let chance = (chances[method as usize] + shift).clamp(0.0, 1.0);
+        let qa = self.task == Task::ExtractiveQa;
+        (0..3 * self.passages)
+            .map(|example| {
+                let passage = example / 3;
+                let key = [domain as u64, passage as u64];
+                // A passage is as hard for every method; the rest is the example's and the run's.
+                let ease = 0.5 + 0.5 * noise(&key);
+                let own = 0.5 + 0.5 * noise(&[key[0], example as u64, method as u64, seed, 5]);
+                let right = 0.4 * ease + 0.6 * own < bend(chance);
+                let gold = usize::from(noise(&[key[0], example as u64, 9]) > 0.0);
+                Prediction {
+                    id: format!("{name}-{example}"),
+                    passage: format!("{name}-p{passage}"),
+                    prediction: "synthetic".to_owned(),
+                    answers: vec!["synthetic".to_owned()],
+                    score: self.score(right, own, gold, method),
+                    log_prob: -own,
+                    class_log_probs: None,
+                    input_tokens: 60,
+                    output_tokens: 4,
+                    cut: false,
+                    traits: Some(Traits {
+                        domain: None,
+                        question_word: qa.then(|| WORDS[example % WORDS.len()].to_owned()),
+                        answer_position: qa.then(|| (1 + example % 9) as f64 / 9.0),
+                    }),
+                }
+            })
+            .collect()
+    }
+
+    fn score(&self, right: bool, own: f64, gold: usize, method: Method) -> Score {
+        match self.task {
+            Task::ExtractiveQa => {
+                let exact_match = f64::from(u8::from(right && own < 0.4));
+                Score::Span {
+                    exact_match,
+                    f1: if right { exact_match.max(0.8) } else { 0.0 },
+                }
+            }
+            _ => {
+                let other = (method != Method::Untuned).then_some(1 - gold);
+                Score::Label {
+                    gold,
+                    predicted: if right { Some(gold) } else { other },
+                }
+            }
+        }
+    }
+
+    fn evaluation(&self, domain: usize, predictions: &[Prediction]) -> Evaluation {
+        let (name, _) = self.domains[domain];
+        let scores: Vec<Score> = predictions
+            .iter()
+            .map(|prediction| prediction.score)
+            .collect();
+        Evaluation {
+            domain: name.to_owned(),
+            role: if domain == 0 {
+                Role::Source
+            } else {
+                Role::Target
+            },
+            task: self.task,
+            split: Split::Test,
+            examples: predictions.len(),
+            cut_inputs: if domain == 1 { 9 } else { 0 },
+            metrics: score::metrics(self.task, &scores),
+            floor: Some(match self.task {
+                Task::ExtractiveQa => 0.18 + 0.01 * domain as f64,
+                _ => 0.5 + 0.04 * domain as f64,
+            }),
+            seconds: 1.5,
+            generated_tokens: 4 * predictions.len() as u64,
+            peak_bytes: 180_000_000,
+            predictions: format!("{name}.jsonl"),
+            predictions_sha256: "0".repeat(64),
+            excerpts: predictions
+                .iter()
+                .step_by(9)
+                .map(|prediction| Excerpt {
+                    id: prediction.id.clone(),
+                    input: format!(
+                        "question: What is {}? context: *Synthetic* text.",
+                        prediction.id
+                    ),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A number in [-1, 1) that depends on nothing but the key (the mixing steps of SplitMix64).
+fn noise(key: &[u64]) -> f64 {
+    let mixed = key.iter().fold(0x9E37_79B9_7F4A_7C15_u64, |state, part| {
+        let mut z = state
+            .wrapping_add(part.wrapping_mul(0xBF58_476D_1CE4_E5B9))
+            .wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    });
+    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+/// The threshold under which `0.4 a + 0.6 b` of uniform a and b falls with about this chance.
+fn bend(chance: f64) -> f64 {
+    let centred = chance - 0.5;
+    0.5 + 0.78 * centred + 0.9 * centred.powi(3)
+}
+
+fn recipe(method: Method) -> Recipe {
+    let prompt = method == Method::Prompt;
+    Recipe {
+        prompt: prompt.then_some(PromptRecipe {
+            length: 20,
+            init: PromptInit::Vocab,
+        }),
+        delta: None,
+        label_ids: Vec::new(),
+        head: None,
+        optimizer: AdafactorRecipe {
+            learning_rate: if prompt { 0.3 } else { 0.01 },
+            parameter_scaling: if prompt {
+                ParameterScaling::Absolute
+            } else {
+                ParameterScaling::Relative
+            },
+            second_moment: if prompt {
+                SecondMoment::Full
+            } else {
+                SecondMoment::Factored
+            },
+            weight_decay: 0.0,
+            start_step: 0,
+        }
+        .into(),
+        schedule: Schedule::Constant,
+        objective: Objective {
+            reduction: Reduction::Mean,
+            z_loss: 0.0,
+            dropout: 0.0,
+            clip_norm: Some(1.0),
+        },
+        budget: Budget {
+            steps: 400,
+            batch_size: 16,
+            evaluate_every: 50,
+            patience: None,
+        },
+    }
+}
+
+fn training(method: Method, seed: u64, height: f64) -> Training {
+    let prompt = method == Method::Prompt;
+    let curve = (0..=8)
+        .map(|point| {
+            let share = f64::from(point) / 8.0;
+            let rise = if point == 8 {
+                0.97
+            } else {
+                1.0 - (-4.0 * share).exp()
+            };
+            let wobble = 0.02 * noise(&[seed, method as u64, point as u64]);
+            CurvePoint {
+                step: 50 * point as usize,
+                train_loss: (point > 0).then_some(3.0 * (1.0 - share) + 0.5),
+                validation_score: (0.08 + (height - 0.08) * rise + wobble).clamp(0.0, 1.0),
+            }
+        })
+        .collect::<Vec<_>>();
+    let best = curve
+        .iter()
+        .max_by(|a, b| a.validation_score.total_cmp(&b.validation_score))
+        .expect("the curve has points");
+    Training {
+        trainable_parameters: if prompt { 2_560 } else { 1_459_200 },
+        total_parameters: if prompt { 1_461_760 } else { 1_459_200 },
+        examples: 2_400,
+        cut_inputs: 0,
+        steps: 400,
+        best_step: best.step,
+        stop: Stop::Budget,
+        curve: curve.clone(),
+        tokens: 412_000 + 500 * seed,
+        train_seconds: if prompt { 31.0 } else { 40.0 },
+        validation_seconds: 6.0,
+        peak_bytes: if prompt { 320_000_000 } else { 410_000_000 },
+        peak_parts: Some(PeakParts {
+            moment: Moment::Backward,
+            weights: if prompt { 5_847_040 } else { 5_836_800 },
+            gradients: if prompt { 10_240 } else { 5_836_800 },
+            optimizer_state: if prompt { 10_240 } else { 61_440 },
+            activations: if prompt { 300_000_000 } else { 380_000_000 },
+        }),
+        movement: Some(Movement {
+            start_norm: if prompt { 40.0 } else { 600.0 },
+            end_norm: if prompt { 90.0 } else { 610.0 },
+            change_norm: if prompt { 75.0 } else { 80.0 },
+        }),
+        checkpoints: Vec::new(),
+        saved: SavedDelta {
+            file: format!("{}.safetensors", method.name()),
+            bytes: if prompt { 10_480 } else { 5_852_320 },
+            sha256: "e".repeat(64),
+        },
+    }
+}
+
+fn provenance(domains: &[String]) -> Provenance {
+    let hash = |letter: char| letter.to_string().repeat(64);
+    Provenance {
+        version: "0.1.0".to_owned(),
+        revision: "0123456789ab".to_owned(),
+        command: format!(
+            "promptshift transfer '{}->{}'",
+            domains[0],
+            domains[1..].join(",")
+        ),
+        data_sha256: domains
+            .iter()
+            .map(|name| (format!("{name}/test"), hash('d')))
+            .collect(),
+        model_sha256: hash('a'),
+        tokenizer_sha256: hash('b'),
+        device: "cpu".to_owned(),
+        processor: "Synthetic CPU".to_owned(),
+        threads: 2,
+        side_by_side: 1,
+        software: BTreeMap::from([
+            ("burn".to_owned(), "0.22.1".to_owned()),
+            ("rustc".to_owned(), "1.95.0".to_owned()),
+        ]),
+        started_unix_seconds: 1_795_348_800,
+    }
+}

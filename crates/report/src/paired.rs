@@ -1,0 +1,396 @@
+//! Two sets of predictions, paired by example: does the second lose against the first?
+
+pub mod sets;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use promptshift_numbers::record::{Prediction, Score};
+use promptshift_numbers::score::Metric;
+use promptshift_numbers::stats::bootstrap::Bootstrap;
+use promptshift_numbers::stats::estimate::Estimate;
+use promptshift_numbers::stats::holm::holm;
+use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
+use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::permutation::SignFlip;
+
+use self::sets::{Run, Set};
+
+/// Why two sets cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum PairedError {
+    /// They are about different things.
+    #[error(
+        "{first} and {second} cannot be compared: {what} is {found} in the first and {other} in the second"
+    )]
+    Differ {
+        /// A run of the first set, or the set.
+        first: String,
+        /// A run of the second set, or of the first.
+        second: String,
+        /// What differs.
+        what: String,
+        /// In the first.
+        found: String,
+        /// In the second.
+        other: String,
+    },
+    /// An example stands twice in one run.
+    #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
+    Twice {
+        /// The run.
+        run: String,
+        /// The domain.
+        domain: String,
+        /// The example.
+        id: String,
+    },
+    /// Two runs of one method and seed in one set.
+    #[error("{first} and {second} are both {method} with seed {seed}: compare one of them")]
+    TwoRuns {
+        /// A run.
+        first: String,
+        /// Another.
+        second: String,
+        /// Their method.
+        method: String,
+        /// Their seed.
+        seed: u64,
+    },
+    /// The metric is not one of the predictions'.
+    #[error("no metric '{wanted}' on {domain}: known there: {known}")]
+    Metric {
+        /// What was asked for.
+        wanted: String,
+        /// Where.
+        domain: String,
+        /// The metrics that can be had.
+        known: String,
+    },
+}
+
+/// One domain of one method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The method, where the sets have several.
+    pub method: Option<String>,
+    /// The domain.
+    pub domain: String,
+    /// The metric's name.
+    pub metric: &'static str,
+    /// Examples paired.
+    pub examples: usize,
+    /// Passages that they are about.
+    pub passages: usize,
+    /// Runs of the first set and of the second.
+    pub runs: [usize; 2],
+    /// The first set's score.
+    pub first: f64,
+    /// The second set's score.
+    pub second: f64,
+    /// Second minus first, with its 95 % interval over seeds and passages.
+    pub difference: Estimate,
+    /// That there is no difference, adjusted for the number of rows (Holm). Where the difference is
+    /// the same on every passage, resampling shows no spread, and it is `runs_p_value`; of a single
+    /// passage it is 1.
+    pub p_value: f64,
+    /// The same of these runs, by sign flips, adjusted; absent for a single passage.
+    pub runs_p_value: Option<f64>,
+    /// Right answers that one of two runs has alone, with their p value adjusted; absent with
+    /// several runs.
+    pub discordant: Option<McNemar>,
+    /// The least difference that four of five such comparisons would tell from none.
+    pub detectable: f64,
+}
+
+impl Row {
+    /// Whether the second set scores lower, at significance level `alpha`.
+    pub fn is_loss(&self, alpha: f64) -> bool {
+        self.difference.value < 0.0 && self.p_value < alpha
+    }
+}
+
+/// Compares the second set with the first.
+///
+/// # Errors
+/// A set has two runs of one method and seed, or the sets are of different domains, data, cuts or templates, hold an example twice, or have no
+/// such metric.
+pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Row>, PairedError> {
+    let mut rows = Vec::new();
+    for set in [first, second] {
+        once(set)?;
+    }
+    for (method, first, second) in methods(first, second)? {
+        let domains = domains(&first, &second)?;
+        for domain in domains {
+            rows.push(row(method.clone(), &first, &second, &domain, metric)?);
+        }
+    }
+    adjust(&mut rows);
+    Ok(rows)
+}
+
+/// Each run stands in a set once.
+fn once(set: &Set) -> Result<(), PairedError> {
+    let mut found: BTreeMap<(&str, u64), &Run> = BTreeMap::new();
+    for run in &set.runs {
+        if let Some(twin) = found.insert((&run.method, run.seed), run) {
+            return Err(PairedError::TwoRuns {
+                first: twin.name.clone(),
+                second: run.name.clone(),
+                method: run.method.clone(),
+                seed: run.seed,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A method's name, where there are several, with both sets' runs of it.
+type Pairing<'a> = (Option<String>, Vec<&'a Run>, Vec<&'a Run>);
+
+/// Sets of one method each are compared as they are; others method by method.
+fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, PairedError> {
+    let names = |set: &'a Set| -> BTreeSet<&'a str> {
+        set.runs.iter().map(|run| run.method.as_str()).collect()
+    };
+    let (one, other) = (names(first), names(second));
+    if one.len() == 1 && other.len() == 1 {
+        let all = |set: &'a Set| set.runs.iter().collect();
+        return Ok(vec![(None, all(first), all(second))]);
+    }
+    if one != other {
+        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        return Err(PairedError::Differ {
+            first: first.name.clone(),
+            second: second.name.clone(),
+            what: "the list of methods".to_owned(),
+            found: list(&one),
+            other: list(&other),
+        });
+    }
+    let of = |set: &'a Set, method: &str| -> Vec<&'a Run> {
+        set.runs.iter().filter(|run| run.method == method).collect()
+    };
+    let pairings = one.into_iter();
+    Ok(pairings
+        .map(|method| {
+            (
+                Some(method.to_owned()),
+                of(first, method),
+                of(second, method),
+            )
+        })
+        .collect())
+}
+
+/// The domains, which must be the same in every run, after every check of what they were made from.
+fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, PairedError> {
+    let reference = first[0];
+    for run in first[1..].iter().chain(second) {
+        alike(reference, run)?;
+    }
+    Ok(reference.answers.keys().cloned().collect())
+}
+
+fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
+    let differ = |what: String, found: String, second: String| PairedError::Differ {
+        first: one.name.clone(),
+        second: other.name.clone(),
+        what,
+        found,
+        other: second,
+    };
+    let names = |run: &Run| run.answers.keys().cloned().collect::<Vec<_>>().join(", ");
+    if names(one) != names(other) {
+        return Err(differ(
+            "the list of domains".to_owned(),
+            names(one),
+            names(other),
+        ));
+    }
+    for (what, found) in &one.facts {
+        match other.facts.get(what) {
+            Some(second) if second != found => {
+                return Err(differ(what.clone(), found.clone(), second.clone()));
+            }
+            _ => {}
+        }
+    }
+    let same_tokens = match (&one.tokenizer, &other.tokenizer) {
+        (Some(first), Some(second)) => first == second,
+        _ => true,
+    };
+    for (domain, predictions) in &one.answers {
+        let mine = by_id(one, domain, predictions)?;
+        let theirs = by_id(other, domain, &other.answers[domain])?;
+        if mine.len() != theirs.len() {
+            return Err(differ(
+                format!("the number of examples of {domain}"),
+                mine.len().to_string(),
+                theirs.len().to_string(),
+            ));
+        }
+        for prediction in predictions {
+            let id = &prediction.id;
+            let Some(twin) = theirs.get(id.as_str()) else {
+                return Err(differ(
+                    format!("the list of examples of {domain}"),
+                    format!("with '{id}'"),
+                    "without".to_owned(),
+                ));
+            };
+            let mut parts = vec![
+                ("passage", prediction.passage.clone(), twin.passage.clone()),
+                ("list of right answers", right(prediction), right(twin)),
+            ];
+            if same_tokens {
+                let cut = |one: &Prediction| if one.cut { "cut" } else { "whole" }.to_owned();
+                parts.push(("input", cut(prediction), cut(twin)));
+                let tokens = |one: &Prediction| format!("{} tokens", one.input_tokens);
+                parts.push((
+                    "template or cut: the input",
+                    tokens(prediction),
+                    tokens(twin),
+                ));
+            }
+            for (what, found, second) in parts {
+                if found != second {
+                    return Err(differ(format!("{domain}, '{id}': {what}"), found, second));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What would be right, in words or as a class.
+fn right(prediction: &Prediction) -> String {
+    let class = match prediction.score {
+        Score::Span { .. } => String::new(),
+        Score::Label { gold, .. } => format!(" (class {gold})"),
+        Score::Option { question, gold, .. } => format!(" (question {question}, class {gold})"),
+    };
+    format!("{:?}{class}", prediction.answers)
+}
+
+fn by_id<'a>(
+    run: &Run,
+    domain: &str,
+    predictions: &'a [Prediction],
+) -> Result<HashMap<&'a str, &'a Prediction>, PairedError> {
+    let mut places = HashMap::with_capacity(predictions.len());
+    for prediction in predictions {
+        if places.insert(prediction.id.as_str(), prediction).is_some() {
+            return Err(PairedError::Twice {
+                run: run.name.clone(),
+                domain: domain.to_owned(),
+                id: prediction.id.clone(),
+            });
+        }
+    }
+    Ok(places)
+}
+
+fn row(
+    method: Option<String>,
+    first: &[&Run],
+    second: &[&Run],
+    domain: &str,
+    metric: Option<&str>,
+) -> Result<Row, PairedError> {
+    let reference = &first[0].answers[domain];
+    let metric = choose(metric, domain, &reference[0].score)?;
+    let samples = |runs: &[&Run]| -> Vec<Sample> {
+        runs.iter()
+            .flat_map(|run| super::evidence::samples(metric, run.seed, &run.answers[domain]))
+            .collect()
+    };
+    let panel = Panel::new(&[samples(first), samples(second)]);
+    let mut scores = Bootstrap::default()
+        .scores(std::slice::from_ref(&panel))
+        .remove(0);
+    let (second_score, first_score) = (scores.pop().flatten(), scores.pop().flatten());
+    let (one, other) = first_score
+        .zip(second_score)
+        .expect("both sets have predictions of every domain");
+    let difference = other.minus(&one);
+    let runs_p_value = (panel.pairs(1, 0)).and_then(|pairs| SignFlip::default().p_value(&pairs));
+    let discordant = match (first, second) {
+        ([one], [other]) => discordant(&one.answers[domain], &other.answers[domain]),
+        _ => None,
+    };
+    Ok(Row {
+        method,
+        domain: domain.to_owned(),
+        metric: metric.name(),
+        examples: reference.len(),
+        passages: panel.clusters(),
+        runs: [first.len(), second.len()],
+        first: one.value(),
+        second: other.value(),
+        difference: difference.estimate(),
+        p_value: difference.p_value().or(runs_p_value).unwrap_or(1.0),
+        runs_p_value,
+        discordant,
+        detectable: difference.detectable(),
+    })
+}
+
+/// The metric asked for, or the main one of such predictions.
+fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, PairedError> {
+    let known: [Metric; 2] = match score {
+        Score::Span { .. } => [Metric::F1, Metric::ExactMatch],
+        Score::Label { .. } => [Metric::Accuracy, Metric::PairF1],
+        Score::Option { .. } => [Metric::PairF1, Metric::Accuracy],
+    };
+    let Some(wanted) = wanted else {
+        return Ok(known[0]);
+    };
+    let found = known.iter().find(|metric| metric.name() == wanted);
+    found.copied().ok_or_else(|| PairedError::Metric {
+        wanted: wanted.to_owned(),
+        domain: domain.to_owned(),
+        known: known.map(Metric::name).join(", "),
+    })
+}
+
+/// Right answers of one of two runs alone, paired by example.
+fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
+    let theirs: BTreeMap<&str, &Score> = second
+        .iter()
+        .map(|prediction| (prediction.id.as_str(), &prediction.score))
+        .collect();
+    let pairs: Option<Vec<(bool, bool)>> = first
+        .iter()
+        .map(|prediction| {
+            let other = theirs.get(prediction.id.as_str())?;
+            Some((prediction.score.is_right(), other.is_right()))
+        })
+        .collect();
+    Some(mcnemar(pairs?))
+}
+
+/// Holm over all rows.
+fn adjust(rows: &mut [Row]) {
+    let p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
+    for (row, adjusted) in rows.iter_mut().zip(holm(&p_values)) {
+        row.p_value = adjusted;
+    }
+    let alone: Vec<f64> = (rows.iter())
+        .filter_map(|row| Some(row.discordant?.p_value))
+        .collect();
+    let mut adjusted = holm(&alone).into_iter();
+    for found in rows.iter_mut().filter_map(|row| row.discordant.as_mut()) {
+        found.p_value = adjusted.next().unwrap_or(1.0);
+    }
+    let of_runs: Vec<f64> = rows.iter().filter_map(|row| row.runs_p_value).collect();
+    let mut adjusted = holm(&of_runs).into_iter();
+    for row in rows {
+        if row.runs_p_value.is_some() {
+            row.runs_p_value = adjusted.next();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What is compared: the runs of a folder of records, or the lines of a predictions file.
+
+use std::collections::BTreeMap;
+
+use promptshift_numbers::predictions::Line;
+use promptshift_numbers::record::Prediction;
+use promptshift_numbers::record::store::StoredRecord;
+
+/// Runs to be compared with another set's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Set {
+    /// What the user called it.
+    pub name: String,
+    /// At least one.
+    pub runs: Vec<Run>,
+}
+
+/// One trained model's answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The folder or file, for messages.
+    pub name: String,
+    /// The method's name, or `predictions`.
+    pub method: String,
+    /// The training seed; 0 for a file, which does not say.
+    pub seed: u64,
+    /// What the answers depend on besides the model: data, cut, form of the answers. Runs that both
+    /// know a fact must agree on it.
+    pub facts: BTreeMap<String, String>,
+    /// The tokenizer, where known: with the same one, inputs must have the same length.
+    pub tokenizer: Option<String>,
+    /// Predictions by domain.
+    pub answers: BTreeMap<String, Vec<Prediction>>,
+}
+
+/// The runs of records.
+pub fn of_records(name: &str, records: Vec<StoredRecord>) -> Set {
+    Set {
+        name: name.to_owned(),
+        runs: records.into_iter().map(of_record).collect(),
+    }
+}
+
+fn of_record(stored: StoredRecord) -> Run {
+    let StoredRecord {
+        folder,
+        record,
+        predictions,
+        ..
+    } = stored;
+    let (cell, origin) = (&record.cell, &record.provenance);
+    let limits = &cell.limits;
+    let mut facts = BTreeMap::from([
+        (
+            "cut: the longest input".to_owned(),
+            format!("{} tokens", limits.input),
+        ),
+        (
+            "cut: the longest answer".to_owned(),
+            format!("{} tokens", limits.answer),
+        ),
+        (
+            "the form of right answers".to_owned(),
+            cell.answers.name().to_owned(),
+        ),
+    ]);
+    let template = cell.wording.template.as_ref();
+    let template = template.map_or("T5's own", |template| &template.text);
+    facts.insert("the template".to_owned(), template.to_owned());
+    for evaluation in &record.evaluations {
+        let file = format!("{}/{}", evaluation.domain, evaluation.split);
+        if let Some(hash) = origin.data_sha256.get(&file) {
+            facts.insert(format!("data: SHA-256 of {file}"), hash.clone());
+        }
+    }
+    Run {
+        name: folder.display().to_string(),
+        method: cell.method.title().to_owned(),
+        seed: cell.seed,
+        facts,
+        tokenizer: Some(origin.tokenizer_sha256.clone()),
+        answers: record
+            .evaluations
+            .iter()
+            .map(|evaluation| evaluation.domain.clone())
+            .zip(predictions)
+            .collect(),
+    }
+}
+
+/// The one run of a predictions file.
+pub fn of_lines(name: &str, lines: Vec<Line>) -> Set {
+    let mut answers: BTreeMap<String, Vec<Prediction>> = BTreeMap::new();
+    for line in lines {
+        answers
+            .entry(line.domain)
+            .or_default()
+            .push(line.prediction);
+    }
+    Set {
+        name: name.to_owned(),
+        runs: vec![Run {
+            name: name.to_owned(),
+            method: "predictions".to_owned(),
+            seed: 0,
+            facts: BTreeMap::new(),
+            tokenizer: None,
+            answers,
+        }],
+    }
+}

@@ -1,0 +1,158 @@
+use super::*;
+use crate::fixture::Fixture;
+use crate::paired::sets::of_records;
+use promptshift_numbers::recipe::Method;
+
+/// The records of one method of the fixture.
+fn set(name: &str, method: Method) -> Set {
+    let records = Fixture::one_target().records();
+    let chosen = records
+        .into_iter()
+        .filter(|stored| stored.record.cell.method == method)
+        .collect();
+    of_records(name, chosen)
+}
+
+#[test]
+fn a_set_is_no_worse_than_itself() {
+    let one = set("a", Method::Model);
+    for row in compare(&one, &one, None).expect("the same set") {
+        assert_eq!((row.difference.value, row.p_value), (0.0, 1.0));
+        assert_eq!(row.runs_p_value, Some(1.0));
+        assert!(!row.is_loss(0.05));
+        assert_eq!((row.metric, row.runs), ("f1", [3, 3]));
+    }
+}
+
+#[test]
+fn a_worse_set_loses_and_a_better_one_gains() {
+    let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
+    let rows = compare(&better, &worse, Some("exact_match")).expect("the same data");
+    assert_eq!(rows[0].metric, "exact_match");
+    let source = compare(&better, &worse, None).expect("the same data");
+    let squad = source.iter().find(|row| row.domain == "squad").expect("it");
+    assert!(squad.is_loss(0.05), "{squad:?}");
+    assert!(squad.difference.interval.high < 0.0);
+    let back = compare(&worse, &better, None).expect("the same data");
+    let squad = back.iter().find(|row| row.domain == "squad").expect("it");
+    assert!(!squad.is_loss(0.05) && squad.p_value < 0.05);
+}
+
+#[test]
+fn methods_are_paired_by_name() {
+    let all = of_records("a", Fixture::one_target().records());
+    let rows = compare(&all, &all, None).expect("the same set");
+    let methods: Vec<_> = rows.iter().filter_map(|row| row.method.clone()).collect();
+    assert_eq!(rows.len(), 6);
+    assert!(methods.contains(&"untuned".to_owned()), "{methods:?}");
+    let error = compare(&all, &set("b", Method::Model), None).expect_err("other methods");
+    assert!(error.to_string().contains("the list of methods"), "{error}");
+}
+
+#[test]
+fn what_differs_is_named() {
+    let one = set("a", Method::Model);
+    let refused = |change: &dyn Fn(&mut Run)| {
+        let mut other = one.clone();
+        change(&mut other.runs[1]);
+        compare(&one, &other, None)
+            .expect_err("must be refused")
+            .to_string()
+    };
+    let squad = |run: &mut Run| std::mem::take(run.answers.get_mut("squad").expect("it"));
+    let edit = |change: &dyn Fn(&mut Prediction)| {
+        refused(&|run| {
+            let mut all = squad(run);
+            change(&mut all[3]);
+            run.answers.insert("squad".to_owned(), all);
+        })
+    };
+    let text = refused(&|run| {
+        run.answers.remove("textbookqa");
+    });
+    assert!(
+        text.contains("the list of domains is squad, textbookqa"),
+        "{text}"
+    );
+    let text = refused(&|run| {
+        let fact = "cut: the longest input".to_owned();
+        run.facts.insert(fact, "64 tokens".to_owned());
+    });
+    assert!(
+        text.contains("cut: the longest input is 256 tokens"),
+        "{text}"
+    );
+    let text = refused(&|run| {
+        for (what, hash) in &mut run.facts {
+            if what.contains("squad/test") {
+                *hash = "0".to_owned();
+            }
+        }
+    });
+    assert!(text.contains("data: SHA-256 of squad/test"), "{text}");
+    let text = edit(&|prediction| prediction.input_tokens = 61);
+    assert!(
+        text.contains("template or cut: the input is 60 tokens"),
+        "{text}"
+    );
+    let text = edit(&|prediction| prediction.answers = vec!["other".to_owned()]);
+    assert!(
+        text.contains("squad-3") && text.contains("right answers"),
+        "{text}"
+    );
+    let text = edit(&|prediction| prediction.id = "squad-4".to_owned());
+    assert!(text.contains("'squad-4' of squad twice"), "{text}");
+    let text = refused(&|run| {
+        let mut all = squad(run);
+        all.pop();
+        run.answers.insert("squad".to_owned(), all);
+    });
+    assert!(text.contains("the number of examples of squad"), "{text}");
+}
+
+#[test]
+fn a_run_stands_in_a_set_once() {
+    let one = set("a", Method::Model);
+    let mut twice = one.clone();
+    twice.runs[2].seed = 0;
+    let error = compare(&one, &twice, None).expect_err("must be refused");
+    assert!(
+        error.to_string().contains("model tuning with seed 0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn unknown_metrics_are_answered_with_the_known_ones() {
+    let one = set("a", Method::Model);
+    let error = compare(&one, &one, Some("bleu")).expect_err("no such metric");
+    assert!(
+        error.to_string().contains("known there: f1, exact_match"),
+        "{error}"
+    );
+}
+
+#[test]
+fn single_runs_show_what_each_has_alone() {
+    let single = |method| {
+        let mut set = set("a", method);
+        set.runs.truncate(1);
+        set
+    };
+    let (one, other) = (single(Method::Model), single(Method::Prompt));
+    let rows = compare(&one, &other, None).expect("paired");
+    let found = rows[0].discordant.expect("single runs");
+    let right = |set: &Set| {
+        let squad = set.runs[0].answers["squad"].iter();
+        let scores = squad.map(|prediction| match prediction.score {
+            Score::Span { exact_match, .. } => exact_match,
+            _ => 0.0,
+        });
+        scores.sum::<f64>()
+    };
+    let alone = found.first_only as f64 - found.second_only as f64;
+    assert_eq!(alone, right(&one) - right(&other), "{found:?}");
+    assert!(found.first_only > 0 && found.second_only > 0, "{found:?}");
+    let rows = compare(&set("a", Method::Model), &set("b", Method::Prompt), None).expect("paired");
+    assert_eq!(rows[0].discordant, None);
+}

@@ -1,0 +1,268 @@
+//! Studies: records of the same transfer, model, suite, rows and limits, which differ in method and seed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::error::ReportError;
+use super::evidence;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::difference;
+use promptshift_numbers::record::store::{StoredRecord, Unfinished};
+use promptshift_numbers::record::{Cell, Evaluation, Training};
+
+/// Records that may be compared; never empty.
+#[derive(Debug, Clone)]
+pub struct Study<'a> {
+    records: Vec<&'a StoredRecord>,
+    unfinished: Vec<&'a Unfinished>,
+}
+
+impl<'a> Study<'a> {
+    /// The cell of the first record: source, targets, model, suite, rows and limits are those of all.
+    pub fn cell(&self) -> &'a Cell {
+        &self.records[0].record.cell
+    }
+
+    /// The evaluations of the first record: domains, tasks, splits and sizes are those of all.
+    pub fn evaluations(&self) -> &'a [Evaluation] {
+        &self.records[0].record.evaluations
+    }
+
+    /// All records, by method and seed.
+    pub fn records(&self) -> &[&'a StoredRecord] {
+        &self.records
+    }
+
+    /// The records of one method, by seed.
+    pub fn of(&self, method: Method) -> Vec<&'a StoredRecord> {
+        self.records
+            .iter()
+            .copied()
+            .filter(|stored| stored.record.cell.method == method)
+            .collect()
+    }
+
+    /// The trainings of one method's runs, with their seeds; none of methods that take no steps.
+    pub fn trainings(&self, method: Method) -> Vec<(u64, &'a Training)> {
+        (self.of(method).into_iter())
+            .filter_map(|stored| {
+                let training = stored.record.training.as_ref()?;
+                (training.steps > 0).then_some((stored.record.cell.seed, training))
+            })
+            .collect()
+    }
+
+    /// Cells that were begun and have no record, by method and seed.
+    pub fn unfinished(&self) -> &[&'a Unfinished] {
+        &self.unfinished
+    }
+
+    /// The seeds of all tuned methods, with records or without.
+    pub fn seeds(&self) -> BTreeSet<u64> {
+        (self.records.iter())
+            .map(|stored| &stored.record.cell)
+            .chain(self.unfinished.iter().map(|one| &one.cell))
+            .filter(|cell| cell.method != Method::Untuned)
+            .map(|cell| cell.seed)
+            .collect()
+    }
+}
+
+impl<'a> Study<'a> {
+    /// Adds an unfinished cell; one that is told of twice counts once.
+    fn add(&mut self, begun: &'a Unfinished) {
+        let key = |cell: &Cell| (cell.method, cell.seed);
+        let recorded = self.records.iter().map(|stored| &stored.record.cell);
+        let mut known = recorded.chain(self.unfinished.iter().map(|one| &one.cell));
+        if known.all(|cell| key(cell) != key(&begun.cell)) {
+            self.unfinished.push(begun);
+            self.unfinished.sort_by_key(|one| key(&one.cell));
+        }
+    }
+}
+
+/// Sorts records into studies, in the order of their first record, and checks that each can be
+/// compared. A folder that is given twice counts once. An unfinished cell belongs to the study whose
+/// records are like it, unless one of them is its own.
+pub fn studies<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+) -> Result<Vec<Study<'a>>, ReportError> {
+    sorted(records, unfinished, &|study, cell| {
+        alike(study.cell(), cell)
+    })
+}
+
+/// As [`studies`], but a method may be there with several recipes, as in ablations: each has a study
+/// of its own.
+pub fn studies_by_recipe<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+) -> Result<Vec<Study<'a>>, ReportError> {
+    sorted(records, unfinished, &|study, cell| {
+        let mut same = (study.records.iter())
+            .map(|stored| &stored.record.cell)
+            .filter(|one| one.method == cell.method);
+        let fits = match (cell.method, &cell.recipe) {
+            // It has none; that of another output folder stays with the runs of that folder.
+            (Method::Untuned, _) => same.next().is_none(),
+            // Of a cell that was only begun, no recipe is known.
+            (_, None) => true,
+            (_, recipe) => same.all(|one| difference::first(&one.recipe, recipe).is_none()),
+        };
+        fits && alike(study.cell(), cell)
+    })
+}
+
+/// Sorts records and what is unfinished into the first study that they belong to, by `belongs`.
+fn sorted<'a>(
+    records: &'a [StoredRecord],
+    unfinished: &'a [Unfinished],
+    belongs: &dyn Fn(&Study, &Cell) -> bool,
+) -> Result<Vec<Study<'a>>, ReportError> {
+    let mut folders: BTreeSet<&Path> = BTreeSet::new();
+    let mut studies: Vec<Study> = Vec::new();
+    for stored in records
+        .iter()
+        .filter(|stored| folders.insert(&stored.folder))
+    {
+        match studies
+            .iter_mut()
+            .find(|study| belongs(study, &stored.record.cell))
+        {
+            Some(study) => study.records.push(stored),
+            None => studies.push(Study {
+                records: vec![stored],
+                unfinished: Vec::new(),
+            }),
+        }
+    }
+    for begun in unfinished {
+        let home = (studies.iter_mut()).find(|study| belongs(study, &begun.cell));
+        if let Some(study) = home {
+            study.add(begun);
+        }
+    }
+    for study in &mut studies {
+        study
+            .records
+            .sort_by_key(|stored| (stored.record.cell.method, stored.record.cell.seed));
+        check(study)?;
+    }
+    if studies.is_empty() {
+        Err(ReportError::Nothing)
+    } else {
+        Ok(studies)
+    }
+}
+
+fn alike(one: &Cell, other: &Cell) -> bool {
+    let key = |cell: &Cell| {
+        (
+            cell.source.clone(),
+            cell.targets.clone(),
+            cell.model.clone(),
+            cell.suite.clone(),
+            cell.answers,
+            cell.wording.clone(),
+            cell.mixing,
+            cell.tune_on.clone(),
+            [cell.train_rows, cell.validation_rows, cell.eval_rows],
+            cell.limits,
+        )
+    };
+    key(one) == key(other)
+}
+
+fn check(study: &Study) -> Result<(), ReportError> {
+    for stored in &study.records {
+        evidence::check(stored)?;
+    }
+    for pair in study.records.windows(2) {
+        let (first, second) = (&pair[0].record.cell, &pair[1].record.cell);
+        if first.method != second.method {
+            continue;
+        }
+        if first.method == Method::Untuned || first.seed == second.seed {
+            return Err(ReportError::Twice {
+                first: pair[0].folder.clone(),
+                second: pair[1].folder.clone(),
+                method: first.method,
+                seed: first.seed,
+            });
+        }
+        same("recipe", pair[0], pair[1], &first.recipe, &second.recipe)?;
+    }
+    let first = study.records[0];
+    for stored in &study.records[1..] {
+        let (one, other) = (&first.record.provenance, &stored.record.provenance);
+        same(
+            "model_sha256",
+            first,
+            stored,
+            &one.model_sha256,
+            &other.model_sha256,
+        )?;
+        same(
+            "tokenizer_sha256",
+            first,
+            stored,
+            &one.tokenizer_sha256,
+            &other.tokenizer_sha256,
+        )?;
+        for (file, hash) in &one.data_sha256 {
+            if let Some(second) = other.data_sha256.get(file) {
+                same(
+                    &format!("data_sha256 of {file}"),
+                    first,
+                    stored,
+                    hash,
+                    second,
+                )?;
+            }
+        }
+        for (index, predictions) in first.predictions.iter().enumerate() {
+            let ids = |stored: &StoredRecord| -> Vec<String> {
+                stored.predictions[index]
+                    .iter()
+                    .map(|prediction| prediction.id.clone())
+                    .collect()
+            };
+            if predictions.len() != stored.predictions[index].len() || ids(first) != ids(stored) {
+                let domain = &first.record.evaluations[index].domain;
+                return Err(ReportError::Mixed {
+                    first: first.folder.clone(),
+                    second: stored.folder.clone(),
+                    field: format!("the list of examples of {domain}"),
+                    found: format!("{} ids", predictions.len()),
+                    other: format!("{} ids, not the same", stored.predictions[index].len()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An error where two records' plain data differ.
+fn same<T: serde::Serialize>(
+    what: &str,
+    first: &StoredRecord,
+    second: &StoredRecord,
+    one: &T,
+    other: &T,
+) -> Result<(), ReportError> {
+    match difference::first(one, other) {
+        None => Ok(()),
+        Some(difference) => Err(ReportError::Mixed {
+            first: first.folder.clone(),
+            second: second.folder.clone(),
+            field: [what, &difference.field]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("."),
+            found: difference.first,
+            other: difference.second,
+        }),
+    }
+}

@@ -1,0 +1,715 @@
+use std::path::Path;
+
+use super::fixture::Fixture;
+use super::*;
+use promptshift_numbers::recipe::{Method, PromptInit, PromptStart};
+use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
+use promptshift_numbers::record::store::End;
+use promptshift_numbers::record::{Score, Stop, Texts};
+
+/// A rendered report.
+#[derive(Debug, PartialEq)]
+struct Report {
+    markdown: String,
+    figures: Vec<Figure>,
+    comparisons: Vec<Comparison>,
+}
+
+fn render(records: &[StoredRecord], figure_folder: &str) -> Result<Report, ReportError> {
+    render_with(records, &[], figure_folder)
+}
+
+fn render_with(
+    records: &[StoredRecord],
+    unfinished: &[Unfinished],
+    figure_folder: &str,
+) -> Result<Report, ReportError> {
+    let analysis = analyse(records, unfinished)?;
+    Ok(Report {
+        markdown: analysis.markdown(figure_folder),
+        figures: analysis.figures().cloned().collect(),
+        comparisons: analysis.comparisons,
+    })
+}
+
+/// Compares a report with its golden file byte for byte. `PROMPTSHIFT_BLESS=FOLDER cargo test
+/// report` writes reports and figures there, to be looked at and copied to `crates/report/src/golden`.
+fn golden(name: &str, wanted: &str) {
+    let fixture = match name {
+        "one_target" => Fixture::one_target(),
+        "six_targets" => Fixture::six_targets(),
+        _ => Fixture::pairs(),
+    };
+    let report = render(&fixture.records(), name).expect("the fixture is consistent");
+    if let Ok(folder) = std::env::var("PROMPTSHIFT_BLESS") {
+        let folder = Path::new(&folder);
+        std::fs::create_dir_all(folder.join(name)).expect("a folder for figures");
+        std::fs::write(folder.join(format!("{name}.md")), &report.markdown).expect("written");
+        for figure in &report.figures {
+            std::fs::write(folder.join(name).join(&figure.name), &figure.svg).expect("written");
+        }
+        return;
+    }
+    assert!(
+        report.markdown == wanted,
+        "{name} is not its golden file:\n{}",
+        report.markdown
+    );
+    assert_eq!(report, render(&fixture.records(), name).expect("again"));
+}
+
+#[test]
+fn one_target_is_its_golden_file() {
+    golden("one_target", include_str!("golden/one_target.md"));
+}
+
+#[test]
+fn six_targets_are_their_golden_file() {
+    golden("six_targets", include_str!("golden/six_targets.md"));
+}
+
+#[test]
+fn pairs_are_their_golden_file() {
+    golden("pairs", include_str!("golden/pairs.md"));
+}
+
+fn records() -> Vec<StoredRecord> {
+    Fixture {
+        passages: 20,
+        ..Fixture::one_target()
+    }
+    .records()
+}
+
+fn report(records: &[StoredRecord]) -> Report {
+    render(records, "figures").expect("the records are consistent")
+}
+
+#[test]
+fn a_missing_cell_is_missing_and_not_zero() {
+    let mut records = records();
+    records.retain(|stored| {
+        (stored.record.cell.method, stored.record.cell.seed) != (Method::Model, 1)
+    });
+    let markdown = report(&records).markdown;
+    assert!(markdown.contains("| model tuning, 1 | missing | missing | missing | missing |"));
+    assert!(markdown.contains("different seeds"), "{markdown}");
+}
+
+/// The records without those of some cells, and these cells as unfinished.
+fn without(wanted: impl Fn(Method, u64) -> bool, end: End) -> (Vec<StoredRecord>, Vec<Unfinished>) {
+    let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(|stored| {
+        let cell = &stored.record.cell;
+        wanted(cell.method, cell.seed)
+    });
+    let unfinished = gone.into_iter().map(|stored| Unfinished {
+        cell: stored.record.cell,
+        end: end.clone(),
+    });
+    (kept, unfinished.collect())
+}
+
+#[test]
+fn a_failed_run_is_failed_and_not_zero() {
+    let reason = "the loss at step 7 is NaN".to_owned();
+    let (records, failed) = without(
+        |method, seed| (method, seed) == (Method::Model, 1),
+        End::Failed { reason },
+    );
+    let report = render_with(&records, &failed, "figures").expect("consistent");
+    let text = &report.markdown;
+    let row = "| model tuning, 1 | failed | failed | failed | failed |";
+    assert!(text.contains(row), "{text}");
+    assert!(
+        text.contains("| **model tuning**, 2 seeds, 1 failed |"),
+        "{text}"
+    );
+    let caution = "**Model tuning failed** with seed 1 (the loss at step 7 is NaN)";
+    assert!(text.contains(caution), "{text}");
+    // A record of the same cell says more than the failure of an earlier try.
+    let whole = self::records();
+    assert_eq!(
+        render_with(&whole, &failed, "figures").expect("consistent"),
+        render(&whole, "figures").expect("consistent")
+    );
+}
+
+#[test]
+fn a_method_of_which_every_run_failed_is_failed() {
+    let reason = "the loss at step 0 is NaN".to_owned();
+    let (records, failed) = without(|method, _| method == Method::Model, End::Failed { reason });
+    let text = render_with(&records, &failed, "figures")
+        .expect("consistent")
+        .markdown;
+    assert!(
+        text.contains("| model tuning | failed | failed | failed |"),
+        "{text}"
+    );
+    let rows = leaderboard::leaderboard(&records, &failed)
+        .expect("consistent")
+        .rows;
+    assert!(
+        rows.iter()
+            .all(|row| row.method != Method::Model && row.failed_seeds.is_empty())
+    );
+}
+
+#[test]
+fn a_run_that_was_begun_is_unfinished() {
+    let (records, begun) = without(
+        |method, seed| (method, seed) == (Method::Prompt, 2),
+        End::Begun,
+    );
+    let text = render_with(&records, &begun, "figures")
+        .expect("consistent")
+        .markdown;
+    let row = "| prompt tuning, 2 | unfinished | unfinished | unfinished | unfinished |";
+    assert!(text.contains(row), "{text}");
+    assert!(
+        text.contains("broken off: prompt tuning with seed 2."),
+        "{text}"
+    );
+}
+
+/// The records with a search of so many trials behind each method.
+fn searched(trials: impl Fn(Method) -> usize) -> Vec<StoredRecord> {
+    let mut records = records();
+    for stored in &mut records {
+        let method = stored.record.cell.method;
+        if method == Method::Untuned {
+            continue;
+        }
+        let trial = |place: usize| Trial {
+            learning_rate: 0.25 * (1 + place) as f64,
+            end: match place {
+                2 => TrialEnd::Failed {
+                    reason: "NaN".to_owned(),
+                },
+                _ => TrialEnd::Scored {
+                    validation_score: 0.5 + 0.1 * place as f64,
+                    best_step: 80,
+                    train_seconds: 1.0,
+                },
+            },
+        };
+        let all = (0..trials(method)).map(trial).collect();
+        stored.record.cell.trials = Some(trials(method));
+        stored.record.search = Some(Search::of(9, all));
+    }
+    records
+}
+
+#[test]
+fn a_search_is_told_of_trial_by_trial() {
+    let report = report(&searched(|_| 3));
+    let text = &report.markdown;
+    // .5, .6 and a failure: 36.7 for one; (.5 · 3 + .6 · 5)/9 for two; (.5 · 7 + .6 · 19)/27 for three.
+    let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
+    assert!(text.contains(row), "{text}");
+    assert!(text.contains("every method had 3 trials"), "{text}");
+    assert!(
+        report
+            .figures
+            .iter()
+            .any(|figure| figure.name == "budget.svg")
+    );
+    assert!(!text.contains("unequal budgets"), "{text}");
+    let unequal = self::report(&searched(|method| 2 + usize::from(method == Method::Model)));
+    assert!(unequal.markdown.contains("unequal budgets"));
+    assert!(
+        self::report(&records())
+            .markdown
+            .contains("every method had 1 trial")
+    );
+}
+
+#[test]
+fn a_missing_method_is_missing_and_not_zero() {
+    let mut records = records();
+    records.retain(|stored| stored.record.cell.method == Method::Prompt);
+    let report = report(&records);
+    assert!(
+        report
+            .markdown
+            .contains("| model tuning | missing | missing | missing |")
+    );
+    assert!(
+        report
+            .markdown
+            .contains("| untuned | missing | missing | missing |")
+    );
+    assert!(
+        report
+            .markdown
+            .contains("no records of model tuning to compare it with")
+    );
+    assert_eq!(report.comparisons[0].difference, None);
+}
+
+#[test]
+fn older_records_say_what_they_do_not_hold() {
+    let mut records = records();
+    for stored in &mut records {
+        stored.validation.clear();
+        stored.record.validation = None;
+        for prediction in stored.predictions.iter_mut().flatten() {
+            prediction.traits = None;
+        }
+    }
+    let markdown = report(&records).markdown;
+    let text = "Scaled: –, because these records have no answers to source validation";
+    assert!(markdown.contains(text), "{markdown}");
+    assert!(!markdown.contains("question word: who"), "{markdown}");
+}
+
+#[test]
+fn runs_of_model_tuning_make_a_line() {
+    let fixture = Fixture {
+        seeds: (0..6).collect(),
+        passages: 20,
+        ..Fixture::one_target()
+    };
+    let without = |mut records: Vec<StoredRecord>| {
+        for stored in &mut records {
+            if let Some(training) = &mut stored.record.training {
+                training.checkpoints.clear();
+            }
+        }
+        records
+    };
+    let text = "## Effective robustness";
+    let markdown = report(&without(fixture.records())).markdown;
+    assert!(markdown.contains(text), "{markdown}");
+    let few = report(&without(records())).markdown;
+    assert!(few.contains("found 3"), "{few}");
+}
+
+#[test]
+fn checkpoints_are_points_of_the_line_but_no_runs() {
+    let robustness = |records: &[StoredRecord]| {
+        let mut report = report(records);
+        let found = report.comparisons[0].statistics.robustness.remove(0);
+        (found, report.markdown)
+    };
+    let mut records = records();
+    let (found, markdown) = robustness(&records);
+    let line = found.line.as_ref().expect("three runs of six points");
+    assert_eq!((line.points, line.runs), (18, 3));
+    assert_eq!(
+        (found.checkpoints.len(), found.checkpoint_examples),
+        (15, 200)
+    );
+    assert!(found.above.is_some(), "{:?}", found.reason);
+    let text = "Of the 18 points 15 are checkpoints";
+    assert!(markdown.contains(text), "{markdown}");
+    assert!(
+        markdown.contains("as wide as 3 runs can tell"),
+        "{markdown}"
+    );
+
+    // The step that was kept is the run's end, and scores of another metric are no points.
+    let trainings = records
+        .iter_mut()
+        .filter_map(|one| one.record.training.as_mut());
+    let mut model: Vec<_> = trainings
+        .filter(|one| !one.checkpoints.is_empty())
+        .collect();
+    model[0].best_step = 200;
+    model[1].checkpoints[0].metric = "exact_match".to_owned();
+    let (found, _) = robustness(&records);
+    assert_eq!(found.checkpoints.len(), 13);
+}
+
+#[test]
+fn peaks_are_shown_by_parts_or_as_not_recorded() {
+    let mut records = records();
+    let markdown = report(&records).markdown;
+    let gradients = "| – gradients | 10.2 kB | 5.8 MB | – |";
+    assert!(markdown.contains(gradients), "{markdown}");
+    // 320 MB less what is told.
+    assert!(
+        markdown.contains("| – left over | 14.1 MB | 18.3 MB | – |"),
+        "{markdown}"
+    );
+    let forget = |stored: &mut StoredRecord, method: Method| {
+        if let Some(training) = &mut stored.record.training
+            && stored.record.cell.method == method
+        {
+            training.peak_parts = None;
+        }
+    };
+    records
+        .iter_mut()
+        .for_each(|one| forget(one, Method::Model));
+    let markdown = report(&records).markdown;
+    let gradients = "| – gradients | 10.2 kB | not recorded | – |";
+    assert!(markdown.contains(gradients), "{markdown}");
+    records
+        .iter_mut()
+        .for_each(|one| forget(one, Method::Prompt));
+    let markdown = report(&records).markdown;
+    let none = "| – its parts | not recorded | not recorded | – |";
+    assert!(markdown.contains(none), "{markdown}");
+    assert!(!markdown.contains("– gradients"), "{markdown}");
+}
+
+#[test]
+fn a_seed_more_or_less_is_what_intervals_are_made_of() {
+    let width = |seeds: u64| {
+        let fixture = Fixture {
+            seeds: (0..seeds).collect(),
+            ..Fixture::one_target()
+        };
+        let interval = report(&fixture.records()).comparisons[0].methods[1].scores[0]
+            .score
+            .interval;
+        interval.high - interval.low
+    };
+    assert!(width(6) < width(2));
+}
+
+#[test]
+fn one_seed_is_said_to_be_one() {
+    let fixture = Fixture {
+        seeds: vec![4],
+        ..Fixture::one_target()
+    };
+    let report = report(&fixture.records());
+    let text = "Prompt tuning and model tuning have one seed";
+    assert!(report.markdown.contains(text), "{}", report.markdown);
+    assert_eq!(report.comparisons[0].methods[1].scores[0].deviation, None);
+}
+
+#[test]
+fn the_untuned_backbone_alone_is_a_report() {
+    let records = records();
+    let report = report(&records[..1]);
+    assert!(
+        report.markdown.contains("no answer yet"),
+        "{}",
+        report.markdown
+    );
+    assert_eq!(report.figures.len(), 1);
+}
+
+#[test]
+fn a_method_that_did_not_learn_has_no_gap_worth_comparing() {
+    let mut fixture = Fixture::one_target();
+    fixture.domains[0].1[Method::Prompt as usize] = 0.1;
+    let report = report(&fixture.records());
+    let answer = report.comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains("prompt tuning did not learn squad"),
+        "{answer}"
+    );
+    let caution = &report.comparisons[0].cautions[0];
+    assert!(
+        caution
+            .seen
+            .contains("**Prompt tuning did not learn squad**")
+            && caution.remedy.contains("--learning-rate"),
+        "{caution:?}"
+    );
+}
+
+#[test]
+fn what_another_method_did_not_learn_is_no_loss_of_it() {
+    let mut unlearned = Fixture::one_target();
+    unlearned.domains[0].1[Method::Prompt as usize] = 0.1;
+    let bitfit = (unlearned.records().into_iter())
+        .filter(|stored| stored.record.cell.method == Method::Prompt)
+        .map(|mut stored| {
+            stored.record.cell.method = Method::Bitfit;
+            stored.folder = stored.folder.join("bitfit");
+            stored
+        });
+    let records: Vec<StoredRecord> = (Fixture::one_target().records().into_iter())
+        .chain(bitfit)
+        .collect();
+    let answer = report(&records).comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains(". BitFit did not learn squad. ") && !answer.contains("BitFit (3 seeds)"),
+        "{answer}"
+    );
+}
+
+/// Probabilities that know the class, whatever label was said.
+#[test]
+fn what_takes_no_steps_neither_stalls_nor_learns() {
+    let mut records = records();
+    let told = |report: &Report| {
+        let cautioned = report.markdown.contains("may not have finished learning")
+            || report.markdown.contains("stalled");
+        (
+            cautioned,
+            report.figures.iter().any(|one| one.name == "curves.svg"),
+        )
+    };
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
+        training.best_step = training.steps;
+        training.stop = Stop::Budget;
+    }
+    assert_eq!(told(&report(&records)), (true, true));
+    for training in (records.iter_mut()).filter_map(|one| one.record.training.as_mut()) {
+        training.steps = 0;
+        training.best_step = 0;
+        training.curve.truncate(1);
+        training.checkpoints.clear();
+    }
+    assert_eq!(told(&report(&records)), (false, false));
+}
+
+#[test]
+fn what_has_no_text_or_no_examples_is_said_in_words() {
+    let mut records = Fixture {
+        passages: 10,
+        ..Fixture::one_target()
+    }
+    .records();
+    let markdown = report(&records).markdown;
+    assert!(
+        markdown.contains("not chosen for what they show"),
+        "{markdown}"
+    );
+    for stored in &mut records {
+        stored.record.texts = Texts::Hashed;
+    }
+    let markdown = report(&records).markdown;
+    assert!(markdown.contains("hashes in place of texts"), "{markdown}");
+    assert!(!markdown.contains("Every group"), "{markdown}");
+    assert!(
+        markdown.contains("are not scored: none has 50 examples"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn a_ranking_is_told_beside_the_labels_that_were_said() {
+    let mut records = Fixture::pairs().records();
+    assert!(!report(&records).markdown.contains("AUROC"));
+    for prediction in records
+        .iter_mut()
+        .flat_map(|stored| stored.predictions.iter_mut().flatten())
+    {
+        let Score::Label { gold, .. } = prediction.score else {
+            panic!("pairs have labels")
+        };
+        let second = if gold == 1 { 0.3_f64 } else { 0.2 };
+        prediction.class_log_probs = Some(vec![(1.0 - second).ln(), second.ln()]);
+    }
+    let report = report(&records);
+    let row = (report.markdown.lines())
+        .find(|line| line.starts_with("| prompt tuning, mrpc | 100.0 ± 0.0 |"));
+    assert!(row.is_some(), "{}", report.markdown);
+    assert!(
+        report.markdown.contains("“synthetic” on mrpc"),
+        "{}",
+        report.markdown
+    );
+}
+
+#[test]
+fn nothing_is_lost_at_the_floor() {
+    let mut fixture = Fixture::one_target();
+    fixture.domains[1].1 = [0.05, 0.1, 0.6];
+    let report = report(&fixture.records());
+    let answer = report.comparisons[0].answer.join(" ");
+    assert!(
+        answer.contains("The gaps are not compared: prompt tuning did not get"),
+        "{answer}"
+    );
+    assert!(
+        report.markdown.contains("gaps: at the floor"),
+        "{}",
+        report.markdown
+    );
+}
+
+#[test]
+fn several_studies_have_a_section_and_figures_each() {
+    let mut all = records();
+    let pairs = Fixture {
+        passages: 20,
+        ..Fixture::pairs()
+    }
+    .records();
+    all.extend(pairs.into_iter().map(|stored| StoredRecord {
+        folder: Path::new("pairs").join(&stored.folder),
+        ..stored
+    }));
+    let report = report(&all);
+    assert_eq!(report.comparisons.len(), 2);
+    assert!(report.markdown.starts_with("# squad → textbookqa\n"));
+    assert!(report.markdown.contains("\n# qqp → mrpc\n"));
+    assert!(report.markdown.contains("(figures/scores-2.svg)"));
+    assert_eq!(report.figures[5].name, "scores-2.svg");
+}
+
+#[test]
+fn a_folder_given_twice_counts_once() {
+    let records = records();
+    let twice = [records.clone(), records.clone()].concat();
+    assert_eq!(report(&twice), report(&records));
+}
+
+#[test]
+fn the_order_of_records_does_not_matter() {
+    let records = records();
+    let backwards: Vec<StoredRecord> = records.iter().rev().cloned().collect();
+    assert_eq!(report(&backwards).markdown, report(&records).markdown);
+}
+
+#[test]
+fn records_that_do_not_belong_together_are_an_error() {
+    let error = |change: &dyn Fn(&mut Vec<StoredRecord>)| {
+        let mut records = records();
+        change(&mut records);
+        render(&records, "figures")
+            .expect_err("an error was wanted")
+            .to_string()
+    };
+    assert_eq!(error(&|records| records.clear()), "no records to report on");
+    let text = error(&|records| {
+        records[2].record.cell.seed = 0;
+    });
+    assert!(
+        text.contains("are both prompt tuning with seed 0"),
+        "{text}"
+    );
+    let text = error(&|records| {
+        records[2].record.provenance.model_sha256 = "e".repeat(64);
+    });
+    assert!(text.contains("model_sha256"), "{text}");
+    let text = error(&|records| {
+        let recipe = records[2]
+            .record
+            .cell
+            .recipe
+            .as_mut()
+            .expect("a tuned cell");
+        recipe.budget.steps = 9;
+    });
+    assert!(
+        text.contains("recipe.budget.steps is 400 in the first and 9"),
+        "{text}"
+    );
+    let text = error(&|records| {
+        records[3].predictions[1][0].id = "other".to_owned();
+    });
+    assert!(
+        text.contains("the list of examples of textbookqa"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_metric_that_its_predictions_do_not_give_is_an_error() {
+    let mut records = records();
+    records[1].record.evaluations[1]
+        .metrics
+        .insert("f1".to_owned(), 0.99);
+    let error = render(&records, "figures")
+        .expect_err("an error was wanted")
+        .to_string();
+    assert!(
+        error.contains("f1 on textbookqa is 0.99, but its predictions give"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_same_numbers_are_in_words_and_in_json() {
+    let report = report(&records());
+    let value: serde_json::Value =
+        serde_json::from_str(&json::json(&report.comparisons)).expect("JSON");
+    assert_eq!(value[0]["source"], "squad");
+    let score = value[0]["methods"][1]["scores"][0]["score"]["value"]
+        .as_f64()
+        .expect("a number");
+    let text = number::percent(score);
+    assert!(report.markdown.contains(&format!("scores {text} F1 there")));
+    assert!(terminal::summary(&report.comparisons[0]).contains(&text));
+}
+
+#[test]
+fn many_methods_have_an_overview_and_a_sentence_that_ends() {
+    let mut records = Fixture::one_target().records();
+    let prompts: Vec<StoredRecord> = (records.iter())
+        .filter(|stored| stored.record.cell.method == Method::Prompt)
+        .cloned()
+        .collect();
+    let few = render(&records, "few").expect("consistent");
+    assert!(
+        few.figures
+            .iter()
+            .all(|figure| figure.name != "methods.svg")
+    );
+    let others = [
+        Method::Lora,
+        Method::Bitfit,
+        Method::Norms,
+        Method::Ia3,
+        Method::Prefix,
+        Method::Houlsby,
+    ];
+    for method in others {
+        records.extend(prompts.iter().cloned().map(|mut stored| {
+            stored.record.cell.method = method;
+            stored.folder = stored.folder.join(method.name());
+            stored
+        }));
+    }
+    let many = render(&records, "many").expect("consistent");
+    let text = &many.markdown;
+    assert!(text.contains("; model tuning (3 seeds) scores"), "{text}");
+    assert!(
+        text.contains("The 6 others that learned squad score from"),
+        "{text}"
+    );
+    assert!(!text.contains("LoRA (3 seeds) scores"), "{text}");
+    assert!(text.contains("## Every domain"), "{text}");
+    assert!(text.contains("| Houlsby adapters | 2,560 |"), "{text}");
+    let figure = |name: &str| {
+        let found = many.figures.iter().find(|figure| figure.name == name);
+        found.expect("drawn").svg.clone()
+    };
+    assert!(figure("methods.svg").contains("Houlsby adapters"));
+    // Of the others, as many as a panel has room for.
+    let told = |svg: &str| {
+        others
+            .iter()
+            .filter(|method| svg.contains(method.title()))
+            .count()
+    };
+    assert_eq!(told(&figure("scores.svg")), 2);
+}
+
+#[test]
+fn a_start_that_has_seen_a_target_is_told() {
+    let started = |tuned_on: Option<&str>| {
+        let mut records = Fixture::one_target().records();
+        for stored in &mut records {
+            let recipe = stored.record.cell.recipe.as_mut();
+            if let Some(prompt) = recipe.and_then(|recipe| recipe.prompt.as_mut()) {
+                prompt.init = PromptInit::File(PromptStart {
+                    path: "prompt.safetensors".to_owned(),
+                    sha256: "0".to_owned(),
+                    tuned_on: tuned_on.map(|domain| vec!["squad".to_owned(), domain.to_owned()]),
+                });
+            }
+        }
+        render(&records, "started").expect("consistent").markdown
+    };
+    let on_target = started(Some("textbookqa"));
+    assert!(on_target.contains("not zero-shot"), "{on_target}");
+    assert!(on_target.contains("Prompt tuning started from what was tuned on textbookqa"));
+    assert!(on_target.contains("Trained on squad, a start on textbookqa before,"));
+    let elsewhere = started(Some("race"));
+    assert!(!elsewhere.contains("not zero-shot"));
+    assert!(elsewhere.contains("Trained on squad, a start on race before,"));
+    let unknown = started(None);
+    assert!(
+        unknown.contains("it isn't known what it was tuned on"),
+        "{unknown}"
+    );
+}

@@ -1,0 +1,269 @@
+//! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
+//! model in the Hub's cache, or a GGUF file.
+
+mod asked;
+mod tokenizer_file;
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
+use crate::gguf::{self, Gguf, GgufError};
+use crate::network::{Config, Network};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use promptshift_numbers::recipe::Defaults;
+use promptshift_text::domain::catalogue::nearest;
+use promptshift_text::hash::sha256;
+use promptshift_text::hub::{self, SettingsError, Source};
+
+pub use asked::WordsError;
+use tokenizer_file::TokenizerFile;
+
+/// The bundled miniature's name.
+pub const NANO: &str = "nano";
+
+/// Which backbone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackboneChoice {
+    /// The bundled miniature, pre-trained on generated text.
+    Nano,
+    /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
+    /// ([`WeightFiles`]).
+    Folder(PathBuf),
+    /// A Llama with its tokenizer in one `.gguf` file, as far as [`gguf`] takes them.
+    Gguf(PathBuf),
+    /// A model of the Hub that was fetched before.
+    Hub {
+        /// `google/t5-base-lm-adapt`.
+        name: String,
+        /// Its folder in the cache.
+        folder: PathBuf,
+    },
+}
+
+/// A backbone that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackboneError {
+    /// Neither a known name nor a folder nor a name of the Hub.
+    #[error(
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list says which models can be used"
+    )]
+    Unknown {
+        /// What was typed.
+        found: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// A name of the Hub that the cache does not have.
+    #[error(
+        "model '{name}': there is no such folder, and {cache} has not all files of such a model of the Hub: promptshift fetch --model {name}"
+    )]
+    NotFetched {
+        /// `google/t5-base-lm-adapt`.
+        name: String,
+        /// Where it was looked for.
+        cache: String,
+    },
+    /// The cache has no place.
+    #[error(transparent)]
+    Cache(#[from] SettingsError),
+    /// A file of it can't be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It has no tokenizer.
+    #[error("{path}: wanted {wanted}, found none")]
+    NoTokenizer {
+        /// The folder.
+        path: String,
+        /// The files that would do.
+        wanted: String,
+    },
+    /// Its configuration or weights are wrong.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Its GGUF file is wrong.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    /// Its tokenizer is wrong.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+}
+
+/// A loaded backbone with the hashes of what it was loaded from.
+#[derive(Debug, Clone)]
+pub struct Backbone {
+    /// `nano`, the folder's name or the Hub's.
+    pub name: String,
+    /// `config.json`.
+    pub config: Config,
+    /// The network, on a plain device.
+    pub model: Network,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// SHA-256 of its weights, as [`WeightFiles::read`] says.
+    pub model_sha256: String,
+    /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
+    /// where it comes with the weights in one file.
+    pub tokenizer_sha256: String,
+}
+
+impl BackboneChoice {
+    /// What `--model` means. No network is asked: a model of the Hub must have been fetched.
+    ///
+    /// # Errors
+    /// Neither a known name nor a folder nor in the cache.
+    pub fn parse(text: &str) -> Result<Self, BackboneError> {
+        if text == NANO {
+            return Ok(BackboneChoice::Nano);
+        }
+        if Path::new(text).is_dir() {
+            return Ok(BackboneChoice::Folder(PathBuf::from(text)));
+        }
+        if Path::new(text).is_file() && text.ends_with(".gguf") {
+            return Ok(BackboneChoice::Gguf(PathBuf::from(text)));
+        }
+        if let Ok(source) = Source::model(text) {
+            let (name, cache) = (text.to_string(), hub::cache_from_env()?);
+            return match hub::cached(&source, &cache) {
+                Some(folder) => Ok(BackboneChoice::Hub { name, folder }),
+                None => Err(BackboneError::NotFetched {
+                    name,
+                    cache: cache.display().to_string(),
+                }),
+            };
+        }
+        let hint = match nearest(text, [NANO]).first() {
+            Some(name) => format!("did you mean '{name}'? "),
+            None => String::new(),
+        };
+        Err(BackboneError::Unknown {
+            found: text.to_string(),
+            hint,
+        })
+    }
+
+    /// Its name in records.
+    pub fn name(&self) -> String {
+        match self {
+            BackboneChoice::Nano => NANO.to_string(),
+            BackboneChoice::Hub { name, .. } => name.clone(),
+            BackboneChoice::Gguf(path) => {
+                path.file_stem().map_or(path.display().to_string(), |stem| {
+                    stem.to_string_lossy().into_owned()
+                })
+            }
+            BackboneChoice::Folder(path) => path
+                .canonicalize()
+                .ok()
+                .and_then(|path| path.file_name().map(|n| n.to_string_lossy().into_owned()))
+                .unwrap_or_else(|| path.display().to_string()),
+        }
+    }
+
+    /// Which default recipes suit it.
+    pub fn defaults(&self, config: &Config) -> Defaults {
+        match (self, config) {
+            (BackboneChoice::Nano, _) => Defaults::Nano,
+            (_, Config::T5(_)) => Defaults::T5,
+            (_, Config::DecoderOnly(_)) => Defaults::DecoderOnly,
+            (_, Config::Bert(_)) => Defaults::Encoder,
+        }
+    }
+
+    /// Reads configuration only: enough for a plan.
+    ///
+    /// # Errors
+    /// `config.json` is absent or not that of a kind that is known here.
+    pub fn config(&self) -> Result<Config, BackboneError> {
+        match self {
+            BackboneChoice::Nano => Ok(Config::parse(nano::CONFIG, "nano/config.json")?),
+            BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
+                Ok(Config::read(&path.join("config.json"))?)
+            }
+            BackboneChoice::Gguf(path) => {
+                let file = Gguf::parse(read(path)?, &path.display().to_string())?;
+                Ok(gguf::config(&file)?.into())
+            }
+        }
+    }
+
+    /// Loads everything onto `device`.
+    ///
+    /// # Errors
+    /// A file is absent, damaged, or does not fit the others.
+    pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
+        match self {
+            BackboneChoice::Nano => {
+                let config = self.config()?;
+                let weights = Weights::parse(nano::WEIGHTS, "nano/model.safetensors")?;
+                let weights = (weights, sha256(nano::WEIGHTS));
+                let path = format!("nano/{}", TokenizerFile::Json.name());
+                let tokenizer = TokenizerFile::Json.parse(nano::TOKENIZER, &path, &config)?;
+                let tokenizer = (tokenizer, sha256(nano::TOKENIZER));
+                self.build(config, weights, tokenizer, device)
+            }
+            BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
+                let config = self.config()?;
+                let file = TokenizerFile::find(path, &config)?;
+                let shown = path.join(file.name());
+                let bytes = read(&shown)?;
+                let tokenizer = file.parse(&bytes, &shown.display().to_string(), &config)?;
+                let tokenizer = (tokenizer, sha256(&bytes));
+                let weights = WeightFiles::find(path)?.read()?;
+                self.build(config, weights, tokenizer, device)
+            }
+            BackboneChoice::Gguf(path) => {
+                let shown = path.display().to_string();
+                let bytes = read(path)?;
+                let hash = sha256(&bytes);
+                let file = Gguf::parse(bytes, &shown)?;
+                let (config, weights) = gguf::network(&file)?;
+                let json = gguf::tokenizer_json(&file)?;
+                let tokenizer = Tokenizer::parse_of_lines(&json, &shown, config.vocabulary)?;
+                let tokenizer = (tokenizer, sha256(&json));
+                self.build(config.into(), (weights, hash), tokenizer, device)
+            }
+        }
+    }
+
+    fn build(
+        &self,
+        config: Config,
+        (weights, model_sha256): (Weights, String),
+        (tokenizer, tokenizer_sha256): (Tokenizer, String),
+        device: &Device,
+    ) -> Result<Backbone, BackboneError> {
+        let model = match Network::load(&config, weights, device)? {
+            Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
+            other => other,
+        };
+        Ok(Backbone {
+            name: self.name(),
+            model,
+            config,
+            tokenizer,
+            model_sha256,
+            tokenizer_sha256,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BackboneError> {
+    std::fs::read(path).map_err(|source| BackboneError::Io {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// The bundled miniature's files.
+mod nano {
+    pub const CONFIG: &[u8] = include_bytes!("../../../models/nano/config.json");
+    pub const WEIGHTS: &[u8] = include_bytes!("../../../models/nano/model.safetensors");
+    pub const TOKENIZER: &[u8] = include_bytes!("../../../models/nano/tokenizer.json");
+}

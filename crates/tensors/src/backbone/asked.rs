@@ -1,0 +1,85 @@
+//! A backbone made ready for how it will be asked.
+
+use super::Backbone;
+use crate::network::Network;
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::wording::{Opening, Wording};
+
+/// Words that a backbone can't be asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// The checkpoint has no head that says them.
+    #[error(
+        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or none that \
+         shares the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
+         --score-by generation"
+    )]
+    NoHead {
+        /// Its name.
+        model: String,
+    },
+    /// A masked place has room for one token.
+    #[error(
+        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', and one stands in a masked \
+         place: wanted --verbalizer with a word of one token for each class"
+    )]
+    Long {
+        /// The first word of a class.
+        word: String,
+        /// Its tokens.
+        tokens: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// There is none to begin answers with.
+    #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
+    NoSentinel(String),
+}
+
+impl Backbone {
+    /// The backbone, made ready for what it will be asked: a BERT that classes are ranked by gets the words
+    /// of the source's classes, the first of each, and a gap between its texts; any other the sentinel that
+    /// its answers begin with, if they do.
+    ///
+    /// # Errors
+    /// It can't say the words.
+    pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
+        let tokenizer = match wording.opening {
+            Opening::Text => Some(self.tokenizer),
+            Opening::Sentinel => self.tokenizer.opened(),
+        };
+        let tokenizer = tokenizer.ok_or_else(|| WordsError::NoSentinel(self.name.clone()))?;
+        let Network::Bert(bert) = self.model else {
+            return Ok(Backbone { tokenizer, ..self });
+        };
+        if !wording.score_by.ranks() {
+            return Ok(Backbone {
+                model: bert.into(),
+                tokenizer,
+                ..self
+            });
+        }
+        let model = self.name.clone();
+        if !bert.has_masked_words() {
+            return Err(WordsError::NoHead { model });
+        }
+        let ids = (wording.words(source).iter())
+            .map(|words| match tokenizer.encode(words[0])[..] {
+                [id] => Ok(id),
+                ref ids => Err(WordsError::Long {
+                    word: words[0].to_string(),
+                    tokens: ids.len(),
+                    model: model.clone(),
+                }),
+            })
+            .collect::<Result<Vec<u32>, WordsError>>();
+        let no_head = || WordsError::NoHead {
+            model: model.clone(),
+        };
+        Ok(Backbone {
+            model: bert.with_words(ids?).ok_or_else(no_head)?.into(),
+            tokenizer: tokenizer.with_gap().ok_or_else(no_head)?,
+            ..self
+        })
+    }
+}

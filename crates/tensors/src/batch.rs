@@ -1,0 +1,119 @@
+//! THE BORDER between text and tensors: examples become token ids here, and token ids become text
+//! again in [`eval::predict`](crate::eval::predict).
+
+mod order;
+mod pair;
+mod whole;
+
+use rayon::prelude::*;
+
+use crate::parts::Tokens;
+use crate::tokenizer::Tokenizer;
+use promptshift_numbers::hygiene::Reading;
+use promptshift_numbers::recipe::Limits;
+use promptshift_text::domain::Example;
+
+pub use order::{Batches, Share, buckets};
+pub use pair::Second;
+use pair::pair_reading;
+use whole::{Read, Whole};
+
+/// One example in token ids, end of sequence included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// The input, cut to its limit.
+    pub input: Vec<u32>,
+    /// The training target, cut to its limit.
+    pub target: Vec<u32>,
+    /// Whether the input was longer than its limit.
+    pub cut: bool,
+    /// For each vector of a soft prompt inside the input, how many of the input's tokens are before
+    /// it; empty where a prompt stands before the input.
+    pub soft: Vec<usize>,
+    /// The second text of a pair, to say answers that are stretches of it.
+    pub second: Option<Second>,
+}
+
+impl Encoding {
+    /// Tokenizes one example. What is beyond a limit is cut from the end and the end of sequence
+    /// put behind what is left, as seqio's `append_eos_after_trim` does; of an input that is gone on
+    /// with, the last two lines stay.
+    pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
+        if let Some(pair) = tokenizer.pair() {
+            return Encoding::of_pair(example, tokenizer, pair, limits);
+        }
+        let Read { ids, soft, cut_at } = Whole::of(example, tokenizer).read(tokenizer, limits);
+        Encoding {
+            input: ids,
+            soft,
+            target: ended(
+                tokenizer.encode_output(&example.target),
+                limits.target,
+                tokenizer.end(),
+            ),
+            cut: cut_at.is_some(),
+            second: None,
+        }
+    }
+}
+
+/// What the model reads of each example's input, in their order.
+pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
+    if let Some(pair) = tokenizer.pair() {
+        let reading = |example| pair_reading(example, tokenizer, pair, limits);
+        return examples.par_iter().map(reading).collect();
+    }
+    let end = usize::from(!tokenizer.continues());
+    examples
+        .par_iter()
+        .map(|example| {
+            let whole = Whole::of(example, tokenizer);
+            Reading {
+                tokens: whole.ids.len() + end,
+                cut_at: whole.read(tokenizer, limits).cut_at,
+            }
+        })
+        .collect()
+}
+
+/// Tokenizes examples, in their order.
+pub fn encode(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Encoding> {
+    examples
+        .par_iter()
+        .map(|example| Encoding::of(example, tokenizer, limits))
+        .collect()
+}
+
+/// `ids` with `end` behind them, at most `limit` long.
+fn ended(mut ids: Vec<u32>, limit: usize, end: u32) -> Vec<u32> {
+    ids.truncate(limit.saturating_sub(1));
+    ids.push(end);
+    ids
+}
+
+/// The inputs of some encodings, with the places of a soft prompt inside them.
+pub fn inputs(encodings: &[&Encoding], pad: u32) -> Tokens {
+    let rows: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
+    let soft = encodings.iter().map(|e| e.soft.clone()).collect();
+    Tokens::padded(&rows, pad).with_soft(soft)
+}
+
+/// Inputs and targets of one training step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Encoder side.
+    pub inputs: Tokens,
+    /// Decoder side.
+    pub targets: Tokens,
+}
+
+impl Batch {
+    /// Pads some encodings to a batch.
+    pub fn of(encodings: &[&Encoding], pad: u32) -> Self {
+        let targets: Vec<&[u32]> = encodings.iter().map(|e| e.target.as_slice()).collect();
+        Batch {
+            inputs: inputs(encodings, pad),
+            targets: Tokens::padded(&targets, pad),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Pairs of texts for a model that reads such, and answers that are stretches of the second.
+
+use std::ops::Range;
+
+use super::Encoding;
+use crate::tokenizer::{Pair, Tokenizer};
+use promptshift_numbers::hygiene::Reading;
+use promptshift_numbers::recipe::Limits;
+use promptshift_text::domain::{Example, Gold};
+
+/// The second text of a pair as the model reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Second {
+    text: String,
+    /// Where its tokens begin in the input.
+    first: usize,
+    /// The bytes of each of its tokens.
+    offsets: Vec<(usize, usize)>,
+}
+
+impl Second {
+    /// The text from one place in the input to another, that included; nothing where either is none
+    /// of its tokens.
+    pub fn between(&self, first: u32, last: u32) -> &str {
+        let token = |place: u32| self.offsets.get((place as usize).checked_sub(self.first)?);
+        match (token(first), token(last)) {
+            (Some((start, _)), Some((_, end))) => self.text.get(*start..*end).unwrap_or(""),
+            _ => "",
+        }
+    }
+
+    /// The places in the input of the tokens that an answer stands on, if it is not cut away: at this
+    /// byte, where one is given, else where it is found first.
+    fn places(&self, answer: &str, at: Option<usize>) -> Option<[u32; 2]> {
+        let start = at.or_else(|| self.text.find(answer))?;
+        let end = start + answer.len();
+        let on = |(from, to): &(usize, usize)| *from < end && *to > start;
+        let first = self.offsets.iter().position(on)?;
+        let last = self.offsets.iter().rposition(on)?;
+        let whole = self.offsets[last].1 >= end;
+        whole.then(|| [first, last].map(|at| (self.first + at) as u32))
+    }
+}
+
+impl Encoding {
+    /// `[CLS] first [SEP] second [SEP]`, with a [gap](crate::tokenizer::Gap) between them where classes are
+    /// words. Where they are too long, the end of the longer one is cut off;
+    /// of a question with its context always the context's. The target is a class, or the places where
+    /// the training answer stands: none where it is cut away.
+    pub(super) fn of_pair(
+        example: &Example,
+        tokenizer: &Tokenizer,
+        pair: Pair,
+        limits: &Limits,
+    ) -> Self {
+        let text = |range: &Range<usize>| &example.input[range.clone()];
+        let second_text = text(&example.pair.second);
+        let mut first = tokenizer.encode(text(&example.pair.first));
+        let (mut second, mut offsets) = tokenizer.encode_with_offsets(second_text);
+        let (ends, marks) = match pair.gap {
+            Some(_) => (2, 3),
+            None if second_text.is_empty() => (1, 0),
+            None => (2, 0),
+        };
+        let room = limits.input.saturating_sub(1 + ends + marks);
+        let cut = first.len() + second.len() > room;
+        let answers = matches!(example.gold, Gold::Answers(_) | Gold::Referent { .. });
+        let (kept_first, kept_second) = match answers {
+            true => (first.len().min(room), second.len()),
+            false => shared(first.len(), second.len(), room),
+        };
+        first.truncate(kept_first);
+        second.truncate(kept_second.min(room - kept_first));
+        offsets.truncate(second.len());
+        let mut input = vec![pair.first];
+        input.append(&mut first);
+        if let Some(gap) = pair.gap {
+            input.extend([gap.question, tokenizer.end(), gap.mask, gap.comma]);
+        } else {
+            input.push(tokenizer.end());
+        }
+        let start = input.len();
+        if ends == 2 {
+            input.append(&mut second);
+            input.push(tokenizer.end());
+        }
+        let reading = Second {
+            text: if answers { second_text } else { "" }.to_string(),
+            first: start,
+            offsets: if answers { offsets } else { Vec::new() },
+        };
+        Encoding {
+            target: match &example.gold {
+                Gold::Label(label) | Gold::Option { label, .. } => vec![*label as u32],
+                Gold::Answers(_) | Gold::Referent { .. } => {
+                    let places = reading.places(&example.target, example.pair.answer);
+                    places.map_or(Vec::new(), |places| places.to_vec())
+                }
+            },
+            input,
+            cut,
+            soft: Vec::new(),
+            second: answers.then_some(reading),
+        }
+    }
+}
+
+/// How many tokens of two texts are kept within `room`: the shorter whole if it takes no more than
+/// half, else half of each.
+fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
+    let half = room / 2;
+    match (first <= half, second <= room - half) {
+        _ if first + second <= room => (first, second),
+        (true, _) => (first, room - first),
+        (false, true) => (room - second, second),
+        (false, false) => (half, room - half),
+    }
+}
+
+/// What is kept of a pair, and where its second text ends in the input, if it was cut.
+pub(super) fn pair_reading(
+    example: &Example,
+    tokenizer: &Tokenizer,
+    pair: Pair,
+    limits: &Limits,
+) -> Reading {
+    let whole = Limits {
+        input: usize::MAX,
+        ..*limits
+    };
+    let tokens = Encoding::of_pair(example, tokenizer, pair, &whole)
+        .input
+        .len();
+    let kept = Encoding::of_pair(example, tokenizer, pair, limits);
+    let end = || {
+        let last = kept
+            .second
+            .as_ref()
+            .and_then(|second| second.offsets.last());
+        example.pair.second.start + last.map_or(0, |(_, end)| *end)
+    };
+    Reading {
+        tokens,
+        cut_at: kept.cut.then(end),
+    }
+}

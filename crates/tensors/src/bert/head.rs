@@ -1,0 +1,220 @@
+//! What answers in a BERT's place of a decoder: classes from the first token, or stretches of the
+//! second text.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+
+use super::model::Encoded;
+use crate::parts::{Generated, HeadForm, Linear, Tokens};
+use promptshift_kernels::{self as kernels, log_sum_exp};
+
+/// The tokens of the longest answer that a span head gives (30, as in google-research/bert,
+/// `run_squad.py`, `max_answer_length`).
+pub const LONGEST_ANSWER: usize = 30;
+
+/// A logit where no answer can be.
+const NOWHERE: f64 = -1e9;
+
+/// A linear map from states to logits.
+#[derive(Module, Debug)]
+pub struct Head {
+    pub(super) map: Linear,
+    #[module(skip)]
+    pub(super) form: HeadForm,
+}
+
+impl Head {
+    /// A head of this weight `[D, outputs]` and this bias `[outputs]`.
+    ///
+    /// # Panics
+    /// They are of other sizes.
+    pub fn new(form: HeadForm, weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
+        assert_eq!(weight.val().dims()[1], form.outputs(), "one column a logit");
+        Head {
+            map: Linear::new(weight.val()).with_bias(bias.val()),
+            form,
+        }
+    }
+
+    /// What it answers with.
+    pub fn form(&self) -> HeadForm {
+        self.form
+    }
+
+    /// Of a classifier: logits `[B, classes]`. Of a span head: those of the first place and, below
+    /// them, of the last, `[2·B, T]`, by places in the input without its prompt.
+    pub(super) fn logits(&self, encoded: &Encoded) -> Tensor<2> {
+        match self.form {
+            HeadForm::Classes(_) | HeadForm::Words(_) => self.map.forward(encoded.pooled.clone()),
+            HeadForm::Span => {
+                let (batch, length) = (encoded.tokens.batch(), encoded.tokens.width);
+                let rows = length + encoded.prompt;
+                let logits = self
+                    .map
+                    .forward(encoded.hidden.clone())
+                    .reshape([batch, rows, 2]);
+                // The first token, which no answer can be, and what is behind the prompt.
+                let first = logits.clone().slice([0..batch, 0..1, 0..2]);
+                let rest = logits.slice([0..batch, 1 + encoded.prompt..rows, 0..2]);
+                let logits = Tensor::cat(vec![first, rest], 1).permute([2, 0, 1]);
+                logits.reshape([2 * batch, length]) + outside(encoded).repeat_dim(0, 2)
+            }
+        }
+    }
+
+    /// The logits of every real target, `[N, classes]` or `[N, T]`, and the targets. An example
+    /// without targets (an answer that was cut away) has none.
+    pub(super) fn target_logits(
+        &self,
+        encoded: &Encoded,
+        targets: &Tokens,
+    ) -> (Tensor<2>, Vec<u32>) {
+        let logits = self.logits(encoded);
+        let batch = targets.batch();
+        let mut rows = Vec::new();
+        let mut wanted = Vec::new();
+        for (row, &length) in targets.lengths.iter().enumerate() {
+            for at in 0..length {
+                // Logits of last places are below those of first ones.
+                rows.push((at * batch + row) as i32);
+                wanted.push(targets.ids[row * targets.width + at]);
+            }
+        }
+        let count = rows.len();
+        let rows = Tensor::from_data(TensorData::new(rows, [count]), &logits.device());
+        (logits.select(0, rows), wanted)
+    }
+
+    /// The loss of every real target, `[N]`.
+    pub(super) fn losses(&self, encoded: &Encoded, targets: &Tokens, z_loss: f64) -> Tensor<1> {
+        let (logits, wanted) = self.target_logits(encoded, targets);
+        kernels::cross_entropy(logits, &wanted, z_loss)
+    }
+
+    /// The most probable answer to each example.
+    pub(super) fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
+        let batch = encoded.tokens.batch();
+        let data = self.logits(encoded).into_data();
+        let logits = data.as_slice::<f32>().expect("logits are f32");
+        let width = logits.len() / (batch * if self.form == HeadForm::Span { 2 } else { 1 });
+        match self.form {
+            HeadForm::Classes(_) | HeadForm::Words(_) => {
+                logits.par_chunks(width).map(best_class).collect()
+            }
+            HeadForm::Span => {
+                let (first, last) = logits.split_at(batch * width);
+                (first.par_chunks(width).zip(last.par_chunks(width)))
+                    .map(|(first, last)| best_span(first, last))
+                    .collect()
+            }
+        }
+    }
+}
+
+/// `[B, T]`: 0 in the second segment, [`NOWHERE`] elsewhere.
+fn outside(encoded: &Encoded) -> Tensor<2> {
+    let tokens = &encoded.tokens;
+    let rows = tokens.ids.chunks(tokens.width).zip(&tokens.lengths);
+    let values: Vec<f32> = rows
+        .flat_map(|(row, &length)| {
+            let separator = row.iter().position(|&id| id == encoded.separator);
+            let first = separator.map_or(length, |at| at + 1);
+            // The last real token is the second separator.
+            let inside = first..length.saturating_sub(1);
+            (0..row.len()).map(move |at| match inside.contains(&at) {
+                true => 0.0,
+                false => NOWHERE as f32,
+            })
+        })
+        .collect();
+    let shape = [tokens.batch(), tokens.width];
+    Tensor::from_data(
+        TensorData::new(values, shape),
+        &encoded.hidden.device().without_autodiff(),
+    )
+}
+
+/// The class of the highest logit, the first of equals, and its log-probability.
+fn best_class(logits: &[f32]) -> Generated {
+    let mut best = 0;
+    for (class, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = class;
+        }
+    }
+    Generated {
+        ids: vec![best as u32],
+        log_prob: f64::from(logits[best] - log_sum_exp(logits)),
+    }
+}
+
+/// The places with the highest sum of logits, the last at or behind the first and at most
+/// [`LONGEST_ANSWER`] tokens in all; nothing where the second segment has no tokens. The log-probability
+/// is that of the two places.
+fn best_span(first: &[f32], last: &[f32]) -> Generated {
+    let inside = |logit: f32| f64::from(logit) > NOWHERE / 2.0;
+    let mut best: Option<(f32, usize, usize)> = None;
+    for (start, &from) in first
+        .iter()
+        .enumerate()
+        .filter(|(_, logit)| inside(**logit))
+    {
+        let ends = last.iter().enumerate().skip(start).take(LONGEST_ANSWER);
+        for (end, &to) in ends.filter(|(_, logit)| inside(**logit)) {
+            if best.is_none_or(|(sum, _, _)| from + to > sum) {
+                best = Some((from + to, start, end));
+            }
+        }
+    }
+    let Some((sum, start, end)) = best else {
+        return Generated::default();
+    };
+    Generated {
+        ids: vec![start as u32, end as u32],
+        log_prob: f64::from(sum - log_sum_exp(first) - log_sum_exp(last)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_span_is_valid_even_where_the_best_places_are_not() {
+        let far = NOWHERE as f32;
+        // The best start (3) is behind the best end (1); the best valid pair is 1 to 1, with 2 + 3.
+        let first = [far, 2.0, 0.0, 4.0, far];
+        let last = [far, 3.0, 1.0, 0.5, far];
+        let found = best_span(&first, &last);
+        assert_eq!(found.ids, [1, 1]);
+        let log_sum = |logits: &[f32]| logits.iter().map(|x| f64::from(*x).exp()).sum::<f64>().ln();
+        let wanted = 5.0 - log_sum(&first) - log_sum(&last);
+        assert!((found.log_prob - wanted).abs() < 1e-5);
+    }
+
+    #[test]
+    fn an_answer_has_at_most_thirty_tokens() {
+        let mut first = vec![0.0; 60];
+        let mut last = vec![0.0; 60];
+        (first[5], last[34]) = (10.0, 9.0);
+        assert_eq!(best_span(&first, &last).ids, [5, 34]);
+        (last[34], last[35]) = (0.0, 9.0);
+        // 5..=35 would be 31 tokens.
+        assert_eq!(best_span(&first, &last).ids, [5, 5]);
+    }
+
+    #[test]
+    fn without_a_second_text_there_is_no_answer() {
+        let nothing = [NOWHERE as f32; 4];
+        assert_eq!(best_span(&nothing, &nothing), Generated::default());
+    }
+
+    #[test]
+    fn the_class_is_the_highest_with_its_probability() {
+        let found = best_class(&[1.0, 3.0, 3.0]);
+        assert_eq!(found.ids, [1]);
+        let wanted = (3f64.exp() / (1f64.exp() + 2.0 * 3f64.exp())).ln();
+        assert!((found.log_prob - wanted).abs() < 1e-6);
+    }
+}

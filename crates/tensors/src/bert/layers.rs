@@ -1,0 +1,100 @@
+//! The parts of a block: self-attention and feed-forward, each with its residual and a norm behind it.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::parts::{
+    Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output, behind, lengthened,
+};
+use promptshift_kernels::{self as kernels, Visible, attention};
+
+/// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
+#[derive(Module, Debug)]
+pub(super) struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) output: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+    pub(super) heads: usize,
+}
+
+impl Attention {
+    /// `[N, D]` → `[N, D]`; each row sees those of its example, and the prefix.
+    fn forward(
+        &self,
+        x: Tensor<2>,
+        prefix: Option<&Memory>,
+        layout: &Layout,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let batch = layout.batch();
+        let query = self.query.forward(x.clone());
+        let [_, width] = query.dims();
+        let query = query * ((width / self.heads) as f64).powf(-0.5);
+        let memory = Memory {
+            key: layout.fill(self.key.forward(x.clone())),
+            value: layout.fill(self.value.forward(x)),
+        };
+        let query = layout.fill(query);
+        let reach = prefix.map_or(0, |prefix| prefix.key.dims()[0]);
+        let Memory { key, value } = behind(prefix, memory, batch);
+        let seen = lengthened(reach, layout.lengths());
+        let visible = Visible::Lengths(&seen);
+        let mixed = if dropout.is_off() {
+            kernels::attention(query, key, value, None, batch, self.heads, visible)
+        } else {
+            let drop = |weights| dropout.each(weights);
+            attention::reweighted(query, key, value, None, batch, self.heads, visible, drop)
+        };
+        adapted_output(
+            self.adapter.as_ref(),
+            self.output.forward(layout.pack(mixed)),
+        )
+    }
+}
+
+/// `gelu(x W₁ + b₁) W₂ + b₂`.
+#[derive(Module, Debug)]
+pub(super) struct FeedForward {
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+}
+
+impl FeedForward {
+    /// `[N, D]` → `[N, D]`.
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let stream = x.clone();
+        adapted(self.adapter.as_ref(), x, &stream, |x| {
+            self.down.forward(kernels::gelu(self.up.forward(x)))
+        })
+    }
+}
+
+/// One block.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    pub(super) attention: Attention,
+    pub(super) attention_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+    pub(super) feed_forward_norm: Norm,
+}
+
+impl Block {
+    /// `[N, D]` → `[N, D]`.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        prefix: Option<&Memory>,
+        layout: &Layout,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let mixed = (self.attention).forward(x.clone(), prefix, layout, dropout);
+        let x = self.attention_norm.forward(dropout.each(mixed) + x);
+        let changed = self.feed_forward.forward(x.clone());
+        self.feed_forward_norm.forward(dropout.each(changed) + x)
+    }
+}

@@ -1,0 +1,45 @@
+//! The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1): what stands where a word was
+//! left out. `norm(gelu(h W + b))` is multiplied by the words' embeddings, and each word has a bias.
+//!
+//! Classes are words here (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text
+//! Classification and Natural Language Inference", arXiv 2001.07676): a class is as probable as its word
+//! among the words of all classes, in the place of `[MASK]`.
+//!
+//! The vectors and biases of the classes' words become the head that every method trains and counts
+//! ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay as the checkpoint has
+//! them with every method, model tuning among them, and are in no count of parameters, trained, stored or
+//! of the whole model; Transformers' fine-tuning of a `BertForMaskedLM` moves them as well.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::parts::{Linear, Norm};
+use promptshift_kernels as kernels;
+
+/// What comes before the words' vectors, and the words' biases: as they stand in the checkpoint, whatever the
+/// method.
+#[derive(Debug, Clone)]
+pub(super) struct MaskedWords {
+    pub(super) transform: Linear,
+    pub(super) norm: Norm,
+    /// `[V]`.
+    pub(super) bias: Tensor<1>,
+    /// The word of each class, once they are known.
+    pub(super) classes: Vec<u32>,
+}
+
+impl MaskedWords {
+    /// States `[N, D]` in masked places → what is multiplied by the words' vectors, `[N, D]`.
+    pub(super) fn transformed(&self, states: Tensor<2>) -> Tensor<2> {
+        let hidden = kernels::gelu(self.transform.forward(states));
+        self.norm.forward(hidden)
+    }
+
+    /// The vectors `[D, C]` and biases `[C]` of the classes' words.
+    pub(super) fn of_classes(&self, embedding: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+        let ids: Vec<i32> = self.classes.iter().map(|&id| id as i32).collect();
+        let ids = TensorData::new(ids, [self.classes.len()]);
+        let ids = Tensor::<1, Int>::from_data(ids, &embedding.device());
+        let vectors = embedding.select(0, ids.clone()).transpose();
+        (vectors, self.bias.clone().select(0, ids))
+    }
+}

@@ -1,0 +1,133 @@
+//! One block: attention and feed-forward, each behind a norm and with a residual.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::parts::{Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output};
+use promptshift_kernels::{self as kernels, Rotation, Visible};
+
+/// A block.
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    pub(super) attention_norm: Norm,
+    pub(super) attention: Attention,
+    pub(super) feed_forward_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+}
+
+impl Block {
+    /// Rows `x` `[N, D]`, and the same behind the first norm, look at `memory` and are changed.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        normed: Tensor<2>,
+        memory: Memory,
+        view: View,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let mixed = self.attention.forward(normed, memory, view);
+        let lengths = view.layout.lengths();
+        let x = x + dropout.packed_rows(mixed, lengths);
+        let normed = self.feed_forward_norm.forward(x.clone());
+        let changed = (self.feed_forward).forward(normed, &x, lengths, dropout);
+        x + dropout.packed_rows(changed, lengths)
+    }
+}
+
+/// Multi-head attention; several heads of queries may share one of keys and values (Ainslie et al.
+/// 2023, arXiv 2305.13245).
+#[derive(Module, Debug)]
+pub(super) struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) output: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+    pub(super) heads: usize,
+}
+
+/// Who looks, and at which keys.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// That of the queries, [scaled](super::rotary::Turns).
+    pub(super) rotation: Option<&'a Rotation>,
+    pub(super) layout: &'a Layout,
+    pub(super) visible: Visible<'a>,
+}
+
+impl Attention {
+    /// Keys and values of `x` `[N, D]`, turned to their positions and filled up, `[B·T, G·K]`.
+    pub(super) fn memory(
+        &self,
+        x: Tensor<2>,
+        rotation: Option<&Rotation>,
+        layout: &Layout,
+    ) -> Memory {
+        let key = self.key.forward(x.clone());
+        let key = match rotation {
+            Some(rotation) => kernels::rotate(key, rotation),
+            None => key,
+        };
+        Memory {
+            key: layout.fill(key),
+            value: layout.fill(self.value.forward(x)),
+        }
+    }
+
+    /// `x` `[N, D]` looks at `memory`.
+    pub(super) fn forward(&self, x: Tensor<2>, memory: Memory, view: View) -> Tensor<2> {
+        let query = self.query.forward(x);
+        let query = match view.rotation {
+            Some(rotation) => kernels::rotate(query, rotation),
+            None => {
+                let [_, inner] = query.dims();
+                query * ((inner / self.heads) as f64).powf(-0.5)
+            }
+        };
+        let Memory { key, value } = memory;
+        let View {
+            layout, visible, ..
+        } = view;
+        let (query, batch) = (layout.fill(query), layout.batch());
+        let mixed = kernels::attention(query, key, value, None, batch, self.heads, visible);
+        let mixed = layout.pack(mixed);
+        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
+    }
+}
+
+/// The feed-forward: Llama's `(silu(x W₀) ⊙ (x W₁)) W` (Shazeer 2020, arXiv 2002.05202), or GPT-2's
+/// `gelu_tanh(x W₁) W`.
+#[derive(Module, Debug)]
+pub(super) struct FeedForward {
+    /// `W₀`, in Llama.
+    pub(super) gate: Option<Linear>,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+}
+
+impl FeedForward {
+    /// `x` `[N, D]` behind the norm → what is to be added to `stream` `[N, D]`; `lengths` are the rows of
+    /// each example.
+    pub(super) fn forward(
+        &self,
+        x: Tensor<2>,
+        stream: &Tensor<2>,
+        lengths: &[usize],
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        adapted(self.adapter.as_ref(), x, stream, |x| {
+            let hidden = match &self.gate {
+                Some(gate) => kernels::gated_silu(gate.forward(x.clone()), self.up.forward(x)),
+                None => {
+                    let up = self.up.forward(x);
+                    let open = Tensor::ones(up.dims(), &up.device());
+                    kernels::gated_gelu(up, open)
+                }
+            };
+            self.down.forward(dropout.packed_rows(hidden, lengths))
+        })
+    }
+}

@@ -1,0 +1,339 @@
+//! The whole network: embedding, blocks, head.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+use super::blocks::{Block, View};
+use super::decoding::Cache;
+use super::rotary::{Turns, frequencies};
+use super::{DecoderConfig, Positions};
+use crate::parts::{
+    Decoding, Dropout, Entries, Generated, Layout, Linear, Memory, Norm, Tokens, behind, greedy,
+    lengthened, pick, reach,
+};
+use promptshift_kernels::{self as kernels, Visible};
+
+/// A decoder-only network.
+#[derive(Module, Debug)]
+pub struct DecoderOnly {
+    pub(super) embedding: Param<Tensor<2>>,
+    /// `[positions, D]`, where they are learned.
+    pub(super) positions: Option<Param<Tensor<2>>>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) norm: Norm,
+    /// The output head; the embedding where there is none of its own.
+    pub(super) head: Option<Linear>,
+    /// Radians a position, where they are rotary.
+    #[module(skip)]
+    pub(super) turns: Vec<f64>,
+}
+
+/// Inputs, embedded and waiting for their outputs: the two are read together.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// `[N, D]`, of each example the prompt's vectors and its tokens.
+    rows: Tensor<2>,
+    /// The rows of each example.
+    lengths: Vec<usize>,
+    /// Rows that every example begins with: the prompt and, of tokens, examples in context. Each has
+    /// one of its own behind them.
+    shared: usize,
+    /// One a block, or none.
+    prefixes: Vec<Memory>,
+}
+
+/// What the rows of a pass stand behind.
+struct Past<'a> {
+    /// Keys and values of each block, or none.
+    memories: &'a [Memory],
+    /// How many of these have a position.
+    positions: usize,
+}
+
+/// The rows of a pass whose states are wanted, as many of each example: behind the keys and values of
+/// the last block nothing is computed of any other.
+struct Asked {
+    /// Among the rows of the pass.
+    rows: Vec<usize>,
+    /// As many of each example.
+    layout: Layout,
+    /// Their positions.
+    positions: Vec<usize>,
+    /// The keys that each of them sees.
+    counts: Vec<usize>,
+}
+
+impl Asked {
+    /// Of the examples of a pass, those at these places.
+    fn of(places: &[Vec<usize>], layout: &Layout, past: &Past) -> Self {
+        let each = places.iter().flatten();
+        let reach = reach(past.memories);
+        Asked {
+            rows: layout.rows_at(places),
+            layout: Layout::new(places.iter().map(Vec::len).collect()),
+            positions: each.clone().map(|at| past.positions + at).collect(),
+            counts: each.map(|at| reach + at + 1).collect(),
+        }
+    }
+}
+
+impl DecoderOnly {
+    pub(super) fn turns_of(config: &DecoderConfig) -> Vec<f64> {
+        match config.positions {
+            Positions::Rotary { theta, scaling } => frequencies(config.head_width, theta, scaling),
+            Positions::Learned(_) => Vec::new(),
+        }
+    }
+
+    /// The input embedding `[V, D]`.
+    pub fn embedding(&self) -> Tensor<2> {
+        self.embedding.val()
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> Device {
+        self.embedding.val().device()
+    }
+
+    /// Embeds a batch of inputs behind a prompt.
+    pub fn read(&self, tokens: &Tokens, entries: Entries) -> Read {
+        let ids: Vec<u32> = tokens.real_positions().map(|at| tokens.ids[at]).collect();
+        let rows = self.lookup(&ids);
+        let before = (entries.prompt.as_ref()).map_or(0, |prompt| prompt.dims()[0]);
+        let rows = match entries.prompt {
+            Some(prompt) => {
+                let mut order = Vec::with_capacity(before * tokens.batch() + ids.len());
+                let mut first = before;
+                for length in &tokens.lengths {
+                    order.extend((0..before).chain(first..first + length));
+                    first += length;
+                }
+                pick(Tensor::cat(vec![prompt, rows], 0), &order)
+            }
+            None => rows,
+        };
+        Read {
+            rows,
+            lengths: lengthened(before, &tokens.lengths),
+            shared: before + beginning(tokens),
+            prefixes: entries.decoder,
+        }
+    }
+
+    /// Hidden states of the positions that predict the real target tokens, `[N, D]`, in row order.
+    fn target_states(&self, read: &Read, targets: &Tokens, dropout: &mut Dropout) -> Tensor<2> {
+        // Input and output of each example one behind the other, its last token left out.
+        let outputs = self.lookup(&targets.ids);
+        let inputs = read.rows.dims()[0];
+        let pool = Tensor::cat(vec![read.rows.clone(), outputs], 0);
+        let most = targets.lengths.iter().copied().max().unwrap_or(0).max(1);
+        let mut order = Vec::with_capacity(inputs + targets.count());
+        let mut lengths = Vec::with_capacity(targets.batch());
+        let mut predicting = Vec::with_capacity(targets.batch());
+        let mut real = Vec::with_capacity(targets.count());
+        let mut start = 0;
+        for (row, (&input, &output)) in read.lengths.iter().zip(&targets.lengths).enumerate() {
+            order.extend(start..start + input);
+            start += input;
+            let fed = output.saturating_sub(1);
+            order.extend((0..fed).map(|at| inputs + row * targets.width + at));
+            lengths.push(input + fed);
+            // An output's first token is predicted by the input's last.
+            let first = input.saturating_sub(1);
+            let mut places: Vec<usize> = (first..first + output).collect();
+            places.resize(most, first);
+            predicting.push(places);
+            real.extend((0..output).map(|at| row * most + at));
+        }
+        let layout = Layout::new(lengths);
+        let past = Past {
+            memories: &read.prefixes,
+            positions: 0,
+        };
+        let asked = Asked::of(&predicting, &layout, &past);
+        let states = self.run(pick(pool, &order), &layout, &past, &asked, dropout, |_| ());
+        self.norm.forward(pick(states, &real))
+    }
+
+    /// Embedded rows `[N, D]` through the blocks: the states of what is asked. `keep` sees the keys and
+    /// values of each block, what is past among them.
+    fn run(
+        &self,
+        rows: Tensor<2>,
+        layout: &Layout,
+        past: &Past,
+        asked: &Asked,
+        dropout: &mut Dropout,
+        mut keep: impl FnMut(&Memory),
+    ) -> Tensor<2> {
+        let positions: Vec<usize> = (layout.places().iter())
+            .map(|at| past.positions + at)
+            .collect();
+        let turns = self.turns(&positions);
+        let asked_turns = self.turns(&asked.positions);
+        // Behind what is past there are more keys than queries.
+        let reach = reach(past.memories);
+        let counts: Vec<usize> = (0..layout.batch())
+            .flat_map(|_| reach + 1..=reach + layout.width())
+            .collect();
+        let all = View {
+            rotation: turns.as_ref().map(|turns| &turns.queries),
+            layout,
+            visible: match reach {
+                0 => Visible::Causal,
+                _ => Visible::Counts(&counts),
+            },
+        };
+        let of_asked = View {
+            rotation: asked_turns.as_ref().map(|turns| &turns.queries),
+            layout: &asked.layout,
+            visible: Visible::Counts(&asked.counts),
+        };
+        let mut x = dropout.packed_rows(self.placed(rows, &positions), layout.lengths());
+        for (index, block) in self.blocks.iter().enumerate() {
+            let mut normed = block.attention_norm.forward(x.clone());
+            let keys = turns.as_ref().map(|turns| &turns.keys);
+            let memory = block.attention.memory(normed.clone(), keys, layout);
+            let memory = behind(past.memories.get(index), memory, layout.batch());
+            keep(&memory);
+            let mut view = all;
+            if index + 1 == self.blocks.len() {
+                [x, normed] = [x, normed].map(|rows| pick(rows, &asked.rows));
+                view = of_asked;
+            }
+            x = block.forward(x, normed, memory, view, dropout);
+        }
+        x
+    }
+
+    /// Embedded rows with their positions' vectors, where these are learned.
+    pub(super) fn placed(&self, rows: Tensor<2>, places: &[usize]) -> Tensor<2> {
+        match &self.positions {
+            Some(table) => rows + pick(table.val(), places),
+            None => rows,
+        }
+    }
+
+    /// The turns of rows at these positions, where positions are rotary.
+    pub(super) fn turns(&self, places: &[usize]) -> Option<Turns> {
+        (!self.turns.is_empty()).then(|| Turns::new(places, &self.turns))
+    }
+
+    /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
+    pub fn logits(&self, read: &Read, targets: &Tokens) -> Tensor<2> {
+        self.vocabulary_logits(self.target_states(read, targets, &mut Dropout::off()))
+    }
+
+    /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
+    pub fn token_losses(
+        &self,
+        read: &Read,
+        targets: &Tokens,
+        z_loss: f64,
+        dropout: &mut Dropout,
+    ) -> Tensor<1> {
+        let logits = self.vocabulary_logits(self.target_states(read, targets, dropout));
+        let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
+        kernels::cross_entropy(logits, &real, z_loss)
+    }
+
+    /// The most probable output of every example, as [`greedy`] decodes.
+    pub fn generate(&self, read: &Read, ends: &[u32], limit: usize) -> Vec<Generated> {
+        let (first, cache) = self.start(read);
+        greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
+    }
+
+    /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from. What all
+    /// of them begin with is read once.
+    pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
+        let prefix = reach(&read.prefixes);
+        let shared = match read.lengths.len() {
+            1 => 0,
+            _ => read.shared,
+        };
+        let beginning = (shared > 0).then(|| {
+            let rows = read.rows.clone().narrow(0, 0, shared);
+            self.last_states(rows, vec![shared], &read.prefixes, 0).1
+        });
+        let own: Vec<Vec<usize>> = (read.lengths.iter())
+            .map(|&length| (shared..length).collect())
+            .collect();
+        let rows = match &beginning {
+            Some(_) => {
+                let layout = Layout::new(read.lengths.clone());
+                pick(read.rows.clone(), &layout.rows_at(&own))
+            }
+            None => read.rows.clone(),
+        };
+        let lengths = own.iter().map(Vec::len).collect();
+        let past = beginning.as_ref().unwrap_or(&read.prefixes);
+        let (states, memories) = self.last_states(rows, lengths, past, shared);
+        let logits = self.vocabulary_logits(self.norm.forward(states));
+        (logits, Cache::new(memories, read.lengths.clone(), prefix))
+    }
+
+    /// Examples of these `lengths` behind what is past: the state of the last row of each, `[B, D]`,
+    /// and the keys and values of every block.
+    fn last_states(
+        &self,
+        rows: Tensor<2>,
+        lengths: Vec<usize>,
+        memories: &[Memory],
+        positions: usize,
+    ) -> (Tensor<2>, Vec<Memory>) {
+        let past = Past {
+            memories,
+            positions,
+        };
+        let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
+        let layout = Layout::new(lengths);
+        let asked = Asked::of(&last, &layout, &past);
+        let mut kept = Vec::with_capacity(self.blocks.len());
+        let off = &mut Dropout::off();
+        let states = self.run(rows, &layout, &past, &asked, off, |memory| {
+            kept.push(memory.clone());
+        });
+        (states, kept)
+    }
+
+    /// Final states `[N, D]` → logits `[N, V]`.
+    pub(super) fn vocabulary_logits(&self, states: Tensor<2>) -> Tensor<2> {
+        match &self.head {
+            Some(head) => head.forward(states),
+            None => kernels::linear(states, self.embedding.val().transpose()),
+        }
+    }
+
+    pub(super) fn lookup(&self, ids: &[u32]) -> Tensor<2> {
+        let rows: Vec<usize> = ids.iter().map(|&id| id as usize).collect();
+        pick(self.embedding.val(), &rows)
+    }
+}
+
+/// Decoding of one batch.
+struct UnderWay<'a> {
+    model: &'a DecoderOnly,
+    cache: Cache,
+}
+
+impl Decoding for UnderWay<'_> {
+    fn next_logits(&mut self, last: &[u32]) -> Tensor<2> {
+        self.model.next_logits(last, &mut self.cache)
+    }
+
+    fn keep(&mut self, rows: &[usize]) {
+        self.cache.keep(rows);
+    }
+}
+
+/// The tokens that all rows begin with, one of each row left over.
+fn beginning(tokens: &Tokens) -> usize {
+    let rows: Vec<&[u32]> = (tokens.ids.chunks(tokens.width.max(1)).zip(&tokens.lengths))
+        .map(|(ids, &length)| &ids[..length.saturating_sub(1)])
+        .collect();
+    let first = rows.first().copied().unwrap_or_default();
+    (rows.iter())
+        .map(|row| first.iter().zip(*row).take_while(|(a, b)| a == b).count())
+        .min()
+        .unwrap_or(0)
+}

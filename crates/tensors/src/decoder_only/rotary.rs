@@ -1,0 +1,124 @@
+//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864), as Llama has them: the halves of
+//! a head are the coordinates that are turned.
+
+use serde_json::Value;
+
+use promptshift_kernels::Rotation;
+
+/// How wavelengths are stretched so that a network reads longer inputs than it was first trained on
+/// (Transformers, `modeling_rope_utils.py`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scaling {
+    /// As trained.
+    None,
+    /// All of them by one factor.
+    Linear(f64),
+    /// The long ones by a factor, the short ones not at all (Llama 3).
+    Llama3 {
+        /// The factor.
+        factor: f64,
+        /// Shorter than the first inputs by this: the factor begins to tell.
+        low: f64,
+        /// Shorter by this: not stretched.
+        high: f64,
+        /// The length of the first inputs.
+        original: f64,
+    },
+}
+
+impl Scaling {
+    /// That of `rope_scaling`, or of what newer files have in its place.
+    ///
+    /// # Errors
+    /// A kind that is not known here, in words.
+    pub fn of_json(json: Option<&Value>) -> Result<Self, String> {
+        let Some(json) = json.filter(|json| !json.is_null()) else {
+            return Ok(Scaling::None);
+        };
+        let number = |key: &str| {
+            let found = json.get(key).and_then(Value::as_f64);
+            found
+                .filter(|value| value.is_finite() && *value > 0.0)
+                .ok_or_else(|| format!("rope_scaling {json} without a {key} above 0"))
+        };
+        let kind = json.get("rope_type").or_else(|| json.get("type"));
+        match kind.and_then(Value::as_str) {
+            None | Some("default") => Ok(Scaling::None),
+            Some("linear") => Ok(Scaling::Linear(number("factor")?)),
+            Some("llama3") => Ok(Scaling::Llama3 {
+                factor: number("factor")?,
+                low: number("low_freq_factor")?,
+                high: number("high_freq_factor")?,
+                original: number("original_max_position_embeddings")?,
+            }),
+            Some(other) => Err(format!(
+                "rope_type '{other}', where linear and llama3 are known"
+            )),
+        }
+    }
+
+    fn frequency(self, frequency: f64) -> f64 {
+        match self {
+            Scaling::None => frequency,
+            Scaling::Linear(factor) => frequency / factor,
+            Scaling::Llama3 {
+                factor,
+                low,
+                high,
+                original,
+            } => {
+                let wavelengths = original * frequency / std::f64::consts::TAU;
+                // 0 where all of the factor tells, 1 where nothing of it.
+                let share = ((wavelengths - low) / (high - low)).clamp(0.0, 1.0);
+                (1.0 - share) * frequency / factor + share * frequency
+            }
+        }
+    }
+}
+
+/// Radians a position for each pair of coordinates, `[K/2]`.
+pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Vec<f64> {
+    (0..head_width / 2)
+        .map(|pair| theta.powf(-2.0 * pair as f64 / head_width as f64))
+        .map(|frequency| scaling.frequency(frequency))
+        .collect()
+}
+
+/// The turns of a pass.
+pub(super) struct Turns {
+    pub(super) keys: Rotation,
+    /// With the `1/√K` of attention in them.
+    pub(super) queries: Rotation,
+}
+
+impl Turns {
+    /// Of rows at these positions; `frequencies` are [`frequencies`]' `K/2`.
+    pub(super) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
+        let keys = Rotation::new(positions, frequencies);
+        let head_width = 2.0 * frequencies.len() as f32;
+        Turns {
+            queries: keys.scaled(head_width.powf(-0.5)),
+            keys,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn llama3_stretches_long_wavelengths_alone() {
+        let scaling = Scaling::Llama3 {
+            factor: 32.0,
+            low: 1.0,
+            high: 4.0,
+            original: 8192.0,
+        };
+        let plain = frequencies(64, 500_000.0, Scaling::None);
+        let scaled = frequencies(64, 500_000.0, scaling);
+        assert_eq!(plain[0], scaled[0]);
+        assert!((plain[31] / scaled[31] - 32.0).abs() < 1e-9);
+        assert!(plain.iter().zip(&scaled).all(|(p, s)| s <= p));
+    }
+}

@@ -1,0 +1,197 @@
+//! Where to compute: names of devices, and whether they are there.
+//!
+//! Burn's own default takes the first backend that was compiled in, whether or not its hardware is
+//! present, and fails at the first tensor; so devices are looked for here before anything is loaded.
+
+pub use burn::tensor::Device;
+
+use promptshift_text::domain::catalogue::nearest;
+
+/// The variable that names a device where `--device` doesn't.
+pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
+
+/// The name of the processor, which is always compiled in.
+pub const CPU: &str = "cpu";
+
+/// A device that can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No such name.
+    #[error("unknown device '{found}': wanted cpu, cuda, cuda:N, vulkan or wgpu{}", .hint.as_deref().unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        found: String,
+        /// "; did you mean …".
+        hint: Option<String>,
+    },
+    /// Its backend is not part of this program.
+    #[error(
+        "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one computes on: {built}"
+    )]
+    NotBuilt {
+        /// What was asked for.
+        device: String,
+        /// The feature that brings it.
+        feature: &'static str,
+        /// What this program has.
+        built: String,
+    },
+    /// The backend finds no such device on this machine.
+    #[error("device '{device}' was not found: {found} on this machine; wanted {wanted}")]
+    Absent {
+        /// What was asked for.
+        device: String,
+        /// How many there are.
+        found: String,
+        /// What would serve.
+        wanted: &'static str,
+    },
+}
+
+/// The kinds of device in this program.
+pub fn built() -> Vec<&'static str> {
+    let mut names = vec![CPU];
+    if cfg!(feature = "cuda") {
+        names.push("cuda");
+    }
+    if cfg!(feature = "vulkan") {
+        names.push("vulkan");
+    }
+    if cfg!(feature = "wgpu") {
+        names.push("wgpu");
+    }
+    names
+}
+
+/// The device of a name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0),
+/// `vulkan` (the first Vulkan device, with kernels in SPIR-V), `wgpu` (the first GPU of whatever kind, with
+/// kernels in WebGPU's shading language).
+///
+/// # Errors
+/// No such name, not part of this program, or not on this machine.
+pub fn find(name: &str) -> Result<Device, DeviceError> {
+    let (kind, index) = match name.split_once(':') {
+        Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| unknown(name))?),
+        None => (name, 0),
+    };
+    match (kind, name.contains(':')) {
+        (CPU, false) => Ok(Device::flex()),
+        ("cuda", _) => cuda(name, index),
+        ("vulkan", false) => vulkan(name),
+        ("wgpu", false) => wgpu(name),
+        _ => Err(unknown(name)),
+    }
+}
+
+fn unknown(name: &str) -> DeviceError {
+    let near = nearest(name, [CPU, "cuda", "vulkan", "wgpu"]);
+    DeviceError::Unknown {
+        found: name.to_string(),
+        hint: near.first().map(|near| format!("; did you mean '{near}'?")),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(name: &str, index: usize) -> Result<Device, DeviceError> {
+    use burn::tensor::DeviceType;
+    // Asks the driver for a count; a missing driver counts as none.
+    let devices = Device::enumerate(DeviceType::Cuda).into_vec();
+    let count = devices.len();
+    devices
+        .into_iter()
+        .nth(index)
+        .ok_or_else(|| DeviceError::Absent {
+            device: name.to_string(),
+            found: format!("{count} CUDA devices"),
+            wanted: "an NVIDIA GPU with its driver (libcuda.so), counted from cuda:0",
+        })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(name: &str, _: usize) -> Result<Device, DeviceError> {
+    Err(not_built(name, "cuda"))
+}
+
+#[cfg(feature = "vulkan")]
+fn vulkan(name: &str) -> Result<Device, DeviceError> {
+    first(
+        name,
+        burn::tensor::DeviceType::Vulkan,
+        "a GPU with a Vulkan driver",
+    )
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn vulkan(name: &str) -> Result<Device, DeviceError> {
+    Err(not_built(name, "vulkan"))
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu(name: &str) -> Result<Device, DeviceError> {
+    first(
+        name,
+        burn::tensor::DeviceType::Wgpu,
+        "a GPU with a driver for Vulkan, Metal or DirectX 12, or Mesa's software one \
+         (mesa-vulkan-drivers)",
+    )
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(name: &str) -> Result<Device, DeviceError> {
+    Err(not_built(name, "wgpu"))
+}
+
+/// The first device of a type.
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
+fn first(
+    name: &str,
+    kind: burn::tensor::DeviceType,
+    wanted: &'static str,
+) -> Result<Device, DeviceError> {
+    let first = Device::enumerate(kind).into_vec().into_iter().next();
+    first.ok_or_else(|| DeviceError::Absent {
+        device: name.to_string(),
+        found: "none".to_string(),
+        wanted,
+    })
+}
+
+#[cfg(not(all(feature = "cuda", feature = "vulkan", feature = "wgpu")))]
+fn not_built(name: &str, feature: &'static str) -> DeviceError {
+    DeviceError::NotBuilt {
+        device: name.to_string(),
+        feature,
+        built: built().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_always_there() {
+        assert_eq!(find("cpu").expect("flex is compiled in"), Device::flex());
+    }
+
+    #[test]
+    fn what_is_no_device_is_refused_with_the_nearest_name() {
+        for name in ["gpu", "", "cpu:1", "cuda:x", "cuda:-1", "cuda:", "vulkan:0"] {
+            let error = find(name).expect_err(name).to_string();
+            assert!(
+                error.contains("wanted cpu, cuda, cuda:N, vulkan or wgpu"),
+                "{error}"
+            );
+        }
+        let error = find("cdua").expect_err("a slip").to_string();
+        assert!(error.contains("did you mean 'cuda'?"), "{error}");
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn what_is_not_compiled_in_says_how_to_get_it() {
+        let error = find("cuda:0").expect_err("not built").to_string();
+        assert!(error.contains("--features cuda"), "{error}");
+        assert!(error.contains("computes on: cpu"), "{error}");
+    }
+}

@@ -1,0 +1,96 @@
+//! THE BORDER back from tensors to text, for several prompts at once: examples → every member's
+//! answer, and what it gives each class label.
+
+use std::ops::ControlFlow;
+
+use super::predict::Answer;
+use crate::batch::{Encoding, buckets};
+use crate::parts::{Dropout, Generated, Tokens};
+use crate::t5::Encoded;
+use crate::tokenizer::Tokenizer;
+use crate::tuning::bank::PromptBank;
+use promptshift_numbers::recipe::Limits;
+
+/// Padded input positions of one batch, all members' rows together; as in
+/// [`predict`](super::predict::predict).
+const POSITIONS: usize = 8_192;
+
+/// What one member says to one example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberAnswer {
+    /// Its greedy answer.
+    pub answer: Answer,
+    /// The natural log-probability of each class label's string, end of sequence included; empty for
+    /// tasks without labels.
+    pub label_log_probs: Vec<f64>,
+}
+
+/// Every member's answer to every encoding, `[example][member]`, each batch through the backbone
+/// once. `labels` are the class strings' tokens, without end of sequence. `watch` is told how many
+/// examples are done and may break the work off.
+pub fn answers(
+    bank: &PromptBank,
+    encodings: &[Encoding],
+    labels: &[Vec<u32>],
+    tokenizer: &Tokenizer,
+    limits: &Limits,
+    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> ControlFlow<(), Vec<Vec<MemberAnswer>>> {
+    let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
+    let mut found: Vec<Vec<MemberAnswer>> = vec![Vec::new(); encodings.len()];
+    let mut done = 0;
+    for group in buckets(&lengths, POSITIONS / bank.size()) {
+        let inputs: Vec<&[u32]> = group
+            .iter()
+            .map(|&i| encodings[i].input.as_slice())
+            .collect();
+        let encoded = bank.encode(&Tokens::padded(&inputs, tokenizer.pad()));
+        let ends = [tokenizer.end()];
+        let outputs = bank.backbone.generate(&encoded, &ends, limits.answer);
+        let rows = bank.size() * group.len();
+        let given: Vec<Vec<f64>> = labels
+            .iter()
+            .map(|label| label_log_probs(bank, &encoded, rows, label, tokenizer))
+            .collect();
+        // Rows are member by member, and within a member in the group's order.
+        for (row, Generated { ids, log_prob }) in outputs.into_iter().enumerate() {
+            let i = group[row % group.len()];
+            found[i].push(MemberAnswer {
+                answer: Answer {
+                    text: tokenizer.decode(&ids),
+                    log_prob,
+                    class_log_probs: None,
+                    input_tokens: lengths[i],
+                    token_ids: ids,
+                    cut: encodings[i].cut,
+                },
+                label_log_probs: given.iter().map(|of_rows| of_rows[row]).collect(),
+            });
+        }
+        done += group.len();
+        watch(done)?;
+    }
+    ControlFlow::Continue(found)
+}
+
+/// The log-probability of one label's string in every row.
+fn label_log_probs(
+    bank: &PromptBank,
+    encoded: &Encoded,
+    rows: usize,
+    label: &[u32],
+    tokenizer: &Tokenizer,
+) -> Vec<f64> {
+    let ended: Vec<u32> = label.iter().copied().chain([tokenizer.end()]).collect();
+    let targets = Tokens::padded(&vec![ended.as_slice(); rows], tokenizer.pad());
+    let losses: Vec<f32> = bank
+        .backbone
+        .token_losses(encoded, &targets, 0.0, &mut Dropout::off())
+        .into_data()
+        .try_to_vec()
+        .expect("losses are f32");
+    losses
+        .chunks(ended.len())
+        .map(|tokens| -tokens.iter().copied().map(f64::from).sum::<f64>())
+        .collect()
+}

@@ -1,0 +1,22 @@
+//! Tensors: batches, networks, tuning methods, training and prediction. With `promptshift-kernels` the
+//! only place that knows Burn.
+#![recursion_limit = "256"]
+
+pub mod backbone;
+pub mod batch;
+pub mod bert;
+pub mod checkpoint;
+pub mod decoder_only;
+pub mod device;
+pub mod eval;
+pub mod gguf;
+pub mod memory;
+pub mod nearest;
+pub mod network;
+pub mod parts;
+pub mod pretrain;
+pub mod t5;
+pub mod threads;
+pub mod tokenizer;
+pub mod train;
+pub mod tuning;

@@ -1,0 +1,164 @@
+//! Keys and values of the tokens so far, with room for those to come.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::entries::Memory;
+use promptshift_kernels as kernels;
+
+/// Keys and values that every block of a decoder has made, of a batch that grows by a token of each
+/// example at a time. What is there is not copied when a token comes, but where the room is used up.
+///
+/// An example's keys are at the start of its rows, its next ones right behind them: over what was
+/// padding of a short input.
+#[derive(Debug)]
+pub struct Kept {
+    /// Per block, `[B·C, W]`.
+    blocks: Vec<Memory>,
+    /// Keys of each example that are real.
+    seen: Vec<usize>,
+    /// `C`, the keys of each example that there is room for.
+    capacity: usize,
+}
+
+/// Tokens that room is made for at a time.
+const ROOM: usize = 16;
+
+impl Kept {
+    /// Of the blocks' keys and values `[B·T, W]`, of which each example has `seen` real ones.
+    pub(crate) fn new(blocks: Vec<Memory>, seen: Vec<usize>) -> Self {
+        let rows = blocks.first().map_or(0, |block| block.key.dims()[0]);
+        Kept {
+            capacity: rows / seen.len().max(1),
+            blocks,
+            seen,
+        }
+    }
+
+    /// Of `blocks` blocks, whose keys are `width` wide, before there is any.
+    pub(crate) fn empty(blocks: usize, batch: usize, width: usize, device: &Device) -> Self {
+        let room = || Tensor::zeros([batch * ROOM, width], device);
+        let block = |_| Memory {
+            key: room(),
+            value: room(),
+        };
+        Kept {
+            blocks: (0..blocks).map(block).collect(),
+            seen: vec![0; batch],
+            capacity: ROOM,
+        }
+    }
+
+    /// Goes on by one token of each example: their keys and values are [`put`](Self::put) next.
+    pub(crate) fn advance(&mut self) {
+        for seen in &mut self.seen {
+            *seen += 1;
+        }
+        if self.seen.iter().any(|&seen| seen > self.capacity) {
+            let (batch, capacity) = (self.seen.len(), self.capacity);
+            for block in &mut self.blocks {
+                block.key.inplace(|key| with_room(key, batch, capacity));
+                block
+                    .value
+                    .inplace(|value| with_room(value, batch, capacity));
+            }
+            self.capacity += ROOM;
+        }
+    }
+
+    /// Keys of each example that are real, those of the token that is under way among them.
+    pub(crate) fn seen(&self) -> &[usize] {
+        &self.seen
+    }
+
+    /// The keys of each example that there is room for: those that [`put`](Self::put) gives.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Keeps the newest token's keys and values `[B, W]` of a block; all that this block has.
+    pub(crate) fn put(&mut self, block: usize, newest: Memory) -> Memory {
+        let places: Vec<usize> = (self.seen.iter().enumerate())
+            .map(|(example, seen)| example * self.capacity + seen - 1)
+            .collect();
+        let block = &mut self.blocks[block];
+        (block.key).inplace(|key| kernels::put_rows(key, &places, newest.key));
+        (block.value).inplace(|value| kernels::put_rows(value, &places, newest.value));
+        block.clone()
+    }
+
+    /// Goes on with these rows of the batch alone.
+    pub(crate) fn keep(&mut self, rows: &[usize]) {
+        let (batch, capacity) = (self.seen.len(), self.capacity);
+        for block in &mut self.blocks {
+            block.key.inplace(|key| chosen(key, batch, capacity, rows));
+            (block.value).inplace(|value| chosen(value, batch, capacity, rows));
+        }
+        self.seen = rows.iter().map(|&row| self.seen[row]).collect();
+    }
+}
+
+/// `[B·C, W]` → `[B·(C + ROOM), W]`.
+fn with_room(x: Tensor<2>, batch: usize, capacity: usize) -> Tensor<2> {
+    let [_, width] = x.dims();
+    let room = Tensor::zeros([batch, ROOM, width], &x.device());
+    Tensor::cat(vec![x.reshape([batch, capacity, width]), room], 1)
+        .reshape([batch * (capacity + ROOM), width])
+}
+
+/// `[B·C, W]` → these examples' alone.
+fn chosen(x: Tensor<2>, batch: usize, capacity: usize, examples: &[usize]) -> Tensor<2> {
+    let ([_, width], device) = (x.dims(), x.device());
+    let ids: Vec<i32> = examples.iter().map(|&example| example as i32).collect();
+    let ids = TensorData::new(ids, [examples.len()]);
+    x.reshape([batch, capacity, width])
+        .select(0, Tensor::<1, Int>::from_data(ids, &device))
+        .reshape([examples.len() * capacity, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys that say whose they are: `example * 100 + place`.
+    fn rows(values: &[f32]) -> Memory {
+        let data = TensorData::new(values.to_vec(), [values.len(), 1]);
+        let key = Tensor::from_data(data, &Device::flex());
+        Memory {
+            value: key.clone() * -1.0,
+            key,
+        }
+    }
+
+    /// The real keys of each example.
+    fn real(memory: &Memory, kept: &Kept) -> Vec<Vec<f32>> {
+        let keys: Vec<f32> = memory.key.to_data().try_to_vec().expect("f32");
+        let values: Vec<f32> = memory.value.to_data().try_to_vec().expect("f32");
+        assert!(keys.iter().zip(&values).all(|(key, value)| *key == -value));
+        (keys.chunks(kept.capacity).zip(kept.seen()))
+            .map(|(keys, &seen)| keys[..seen].to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn tokens_come_behind_those_of_their_example_however_many() {
+        let of = |example: usize, count: usize| -> Vec<f32> {
+            (0..count).map(|at| (example * 100 + at) as f32).collect()
+        };
+        // Three examples of 3, 1 and 2 real keys.
+        let start = [0.0, 1.0, 2.0, 100.0, -1.0, -1.0, 200.0, 201.0, -1.0];
+        let mut kept = Kept::new(vec![rows(&start); 2], vec![3, 1, 2]);
+        for token in 0..20 {
+            kept.advance();
+            let next = [3 + token, 101 + token, 202 + token].map(|key| key as f32);
+            for block in 0..2 {
+                let all = kept.put(block, rows(&next));
+                let wanted = [of(0, 4 + token), of(1, 2 + token), of(2, 3 + token)];
+                assert_eq!(real(&all, &kept), wanted);
+            }
+        }
+        kept.keep(&[2, 1]);
+        kept.advance();
+        let all = kept.put(1, rows(&[222.0, 121.0]));
+        assert_eq!(real(&all, &kept), [of(2, 23), of(1, 22)]);
+    }
+}

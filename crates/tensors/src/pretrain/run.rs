@@ -1,0 +1,276 @@
+//! The pre-training loop.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::adamw::scaled_adamw;
+use super::probe::{ProbeScore, probe};
+use super::recipe::PretrainRecipe;
+use super::stream::{Stream, Text};
+use super::vocabulary::train_tokenizer;
+use crate::backbone::{BackboneChoice, BackboneError};
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::t5::{T5, T5Config, initialise};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::train::{Course, NotFinite, Trainer};
+use crate::tuning::model_tuning;
+use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
+
+/// Pre-training that can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PretrainError {
+    /// A file can't be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The tokenizer could not be trained.
+    #[error("training the tokenizer: {0}")]
+    Vocabulary(tokenizers::Error),
+    /// The tokenizer can't be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The weights can't be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The checkpoint to go on from can't be used.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// The checkpoint to go on from is of another kind.
+    #[error("{0}: wanted a T5 to go on from")]
+    NotT5(String),
+    /// Nothing to read.
+    #[error("wanted documents of four tokens or more, found none")]
+    NoText,
+    /// The loss ran away.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
+}
+
+/// What pre-training starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The recipe's own tokenizer and initialisation.
+    Recipe,
+    /// A T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and
+    /// initialisation are not asked.
+    Checkpoint(PathBuf),
+}
+
+/// The files that a tokenizer may be in.
+const TOKENIZERS: [&str; 2] = ["tokenizer.json", "spiece.model"];
+
+/// One point of the pre-training's curve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainPoint {
+    /// Steps taken.
+    pub step: usize,
+    /// The stage that it is in.
+    pub stage: String,
+    /// Input tokens seen, padding not counted.
+    pub input_tokens: u64,
+    /// Target tokens seen.
+    pub target_tokens: u64,
+    /// Mean loss a target token since the previous point.
+    pub loss: f64,
+    /// Seconds since the start, probes not counted.
+    pub seconds: f64,
+    /// How well it answers in a format of its pre-training.
+    pub probe: ProbeScore,
+}
+
+/// What is committed beside the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PretrainReport {
+    /// The recipe.
+    pub recipe: PretrainRecipe,
+    /// Parameters in all.
+    pub parameters: usize,
+    /// Ids of the tokenizer.
+    pub vocabulary: usize,
+    /// The learning curve.
+    pub curve: Vec<PretrainPoint>,
+}
+
+/// Trains a model on `text` by a recipe, its tokenizer as well where it starts afresh, and writes
+/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json` into `out`, again every
+/// `checkpoint_every` steps.
+/// `watch` is told of every step (its number and loss) and of every point of the curve.
+///
+/// # Errors
+/// A file can't be written, or the loss stops being a finite number.
+pub fn pretrain(
+    recipe: &PretrainRecipe,
+    from: &Start,
+    text: &Text,
+    out: &Path,
+    checkpoint_every: usize,
+    device: &Device,
+    watch: &mut dyn FnMut(usize, f64, Option<&PretrainPoint>),
+) -> Result<PretrainReport, PretrainError> {
+    std::fs::create_dir_all(out).map_err(|source| io(out, source))?;
+    let (tokenizer, config, model) = match from {
+        Start::Recipe => fresh(recipe, out, device)?,
+        Start::Checkpoint(folder) => loaded(folder, out, device)?,
+    };
+    write_json(&out.join("config.json"), &config)?;
+    let text = text.long_enough(&tokenizer).ok_or(PretrainError::NoText)?;
+    let mut trainer = start(recipe, model);
+    let mut stream = Stream::new(recipe, &text, &tokenizer);
+    let mut report = PretrainReport {
+        recipe: recipe.clone(),
+        parameters: config.parameters(),
+        vocabulary: config.vocab_size,
+        curve: Vec::new(),
+    };
+    let mut since = Since::default();
+    for stage in &recipe.stages {
+        stream.enter_stage();
+        for _ in 0..stage.steps {
+            let started = Instant::now();
+            let batch = stream.next_batch(stage);
+            let loss = trainer.step(&batch)?;
+            since.seconds += started.elapsed().as_secs_f64();
+            since.input_tokens += batch.inputs.count() as u64;
+            since.target_tokens += batch.targets.count() as u64;
+            since.loss_sum += loss.sum;
+            since.loss_tokens += loss.tokens;
+            let step = trainer.steps_taken();
+            watch(step, loss.sum / loss.tokens as f64, None);
+            if step.is_multiple_of(checkpoint_every) || step == recipe.steps() {
+                let backbone = trainer.tuned().valid().backbone;
+                let model = backbone.into_t5().expect("what is trained is a T5");
+                let point = since.point(step, &stage.name, probe(&model, &tokenizer));
+                watch(step, point.loss, Some(&point));
+                report.curve.push(point);
+                save(&model, &config, &report, out)?;
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// The recipe's own tokenizer, written into `out`, and weights.
+fn fresh(
+    recipe: &PretrainRecipe,
+    out: &Path,
+    device: &Device,
+) -> Result<(Tokenizer, T5Config, T5), PretrainError> {
+    let trained = train_tokenizer(recipe).map_err(PretrainError::Vocabulary)?;
+    let config = recipe.config(trained.get_vocab_size(true));
+    let json = trained.to_string(true).map_err(PretrainError::Vocabulary)?;
+    write(&out.join("tokenizer.json"), json.as_bytes())?;
+    let tokenizer = Tokenizer::parse(json.as_bytes(), "tokenizer.json", &config)?;
+
+    // Through the file's format, so that a checkpoint holds exactly what training started from.
+    let weights = initialise(&config, recipe.initialisation, recipe.seed);
+    let model = T5::load(&config, weights, device)?;
+    Ok((tokenizer, config, model))
+}
+
+/// A checkpoint, with its tokenizer copied into `out`.
+fn loaded(
+    folder: &Path,
+    out: &Path,
+    device: &Device,
+) -> Result<(Tokenizer, T5Config, T5), PretrainError> {
+    let backbone = BackboneChoice::Folder(folder.to_owned()).load(device)?;
+    let wrong = || PretrainError::NotT5(folder.display().to_string());
+    let config = backbone.config.t5().ok_or_else(wrong)?.clone();
+    let model = backbone.model.into_t5().ok_or_else(wrong)?;
+    for name in TOKENIZERS {
+        let file = folder.join(name);
+        if file.exists() {
+            let bytes = std::fs::read(&file).map_err(|source| io(&file, source))?;
+            write(&out.join(name), &bytes)?;
+        }
+    }
+    Ok((backbone.tokenizer, config, model))
+}
+
+fn start(recipe: &PretrainRecipe, model: T5) -> Trainer {
+    let course = Course {
+        learning_rate: recipe.learning_rate,
+        schedule: Schedule::WarmupDecay {
+            warmup: recipe.warmup_steps,
+            share: recipe.decay_share,
+            floor: recipe.decay_floor,
+        },
+        steps: recipe.steps(),
+    };
+    let objective = Objective {
+        reduction: Reduction::Mean,
+        z_loss: 0.0,
+        dropout: 0.0,
+        clip_norm: Some(recipe.clip_norm),
+    };
+    let module = model_tuning(model.into());
+    let optimizer = scaled_adamw(&module);
+    Trainer::new(module, optimizer, course, objective, recipe.seed)
+}
+
+/// Counts since the start, and the loss since the previous point.
+#[derive(Default)]
+struct Since {
+    seconds: f64,
+    input_tokens: u64,
+    target_tokens: u64,
+    loss_sum: f64,
+    loss_tokens: usize,
+}
+
+impl Since {
+    fn point(&mut self, step: usize, stage: &str, probe: ProbeScore) -> PretrainPoint {
+        let loss =
+            std::mem::take(&mut self.loss_sum) / std::mem::take(&mut self.loss_tokens) as f64;
+        PretrainPoint {
+            step,
+            stage: stage.to_string(),
+            input_tokens: self.input_tokens,
+            target_tokens: self.target_tokens,
+            loss,
+            seconds: self.seconds,
+            probe,
+        }
+    }
+}
+
+fn save(
+    model: &T5,
+    config: &T5Config,
+    report: &PretrainReport,
+    out: &Path,
+) -> Result<(), PretrainError> {
+    let weights: Weights = model.weights();
+    let metadata = BTreeMap::from([("format".to_string(), "pt".to_string())]);
+    debug_assert_eq!(config.parameters(), report.parameters);
+    write(&out.join("model.safetensors"), &weights.to_bytes(metadata))?;
+    write_json(&out.join("pretraining.json"), report)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), PretrainError> {
+    let text = serde_json::to_string_pretty(value).expect("plain data becomes JSON");
+    write(path, (text + "\n").as_bytes())
+}
+
+/// Writes beside the file and renames, so that a killed run leaves the previous checkpoint whole.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), PretrainError> {
+    let beside = path.with_extension("partial");
+    std::fs::write(&beside, bytes).map_err(|source| io(&beside, source))?;
+    std::fs::rename(&beside, path).map_err(|source| io(path, source))
+}
+
+fn io(path: &Path, source: std::io::Error) -> PretrainError {
+    PretrainError::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}

@@ -1,0 +1,293 @@
+//! The decoder: causal self-attention, attention to the encoder, feed-forward.
+
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::encoder::Encoded;
+use super::layers::{Attention, FeedForward};
+use super::position::RelativeBias;
+use crate::parts::{
+    Dropout, Kept, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
+};
+use promptshift_kernels::{DistanceBias, Visible};
+
+#[derive(Module, Debug)]
+pub(super) struct DecoderBlock {
+    pub(super) self_norm: Norm,
+    pub(super) self_attention: Attention,
+    pub(super) cross_norm: Norm,
+    pub(super) cross_attention: Attention,
+    pub(super) feed_forward_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+}
+
+/// The decoder stack.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    pub(super) bias: RelativeBias,
+    pub(super) blocks: Vec<DecoderBlock>,
+    pub(super) norm: Norm,
+}
+
+/// What decoding one token leaves for the next: the keys and values of all tokens so far, and the
+/// encoder's, which are computed once.
+#[derive(Debug)]
+pub struct Cache {
+    /// Of each block.
+    past: Kept,
+    /// Per block, of the encoder's output.
+    encoder: Vec<Memory>,
+    lengths: Vec<usize>,
+    /// The prefix' keys in `past`.
+    reach: usize,
+    /// Where they stand.
+    positions: PrefixPositions,
+    /// Tokens decoded, the decoder's prompt among them.
+    step: usize,
+    /// The ladder's own.
+    pub(super) side: Option<Box<Cache>>,
+    /// What takes the head's place.
+    pub(super) output: Option<OutputWords>,
+}
+
+impl Decoder {
+    /// Teacher-forced: embedded decoder inputs `[B·U, D]` → hidden states `[B·U, D]`.
+    pub fn forward(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        self.forward_through(embedded, batch, encoded, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let entries = &encoded.entries;
+        let (embedded, prompt) = match &entries.decoder_prompt {
+            Some(prompt) => after_prompt(prompt, embedded, batch),
+            None => (embedded, 0),
+        };
+        let length = embedded.dims()[0] / batch;
+        let own = reach(&entries.decoder);
+        let bias = self.bias(own, entries.decoder_positions, 0, length, length);
+        // Behind a prefix there are more keys than queries.
+        let seen: Option<Vec<usize>> = (own > 0).then(|| {
+            let positions = (0..batch).flat_map(|_| 0..length);
+            positions.map(|position| own + position + 1).collect()
+        });
+        let visible = seen.as_deref().map_or(Visible::Causal, Visible::Counts);
+        let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
+        let mut x = dropout.rows(embedded, batch);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
+            let normed = block.self_norm.forward(x.clone());
+            let memory = block.self_attention.memory(normed.clone());
+            let mixed = block.self_attention.forward(
+                normed,
+                behind(entries.decoder.get(index), memory, batch),
+                Some(bias.clone()),
+                batch,
+                visible,
+                dropout,
+            );
+            x = x + dropout.rows(mixed, batch);
+            let memory = block.cross_attention.memory(encoded.hidden.clone());
+            let mixed = block.cross_attention.forward(
+                block.cross_norm.forward(x.clone()),
+                behind(entries.cross.get(index), memory, batch),
+                None,
+                batch,
+                Visible::Lengths(&encoder_seen),
+                dropout,
+            );
+            x = x + dropout.rows(mixed, batch);
+            let normed = block.feed_forward_norm.forward(x.clone());
+            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
+            x = x + dropout.rows(changed, batch);
+        }
+        x = pass(self.blocks.len(), x);
+        let hidden = dropout.rows(self.norm.forward(x), batch);
+        without_prompt(hidden, batch, prompt)
+    }
+
+    /// A cache for decoding from `encoded`: nothing decoded yet but the decoder's prompt.
+    pub fn start(&self, encoded: &Encoded) -> Cache {
+        let entries = &encoded.entries;
+        let batch = encoded.lengths.len();
+        let past = match entries.decoder.as_slice() {
+            [] => {
+                let width = self.key_width();
+                Kept::empty(self.blocks.len(), batch, width, &encoded.hidden.device())
+            }
+            prefixes => {
+                let of_each = |prefix: &Tensor<2>| flat(of_each(prefix, batch));
+                let blocks = prefixes.iter().map(|prefix| Memory {
+                    key: of_each(&prefix.key),
+                    value: of_each(&prefix.value),
+                });
+                Kept::new(blocks.collect(), vec![reach(prefixes); batch])
+            }
+        };
+        let memory = |(index, block): (usize, &DecoderBlock)| {
+            let memory = block.cross_attention.memory(encoded.hidden.clone());
+            behind(entries.cross.get(index), memory, batch)
+        };
+        let mut cache = Cache {
+            past,
+            encoder: self.blocks.iter().enumerate().map(memory).collect(),
+            lengths: lengthened(reach(&entries.cross), &encoded.lengths),
+            reach: reach(&entries.decoder),
+            positions: entries.decoder_positions,
+            step: 0,
+            side: None,
+            output: entries.output.clone(),
+        };
+        if let Some(prompt) = &entries.decoder_prompt {
+            let [length, width] = prompt.dims();
+            for position in 0..length {
+                let vector = prompt.clone().slice([position..position + 1, 0..width]);
+                self.step(vector.expand([batch, width]), &mut cache);
+            }
+        }
+        cache
+    }
+
+    /// `H·K`.
+    fn key_width(&self) -> usize {
+        let first = self.blocks.first();
+        first.map_or(0, |block| block.self_attention.key_width())
+    }
+
+    /// The bias of queries at positions `first..first + queries` on a prefix of `reach` keys and on
+    /// as many positions.
+    fn bias(
+        &self,
+        reach: usize,
+        positions: PrefixPositions,
+        first: usize,
+        queries: usize,
+        keys: usize,
+    ) -> DistanceBias {
+        match positions {
+            PrefixPositions::Nowhere => self.bias.between(first, queries, keys).behind(reach),
+            PrefixPositions::BeforeStart => self.bias.between(reach + first, queries, reach + keys),
+        }
+    }
+
+    /// One more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
+    pub fn step(&self, embedded: Tensor<2>, cache: &mut Cache) -> Tensor<2> {
+        self.step_through(embedded, cache, &mut |_, x| x)
+    }
+
+    /// As [`Decoder::step`], through `pass` as [`Decoder::forward_through`].
+    pub(super) fn step_through(
+        &self,
+        embedded: Tensor<2>,
+        cache: &mut Cache,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let off = &mut Dropout::off();
+        let [batch, _] = embedded.dims();
+        cache.past.advance();
+        // The query is at position `step`: its own row of the table, though it stands alone.
+        let keys = cache.past.capacity() - cache.reach;
+        let bias = self.bias(cache.reach, cache.positions, cache.step, 1, keys);
+        let seen = cache.past.seen().to_vec();
+        let mut x = embedded;
+        for (index, (block, encoder)) in self.blocks.iter().zip(&cache.encoder).enumerate() {
+            x = pass(index, x);
+            let normed = block.self_norm.forward(x.clone());
+            let now = block.self_attention.memory(normed.clone());
+            let memory = cache.past.put(index, now);
+            x = x + block.self_attention.forward(
+                normed,
+                memory,
+                Some(bias.clone()),
+                batch,
+                Visible::Lengths(&seen),
+                off,
+            );
+            x = x.clone()
+                + block.cross_attention.forward(
+                    block.cross_norm.forward(x),
+                    encoder.clone(),
+                    None,
+                    batch,
+                    Visible::Lengths(&cache.lengths),
+                    off,
+                );
+            let normed = block.feed_forward_norm.forward(x.clone());
+            let changed = (block.feed_forward).forward(normed, &x, batch, off);
+            x = x + changed;
+        }
+        cache.step += 1;
+        x = pass(self.blocks.len(), x);
+        self.norm.forward(x)
+    }
+}
+
+impl Cache {
+    /// Goes on with these rows of the batch alone.
+    pub fn keep(&mut self, rows: &[usize]) {
+        if let Some(side) = &mut self.side {
+            side.keep(rows);
+        }
+        let batch = self.lengths.len();
+        self.past.keep(rows);
+        for memory in &mut self.encoder {
+            for kept in [&mut memory.key, &mut memory.value] {
+                let [positions, width] = kept.dims();
+                let of_example = kept.clone().reshape([batch, positions / batch, width]);
+                *kept = flat(select(of_example, rows));
+            }
+        }
+        self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
+    }
+}
+
+/// Puts a prompt `[P, D]` before every example's rows `[B·U, D]`; and `P`.
+fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>, usize) {
+    let [length, width] = prompt.dims();
+    let own = rows.dims()[0] / batch;
+    let rows = rows.reshape([batch, own, width]);
+    let all = Tensor::cat(vec![of_each(prompt, batch), rows], 1);
+    (flat(all), length)
+}
+
+/// Each example's rows behind the first `prompt`.
+fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
+    if prompt == 0 {
+        return rows;
+    }
+    let [all, width] = rows.dims();
+    let length = all / batch;
+    flat(
+        rows.reshape([batch, length, width])
+            .slice([0..batch, prompt..length, 0..width]),
+    )
+}
+
+fn select(x: Tensor<3>, rows: &[usize]) -> Tensor<3> {
+    let ids: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let device = x.device();
+    x.select(
+        0,
+        Tensor::<1, Int>::from_data(TensorData::new(ids, [rows.len()]), &device),
+    )
+}
+
+/// `[B, t, W]` → `[B·t, W]`.
+fn flat(x: Tensor<3>) -> Tensor<2> {
+    let [batch, length, width] = x.dims();
+    x.reshape([batch * length, width])
+}

@@ -1,0 +1,166 @@
+//! The encoder: blocks of self-attention and feed-forward, each after a norm and with a residual.
+
+use burn::module::Module;
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::layers::{Attention, FeedForward};
+use super::position::RelativeBias;
+use crate::parts::{Dropout, Entries, Norm, behind, lengthened, reach};
+use promptshift_kernels::Visible;
+
+/// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// `[B, T, D]`.
+    pub rows: Tensor<3>,
+    /// The real positions of each example, at its start; the rest is padding.
+    pub lengths: Vec<usize>,
+    /// What enters the stacks beside the tokens.
+    pub entries: Entries,
+}
+
+impl Embedded {
+    /// Puts a soft prompt `[P, D]` before every example. The prompt takes the real positions
+    /// `0..P`, so that relative positions are computed over `P + T` (Lester et al. 2021).
+    pub fn after_prompt(self, prompt: Tensor<2>) -> Self {
+        let [batch, _, width] = self.rows.dims();
+        let [length, _] = prompt.dims();
+        let prompt = prompt.unsqueeze::<3>().expand([batch, length, width]);
+        Embedded {
+            rows: Tensor::cat(vec![prompt, self.rows], 1),
+            lengths: self.lengths.iter().map(|t| t + length).collect(),
+            entries: self.entries,
+        }
+    }
+
+    /// Puts each of several soft prompts `[N, P, D]` before every example: `N·B` rows, all examples
+    /// behind the first prompt, then all behind the second. Positions are those of
+    /// [`Embedded::after_prompt`].
+    pub fn after_prompts(self, prompts: Tensor<3>) -> Self {
+        let [batch, tokens, width] = self.rows.dims();
+        let [count, length, _] = prompts.dims();
+        let prompts = (prompts.unsqueeze_dim::<4>(1))
+            .expand([count, batch, length, width])
+            .reshape([count * batch, length, width]);
+        let rows = (self.rows.unsqueeze_dim::<4>(0))
+            .expand([count, batch, tokens, width])
+            .reshape([count * batch, tokens, width]);
+        Embedded {
+            rows: Tensor::cat(vec![prompts, rows], 1),
+            lengths: (0..count)
+                .flat_map(|_| self.lengths.iter().map(|t| t + length))
+                .collect(),
+            entries: self.entries,
+        }
+    }
+}
+
+impl Embedded {
+    /// Puts the vectors of a soft prompt `[P, D]` among every example's tokens: vector `p` behind
+    /// the first `places[b][p]` of example `b`, where `places[b]` does not fall.
+    ///
+    /// # Panics
+    /// Not `P` places for each of `B` examples.
+    pub fn around_prompt(self, prompt: Tensor<2>, places: &[Vec<usize>]) -> Self {
+        let [batch, own, width] = self.rows.dims();
+        let [length, _] = prompt.dims();
+        assert_eq!(places.len(), batch, "places for every example");
+        // The prompt's rows, then every example's.
+        let table = Tensor::cat(vec![prompt, self.rows.reshape([batch * own, width])], 0);
+        let mut order: Vec<i32> = Vec::with_capacity(batch * (length + own));
+        for (example, places) in places.iter().enumerate() {
+            assert_eq!(places.len(), length, "a place for every vector");
+            let token = |at: usize| (length + example * own + at) as i32;
+            let mut from = 0;
+            for (vector, &place) in places.iter().enumerate() {
+                order.extend((from..place).map(token));
+                order.push(vector as i32);
+                from = place;
+            }
+            order.extend((from..own).map(token));
+        }
+        let order = TensorData::new(order, [batch * (length + own)]);
+        let order = Tensor::<1, Int>::from_data(order, &table.device());
+        Embedded {
+            rows: table.select(0, order).reshape([batch, length + own, width]),
+            lengths: self.lengths.iter().map(|t| t + length).collect(),
+            entries: self.entries,
+        }
+    }
+}
+
+/// What the decoder looks at.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// `[B·T, D]`, after the final norm.
+    pub hidden: Tensor<2>,
+    /// The same of the ladder beside the backbone, `[B·T, d]`, if there is one.
+    pub(super) side: Option<Tensor<2>>,
+    /// The real positions of each example.
+    pub lengths: Vec<usize>,
+    /// What enters the decoder beside the tokens.
+    pub entries: Entries,
+}
+
+#[derive(Module, Debug)]
+pub(super) struct EncoderBlock {
+    pub(super) attention_norm: Norm,
+    pub(super) attention: Attention,
+    pub(super) feed_forward_norm: Norm,
+    pub(super) feed_forward: FeedForward,
+}
+
+/// The encoder stack.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    pub(super) bias: RelativeBias,
+    pub(super) blocks: Vec<EncoderBlock>,
+    pub(super) norm: Norm,
+}
+
+impl Encoder {
+    /// Embedded tokens → hidden states.
+    pub fn forward(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+        self.forward_through(input, dropout, &mut |_, x| x)
+    }
+
+    /// As [`Encoder::forward`], through `pass` with what each block is about to read and, at the end,
+    /// what the last has made.
+    pub(super) fn forward_through(
+        &self,
+        input: Embedded,
+        dropout: &mut Dropout,
+        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Encoded {
+        let [batch, length, width] = input.rows.dims();
+        let prefixes = &input.entries.encoder;
+        let reach = reach(prefixes);
+        let bias = self.bias.between(0, length, length).behind(reach);
+        let visible = lengthened(reach, &input.lengths);
+        let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = pass(index, x);
+            let normed = block.attention_norm.forward(x.clone());
+            let memory = block.attention.memory(normed.clone());
+            let mixed = block.attention.forward(
+                normed,
+                behind(prefixes.get(index), memory, batch),
+                Some(bias.clone()),
+                batch,
+                Visible::Lengths(&visible),
+                dropout,
+            );
+            x = x + dropout.rows(mixed, batch);
+            let normed = block.feed_forward_norm.forward(x.clone());
+            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
+            x = x + dropout.rows(changed, batch);
+        }
+        x = pass(self.blocks.len(), x);
+        Encoded {
+            side: None,
+            hidden: dropout.rows(self.norm.forward(x), batch),
+            lengths: input.lengths,
+            entries: input.entries,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A small T5 beside the backbone that reads the hidden states of its blocks: nothing is ever
+//! differentiated through the backbone.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation};
+
+use super::decoder::Decoder;
+use super::encoder::Encoder;
+use super::model::T5;
+use promptshift_kernels as kernels;
+
+/// Stacks of width `d` with a rung from each hidden state of the backbone, and a way up again.
+#[derive(Module, Debug)]
+pub struct Ladder {
+    pub(super) encoder: Encoder,
+    pub(super) decoder: Decoder,
+    /// One for each of the encoder's states: before every block and behind the last.
+    pub(super) encoder_rungs: Vec<Rung>,
+    /// As many of the decoder's.
+    pub(super) decoder_rungs: Vec<Rung>,
+    /// `[d, D]`: what the side says, added to the backbone's last states before the head.
+    pub(super) up: Param<Tensor<2>>,
+}
+
+/// Lets a state of the backbone into the side: `μ · h W + (1 - μ) · x`, `μ = sigmoid(gate / 0.1)`.
+#[derive(Module, Debug)]
+pub struct Rung {
+    /// `W` `[D, d]`.
+    pub down: Param<Tensor<2>>,
+    /// `[1]`.
+    pub gate: Param<Tensor<1>>,
+}
+
+/// The temperature of the gates.
+const TEMPERATURE: f64 = 0.1;
+
+impl Rung {
+    fn mix(&self, own: Tensor<2>, state: Tensor<2>) -> Tensor<2> {
+        let share: Tensor<2> = activation::sigmoid(self.gate.val() / TEMPERATURE).unsqueeze();
+        let state = kernels::linear(state, self.down.val());
+        own.clone() + (state - own) * share
+    }
+}
+
+impl Ladder {
+    /// The stacks of `side` with these rungs, one for each state of either of its stacks.
+    pub fn new(
+        side: T5,
+        encoder_rungs: Vec<Rung>,
+        decoder_rungs: Vec<Rung>,
+        up: Param<Tensor<2>>,
+    ) -> Self {
+        Ladder {
+            encoder: side.encoder,
+            decoder: side.decoder,
+            encoder_rungs,
+            decoder_rungs,
+            up,
+        }
+    }
+
+    /// Nothing yet, `[N, d]`: the first rung lets the embeddings in.
+    pub(super) fn nothing(&self, rows: usize) -> Tensor<2> {
+        let up = self.up.val();
+        Tensor::zeros([rows, up.dims()[0]], &up.device())
+    }
+
+    /// What is added to the backbone's states `[N, D]` for the side's `[N, d]`.
+    pub(super) fn upwards(&self, side: Tensor<2>) -> Tensor<2> {
+        kernels::linear(side, self.up.val())
+    }
+}
+
+/// The hidden states of a stack, kept as they pass.
+#[derive(Default)]
+pub(super) struct States(Vec<Tensor<2>>);
+
+impl States {
+    /// Keeps a state and lets it pass.
+    pub(super) fn keep(&mut self, x: Tensor<2>) -> Tensor<2> {
+        self.0.push(x.clone());
+        x
+    }
+
+    /// What the side has at this place, with the backbone's state mixed in.
+    pub(super) fn mix(&self, rungs: &[Rung], place: usize, own: Tensor<2>) -> Tensor<2> {
+        rungs[place].mix(own, self.0[place].clone())
+    }
+}

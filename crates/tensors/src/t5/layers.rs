@@ -1,0 +1,103 @@
+//! The sub-layers of a T5 block: attention and feed-forward.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+
+use crate::parts::{Adapter, Dropout, Linear, Memory, adapted, adapted_output};
+use promptshift_kernels::{self as kernels, DistanceBias, Visible, attention};
+
+/// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
+#[derive(Module, Debug)]
+pub struct Attention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) output: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+    heads: usize,
+}
+
+impl Attention {
+    pub(super) fn new(
+        query: Linear,
+        key: Linear,
+        value: Linear,
+        output: Linear,
+        heads: usize,
+    ) -> Self {
+        Attention {
+            query,
+            key,
+            value,
+            output,
+            adapter: None,
+            heads,
+        }
+    }
+
+    /// `H·K`.
+    pub(super) fn key_width(&self) -> usize {
+        self.key.weight.val().dims()[1]
+    }
+
+    /// Keys and values of `x` `[B·Tk, D]`.
+    pub fn memory(&self, x: Tensor<2>) -> Memory {
+        Memory {
+            key: self.key.forward(x.clone()),
+            value: self.value.forward(x),
+        }
+    }
+
+    /// `x` `[B·Tq, D]` looks at `memory`; `bias` is added to the scores.
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        memory: Memory,
+        bias: Option<DistanceBias>,
+        batch: usize,
+        visible: Visible,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let query = self.query.forward(x);
+        let Memory { key, value } = memory;
+        let mixed = if dropout.is_off() {
+            kernels::attention(query, key, value, bias, batch, self.heads, visible)
+        } else {
+            let drop = |weights| dropout.probabilities(weights);
+            attention::reweighted(query, key, value, bias, batch, self.heads, visible, drop)
+        };
+        adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
+    }
+}
+
+/// The feed-forward: v1.1's `(gelu_tanh(x W₀) ⊙ (x W₁)) W`, or v1.0's `relu(x W₁) W`.
+#[derive(Module, Debug)]
+pub struct FeedForward {
+    /// `W₀`, in v1.1.
+    pub(super) gate: Option<Linear>,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+    /// What a tuning method puts after it or beside it.
+    pub(super) adapter: Option<Adapter>,
+}
+
+impl FeedForward {
+    /// `x` `[B·T, D]` behind the norm → what is to be added to `stream` `[B·T, D]`.
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        stream: &Tensor<2>,
+        batch: usize,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        adapted(self.adapter.as_ref(), x, stream, |x| {
+            let hidden = match &self.gate {
+                Some(gate) => kernels::gated_gelu(gate.forward(x.clone()), self.up.forward(x)),
+                None => relu(self.up.forward(x)),
+            };
+            self.down.forward(dropout.rows(hidden, batch))
+        })
+    }
+}

@@ -1,0 +1,246 @@
+//! The whole backbone: embedding, encoder, decoder, head.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::decoder::{Cache, Decoder};
+use super::encoder::{Embedded, Encoded, Encoder};
+use super::ladder::{Ladder, States};
+use crate::parts::{Decoding, Dropout, Entries, Generated, Linear, OutputWords, Tokens, greedy};
+use promptshift_kernels as kernels;
+
+/// The backbone.
+#[derive(Module, Debug)]
+pub struct T5 {
+    pub(super) embedding: Param<Tensor<2>>,
+    pub(super) encoder: Encoder,
+    pub(super) decoder: Decoder,
+    /// The output head; v1.0 has none of its own.
+    pub(super) head: Option<Linear>,
+    /// The side network of ladder side tuning.
+    pub(super) ladder: Option<Ladder>,
+    pub(super) start_id: usize,
+}
+
+impl T5 {
+    /// The input embedding `[V, D]`, shared by encoder and decoder.
+    pub fn embedding(&self) -> Tensor<2> {
+        self.embedding.val()
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> Device {
+        self.embedding.val().device()
+    }
+
+    /// `T` ids a row → `[B, T, D]`; T5 does not scale its embeddings.
+    pub fn embed(&self, tokens: &Tokens) -> Embedded {
+        let rows = self.lookup(&tokens.ids);
+        let [_, width] = rows.dims();
+        Embedded {
+            rows: rows.reshape([tokens.batch(), tokens.width, width]),
+            lengths: tokens.lengths.clone(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// Runs the encoder.
+    pub fn encode(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+        let Some(ladder) = &self.ladder else {
+            return self.encoder.forward(input, dropout);
+        };
+        let [batch, length, _] = input.rows.dims();
+        let mut states = States::default();
+        let encoded = self
+            .encoder
+            .forward_through(input, dropout, &mut |_, x| states.keep(x));
+        let nothing = ladder.nothing(batch * length);
+        let [_, width] = nothing.dims();
+        let own = Embedded {
+            rows: nothing.reshape([batch, length, width]),
+            lengths: encoded.lengths.clone(),
+            entries: Entries::default(),
+        };
+        let rungs = &ladder.encoder_rungs;
+        let side = ladder
+            .encoder
+            .forward_through(own, dropout, &mut |at, x| states.mix(rungs, at, x));
+        Encoded {
+            side: Some(side.hidden),
+            ..encoded
+        }
+    }
+
+    /// Puts a side network beside the stacks.
+    pub fn with_ladder(self, ladder: Ladder) -> Self {
+        T5 {
+            ladder: Some(ladder),
+            ..self
+        }
+    }
+
+    /// What a ladder looks at instead of the backbone's encoder.
+    fn side_of(encoded: &Encoded) -> Encoded {
+        let side = encoded.side.clone();
+        Encoded {
+            hidden: side.expect("it was encoded by a model with a ladder"),
+            side: None,
+            lengths: encoded.lengths.clone(),
+            entries: Entries::default(),
+        }
+    }
+
+    /// Teacher-forced hidden states `[B·U, D]`, the ladder's word added.
+    fn decode(
+        &self,
+        embedded: Tensor<2>,
+        batch: usize,
+        encoded: &Encoded,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let Some(ladder) = &self.ladder else {
+            return self.decoder.forward(embedded, batch, encoded, dropout);
+        };
+        let nothing = ladder.nothing(embedded.dims()[0]);
+        let mut states = States::default();
+        let hidden =
+            self.decoder
+                .forward_through(embedded, batch, encoded, dropout, &mut |_, x| {
+                    states.keep(x)
+                });
+        let (rungs, encoded) = (&ladder.decoder_rungs, T5::side_of(encoded));
+        let mut mix = |at, x| states.mix(rungs, at, x);
+        let side = ladder
+            .decoder
+            .forward_through(nothing, batch, &encoded, dropout, &mut mix);
+        hidden + ladder.upwards(side)
+    }
+
+    /// Teacher-forced hidden states of the real target positions, `[N, D]`, in row order.
+    fn target_states(
+        &self,
+        encoded: &Encoded,
+        targets: &Tokens,
+        dropout: &mut Dropout,
+    ) -> Tensor<2> {
+        let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
+        let hidden = self.decode(embedded, targets.batch(), encoded, dropout);
+        let real: Vec<i32> = targets.real_positions().map(|i| i as i32).collect();
+        let count = real.len();
+        let device = hidden.device();
+        hidden.select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(real, [count]), &device),
+        )
+    }
+
+    /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
+    pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
+        let states = self.target_states(encoded, targets, &mut Dropout::off());
+        self.vocabulary_logits(states, encoded.entries.output.as_ref())
+    }
+
+    /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
+    pub fn token_losses(
+        &self,
+        encoded: &Encoded,
+        targets: &Tokens,
+        z_loss: f64,
+        dropout: &mut Dropout,
+    ) -> Tensor<1> {
+        let states = self.target_states(encoded, targets, dropout);
+        let logits = self.vocabulary_logits(states, encoded.entries.output.as_ref());
+        let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
+        kernels::cross_entropy(logits, &real, z_loss)
+    }
+
+    /// An empty cache for decoding from `encoded`.
+    pub fn start(&self, encoded: &Encoded) -> Cache {
+        let mut cache = self.decoder.start(encoded);
+        cache.side = (self.ladder.as_ref())
+            .map(|ladder| Box::new(ladder.decoder.start(&T5::side_of(encoded))));
+        cache
+    }
+
+    /// The token every output starts with, for `batch` rows.
+    pub fn start_tokens(&self, batch: usize) -> Vec<u32> {
+        vec![self.start_id as u32; batch]
+    }
+
+    /// Logits `[B, V]` of the token after `last`.
+    pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
+        let embedded = self.lookup(last);
+        let (Some(ladder), Some(mut side)) = (&self.ladder, cache.side.take()) else {
+            let states = self.decoder.step(embedded, cache);
+            return self.vocabulary_logits(states, cache.output.as_ref());
+        };
+        let mut states = States::default();
+        let hidden = self
+            .decoder
+            .step_through(embedded, cache, &mut |_, x| states.keep(x));
+        let (rungs, nothing) = (&ladder.decoder_rungs, ladder.nothing(last.len()));
+        let mut mix = |at, x| states.mix(rungs, at, x);
+        let own = ladder.decoder.step_through(nothing, &mut side, &mut mix);
+        cache.side = Some(side);
+        self.vocabulary_logits(hidden + ladder.upwards(own), cache.output.as_ref())
+    }
+
+    /// The most probable output of every example, as [`greedy`] decodes.
+    pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
+        let mut cache = self.start(encoded);
+        let first = self.next_logits(&self.start_tokens(encoded.lengths.len()), &mut cache);
+        greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
+    }
+
+    /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` where it takes the head's place.
+    fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&OutputWords>) -> Tensor<2> {
+        let [_, width] = states.dims();
+        let states = match &self.head {
+            Some(_) => states,
+            None => states * (width as f64).powf(-0.5),
+        };
+        match (output, &self.head) {
+            (Some(words), _) => words.logits(states, self.embedding.val().dims()[0]),
+            (None, Some(head)) => head.forward(states),
+            (None, None) => states.matmul(self.embedding.val().transpose()),
+        }
+    }
+
+    /// The head's vectors `[C, D]` of some tokens.
+    pub fn output_vectors(&self, ids: &[u32]) -> Tensor<2> {
+        let Some(head) = &self.head else {
+            return self.lookup(ids);
+        };
+        let columns = ids.iter().map(|&id| id as i32).collect::<Vec<_>>();
+        let weight = head.weight.val();
+        let columns = TensorData::new(columns, [ids.len()]);
+        let columns = Tensor::<1, Int>::from_data(columns, &weight.device());
+        weight.select(1, columns).transpose()
+    }
+
+    fn lookup(&self, ids: &[u32]) -> Tensor<2> {
+        let ids_i32: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+        let table = self.embedding.val();
+        let device = table.device();
+        table.select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(ids_i32, [ids.len()]), &device),
+        )
+    }
+}
+
+/// T5's decoding.
+struct UnderWay<'a> {
+    model: &'a T5,
+    cache: Cache,
+}
+
+impl Decoding for UnderWay<'_> {
+    fn next_logits(&mut self, last: &[u32]) -> Tensor<2> {
+        self.model.next_logits(last, &mut self.cache)
+    }
+
+    fn keep(&mut self, rows: &[usize]) {
+        self.cache.keep(rows);
+    }
+}

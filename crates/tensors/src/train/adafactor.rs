@@ -1,0 +1,249 @@
+//! Burn's Adafactor with what T5X's has and Burn's lacks: a second moment that is not factored,
+//! weight decay that is not multiplied by the learning rate, a step count that starts elsewhere.
+//!
+//! T5X `t5x/adafactor.py`; the paper's options are `prompt_tuning/configs/models/t5_1_1_prompt.gin`
+//! (google-research/prompt-tuning). On Flex a step is [`kernels::adafactor`](promptshift_kernels::adafactor).
+
+use burn::optim::{Adafactor, AdafactorConfig, AdafactorState, LearningRate, Optimizer};
+use burn::tensor::{Device, Tensor};
+
+use promptshift_kernels::adafactor::{self as fused, Factors};
+use promptshift_numbers::recipe::{AdafactorRecipe, ParameterScaling, SecondMoment};
+
+/// ε₂: a relative step is at least this share of the learning rate. T5X's value and Burn's.
+const SMALLEST_SCALE: f32 = 1e-3;
+/// The new squares' weight is the step number to this power. T5X's value and Burn's.
+const DECAY_RATE: f64 = -0.8;
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub struct PaperAdafactor {
+    plain: Adafactor,
+    parameter_scaling: ParameterScaling,
+    second_moment: SecondMoment,
+    weight_decay: f64,
+    start_step: usize,
+}
+
+impl PaperAdafactor {
+    /// The optimiser of a recipe.
+    pub fn new(recipe: &AdafactorRecipe) -> Self {
+        PaperAdafactor {
+            plain: AdafactorConfig::new()
+                .with_relative_step(false)
+                .with_scale_parameter(recipe.parameter_scaling == ParameterScaling::Relative)
+                .with_epsilon_2(SMALLEST_SCALE)
+                .with_decay_rate(DECAY_RATE)
+                .build(),
+            parameter_scaling: recipe.parameter_scaling,
+            second_moment: recipe.second_moment,
+            weight_decay: recipe.weight_decay,
+            start_step: recipe.start_step,
+        }
+    }
+
+    /// What step number `time`, counted from 1, is made of.
+    fn fused(&self, lr: LearningRate, time: usize) -> fused::Step {
+        fused::Step {
+            size: lr,
+            smallest_scale: match self.parameter_scaling {
+                ParameterScaling::Relative => Some(SMALLEST_SCALE.into()),
+                ParameterScaling::Absolute => None,
+            },
+            weight: (time as f64).powf(DECAY_RATE),
+            keep: 1.0 - self.weight_decay,
+        }
+    }
+
+    /// Burn's step, after the weights' decay.
+    fn plain_step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdafactorState<D>>,
+    ) -> (Tensor<D>, Option<AdafactorState<D>>) {
+        let tensor = match self.weight_decay {
+            0.0 => tensor,
+            decay => tensor.mul_scalar(1.0 - decay),
+        };
+        self.plain.step(lr, tensor, grad, state)
+    }
+
+    /// A matrix with the factored moment.
+    fn factored_step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<AdafactorState<D>>,
+    ) -> (Tensor<D>, Option<AdafactorState<D>>) {
+        if D != 2 || !fused::is_fused(&tensor) {
+            return self.plain_step(lr, tensor, grad, state);
+        }
+        let shape = tensor.shape();
+        let [height, width] = [shape[0], shape[1]];
+        let time = state.as_ref().map_or(0, |state| state.time) + 1;
+        let factors = state.map(|state| Factors {
+            rows: state.second_moment.reshape([height, 1]),
+            columns: (state.column_second_moment)
+                .expect("a factored moment has columns")
+                .reshape([1, width]),
+        });
+        let [tensor, grad] = [tensor, grad].map(|matrix| matrix.reshape([height, width]));
+        let (tensor, factors) = fused::factored(tensor, grad, factors, &self.fused(lr, time));
+        let state = AdafactorState {
+            time,
+            second_moment: as_matrix(factors.rows),
+            column_second_moment: Some(as_matrix(factors.columns)),
+        };
+        (as_matrix(tensor), Some(state))
+    }
+
+    /// A vector, whose moment is never factored.
+    fn vector_step(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<1>,
+        grad: Tensor<1>,
+        state: Option<AdafactorState<1>>,
+    ) -> (Tensor<1>, Option<AdafactorState<1>>) {
+        if !fused::is_fused(&tensor) {
+            return self.plain_step(lr, tensor, grad, state);
+        }
+        let time = state.as_ref().map_or(0, |state| state.time) + 1;
+        let moment = state.map(|state| state.second_moment);
+        let (tensor, second_moment) =
+            fused::unfactored(tensor, grad, moment, &self.fused(lr, time));
+        let state = AdafactorState {
+            time,
+            second_moment,
+            column_second_moment: None,
+        };
+        (tensor, Some(state))
+    }
+}
+
+/// The same matrix; only callers know that `D` is 2.
+fn as_matrix<const D: usize>(matrix: Tensor<2>) -> Tensor<D> {
+    let shape = matrix.shape();
+    matrix.reshape(shape)
+}
+
+impl Optimizer for PaperAdafactor {
+    type State<const D: usize> = AdafactorState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        if self.second_moment == SecondMoment::Factored && D > 1 {
+            return self.factored_step(lr, tensor, grad, state);
+        }
+        // What has two dimensions would be factored, so it goes through as a vector.
+        let shape = tensor.shape();
+        let count = [shape.num_elements()];
+        let state = match state {
+            Some(state) => Some(AdafactorState {
+                time: state.time,
+                second_moment: state.second_moment.reshape(count),
+                column_second_moment: None,
+            }),
+            // As if `start_step` steps of zero gradients had gone before.
+            None if self.start_step > 0 => Some(AdafactorState {
+                time: self.start_step,
+                second_moment: Tensor::zeros(count, &grad.device()),
+                column_second_moment: None,
+            }),
+            None => None,
+        };
+        let (tensor, state) =
+            self.vector_step(lr, tensor.reshape(count), grad.reshape(count), state);
+        let state = state.map(|state| AdafactorState {
+            time: state.time,
+            second_moment: state.second_moment.reshape(shape.clone()),
+            column_second_moment: None,
+        });
+        (tensor.reshape(shape), state)
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        Adafactor::to_device(state, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Tolerance};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Some steps with gradients drawn anew, by the fused step and by Burn's.
+    fn check<const D: usize>(optimizer: &PaperAdafactor, shape: [usize; D], seed: u64) {
+        let device = Device::flex();
+        device.seed(seed);
+        let draw = |scale| Tensor::<D>::random(shape, Distribution::Normal(0.0, scale), &device);
+        let start = draw(0.5);
+        let (mut one, mut other) = ((start.clone(), None), (start.clone(), None));
+        for step in 0..4 {
+            // The second gradient is far smaller, and has a row or a value of zeros.
+            let mut grad = draw(if step == 1 { 1e-6 } else { 2.0 });
+            grad = grad.slice_fill(0..1, 0.0);
+            one = optimizer.step(0.1, one.0, grad.clone(), one.1);
+            other = optimizer.plain_step(0.1, other.0, grad, other.1);
+            let tolerance = Tolerance::<f32>::absolute(2e-5).set_relative(2e-5);
+            let [a, b] = [&one.0, &other.0].map(|tensor| tensor.clone().into_data());
+            a.assert_approx_eq(&b, tolerance);
+        }
+        let moved = (one.0 - start).abs().max().into_scalar::<f32>();
+        assert!(moved > 1e-4, "moved by {moved}");
+    }
+
+    fn optimizer(relative: bool, weight_decay: f64) -> PaperAdafactor {
+        PaperAdafactor::new(&AdafactorRecipe {
+            learning_rate: 0.1,
+            parameter_scaling: match relative {
+                true => ParameterScaling::Relative,
+                false => ParameterScaling::Absolute,
+            },
+            second_moment: SecondMoment::Factored,
+            weight_decay,
+            start_step: 0,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn the_fused_step_is_burn_s(
+            (height, width) in (2..50_usize, 1..70_usize),
+            relative in any::<bool>(),
+            weight_decay in prop_oneof![Just(0.0), Just(0.01)],
+            seed in 1..1000_u64,
+        ) {
+            let optimizer = optimizer(relative, weight_decay);
+            check(&optimizer, [height, width], seed);
+            check(&optimizer, [height * width], seed);
+        }
+    }
+
+    #[test]
+    fn the_fused_step_is_burn_s_over_many_shares() {
+        check(&optimizer(true, 0.01), [700, 128], 3);
+        check(&optimizer(false, 0.0), [50_000], 4);
+    }
+
+    #[test]
+    fn what_another_tensor_shares_is_not_written_to() {
+        let device = Device::flex();
+        let tensor = Tensor::<2>::ones([4, 4], &device);
+        let kept = tensor.clone();
+        let (moved, _) = optimizer(false, 0.0).step(0.1, tensor, kept.clone(), None);
+        assert_eq!(kept.max().into_scalar::<f32>(), 1.0);
+        assert!(moved.max().into_scalar::<f32>() < 1.0);
+    }
+}

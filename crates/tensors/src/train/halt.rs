@@ -1,0 +1,296 @@
+//! What a training that was broken off goes on from, with the same result as if it had not been.
+//!
+//! ```text
+//! <folder>/halt.json              which step, and what the loop remembers; written last
+//! <folder>/<step>.trained.safetensors   the trained tensors
+//! <folder>/<step>.best.safetensors      those of the best step
+//! <folder>/<step>.optimizer.bpk         the optimiser's state, as Burn saves it
+//! ```
+//!
+//! The seed gives everything else again: the tensors that are not trained and the order of the rows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::ModuleOptimizer;
+use burn::store::RecordError;
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::tuning::Tuned;
+use promptshift_numbers::record::CurvePoint;
+
+/// How long a training goes on before it is kept again: what is lost when it is killed.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// One part of the time at most goes into keeping, of so many.
+const SHARE: u32 = 20;
+
+const STATE: &str = "halt.json";
+
+/// A halt that can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HaltError {
+    /// The file system said no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The state was cut off or edited.
+    #[error("{}: wanted what a broken-off training left, found {found}; delete its folder to start anew", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The tensors are not those of the model.
+    #[error(transparent)]
+    Weights(#[from] CheckpointError),
+    /// The optimiser's state can't be written or read.
+    #[error("{}: {source}", path.display())]
+    Optimizer {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: RecordError,
+    },
+}
+
+/// Where a training is kept while it goes on.
+#[derive(Debug)]
+pub struct Halts {
+    folder: PathBuf,
+    of: String,
+    due: Instant,
+}
+
+/// What the loop remembers, besides tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// What training it is of.
+    pub of: String,
+    /// Steps taken.
+    pub step: usize,
+    /// The trained tensors' ids, in the model's order: the optimiser knows them by these.
+    pub ids: Vec<u64>,
+    /// Random numbers that dropout has drawn.
+    pub dropout: u64,
+    pub curve: Vec<CurvePoint>,
+    pub best_step: usize,
+    pub best_score: f64,
+    pub stale: usize,
+    /// Loss and target tokens since the last point of the curve.
+    pub loss: (f64, usize),
+    pub tokens: u64,
+    pub training_seconds: f64,
+    pub validation_seconds: f64,
+}
+
+impl Halts {
+    /// In `folder`, of the training that `of` names: whatever its result depends on.
+    pub fn new(folder: PathBuf, of: String) -> Self {
+        Halts {
+            folder,
+            of,
+            due: Instant::now() + EVERY,
+        }
+    }
+
+    /// The name of the training.
+    pub(super) fn of(&self) -> &str {
+        &self.of
+    }
+
+    /// Whether it is time to keep it again.
+    pub(super) fn is_due(&self) -> bool {
+        Instant::now() >= self.due
+    }
+
+    /// The state of this training, if it was broken off. What another one left is of no use.
+    pub(super) fn find(&self) -> Result<Option<State>, HaltError> {
+        let path = self.folder.join(STATE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(HaltError::Io { path, source }),
+        };
+        let state: State =
+            serde_json::from_slice(&bytes).map_err(|error| HaltError::Malformed {
+                path,
+                found: error.to_string(),
+            })?;
+        Ok((state.of == self.of).then_some(state))
+    }
+
+    /// Keeps the state, the tensors and the optimiser's state; then lets go of what was kept before.
+    pub(super) fn keep(
+        &mut self,
+        state: &State,
+        [trained, best]: [&Tuned; 2],
+        optimizer: &ModuleOptimizer,
+    ) -> Result<(), HaltError> {
+        let started = Instant::now();
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| HaltError::Io { path, source }
+        };
+        fs::create_dir_all(&self.folder).map_err(io(&self.folder))?;
+        for (name, tuned) in [("trained", trained), ("best", best)] {
+            let path = self.file(state.step, name);
+            let bytes = collected(tuned, &state.ids).to_bytes(BTreeMap::new());
+            fs::write(&path, bytes).map_err(io(&path))?;
+        }
+        let path = self.optimizer(state.step);
+        (optimizer.save(&path)).map_err(|source| HaltError::Optimizer { path, source })?;
+        let (partial, path) = (self.folder.join("partial"), self.folder.join(STATE));
+        let json = serde_json::to_vec_pretty(state).expect("a state is plain data");
+        fs::write(&partial, json).map_err(io(&partial))?;
+        fs::rename(&partial, &path).map_err(io(&path))?;
+        for entry in fs::read_dir(&self.folder).map_err(io(&self.folder))? {
+            let path = entry.map_err(io(&self.folder))?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            let step = name.and_then(|name| name.split_once('.')?.0.parse::<usize>().ok());
+            if step.is_some_and(|step| step != state.step) {
+                fs::remove_file(&path).map_err(io(&path))?;
+            }
+        }
+        // A large model takes long to write, and that is to stay a small share of the time.
+        self.due = Instant::now() + EVERY.max(started.elapsed() * SHARE);
+        Ok(())
+    }
+
+    /// `start` with the ids that the state's optimiser knows, the same with the trained tensors, and with
+    /// those of the best step, off the tape.
+    pub(super) fn restored(&self, state: &State, start: Tuned) -> Result<[Tuned; 3], HaltError> {
+        let wanted = ids(&start).len();
+        if wanted != state.ids.len() {
+            return Err(HaltError::Malformed {
+                path: self.folder.join(STATE),
+                found: format!("{} trained tensors in place of {wanted}", state.ids.len()),
+            });
+        }
+        let start = start.map(&mut Named(state.ids.iter()));
+        let filled = |name: &str| -> Result<Tuned, HaltError> {
+            let path = self.file(state.step, name);
+            let mut fill = Fill {
+                ids: &state.ids,
+                weights: Weights::read(&path)?,
+                error: None,
+            };
+            let tuned = start.clone().map(&mut fill);
+            match fill.error {
+                Some(error) => Err(error.into()),
+                None => Ok(fill.weights.finish(&[]).map(|()| tuned)?),
+            }
+        };
+        let (trained, best) = (filled("trained")?, filled("best")?.valid());
+        Ok([start, trained, best])
+    }
+
+    /// The optimiser as it was after a step.
+    pub(super) fn load_optimizer(
+        &self,
+        fresh: ModuleOptimizer,
+        step: usize,
+    ) -> Result<ModuleOptimizer, HaltError> {
+        let path = self.optimizer(step);
+        (fresh.load(&path)).map_err(|source| HaltError::Optimizer { path, source })
+    }
+
+    /// The file of the optimiser's state at a step.
+    fn optimizer(&self, step: usize) -> PathBuf {
+        self.folder.join(format!("{step}.optimizer.bpk"))
+    }
+
+    fn file(&self, step: usize, name: &str) -> PathBuf {
+        self.folder.join(format!("{step}.{name}.safetensors"))
+    }
+}
+
+/// The ids of the tensors that are trained, in the model's order.
+pub(super) fn ids(tuned: &Tuned) -> Vec<u64> {
+    let mut ids = Ids(Vec::new());
+    tuned.visit(&mut ids);
+    ids.0
+}
+
+struct Ids(Vec<u64>);
+
+impl ModuleVisitor for Ids {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.val().is_require_grad() {
+            self.0.push(param.id.val());
+        }
+    }
+}
+
+/// The tensors of these ids, by their places in the list.
+fn collected(tuned: &Tuned, ids: &[u64]) -> Weights {
+    let mut collect = Collect {
+        ids,
+        weights: Weights::empty(STATE),
+    };
+    tuned.visit(&mut collect);
+    collect.weights
+}
+
+struct Collect<'a> {
+    ids: &'a [u64],
+    weights: Weights,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(place) = self.ids.iter().position(|id| *id == param.id.val()) {
+            self.weights.put_tensor(&place.to_string(), param.val());
+        }
+    }
+}
+
+/// Gives the trained tensors these ids, in the model's order.
+struct Named<'a>(std::slice::Iter<'a, u64>);
+
+impl ModuleMapper for Named<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (own, value, mapper) = param.consume();
+        let id = match value.is_require_grad() {
+            true => self.0.next().map_or(own, |id| ParamId::from(*id)),
+            false => own,
+        };
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+/// Puts the kept tensors in the places of those with these ids.
+struct Fill<'a> {
+    ids: &'a [u64],
+    weights: Weights,
+    error: Option<CheckpointError>,
+}
+
+impl ModuleMapper for Fill<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(place) = self.ids.iter().position(|id| *id == param.id.val()) else {
+            return param;
+        };
+        let (id, value, mapper) = param.consume();
+        let taken = (self.weights).take(&place.to_string(), value.dims(), &value.device());
+        let value = match taken {
+            Ok(tensor) => tensor.set_require_grad(value.is_require_grad()),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                value
+            }
+        };
+        Param::from_mapped_value(id, value, mapper)
+    }
+}

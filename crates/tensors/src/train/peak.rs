@@ -1,0 +1,140 @@
+//! When memory was highest in a training, and what it held then.
+
+use super::optimizer::state_bytes;
+use crate::memory;
+use crate::tuning::Tuned;
+use promptshift_numbers::recipe::OptimizerRecipe;
+use promptshift_numbers::record::memory::{Moment, PeakParts};
+
+/// A peak of the host's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peak {
+    /// The bytes at the peak.
+    pub bytes: u64,
+    /// What training was doing.
+    pub moment: Moment,
+    /// The bytes before the step, or before the validation.
+    pub before: u64,
+    /// Steps taken before.
+    pub steps: usize,
+}
+
+impl Peak {
+    /// The peak of a piece of work, in the course of what began when `before` bytes were allocated.
+    pub(super) fn of<T>(
+        moment: Moment,
+        before: u64,
+        steps: usize,
+        work: impl FnOnce() -> T,
+    ) -> (T, Peak) {
+        let (result, bytes) = memory::peak_of(work);
+        let peak = Peak {
+            bytes,
+            moment,
+            before,
+            steps,
+        };
+        (result, peak)
+    }
+
+    /// The higher of two, the first of equals.
+    pub(super) fn or(self, other: Peak) -> Peak {
+        match other.bytes > self.bytes {
+            true => other,
+            false => self,
+        }
+    }
+
+    /// Its parts, with the bytes of these tensors.
+    pub fn parts(&self, tensors: &TensorBytes) -> PeakParts {
+        let gradients = match self.moment {
+            Moment::Forward | Moment::Validation => 0,
+            Moment::Backward | Moment::Update => tensors.trainable,
+        };
+        let optimizer_state = match self.moment {
+            // The first update makes it.
+            Moment::Update => tensors.optimizer_state,
+            _ if self.steps > 0 => tensors.optimizer_state,
+            _ => 0,
+        };
+        // What the first update makes was not there before it.
+        let made = match (self.moment, self.steps) {
+            (Moment::Update, 0) => optimizer_state,
+            _ => 0,
+        };
+        PeakParts {
+            moment: self.moment,
+            weights: tensors.weights,
+            gradients,
+            optimizer_state,
+            activations: self.bytes.saturating_sub(self.before + gradients + made),
+        }
+    }
+}
+
+/// The bytes of what a training holds from its first step to its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TensorBytes {
+    /// Of every parameter.
+    pub weights: u64,
+    /// Of the trainable ones: a gradient is as large.
+    pub trainable: u64,
+    /// Of the optimiser's state, once it is there.
+    pub optimizer_state: u64,
+}
+
+impl TensorBytes {
+    /// Those of a model in training, by its tensors' shapes.
+    pub fn of(tuned: &Tuned, optimizer: &OptimizerRecipe) -> Self {
+        TensorBytes {
+            weights: tuned.weight_bytes(),
+            trainable: tuned.trainable_bytes(),
+            optimizer_state: state_bytes(optimizer, tuned),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_peak_are_those_of_its_moment() {
+        let tensors = TensorBytes {
+            weights: 100,
+            trainable: 10,
+            optimizer_state: 20,
+        };
+        let at = |moment, steps| {
+            let peak = Peak {
+                bytes: 500,
+                moment,
+                before: 150,
+                steps,
+            };
+            let parts = peak.parts(&tensors);
+            assert_eq!((parts.weights, parts.moment), (100, moment));
+            (parts.gradients, parts.optimizer_state, parts.activations)
+        };
+        assert_eq!(at(Moment::Forward, 1), (0, 20, 350));
+        assert_eq!(at(Moment::Backward, 1), (10, 20, 340));
+        assert_eq!(at(Moment::Update, 1), (10, 20, 340));
+        assert_eq!(at(Moment::Validation, 1), (0, 20, 350));
+        // No step, no state; the first update makes it beside what was there.
+        assert_eq!(at(Moment::Forward, 0), (0, 0, 350));
+        assert_eq!(at(Moment::Update, 0), (10, 20, 320));
+    }
+
+    #[test]
+    fn what_is_left_over_is_the_rest_of_the_peak() {
+        let parts = PeakParts {
+            moment: Moment::Backward,
+            weights: 100,
+            gradients: 10,
+            optimizer_state: 20,
+            activations: 340,
+        };
+        assert_eq!(parts.left_over(500), 30);
+        assert_eq!(parts.left_over(400), 0);
+    }
+}

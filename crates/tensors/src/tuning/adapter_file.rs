@@ -1,0 +1,378 @@
+//! `adapter.safetensors`: what a method trained, by its path in the tuned model, with the same
+//! metadata as a prompt's file. It holds the recipe, so that the places can be made again and filled.
+//! PEFT's folders of adapters are read as well, and written.
+
+mod peft;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use safetensors::SafeTensors;
+
+use super::method::ParameterPath;
+use super::prompt_file::{Made, Metadata, PromptFileError};
+use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_file, trains};
+use crate::backbone::Backbone;
+use crate::checkpoint::{Weights, floats};
+use crate::network::Config;
+use promptshift_numbers::recipe::{DeltaRecipe, Method, PromptInit, PromptRecipe, Recipe};
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::new_file;
+
+/// The file's name in a record's folder.
+pub const FILE: &str = "adapter.safetensors";
+
+/// What an adapter is refused for, where it is none.
+const WANTED: &str = "an adapter that promptshift saved";
+
+/// An adapter as it was read, not yet on a backbone.
+#[derive(Debug, Clone)]
+pub struct AdapterFile {
+    /// Where it was read from.
+    pub path: PathBuf,
+    contents: Contents,
+}
+
+#[derive(Debug, Clone)]
+enum Contents {
+    /// promptshift's.
+    Own {
+        metadata: Metadata,
+        recipe: Box<Recipe>,
+        tensors: Tensors,
+    },
+    /// PEFT's.
+    Peft(peft::Adapter),
+}
+
+/// Where an adapter comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// promptshift: it knows its backbone.
+    Own(&'a Metadata),
+    /// PEFT.
+    Peft {
+        /// What tuned it.
+        method: Method,
+        /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
+        base_model: Option<&'a str>,
+        /// SHA-256 of its `adapter_model.safetensors`.
+        sha256: &'a str,
+    },
+}
+
+/// Shape and values by name.
+pub(super) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// The file's bytes: every parameter of `tuned` that the recipe trains.
+pub(super) fn to_bytes(
+    tuned: &Tuned,
+    recipe: &Recipe,
+    config: &Config,
+    metadata: &Metadata,
+) -> Vec<u8> {
+    let mut weights = Weights::empty("");
+    method::visit(tuned, |parameter| {
+        let Parameter {
+            path,
+            shape,
+            values,
+            ..
+        } = parameter;
+        if trains(recipe, &path, config) {
+            weights.put(&path, shape, values);
+        }
+    });
+    weights.to_bytes(metadata.entries())
+}
+
+/// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
+pub(super) fn tensors(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, PromptFileError> {
+    let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let values =
+            floats(&view).ok_or_else(|| wrong(format!("'{name}' of {:?}", view.dtype())))?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(wrong(format!("{value} in '{name}'")));
+        }
+        tensors.insert(name, (view.shape().to_vec(), values));
+    }
+    Ok(tensors)
+}
+
+/// The recipe of a delta that another program trained: how is not known, and nothing reads it.
+fn imported(delta: DeltaRecipe) -> Recipe {
+    Recipe {
+        prompt: None,
+        delta: Some(delta),
+        ..Recipe::paper_prompt()
+    }
+}
+
+impl AdapterFile {
+    /// Reads an `adapter.safetensors`, the folder (a record's) that holds one, or a folder of PEFT.
+    ///
+    /// # Errors
+    /// It is absent, damaged, or none of these.
+    pub fn open(path: &Path) -> Result<Self, PromptFileError> {
+        let file = path.join(FILE);
+        match (path.is_dir(), file.exists()) {
+            (false, _) => AdapterFile::open_file(path),
+            (true, true) => AdapterFile::open_file(&file),
+            (true, false) if peft_folder::is_one(path) => Ok(AdapterFile {
+                path: path.to_owned(),
+                contents: Contents::Peft(peft::Adapter::read(path)?),
+            }),
+            (true, false) => {
+                let wanted = "adapter.safetensors, or PEFT's adapter_config.json with \
+                              adapter_model.safetensors";
+                let found = prompt_file::listing(path)?;
+                Err(PromptFileError::wrong(path, wanted, found))
+            }
+        }
+    }
+
+    fn open_file(path: &Path) -> Result<Self, PromptFileError> {
+        let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
+        let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
+        let (_, header) = SafeTensors::read_metadata(&bytes)
+            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+        let entries = header.metadata().clone().unwrap_or_default();
+        let metadata = Metadata::parse(&entries, path)?;
+        let no_recipe = |e: serde_json::Error| wrong(format!("a recipe, but {e}"));
+        let recipe: Recipe = match &metadata.made {
+            Made::Tuned { recipe, .. } => serde_json::from_str(recipe).map_err(no_recipe)?,
+            Made::Imported {
+                delta: Some(delta), ..
+            } => imported(serde_json::from_str(delta).map_err(no_recipe)?),
+            Made::Imported { delta: None, .. } => {
+                return Err(wrong("an imported prompt".to_string()));
+            }
+            Made::Subspace { .. } => return Err(wrong("a subspace of prompts".to_string())),
+        };
+        // With a head of its own, a prompt is saved as an adapter too.
+        if recipe.delta.is_none() && (recipe.head.is_none() || recipe.is_model_tuning()) {
+            return Err(wrong("a recipe without a delta".to_string()));
+        }
+        Ok(AdapterFile {
+            path: path.to_owned(),
+            contents: Contents::Own {
+                metadata,
+                recipe: Box::new(recipe),
+                tensors: tensors(&bytes, path, WANTED)?,
+            },
+        })
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin<'_> {
+        match &self.contents {
+            Contents::Own { metadata, .. } => Origin::Own(metadata),
+            Contents::Peft(adapter) => adapter.origin(),
+        }
+    }
+
+    /// The domain that it was tuned on, where it is known.
+    pub fn source(&self) -> Option<&str> {
+        match self.origin() {
+            Origin::Own(metadata) => metadata.source(),
+            Origin::Peft { .. } => None,
+        }
+    }
+
+    /// How the examples that it was tuned on were worded, where it is known.
+    pub fn wording(&self) -> Option<&Wording> {
+        match self.origin() {
+            Origin::Own(metadata) => metadata.wording(),
+            Origin::Peft { .. } => None,
+        }
+    }
+
+    /// The backbone with this adapter; nothing is on the tape. One loaded backbone serves any number
+    /// of adapters: weights that no adapter changes are shared.
+    ///
+    /// # Errors
+    /// It was tuned for other weights or another tokenizer, or its tensors are not those of its recipe,
+    /// or, from PEFT, not those of this backbone's places.
+    pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
+        match &self.contents {
+            Contents::Own {
+                metadata,
+                recipe,
+                tensors,
+            } => {
+                metadata.check(&self.path, backbone)?;
+                self.filled(recipe, tensors, backbone)
+            }
+            Contents::Peft(adapter) => Ok(adapter.onto(backbone)?.tuned),
+        }
+    }
+
+    /// The places of a recipe, with these tensors in them.
+    fn filled(
+        &self,
+        recipe: &Recipe,
+        tensors: &Tensors,
+        backbone: &Backbone,
+    ) -> Result<Tuned, PromptFileError> {
+        let mut start = recipe.clone();
+        if let Some(DeltaRecipe::Subspace(subspace)) = &recipe.delta {
+            // What training left of it is the prompt.
+            start.delta = None;
+            start.prompt = Some(PromptRecipe {
+                length: subspace.length,
+                init: PromptInit::Uniform,
+            });
+        }
+        if let Some(prompt) = &mut start.prompt {
+            // Whatever it starts from, it is filled.
+            prompt.init = PromptInit::Uniform;
+        }
+        let tuned = place(backbone, &start, &Labels::default(), 0).map_err(|error| {
+            PromptFileError::wrong(&self.path, "a recipe that can be met", error.to_string())
+        })?;
+        let mut fill = Fill {
+            path: ParameterPath::default(),
+            left: tensors.clone(),
+            trains: |path: &str| trains(recipe, path, &backbone.config),
+            wrong: None,
+        };
+        let tuned = tuned.finished().map(&mut fill);
+        let found = fill.wrong.or_else(|| {
+            fill.left
+                .keys()
+                .next()
+                .map(|name| format!("'{name}' as well"))
+        });
+        match found {
+            None => Ok(tuned),
+            Some(found) => Err(PromptFileError::wrong(
+                &self.path,
+                "the tensors that its recipe trains",
+                found,
+            )),
+        }
+    }
+
+    /// Its bytes as an `adapter.safetensors` for `backbone`.
+    ///
+    /// # Errors
+    /// It does not fit the backbone, or is promptshift's own already.
+    pub fn adopt(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
+        let adapter = match &self.contents {
+            Contents::Peft(adapter) => adapter,
+            Contents::Own { metadata, .. } => {
+                return Err(PromptFileError::wrong(
+                    &self.path,
+                    "PEFT's folder to import",
+                    format!(
+                        "an adapter for '{}' that needs no import",
+                        metadata.backbone
+                    ),
+                ));
+            }
+        };
+        let peft::Placed { delta, tuned } = adapter.onto(backbone)?;
+        let made = Made::Imported {
+            from: format!("{} (peft)", prompt_file::name(&self.path)),
+            sha256: adapter.sha256().to_string(),
+            method: adapter.method().name().to_string(),
+            delta: Some(serde_json::to_string(&delta).expect("plain data")),
+        };
+        let metadata = Metadata::imported(made, backbone);
+        let recipe = imported(delta);
+        Ok(to_bytes(&tuned, &recipe, &backbone.config, &metadata))
+    }
+
+    /// Writes PEFT's folder where nothing is yet.
+    ///
+    /// # Errors
+    /// It does not fit the backbone, PEFT has no form of it, something is there, or it can't be written.
+    pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), PromptFileError> {
+        let peft::Placed { delta, tuned } = self.placed(backbone)?;
+        let base_model = match self.origin() {
+            Origin::Own(metadata) => Some(metadata.backbone.as_str()),
+            Origin::Peft { base_model, .. } => base_model,
+        };
+        let files = peft::files(&delta, tuned, &backbone.config, base_model)
+            .map_err(|found| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
+        Ok(new_file::write_folder(out, &files)?)
+    }
+
+    /// The backbone's weights with LoRA's products folded into them, as a checkpoint's
+    /// `model.safetensors`: it answers the same, up to rounding, at the cost of the backbone alone.
+    ///
+    /// # Errors
+    /// It does not fit the backbone, or is no LoRA.
+    pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
+        let peft::Placed { delta, tuned } = self.placed(backbone)?;
+        match delta {
+            DeltaRecipe::Lora(_) => {
+                let weights = lora::merged(&tuned).weights();
+                Ok(weights.to_bytes(peft_folder::header()))
+            }
+            other => {
+                let wanted = "LoRA, whose products can be added to weights";
+                Err(PromptFileError::wrong(&self.path, wanted, other.name()))
+            }
+        }
+    }
+
+    fn placed(&self, backbone: &Backbone) -> Result<peft::Placed, PromptFileError> {
+        match &self.contents {
+            Contents::Own { recipe, .. } => {
+                let tuned = self.onto(backbone)?;
+                let found = "a soft prompt with a head";
+                let delta = (recipe.delta.clone())
+                    .ok_or_else(|| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
+                Ok(peft::Placed { delta, tuned })
+            }
+            Contents::Peft(adapter) => adapter.onto(backbone),
+        }
+    }
+}
+
+/// Puts a file's tensors where they belong.
+struct Fill<F> {
+    path: ParameterPath,
+    left: Tensors,
+    trains: F,
+    /// The first thing that did not fit.
+    wrong: Option<String>,
+}
+
+impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.to_string();
+        if !(self.trains)(&name) {
+            return param;
+        }
+        let wanted = param.val().dims();
+        match self.left.remove(&name) {
+            Some((shape, values)) if shape == wanted => {
+                let data = TensorData::new(values, wanted);
+                Param::from_tensor(Tensor::from_data(data, &param.val().device()))
+            }
+            found => {
+                let found = found.map_or("nothing".to_string(), |(shape, _)| format!("{shape:?}"));
+                self.wrong
+                    .get_or_insert(format!("{found} for '{name}' {wanted:?}"));
+                param
+            }
+        }
+    }
+}

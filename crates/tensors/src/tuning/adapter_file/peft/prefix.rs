@@ -1,0 +1,122 @@
+//! PEFT's prefix tuning of an encoder-decoder: `prompt_embeddings` `[P, num_layers · 2 · H·K]`, keys and
+//! values before those of the decoder's self-attention. Where a network made them
+//! (`prefix_projection`), PEFT saves what it makes and throws it away.
+//!
+//! `PeftModel.get_prompt` (0.21) lays the `2 · num_layers` parts of a row out twice, one copy behind the
+//! other, and deals them by fours: the first two of a four are a block's key and value, the other two
+//! were for its attention to the encoder and are dropped. So block `l` reads the parts `4l` and `4l + 1`,
+//! counted around: with an even `num_layers` half of the parts are read by two blocks and the others by
+//! none, with an odd one every part is read by one block. What is written here has an odd `num_layers`,
+//! one more than the decoder's blocks where these are even; PEFT leaves the last unread.
+//!
+//! `token_dim` is `H·K` and `num_layers` at least the decoder's blocks; PEFT fills in `D` and the
+//! encoder's blocks where it isn't told, which it then can't use itself on a T5 where they differ.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::{Left, Placed, Written};
+use crate::checkpoint::Weights;
+use crate::network::Network;
+use crate::t5::T5Config;
+use crate::tuning::peft_folder::Config;
+use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::{Prefixes, Tuned};
+use promptshift_numbers::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixRecipe};
+
+pub(super) const TYPE: &str = "PREFIX_TUNING";
+
+const TENSOR: &str = "prompt_embeddings";
+
+/// The part of PEFT's row where a block's key is; its value is the next.
+fn part(block: usize, layers: usize) -> usize {
+    (4 * block) % (2 * layers)
+}
+
+pub(super) fn read(
+    config: &Config,
+    left: &mut Left,
+    t5: &T5Config,
+    model: Network,
+) -> Result<Placed, PromptFileError> {
+    let (blocks, inner) = (t5.decoder_layers(), t5.inner());
+    let wrong = |key: &str, wanted: &str, found: usize| {
+        let of = format!("{key} {wanted}, as this T5 has");
+        config.wrong(of, found.to_string())
+    };
+    let length = config.positive("num_virtual_tokens")?;
+    let layers = config.positive("num_layers")?;
+    if layers < blocks {
+        return Err(wrong(
+            "num_layers",
+            &format!("of at least {blocks}"),
+            layers,
+        ));
+    }
+    for (key, wanted) in [("token_dim", inner), ("num_attention_heads", t5.num_heads)] {
+        if let Some(found) = config.count(key)?.filter(|&found| found != wanted) {
+            return Err(wrong(key, &wanted.to_string(), found));
+        }
+    }
+    if let Some(found @ 0..=1 | found @ 3..) = config.count("num_transformer_submodules")? {
+        let wanted = "num_transformer_submodules 2, as an encoder-decoder has";
+        return Err(config.wrong(wanted, found.to_string()));
+    }
+    let row = layers
+        .checked_mul(2 * inner)
+        .ok_or_else(|| config.wrong("a num_layers that fits in memory", layers.to_string()))?;
+    let Some(values) = left.take(TENSOR, [length, row])? else {
+        return Err(left.wrong(format!("'{TENSOR}'"), "none".to_string()));
+    };
+    let vectors: Vec<f32> = (values.chunks(row))
+        .flat_map(|row| {
+            (0..blocks).flat_map(move |block| {
+                let start = part(block, layers) * inner;
+                row[start..start + 2 * inner].iter().copied()
+            })
+        })
+        .collect();
+    let data = TensorData::new(vectors, [length, blocks * 2 * inner]);
+    let vectors = Tensor::from_data(data, &model.device());
+    Ok(Placed {
+        delta: DeltaRecipe::Prefix(PrefixRecipe {
+            length,
+            form: PrefixForm::Direct,
+            places: PrefixPlaces::Decoder,
+        }),
+        tuned: Tuned {
+            prefixes: Some(Prefixes::of_decoder(vectors, blocks)),
+            ..Tuned::untuned(model)
+        },
+    })
+}
+
+pub(super) fn write(recipe: &PrefixRecipe, tuned: &Tuned, config: &T5Config) -> Written {
+    let (blocks, inner) = (config.decoder_layers(), config.inner());
+    let layers = blocks + (blocks + 1) % 2;
+    let vectors = (tuned.prefixes.as_ref()).and_then(Prefixes::decoder);
+    let values: Vec<f32> = (vectors.expect("prefixes of the decoder").into_data())
+        .try_to_vec()
+        .expect("f32");
+    let row = layers * 2 * inner;
+    let mut laid_out = vec![0.0; recipe.length * row];
+    let rows = values.chunks(blocks * 2 * inner);
+    for (to, from) in laid_out.chunks_mut(row).zip(rows) {
+        for (block, from) in from.chunks(2 * inner).enumerate() {
+            let start = part(block, layers) * inner;
+            to[start..start + 2 * inner].copy_from_slice(from);
+        }
+    }
+    let mut tensors = Weights::empty("");
+    tensors.put(TENSOR, vec![recipe.length, row], laid_out);
+    Written {
+        keys: vec![
+            ("num_attention_heads", config.num_heads.into()),
+            ("num_layers", layers.into()),
+            ("num_transformer_submodules", 2.into()),
+            ("num_virtual_tokens", recipe.length.into()),
+            ("prefix_projection", false.into()),
+            ("token_dim", inner.into()),
+        ],
+        tensors,
+    }
+}

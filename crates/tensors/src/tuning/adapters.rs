@@ -1,0 +1,107 @@
+//! Bottleneck adapters, in three placements:
+//!
+//! - Houlsby et al. 2019 ("Parameter-Efficient Transfer Learning for NLP", arXiv 1902.00751): after
+//!   attention and after the feed-forward, gelu, weights from N(0, 10⁻²) cut at two deviations.
+//!   Reference code: google-research/adapter-bert, `modeling.py`, whose deviation is 10⁻³ and whose gelu
+//!   is the one by tanh; here they are the paper's.
+//! - Pfeiffer et al. 2020 ("AdapterFusion", arXiv 2005.00247): after the feed-forward alone, relu, reading its
+//!   output together with the stream that it is added to.
+//!   Reference code: adapter-hub/adapters, `SeqBnConfig`, which draws weights from N(0, 0.02²).
+//! - He et al. 2021 ("Towards a Unified View of Parameter-Efficient Transfer Learning",
+//!   arXiv 2110.04366): beside the feed-forward, relu, the branch times 4; started like LoRA.
+//!   Reference code: jxhe/unify-parameter-efficient-tuning, `petl/`.
+//!
+//! Bottlenecks are `D/16` wide in series and `D/2` beside, as in the papers (64 and 512 of 1,024).
+//! Biases start at 0. As in adapter-hub's T5, the decoder's attention to the encoder has none.
+//! Deviations: the norms stay frozen, where Houlsby et al. tune them; Adafactor rather than AdamW; dropout falls
+//! on what an adapter made, where adapter-hub drops before it; beside the feed-forward the input is read behind
+//! its norm, where adapter-hub's T5 reads the stream; in a BERT, whose norm stands behind the sum, Pfeiffer's
+//! adapter reads before that norm, where adapter-hub's reads behind it.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::Config;
+use crate::parts::{Adapter, Nonlinearity, Side, SubLayer};
+use promptshift_numbers::recipe::{AdapterRecipe, Placement, Recipe};
+
+pub(super) const HOULSBY: About = About {
+    family: Family::Additions,
+    what: "bottlenecks after self-attention and after the feed-forward",
+    paper: "Houlsby et al. 2019, arXiv 1902.00751",
+    code: Some("google-research/adapter-bert"),
+};
+
+pub(super) const PFEIFFER: About = About {
+    family: Family::Additions,
+    what: "bottlenecks after the feed-forward",
+    paper: "Pfeiffer et al. 2020, arXiv 2005.00247",
+    code: Some("adapter-hub/adapters"),
+};
+
+pub(super) const PARALLEL: About = About {
+    family: Family::Additions,
+    what: "bottlenecks beside the feed-forward",
+    paper: "He et al. 2021, arXiv 2110.04366",
+    code: Some("jxhe/unify-parameter-efficient-tuning"),
+};
+
+/// `m`, at least one.
+fn width(recipe: &AdapterRecipe, config: &Config) -> usize {
+    (config.width() / recipe.reduction.max(1)).max(1)
+}
+
+fn stands_at(recipe: &AdapterRecipe, sub_layer: SubLayer) -> bool {
+    match sub_layer {
+        SubLayer::SelfAttention => recipe.placement == Placement::Houlsby,
+        SubLayer::CrossAttention => false,
+        SubLayer::FeedForward => true,
+    }
+}
+
+fn adapter(recipe: &AdapterRecipe, config: &Config, draw: &mut Draw) -> Adapter {
+    let (d, m) = (config.width(), width(recipe, config));
+    let (down, up) = match recipe.placement {
+        Placement::Houlsby => (draw.truncated([d, m], 1e-2), draw.truncated([m, d], 1e-2)),
+        Placement::Pfeiffer => (draw.normal([d, m], 0.02), draw.normal([m, d], 0.02)),
+        Placement::Parallel => {
+            let bound = (d as f32).sqrt().recip();
+            (draw.uniform([d, m], bound), draw.filled([m, d], 0.0))
+        }
+    };
+    let (scale, nonlinearity, side) = match recipe.placement {
+        Placement::Houlsby => (1.0, Nonlinearity::Gelu, Side::After),
+        Placement::Pfeiffer => (1.0, Nonlinearity::Relu, Side::Joined),
+        Placement::Parallel => (4.0, Nonlinearity::Relu, Side::Beside),
+    };
+    Adapter {
+        down,
+        down_bias: draw.filled([m], 0.0),
+        up,
+        up_bias: draw.filled([d], 0.0),
+        scale,
+        nonlinearity,
+        side,
+    }
+}
+
+impl Delta for AdapterRecipe {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        for (sub_layer, place) in tuned.backbone.adapters_mut() {
+            if stands_at(self, sub_layer) {
+                *place = Some(adapter(self, config, draw));
+            }
+        }
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path.contains(".adapter.")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let (d, m) = (config.width(), width(self, config));
+        let adapters = config.sub_layers().into_iter();
+        adapters.filter(|&s| stands_at(self, s)).count() * (2 * d * m + m + d)
+    }
+}

@@ -1,0 +1,81 @@
+//! The head of a network that does not write: which one a task needs, and its start.
+//!
+//! As google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers start theirs: weights
+//! from N(0, 0.02²), `initializer_range` in config.json, a bias of 0. A seed draws one, the same for every
+//! method, before the method draws anything. A head of words starts as the words' vectors in the
+//! checkpoint's masked-word head, and is trained like any other.
+
+use super::draw::Draw;
+use crate::bert::Head;
+use crate::network::{Config, Kind, Network, Writes};
+use crate::parts::HeadForm;
+use promptshift_text::domain::Task;
+use promptshift_text::domain::wording::ScoreBy;
+
+/// A task that no head answers.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{kind} with {task}: it names a referent, which neither classes nor a stretch of a second text can; \
+     wanted texts with classes or questions on a passage, or a T5"
+)]
+pub struct NoHead {
+    kind: Kind,
+    task: &'static str,
+}
+
+/// The head that a task with so many classes needs on such a network; none where the network writes.
+/// Where classes are ranked, they are words in a masked place.
+///
+/// # Errors
+/// There is no head for the task.
+pub fn head_form(
+    config: &Config,
+    task: Task,
+    classes: usize,
+    score_by: ScoreBy,
+) -> Result<Option<HeadForm>, NoHead> {
+    if config.writes() == Writes::Tokens {
+        return Ok(None);
+    }
+    match task {
+        Task::ExtractiveQa | Task::ClozeQa => Ok(Some(HeadForm::Span)),
+        Task::Paraphrase
+        | Task::YesNoQa
+        | Task::Entailment
+        | Task::CauseOrEffect
+        | Task::AnswerJudging
+        | Task::WordSense => Ok(Some(match score_by.ranks() {
+            true => HeadForm::Words(classes),
+            false => HeadForm::Classes(classes),
+        })),
+        Task::Coreference => Err(NoHead {
+            kind: config.kind(),
+            task: "coreference",
+        }),
+    }
+}
+
+/// The network with a new head of this form, where it takes one; one of words is the checkpoint's.
+pub(super) fn with_head(
+    model: Network,
+    form: Option<HeadForm>,
+    config: &Config,
+    draw: &mut Draw,
+) -> Network {
+    if let (Some(HeadForm::Words(_)), Network::Bert(bert)) = (form, &model) {
+        let head = bert.head_of_words();
+        return model.with_head(head.expect("a backbone is asked for words before"));
+    }
+    match (form, config.writes()) {
+        (Some(form), Writes::Nothing { head_deviation }) => {
+            let weight = draw.normal([config.width(), form.outputs()], head_deviation);
+            model.with_head(Head::new(form, weight, draw.filled([form.outputs()], 0.0)))
+        }
+        _ => model,
+    }
+}
+
+/// Whether a parameter of this path in [`Tuned`](super::Tuned) is such a head's.
+pub(super) fn is_of_head(path: &str) -> bool {
+    path.starts_with("backbone.head.map.")
+}

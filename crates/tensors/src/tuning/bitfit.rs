@@ -1,0 +1,55 @@
+//! BitFit (Ben Zaken, Ravfogel & Goldberg 2021, "BitFit: Simple Parameter-efficient Fine-tuning for
+//! Transformer-based Masked Language-models", arXiv 2106.10199): only biases are tuned.
+//!
+//! Reference code: benzakenelad/BitFit. Where the model has biases, they are tuned, the norms' among
+//! them. T5 and Llama have none, so each linear map of the blocks is given one that starts at 0; the
+//! norms, which have biases in the paper's BERT, are left without, as is the output head. Deviation: Adafactor rather than AdamW.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::Config;
+use crate::parts;
+use promptshift_numbers::recipe::Recipe;
+
+pub(super) const ABOUT: About = About {
+    family: Family::Specified,
+    what: "the biases; where the model has none, one that is added to every linear map of the blocks",
+    paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
+    code: Some("benzakenelad/BitFit"),
+};
+
+pub(super) struct AddedBiases;
+
+impl Delta for AddedBiases {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        if config.biases().is_some() {
+            return tuned;
+        }
+        for ((_, linear), (_, [_, output])) in
+            tuned.backbone.maps_mut().into_iter().zip(config.maps())
+        {
+            linear.delta = Some(parts::Delta {
+                bias: Some(draw.filled([output], 0.0)),
+                ..parts::Delta::default()
+            });
+        }
+        tuned
+    }
+
+    fn trains(&self, path: &str, config: &Config) -> bool {
+        match config.biases() {
+            Some(_) => path.starts_with("backbone.") && path.ends_with(".bias"),
+            None => path.ends_with(".delta.bias"),
+        }
+    }
+
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
+        (config.biases()).unwrap_or_else(|| self.beside(recipe, config))
+    }
+
+    fn beside(&self, _: &Recipe, config: &Config) -> usize {
+        let added = || config.maps().iter().map(|(_, [_, output])| output).sum();
+        config.biases().map_or_else(added, |_| 0)
+    }
+}

@@ -1,0 +1,46 @@
+//! The output head only: a linear probe that generates. Where the head is the embedding (T5 v1.0,
+//! small Llamas, GPT-2), that moves as input as well.
+//!
+//! A control rather than a published method for T5: "tuning the head" is the feature-based baseline of
+//! Peters, Ruder & Smith 2019 ("To Tune or Not to Tune?", arXiv 1903.05987).
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::{Config, Writes};
+use promptshift_numbers::recipe::Recipe;
+
+pub(super) const ABOUT: About = About {
+    family: Family::Specified,
+    what: "the output head",
+    paper: "Peters et al. 2019, arXiv 1903.05987 (as a probe)",
+    code: None,
+};
+
+pub(super) struct OutputHead;
+
+impl Delta for OutputHead {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+        tuned
+    }
+
+    fn trains(&self, path: &str, config: &Config) -> bool {
+        match config.is_tied() {
+            // The head that is trained with every method.
+            _ if config.writes() != Writes::Tokens => false,
+            true => path == "backbone.embedding",
+            false => path == "backbone.head.weight",
+        }
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        match config.writes() {
+            Writes::Tokens => config.vocabulary() * config.width(),
+            Writes::Nothing { .. } => 0,
+        }
+    }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
+}

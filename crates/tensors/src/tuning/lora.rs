@@ -1,0 +1,64 @@
+//! LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685):
+//! beside a frozen map `x W` a product `α/r · x A B` of two thin ones.
+//!
+//! Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with
+//! `a = √5`, which is U[-1/√in, 1/√in], and `B` at 0, so that the tuned model starts as the frozen
+//! one. As in the paper, queries and values of every attention have one (PEFT's default for T5 too),
+//! of rank 8. Deviations: no dropout before `A`; Adafactor rather than AdamW.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::{Config, Network};
+use crate::parts::{self, LowRank};
+use promptshift_numbers::recipe::{LoraRecipe, Recipe};
+
+pub(super) const ABOUT: About = About {
+    family: Family::Reparameterised,
+    what: "thin products beside the maps of queries and values",
+    paper: "Hu et al. 2021, arXiv 2106.09685",
+    code: Some("microsoft/LoRA"),
+};
+
+impl Delta for LoraRecipe {
+    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        for ((map, linear), (_, [input, output])) in
+            tuned.backbone.maps_mut().into_iter().zip(config.maps())
+        {
+            if !self.maps.contains(&map) {
+                continue;
+            }
+            linear.delta = Some(parts::Delta {
+                low_rank: Some(LowRank {
+                    a: draw.uniform([input, self.rank], (input as f32).sqrt().recip()),
+                    b: draw.filled([self.rank, output], 0.0),
+                    scale: self.alpha / self.rank as f64,
+                }),
+                ..parts::Delta::default()
+            });
+        }
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path.contains(".delta.low_rank.")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        let maps = config.maps().into_iter();
+        maps.filter(|(map, _)| self.maps.contains(map))
+            .map(|(_, [input, output])| self.rank * (input + output))
+            .sum()
+    }
+}
+
+/// The backbone with its products folded into the weights: it answers the same, up to rounding, at
+/// the cost of the frozen one.
+pub fn merged(tuned: &Tuned) -> Network {
+    let mut backbone = tuned.backbone.clone();
+    for (_, linear) in backbone.maps_mut() {
+        linear.merge();
+        linear.delta = None;
+    }
+    backbone
+}

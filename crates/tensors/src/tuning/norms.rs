@@ -1,0 +1,38 @@
+//! Norm gains only: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer
+//! Normalization for Pre-trained Language Models", arXiv 2211.08682), the gains
+//! alone: the norms of T5 and Llama have no bias. The final norm of every stack is among them.
+//!
+//! Gains start where pre-training left them. Deviation: Adafactor rather than AdamW.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::Config;
+use promptshift_numbers::recipe::Recipe;
+
+pub(super) const ABOUT: About = About {
+    family: Family::Specified,
+    what: "the gains of the norms",
+    paper: "Qi et al. 2022, arXiv 2211.08682",
+    code: None,
+};
+
+pub(super) struct NormGains;
+
+impl Delta for NormGains {
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path.ends_with(".gain")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        config.norm_gains()
+    }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
+}

@@ -1,0 +1,342 @@
+//! Prompt tuning (Lester, Al-Rfou & Constant 2021, "The Power of Scale for Parameter-Efficient
+//! Prompt Tuning", arXiv 2104.08691): `P` vectors before the embedded input of a frozen model.
+//!
+//! Reference code: google-research/prompt-tuning, `prompt_tuning/prompts.py` (initialisation) and
+//! `prompt_tuning/train/prompts.py` (where it enters).
+
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::seq::index;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::Tuned;
+use super::prompt_file::{PromptFile, PromptFileError, Vectors};
+use super::prompt_network::PromptNetwork;
+use super::subspace::{Plane, Subspace};
+use crate::backbone::Backbone;
+use crate::network::Network;
+use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart};
+
+/// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
+/// these are the 5,000 most common pieces (the reference's `population_size`).
+pub const COMMON_IDS: usize = 5_000;
+
+/// The prompt `[P, D]`, one for all examples.
+#[derive(Module, Debug)]
+pub struct SoftPrompt {
+    vectors: Param<Tensor<2>>,
+    /// What makes the prompt of the vectors, for P-tuning.
+    network: Option<PromptNetwork>,
+    /// What the vectors are coordinates in, for intrinsic prompt tuning.
+    plane: Option<Plane>,
+}
+
+impl SoftPrompt {
+    /// The prompt of these vectors `[P, D]`, trainable if they are on the tape.
+    pub(super) fn of(vectors: Tensor<2>) -> Self {
+        SoftPrompt {
+            vectors: Param::from_tensor(vectors),
+            network: None,
+            plane: None,
+        }
+    }
+
+    /// The vectors `[P, D]` that the model reads.
+    pub fn vectors(&self) -> Tensor<2> {
+        let vectors = self.vectors.val();
+        match (&self.network, &self.plane) {
+            (Some(network), _) => network.forward(vectors),
+            (None, Some(plane)) => plane.forward(vectors),
+            (None, None) => vectors,
+        }
+    }
+
+    /// Another prompt of the same vectors, to be tuned by itself.
+    pub(super) fn copy(&self) -> Self {
+        SoftPrompt::of(self.vectors())
+    }
+
+    /// The prompt that a network makes of these vectors.
+    pub(super) fn through(self, network: PromptNetwork) -> Self {
+        SoftPrompt {
+            network: Some(network),
+            ..self
+        }
+    }
+
+    /// The prompt at these coordinates.
+    pub(super) fn within(self, plane: Plane) -> Self {
+        SoftPrompt {
+            plane: Some(plane),
+            ..self
+        }
+    }
+
+    /// The prompt without what made it.
+    pub(super) fn finished(self) -> Self {
+        match (&self.network, &self.plane) {
+            (None, None) => self,
+            _ => SoftPrompt::of(self.vectors()),
+        }
+    }
+}
+
+/// A prompt that can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// `P` is 0.
+    #[error("prompt length 0: wanted at least one vector")]
+    Empty,
+    /// More vectors than ids to draw them from.
+    #[error(
+        "prompt length {length} with --init vocab: wanted at most {population}, the common ids that the vectors are drawn from without replacement"
+    )]
+    TooLong {
+        /// `P`.
+        length: usize,
+        /// How many ids there are to draw from.
+        population: usize,
+    },
+    /// `--init labels` for a task without labels.
+    #[error(
+        "--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text"
+    )]
+    NoLabels(String),
+    /// Output vectors for a task without labels.
+    #[error(
+        "{0} has no class labels, whose output vectors the method tunes; wanted a classification domain"
+    )]
+    NoLabelVectors(String),
+    /// A token that the backbone does not have.
+    #[error("token {id}: wanted one of the backbone's {vocabulary}")]
+    NoToken {
+        /// The token.
+        id: u32,
+        /// `V`.
+        vocabulary: usize,
+    },
+    /// `--init text` with a text of no tokens.
+    #[error("--init text: the text has no tokens")]
+    EmptyText,
+    /// `--init file` with a file that can't be read, or of another backbone.
+    #[error("--init file: {0}")]
+    File(#[from] Box<PromptFileError>),
+    /// `--init file` with other vectors than the recipe names.
+    #[error("--init file: {path} has changed: wanted vectors with SHA-256 {wanted}, found {found}")]
+    FileChanged {
+        /// The file.
+        path: String,
+        /// As the recipe has it.
+        wanted: String,
+        /// As it is now.
+        found: String,
+    },
+    /// Intrinsic prompt tuning without a subspace.
+    #[error(
+        "--methods intrinsic: wanted --subspace FILE, which `promptshift prompt subspace` makes of prompts \
+         that were tuned before"
+    )]
+    NoSubspace,
+    /// `--subspace` with a file that can't be read, or of another backbone.
+    #[error("--subspace: {0}")]
+    Subspace(Box<PromptFileError>),
+    /// `--subspace` with another subspace than the recipe names.
+    #[error("--subspace: {path} has changed: wanted SHA-256 {wanted}, found {found}")]
+    SubspaceChanged {
+        /// The file.
+        path: String,
+        /// As the recipe has it.
+        wanted: String,
+        /// As it is now.
+        found: String,
+    },
+    /// `--init file` with a prompt of another length.
+    #[error("--init file: wanted a prompt of {wanted} vectors, found {found}")]
+    FileLength {
+        /// The recipe's.
+        wanted: usize,
+        /// The file's; 0 without one.
+        found: usize,
+    },
+}
+
+/// Token ids of the texts that [`PromptInit::Labels`] and [`PromptInit::Text`] start from, without
+/// end of sequence.
+#[derive(Debug, Clone, Default)]
+pub struct Labels {
+    /// The source domain's name, for errors.
+    pub domain: String,
+    /// One list a label; empty for tasks without labels.
+    pub labels: Vec<Vec<u32>>,
+    /// The text's tokens.
+    pub text: Vec<u32>,
+    /// Tokens before every input: an instruction, or examples.
+    pub preamble: Vec<u32>,
+    /// The prompt of [`PromptInit::File`].
+    pub vectors: Option<Vectors>,
+    /// The subspace of [`DeltaRecipe::Subspace`](promptshift_numbers::recipe::DeltaRecipe::Subspace).
+    pub subspace: Option<Subspace>,
+}
+
+/// The vectors of [`PromptInit::File`].
+///
+/// # Errors
+/// They can't be read, belong to another backbone, or have changed since the recipe was made.
+pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, PromptError> {
+    let file = PromptFile::open(Path::new(&start.path)).map_err(Box::new)?;
+    file.onto(backbone).map_err(Box::new)?;
+    let found = file.vectors.sha256();
+    if found != start.sha256 {
+        return Err(PromptError::FileChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found,
+        });
+    }
+    Ok(file.vectors)
+}
+
+/// Freezes the backbone and puts a new soft prompt before its input.
+///
+/// # Errors
+/// The recipe can't be met: see [`PromptError`].
+pub fn prompt_tuning(
+    backbone: Network,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let tuned = with_start(backbone, recipe, words, seed)?;
+    Ok(Tuned {
+        prompt: tuned.prompt.map(Module::train),
+        ..tuned
+    })
+}
+
+/// The backbone behind the embeddings of a preamble.
+pub(super) fn with_words(backbone: Network, words: &Labels) -> Result<Tuned, PromptError> {
+    if words.preamble.is_empty() {
+        return Err(PromptError::EmptyText);
+    }
+    let table = backbone.embedding();
+    let ids: Vec<i32> = words.preamble.iter().map(|&id| id as i32).collect();
+    let ids = Tensor::<1, Int>::from_data(
+        TensorData::new(ids, [words.preamble.len()]),
+        &table.device(),
+    );
+    Ok(Tuned {
+        prompt: Some(SoftPrompt::of(table.select(0, ids))),
+        ..Tuned::untuned(backbone)
+    })
+}
+
+/// The backbone behind a prompt in its starting values; nothing is on the tape.
+pub(super) fn with_start(
+    backbone: Network,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<Tuned, PromptError> {
+    let vectors = start(&backbone.embedding(), recipe, words, seed)?;
+    let prompt = SoftPrompt::of(Tensor::from_data(vectors, &backbone.device()));
+    Ok(Tuned {
+        prompt: Some(prompt),
+        ..Tuned::untuned(backbone)
+    })
+}
+
+/// Whether the recipe can be met with an embedding of `vocab` rows.
+///
+/// # Errors
+/// It can't: see [`PromptError`].
+pub fn check(recipe: &PromptRecipe, words: &Labels, vocab: usize) -> Result<(), PromptError> {
+    let PromptRecipe { length, init } = recipe;
+    let population = COMMON_IDS.min(vocab);
+    match init {
+        _ if *length == 0 => Err(PromptError::Empty),
+        PromptInit::Uniform | PromptInit::UniformOneSided => Ok(()),
+        PromptInit::File(_) => match words.vectors.as_ref().map_or(0, Vectors::length) {
+            found if found == *length => Ok(()),
+            found => Err(PromptError::FileLength {
+                wanted: *length,
+                found,
+            }),
+        },
+        _ if *length > population => Err(PromptError::TooLong {
+            length: *length,
+            population,
+        }),
+        PromptInit::Labels if words.labels.is_empty() => {
+            Err(PromptError::NoLabels(words.domain.clone()))
+        }
+        PromptInit::Text(_) if words.text.is_empty() => Err(PromptError::EmptyText),
+        PromptInit::Vocab | PromptInit::Labels | PromptInit::Text(_) => Ok(()),
+    }
+}
+
+/// The prompt's first values, `[P, D]`.
+fn start(
+    embedding: &Tensor<2>,
+    recipe: &PromptRecipe,
+    words: &Labels,
+    seed: u64,
+) -> Result<TensorData, PromptError> {
+    let length = recipe.length;
+    let [vocab, width] = embedding.dims();
+    check(recipe, words, vocab)?;
+    if let (PromptInit::File(_), Some(vectors)) = (&recipe.init, &words.vectors) {
+        return Ok(TensorData::new(vectors.values().to_vec(), [length, width]));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    if let PromptInit::Uniform | PromptInit::UniformOneSided = recipe.init {
+        let low = if recipe.init == PromptInit::Uniform {
+            -0.5
+        } else {
+            0.0
+        };
+        let values: Vec<f32> = (0..length * width)
+            .map(|_| rng.random_range(low..0.5f32))
+            .collect();
+        return Ok(TensorData::new(values, [length, width]));
+    }
+    let table: Vec<f32> = embedding
+        .clone()
+        .into_data()
+        .try_to_vec()
+        .expect("embeddings are f32");
+    let row = |id: usize| &table[id * width..(id + 1) * width];
+    let mut rows: Vec<Vec<f32>> = index::sample(&mut rng, COMMON_IDS.min(vocab), length)
+        .iter()
+        .map(|id| row(id).to_vec())
+        .collect();
+    match &recipe.init {
+        PromptInit::Labels => {
+            for (position, tokens) in rows.iter_mut().zip(&words.labels) {
+                *position = mean(tokens.iter().map(|&id| row(id as usize)), width);
+            }
+        }
+        PromptInit::Text(_) => {
+            for (position, &id) in rows.iter_mut().zip(&words.text) {
+                *position = row(id as usize).to_vec();
+            }
+        }
+        PromptInit::Vocab
+        | PromptInit::Uniform
+        | PromptInit::UniformOneSided
+        | PromptInit::File(_) => {}
+    }
+    Ok(TensorData::new(rows.concat(), [length, width]))
+}
+
+/// The mean of some rows of a given width.
+fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
+    let count = rows.len() as f32;
+    let mut total = vec![0.0; width];
+    for row in rows {
+        total.iter_mut().zip(row).for_each(|(t, v)| *t += v);
+    }
+    total.into_iter().map(|t| t / count).collect()
+}

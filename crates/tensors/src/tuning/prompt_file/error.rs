@@ -1,0 +1,92 @@
+//! What can be wrong with a prompt's file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use promptshift_text::new_file::NewFileError;
+
+/// Why a prompt could not be read, written, or put before a backbone.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptFileError {
+    /// The file system said no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// It is damaged, or something else.
+    #[error("{}: wanted {wanted}, found {found}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What should be there.
+        wanted: String,
+        /// What is.
+        found: String,
+    },
+    /// Its vectors are not as wide as the backbone's embeddings.
+    #[error(
+        "{}: its vectors are {found} wide, the embeddings of the backbone '{backbone}' {wanted}: \
+         it was tuned for another model", path.display()
+    )]
+    Width {
+        /// The file.
+        path: PathBuf,
+        /// The backbone's name.
+        backbone: String,
+        /// The backbone's `D`.
+        wanted: usize,
+        /// The prompt's.
+        found: usize,
+    },
+    /// It belongs to other weights or another tokenizer.
+    #[error(transparent)]
+    OtherBackbone(Box<OtherBackbone>),
+    /// It can't be written.
+    #[error(transparent)]
+    New(#[from] NewFileError),
+}
+
+/// A prompt and a backbone that do not belong together.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
+     {wanted_sha256}): what is tuned for one means nothing to another", path.display()
+)]
+pub struct OtherBackbone {
+    /// The file.
+    pub path: PathBuf,
+    /// `weights` or `tokenizer`: what differs.
+    pub part: &'static str,
+    /// The backbone at hand.
+    pub wanted: String,
+    /// Its hash, shortened.
+    pub wanted_sha256: String,
+    /// The backbone that the file names.
+    pub found: String,
+    /// The hash that the file names, shortened.
+    pub found_sha256: String,
+}
+
+impl PromptFileError {
+    pub(in crate::tuning) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| PromptFileError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(in crate::tuning) fn wrong(
+        path: &Path,
+        wanted: impl Into<String>,
+        found: impl Into<String>,
+    ) -> PromptFileError {
+        PromptFileError::Wrong {
+            path: path.to_owned(),
+            wanted: wanted.into(),
+            found: found.into(),
+        }
+    }
+}

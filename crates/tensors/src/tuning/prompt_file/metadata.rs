@@ -1,0 +1,336 @@
+//! What a tuned file says about itself, in the metadata of its safetensors header.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::{OtherBackbone, PromptFileError};
+use crate::backbone::Backbone;
+use promptshift_numbers::recipe::{Before, Method, Recipe};
+use promptshift_numbers::record::{Cell, Provenance};
+use promptshift_text::domain::wording::Wording;
+
+/// The key of [`Made::Subspace::prompts`].
+const SUBSPACE: &str = "subspace_of";
+
+/// The key of [`Made::Subspace::tuned_on`].
+const TUNED_ON: &str = "tuned_on";
+
+/// The key of [`Made::Tuned::wording`].
+const WORDING: &str = "wording";
+
+/// Where tuned vectors or weights come from and what they belong to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata {
+    /// The promptshift that wrote it.
+    pub version: String,
+    /// The backbone's name.
+    pub backbone: String,
+    /// SHA-256 of the backbone's weights file.
+    pub backbone_sha256: String,
+    /// SHA-256 of the backbone's tokenizer file.
+    pub tokenizer_sha256: String,
+    /// What made it.
+    pub made: Made,
+}
+
+/// What made a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    /// promptshift's training.
+    Tuned {
+        /// What was tuned: [`Method::name`].
+        method: String,
+        /// The domain that was trained on.
+        source: String,
+        /// The seed.
+        seed: String,
+        /// The recipe as resolved, JSON.
+        recipe: String,
+        /// How examples were worded; files without it have the paper's way.
+        wording: Box<Wording>,
+    },
+    /// Another program; the backbone is the one that the user named.
+    Imported {
+        /// The file's name and format.
+        from: String,
+        /// SHA-256 of the file that held the tensors.
+        sha256: String,
+        /// What was tuned: [`Method::name`].
+        method: String,
+        /// What it adds to the backbone, JSON of a [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); none for
+        /// a soft prompt.
+        delta: Option<String>,
+    },
+    /// The principal components of some prompts: no prompt itself.
+    Subspace {
+        /// Their domains, methods and seeds.
+        prompts: String,
+        /// The share of their variance that it holds, in [0, 1].
+        explained: String,
+        /// What [`Metadata::tuned_on`] gives for all of them, joined by `+`.
+        tuned_on: Option<String>,
+    },
+}
+
+impl Metadata {
+    /// That of a cell's result.
+    pub fn of_cell(cell: &Cell, provenance: &Provenance) -> Self {
+        let recipe = serde_json::to_string(&cell.recipe).expect("a recipe is plain data");
+        Metadata {
+            version: provenance.version.clone(),
+            backbone: cell.model.clone(),
+            backbone_sha256: provenance.model_sha256.clone(),
+            tokenizer_sha256: provenance.tokenizer_sha256.clone(),
+            made: Made::Tuned {
+                method: cell.method.name().to_string(),
+                source: cell.source.clone(),
+                seed: cell.seed.to_string(),
+                recipe,
+                wording: Box::new(cell.wording.clone()),
+            },
+        }
+    }
+
+    /// That of what another program made for `backbone`.
+    pub fn imported(made: Made, backbone: &Backbone) -> Self {
+        Metadata {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            backbone: backbone.name.clone(),
+            backbone_sha256: backbone.model_sha256.clone(),
+            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+            made,
+        }
+    }
+
+    /// Whether it belongs to this backbone; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// It was tuned for other weights or another tokenizer.
+    pub(in crate::tuning) fn check(
+        &self,
+        path: &Path,
+        backbone: &Backbone,
+    ) -> Result<(), PromptFileError> {
+        let hashes = [&backbone.model_sha256, &backbone.tokenizer_sha256];
+        self.check_for(path, &backbone.name, hashes.map(String::as_str))
+    }
+
+    fn check_for(
+        &self,
+        path: &Path,
+        backbone: &str,
+        [weights, tokenizer]: [&str; 2],
+    ) -> Result<(), PromptFileError> {
+        for (part, found, wanted) in [
+            ("weights", &self.backbone_sha256, weights),
+            ("tokenizer", &self.tokenizer_sha256, tokenizer),
+        ] {
+            if found != wanted {
+                let other = OtherBackbone {
+                    path: path.to_owned(),
+                    part,
+                    wanted: backbone.to_owned(),
+                    wanted_sha256: short(wanted),
+                    found: self.backbone.clone(),
+                    found_sha256: short(found),
+                };
+                return Err(PromptFileError::OtherBackbone(Box::new(other)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it belongs to the same backbone as another; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// It was tuned for other weights or another tokenizer.
+    pub(in crate::tuning) fn check_with(
+        &self,
+        path: &Path,
+        other: &Metadata,
+    ) -> Result<(), PromptFileError> {
+        self.check_for(
+            path,
+            &other.backbone,
+            [&other.backbone_sha256, &other.tokenizer_sha256],
+        )
+    }
+
+    /// What was tuned, on what and with which seed, in a few words.
+    pub(in crate::tuning) fn title(&self) -> String {
+        match &self.made {
+            Made::Tuned {
+                method,
+                source,
+                seed,
+                ..
+            } => format!("{source} {method} {seed}"),
+            Made::Imported { from, .. } => from.clone(),
+            Made::Subspace { prompts, .. } => prompts.clone(),
+        }
+    }
+
+    /// What was tuned, where this version knows it.
+    pub fn method(&self) -> Option<Method> {
+        let method = match &self.made {
+            Made::Tuned { method, .. } | Made::Imported { method, .. } => method,
+            Made::Subspace { .. } => return Some(Method::Intrinsic),
+        };
+        Method::ALL.into_iter().find(|known| known.name() == method)
+    }
+
+    /// The domain that was trained on, where it is known.
+    pub fn source(&self) -> Option<&str> {
+        match &self.made {
+            Made::Tuned { source, .. } => Some(source),
+            Made::Imported { .. } | Made::Subspace { .. } => None,
+        }
+    }
+
+    /// The domains whose training rows it has seen, its own source's and those of what it started from, where all of
+    /// that is known.
+    pub fn tuned_on(&self) -> Option<Vec<String>> {
+        let parts = |sources: &str| sources.split('+').map(str::to_owned).collect::<Vec<_>>();
+        match &self.made {
+            Made::Tuned { source, recipe, .. } => {
+                let recipe: Recipe = serde_json::from_str(recipe).ok()?;
+                let mut domains = parts(source);
+                match recipe.before() {
+                    Before::Nothing => {}
+                    Before::Domains(before) => domains.extend_from_slice(before),
+                    Before::Unknown => return None,
+                }
+                Some(domains)
+            }
+            Made::Imported { .. } => None,
+            Made::Subspace { tuned_on, .. } => tuned_on.as_deref().map(parts),
+        }
+    }
+
+    /// How the examples that it was tuned on were worded, where it is known.
+    pub fn wording(&self) -> Option<&Wording> {
+        match &self.made {
+            Made::Tuned { wording, .. } => Some(wording),
+            Made::Imported { .. } | Made::Subspace { .. } => None,
+        }
+    }
+
+    /// Key → value, as it is written.
+    pub fn entries(&self) -> BTreeMap<String, String> {
+        let shared = [
+            ("format", "pt"),
+            ("promptshift_version", &self.version),
+            ("backbone", &self.backbone),
+            ("backbone_sha256", &self.backbone_sha256),
+            ("tokenizer_sha256", &self.tokenizer_sha256),
+        ];
+        let worded = self.wording().filter(|wording| !wording.is_default());
+        let worded =
+            worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
+        let own: Vec<(&str, &str)> = match &self.made {
+            Made::Tuned {
+                method,
+                source,
+                seed,
+                recipe,
+                ..
+            } => [
+                ("method", method),
+                ("source", source),
+                ("seed", seed),
+                ("recipe", recipe),
+            ]
+            .map(|(key, value)| (key, value.as_str()))
+            .into_iter()
+            .chain(worded.as_deref().map(|worded| (WORDING, worded)))
+            .collect(),
+            Made::Imported {
+                from,
+                sha256,
+                method,
+                delta,
+            } => [
+                ("method", method.as_str()),
+                ("imported_from", from),
+                ("imported_sha256", sha256),
+            ]
+            .into_iter()
+            .chain(delta.as_deref().map(|delta| ("delta", delta)))
+            .collect(),
+            Made::Subspace {
+                prompts,
+                explained,
+                tuned_on,
+            } => {
+                let tuned_on = tuned_on.as_deref().map(|domains| (TUNED_ON, domains));
+                let own = [(SUBSPACE, prompts.as_str()), ("explained", explained)];
+                own.into_iter().chain(tuned_on).collect()
+            }
+        };
+        shared
+            .into_iter()
+            .chain(own)
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect()
+    }
+
+    /// Reads what [`Metadata::entries`] wrote.
+    ///
+    /// # Errors
+    /// A key is absent.
+    pub(in crate::tuning) fn parse(
+        entries: &HashMap<String, String>,
+        path: &Path,
+    ) -> Result<Self, PromptFileError> {
+        let get = |key: &str| {
+            entries.get(key).cloned().ok_or_else(|| {
+                PromptFileError::wrong(
+                    path,
+                    format!("a prompt that promptshift saved, with '{key}' in its metadata"),
+                    format!("{} other keys", entries.len()),
+                )
+            })
+        };
+        let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
+            (None, Some(prompts)) => Made::Subspace {
+                prompts: prompts.clone(),
+                explained: get("explained")?,
+                tuned_on: entries.get(TUNED_ON).cloned(),
+            },
+            (Some(from), _) => Made::Imported {
+                from: from.clone(),
+                sha256: get("imported_sha256")?,
+                method: get("method")?,
+                delta: entries.get("delta").cloned(),
+            },
+            (None, None) => Made::Tuned {
+                method: get("method")?,
+                source: get("source")?,
+                seed: get("seed")?,
+                recipe: get("recipe")?,
+                wording: match entries.get(WORDING) {
+                    None => Box::default(),
+                    Some(json) => serde_json::from_str(json).map_err(|error| {
+                        PromptFileError::wrong(
+                            path,
+                            format!("a wording as JSON in '{WORDING}' of its metadata"),
+                            error.to_string(),
+                        )
+                    })?,
+                },
+            },
+        };
+        Ok(Metadata {
+            version: get("promptshift_version")?,
+            backbone: get("backbone")?,
+            backbone_sha256: get("backbone_sha256")?,
+            tokenizer_sha256: get("tokenizer_sha256")?,
+            made,
+        })
+    }
+}
+
+/// The beginning of a hash, for a message.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
+}

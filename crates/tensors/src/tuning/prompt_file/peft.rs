@@ -1,0 +1,254 @@
+//! PEFT's folder of a prompt (huggingface/peft, `PROMPT_TUNING` and `P_TUNING`): `adapter_config.json`
+//! and `adapter_model.safetensors` with one tensor `prompt_embeddings`.
+//!
+//! For an encoder-decoder PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, twice
+//! as many as asked for by default, and its forward pass reads the first `num_virtual_tokens` of
+//! them alone (`PeftModelForSeq2SeqLM.forward`, 0.21). So those are the prompt; and what is written
+//! here says `num_transformer_submodules` 1, which PEFT keeps to.
+//!
+//! Of P-tuning PEFT saves what the network makes, as promptshift does: a prompt like any other. The
+//! network's kind is in the configuration, its weights are nowhere, and training can't go on.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{PromptFileError, Vectors, own};
+use crate::tuning::peft_folder::{self, CONFIG, Config};
+use promptshift_numbers::recipe::Method;
+
+const TENSOR: &str = "prompt_embeddings";
+const PROMPT_TUNING: &str = "PROMPT_TUNING";
+const P_TUNING: &str = "P_TUNING";
+
+/// The key of P-tuning's network.
+const NETWORK: &str = "encoder_reparameterization_type";
+
+/// A prompt from such a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Adapter {
+    /// The rows that PEFT uses.
+    pub(super) vectors: Vectors,
+    /// What tuned them.
+    pub(super) method: Method,
+    /// The model that PEFT trained it for, as it was called there.
+    pub(super) base_model: Option<String>,
+    /// SHA-256 of the tensors' file.
+    pub(super) sha256: String,
+}
+
+/// Reads a folder.
+pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
+    let config = peft_folder::config(folder, &[PROMPT_TUNING, P_TUNING])?;
+    let method = method(&config)?;
+    let asked = config.positive("num_virtual_tokens")?;
+    // Written by hand it may leave the number of submodules out: one or two then.
+    let times = match config.count("num_transformer_submodules")? {
+        None => 1..=2,
+        Some(n @ (1 | 2)) => n..=n,
+        Some(n) => {
+            return Err(config.wrong("num_transformer_submodules 1 or 2", n.to_string()));
+        }
+    };
+    let file = peft_folder::tensors(folder, super::MOST_BYTES)?;
+    let vectors = own::tensor(&file.bytes, TENSOR, &file.path)?;
+    let width = config.count("token_dim")?;
+    if let Some(wanted) = width.filter(|&wanted| wanted != vectors.width()) {
+        return Err(PromptFileError::wrong(
+            &file.path,
+            format!("vectors of {CONFIG}'s token_dim {wanted}"),
+            format!("vectors {} wide", vectors.width()),
+        ));
+    }
+    if !times
+        .clone()
+        .any(|n| asked.checked_mul(n) == Some(vectors.length()))
+    {
+        return Err(PromptFileError::wrong(
+            &file.path,
+            format!(
+                "{CONFIG}'s num_virtual_tokens {asked} × num_transformer_submodules {} rows",
+                times.end()
+            ),
+            format!("{} rows", vectors.length()),
+        ));
+    }
+    Ok(Adapter {
+        vectors: vectors.first(asked),
+        method,
+        base_model: config.base_model(),
+        sha256: file.sha256,
+    })
+}
+
+/// What tuned the prompt.
+fn method(config: &Config) -> Result<Method, PromptFileError> {
+    if config.peft_type == PROMPT_TUNING {
+        return Ok(Method::Prompt);
+    }
+    // PEFT's default.
+    let network = config.word(NETWORK).unwrap_or("MLP".to_string());
+    match network.as_str() {
+        "MLP" => Ok(Method::Ptuning),
+        "LSTM" => Ok(Method::PtuningLstm),
+        _ => Err(config.wrong(format!("{NETWORK} MLP or LSTM"), network)),
+    }
+}
+
+/// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it.
+pub(super) fn files(
+    vectors: &Vectors,
+    method: Method,
+    base_model: Option<&str>,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let (peft_type, own_key) = match method {
+        Method::Ptuning => (P_TUNING, (NETWORK, "MLP")),
+        Method::PtuningLstm => (P_TUNING, (NETWORK, "LSTM")),
+        // How PEFT would start a new one; what is saved takes its place.
+        _ => (PROMPT_TUNING, ("prompt_tuning_init", "RANDOM")),
+    };
+    let keys: [(&'static str, Value); 4] = [
+        ("num_transformer_submodules", 1.into()),
+        ("num_virtual_tokens", vectors.length().into()),
+        (own_key.0, own_key.1.into()),
+        ("token_dim", vectors.width().into()),
+    ];
+    let tensors = own::safetensors(TENSOR, vectors, peft_folder::header());
+    peft_folder::files(peft_type, base_model, keys, tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::tuning::peft_folder::TENSORS;
+
+    fn vectors(rows: usize) -> Vectors {
+        let values = (0..rows * 3).map(|v| v as f32 / 8.0).collect();
+        Vectors::new(&[rows, 3], values, Path::new("")).expect("finite")
+    }
+
+    /// A folder as PEFT writes it for two virtual tokens, with so many rows.
+    fn folder(rows: usize) -> TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, bytes) in files(&vectors(2), Method::Prompt, Some("t5")) {
+            fs::write(folder.path().join(name), bytes).expect("written");
+        }
+        let tensors = own::safetensors(TENSOR, &vectors(rows), Default::default());
+        fs::write(folder.path().join(TENSORS), tensors).expect("written");
+        folder
+    }
+
+    /// Sets a key of the configuration.
+    fn set(folder: &TempDir, key: &str, value: Value) {
+        let path = folder.path().join(CONFIG);
+        let text = fs::read_to_string(&path).expect("written");
+        let mut config: Value = serde_json::from_str(&text).expect("JSON");
+        config[key] = value;
+        fs::write(&path, config.to_string()).expect("written");
+    }
+
+    fn refused(folder: &TempDir) -> String {
+        read(folder.path())
+            .expect_err("must be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn the_first_rows_are_the_prompt_whether_there_are_twice_as_many_or_not() {
+        let single = folder(2);
+        assert_eq!(read(single.path()).expect("ours").vectors, vectors(2));
+        let doubled = folder(4);
+        set(&doubled, "num_transformer_submodules", 2.into());
+        assert_eq!(read(doubled.path()).expect("PEFT's").vectors, vectors(2));
+        for rows in [2, 4] {
+            let unsaid = folder(rows);
+            set(&unsaid, "num_transformer_submodules", Value::Null);
+            assert_eq!(read(unsaid.path()).expect("either").vectors, vectors(2));
+        }
+    }
+
+    #[test]
+    fn what_p_tuning_leaves_is_a_prompt() {
+        for method in [Method::Prompt, Method::Ptuning, Method::PtuningLstm] {
+            let folder = folder(2);
+            for (name, bytes) in files(&vectors(2), method, None) {
+                fs::write(folder.path().join(name), bytes).expect("written");
+            }
+            let found = read(folder.path()).expect("ours");
+            assert_eq!((found.vectors, found.method), (vectors(2), method));
+        }
+        let other = folder(2);
+        set(&other, "peft_type", "P_TUNING".into());
+        assert_eq!(
+            read(other.path()).expect("the default").method,
+            Method::Ptuning
+        );
+        set(&other, NETWORK, "GRU".into());
+        assert!(refused(&other).contains("found GRU"));
+    }
+
+    #[test]
+    fn rows_and_widths_that_contradict_the_configuration_are_named() {
+        for rows in [1, 3, 4] {
+            let text = refused(&folder(rows));
+            assert!(
+                text.contains("num_virtual_tokens 2") && text.contains(&format!("{rows} rows")),
+                "{text}"
+            );
+        }
+        let doubled = folder(2);
+        set(&doubled, "num_transformer_submodules", 2.into());
+        assert!(refused(&doubled).contains("2 rows"));
+        let wide = folder(2);
+        set(&wide, "token_dim", 768.into());
+        let text = refused(&wide);
+        assert!(
+            text.contains("token_dim 768") && text.contains("3 wide"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn other_adapters_are_refused_by_name() {
+        for (key, value, found) in [
+            ("peft_type", json!("LORA"), "found peft_type LORA"),
+            ("peft_type", json!("PREFIX_TUNING"), "PREFIX_TUNING"),
+            ("peft_type", Value::Null, "no peft_type"),
+            ("task_type", json!("CAUSAL_LM"), "CAUSAL_LM"),
+            ("num_virtual_tokens", json!(0), "found 0"),
+            ("num_virtual_tokens", json!("two"), "\"two\""),
+            ("num_virtual_tokens", json!(-2), "-2"),
+            ("num_transformer_submodules", json!(3), "found 3"),
+        ] {
+            let folder = folder(2);
+            set(&folder, key, value);
+            let text = refused(&folder);
+            assert!(text.contains(CONFIG) && text.contains(found), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_absent_or_damaged_are_named() {
+        let folder = folder(2);
+        let tensors = folder.path().join(TENSORS);
+        let whole = fs::read(&tensors).expect("written");
+        fs::write(&tensors, &whole[..whole.len() - 5]).expect("written");
+        assert!(refused(&folder).contains(TENSORS));
+        let other = own::safetensors("lora_A", &vectors(2), Default::default());
+        fs::write(&tensors, other).expect("written");
+        assert!(refused(&folder).contains("found tensors: lora_A"));
+        fs::rename(&tensors, folder.path().join("adapter_model.bin")).expect("renamed");
+        assert!(refused(&folder).contains("a pickle"));
+        fs::remove_file(folder.path().join("adapter_model.bin")).expect("removed");
+        assert!(refused(&folder).contains("no such file"));
+        fs::write(folder.path().join(CONFIG), "{").expect("written");
+        assert!(refused(&folder).contains("JSON"));
+        fs::remove_file(folder.path().join(CONFIG)).expect("removed");
+        assert!(refused(&folder).contains(CONFIG));
+    }
+}

@@ -1,0 +1,89 @@
+//! A soft prompt as plain numbers.
+
+use std::path::Path;
+
+use super::PromptFileError;
+use promptshift_text::hash::sha256;
+
+/// A soft prompt `[P, D]` before it is on any device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vectors {
+    length: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Vectors {
+    /// Row-major `values` of `shape` `[P, D]`, read from `path`: at least one, all of them finite.
+    ///
+    /// # Errors
+    /// Not two dimensions, nothing in it, not as many values as the shape says, or a value that is
+    /// no number.
+    pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, PromptFileError> {
+        let wrong = |wanted: &str, found: String| PromptFileError::wrong(path, wanted, found);
+        let &[length, width] = shape else {
+            return Err(wrong(
+                "a prompt of shape [P, D]",
+                format!("shape {shape:?}"),
+            ));
+        };
+        if length == 0 || width == 0 {
+            return Err(wrong("at least one vector", format!("shape {shape:?}")));
+        }
+        if length.checked_mul(width) != Some(values.len()) {
+            let found = format!("{} values", values.len());
+            return Err(wrong(
+                &format!("the values of a {length} × {width} prompt"),
+                found,
+            ));
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (at / width, at % width);
+            let found = format!("{} in row {row}, column {column}", values[at]);
+            return Err(wrong("finite numbers", found));
+        }
+        Ok(Vectors {
+            length,
+            width,
+            values,
+        })
+    }
+
+    /// The rows of a prompt that was on a device.
+    pub(in crate::tuning) fn of_rows([length, width]: [usize; 2], values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), length * width);
+        Vectors {
+            length,
+            width,
+            values,
+        }
+    }
+
+    /// `P`.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// `D`.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Row by row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// SHA-256 of the values, row by row as little-endian f32: the same whatever the file's format.
+    pub fn sha256(&self) -> String {
+        let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        sha256(&bytes)
+    }
+
+    /// The first `length` rows; all of them where there are no more.
+    pub(super) fn first(mut self, length: usize) -> Self {
+        self.length = self.length.min(length);
+        self.values.truncate(self.length * self.width);
+        self
+    }
+}

@@ -1,0 +1,58 @@
+//! Prompt tuning elsewhere: before the decoder's start token, or before both inputs.
+//!
+//! The paper's prompt (Lester et al. 2021, arXiv 2104.08691) stands before the encoder's input; its
+//! reference code, google-research/prompt-tuning, has prompts for the decoder and for both as well
+//! (`prompt_tuning/train/models.py`). The decoder's prompt takes real positions before the start token,
+//! and nothing is predicted on it. Where there are two, both start from the same vectors.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::{Config, Kind};
+use promptshift_numbers::recipe::{PromptPlaces, Recipe};
+
+pub(super) const DECODER: About = About {
+    family: Family::Prompts,
+    what: "a soft prompt before the decoder's input",
+    paper: "Lester et al. 2021, arXiv 2104.08691 (code)",
+    code: Some("google-research/prompt-tuning"),
+};
+
+pub(super) const BOTH: About = About {
+    what: "soft prompts before the encoder's input and the decoder's",
+    ..DECODER
+};
+
+impl Delta for PromptPlaces {
+    fn place(&self, mut tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+        let prompt = tuned.prompt.take();
+        tuned.decoder_prompt = prompt.as_ref().map(|prompt| prompt.copy());
+        tuned.prompt = match self {
+            PromptPlaces::Decoder => None,
+            PromptPlaces::Both => prompt,
+        };
+        tuned
+    }
+
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly => {
+                Err("it has one input, which the prompt of method prompt stands before")
+            }
+            Kind::Bert => Err("it has no decoder"),
+        }
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path.starts_with("prompt.") || path.starts_with("decoder_prompt.")
+    }
+
+    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
+        let prompts = match self {
+            PromptPlaces::Decoder => 1,
+            PromptPlaces::Both => 2,
+        };
+        prompts * recipe.prompt_length() * config.width()
+    }
+}

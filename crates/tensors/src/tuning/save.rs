@@ -1,0 +1,67 @@
+//! What tuning leaves behind: `prompt.safetensors` `[P, D]`, `adapter.safetensors` or a whole
+//! `model.safetensors`, with the backbone, the domain, the recipe and the seed in its [`Metadata`].
+
+use std::path::Path;
+
+use super::Tuned;
+use super::adapter_file;
+use super::method::delta;
+use super::prompt_file::{self, Metadata, Vectors};
+use crate::network::Config;
+use promptshift_numbers::record::store::StoreError;
+use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
+use promptshift_text::hash::sha256;
+
+impl Tuned {
+    /// The prompt as plain numbers, where there is one.
+    pub fn vectors(&self) -> Option<Vectors> {
+        let vectors = self.prompt.as_ref()?.vectors();
+        let shape = vectors.dims();
+        let values = vectors.into_data().try_to_vec().expect("prompts are f32");
+        Some(Vectors::of_rows(shape, values))
+    }
+
+    /// Writes what was tuned into `folder`.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn save(
+        &self,
+        cell: &Cell,
+        config: &Config,
+        provenance: &Provenance,
+        folder: &Path,
+    ) -> Result<SavedDelta, StoreError> {
+        let metadata = Metadata::of_cell(cell, provenance);
+        let adapted = cell.recipe.as_ref().filter(|recipe| {
+            let delta = recipe.delta.as_ref().map(delta);
+            let headed = recipe.head.is_some() && !recipe.is_model_tuning();
+            headed || delta.is_some_and(|delta| delta.leaves_adapter())
+        });
+        let (name, bytes) = match (adapted, self.vectors()) {
+            (Some(recipe), _) => (
+                adapter_file::FILE,
+                adapter_file::to_bytes(self, recipe, config, &metadata),
+            ),
+            (None, Some(vectors)) => (
+                prompt_file::FILE,
+                prompt_file::to_bytes(&vectors, &metadata),
+            ),
+            (None, None) => {
+                let weights = self.backbone.weights();
+                ("model.safetensors", weights.to_bytes(metadata.entries()))
+            }
+        };
+        let path = folder.join(name);
+        std::fs::write(&path, &bytes).map_err(|source| StoreError::Io {
+            action: "write",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(SavedDelta {
+            file: name.to_string(),
+            bytes: bytes.len() as u64,
+            sha256: sha256(&bytes),
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Model tuning from random weights: the control that says what pre-training was worth. Everything is
+//! as in model tuning but for the start, which is T5's published initialisation from the cell's seed.
+
+use super::Tuned;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use crate::network::{Config, Kind};
+use crate::t5::{Initialisation, T5, initialise};
+use promptshift_numbers::recipe::Recipe;
+
+pub(super) const ABOUT: About = About {
+    family: Family::All,
+    what: "every parameter, from random weights (a control)",
+    paper: "Raffel et al. 2020, arXiv 1910.10683 (initialisation)",
+    code: None,
+};
+
+pub(super) struct RandomWeights;
+
+impl Delta for RandomWeights {
+    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+        match kind {
+            Kind::T5 => Ok(()),
+            Kind::DecoderOnly | Kind::Bert => {
+                Err("not written for it (the random initialisation here is T5's)")
+            }
+        }
+    }
+
+    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+        let config = config.t5().expect("other kinds do not fit");
+        let weights = initialise(config, Initialisation::Published, draw.seed());
+        let device = tuned.backbone.device();
+        let backbone =
+            T5::load(config, weights, &device).expect("weights of its own configuration");
+        Tuned {
+            backbone: backbone.into(),
+            ..tuned
+        }
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path.starts_with("backbone.")
+    }
+
+    fn trainable(&self, _: &Recipe, config: &Config) -> usize {
+        config.parameters()
+    }
+
+    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+        0
+    }
+
+    fn leaves_adapter(&self) -> bool {
+        false
+    }
+}

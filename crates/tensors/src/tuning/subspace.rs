@@ -1,0 +1,392 @@
+//! Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt
+//! Tuning", arXiv 2110.07867): a few coordinates in a subspace of soft prompts that was found from the prompts
+//! of several tasks; the subspace stays as it is.
+//!
+//! Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts,
+//! with a network of one hidden layer that makes a prompt of the coordinates, by reconstruction and by the
+//! tasks' losses; here the subspace is linear and found by reconstruction alone, as the prompts' principal
+//! components (the best linear auto-encoder: Baldi & Hornik 1989), which needs no more than the prompts' files.
+//! It has at most one dimension fewer than there are prompts, where the paper has 250 of 100 tasks' prompts. The
+//! coordinates start at 0, the prompts' mean, and are in standard deviations of these prompts. When training
+//! ends, the prompt is kept, as after prompt tuning, where the paper would store the coordinates.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
+use safetensors::SafeTensors;
+
+use super::Tuned;
+use super::adapter_file::tensors;
+use super::draw::Draw;
+use super::method::{About, Delta, Family};
+use super::prompt::{PromptError, SoftPrompt};
+use super::prompt_file::{Made, Metadata, Origin, PromptFile, PromptFileError, Vectors};
+use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::{Config, Network};
+use promptshift_numbers::inspect::principal::principal;
+use promptshift_numbers::recipe::{Recipe, SubspaceRecipe};
+use promptshift_text::hash::sha256;
+
+pub(super) const ABOUT: About = About {
+    family: Family::Prompts,
+    what: "coordinates in a subspace of earlier prompts (with --subspace FILE)",
+    paper: "Qin et al. 2021, arXiv 2110.07867",
+    code: Some("thunlp/Intrinsic-Prompt-Tuning"),
+};
+
+const WANTED: &str = "a subspace that `promptshift prompt subspace` wrote";
+const MEAN: &str = "mean";
+const DIRECTIONS: &str = "directions";
+
+/// A linear subspace of soft prompts, as plain numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subspace {
+    /// `[P, D]`.
+    shape: [usize; 2],
+    mean: Vec<f32>,
+    /// `[d, P·D]`, row by row: as long as the prompts' standard deviation along each.
+    directions: Vec<f32>,
+    dimension: usize,
+}
+
+/// A subspace, and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubspaceFile {
+    /// The subspace.
+    pub subspace: Subspace,
+    /// The backbone that its prompts are of, and which they are.
+    pub metadata: Metadata,
+}
+
+/// Prompts that no subspace can be found from.
+#[derive(Debug, thiserror::Error)]
+pub enum SubspaceError {
+    /// Too few of them, or too like each other.
+    #[error(
+        "a subspace of {wanted} dimensions: {prompts} prompts span {found}; wanted more prompts or \
+         fewer dimensions, at least one"
+    )]
+    Few {
+        /// What was asked for.
+        wanted: usize,
+        /// Prompts.
+        prompts: usize,
+        /// Dimensions that they span, at most one fewer than there are prompts.
+        found: usize,
+    },
+    /// One can't be used beside the first.
+    #[error(transparent)]
+    Prompt(#[from] PromptFileError),
+}
+
+impl Subspace {
+    /// The `dimension` directions in which some prompts of one shape differ most, with the share of the
+    /// prompts' variance that they hold, in [0, 1].
+    ///
+    /// # Errors
+    /// They span less.
+    ///
+    /// # Panics
+    /// Their shapes differ.
+    pub fn of(prompts: &[&Vectors], dimension: usize) -> Result<(Self, f64), SubspaceError> {
+        let few = |found| SubspaceError::Few {
+            wanted: dimension,
+            prompts: prompts.len(),
+            found,
+        };
+        let first = prompts.first().ok_or_else(|| few(0))?;
+        let points: Vec<&[f32]> = prompts.iter().map(|prompt| prompt.values()).collect();
+        let found = principal(&points, dimension);
+        if dimension == 0 || found.directions.len() < dimension {
+            return Err(few(found.directions.len()));
+        }
+        let subspace = Subspace {
+            shape: [first.length(), first.width()],
+            mean: found.mean,
+            directions: found.directions.concat(),
+            dimension,
+        };
+        Ok((subspace, found.explained.iter().sum()))
+    }
+
+    /// `P`.
+    pub fn length(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// `d`.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+}
+
+impl SubspaceFile {
+    /// The subspace of prompts that promptshift tuned or imported for one backbone.
+    ///
+    /// # Errors
+    /// They are of two backbones or shapes, of a backbone that is not known, or span less.
+    pub fn of(prompts: &[PromptFile], dimension: usize) -> Result<Self, SubspaceError> {
+        let mut members = Vec::new();
+        let mut seen = Some(BTreeSet::new());
+        let mut first: Option<(&Metadata, [usize; 2])> = None;
+        for prompt in prompts {
+            let Origin::Own(metadata) = &prompt.origin else {
+                return Err(SubspaceError::Prompt(PromptFileError::wrong(
+                    &prompt.path,
+                    "a prompt that names its backbone",
+                    "another program's; `promptshift prompt import` makes one of it",
+                )));
+            };
+            let shape = [prompt.vectors.length(), prompt.vectors.width()];
+            let (known, wanted) = *first.get_or_insert((metadata, shape));
+            if shape != wanted {
+                return Err(SubspaceError::Prompt(PromptFileError::wrong(
+                    &prompt.path,
+                    format!("a prompt of shape {wanted:?}, as the first"),
+                    format!("{shape:?}"),
+                )));
+            }
+            metadata.check_with(&prompt.path, known)?;
+            members.push(metadata.title());
+            seen = seen.zip(metadata.tuned_on()).map(|(mut seen, domains)| {
+                seen.extend(domains);
+                seen
+            });
+        }
+        let vectors: Vec<&Vectors> = prompts.iter().map(|prompt| &prompt.vectors).collect();
+        let (subspace, explained) = Subspace::of(&vectors, dimension)?;
+        let (metadata, _) = first.expect("there are prompts");
+        Ok(SubspaceFile {
+            subspace,
+            metadata: Metadata {
+                version: env!("CARGO_PKG_VERSION").to_string(),
+                made: Made::Subspace {
+                    prompts: members.join(", "),
+                    explained: format!("{explained:.4}"),
+                    tuned_on: seen.map(|domains| domains.into_iter().collect::<Vec<_>>().join("+")),
+                },
+                ..metadata.clone()
+            },
+        })
+    }
+
+    /// Reads what [`SubspaceFile::to_bytes`] wrote, with the file's SHA-256.
+    ///
+    /// # Errors
+    /// It is absent, damaged, or something else.
+    pub fn open(path: &Path) -> Result<(Self, String), PromptFileError> {
+        let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
+        let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
+        let mut tensors = tensors(&bytes, path, WANTED)?;
+        let (_, header) = SafeTensors::read_metadata(&bytes)
+            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+        let metadata = Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)?;
+        let (Some((mean_shape, mean)), Some((shape, directions))) =
+            (tensors.remove(MEAN), tensors.remove(DIRECTIONS))
+        else {
+            return Err(wrong(format!("no tensors '{MEAN}' and '{DIRECTIONS}'")));
+        };
+        let (&[length, width], &[dimension, rows, columns]) =
+            (mean_shape.as_slice(), shape.as_slice())
+        else {
+            return Err(wrong(format!("shapes {mean_shape:?} and {shape:?}")));
+        };
+        if [length, width] != [rows, columns] || directions.is_empty() {
+            return Err(wrong(format!("shapes {mean_shape:?} and {shape:?}")));
+        }
+        let subspace = Subspace {
+            shape: [length, width],
+            mean,
+            directions,
+            dimension,
+        };
+        Ok((SubspaceFile { subspace, metadata }, sha256(&bytes)))
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Subspace {
+            shape: [length, width],
+            mean,
+            directions,
+            dimension,
+        } = &self.subspace;
+        let mut weights = Weights::empty("");
+        weights.put(MEAN, vec![*length, *width], mean.clone());
+        let shape = vec![*dimension, *length, *width];
+        weights.put(DIRECTIONS, shape, directions.clone());
+        weights.to_bytes(self.metadata.entries())
+    }
+}
+
+/// The subspace that a recipe names.
+///
+/// # Errors
+/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was
+/// made.
+pub fn found(recipe: &SubspaceRecipe, backbone: &Backbone) -> Result<Subspace, PromptError> {
+    let Some(start) = &recipe.file else {
+        return Err(PromptError::NoSubspace);
+    };
+    let path = Path::new(&start.path);
+    let (file, sha256) =
+        SubspaceFile::open(path).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    (file.metadata.check(path, backbone)).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    let [_, width] = file.subspace.shape;
+    if sha256 != start.sha256 || width != backbone.config.width() {
+        return Err(PromptError::SubspaceChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found: sha256,
+        });
+    }
+    Ok(file.subspace)
+}
+
+/// A subspace on a device, frozen: what makes a prompt `[P, D]` of coordinates `[1, d]`.
+#[derive(Module, Debug)]
+pub struct Plane {
+    /// `[P, D]`.
+    mean: Param<Tensor<2>>,
+    /// `[d, P·D]`.
+    directions: Param<Tensor<2>>,
+}
+
+impl Plane {
+    /// The prompt at some coordinates.
+    pub(super) fn forward(&self, coordinates: Tensor<2>) -> Tensor<2> {
+        let mean = self.mean.val();
+        let shape = mean.dims();
+        coordinates.matmul(self.directions.val()).reshape(shape) + mean
+    }
+}
+
+/// The backbone behind the prompt in the middle of a subspace.
+pub(super) fn with_middle(
+    backbone: Network,
+    subspace: Option<&Subspace>,
+) -> Result<Tuned, PromptError> {
+    let subspace = subspace.ok_or(PromptError::NoSubspace)?;
+    let device = backbone.device();
+    let tensor = |values: &[f32], shape: [usize; 2]| {
+        Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &device)
+    };
+    let Subspace {
+        shape: [length, width],
+        mean,
+        directions,
+        dimension,
+    } = subspace;
+    let plane = Plane {
+        mean: Param::from_tensor(tensor(mean, [*length, *width])),
+        directions: Param::from_tensor(tensor(directions, [*dimension, length * width])),
+    };
+    let middle = Tensor::zeros([1, *dimension], &device);
+    Ok(Tuned {
+        prompt: Some(SoftPrompt::of(middle).within(plane)),
+        ..Tuned::untuned(backbone)
+    })
+}
+
+impl Delta for SubspaceRecipe {
+    /// The prompt is there: the recipe names the subspace that it is in.
+    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+        tuned
+    }
+
+    fn trains(&self, path: &str, _: &Config) -> bool {
+        path == "prompt.vectors"
+    }
+
+    fn trainable(&self, _: &Recipe, _: &Config) -> usize {
+        self.dimension
+    }
+
+    /// The directions and the mean are there, and frozen.
+    fn beside(&self, _: &Recipe, config: &Config) -> usize {
+        self.dimension + (self.dimension + 1) * self.length * config.width()
+    }
+
+    fn stored(&self, _: &Recipe, config: &Config) -> usize {
+        self.length * config.width()
+    }
+
+    fn leaves_adapter(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tuning::prompt_file::FILE;
+
+    fn prompt(values: [f32; 4], backbone_sha256: &str) -> PromptFile {
+        let path = Path::new(FILE);
+        PromptFile {
+            path: path.to_owned(),
+            vectors: Vectors::new(&[2, 2], values.to_vec(), path).expect("a prompt"),
+            origin: Origin::Own(Metadata {
+                version: "0".to_owned(),
+                backbone: "nano".to_owned(),
+                backbone_sha256: backbone_sha256.to_owned(),
+                tokenizer_sha256: "t".to_owned(),
+                made: Made::Imported {
+                    from: "p.npy".to_owned(),
+                    sha256: "p".to_owned(),
+                    method: "prompt".to_owned(),
+                    delta: None,
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let prompts = [
+            [0.0, 1.0, 2.0, 3.0],
+            [1.0, 1.0, 2.0, 3.0],
+            [0.0, 1.0, 5.0, 3.0],
+        ];
+        let prompts = prompts.map(|values| prompt(values, "w"));
+        let file = SubspaceFile::of(&prompts, 2).expect("three points span a plane");
+        assert_eq!((file.subspace.length(), file.subspace.dimension()), (2, 2));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.safetensors");
+        std::fs::write(&path, file.to_bytes()).expect("written");
+        let (again, hash) = SubspaceFile::open(&path).expect("read");
+        assert_eq!(again, file);
+        assert_eq!(hash, sha256(&file.to_bytes()));
+        let prompt = PromptFile::open(&path).expect_err("no prompt").to_string();
+        assert!(prompt.contains("one tensor 'prompt'"), "{prompt}");
+        std::fs::write(&path, b"none").expect("written");
+        let none = SubspaceFile::open(&path).expect_err("none").to_string();
+        assert!(none.contains("wanted a subspace"), "{none}");
+    }
+
+    #[test]
+    fn prompts_that_do_not_belong_together_are_refused() {
+        let refused = |prompts: &[PromptFile], dimension| {
+            SubspaceFile::of(prompts, dimension)
+                .expect_err("refused")
+                .to_string()
+        };
+        let [one, two] = [[0.0; 4], [1.0; 4]].map(|values| prompt(values, "w"));
+        let few = refused(&[one.clone(), two.clone()], 2);
+        assert!(few.contains("2 prompts span 1"), "{few}");
+        assert!(refused(&[one.clone(), two.clone()], 0).contains("at least one"));
+        assert!(refused(&[], 1).contains("0 prompts span 0"));
+        let other = prompt([1.0; 4], "v");
+        let mixed = refused(&[one.clone(), other], 1);
+        assert!(mixed.contains("tuned for the backbone"), "{mixed}");
+        let mut foreign = two;
+        foreign.origin = Origin::Npy {
+            sha256: "n".to_owned(),
+        };
+        assert!(refused(&[one, foreign], 1).contains("prompt import"));
+    }
+}

@@ -1,0 +1,429 @@
+//! A card per domain: what it is, where it is published and how it is read. Those of
+//! `datasets/<name>.toml` are compiled in; a user's own have the same form.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::row::hex;
+use super::wording::Spelling;
+use super::{Split, Task};
+
+/// Suites that are no part of what was fetched.
+const RESERVED: [&str; 2] = [super::suite::MINI, super::suite::HUB];
+
+/// The columns of a domain's published files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schema {
+    /// SQuAD's on the Hub, read by [`squad`](super::squad).
+    Squad,
+    /// MRQA's on the Hub, read by [`mrqa`](super::mrqa), or as first published, read by
+    /// [`mrqa_lines`](super::mrqa_lines).
+    Mrqa,
+    /// Labelled texts as GLUE's and SuperGLUE's on the Hub, read by [`glue`](super::glue).
+    Glue,
+    /// MultiRC's on the Hub, read by [`multirc`](super::multirc).
+    Multirc,
+    /// ReCoRD's on the Hub, read by [`record`](super::record).
+    Record,
+    /// WSC's on the Hub, read by [`wsc`](super::wsc).
+    Wsc,
+}
+
+/// What is known about a domain without opening its files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The name typed and the name of its folder: `textbookqa`.
+    pub name: String,
+    /// The name printed: `TextbookQA`.
+    pub title: String,
+    /// What the real domain is and whose, in a line.
+    pub about: String,
+    /// What is asked of the model.
+    pub task: Task,
+    /// The columns of its published files.
+    pub schema: Schema,
+    /// The columns of the texts, in the order of the template; labelled texts only.
+    #[serde(default)]
+    pub texts: Vec<String>,
+    /// Which of the texts is the passage, where several examples may share one; without it all
+    /// texts together are. Labelled texts only.
+    pub passage: Option<String>,
+    /// The class strings to generate, in the order of the class index; labelled texts only.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Other words for the classes, by name: `--verbalizer NAME`.
+    #[serde(default)]
+    pub verbalizers: BTreeMap<String, Spelling>,
+    /// Names of its metrics, the main one first.
+    pub metrics: Vec<String>,
+    /// Its template and the public file that this is taken from.
+    pub template: String,
+    /// On what terms the real domain may be used.
+    pub licence: String,
+    /// What the bundled miniature of this name imitates, where there is one.
+    pub miniature: Option<String>,
+    /// The named parts of what was fetched that it belongs to: `mrqa`.
+    #[serde(default)]
+    pub suites: Vec<String>,
+    /// Where it is published; a user's own domain need not be.
+    pub source: Option<Source>,
+    /// SHA-256 of the file that a user's card was read from; the bundled ones are the program's.
+    #[serde(skip)]
+    pub sha256: Option<String>,
+}
+
+/// Where a domain is published on the Hugging Face Hub.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The data set's repository: `mrqa-workshop/mrqa`.
+    pub repository: String,
+    /// Its revision, where the files are not on the main one.
+    pub revision: Option<String>,
+    /// Its configuration.
+    pub config: String,
+    /// The value of the column `subset` in this domain's rows, where the files hold others' too.
+    pub subset: Option<String>,
+    /// What of this was written from memory and not checked against the repository: `files`,
+    /// `rows`.
+    #[serde(default)]
+    pub unverified: Vec<String>,
+    /// Rows to train on.
+    pub train: Option<Published>,
+    /// Rows to select by, or to score where there is no labelled test set.
+    pub validation: Option<Published>,
+    /// Rows to score.
+    pub test: Option<Published>,
+}
+
+/// One split as published.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Its files, relative to the repository; none where the split is published and not used.
+    pub files: Vec<String>,
+    /// The rows of this domain in them.
+    pub rows: Option<usize>,
+    /// SHA-256 of each file, in their order, where known.
+    #[serde(default)]
+    pub sha256: Vec<String>,
+}
+
+/// Why a user's card is not one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CardError {
+    /// The file can't be read.
+    #[error("{file}: wanted a domain's card, found: {found}")]
+    Open {
+        /// The file.
+        file: String,
+        /// What the system says.
+        found: String,
+    },
+    /// It is no card, or contradicts itself.
+    #[error("{file}: {found}")]
+    Invalid {
+        /// The file, or the name of a bundled card.
+        file: String,
+        /// What is wrong.
+        found: String,
+    },
+}
+
+impl Card {
+    /// Reads a user's card.
+    ///
+    /// # Errors
+    /// The file can't be read, is no card, or contradicts itself.
+    pub fn read(path: &Path) -> Result<Card, CardError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| CardError::Open {
+            file: file.clone(),
+            found: error.to_string(),
+        })?;
+        let card = Card::parse(&file, &text)?;
+        if card.miniature.is_some() {
+            return Err(CardError::Invalid {
+                file,
+                found: "wanted no 'miniature', which only bundled domains have".to_string(),
+            });
+        }
+        Ok(Card {
+            sha256: Some(hex(&Sha256::digest(text.as_bytes()))),
+            ..card
+        })
+    }
+
+    /// Parses a card; `file` is what errors call it.
+    fn parse(file: &str, text: &str) -> Result<Card, CardError> {
+        let invalid = |found: String| CardError::Invalid {
+            file: file.to_string(),
+            found,
+        };
+        let card: Card = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        match card.contradiction() {
+            Some(found) => Err(invalid(found)),
+            None => Ok(card),
+        }
+    }
+
+    /// What a split is published as.
+    pub fn published(&self, split: Split) -> Option<&Published> {
+        let source = self.source.as_ref()?;
+        match split {
+            Split::Train => source.train.as_ref(),
+            Split::Validation => source.validation.as_ref(),
+            Split::Test => source.test.as_ref(),
+        }
+    }
+
+    /// The value of the column `subset` in its rows, where its files hold others' too.
+    pub fn subset(&self) -> Option<&str> {
+        self.source.as_ref()?.subset.as_deref()
+    }
+
+    /// What of it does not fit the rest.
+    fn contradiction(&self) -> Option<String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        if self.name.is_empty() || !self.name.chars().all(plain) || self.name == "all" {
+            return Some(format!(
+                "wanted a name of a-z, 0-9, '_' and '-' other than 'all', found '{}'",
+                self.name
+            ));
+        }
+        let taken = |name: &&String| name.is_empty() || RESERVED.contains(&name.as_str());
+        if let Some(name) = self.suites.iter().find(taken) {
+            return Some(format!(
+                "wanted names of suites other than {}, found '{name}'",
+                RESERVED.join(", ")
+            ));
+        }
+        let schemas: &[Schema] = match self.task {
+            Task::ExtractiveQa => &[Schema::Squad, Schema::Mrqa],
+            Task::Paraphrase
+            | Task::YesNoQa
+            | Task::Entailment
+            | Task::CauseOrEffect
+            | Task::WordSense => &[Schema::Glue],
+            Task::AnswerJudging => &[Schema::Multirc],
+            Task::ClozeQa => &[Schema::Record],
+            Task::Coreference => &[Schema::Wsc],
+        };
+        if !schemas.contains(&self.schema) {
+            return Some(format!(
+                "wanted a schema of {schemas:?} for {}, found {:?}",
+                self.task, self.schema
+            ));
+        }
+        if let Some(found) = self.mislabelled() {
+            return Some(found);
+        }
+        let misspelt = self.verbalizers.iter().find_map(|(name, spelling)| {
+            let (key, wanted, found) = spelling.contradiction(&self.labels)?;
+            Some(format!(
+                "verbalizers.{name}.{key}: wanted {wanted}, found {found}"
+            ))
+        });
+        if misspelt.is_some() {
+            return misspelt;
+        }
+        Split::ALL.into_iter().find_map(|split| {
+            let published = self.published(split)?;
+            let (files, sums) = (published.files.len(), published.sha256.len());
+            (sums != 0 && sums != files).then(|| {
+                format!("{split}: wanted a sha256 for each of {files} files, found {sums}")
+            })
+        })
+    }
+
+    /// What is wrong with its texts and labels.
+    fn mislabelled(&self) -> Option<String> {
+        let labelled = matches!(self.schema, Schema::Glue | Schema::Multirc);
+        let (texts, labels) = (self.texts.len(), self.labels.len());
+        if !labelled {
+            return (texts + labels > 0 || self.passage.is_some())
+                .then(|| format!("wanted no texts, passage or labels for {}", self.task));
+        }
+        let wanted: std::ops::RangeInclusive<usize> = match self.task {
+            Task::Entailment => 2..=3,
+            _ => 2..=2,
+        };
+        if texts == 0 || !wanted.contains(&labels) {
+            return Some(format!(
+                "wanted texts and {} to {} labels for {}, found {texts} texts and {labels} labels",
+                wanted.start(),
+                wanted.end(),
+                self.task
+            ));
+        }
+        let passage = self.passage.as_ref()?;
+        (!self.texts.contains(passage)).then(|| {
+            format!(
+                "wanted a passage among the texts {}, found '{passage}'",
+                self.texts.join(", ")
+            )
+        })
+    }
+}
+
+/// Every bundled card, in the order in which `list` shows them and `all` runs them.
+pub fn bundled() -> Vec<Card> {
+    CARDS
+        .into_iter()
+        .map(|(name, text)| Card::parse(name, text).expect("the cards are compiled in and tested"))
+        .collect()
+}
+
+macro_rules! cards {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../../datasets/", $name, ".toml")))),*]
+    };
+}
+
+const CARDS: [(&str, &str); 27] = cards![
+    "squad",
+    "textbookqa",
+    "bioasq",
+    "race",
+    "relation_extraction",
+    "duorc",
+    "drop",
+    "qqp",
+    "mrpc",
+    "squadshifts_new_wiki",
+    "squadshifts_amazon",
+    "squadshifts_nyt",
+    "squadshifts_reddit",
+    "mrqa_squad",
+    "newsqa",
+    "triviaqa",
+    "searchqa",
+    "hotpotqa",
+    "natural_questions",
+    "boolq",
+    "cb",
+    "copa",
+    "multirc",
+    "record",
+    "rte",
+    "wic",
+    "wsc",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_is_read() {
+        for (name, text) in CARDS {
+            let card = Card::parse(name, text).expect("a card");
+            assert_eq!(card.name, name);
+            assert!(!card.metrics.is_empty() && !card.title.is_empty(), "{name}");
+            assert!(card.source.is_some(), "{name} is published somewhere");
+        }
+    }
+
+    #[test]
+    fn nine_domains_have_a_miniature() {
+        let minis: Vec<String> = bundled()
+            .into_iter()
+            .filter(|card| card.miniature.is_some())
+            .map(|card| card.name)
+            .collect();
+        assert_eq!(
+            minis.join(" "),
+            "squad textbookqa bioasq race relation_extraction duorc drop qqp mrpc"
+        );
+    }
+
+    #[test]
+    fn what_is_published_is_found_by_split() {
+        let cards = bundled();
+        let find = |name| cards.iter().find(|card| card.name == name).expect("a card");
+        let rows = |name, split| find(name).published(split).and_then(|part| part.rows);
+        assert_eq!(rows("squad", Split::Train), Some(87_599));
+        assert_eq!(rows("squad", Split::Test), None);
+        assert_eq!(rows("textbookqa", Split::Test), Some(1_503));
+        assert_eq!(find("duorc").subset(), Some("DuoRC.ParaphraseRC"));
+        assert_eq!(find("squad").subset(), None);
+        for card in &cards {
+            let scored = [Split::Validation, Split::Test]
+                .into_iter()
+                .filter_map(|split| card.published(split))
+                .any(|part| !part.files.is_empty());
+            assert!(scored, "{} can be scored", card.name);
+        }
+    }
+
+    #[test]
+    fn a_card_that_contradicts_itself_is_refused() {
+        let (_, qqp) = CARDS[7];
+        let (_, squad) = CARDS[0];
+        assert!(Card::parse("qqp", qqp).is_ok());
+        for (card, from, to, part) in [
+            (
+                qqp,
+                "\"paraphrase\"",
+                "\"extractive_qa\"",
+                "wanted a schema of [Squad, Mrqa]",
+            ),
+            (qqp, "title =", "titel =", "unknown field `titel`"),
+            (qqp, ", \"duplicate\"", "", "found 2 texts and 1 labels"),
+            (qqp, "name = \"qqp\"", "name = \"a/b\"", "found 'a/b'"),
+            (qqp, "name = \"qqp\"", "name = \"all\"", "other than 'all'"),
+            (qqp, "labels =", "passage = \"x\"\nlabels =", "found 'x'"),
+            (
+                squad,
+                "[\"mrqa\"]",
+                "[\"mrqa\", \"hub\"]",
+                "other than mini, hub, found 'hub'",
+            ),
+            (
+                squad,
+                "schema =",
+                "texts = [\"a\"]\nschema =",
+                "wanted no texts",
+            ),
+            (
+                squad,
+                "rows = 87_599",
+                "sha256 = [\"0\", \"1\"]",
+                "for each of 1 files, found 2",
+            ),
+        ] {
+            assert!(card.contains(from), "{from}");
+            let error = Card::parse("my.toml", &card.replace(from, to)).expect_err(from);
+            let message = error.to_string();
+            assert!(
+                message.starts_with("my.toml: ") && message.contains(part),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_user_s_card_is_read_from_its_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("my.toml");
+        let absent = Card::read(&path).expect_err("no file").to_string();
+        assert!(
+            absent.contains("my.toml: wanted a domain's card, found: "),
+            "{absent}"
+        );
+        let (_, boolq) = CARDS[19];
+        std::fs::write(&path, boolq.replace("\"boolq\"\n", "\"mine\"\n")).expect("written");
+        let card = Card::read(&path).expect("a card");
+        assert_eq!(card.name, "mine");
+        assert_eq!(card.sha256.map(|sha256| sha256.len()), Some(64));
+        std::fs::write(&path, CARDS[0].1).expect("written");
+        let message = Card::read(&path).expect_err("a miniature").to_string();
+        assert!(message.contains("wanted no 'miniature'"), "{message}");
+    }
+}

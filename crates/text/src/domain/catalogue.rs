@@ -1,0 +1,577 @@
+//! The catalogue: every known domain by its name.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::Task;
+use super::card::{self, Card, CardError};
+use super::mixture;
+use super::suite::{HUB, MINI, Part, Suite};
+use crate::transfer::{Transfer, sources};
+
+/// Every known domain.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    cards: Vec<Card>,
+}
+
+/// A transfer whose names are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// The domain that is trained on, or those of a mixture; never empty.
+    pub sources: Vec<&'a Card>,
+    /// The domains that are only evaluated; never empty, never a source.
+    pub targets: Vec<&'a Card>,
+}
+
+/// Why a transfer cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CatalogueError {
+    /// No domain has this name.
+    #[error("unknown domain '{name}': {}known: {}", did_you_mean(.nearest), .known.join(", "))]
+    Unknown {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// The domain is known and has no files in this suite.
+    #[error(
+        "domain '{name}' is not in the suite '{suite}': wanted one of {}{hint}",
+        .has.join(", ")
+    )]
+    NotInSuite {
+        /// The domain.
+        name: String,
+        /// The suite's name.
+        suite: String,
+        /// The domains that it has.
+        has: Vec<String>,
+        /// Where it may be had.
+        hint: String,
+    },
+    /// No suite has this name.
+    #[error(
+        "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
+        did_you_mean(.nearest), .known.join(", ")
+    )]
+    UnknownSuite {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// Nothing known is in this suite.
+    #[error(
+        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}",
+        .known.join(", ")
+    )]
+    EmptySuite {
+        /// The suite's name.
+        suite: String,
+        /// What would have been one.
+        wanted: &'static str,
+        /// Where it was looked for.
+        place: String,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// Source and target ask different things.
+    #[error(
+        "'{source_name}' is {source_task} and '{target}' is {target_task}: wanted a source and a \
+         target of one task, such as {}",
+        .others.join(", ")
+    )]
+    TaskMismatch {
+        /// The source.
+        source_name: String,
+        /// Its task.
+        source_task: Task,
+        /// The target.
+        target: String,
+        /// Its task.
+        target_task: Task,
+        /// Targets of the source's task in this suite.
+        others: Vec<String>,
+    },
+    /// The sources of a mixture ask different things.
+    #[error(
+        "'{first}' is {first_task} and '{other}' is {other_task}: wanted a mixture of one task's \
+         domains"
+    )]
+    MixedTasks {
+        /// The first source.
+        first: String,
+        /// Its task.
+        first_task: Task,
+        /// Another source.
+        other: String,
+        /// Its task.
+        other_task: Task,
+    },
+    /// Two domains have one task and other labels.
+    #[error(
+        "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
+         many, so that each can be read as the other's"
+    )]
+    LabelMismatch {
+        /// The source.
+        source_name: String,
+        /// Its labels.
+        source_labels: String,
+        /// The target.
+        target: String,
+        /// Its labels.
+        target_labels: String,
+    },
+    /// Two domains have one name.
+    #[error("{file}: wanted a domain of another name, found '{name}', which is known already")]
+    NameTaken {
+        /// The card's file.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// A user's card is not one.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// `all` stands for nothing.
+    #[error("'{name}->all' has no target: wanted other domains of its task in '{suite}', found 0")]
+    NoOthers {
+        /// The source.
+        name: String,
+        /// The suite's name.
+        suite: String,
+    },
+}
+
+/// `did you mean 'a' or 'b'? `, or nothing.
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = nearest.iter().map(|name| format!("'{name}'")).collect();
+    format!("did you mean {}? ", quoted.join(" or "))
+}
+
+impl Catalogue {
+    /// The catalogue of the cards compiled in.
+    pub fn bundled() -> Catalogue {
+        Catalogue {
+            cards: card::bundled(),
+        }
+    }
+
+    /// The cards compiled in, and behind them a user's own.
+    pub fn with(files: &[PathBuf]) -> Result<Catalogue, CatalogueError> {
+        let mut catalogue = Catalogue::bundled();
+        for file in files {
+            let card = Card::read(file)?;
+            if catalogue.cards.iter().any(|known| known.name == card.name) {
+                return Err(CatalogueError::NameTaken {
+                    file: file.display().to_string(),
+                    name: card.name,
+                });
+            }
+            catalogue.cards.push(card);
+        }
+        Ok(catalogue)
+    }
+
+    /// Every card, in the order of `list`.
+    pub fn cards(&self) -> &[Card] {
+        &self.cards
+    }
+
+    /// The domain of this name.
+    pub fn get(&self, name: &str) -> Result<&Card, CatalogueError> {
+        let unknown = || CatalogueError::Unknown {
+            name: name.to_string(),
+            nearest: nearest(name, self.cards.iter().map(|card| card.name.as_str())),
+            known: self.names(),
+        };
+        self.cards
+            .iter()
+            .find(|card| card.name == name)
+            .ok_or_else(unknown)
+    }
+
+    /// The domain of this name or, of several with `+` between them, their mixture.
+    ///
+    /// # Errors
+    /// One is unknown.
+    pub fn source(&self, name: &str) -> Result<Card, CatalogueError> {
+        let members: Result<Vec<&Card>, _> = sources(name).map(|name| self.get(name)).collect();
+        Ok(mixture::card(&members?))
+    }
+
+    /// Every suite: the bundled one, what was fetched, and the parts of it that cards name.
+    pub fn suites(&self) -> Vec<&str> {
+        let mut suites = vec![MINI, HUB];
+        for name in self.cards.iter().flat_map(|card| &card.suites) {
+            if !suites.contains(&name.as_str()) {
+                suites.push(name);
+            }
+        }
+        suites
+    }
+
+    /// The suite of this name; `cache` tells where the Hub's cache is.
+    ///
+    /// # Errors
+    /// No suite has this name, or the cache has no place.
+    pub fn suite<E: From<CatalogueError>>(
+        &self,
+        name: &str,
+        cache: impl FnOnce() -> Result<PathBuf, E>,
+    ) -> Result<Suite, E> {
+        let part = match name {
+            MINI => return Ok(Suite::Mini),
+            HUB => Part::Whole,
+            name if self.suites().contains(&name) => Part::Named(name.to_string()),
+            name => {
+                return Err(E::from(CatalogueError::UnknownSuite {
+                    name: name.to_string(),
+                    nearest: nearest(name, self.suites()),
+                    known: self.suites().into_iter().map(str::to_string).collect(),
+                }));
+            }
+        };
+        let cache = cache()?;
+        Ok(Suite::Hub { cache, part })
+    }
+
+    /// Every known name, in the order of the cards.
+    fn names(&self) -> Vec<String> {
+        self.cards.iter().map(|card| card.name.clone()).collect()
+    }
+
+    /// The domains that a suite can score on.
+    pub fn within(&self, suite: &Suite) -> Vec<&Card> {
+        self.cards
+            .iter()
+            .filter(|card| suite.target(card).is_ok())
+            .collect()
+    }
+
+    /// Resolves a transfer's names, and `all` as every other domain of the source's task that the
+    /// suite has.
+    pub fn resolve(
+        &self,
+        transfer: &Transfer,
+        suite: &Suite,
+    ) -> Result<Resolved<'_>, CatalogueError> {
+        let sources: Result<Vec<&Card>, _> = transfer
+            .sources()
+            .map(|name| self.get_within(name, suite))
+            .collect();
+        let sources = sources?;
+        let source = sources[0];
+        for other in &sources[1..] {
+            if other.task != source.task {
+                return Err(CatalogueError::MixedTasks {
+                    first: source.name.clone(),
+                    first_task: source.task,
+                    other: other.name.clone(),
+                    other_task: other.task,
+                });
+            }
+            if other.labels.len() != source.labels.len() {
+                return Err(other_labels(source, other));
+            }
+        }
+        let others: Vec<&Card> = self
+            .within(suite)
+            .into_iter()
+            .filter(|card| card.task == source.task && !sources.contains(card))
+            .filter(|card| card.labels.len() == source.labels.len())
+            .collect();
+        if transfer.is_to_all() {
+            if others.is_empty() {
+                return Err(CatalogueError::NoOthers {
+                    name: transfer.source.clone(),
+                    suite: suite.name(),
+                });
+            }
+            return Ok(Resolved {
+                sources,
+                targets: others,
+            });
+        }
+        let mut targets = Vec::new();
+        for name in &transfer.targets {
+            let target = self.get_within(name, suite)?;
+            if target.task != source.task {
+                return Err(CatalogueError::TaskMismatch {
+                    source_name: source.name.clone(),
+                    source_task: source.task,
+                    target: target.name.clone(),
+                    target_task: target.task,
+                    others: others.iter().map(|card| card.name.clone()).collect(),
+                });
+            }
+            if target.labels.len() != source.labels.len() {
+                return Err(other_labels(source, target));
+            }
+            targets.push(target);
+        }
+        Ok(Resolved { sources, targets })
+    }
+
+    /// The domain of this name, if the suite has any file of it.
+    fn get_within(&self, name: &str, suite: &Suite) -> Result<&Card, CatalogueError> {
+        let card = self.get(name)?;
+        if !suite.splits(card).is_empty() {
+            return Ok(card);
+        }
+        let within = self.within(suite);
+        let has: Vec<String> = within.iter().map(|card| card.name.clone()).collect();
+        if !suite.includes(card) {
+            let belonging = self.cards.iter().filter(|card| suite.includes(card));
+            return Err(CatalogueError::NotInSuite {
+                name: name.to_string(),
+                suite: suite.name(),
+                has: belonging.map(|card| card.name.clone()).collect(),
+                hint: format!("; --suite {HUB} has every domain that was fetched"),
+            });
+        }
+        if has.is_empty() {
+            return Err(CatalogueError::EmptySuite {
+                suite: suite.name(),
+                wanted: match suite {
+                    Suite::Mini | Suite::Folder(_) => {
+                        "DOMAIN/test.parquet or DOMAIN/validation.parquet"
+                    }
+                    Suite::Hub { .. } => "what `promptshift fetch DOMAIN` downloads",
+                },
+                place: suite.place(),
+                known: (self.cards.iter())
+                    .filter(|card| suite.includes(card))
+                    .map(|card| card.name.clone())
+                    .collect(),
+            });
+        }
+        Err(CatalogueError::NotInSuite {
+            name: name.to_string(),
+            suite: suite.name(),
+            has,
+            hint: match suite {
+                Suite::Mini => {
+                    "; real files of it are read with --data DIR, or with --suite hub once they were fetched"
+                        .to_string()
+                }
+                Suite::Folder(_) => format!("; {name}/test.parquet is where its files belong"),
+                Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
+            },
+        })
+    }
+}
+
+fn other_labels(source: &Card, other: &Card) -> CatalogueError {
+    CatalogueError::LabelMismatch {
+        source_name: source.name.clone(),
+        source_labels: source.labels.join(", "),
+        target: other.name.clone(),
+        target_labels: other.labels.join(", "),
+    }
+}
+
+impl Resolved<'_> {
+    /// The transfer with every name written out.
+    pub fn transfer(&self) -> Transfer {
+        Transfer {
+            source: mixture::card(&self.sources).name,
+            targets: (self.targets.iter())
+                .map(|card| card.name.clone())
+                .collect(),
+        }
+    }
+}
+
+/// How similar (Jaro and Winkler, in [0, 1]) a known name has to be to be suggested.
+const SIMILAR: f64 = 0.8;
+/// How much less similar than the best a name may be to be suggested beside it.
+const NEARLY_AS_SIMILAR: f64 = 0.03;
+
+/// The known names most like the one typed, whatever its case; the best first.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let typed = name.to_lowercase();
+    let mut similar: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&typed, &known.to_lowercase()), known))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .collect();
+    similar.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let best = similar.first().map_or(0.0, |(similarity, _)| *similarity);
+    similar
+        .into_iter()
+        .take_while(|(similarity, _)| *similarity >= best - NEARLY_AS_SIMILAR)
+        .map(|(_, name)| name.to_string())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn folder_with(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("a folder");
+            fs::write(path, b"").expect("a file");
+        }
+        folder
+    }
+
+    fn resolve(words: &str, files: &[&str]) -> Result<String, String> {
+        let folder = folder_with(files);
+        let suite = Suite::Folder(folder.path().to_path_buf());
+        let transfer = Transfer::parse(&[words.to_string()]).map_err(|e| e.to_string())?;
+        Catalogue::bundled()
+            .resolve(&transfer, &suite)
+            .map(|resolved| resolved.transfer().to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    const FILES: [&str; 8] = [
+        "squad/train.parquet",
+        "squad/validation.parquet",
+        "squadshifts_amazon/test.parquet",
+        "bioasq/test.parquet",
+        "race/train.parquet",
+        "mrpc/test.parquet",
+        "rte/train.parquet",
+        "cb/test.parquet",
+    ];
+
+    #[test]
+    fn a_mixture_is_of_one_task_and_none_of_its_targets() {
+        let resolve = |words| resolve(words, &FILES);
+        assert_eq!(
+            resolve("squad+race->all").as_deref(),
+            Ok("squad+race->bioasq,squadshifts_amazon")
+        );
+        let mixed = resolve("squad+mrpc->bioasq").expect_err("two tasks");
+        assert!(mixed.contains("'mrpc' is"), "{mixed}");
+        let labels = resolve("rte+cb->rte").expect_err("is on both sides");
+        assert!(labels.contains("same domain 'rte'"), "{labels}");
+        let unknown = resolve("squad+rase->bioasq").expect_err("is unknown");
+        assert!(unknown.contains("did you mean 'race'"), "{unknown}");
+        let source = Catalogue::bundled().source("squad+race").expect("known");
+        assert_eq!(source.name, "squad+race");
+    }
+
+    #[test]
+    fn an_unknown_domain_is_answered_with_the_nearest() {
+        let catalogue = Catalogue::bundled();
+        let message = |name| catalogue.get(name).map_err(|error| error.to_string());
+        let sqad = message("sqad").expect_err("is unknown");
+        assert!(
+            sqad.starts_with(
+                "unknown domain 'sqad': did you mean 'squad'? known: squad, textbookqa,"
+            ),
+            "{sqad}"
+        );
+        let xyz = message("xyz").expect_err("is unknown");
+        assert!(
+            xyz.starts_with("unknown domain 'xyz': known: squad"),
+            "{xyz}"
+        );
+        for (typed, best) in [
+            ("textbok", "textbookqa"),
+            ("BioASQ", "bioasq"),
+            ("relation-extraction", "relation_extraction"),
+            ("mprc", "mrpc"),
+        ] {
+            let found = nearest(typed, catalogue.cards().iter().map(|c| c.name.as_str()));
+            assert_eq!(found.first().map(String::as_str), Some(best), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_user_s_domains_are_behind_the_bundled_ones() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str| {
+            let path = folder.path().join(format!("{name}.toml"));
+            let text = include_str!("../../../../datasets/newsqa.toml")
+                .replace("\"newsqa\"", &format!("\"{name}\""));
+            fs::write(&path, text).expect("written");
+            path
+        };
+        let catalogue = Catalogue::with(&[write("mine"), write("yours")]).expect("two cards");
+        let last: Vec<&str> = catalogue
+            .cards()
+            .iter()
+            .rev()
+            .take(2)
+            .map(|c| c.name.as_str())
+            .collect();
+        assert_eq!(last, ["yours", "mine"]);
+        assert!(catalogue.get("squad").is_ok());
+        let taken = Catalogue::with(&[write("squad")])
+            .expect_err("a known name")
+            .to_string();
+        assert!(
+            taken.contains("squad.toml: wanted a domain of another name, found 'squad'"),
+            "{taken}"
+        );
+        let twice = Catalogue::with(&[write("mine"), write("mine")])
+            .expect_err("twice")
+            .to_string();
+        assert!(twice.contains("'mine', which is known already"), "{twice}");
+    }
+
+    #[test]
+    fn all_is_every_other_domain_of_the_task_that_can_be_scored() {
+        assert_eq!(
+            resolve("squad->all", &FILES).as_deref(),
+            Ok("squad->bioasq,squadshifts_amazon")
+        );
+        assert_eq!(
+            resolve("squad->squadshifts_amazon", &FILES).as_deref(),
+            Ok("squad->squadshifts_amazon")
+        );
+    }
+
+    #[test]
+    fn a_transfer_that_cannot_be_run_says_why() {
+        for (words, part) in [
+            (
+                "squad->bioask",
+                "unknown domain 'bioask': did you mean 'bioasq'",
+            ),
+            ("sqad->bioasq", "unknown domain 'sqad'"),
+            ("squad->duorc", "domain 'duorc' is not in the suite"),
+            (
+                "squad->duorc",
+                "wanted one of squad, bioasq, mrpc, squadshifts_amazon, cb",
+            ),
+            (
+                "squad->mrpc",
+                "'squad' is question answering and 'mrpc' is paraphrase",
+            ),
+            ("squad->mrpc", "such as bioasq, squadshifts_amazon"),
+            ("mrpc->all", "'mrpc->all' has no target"),
+            (
+                "rte->cb",
+                "'rte' has the labels entailment, not_entailment and 'cb' entailment,",
+            ),
+        ] {
+            let message = resolve(words, &FILES).expect_err("cannot be run");
+            assert!(message.contains(part), "{words}: {message}");
+        }
+        let message = resolve("squad->all", &["other/test.parquet"]).expect_err("no domain");
+        assert!(
+            message.contains("has no known domain: wanted DOMAIN/test.parquet"),
+            "{message}"
+        );
+    }
+}

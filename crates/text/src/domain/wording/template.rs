@@ -1,0 +1,635 @@
+//! Templates: the text around an example's fields, with places for a soft prompt's vectors.
+//!
+//! One file, `datasets/templates/<name>.toml` or a user's own, has one of
+//!
+//! - `text`: words with slots, `Is "{text1}" the same as "{text2}"?`. `{soft:5}` is the place of
+//!   five vectors of the soft prompt, which then stands inside the input rather than before it
+//!   (mixed prompts, as OpenPrompt's `mixed_template`; Ding et al. 2022, arXiv 2111.01998);
+//! - `text` and `[parts]`: a rule over named sub-prompts, `{first} {second} {relation}`, each with
+//!   slots of its own (after PTR; Han et al. 2021, arXiv 2105.11259, whose sub-prompts have a mask
+//!   each, where T5 writes one answer);
+//! - `[[fields]]`: keys and values, written `[Format] ... [Task] ...` (after ProQA; Zhong et al.
+//!   2022, arXiv 2205.04040).
+//!
+//! Slots are a row's fields: `question`, `context`; the columns of labelled texts by their name or
+//! as `text1`, `text2`; `query`, `entities`, `passage` (ReCoRD); `text` (WSC); and for every row
+//! `domain`, `task`, `labels`. `{{` and `}}` are braces.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::domain::card::{Card, Schema};
+use crate::domain::row::hex;
+use crate::domain::{Pair, Task};
+
+/// No template has more vectors in one place.
+const MOST_VECTORS: usize = 1_000;
+
+/// Slots that every row fills.
+const COMMON: [&str; 3] = ["domain", "task", "labels"];
+
+/// A template, reduced to one text with slots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its name in its file.
+    pub name: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
+    /// Words and slots; sub-prompts and keys are written out.
+    pub text: String,
+    /// What it is, in a line.
+    #[serde(skip)]
+    pub about: String,
+    /// The tasks that it is for; none where it was read from a record.
+    #[serde(skip)]
+    pub tasks: Vec<Task>,
+}
+
+/// A template as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    about: String,
+    tasks: Vec<Task>,
+    text: Option<String>,
+    #[serde(default)]
+    parts: BTreeMap<String, String>,
+    #[serde(default)]
+    fields: Vec<Field>,
+}
+
+/// A key with its value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Field {
+    key: String,
+    value: String,
+}
+
+/// A template that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TemplateError {
+    /// Neither a bundled template nor a file.
+    #[error(
+        "unknown template '{found}': wanted one of {}, or the path of a TOML file", .known.join(", ")
+    )]
+    Unknown {
+        /// What was typed.
+        found: String,
+        /// The bundled ones.
+        known: Vec<String>,
+    },
+    /// The file can't be read or is no TOML of this form.
+    #[error("{file}: wanted a template, found: {found}")]
+    Open {
+        /// The file.
+        file: String,
+        /// What the system or the parser says.
+        found: String,
+    },
+    /// A key has a value that can't be.
+    #[error("{file}, {key}: wanted {wanted}, found {found}")]
+    Invalid {
+        /// The file, or the template's name.
+        file: String,
+        /// The key.
+        key: String,
+        /// What should be there.
+        wanted: String,
+        /// What is.
+        found: String,
+    },
+}
+
+/// A text with its slots filled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filled {
+    /// The text.
+    pub text: String,
+    /// For each vector of a soft prompt inside the text, the byte before which it stands.
+    pub soft: Vec<usize>,
+    /// Each slot by its name with its place in the text, in the order of the text.
+    pub places: Vec<(String, Range<usize>)>,
+}
+
+impl Filled {
+    /// Where a slot stands first.
+    pub fn place(&self, slot: &str) -> Option<&Range<usize>> {
+        let place = self.places.iter().find(|(name, _)| name == slot);
+        place.map(|(_, place)| place)
+    }
+
+    /// Two slots as a pair; one that has no place is empty, behind the text.
+    pub fn pair(&self, first: &str, second: &str) -> Pair {
+        let end = self.text.len();
+        let place = |slot| self.place(slot).cloned().unwrap_or(end..end);
+        Pair {
+            first: place(first),
+            second: place(second),
+            answer: None,
+        }
+    }
+
+    /// Labelled texts of these names as a pair: the first of them, and the others as they stand.
+    pub fn texts(&self, names: &[String]) -> Pair {
+        let place = |at: usize| {
+            let named = names.get(at).and_then(|name| self.place(name));
+            self.place(&format!("text{}", at + 1)).or(named).cloned()
+        };
+        let end = self.text.len();
+        let first = place(0).unwrap_or(0..end);
+        let second = place(1).unwrap_or(end..end);
+        let last = (1..names.len())
+            .filter_map(place)
+            .map(|place| place.end)
+            .max();
+        Pair {
+            second: match last {
+                Some(last) if first.start < second.start => second.start..last,
+                _ => second,
+            },
+            first,
+            answer: None,
+        }
+    }
+}
+
+/// A part of a template's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece<'a> {
+    Words(String),
+    Slot(&'a str),
+    Soft(usize),
+}
+
+impl Template {
+    /// The bundled template of this name, or the file of this path.
+    ///
+    /// # Errors
+    /// There is none, or it is none.
+    pub fn find(text: &str) -> Result<Template, TemplateError> {
+        if let Some(template) = bundled().into_iter().find(|known| known.name == text) {
+            return Ok(template);
+        }
+        let path = Path::new(text);
+        if !path.is_file() {
+            return Err(TemplateError::Unknown {
+                found: text.to_string(),
+                known: bundled().into_iter().map(|known| known.name).collect(),
+            });
+        }
+        let bytes = std::fs::read_to_string(path).map_err(|error| TemplateError::Open {
+            file: text.to_string(),
+            found: error.to_string(),
+        })?;
+        Template::parse(text, &bytes)
+    }
+
+    /// Parses a template; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(file: &str, toml: &str) -> Result<Template, TemplateError> {
+        let written: Written = toml::from_str(toml).map_err(|error| TemplateError::Open {
+            file: file.to_string(),
+            found: error.to_string(),
+        })?;
+        let invalid = |(key, wanted, found): (String, String, String)| TemplateError::Invalid {
+            file: file.to_string(),
+            key,
+            wanted,
+            found,
+        };
+        let text = written.flat().map_err(invalid)?;
+        pieces(&text).map_err(|(wanted, found)| invalid(("text".to_string(), wanted, found)))?;
+        if written.tasks.is_empty() {
+            let known: Vec<String> = Task::ALL.iter().map(|task| plain(*task)).collect();
+            let wanted = format!("at least one of {}", known.join(", "));
+            return Err(invalid(("tasks".to_string(), wanted, "none".to_string())));
+        }
+        Ok(Template {
+            name: written.name,
+            sha256: hex(&Sha256::digest(toml)),
+            text,
+            about: written.about,
+            tasks: written.tasks,
+        })
+    }
+
+    /// T5's own format of a domain's rows, without the task's name, as the paper omits it.
+    pub fn of_t5(card: &Card) -> Template {
+        let text = match card.schema {
+            Schema::Squad | Schema::Mrqa => "question: {question} context: {context}".to_string(),
+            Schema::Record => "query: {query} entities: {entities} passage: {passage}".to_string(),
+            Schema::Wsc => "{text}".to_string(),
+            Schema::Glue | Schema::Multirc => {
+                let fields: Vec<String> = (card.texts.iter().enumerate())
+                    .map(|(at, name)| {
+                        let name = name.replace('{', "{{").replace('}', "}}");
+                        format!("{name}: {{text{}}}", at + 1)
+                    })
+                    .collect();
+                fields.join(" ")
+            }
+        };
+        Template {
+            name: "t5".to_string(),
+            sha256: String::new(),
+            text,
+            about: "T5's own".to_string(),
+            tasks: vec![card.task],
+        }
+    }
+
+    /// Vectors of a soft prompt inside the text.
+    pub fn vectors(&self) -> usize {
+        let soft = self.pieces().into_iter().map(|piece| match piece {
+            Piece::Soft(count) => count,
+            Piece::Words(_) | Piece::Slot(_) => 0,
+        });
+        soft.sum()
+    }
+
+    /// Whether a domain's rows fill it: every slot is one of theirs, and none of their fields is
+    /// left out.
+    ///
+    /// # Errors
+    /// They don't.
+    pub fn check(&self, card: &Card) -> Result<(), TemplateError> {
+        let invalid = |wanted: String, found: String| {
+            Err(TemplateError::Invalid {
+                file: format!("template '{}' with {}", self.name, card.name),
+                key: "text".to_string(),
+                wanted,
+                found,
+            })
+        };
+        if !self.tasks.is_empty() && !self.tasks.contains(&card.task) {
+            let tasks: Vec<String> = self.tasks.iter().map(Task::to_string).collect();
+            return invalid(
+                format!("a domain of {}", tasks.join(", ")),
+                card.task.to_string(),
+            );
+        }
+        let fields = fields(card);
+        let slots: Vec<&str> = (self.pieces().into_iter())
+            .filter_map(|piece| match piece {
+                Piece::Slot(name) => Some(name),
+                Piece::Words(_) | Piece::Soft(_) => None,
+            })
+            .collect();
+        let known = |slot: &&str| {
+            COMMON.contains(slot) || fields.iter().any(|names| names.iter().any(|n| n == slot))
+        };
+        if let Some(slot) = slots.iter().find(|slot| !known(slot)) {
+            let names: Vec<String> = (fields.iter().flatten().cloned())
+                .chain(COMMON.map(str::to_string))
+                .collect();
+            return invalid(
+                format!("slots of {{{}}}", names.join("}, {")),
+                format!("{{{slot}}}"),
+            );
+        }
+        let missing =
+            |names: &&Vec<String>| !names.iter().any(|name| slots.contains(&name.as_str()));
+        match fields.iter().find(missing) {
+            Some(names) => invalid(
+                format!("a place for {{{}}}", names.join("} or {")),
+                self.text.clone(),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// The text with the slots filled by `value`. White space before a soft prompt's vectors is dropped: the text around them is tokenized by itself.
+    pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Filled {
+        let mut filled = Filled::default();
+        for piece in self.pieces() {
+            match piece {
+                Piece::Words(words) if filled.text.is_empty() => {
+                    filled.text.push_str(words.trim_start());
+                }
+                Piece::Words(words) => filled.text.push_str(&words),
+                Piece::Soft(count) => {
+                    let kept = filled.text.trim_end().len();
+                    filled.text.truncate(kept);
+                    filled.soft.extend(std::iter::repeat_n(kept, count));
+                }
+                Piece::Slot(name) => {
+                    let start = filled.text.len();
+                    filled.text.push_str(value(name).unwrap_or_default());
+                    filled
+                        .places
+                        .push((name.to_string(), start..filled.text.len()));
+                }
+            }
+        }
+        filled
+    }
+
+    fn pieces(&self) -> Vec<Piece<'_>> {
+        // A record's template was parsed when it was read from its file.
+        pieces(&self.text).unwrap_or_default()
+    }
+}
+
+impl Written {
+    /// The one text, or key, wanted and found.
+    fn flat(&self) -> Result<String, (String, String, String)> {
+        let error = |key: &str, wanted: &str, found: &str| {
+            Err((key.to_string(), wanted.to_string(), found.to_string()))
+        };
+        if self.name.trim().is_empty() {
+            return error("name", "a name", "an empty one");
+        }
+        match (&self.text, self.fields.is_empty()) {
+            (Some(_), false) => error("fields", "either text or fields", "both"),
+            (None, true) => error("text", "text with slots, or fields", "neither"),
+            (None, false) if !self.parts.is_empty() => {
+                error("parts", "a text that names them", "fields")
+            }
+            (None, false) => {
+                let fields = (self.fields.iter())
+                    .map(|Field { key, value }| format!("[{}] {value}", escaped(key)));
+                Ok(fields.collect::<Vec<_>>().join(" "))
+            }
+            (Some(text), true) => self.composed(text),
+        }
+    }
+
+    /// The rule with its sub-prompts written out.
+    fn composed(&self, text: &str) -> Result<String, (String, String, String)> {
+        let of = |key: &str, text: &str| {
+            let found = pieces(text).map(|pieces| {
+                let slots = pieces.into_iter().filter_map(|piece| match piece {
+                    Piece::Slot(name) => Some(name.to_string()),
+                    Piece::Words(_) | Piece::Soft(_) => None,
+                });
+                slots.collect::<Vec<_>>()
+            });
+            found.map_err(|(wanted, found)| (key.to_string(), wanted, found))
+        };
+        let named = of("text", text)?;
+        let mut flat = text.to_string();
+        for (name, part) in &self.parts {
+            let key = format!("parts.{name}");
+            if !named.contains(name) {
+                let wanted = format!("a text that names it, {{{name}}}");
+                return Err((key, wanted, text.to_string()));
+            }
+            if let Some(inner) = of(&key, part)?
+                .iter()
+                .find(|slot| self.parts.contains_key(*slot))
+            {
+                let wanted = "words and fields, no other sub-prompt".to_string();
+                return Err((key, wanted, format!("{{{inner}}}")));
+            }
+            flat = flat.replace(&format!("{{{name}}}"), part);
+        }
+        Ok(flat)
+    }
+}
+
+/// The slots of a template's text, in its order; none where it is no template's.
+pub(super) fn slots(text: &str) -> Vec<&str> {
+    let pieces = pieces(text).unwrap_or_default().into_iter();
+    let slots = pieces.filter_map(|piece| match piece {
+        Piece::Slot(name) => Some(name),
+        Piece::Words(_) | Piece::Soft(_) => None,
+    });
+    slots.collect()
+}
+
+/// Braces as they are written in a template.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}")
+}
+
+/// A text taken apart, or what was wanted in it and what was found.
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, String)> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut rest = text;
+    let mut words = String::new();
+    while let Some(at) = rest.find(['{', '}']) {
+        words.push_str(&rest[..at]);
+        let from = &rest[at..];
+        if from.starts_with("{{") || from.starts_with("}}") {
+            words.push_str(&from[..1]);
+            rest = &from[2..];
+            continue;
+        }
+        let end = from.find('}').filter(|_| from.starts_with('{'));
+        let Some(end) = end else {
+            let wanted = "slots in braces, {question}, and braces of the text doubled";
+            return Err((wanted.to_string(), shown(from)));
+        };
+        if !words.is_empty() {
+            pieces.push(Piece::Words(std::mem::take(&mut words)));
+        }
+        pieces.push(slot(&from[1..end])?);
+        rest = &from[end + 1..];
+    }
+    words.push_str(rest);
+    if !words.is_empty() {
+        pieces.push(Piece::Words(words));
+    }
+    Ok(pieces)
+}
+
+/// What stands between braces.
+fn slot(name: &str) -> Result<Piece<'_>, (String, String)> {
+    let wanted = |what: String| (what, format!("{{{name}}}"));
+    if let Some(count) = name.strip_prefix("soft:") {
+        return match count.parse() {
+            Ok(count) if (1..=MOST_VECTORS).contains(&count) => Ok(Piece::Soft(count)),
+            _ => Err(wanted(format!(
+                "a number of vectors from 1 to {MOST_VECTORS}, as in {{soft:5}}"
+            ))),
+        };
+    }
+    let plain = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(Piece::Slot(name)),
+        false => Err(wanted("a field's name, or soft:N".to_string())),
+    }
+}
+
+/// The beginning of a text, for a message.
+fn shown(text: &str) -> String {
+    let short: String = text.chars().take(30).collect();
+    format!("'{short}'")
+}
+
+/// The fields of a domain's rows, each by all its names.
+fn fields(card: &Card) -> Vec<Vec<String>> {
+    let named = |names: &[&str]| names.iter().map(|name| vec![name.to_string()]).collect();
+    match card.schema {
+        Schema::Squad | Schema::Mrqa => named(&["question", "context"]),
+        Schema::Record => named(&["query", "entities", "passage"]),
+        Schema::Wsc => named(&["text"]),
+        Schema::Glue | Schema::Multirc => (card.texts.iter().enumerate())
+            .map(|(at, name)| vec![format!("text{}", at + 1), name.clone()])
+            .collect(),
+    }
+}
+
+/// A task as it is typed.
+fn plain(task: Task) -> String {
+    let json = serde_json::to_value(task).expect("a task is a word");
+    json.as_str().unwrap_or_default().to_string()
+}
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$((
+            concat!("datasets/templates/", $name, ".toml"),
+            include_str!(concat!("../../../../../datasets/templates/", $name, ".toml"))
+        )),*]
+    };
+}
+
+const TEMPLATES: [(&str, &str); 6] = templates![
+    "question-first",
+    "soft-inside",
+    "structured",
+    "same-meaning",
+    "soft-pair",
+    "pair-rule",
+];
+
+/// Every bundled template, in the order in which `list` shows them.
+pub fn bundled() -> Vec<Template> {
+    let parse = |(file, text)| {
+        Template::parse(file, text).expect("the templates are compiled in and tested")
+    };
+    TEMPLATES.into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::card;
+
+    fn parse(text: &str) -> Result<Template, TemplateError> {
+        let toml = format!("name = \"x\"\nabout = \"\"\ntasks = [\"paraphrase\"]\n{text}");
+        Template::parse("x.toml", &toml)
+    }
+
+    fn fill(template: &Template) -> Filled {
+        template.fill(|slot| match slot {
+            "text1" => Some("It's on."),
+            "text2" => Some("It is on."),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn every_bundled_template_fits_a_bundled_domain_of_each_of_its_tasks() {
+        let cards = card::bundled();
+        for template in bundled() {
+            for task in &template.tasks {
+                let mut of_task = cards.iter().filter(|card| card.task == *task);
+                assert!(of_task.clone().next().is_some(), "{}", template.name);
+                let wrong = of_task.find_map(|card| template.check(card).err());
+                assert_eq!(wrong, None, "{}", template.name);
+            }
+        }
+    }
+
+    #[test]
+    fn t5_s_own_format_fits_every_bundled_domain() {
+        for card in card::bundled() {
+            let template = Template::of_t5(&card);
+            assert_eq!(template.check(&card), Ok(()), "{}", card.name);
+            assert_eq!(template.vectors(), 0);
+        }
+    }
+
+    #[test]
+    fn vectors_stand_where_their_slots_are() {
+        let template = parse("text = \"{soft:2} one: {text1} {soft:1} {{two}}: {text2} {soft:1}\"")
+            .expect("one");
+        let filled = fill(&template);
+        assert_eq!(filled.text, "one: It's on. {two}: It is on.");
+        let (middle, end) = ("one: It's on.".len(), filled.text.len());
+        assert_eq!(filled.soft, [0, 0, middle, end]);
+        assert_eq!(template.vectors(), 4);
+        let pair = filled.pair("text1", "text2");
+        assert_eq!(&filled.text[pair.first], "It's on.");
+        assert_eq!(&filled.text[pair.second], "It is on.");
+    }
+
+    #[test]
+    fn a_rule_is_its_sub_prompts_and_keys_are_written_before_their_values() {
+        let rule = parse(
+            "text = \"{first} {relation}\"\n[parts]\nfirst = \"a {text1}\"\nrelation = \"b {text2}\"\n",
+        );
+        assert_eq!(rule.expect("a rule").text, "a {text1} b {text2}");
+        let keys = parse(
+            "[[fields]]\nkey = \"One\"\nvalue = \"{text1}\"\n[[fields]]\nkey = \"Two\"\nvalue = \"{text2}\"\n",
+        );
+        assert_eq!(keys.expect("fields").text, "[One] {text1} [Two] {text2}");
+    }
+
+    #[test]
+    fn what_is_wrong_names_file_key_and_what_was_wanted() {
+        for (text, parts) in [
+            ("", &["text", "neither"][..]),
+            (
+                "text = \"{soft:0}\"",
+                &["text", "from 1 to 1000", "{soft:0}"],
+            ),
+            ("text = \"{soft:x}\"", &["{soft:5}", "{soft:x}"]),
+            ("text = \"a { b\"", &["slots in braces", "'{ b'"]),
+            ("text = \"a } b\"", &["doubled", "'} b'"]),
+            ("text = \"{}\"", &["a field's name"]),
+            (
+                "text = \"{text1}\"\n[parts]\na = \"b\"",
+                &["parts.a", "names it, {a}"],
+            ),
+            (
+                "text = \"{a}{b}\"\n[parts]\na = \"{b}\"\nb = \"c\"",
+                &["parts.a", "no other sub-prompt", "{b}"],
+            ),
+            ("txt = \"a\"", &["unknown field `txt`"]),
+        ] {
+            let message = parse(text).expect_err(text).to_string();
+            assert!(message.starts_with("x.toml"), "{message}");
+            for part in parts {
+                assert!(message.contains(part), "{text}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_that_does_not_fit_a_domain_is_refused() {
+        let cards = card::bundled();
+        let find = |name| cards.iter().find(|card| card.name == name).expect("a card");
+        for (text, name, part) in [
+            (
+                "text = \"{text1}\"",
+                "qqp",
+                "a place for {text2} or {question2}",
+            ),
+            ("text = \"{text1} {texts}\"", "qqp", "found {texts}"),
+            (
+                "text = \"{text1} {text2}\"",
+                "rte",
+                "a domain of paraphrase detection",
+            ),
+        ] {
+            let error = parse(text).expect("a template").check(find(name));
+            let message = error.expect_err(text).to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        let named = parse("text = \"{question1} {text2}\"").expect("a template");
+        assert_eq!(named.check(find("qqp")), Ok(()));
+        assert!(named.check(find("mrpc")).is_err());
+    }
+}

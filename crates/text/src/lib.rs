@@ -1,0 +1,8 @@
+//! Text: domains, their examples and the files that they are read from. No tensors, no statistics.
+
+pub mod domain;
+pub mod hash;
+pub mod hub;
+pub mod new_file;
+pub mod synthetic;
+pub mod transfer;
