@@ -1,6 +1,7 @@
 //! Where a report goes: `report.md` and figures into a folder, the result to standard output.
 
-use std::io::{IsTerminal, Write};
+use super::print;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
@@ -93,9 +94,7 @@ pub fn write(
             format!("{}\nreport: {}\n", tables.join("\n"), written.join(", "))
         }
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("standard output")
+    print::text(text)
 }
 
 /// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its
@@ -118,9 +117,7 @@ pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()
         Form::Summary => format!("report: {}\n", file.display()),
         Form::Markdown | Form::Json => sheet.markdown(&figures.display().to_string()),
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("standard output")
+    print::text(text)
 }
 
 /// Writes benchmarks as report.md with its figure and its numbers into `out`, and prints the file's name.
@@ -139,7 +136,7 @@ pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<(
     replace(&out.join(bench::FILE), json.as_bytes())?;
     let file = out.join("report.md");
     replace(&file, markdown.as_bytes())?;
-    writeln!(std::io::stdout(), "report: {}", file.display()).context("standard output")
+    print::line(format_args!("report: {}", file.display()))
 }
 
 /// A report is made again whenever it is asked for; it is replaced whole.
