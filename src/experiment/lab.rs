@@ -185,8 +185,8 @@ impl<'a> Lab<'a> {
             backbone,
         };
         let of = identity(&cell, &provenance);
-        let mut checkpoints = Checkpoints::of(run, &draft.begun(), of.clone())?;
-        let mut halts = Halts::new(draft.begun(), of);
+        let mut checkpoints = Checkpoints::of(run, draft.begun(), of.clone())?;
+        let mut halts = Halts::new(draft.begun().to_owned(), of);
         let tuned = run.tune(&provenance, draft, &mut halts, &mut |event| {
             checkpoints.see(&event);
             watch(event)

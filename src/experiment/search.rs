@@ -72,7 +72,7 @@ impl Lab<'_> {
             backbone: self.backbone,
         };
         let tuned = run.applied(recipe)?;
-        let mut halts = Halts::new(self.store.trial_begun(cell), identity(cell, provenance));
+        let mut halts = Halts::new(self.store.trial_begun(cell)?, identity(cell, provenance));
         match run.fit_on_source(tuned, &run.training_set(), Some(&mut halts), watch) {
             Ok((fitted, _)) => {
                 let best = fitted

@@ -11,6 +11,7 @@ use super::{PARTIAL, Store, sync, write_synced};
 use crate::recipe::Recipe;
 use crate::record::search::Trial;
 use crate::record::{Cell, Provenance, difference};
+use promptshift_text::process::token;
 
 /// What `search-<method>.json` holds: the trials so far, and what they were of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,11 +35,17 @@ fn name(cell: &Cell) -> String {
     format!("search-{}.json", cell.method.name())
 }
 
+fn begun_name(cell: &Cell) -> String {
+    format!("search-{}-begun", cell.method.name())
+}
+
 impl Store {
     /// The folder for what a trial's training goes on from if it is broken off; gone when the trial is kept.
-    pub fn trial_begun(&self, cell: &Cell) -> PathBuf {
-        self.out
-            .join(format!("search-{}-begun", cell.method.name()))
+    ///
+    /// # Errors
+    /// What an earlier process left of it can't be taken over.
+    pub fn trial_begun(&self, cell: &Cell) -> Result<PathBuf, StoreError> {
+        self.adopted(&begun_name(cell))
     }
 
     /// The trials that were kept for a search from `recipe` on.
@@ -90,14 +97,12 @@ impl Store {
         };
         let mut json = serde_json::to_vec_pretty(&all).expect("trials are plain data");
         json.push(b'\n');
-        let partial = self.out.join(format!("{PARTIAL}{}", name(cell)));
+        let partial = (self.out).join(format!("{PARTIAL}{}-{}", token(), name(cell)));
         let path = self.out.join(name(cell));
         write_synced(&partial, &json).at("write", &partial)?;
+        self.claim.check()?;
         fs::rename(&partial, &path).at("write", &path)?;
-        let begun = self.trial_begun(cell);
-        if begun.exists() {
-            fs::remove_dir_all(&begun).at("remove", &begun)?;
-        }
+        self.clear(&begun_name(cell))?;
         sync(&self.out)
     }
 }
