@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Limits, Method, TuneOn};
 use crate::record::difference;
+use crate::record::seal::sealed;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::mixture::Mixing;
@@ -339,8 +340,7 @@ impl Draft<'_> {
             record.cell, self.cell,
             "a draft is finished with the cell it was begun for"
         );
-        let mut json = serde_json::to_vec_pretty(record).expect("a record is plain data");
-        json.push(b'\n');
+        let json = sealed(record);
         let path = self.path().join(RECORD);
         write_synced(&path, &json).at("write", &path)?;
         let mut stored = read(self.path())?;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::error::{IoContext, StoreError};
 use super::{PARTIAL, Store, sync, write_synced};
 use crate::recipe::Recipe;
+use crate::record::seal::{opened, sealed};
 use crate::record::search::Trial;
 use crate::record::{Cell, Provenance, difference};
 use promptshift_text::process::token;
@@ -63,12 +64,14 @@ impl Store {
             return Ok(Vec::new());
         }
         let bytes = fs::read(&path).at("read", &path)?;
-        let found: Trials =
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-                path: path.clone(),
-                wanted: "the trials that promptshift writes there".to_owned(),
-                found: error.to_string(),
-            })?;
+        let found = opened(&bytes)
+            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+        let found: Trials = found.map_err(|found| StoreError::Malformed {
+            path: path.clone(),
+            wanted: "the trials that promptshift writes there; without the file they are made anew"
+                .to_owned(),
+            found,
+        })?;
         match difference::first(&found.subject, &subject(cell, recipe, provenance)) {
             None => Ok(found.trials),
             Some(difference) => Err(StoreError::OtherCell {
@@ -95,8 +98,7 @@ impl Store {
             subject: subject(cell, recipe, provenance),
             trials: trials.to_vec(),
         };
-        let mut json = serde_json::to_vec_pretty(&all).expect("trials are plain data");
-        json.push(b'\n');
+        let json = sealed(&all);
         let partial = (self.out).join(format!("{PARTIAL}{}-{}", token(), name(cell)));
         let path = self.out.join(name(cell));
         write_synced(&partial, &json).at("write", &partial)?;
