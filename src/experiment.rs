@@ -12,6 +12,7 @@ mod tune;
 mod words;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use crate::material::Material;
 use crate::plan::Plan;
@@ -19,7 +20,7 @@ use promptshift_numbers::recipe::DeltaRecipe;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::store::{StoreError, StoredRecord};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::train::{FitError, HaltError, Progress};
+use promptshift_tensors::train::{FitError, HaltError, Progress, set_aside};
 use promptshift_tensors::tuning::{self, TuningError};
 
 pub use evaluate::{prediction, score_answer};
@@ -97,6 +98,13 @@ pub enum Event<'a> {
         /// Examples in all.
         total: usize,
     },
+    /// What a training was to go on from can't be used: it was put elsewhere, and the training starts over.
+    SetAside {
+        /// Why.
+        error: &'a HaltError,
+        /// Where it is now.
+        now: &'a Path,
+    },
     /// A cell's record is written.
     Recorded(&'a StoredRecord),
     /// A cell's training failed; the plan goes on without it.
@@ -141,6 +149,26 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Runs what goes on from what is kept in `begun`, if anything is; where that is damaged it is set aside,
+/// and the training starts over.
+fn past_damage<T>(
+    begun: &Path,
+    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    mut run: impl FnMut(&mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<T, ExperimentError>,
+) -> Result<T, ExperimentError> {
+    match run(watch) {
+        Err(ExperimentError::Halt(error)) if error.is_damage() => {
+            let now = set_aside(begun)?;
+            finished(watch(Event::SetAside {
+                error: &error,
+                now: &now,
+            }))?;
+            run(watch)
+        }
+        ended => ended,
+    }
 }
 
 /// What was not broken off.

@@ -1,22 +1,13 @@
-//! The binary: parse, dispatch, exit code.
+//! The binary: what is done once for the process, then the command line.
 
 use std::process::ExitCode;
-
-use clap::Parser;
-use promptshift::cli::Cli;
 
 fn main() -> ExitCode {
     promptshift::provenance::built_from(promptshift_revision::revision!());
     promptshift::memory::keep_freed_memory();
     hush_readers();
     promptshift::threads::compute_on_this_thread();
-    match Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::from(failure.exit_code())
-        }
-    }
+    promptshift::cli::main()
 }
 
 /// The parquet reader panics on some damaged pages, and the Hub's client on some answers. That is

@@ -17,7 +17,7 @@ use super::data::Data;
 use super::run::{Run, SMALL};
 use super::transfer::answer_form;
 use super::values::{Seeds, at_least_one};
-use super::{estimate, interrupt, output};
+use super::{estimate, interrupt, output, print};
 use crate::experiment;
 use crate::material::Material;
 use crate::plan::Plan;
@@ -197,8 +197,11 @@ fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<()
         let backbone = runs.backbone(plan)?;
         experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
         if shared.run.dry_run {
-            println!("{}, {}:", setting.place, setting.series);
-            print!("{}", estimate::describe(plan, &material, &backbone));
+            let described = estimate::describe(plan, &material, &backbone);
+            print::text(format_args!(
+                "{}, {}:\n{described}",
+                setting.place, setting.series
+            ))?;
         }
     }
     if shared.run.dry_run {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::print;
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile, Origin};
@@ -78,7 +79,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             new_file::check(&out)?;
             let adapter = AdapterFile::open(&adapter)?;
             adapter.export(&load(&choice)?, &out)?;
-            eprintln!("{}: a folder for PEFT", out.display());
+            print::note(format_args!("{}: a folder for PEFT", out.display()));
         }
         Verb::Import {
             adapter,
@@ -90,7 +91,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let adapter = AdapterFile::open(&adapter)?;
             let bytes = adapter.adopt(&load(&choice)?)?;
             new_file::write(&out, &bytes)?;
-            eprintln!("{}: an adapter for '{}'", out.display(), choice.name());
+            print::note(format_args!(
+                "{}: an adapter for '{}'",
+                out.display(),
+                choice.name()
+            ));
         }
         Verb::Merge {
             adapter,
@@ -101,16 +106,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             new_file::check(&out)?;
             let bytes = AdapterFile::open(&adapter)?.merged(&load(&choice)?)?;
             new_file::write(&out, &bytes)?;
-            eprintln!(
+            print::note(format_args!(
                 "{}: the weights of '{}', merged",
                 out.display(),
                 choice.name()
-            );
+            ));
         }
         Verb::Show { adapter } => {
             let adapter = AdapterFile::open(&adapter)?;
             for (key, value) in facts(&adapter) {
-                println!("{key}: {value}");
+                print::line(format_args!("{key}: {value}"))?;
             }
         }
     }

@@ -1,32 +1,99 @@
 //! The command line as it was typed, to be typed again.
 
-use super::run;
-use promptshift_text::transfer::Transfer;
+use std::ffi::{OsStr, OsString};
 
-/// The command line after the program's name, with the words of the transfer as it was understood and
-/// without what makes a worker of it.
-pub(super) fn words(typed: &[String], transfer: &Transfer) -> Vec<String> {
-    let mut words: Vec<String> = run::typed()
-        .into_iter()
-        .filter(|word| !typed.contains(word))
-        .collect();
-    words.insert(1.min(words.len()), transfer.to_string());
+use super::run::WORKER;
+
+/// The command line after the program's name, without what makes a worker of it.
+pub(super) fn typed() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(at) = words.iter().rposition(|word| word == WORKER) {
+        words.truncate(at);
+    }
     words
 }
 
-/// The command as it can be typed again.
-pub(super) fn command(typed: &[String], transfer: &Transfer) -> String {
-    let words = words(typed, transfer).into_iter().map(quoted);
-    let program = std::iter::once("promptshift".to_string());
-    program.chain(words).collect::<Vec<_>>().join(" ")
+/// The command as a shell takes it. Where a shell took `squad->textbookqa` apart, `halved` is the word that
+/// it left and the file that it made of the rest: they stand together again.
+pub(super) fn command(halved: Option<(&str, &str)>) -> String {
+    in_words(typed(), halved)
+}
+
+fn in_words(typed: Vec<OsString>, mut halved: Option<(&str, &str)>) -> String {
+    let mut command = "promptshift".to_string();
+    for word in typed {
+        command.push(' ');
+        match halved.take_if(|(half, _)| word == *half) {
+            Some((half, file)) => command.push_str(&format!("{half}>{}", quoted(file.as_ref()))),
+            None => command.push_str(&quoted(&word)),
+        }
+    }
+    command
 }
 
 /// A word as a shell takes it.
-pub(super) fn quoted(word: String) -> String {
+fn quoted(word: &OsStr) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
-    if word.chars().all(plain) && !word.is_empty() {
-        word
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+    match word.to_str() {
+        Some(word) if word.chars().all(plain) && !word.is_empty() => word.to_string(),
+        Some(word) => format!("'{}'", word.replace('\'', r"'\''")),
+        None => {
+            let bytes = word.as_encoded_bytes().iter();
+            let escaped = bytes.map(|&byte| match byte {
+                b'\\' | b'\'' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{}'", escaped.collect::<String>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_word_that_a_flag_has_too_stays_where_it_was_typed() {
+        let typed = words(&[
+            "transfer",
+            "squad",
+            "textbookqa",
+            "--out",
+            "squad",
+            "--steps",
+            "2",
+        ]);
+        assert_eq!(
+            in_words(typed, None),
+            "promptshift transfer squad textbookqa --out squad --steps 2"
+        );
+    }
+
+    #[test]
+    fn what_the_shell_took_apart_stands_together() {
+        let typed = words(&["transfer", "squad-", "--out", "a b"]);
+        assert_eq!(
+            in_words(typed, Some(("squad-", "textbookqa"))),
+            "promptshift transfer squad->textbookqa --out 'a b'"
+        );
+        let typed = words(&["transfer", "squad->textbookqa", "--init", "text:it's"]);
+        assert_eq!(
+            in_words(typed, None),
+            r"promptshift transfer 'squad->textbookqa' --init 'text:it'\''s'"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_typed_as_a_shell_has_them() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let word = OsString::from_vec(b"u'8\xff".to_vec());
+        assert_eq!(quoted(&word), r"$'u\'8\xff'");
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Failure;
+use super::print;
 use promptshift_numbers::predictions;
 use promptshift_numbers::record::store::find;
 use promptshift_report::number::{difference, list, metric_title, p_value, percent};
@@ -44,8 +45,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let second = read(&arguments.second).map_err(Failure::Incomparable)?;
     let rows = compare(&first, &second, arguments.metric.as_deref())
         .map_err(|error| Failure::Incomparable(error.into()))?;
-    println!("{}", table(&rows));
-    println!("{}", verdict(&rows, arguments.alpha));
+    let shown = format!("{}\n{}", table(&rows), verdict(&rows, arguments.alpha));
+    print::line(shown).map_err(Failure::Incomparable)?;
     if rows.iter().any(|row| row.is_loss(arguments.alpha)) {
         return Err(Failure::Loss);
     }

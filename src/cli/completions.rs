@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use super::Cli;
+use super::{Cli, print};
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -13,12 +13,12 @@ pub struct Arguments {
 }
 
 /// Runs it.
-pub fn run(arguments: Arguments) {
+///
+/// # Errors
+/// Standard output can't be written to.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut command = Cli::command();
-    generate(
-        arguments.shell,
-        &mut command,
-        "promptshift",
-        &mut std::io::stdout(),
-    );
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut command, "promptshift", &mut script);
+    print::text(String::from_utf8_lossy(&script))
 }

@@ -19,18 +19,19 @@ use std::thread;
 use anyhow::{Context, anyhow};
 
 use super::Failure;
+use super::command::typed;
 use super::interrupt;
 use super::progress::{Voice, Work};
-use super::run::WORKER;
+use super::run::{REDIRECTED, WORKER};
 use message::{Job, Message};
 
-/// What starts a worker: the verb and its flags as they were typed, and how many there are.
+/// What starts a worker: the command line as it was typed, and how many there are.
 #[derive(Debug)]
 pub struct Crew {
     /// How many run side by side.
     pub size: usize,
-    /// The command line after the program's name.
-    pub words: Vec<String>,
+    /// The file that the shell made of a transfer's targets.
+    pub redirected: Option<String>,
     /// How the user is told.
     pub voice: Voice,
 }
@@ -85,8 +86,9 @@ impl Crew {
         let threads = (rayon::current_num_threads() / size).max(1);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut worker = Command::new(&program)
-            .args(&self.words)
+            .args(typed())
             .args([WORKER, &size.to_string()])
+            .args(self.redirected.iter().flat_map(|file| [REDIRECTED, file]))
             .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,6 +6,7 @@ use clap::Args;
 use indicatif::HumanBytes;
 
 use super::Failure;
+use super::print;
 use super::progress::{Voice, Work};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::remote;
@@ -66,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         let fetched = result?;
         voice.say(&in_words(source, &fetched, settings.network));
-        println!("{}", fetched.folder.display());
+        print::line(fetched.folder.display())?;
     }
     Ok(())
 }

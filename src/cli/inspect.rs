@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::print;
 use super::{Failure, output, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
@@ -58,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             std::fs::create_dir_all(out)?;
             output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html))?;
         }
-        None => print!("{}", sheet.without_figures()),
+        None => print::text(sheet.without_figures())?,
     }
     Ok(())
 }

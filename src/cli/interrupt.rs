@@ -1,25 +1,41 @@
-//! Ctrl-C: the first one ends the work at its next step, so that nothing half-written stays; the
-//! second one ends the program at once.
+//! Signals that end the program: the first one ends the work at its next step, so that nothing
+//! half-written stays and what was trained is kept; the second one ends the program at once.
 
+use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
-/// The exit code of an interrupted program (128 + SIGINT).
-const INTERRUPTED: i32 = 130;
+/// Whether the work is to end.
+static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Starts to listen.
+/// The signal that asked for it; 0 where none did.
+static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// Starts to listen: to Ctrl-C, to `kill` (and what schedulers send before a time limit), and to a terminal
+/// that is closed. A signal that whoever started the program told it to ignore, as `nohup` does, stays
+/// ignored.
 ///
 /// # Errors
 /// The system has no such signal.
-pub fn listen() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        if ASKED.load(Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
+pub fn listen() -> io::Result<()> {
+    #[cfg(unix)]
+    let signals = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+    #[cfg(not(unix))]
+    let signals = [SIGINT, SIGTERM];
+    for signal in signals {
+        if is_ignored(signal) {
+            continue;
         }
-        ask();
-    })
+        // In this order, the first signal is not yet the second.
+        flag::register_conditional_shutdown(signal, 128 + signal, ASKED.clone())?;
+        flag::register(signal, ASKED.clone())?;
+        flag::register_usize(signal, SIGNAL.clone(), signal as usize)?;
+    }
+    Ok(())
 }
 
 /// Ends the work at its next step.
@@ -29,9 +45,31 @@ pub fn ask() {
 
 /// Whether to go on.
 pub fn flow() -> ControlFlow<()> {
-    if ASKED.load(Ordering::Relaxed) {
-        ControlFlow::Break(())
-    } else {
-        ControlFlow::Continue(())
+    match ASKED.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     }
+}
+
+/// The exit code of a program that was asked to end: 128 and the signal.
+pub fn exit_code() -> u8 {
+    match SIGNAL.load(Ordering::Relaxed) {
+        0 => 128 + SIGINT as u8,
+        signal => 128 + signal as u8,
+    }
+}
+
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let mut found = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no new action is given, and what is found is written to memory of its type.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), found.as_mut_ptr()) == 0
+            && found.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(not(unix))]
+fn is_ignored(_: i32) -> bool {
+    false
 }

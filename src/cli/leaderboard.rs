@@ -1,5 +1,6 @@
 //! `promptshift leaderboard DIR...`: every record found, a row for each method and model.
 
+use super::print;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -52,7 +53,5 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         board.markdown()
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("standard output")
+    print::text(text)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::data::Data;
+use super::print;
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Kind;
@@ -27,26 +28,28 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let catalogue = arguments.data.catalogue()?;
     let suite = arguments.data.suite(&catalogue)?;
-    println!(
+    print::line(format_args!(
         "Domains of the suite '{}'\n{}\n",
         suite.name(),
         domains(&catalogue, &suite)?
-    );
+    ))?;
     let absent: Vec<&str> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
         .map(|card| card.name.as_str())
         .collect();
     if !absent.is_empty() {
-        println!("Known, without files here: {}\n", absent.join(", "));
+        print::line(format_args!(
+            "Known, without files here: {}\n",
+            absent.join(", ")
+        ))?;
     }
-    println!("Templates\n{}\n", templates());
-    println!("Suites\n{}\n", suites(&catalogue));
-    println!("Models\n{}\n", models()?);
-    println!(
+    print::line(format_args!("Templates\n{}\n", templates()))?;
+    print::line(format_args!("Suites\n{}\n", suites(&catalogue)))?;
+    print::line(format_args!("Models\n{}\n", models()?))?;
+    print::line(format_args!(
         "Methods (— where one can't be put on such a model: promptshift methods --model MODEL says why)\n{}",
         methods()
-    );
-    Ok(())
+    ))
 }
 
 /// Domains by task; the shift is measured against the first of each task.

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Failure;
+use super::print;
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_report::figures::{self, Shares};
@@ -63,10 +64,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         new_file::write(file, figure.svg.as_bytes())?;
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&lines)?);
-        return Ok(());
+        return Ok(print::line(serde_json::to_string_pretty(&lines)?)?);
     }
-    println!(
+    Ok(print::line(format_args!(
         "Methods on {} ({} parameters), in their default recipes{}\n{}",
         arguments.model,
         config.parameters(),
@@ -75,8 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Writes::Nothing { .. } => ", each with a head of two classes",
         },
         table(&lines)
-    );
-    Ok(())
+    ))?)
 }
 
 /// The head that methods are counted with on a network without one.

@@ -24,6 +24,7 @@ mod on;
 mod output;
 mod predict;
 mod pretrain;
+mod print;
 mod progress;
 mod prompt;
 mod redact;
@@ -39,6 +40,8 @@ mod verify;
 mod wording;
 
 use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -48,7 +51,8 @@ use crate::experiment::ExperimentError;
 /// much it loses.
 ///
 /// Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line that
-/// can't be understood; 130 interrupted (records that were complete stay). Of `compare`: 0 no significant
+/// can't be understood; 130, 143, 129 ended by Ctrl-C, SIGTERM or SIGHUP (complete records and the steps taken
+/// stay). Of `compare`: 0 no significant
 /// loss; 1 a significant loss; 3 bad data, or sets that can't be compared.
 #[derive(Debug, Parser)]
 #[command(name = "promptshift", version, about, max_term_width = 100)]
@@ -112,7 +116,7 @@ pub enum Failure {
     Loss,
     /// `compare` could not compare: exit code 3, so that no error is taken for a loss.
     Incomparable(anyhow::Error),
-    /// Ctrl-C: exit code 130.
+    /// A signal asked for the end: exit code 128 and its number.
     Interrupted,
 }
 
@@ -128,7 +132,7 @@ impl Failure {
             Failure::Run(_) | Failure::Loss => 1,
             Failure::Usage(_) => 2,
             Failure::Incomparable(_) => 3,
-            Failure::Interrupted => 130,
+            Failure::Interrupted => interrupt::exit_code(),
         }
     }
 }
@@ -165,6 +169,35 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
+/// The whole program: parses the command line, does what it says, and tells what went wrong.
+pub fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(error) => return not_run(&error),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::note(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Shows help or version, or what can't be understood.
+fn not_run(error: &clap::Error) -> ExitCode {
+    let wanted = !error.use_stderr();
+    match error.print().and_then(|()| std::io::stdout().flush()) {
+        Err(full) if wanted && full.kind() != std::io::ErrorKind::BrokenPipe => {
+            print::note(format_args!(
+                "error: cannot write to standard output: {full}"
+            ));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(error.exit_code() as u8),
+    }
+}
+
 impl Cli {
     /// Does what was asked.
     ///
@@ -191,10 +224,7 @@ impl Cli {
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),
-            Verb::Completions(arguments) => {
-                completions::run(arguments);
-                Ok(())
-            }
+            Verb::Completions(arguments) => Ok(completions::run(arguments)?),
         }
     }
 }

@@ -133,6 +133,14 @@ impl Narrator {
                     work.at(done, "");
                 }
             }
+            Event::SetAside { error, now } => {
+                self.end();
+                self.voice.say(&format!(
+                    "{}: what it was to go on from is damaged, so it starts over: {error} (now {})",
+                    self.name,
+                    now.display()
+                ));
+            }
             Event::Failed(error) => {
                 self.end();
                 self.voice.say(&format!("{}: failed: {error}", self.name));

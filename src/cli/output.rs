@@ -1,6 +1,7 @@
 //! Where a report goes: `report.md` and figures into a folder, the result to standard output.
 
-use std::io::{IsTerminal, Write};
+use super::print;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,6 +10,7 @@ use promptshift_numbers::record::store::{StoredRecord, Unfinished};
 use promptshift_report::bench::{self, Benchmarks};
 use promptshift_report::sheet::Sheet;
 use promptshift_report::{self as report, json, terminal};
+use promptshift_text::new_file;
 
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +72,14 @@ pub fn write(
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in report.figures() {
-        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let file = out.join("report.md");
-    replace(&file, report.markdown(FIGURES).as_bytes())?;
+    new_file::replace(&file, report.markdown(FIGURES).as_bytes())?;
     let mut written = vec![file];
     if files == Files::MarkdownAndPage {
         let page = out.join("report.html");
-        replace(&page, report.page().as_bytes())?;
+        new_file::replace(&page, report.page().as_bytes())?;
         written.push(page);
     }
     let text = match form {
@@ -93,9 +95,7 @@ pub fn write(
             format!("{}\nreport: {}\n", tables.join("\n"), written.join(", "))
         }
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("standard output")
+    print::text(text)
 }
 
 /// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its
@@ -107,20 +107,18 @@ pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in &sheet.figures {
-        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let file = out.join("report.md");
-    replace(&file, sheet.markdown(FIGURES).as_bytes())?;
+    new_file::replace(&file, sheet.markdown(FIGURES).as_bytes())?;
     if files == Files::MarkdownAndPage {
-        replace(&out.join("report.html"), sheet.page().as_bytes())?;
+        new_file::replace(&out.join("report.html"), sheet.page().as_bytes())?;
     }
     let text = match Form::of_terminal() {
         Form::Summary => format!("report: {}\n", file.display()),
         Form::Markdown | Form::Json => sheet.markdown(&figures.display().to_string()),
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("standard output")
+    print::text(text)
 }
 
 /// Writes benchmarks as report.md with its figure and its numbers into `out`, and prints the file's name.
@@ -132,19 +130,12 @@ pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<(
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in drawn {
-        replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let mut json = serde_json::to_string_pretty(benchmarks)?;
     json.push('\n');
-    replace(&out.join(bench::FILE), json.as_bytes())?;
+    new_file::replace(&out.join(bench::FILE), json.as_bytes())?;
     let file = out.join("report.md");
-    replace(&file, markdown.as_bytes())?;
-    writeln!(std::io::stdout(), "report: {}", file.display()).context("standard output")
-}
-
-/// A report is made again whenever it is asked for; it is replaced whole.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let beside = path.with_extension("partial");
-    std::fs::write(&beside, bytes).with_context(|| beside.display().to_string())?;
-    std::fs::rename(&beside, path).with_context(|| path.display().to_string())
+    new_file::replace(&file, markdown.as_bytes())?;
+    print::line(format_args!("report: {}", file.display()))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::crew::message::{Message, tell};
+use super::print;
 
 /// All bars of the process, one below the other.
 static BARS: LazyLock<MultiProgress> =
@@ -40,7 +41,7 @@ impl Voice {
     pub fn say(self, line: &str) {
         match self {
             Voice::Quiet => {}
-            Voice::Lines => eprintln!("{line}"),
+            Voice::Lines => print::note(line),
             // A terminal that can't be written to is no reason to stop.
             Voice::Bars => drop(BARS.println(line)),
             Voice::Told => tell(&Message::Say(line.to_string())),
@@ -143,7 +144,7 @@ impl Work {
                 let left = left(began.elapsed(), done.saturating_sub(first), more);
                 let done = self.unit.in_words(done as u64);
                 let total = self.unit.in_words(total);
-                eprintln!("{}: {done}/{total}{left} {note}", self.what);
+                print::note(format_args!("{}: {done}/{total}{left} {note}", self.what));
             }
             Voice::Told if self.said.elapsed() >= TOLD_EVERY => {
                 self.said = Instant::now();

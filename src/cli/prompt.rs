@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Failure;
+use super::print;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
@@ -100,13 +101,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let file = SubspaceFile::of(&prompts, dim)?;
             new_file::write(&out, &file.to_bytes())?;
             for (key, value) in file.metadata.entries() {
-                eprintln!("{key}: {value}");
+                print::note(format_args!("{key}: {value}"));
             }
         }
         Verb::Show { prompt } => {
             let prompt = PromptFile::open(&prompt)?;
             for (key, value) in facts(&prompt) {
-                println!("{key}: {value}");
+                print::line(format_args!("{key}: {value}"))?;
             }
         }
     }
@@ -127,7 +128,10 @@ fn format(to: Option<To>, out: &Path) -> anyhow::Result<Format> {
 
 fn said(prompt: &PromptFile, out: &Path) {
     let (length, width) = (prompt.vectors.length(), prompt.vectors.width());
-    eprintln!("{}: {length} vectors of width {width}", out.display());
+    print::note(format_args!(
+        "{}: {length} vectors of width {width}",
+        out.display()
+    ));
 }
 
 /// What is known of a prompt.

@@ -1,5 +1,6 @@
 //! `promptshift redact DIR --out NEW`: records that can be published where the data can't.
 
+use super::print;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,13 +41,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let _ = fs::remove_dir_all(out);
         return Err(error);
     }
-    println!(
+    print::line(format_args!(
         "{} records: {}; render them with: promptshift report {}",
         records.len(),
         out.display(),
         out.display()
-    );
-    Ok(())
+    ))
 }
 
 fn write(records: &[StoredRecord], folder: &Path, out: &Path) -> anyhow::Result<()> {

@@ -24,6 +24,9 @@ pub struct Run {
     /// Take runs from standard input, as one of so many processes.
     #[arg(long, hide = true, value_name = "N")]
     worker: Option<usize>,
+    /// The file that the shell sent the worker's starter's output to.
+    #[arg(long, hide = true, value_name = "FILE", requires = "worker")]
+    pub redirected: Option<String>,
     /// The folder for records, predictions, figures and the report; a folder of the plan's own
     /// under runs/ where none is given.
     #[arg(long, value_name = "DIR")]
@@ -66,12 +69,16 @@ impl Run {
         self.worker.or(self.jobs).unwrap_or(unasked)
     }
 
-    /// The processes for runs side by side, if there are to be any: `words` is the command line, of
-    /// which so many runs are left to do.
-    pub fn crew(&self, parameters: usize, words: Vec<String>) -> Option<Crew> {
+    /// The processes for runs side by side, if there are to be any; `redirected` is the file that the
+    /// shell made of a transfer's targets.
+    pub fn crew(&self, parameters: usize, redirected: Option<String>) -> Option<Crew> {
         let size = self.side_by_side(parameters);
         let voice = self.voice();
-        (size > 1).then_some(Crew { size, words, voice })
+        (size > 1).then_some(Crew {
+            size,
+            redirected,
+            voice,
+        })
     }
 
     pub fn files(&self) -> output::Files {
@@ -79,14 +86,8 @@ impl Run {
     }
 }
 
-/// The command line after the program's name as the user typed it.
-pub fn typed() -> Vec<String> {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(at) = words.iter().position(|word| word == WORKER) {
-        words.drain(at..);
-    }
-    words
-}
-
-/// What comes last on a worker's command line, before their number.
+/// What follows what was typed on a worker's command line: how many there are, and
 pub const WORKER: &str = "--worker";
+
+/// what the shell made of a transfer's targets, which a worker's own standard output does not tell.
+pub const REDIRECTED: &str = "--redirected";

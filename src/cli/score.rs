@@ -1,5 +1,6 @@
 //! `promptshift score PATH...`: stored predictions scored again, without any model.
 
+use super::print;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
-    Ok(())
+    print::line(table)
 }
 
 /// The records in a folder.

@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::data::Data;
 use super::on::On;
+use super::print;
 use super::progress::Voice;
 use super::{Failure, interrupt, values};
 use promptshift_numbers::recipe::Limits;
@@ -175,7 +176,7 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
             proposal,
         });
     }
-    println!("{}", table(&rows, card));
+    print::line(table(&rows, card))?;
     voice.say(&format!(
         "{}: a file for each, for --template; scores are of {} untuned on {} validation",
         arguments.out.display(),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use super::command::{command, words};
+use super::command::command;
 use super::crew::message::Job;
 use super::crew::{self, Crew};
 use super::data::Data;
@@ -20,6 +20,7 @@ use super::lora::Lora;
 use super::model::Model;
 use super::narrator::Narrator;
 use super::output::{self, Form};
+use super::print;
 use super::progress::Voice;
 use super::run::Run;
 use super::values::{Answers, Init, Seeds, at_least_one, trials};
@@ -32,7 +33,7 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::store::{Store, folder_name, unfinished};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_text::domain::mixture::Mixing;
-use promptshift_text::transfer::{ALL, Transfer};
+use promptshift_text::transfer::ALL;
 
 use methods::left_out;
 pub(super) use methods::method;
@@ -174,8 +175,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     experiment::resolve(&mut plan, &material, &backbone);
     experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
     if arguments.run.dry_run {
-        print!("{}", estimate::describe(&plan, &material, &backbone));
-        return Ok(());
+        return Ok(print::text(estimate::describe(
+            &plan, &material, &backbone,
+        ))?);
     }
     interrupt::listen()?;
     let out = arguments
@@ -189,15 +191,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         true => Store::join(&out, &first)?,
         false => Store::open(&out, &first)?,
     };
-    let origin = origin(&arguments, &plan.transfer, &material, &backbone);
+    let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
+    let origin = origin(&arguments, halved, &material, &backbone);
     let lab = Lab::new(&material, &backbone, &store, origin);
     if worker {
         return work(&plan, &lab, voice);
     }
     let mut narrator = Narrator::new(voice, plan.cells().len());
-    let words = words(&arguments.transfer, &plan.transfer);
     let parameters = backbone.config.parameters();
-    let outcome = match arguments.run.crew(parameters, words) {
+    let outcome = match arguments.run.crew(parameters, redirected.clone()) {
         Some(crew) => side_by_side(&plan, &lab, &crew, &mut narrator)?,
         None => lab.run(&plan, &mut narrator.watch())?,
     };
@@ -264,12 +266,12 @@ fn work(plan: &Plan, lab: &Lab, voice: Voice) -> Result<(), Failure> {
 
 fn origin(
     arguments: &Arguments,
-    transfer: &Transfer,
+    halved: Option<(&str, &str)>,
     material: &Material,
     backbone: &Backbone,
 ) -> Origin {
     Origin {
-        command: command(&arguments.transfer, transfer),
+        command: command(halved),
         data_sha256: material.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::on::On;
+use super::print;
 use super::{Failure, values};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::nearest::{Near, nearest};
@@ -62,8 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "words of {} and the {} nearest embeddings of {}",
         card.name, arguments.nearest, backbone.name
     );
-    print!("{}", file(&card.labels, &words, &found, about)?);
-    Ok(())
+    Ok(print::text(file(&card.labels, &words, &found, about)?)?)
 }
 
 /// The file's text, each class with its cosines in a comment.

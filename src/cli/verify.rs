@@ -6,6 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Failure;
 use super::data::Data;
+use super::print;
 use promptshift_text::domain::verify::{Outcome, verify};
 
 /// Flags of `verify`.
@@ -46,7 +47,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             ]);
         }
     }
-    println!("{table}");
+    print::line(table)?;
     if failed > 0 {
         return Err(Failure::Run(anyhow!("{failed} of {all} checks failed")));
     }

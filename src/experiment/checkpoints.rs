@@ -20,6 +20,7 @@ use crate::material::Test;
 use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::record::seal::{opened, sealed};
 use promptshift_numbers::score::Metric;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Encoding, encode};
@@ -68,9 +69,11 @@ fn passed_before(kept: &Path, of: String) -> Result<Passed, HaltError> {
             });
         }
     };
-    let found: Passed = serde_json::from_slice(&bytes).map_err(|error| HaltError::Malformed {
+    let found = opened(&bytes)
+        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+    let found: Passed = found.map_err(|found| HaltError::Malformed {
         path: path(),
-        found: error.to_string(),
+        found,
     })?;
     match found.of == of {
         true => Ok(found),
@@ -168,7 +171,7 @@ impl<'a> Checkpoints<'a> {
             path: self.kept.clone(),
             source,
         };
-        let json = serde_json::to_vec(&self.passed).expect("checkpoints are plain data");
+        let json = sealed(&self.passed);
         let partial = self.kept.with_extension("partial");
         fs::create_dir_all(self.kept.parent().unwrap_or(Path::new(""))).map_err(io)?;
         fs::write(&partial, json).map_err(io)?;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::checkpoints::Checkpoints;
 use super::outcome::Outcome;
 use super::run::Run;
-use super::{Event, ExperimentError, finished};
+use super::{Event, ExperimentError, finished, past_damage};
 use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::provenance::{self, Origin};
@@ -185,14 +185,17 @@ impl<'a> Lab<'a> {
             backbone,
         };
         let of = identity(&cell, &provenance);
-        let mut checkpoints = Checkpoints::of(run, &draft.begun(), of.clone())?;
-        let mut halts = Halts::new(draft.begun(), of);
-        let tuned = run.tune(&provenance, draft, &mut halts, &mut |event| {
-            checkpoints.see(&event);
-            watch(event)
-        });
-        let passed = checkpoints.passed()?;
-        let (trained, training, validation) = tuned?;
+        let ((trained, training, validation), passed) =
+            past_damage(draft.begun(), watch, |watch| {
+                let mut checkpoints = Checkpoints::of(run, draft.begun(), of.clone())?;
+                let mut halts = Halts::new(draft.begun().to_owned(), of.clone());
+                let tuned = run.tune(&provenance, draft, &mut halts, &mut |event| {
+                    checkpoints.see(&event);
+                    watch(event)
+                });
+                let passed = checkpoints.passed()?;
+                Ok((tuned?, passed))
+            })?;
         let tuned = trained.clone().finished();
         let evaluations = (material.tests.iter())
             .map(|test| run.evaluate(&tuned, test, &test.card.name, draft, watch))

@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 
 use super::lab::identity;
 use super::run::Run;
-use super::{Event, ExperimentError, Lab, finished};
+use super::tune::Kept;
+use super::{Event, ExperimentError, Lab, finished, past_damage};
 use crate::plan::Plan;
 use promptshift_numbers::provenance;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
 use promptshift_numbers::record::{Cell, Provenance};
-use promptshift_tensors::train::{FitError, Halts};
+use promptshift_tensors::train::{FitError, Fitted, Halts};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
@@ -71,25 +72,34 @@ impl Lab<'_> {
             material: self.material,
             backbone: self.backbone,
         };
-        let tuned = run.applied(recipe)?;
-        let mut halts = Halts::new(self.store.trial_begun(cell), identity(cell, provenance));
-        match run.fit_on_source(tuned, &run.training_set(), Some(&mut halts), watch) {
-            Ok((fitted, _)) => {
-                let best = fitted
-                    .curve
-                    .iter()
-                    .find(|point| point.step == fitted.best_step);
-                Ok(TrialEnd::Scored {
-                    validation_score: best.expect("the best step was scored").validation_score,
-                    best_step: fitted.best_step,
-                    train_seconds: fitted.training.as_secs_f64(),
-                })
-            }
-            Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
-            Err(FitError::Halt(error)) => Err(error.into()),
-            Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
-                reason: error.to_string(),
-            }),
+        let (begun, of) = (self.store.trial_begun(cell)?, identity(cell, provenance));
+        past_damage(&begun, watch, |watch| {
+            let tuned = run.applied(recipe)?;
+            let mut halts = Halts::new(begun.clone(), of.clone());
+            let fitted = run.fit_on_source(tuned, &run.training_set(), Some(&mut halts), watch);
+            ended(fitted)
+        })
+    }
+}
+
+/// What came of a trial.
+fn ended(fitted: Result<(Fitted, Kept), FitError>) -> Result<TrialEnd, ExperimentError> {
+    match fitted {
+        Ok((fitted, _)) => {
+            let best = fitted
+                .curve
+                .iter()
+                .find(|point| point.step == fitted.best_step);
+            Ok(TrialEnd::Scored {
+                validation_score: best.expect("the best step was scored").validation_score,
+                best_step: fitted.best_step,
+                train_seconds: fitted.training.as_secs_f64(),
+            })
         }
+        Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
+        Err(FitError::Halt(error)) => Err(error.into()),
+        Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
+            reason: error.to_string(),
+        }),
     }
 }

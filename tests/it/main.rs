@@ -10,6 +10,8 @@ mod damaged_records;
 mod decoder_only;
 #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 mod devices;
+#[cfg(unix)]
+mod ends;
 mod every_method;
 mod full_size;
 mod hostile;

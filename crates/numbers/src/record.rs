@@ -10,6 +10,7 @@ pub mod k_shot;
 pub mod memory;
 mod packed;
 pub mod redaction;
+pub mod seal;
 pub mod search;
 pub mod store;
 

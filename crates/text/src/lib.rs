@@ -4,5 +4,6 @@ pub mod domain;
 pub mod hash;
 pub mod hub;
 pub mod new_file;
+pub mod process;
 pub mod synthetic;
 pub mod transfer;

@@ -1,8 +1,14 @@
-//! Files and folders that are written whole or not at all, and never over what is there.
+//! Files and folders that are written whole or not at all: new ones never over what is there, and
+//! [`replace`]d ones at once.
+//!
+//! What is not finished has a name of its own, which says whose it is: what a killed process left blocks
+//! nobody, and goes when its name is written next.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use crate::process::{Process, token};
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
         .map_err(|source| failed(path, source))
 }
 
+/// Writes a file that is made again whenever it is asked for, over what is there.
+///
+/// # Errors
+/// The file system says no.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
+    let partial = Partial(partial(path)?);
+    write_synced(&partial.0, bytes)
+        .and_then(|()| fs::rename(&partial.0, path))
+        .map_err(|source| failed(path, source))
+}
+
 /// Writes a folder of files.
 ///
 /// # Errors
@@ -113,13 +130,45 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Where `path` is written before it has its name: beside it, for this process alone.
+/// Where `path` is written before it has its name: beside it, for this call alone. What processes left
+/// there that are gone is removed.
 fn partial(path: &Path) -> Result<PathBuf, NewFileError> {
     let name = path.file_name().ok_or_else(|| NewFileError::NoName {
         path: path.to_owned(),
     })?;
-    let name = name.to_string_lossy();
-    Ok(path.with_file_name(format!(".partial-{name}-{}", std::process::id())))
+    let stem = format!(".partial-{}-", name.to_string_lossy());
+    for entry in fs::read_dir(folder_of(path))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let owner = entry.file_name();
+        let owner = owner.to_str().and_then(|name| name.strip_prefix(&stem));
+        if owner
+            .and_then(owner_of)
+            .is_some_and(|owner| owner.is_gone())
+        {
+            drop(Partial(entry.path()));
+        }
+    }
+    let Process {
+        machine,
+        pid,
+        started,
+    } = Process::this();
+    let own = format!("{stem}{machine}-{pid}-{started}-{}", token());
+    Ok(path.with_file_name(own))
+}
+
+/// Whose a partial file is, by the end of its name.
+fn owner_of(end: &str) -> Option<Process> {
+    let mut parts = end.split('-');
+    let (machine, pid, started) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Process {
+        machine: machine.to_owned(),
+        pid: pid.parse().ok()?,
+        started: started.parse().ok()?,
+    })
 }
 
 /// The folder that a path lies in.
@@ -190,6 +239,38 @@ mod tests {
         let error = publish(&partial, &file).expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&file).expect("kept"), b"early");
+    }
+
+    #[test]
+    fn a_replaced_file_is_the_new_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("report.md");
+        replace(&file, b"first").expect("new");
+        replace(&file, b"second").expect("over it");
+        assert_eq!(fs::read(&file).expect("there"), b"second");
+        assert_eq!(names(folder.path()), ["report.md"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_another_writes_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let Process {
+            machine,
+            pid,
+            started,
+        } = Process::this();
+        let killed = format!(".partial-a-{machine}-{pid}-{}-0", started - 1);
+        let writing = format!(".partial-a-{machine}-{pid}-{started}-0");
+        let elsewhere = ".partial-a-fedcba98-1-1-0".to_owned();
+        let of_another = format!(".partial-ab-{machine}-{pid}-{}-0", started - 1);
+        for name in [&killed, &writing, &elsewhere, &of_another] {
+            fs::create_dir(folder.path().join(name)).expect("made");
+        }
+        write(&folder.path().join("a"), b"whole").expect("written");
+        let mut wanted = vec![writing, elsewhere, of_another, "a".to_owned()];
+        wanted.sort();
+        assert_eq!(names(folder.path()), wanted);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::Args;
 use super::runs::Runs;
 use super::{Miniature, Planned, Shared, finish};
 use crate::cli::Failure;
-use crate::cli::{estimate, interrupt};
+use crate::cli::{estimate, interrupt, print};
 use crate::experiment::ensemble::{self, EnsembleRunError};
 use crate::material::Material;
 use crate::plan::Plan;
@@ -67,8 +67,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut runs = Runs::new(shared, &material, &out)?;
     let backbone = runs.backbone(&plan)?;
     if shared.run.dry_run {
-        print!("{}", estimate::describe(&plan, &material, &backbone));
-        return Ok(());
+        return Ok(print::text(estimate::describe(
+            &plan, &material, &backbone,
+        ))?);
     }
     interrupt::listen()?;
     let records = match found {

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use super::{Planned, Shared};
 use crate::cli::Failure;
-use crate::cli::command::quoted;
+use crate::cli::command::command;
 use crate::cli::crew::message::Job;
 use crate::cli::crew::{self, Crew};
 use crate::cli::narrator::Narrator;
-use crate::cli::run::typed;
 use crate::experiment::{Event, Lab, Outcome};
 use crate::material::Material;
 use crate::plan::Plan;
@@ -64,7 +63,7 @@ impl<'a> Runs<'a> {
             .map(|one| Ok(one.plan.backbone.config()?.parameters()))
             .collect::<Result<Vec<usize>, Failure>>()?;
         let largest = largest.into_iter().max().unwrap_or(0);
-        match self.shared.run.crew(largest, typed()) {
+        match self.shared.run.crew(largest, None) {
             Some(crew) => self.side_by_side(planned, &crew),
             None => self.one_by_one(planned),
         }
@@ -150,12 +149,8 @@ impl<'a> Runs<'a> {
 
     /// What records say of where they come from.
     pub(super) fn origin(&self, backbone: &Backbone) -> Origin {
-        let words = typed().into_iter().map(quoted);
         Origin {
-            command: std::iter::once("promptshift".to_string())
-                .chain(words)
-                .collect::<Vec<_>>()
-                .join(" "),
+            command: command(None),
             data_sha256: self.material.hashes(),
             model_sha256: backbone.model_sha256.clone(),
             tokenizer_sha256: backbone.tokenizer_sha256.clone(),

@@ -31,7 +31,8 @@ pub fn plan(
     config: &Config,
 ) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
-    let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
+    let (transfer, redirected) =
+        redirection::transfer(&arguments.transfer, arguments.run.redirected.as_deref())?;
     let resolved = catalogue.resolve(&transfer, &suite)?;
     let known = Wording::default();
     let transfer = resolved.transfer();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::{opened, sealed};
 use super::{Provenance, Role, Score, packed};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
@@ -162,8 +163,7 @@ pub fn write(
     record: &EnsembleRecord,
     lines: Vec<(String, Vec<u8>)>,
 ) -> Result<(), EnsembleError> {
-    let mut json = serde_json::to_vec_pretty(record).expect("a record is plain data");
-    json.push(b'\n');
+    let json = sealed(record);
     let mut files: Vec<(&str, Vec<u8>)> = vec![(FILE, json)];
     files.extend(
         lines
@@ -190,8 +190,10 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
         wanted: wanted.to_owned(),
         found,
     };
-    let record: EnsembleRecord = serde_json::from_slice(&contents(&path)?)
-        .map_err(|error| malformed(&path, "an ensemble's record", error.to_string()))?;
+    let record = opened(&contents(&path)?)
+        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+    let record: EnsembleRecord =
+        record.map_err(|found| malformed(&path, "an ensemble's record", found))?;
     if record.version != ENSEMBLE_VERSION || record.members.is_empty() {
         let found = format!("{} of {} members", record.version, record.members.len());
         return Err(malformed(&path, "version 1 with members", found));

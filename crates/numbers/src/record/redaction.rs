@@ -1,5 +1,6 @@
 //! Records without the texts of their rows: what can be published where the data can't.
 
+use crate::record::seal::sealed;
 use crate::record::store::{StoredRecord, prediction_lines};
 use crate::record::{Prediction, Record, Score, Texts};
 use promptshift_text::domain::Task;
@@ -30,8 +31,7 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         validation.predictions_sha256 = sha256(&lines);
         files.push((validation.predictions.clone(), lines));
     }
-    let mut json = serde_json::to_vec_pretty(&record).expect("a record is plain data");
-    json.push(b'\n');
+    let json = sealed(&record);
     files.push(("record.json".to_owned(), json));
     files
 }

@@ -1,20 +1,23 @@
 //! The folder that records lie in.
 //!
 //! ```text
-//! <out>/plan.json              what the folder is for; also the lock of the process that writes
+//! <out>/plan.json              what the folder is for
+//! <out>/.claim/                whose it is while a process writes it
 //! <out>/prompt-seed0/          one folder a finished cell
 //!         record.json          the Record
 //!         squad.jsonl          predictions, one Prediction a line
 //!         ...                  the saved delta
 //! <out>/search-model.json         the trials of a search
 //! <out>/failed-model-seed0.json   why a cell has no record
-//! <out>/begun-model-seed0/        what a training that was broken off goes on from
-//! <out>/.partial-model-seed0/  a cell that is being written, or was when its process was killed
+//! <out>/begun-model-seed0.TOKEN/  what a training that was broken off goes on from
+//! <out>/.partial-TOKEN-model-seed0/  a cell that is being written, or was when its process was killed
 //! ```
 //!
 //! A cell is written into its `.partial-` folder, read back, synced to disk and renamed once, so
-//! that a folder without that prefix is always complete.
+//! that a folder without that prefix is always complete. `TOKEN` is the claim's: a process that was stopped
+//! while another took over writes nothing into what is the other's.
 
+mod claim;
 mod error;
 mod read;
 mod trials;
@@ -24,7 +27,7 @@ pub use error::StoreError;
 pub use read::{StoredRecord, find, is_record, read};
 pub use unfinished::{End, Unfinished, unfinished};
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -32,13 +35,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Limits, Method, TuneOn};
 use crate::record::difference;
+use crate::record::seal::sealed;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
 
+use claim::Claim;
 use error::IoContext;
+use promptshift_text::process::token;
 use unfinished::{begun_name, failure_json, failure_name};
 
 const PLAN: &str = "plan.json";
@@ -112,11 +118,11 @@ impl Plan {
     }
 }
 
-/// An output folder, locked against other writers for as long as this value lives.
+/// An output folder, claimed against other writers for as long as this value lives.
 #[derive(Debug)]
 pub struct Store {
     out: PathBuf,
-    _lock: File,
+    claim: Claim,
 }
 
 impl Store {
@@ -131,46 +137,33 @@ impl Store {
         }
         fs::create_dir_all(out).at("make the folder", out)?;
         let marker = out.join(PLAN);
+        // Before the claim too: in a folder of another program nothing is written at all.
         if !marker.exists() {
-            claim(out, &marker, &plan)?;
+            check_is_ours(out)?;
         }
-        let lock = File::open(&marker).at("open", &marker)?;
-        match lock.try_lock() {
-            // A file system without locks is no reason not to run.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Busy {
-                    path: out.to_owned(),
-                });
-            }
+        let claim = Claim::take(out)?;
+        if !marker.exists() {
+            check_is_ours(out)?;
+            write_plan(out, &marker, &plan)?;
         }
         agree(&marker, &plan)?;
         clear_leftovers(out)?;
         Ok(Store {
             out: out.to_owned(),
-            _lock: lock,
+            claim,
         })
     }
 
     /// Joins the process that has the output folder open, to write a cell that it gives out.
     ///
     /// # Errors
-    /// The folder is not for the cell, or no process has it open.
+    /// The folder is not for the cell, or the process that started this one has it not open.
     pub fn join(out: &Path, cell: &Cell) -> Result<Store, StoreError> {
-        let marker = out.join(PLAN);
-        let lock = File::open(&marker).at("open", &marker)?;
-        match lock.try_lock_shared() {
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
-            Ok(()) => {
-                return Err(StoreError::NotOpen {
-                    path: out.to_owned(),
-                });
-            }
-        }
-        agree(&marker, &Plan::of(cell))?;
+        let claim = Claim::join(out)?;
+        agree(&out.join(PLAN), &Plan::of(cell))?;
         Ok(Store {
             out: out.to_owned(),
-            _lock: lock,
+            claim,
         })
     }
 
@@ -205,17 +198,60 @@ impl Store {
         if home.exists() {
             return Err(StoreError::Exists { path: home });
         }
-        let folder = self.out.join(format!("{PARTIAL}{name}"));
+        self.claim.check()?;
+        let folder = self
+            .out
+            .join(format!("{PARTIAL}{}-{name}", self.claim.token()));
         if folder.exists() {
             fs::remove_dir_all(&folder).at("remove the left-over folder", &folder)?;
         }
         fs::create_dir(&folder).at("make the folder", &folder)?;
+        let begun = self.adopted(&begun_name(cell))?;
         Ok(Draft {
             store: self,
             cell: cell.clone(),
             partial: Partial(folder),
+            begun,
             home,
         })
+    }
+
+    /// The folder of this claim's for what a training goes on from: one that an earlier claim left under
+    /// `name` is now this one's.
+    fn adopted(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let own = self.out.join(format!("{name}.{}", self.claim.token()));
+        for left in self.left(name)? {
+            if left == own {
+                continue;
+            }
+            match own.exists() {
+                true => fs::remove_dir_all(&left).at("remove the left-over", &left)?,
+                false => fs::rename(&left, &own).at("take over", &left)?,
+            }
+        }
+        Ok(own)
+    }
+
+    /// What claims left under `name`, this one too.
+    fn left(&self, name: &str) -> Result<Vec<PathBuf>, StoreError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.out).at("list", &self.out)? {
+            let entry = entry.at("list", &self.out)?;
+            let is_of = |found: &str| {
+                let end = found.strip_prefix(name);
+                end.is_some_and(|end| end.is_empty() || end.starts_with('.'))
+            };
+            if entry.file_name().to_str().is_some_and(is_of) {
+                found.push(entry.path());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes what claims left under `name`.
+    fn clear(&self, name: &str) -> Result<(), StoreError> {
+        let mut left = self.left(name)?.into_iter();
+        left.try_for_each(|path| fs::remove_dir_all(&path).at("remove", &path))
     }
 }
 
@@ -244,6 +280,7 @@ pub struct Draft<'a> {
     store: &'a Store,
     cell: Cell,
     partial: Partial,
+    begun: PathBuf,
     home: PathBuf,
 }
 
@@ -264,17 +301,8 @@ impl Draft<'_> {
 
     /// The folder for what the cell's training goes on from if it is broken off; gone when the cell has
     /// its record, or has failed.
-    pub fn begun(&self) -> PathBuf {
-        self.store.out.join(begun_name(&self.cell))
-    }
-
-    /// Removes [`Draft::begun`].
-    fn clear_begun(&self) -> Result<(), StoreError> {
-        let begun = self.begun();
-        match begun.exists() {
-            true => fs::remove_dir_all(&begun).at("remove", &begun),
-            false => Ok(()),
-        }
+    pub fn begun(&self) -> &Path {
+        &self.begun
     }
 
     /// Writes predictions as JSON lines: those of a domain's evaluation under its name.
@@ -300,8 +328,9 @@ impl Draft<'_> {
         let json = failure_json(&self.cell, reason, provenance);
         write_synced(&path, &json).at("write", &path)?;
         let place = self.store.out.join(name);
+        self.store.claim.check()?;
         fs::rename(&path, &place).at("write", &place)?;
-        self.clear_begun()?;
+        self.store.clear(&begun_name(&self.cell))?;
         sync(&self.store.out)
     }
 
@@ -311,12 +340,12 @@ impl Draft<'_> {
             record.cell, self.cell,
             "a draft is finished with the cell it was begun for"
         );
-        let mut json = serde_json::to_vec_pretty(record).expect("a record is plain data");
-        json.push(b'\n');
+        let json = sealed(record);
         let path = self.path().join(RECORD);
         write_synced(&path, &json).at("write", &path)?;
         let mut stored = read(self.path())?;
         sync_files(self.path())?;
+        self.store.claim.check()?;
         if self.home.exists() {
             return Err(StoreError::Exists { path: self.home });
         }
@@ -325,7 +354,7 @@ impl Draft<'_> {
         if failed.exists() {
             fs::remove_file(&failed).at("remove", &failed)?;
         }
-        self.clear_begun()?;
+        self.store.clear(&begun_name(&self.cell))?;
         sync(&self.store.out)?;
         stored.folder = self.home.clone();
         Ok(stored)
@@ -342,20 +371,26 @@ pub fn prediction_lines(predictions: &[Prediction]) -> Vec<u8> {
     lines
 }
 
-/// Makes an empty folder ours.
-fn claim(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> {
+/// Checks that a folder without a plan has nothing but what a promptshift leaves that is killed at once.
+fn check_is_ours(out: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(out).at("list", out)? {
         let name = entry.at("list", out)?.file_name();
-        if !name.to_string_lossy().starts_with(PARTIAL) {
+        let name = name.to_string_lossy();
+        if !name.starts_with(PARTIAL) && !name.starts_with(claim::CLAIM) {
             return Err(StoreError::Foreign {
                 path: out.to_owned(),
-                found: name.to_string_lossy().into_owned(),
+                found: name.into_owned(),
             });
         }
     }
+    Ok(())
+}
+
+/// Says what the folder is for.
+fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> {
     let mut json = serde_json::to_vec_pretty(plan).expect("a plan is plain data");
     json.push(b'\n');
-    let partial = out.join(format!("{PARTIAL}{PLAN}"));
+    let partial = out.join(format!("{PARTIAL}{}-{PLAN}", token()));
     write_synced(&partial, &json).at("write", &partial)?;
     fs::rename(&partial, marker).at("give its final name to", &partial)?;
     sync(out)

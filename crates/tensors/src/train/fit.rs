@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 
-use super::halt::{self, HaltError, Halts, State};
+use super::halt::{self, HaltError, Halts, Kept, State};
 use super::movement::movement;
 use super::optimizer::optimizer;
 use super::peak::{Peak, TensorBytes};
@@ -118,9 +118,10 @@ pub fn fit(
             let run = Run::of(tuned.valid());
             (fresh(tuned), run)
         }
-        Some((halts, state)) => {
-            let [start, trained, best] = halts.restored(&state, tuned)?;
-            let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), state.step)?;
+        Some((halts, kept)) => {
+            let [start, trained, best] = halts.restored(&kept, tuned)?;
+            let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
+            let state = kept.state;
             batches.skip(state.step);
             let (step, drawn) = (state.step, state.dropout);
             finished(watch(Progress::GoesOn { step }))?;
@@ -161,9 +162,9 @@ pub fn fit(
 }
 
 /// What the same training left when it was broken off, if it was.
-fn broken_off(halts: Option<&Halts>) -> Result<Option<(&Halts, State)>, HaltError> {
+fn broken_off(halts: Option<&Halts>) -> Result<Option<(&Halts, Kept)>, HaltError> {
     let Some(halts) = halts else { return Ok(None) };
-    Ok(halts.find()?.map(|state| (halts, state)))
+    Ok(halts.find()?.map(|kept| (halts, kept)))
 }
 
 /// What was not broken off.

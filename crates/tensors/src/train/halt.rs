@@ -1,11 +1,13 @@
 //! What a training that was broken off goes on from, with the same result as if it had not been.
 //!
 //! ```text
-//! <folder>/halt.json              which step, and what the loop remembers; written last
-//! <folder>/<step>.trained.safetensors   the trained tensors
-//! <folder>/<step>.best.safetensors      those of the best step
-//! <folder>/<step>.optimizer.bpk         the optimiser's state, as Burn saves it
+//! <folder>/halt.json                    which step, what the loop remembers, the files' hashes; written last
+//! <folder>/<name>.trained.safetensors   the trained tensors
+//! <folder>/<name>.best.safetensors      those of the best step
+//! <folder>/<name>.optimizer.bpk         the optimiser's state, as Burn saves it
 //! ```
+//!
+//! `<name>` is new each time, so that no file is written over which halt.json names.
 //!
 //! The seed gives everything else again: the tensors that are not trained and the order of the rows.
 
@@ -24,6 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::tuning::Tuned;
 use promptshift_numbers::record::CurvePoint;
+use promptshift_numbers::record::seal::{opened, sealed};
+use promptshift_text::hash::{sha256, sha256_file};
+use promptshift_text::process::token;
 
 /// How long a training goes on before it is kept again: what is lost when it is killed.
 const EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +37,11 @@ const EVERY: Duration = Duration::from_secs(60);
 const SHARE: u32 = 20;
 
 const STATE: &str = "halt.json";
+
+/// The ends of the files' names.
+const TRAINED: &str = "trained.safetensors";
+const BEST: &str = "best.safetensors";
+const OPTIMIZER: &str = "optimizer.bpk";
 
 /// A halt that can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +55,7 @@ pub enum HaltError {
         source: io::Error,
     },
     /// The state was cut off or edited.
-    #[error("{}: wanted what a broken-off training left, found {found}; delete its folder to start anew", path.display())]
+    #[error("{}: wanted what a broken-off training left, found {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -55,7 +65,7 @@ pub enum HaltError {
     /// The tensors are not those of the model.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
-    /// The optimiser's state can't be written or read.
+    /// The optimiser's state can't be written.
     #[error("{}: {source}", path.display())]
     Optimizer {
         /// The file.
@@ -65,12 +75,29 @@ pub enum HaltError {
     },
 }
 
+impl HaltError {
+    /// Whether what was kept can't be used, in which case the training starts over.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, HaltError::Malformed { .. } | HaltError::Weights(_))
+    }
+}
+
 /// Where a training is kept while it goes on.
 #[derive(Debug)]
 pub struct Halts {
     folder: PathBuf,
     of: String,
     due: Instant,
+}
+
+/// What halt.json holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub state: State,
+    /// The beginning of the files' names.
+    name: String,
+    /// SHA-256 of each file, by the end of its name.
+    files: BTreeMap<String, String>,
 }
 
 /// What the loop remembers, besides tensors.
@@ -116,19 +143,17 @@ impl Halts {
     }
 
     /// The state of this training, if it was broken off. What another one left is of no use.
-    pub(super) fn find(&self) -> Result<Option<State>, HaltError> {
+    pub(super) fn find(&self) -> Result<Option<Kept>, HaltError> {
         let path = self.folder.join(STATE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(HaltError::Io { path, source }),
         };
-        let state: State =
-            serde_json::from_slice(&bytes).map_err(|error| HaltError::Malformed {
-                path,
-                found: error.to_string(),
-            })?;
-        Ok((state.of == self.of).then_some(state))
+        let kept = opened(&bytes)
+            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+        let kept: Kept = kept.map_err(|found| HaltError::Malformed { path, found })?;
+        Ok((kept.state.of == self.of).then_some(kept))
     }
 
     /// Keeps the state, the tensors and the optimiser's state; then lets go of what was kept before.
@@ -144,22 +169,41 @@ impl Halts {
             move |source| HaltError::Io { path, source }
         };
         fs::create_dir_all(&self.folder).map_err(io(&self.folder))?;
-        for (name, tuned) in [("trained", trained), ("best", best)] {
-            let path = self.file(state.step, name);
+        let name = token();
+        let mut files = BTreeMap::new();
+        for (end, tuned) in [(TRAINED, trained), (BEST, best)] {
+            let path = self.file(&name, end);
             let bytes = collected(tuned, &state.ids).to_bytes(BTreeMap::new());
-            fs::write(&path, bytes).map_err(io(&path))?;
+            fs::write(&path, &bytes).map_err(io(&path))?;
+            files.insert(end.to_owned(), sha256(&bytes));
         }
-        let path = self.optimizer(state.step);
-        (optimizer.save(&path)).map_err(|source| HaltError::Optimizer { path, source })?;
-        let (partial, path) = (self.folder.join("partial"), self.folder.join(STATE));
-        let json = serde_json::to_vec_pretty(state).expect("a state is plain data");
-        fs::write(&partial, json).map_err(io(&partial))?;
+        let path = self.file(&name, OPTIMIZER);
+        optimizer
+            .save(&path)
+            .map_err(|source| HaltError::Optimizer {
+                path: path.clone(),
+                source,
+            })?;
+        let hash = sha256_file(&path).map_err(io(&path))?;
+        files.insert(OPTIMIZER.to_owned(), hash);
+        let kept = Kept {
+            state: state.clone(),
+            name: name.clone(),
+            files,
+        };
+        let path = self.folder.join(STATE);
+        let (partial, kept) = (self.file(&name, "partial"), sealed(&kept));
+        fs::write(&partial, kept).map_err(io(&partial))?;
         fs::rename(&partial, &path).map_err(io(&path))?;
         for entry in fs::read_dir(&self.folder).map_err(io(&self.folder))? {
             let path = entry.map_err(io(&self.folder))?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy());
-            let step = name.and_then(|name| name.split_once('.')?.0.parse::<usize>().ok());
-            if step.is_some_and(|step| step != state.step) {
+            let file = path
+                .file_name()
+                .and_then(|file| file.to_str())
+                .unwrap_or("");
+            let is_earlier =
+                |(start, end)| start != name && [TRAINED, BEST, OPTIMIZER].contains(&end);
+            if file.split_once('.').is_some_and(is_earlier) {
                 fs::remove_file(&path).map_err(io(&path))?;
             }
         }
@@ -168,9 +212,10 @@ impl Halts {
         Ok(())
     }
 
-    /// `start` with the ids that the state's optimiser knows, the same with the trained tensors, and with
+    /// `start` with the ids that the kept optimiser knows, the same with the trained tensors, and with
     /// those of the best step, off the tape.
-    pub(super) fn restored(&self, state: &State, start: Tuned) -> Result<[Tuned; 3], HaltError> {
+    pub(super) fn restored(&self, kept: &Kept, start: Tuned) -> Result<[Tuned; 3], HaltError> {
+        let state = &kept.state;
         let wanted = ids(&start).len();
         if wanted != state.ids.len() {
             return Err(HaltError::Malformed {
@@ -179,11 +224,10 @@ impl Halts {
             });
         }
         let start = start.map(&mut Named(state.ids.iter()));
-        let filled = |name: &str| -> Result<Tuned, HaltError> {
-            let path = self.file(state.step, name);
+        let filled = |end: &str| -> Result<Tuned, HaltError> {
             let mut fill = Fill {
                 ids: &state.ids,
-                weights: Weights::read(&path)?,
+                weights: Weights::read(&self.unchanged(kept, end)?)?,
                 error: None,
             };
             let tuned = start.clone().map(&mut fill);
@@ -192,27 +236,52 @@ impl Halts {
                 None => Ok(fill.weights.finish(&[]).map(|()| tuned)?),
             }
         };
-        let (trained, best) = (filled("trained")?, filled("best")?.valid());
+        let (trained, best) = (filled(TRAINED)?, filled(BEST)?.valid());
         Ok([start, trained, best])
     }
 
-    /// The optimiser as it was after a step.
+    /// The optimiser as it was kept.
     pub(super) fn load_optimizer(
         &self,
         fresh: ModuleOptimizer,
-        step: usize,
+        kept: &Kept,
     ) -> Result<ModuleOptimizer, HaltError> {
-        let path = self.optimizer(step);
-        (fresh.load(&path)).map_err(|source| HaltError::Optimizer { path, source })
+        let path = self.unchanged(kept, OPTIMIZER)?;
+        fresh.load(&path).map_err(|error| HaltError::Malformed {
+            path,
+            found: error.to_string(),
+        })
     }
 
-    /// The file of the optimiser's state at a step.
-    fn optimizer(&self, step: usize) -> PathBuf {
-        self.folder.join(format!("{step}.optimizer.bpk"))
+    /// A kept file, if it is the one that was written.
+    fn unchanged(&self, kept: &Kept, end: &str) -> Result<PathBuf, HaltError> {
+        let path = self.file(&kept.name, end);
+        let found = match sha256_file(&path) {
+            Ok(hash) if kept.files.get(end) == Some(&hash) => return Ok(path),
+            Ok(hash) => format!("SHA-256 {hash}, which {STATE} does not say of it"),
+            Err(error) => error.to_string(),
+        };
+        Err(HaltError::Malformed { path, found })
     }
 
-    fn file(&self, step: usize, name: &str) -> PathBuf {
-        self.folder.join(format!("{step}.{name}.safetensors"))
+    fn file(&self, name: &str, end: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{end}"))
+    }
+}
+
+/// Puts what can't be used out of the way, where it can be looked at: the new name of `folder`.
+///
+/// # Errors
+/// The file system says no.
+pub fn set_aside(folder: &Path) -> Result<PathBuf, HaltError> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let aside = folder.with_file_name(format!("damaged-{name}-{}", token()));
+    match fs::rename(folder, &aside) {
+        Ok(()) => Ok(aside),
+        Err(source) => Err(HaltError::Io {
+            path: folder.to_owned(),
+            source,
+        }),
     }
 }
 

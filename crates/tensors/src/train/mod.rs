@@ -13,7 +13,7 @@ mod training_set;
 
 pub use adafactor::PaperAdafactor;
 pub use fit::{FitError, Fitted, Progress, fit};
-pub use halt::{HaltError, Halts};
+pub use halt::{HaltError, Halts, set_aside};
 pub use optimizer::optimizer;
 pub use peak::{Peak, TensorBytes};
 pub use schedule::share;

@@ -51,9 +51,17 @@ pub enum StoreError {
         found: String,
     },
     /// Another process holds the folder.
-    #[error("another promptshift is writing to {}", path.display())]
+    #[error("another promptshift is writing to {}: {owner}", path.display())]
     Busy {
         /// The folder.
+        path: PathBuf,
+        /// Which one.
+        owner: String,
+    },
+    /// Another process has taken the folder over.
+    #[error("{}: another promptshift has taken over this folder, as if this process had ended; nothing more is written", path.display())]
+    Lost {
+        /// The claim.
         path: PathBuf,
     },
     /// A worker's folder that no process gives out runs for.

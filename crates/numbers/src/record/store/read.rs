@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::{IoContext, StoreError};
 use super::{PARTIAL, PLAN, RECORD};
+use crate::record::seal::opened;
 use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
     ValidationAnswers, difference, packed,
@@ -179,8 +180,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
         wanted: format!("a promptshift record of version {RECORD_VERSION}"),
         found,
     };
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| malformed(format!("{} bytes that end in: {error}", bytes.len())))?;
+    let value = opened(bytes).map_err(malformed)?;
     match value.get("version").and_then(Value::as_u64) {
         Some(version) if version == u64::from(RECORD_VERSION) => {}
         Some(version) => return Err(malformed(format!("version {version}"))),

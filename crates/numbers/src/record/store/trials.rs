@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::error::{IoContext, StoreError};
 use super::{PARTIAL, Store, sync, write_synced};
 use crate::recipe::Recipe;
+use crate::record::seal::{opened, sealed};
 use crate::record::search::Trial;
 use crate::record::{Cell, Provenance, difference};
+use promptshift_text::process::token;
 
 /// What `search-<method>.json` holds: the trials so far, and what they were of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,11 +36,17 @@ fn name(cell: &Cell) -> String {
     format!("search-{}.json", cell.method.name())
 }
 
+fn begun_name(cell: &Cell) -> String {
+    format!("search-{}-begun", cell.method.name())
+}
+
 impl Store {
     /// The folder for what a trial's training goes on from if it is broken off; gone when the trial is kept.
-    pub fn trial_begun(&self, cell: &Cell) -> PathBuf {
-        self.out
-            .join(format!("search-{}-begun", cell.method.name()))
+    ///
+    /// # Errors
+    /// What an earlier process left of it can't be taken over.
+    pub fn trial_begun(&self, cell: &Cell) -> Result<PathBuf, StoreError> {
+        self.adopted(&begun_name(cell))
     }
 
     /// The trials that were kept for a search from `recipe` on.
@@ -56,12 +64,14 @@ impl Store {
             return Ok(Vec::new());
         }
         let bytes = fs::read(&path).at("read", &path)?;
-        let found: Trials =
-            serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-                path: path.clone(),
-                wanted: "the trials that promptshift writes there".to_owned(),
-                found: error.to_string(),
-            })?;
+        let found = opened(&bytes)
+            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+        let found: Trials = found.map_err(|found| StoreError::Malformed {
+            path: path.clone(),
+            wanted: "the trials that promptshift writes there; without the file they are made anew"
+                .to_owned(),
+            found,
+        })?;
         match difference::first(&found.subject, &subject(cell, recipe, provenance)) {
             None => Ok(found.trials),
             Some(difference) => Err(StoreError::OtherCell {
@@ -88,16 +98,13 @@ impl Store {
             subject: subject(cell, recipe, provenance),
             trials: trials.to_vec(),
         };
-        let mut json = serde_json::to_vec_pretty(&all).expect("trials are plain data");
-        json.push(b'\n');
-        let partial = self.out.join(format!("{PARTIAL}{}", name(cell)));
+        let json = sealed(&all);
+        let partial = (self.out).join(format!("{PARTIAL}{}-{}", token(), name(cell)));
         let path = self.out.join(name(cell));
         write_synced(&partial, &json).at("write", &partial)?;
+        self.claim.check()?;
         fs::rename(&partial, &path).at("write", &path)?;
-        let begun = self.trial_begun(cell);
-        if begun.exists() {
-            fs::remove_dir_all(&begun).at("remove", &begun)?;
-        }
+        self.clear(&begun_name(cell))?;
         sync(&self.out)
     }
 }

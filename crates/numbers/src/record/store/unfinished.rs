@@ -91,13 +91,17 @@ pub fn unfinished(folder: &Path) -> Result<Vec<Unfinished>, StoreError> {
                 && rest.ends_with(FAILED.1)
             {
                 found.push(failed(&out.join(name))?);
-            } else if let Some(cell) = name.strip_prefix(PARTIAL).or_else(|| {
-                // What goes on is in the other folder too.
-                let cell = name.strip_prefix(BEGUN)?;
-                let goes_on = names.contains(&format!("{PARTIAL}{cell}"));
-                (!goes_on).then_some(cell)
-            }) && let Some((method, seed)) = method_and_seed(cell)
-            {
+                continue;
+            }
+            let Some(cell) = begun_cell(name) else {
+                continue;
+            };
+            // A training that was kept and goes on has both folders.
+            let mut others = names.iter().take_while(|other| *other != name);
+            if others.any(|other| begun_cell(other) == Some(cell)) {
+                continue;
+            }
+            if let Some((method, seed)) = method_and_seed(cell) {
                 let plan: Plan = parse(&marker, "the plan that promptshift writes there")?;
                 found.push(Unfinished {
                     cell: plan.cell(method, seed),
@@ -107,6 +111,20 @@ pub fn unfinished(folder: &Path) -> Result<Vec<Unfinished>, StoreError> {
         }
     }
     Ok(found)
+}
+
+/// The cell that a folder's name says was begun: being written, or broken off and kept.
+fn begun_cell(name: &str) -> Option<&str> {
+    let is_token =
+        |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(rest) = name.strip_prefix(PARTIAL) {
+        return match rest.split_once('-') {
+            Some((token, cell)) if is_token(token) => Some(cell),
+            _ => Some(rest),
+        };
+    }
+    let rest = name.strip_prefix(BEGUN)?;
+    Some(rest.split_once('.').map_or(rest, |(cell, _)| cell))
 }
 
 fn failed(path: &Path) -> Result<Unfinished, StoreError> {

@@ -1,0 +1,341 @@
+//! Who writes an output folder.
+//!
+//! ```text
+//! <out>/.claim/owner.json   whose it is
+//! <out>/.claim/beat         written every few seconds while its owner lives
+//! ```
+//!
+//! The folder is given its name by a renaming, of which one process succeeds on every file system. (Locks of
+//! files do nothing on many that machines share, and fail on others.) A claim whose owner is gone is taken
+//! over: a process of this machine that has ended, or one elsewhere that has given no sign of life for
+//! [`SILENT`]. An owner that was only stopped finds out before it writes, since it [holds](Claim::check) the
+//! claim no longer.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::PARTIAL;
+use super::error::{IoContext, StoreError};
+use promptshift_text::process::{Process, token};
+
+pub(super) const CLAIM: &str = ".claim";
+const OWNER: &str = "owner.json";
+const BEAT: &str = "beat";
+
+/// How often an owner gives a sign of life.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// After how long without one an owner on another machine is taken to be gone: longer than file systems
+/// take to show what another machine has written.
+const SILENT: Duration = Duration::from_secs(180);
+
+/// Whose a claim is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    /// The name of its machine, for people.
+    host: String,
+    process: Process,
+    /// A name that no other claim has.
+    token: String,
+}
+
+/// The right to write an output folder.
+#[derive(Debug)]
+pub struct Claim {
+    place: PathBuf,
+    owner: Owner,
+    /// Ends the signs of life when dropped; a worker gives none, its starter does.
+    life: Option<Sender<()>>,
+}
+
+impl Claim {
+    /// Claims an output folder.
+    ///
+    /// # Errors
+    /// Another process writes it, or the file system says no.
+    pub fn take(out: &Path) -> Result<Claim, StoreError> {
+        let place = out.join(CLAIM);
+        let owner = Owner {
+            host: host(),
+            process: Process::this(),
+            token: token(),
+        };
+        let own = out.join(format!("{PARTIAL}{}-claim", owner.token));
+        fs::create_dir(&own).at("make the folder", &own)?;
+        let json = serde_json::to_vec(&owner).expect("an owner is plain data");
+        for (name, bytes) in [(OWNER, json.as_slice()), (BEAT, b"0")] {
+            let file = own.join(name);
+            fs::write(&file, bytes).at("write", &file)?;
+        }
+        if let Err(error) = settle(&own, &place, &owner.token) {
+            // It has no name of its own yet: nobody misses it.
+            let _ = fs::remove_dir_all(&own);
+            return Err(error);
+        }
+        let life = beat(place.join(BEAT));
+        Ok(Claim {
+            place,
+            owner,
+            life: Some(life),
+        })
+    }
+
+    /// Shares the claim of the process that started this one.
+    ///
+    /// # Errors
+    /// That process has none on this folder.
+    pub fn join(out: &Path) -> Result<Claim, StoreError> {
+        let place = out.join(CLAIM);
+        match owner(&place) {
+            Some(owner) if owner.process.is_parent() => Ok(Claim {
+                place,
+                owner,
+                life: None,
+            }),
+            _ => Err(StoreError::NotOpen {
+                path: out.to_owned(),
+            }),
+        }
+    }
+
+    /// Checks that the claim is held still: to be asked before anything is written that others see.
+    ///
+    /// # Errors
+    /// Another process has taken it over, as it may where this one was stopped for long.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match owner(&self.place) {
+            Some(owner) if owner == self.owner => Ok(()),
+            _ => Err(StoreError::Lost {
+                path: self.place.clone(),
+            }),
+        }
+    }
+
+    /// A name that no other claim has: what is not finished bears it.
+    pub fn token(&self) -> &str {
+        &self.owner.token
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.life.take().is_some() && self.check().is_ok() {
+            // Best effort: what stays is taken over, since its owner is gone.
+            let _ = fs::remove_dir_all(&self.place);
+        }
+    }
+}
+
+/// Gives a claim its name, taking over those of owners that are gone.
+fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
+    loop {
+        match fs::rename(own, place) {
+            Ok(()) => return Ok(()),
+            Err(source) if !place.exists() => return Err(source).at("give its final name to", own),
+            Err(_) => {}
+        }
+        let found = owner(place);
+        if !is_over(found.as_ref(), own, place) {
+            return Err(StoreError::Busy {
+                path: place.parent().unwrap_or(place).to_owned(),
+                owner: found.map_or_else(
+                    || "a process that does not say who it is".to_owned(),
+                    |Owner { host, process, .. }| format!("process {} on {host}", process.pid),
+                ),
+            });
+        }
+        let aside = place.with_file_name(format!("{PARTIAL}{token}-stale"));
+        match fs::rename(place, &aside) {
+            // Between the look and the renaming another may have taken it over: then it is theirs.
+            // (Where that fails, its owner finds out, and a next run removes it.)
+            Ok(()) if owner(&aside) != found => drop(fs::rename(&aside, place)),
+            Ok(()) => fs::remove_dir_all(&aside).at("remove the left-over", &aside)?,
+            // Another was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(source).at("take over", place),
+        }
+    }
+}
+
+/// Whether a claim's owner is gone.
+fn is_over(owner: Option<&Owner>, own: &Path, place: &Path) -> bool {
+    let here = Process::this().machine;
+    match owner {
+        Some(owner) if owner.process.machine == here => owner.process.is_gone(),
+        _ => is_silent(own, place),
+    }
+}
+
+/// Whether the last sign of life is long past, by the clock of the file system itself.
+fn is_silent(own: &Path, place: &Path) -> bool {
+    let written = |claim: &Path| {
+        let beat = fs::metadata(claim.join(BEAT));
+        beat.or_else(|_| fs::metadata(claim))?.modified()
+    };
+    match (written(own), written(place)) {
+        (Ok(now), Ok(last)) => now
+            .duration_since(last)
+            .is_ok_and(|silence| silence > SILENT),
+        _ => false,
+    }
+}
+
+fn owner(place: &Path) -> Option<Owner> {
+    serde_json::from_slice(&fs::read(place.join(OWNER)).ok()?).ok()
+}
+
+/// Gives signs of life until the sender is dropped.
+fn beat(file: PathBuf) -> Sender<()> {
+    let (life, end) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        for count in 1_u64.. {
+            match end.recv_timeout(EVERY) {
+                // A beat that can't be written is missed; several are noticed by others.
+                Err(RecvTimeoutError::Timeout) => drop(fs::write(&file, count.to_string())),
+                _ => return,
+            }
+        }
+    });
+    life
+}
+
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(
+        || "an unnamed machine".to_owned(),
+        |name| name.trim().to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// A claim as another process left it.
+    fn left(out: &Path, process: Process) -> Owner {
+        let owner = Owner {
+            host: "there".to_owned(),
+            process,
+            token: token(),
+        };
+        let place = out.join(CLAIM);
+        fs::create_dir(&place).expect("made");
+        let json = serde_json::to_vec(&owner).expect("plain data");
+        fs::write(place.join(OWNER), json).expect("written");
+        fs::write(place.join(BEAT), "7").expect("written");
+        owner
+    }
+
+    fn elsewhere() -> Process {
+        Process {
+            machine: "elsewhere".to_owned(),
+            pid: 1,
+            started: 1,
+        }
+    }
+
+    fn names(out: &Path) -> Vec<String> {
+        let entries = fs::read_dir(out).expect("readable");
+        entries
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_folder_has_one_owner_and_then_another() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let claim = Claim::take(out.path()).expect("nobody has it");
+        claim.check().expect("held");
+        let error = Claim::take(out.path()).expect_err("taken");
+        assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+        assert!(error.to_string().contains(&std::process::id().to_string()));
+        drop(claim);
+        assert!(names(out.path()).is_empty(), "nothing is left over");
+        Claim::take(out.path()).expect("free again");
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_one_has_it() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let mut gone = Process::this();
+        gone.started += 1;
+        left(out.path(), gone);
+        let claims: Vec<_> = thread::scope(|scope| {
+            let take = || scope.spawn(|| Claim::take(out.path()));
+            let started: Vec<_> = (0..8).map(|_| take()).collect();
+            started
+                .into_iter()
+                .map(|one| one.join().expect("no panic"))
+                .collect()
+        });
+        let held = claims
+            .iter()
+            .flatten()
+            .filter(|claim| claim.check().is_ok());
+        assert_eq!(held.count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_owner_that_has_ended_is_followed() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let mut gone = Process::this();
+        gone.started += 1;
+        let owner = left(out.path(), gone);
+        let stopped = Claim {
+            place: out.path().join(CLAIM),
+            owner,
+            life: None,
+        };
+        let claim = Claim::take(out.path()).expect("its owner is gone");
+        claim.check().expect("held");
+        // The former one, were it still to go on, would write nothing.
+        let error = stopped.check().expect_err("lost");
+        assert!(matches!(error, StoreError::Lost { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_owner_elsewhere_is_followed_when_it_is_silent() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        left(out.path(), elsewhere());
+        let error = Claim::take(out.path()).expect_err("it may live");
+        assert!(error.to_string().contains("process 1 on there"), "{error}");
+        let beat = File::options()
+            .write(true)
+            .open(out.path().join(CLAIM).join(BEAT));
+        let long_ago = SystemTime::now() - SILENT - Duration::from_secs(5);
+        beat.and_then(|beat| beat.set_modified(long_ago))
+            .expect("set");
+        Claim::take(out.path()).expect("it is silent");
+    }
+
+    #[test]
+    fn a_worker_shares_its_starters_claim_alone() {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        assert!(matches!(
+            Claim::join(out.path()),
+            Err(StoreError::NotOpen { .. })
+        ));
+        left(out.path(), elsewhere());
+        assert!(matches!(
+            Claim::join(out.path()),
+            Err(StoreError::NotOpen { .. })
+        ));
+    }
+}

@@ -1,0 +1,121 @@
+//! Which process something belongs to, and whether that process is gone.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::sha256;
+
+/// A process, told from every other one of its machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Where its number means something: one boot of one machine, and there one container.
+    pub machine: String,
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in clock ticks since the machine did: a number is given out again.
+    pub started: u64,
+}
+
+impl Process {
+    /// This one.
+    pub fn this() -> Process {
+        let pid = std::process::id();
+        Process {
+            machine: MACHINE.clone(),
+            pid,
+            started: started(pid).unwrap_or(0),
+        }
+    }
+
+    /// Whether it is known to have ended. Of a process on another machine or in another container nothing is
+    /// known.
+    pub fn is_gone(&self) -> bool {
+        self.machine == *MACHINE && started(self.pid) != Some(self.started)
+    }
+
+    /// Whether it is the one that started this one.
+    pub fn is_parent(&self) -> bool {
+        #[cfg(unix)]
+        let parent = std::os::unix::process::parent_id();
+        // Other systems do not tell.
+        #[cfg(not(unix))]
+        let parent = self.pid;
+        self.pid == parent && !self.is_gone()
+    }
+}
+
+/// The machine's boot and the namespace of its process numbers, as Linux tells them; elsewhere a name that
+/// no other process has, so that nothing is concluded from it.
+static MACHINE: LazyLock<String> = LazyLock::new(|| {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let namespace = fs::read_link("/proc/self/ns/pid");
+    let of = match (boot, namespace) {
+        (Ok(boot), Ok(namespace)) => format!("{} {}", boot.trim(), namespace.display()),
+        _ => token(),
+    };
+    sha256(of.as_bytes())[..8].to_owned()
+});
+
+/// When a process started, in clock ticks since the machine did; `None` if there is none or it has ended.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    // A zombie has ended, and nobody has asked how.
+    let lives = !matches!(state, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| lives)
+}
+
+/// A name that nothing else has.
+pub fn token() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn of(pid: u32) -> Process {
+        Process {
+            pid,
+            started: started(pid).expect("it runs"),
+            ..Process::this()
+        }
+    }
+
+    #[test]
+    fn a_process_is_gone_when_it_has_ended() {
+        assert!(!Process::this().is_gone());
+        let mut child = (Command::new("cat").stdin(Stdio::piped()).spawn()).expect("cat");
+        let process = of(child.id());
+        assert!(!process.is_gone());
+        child.kill().expect("killed");
+        // Not yet waited for, it is a zombie.
+        while !process.is_gone() {
+            std::thread::yield_now();
+        }
+        child.wait().expect("waited for");
+        assert!(process.is_gone());
+    }
+
+    #[test]
+    fn a_number_that_was_given_out_again_is_another_process() {
+        let mut earlier = Process::this();
+        earlier.started -= 1;
+        assert!(earlier.is_gone());
+    }
+
+    #[test]
+    fn of_another_machine_nothing_is_known() {
+        let elsewhere = Process {
+            machine: "elsewhere".to_owned(),
+            ..Process::this()
+        };
+        assert!(!elsewhere.is_gone());
+    }
+}

@@ -1,0 +1,33 @@
+//! What the program says: the only place that writes to standard output and, but for progress bars, to
+//! standard error.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anyhow::Context;
+
+/// Writes a text to standard output as it is.
+///
+/// # Errors
+/// It can't be written, as on a full disk. A reader that has gone (`| head -1`) has what it wanted: that
+/// is no error.
+pub fn text(text: impl Display) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// As [`text`].
+pub fn line(line: impl Display) -> anyhow::Result<()> {
+    text(format_args!("{line}\n"))
+}
+
+/// Writes a line to standard error. Where that can't be written to there is nobody to tell so.
+pub fn note(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
