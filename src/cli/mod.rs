@@ -43,6 +43,7 @@ use std::fmt;
 use clap::{Parser, Subcommand};
 
 use crate::experiment::ExperimentError;
+use promptshift_tensors::eval::EvalError;
 
 /// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
 /// much it loses.
@@ -158,8 +159,10 @@ impl fmt::Display for Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        match error.downcast_ref() {
-            Some(ExperimentError::Interrupted) => Failure::Interrupted,
+        match (error.downcast_ref(), error.downcast_ref()) {
+            (Some(ExperimentError::Interrupted), _) | (_, Some(EvalError::Interrupted)) => {
+                Failure::Interrupted
+            }
             _ => Failure::Run(error),
         }
     }

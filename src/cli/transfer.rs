@@ -17,7 +17,7 @@ use super::estimate;
 use super::interrupt;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
-use super::model::Model;
+use super::model::{self, Model};
 use super::narrator::Narrator;
 use super::output::{self, Form};
 use super::progress::Voice;
@@ -168,11 +168,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
-    let backbone = plan.backbone.load(&device)?;
+    let backbone = model::load(&plan.backbone, &device, voice)?;
     let backbone = (backbone.asked(&plan.wording, &material.source.card))
         .map_err(|e| Failure::Usage(e.into()))?;
     experiment::resolve(&mut plan, &material, &backbone);
-    experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+    let limits =
+        experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+    model::say_cut(&plan.limits, &limits, &backbone, voice);
+    plan.limits = limits;
     if arguments.run.dry_run {
         print!("{}", estimate::describe(&plan, &material, &backbone));
         return Ok(());

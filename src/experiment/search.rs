@@ -87,9 +87,11 @@ impl Lab<'_> {
             }
             Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
             Err(FitError::Halt(error)) => Err(error.into()),
-            Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
-                reason: error.to_string(),
-            }),
+            Err(error @ (FitError::NotFinite(_) | FitError::Validation(_))) => {
+                Ok(TrialEnd::Failed {
+                    reason: error.to_string(),
+                })
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ impl Run<'_> {
                 .collect();
             let score = metric.value(&scores);
             kept.offer(score, answers);
-            ControlFlow::Continue(score)
+            Ok(score)
         };
         let fitted = fit(
             tuned,
