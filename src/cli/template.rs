@@ -1,7 +1,6 @@
 //! `promptshift template propose DOMAIN`: templates from a backbone's own span filling, scored on the domain's
 //! validation rows.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::anyhow;

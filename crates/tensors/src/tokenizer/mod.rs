@@ -179,7 +179,7 @@ impl Tokenizer {
     /// The tokenizer of a file, which encodes any text and decodes what it encodes. The crate that reads it
     /// panics on some damage, and finds other damage only when a text needs the damaged part.
     fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
-        let read = || {
+        let read = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
             let mut model = tokenizers::Tokenizer::from_bytes(bytes)?;
             // A file may carry the lengths of a batch that its tokenizer was once used for. Ours are
             // cut and filled in `batch`.
