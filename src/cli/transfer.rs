@@ -205,6 +205,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         None => lab.run(&plan, &mut narrator.watch())?,
     };
     narrator.end();
+    if outcome.records.is_empty() {
+        // There is nothing to report on but why.
+        return Ok(outcome.complete()?);
+    }
     let form = match (arguments.json, &redirected) {
         (true, _) => Form::Json,
         (false, Some(_)) => Form::Markdown,

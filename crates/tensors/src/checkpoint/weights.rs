@@ -14,9 +14,9 @@ use promptshift_text::foreign;
 /// A buffer of old exports of BERT: the whole numbers from 0 on, which are no weights.
 const POSITIONS: &str = "embeddings.position_ids";
 
-/// What PyTorch's wrappers put before every name of a model that is saved from within them: `DataParallel`
-/// and `torch.compile`.
-const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+/// What stands before every name of a model that is saved from within PyTorch's wrappers, `DataParallel` and
+/// `torch.compile`, or within a trainer's dictionary.
+const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "state_dict.", "model_state_dict."];
 
 /// The tensors of a weights file, f32, by name: shape and values.
 #[derive(Debug, Clone)]
