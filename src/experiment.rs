@@ -16,10 +16,11 @@ use std::path::Path;
 
 use crate::material::Material;
 use crate::plan::Plan;
-use promptshift_numbers::recipe::DeltaRecipe;
+use promptshift_numbers::recipe::{DeltaRecipe, Limits};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::store::{StoreError, StoredRecord};
 use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::eval::{self, EvalError};
 use promptshift_tensors::train::{FitError, HaltError, Progress, set_aside};
 use promptshift_tensors::tuning::{self, TuningError};
 
@@ -46,6 +47,18 @@ pub enum ExperimentError {
         seed: u64,
         /// Why.
         source: FitError,
+    },
+    /// What was tuned gives no answers.
+    #[error("{method} with seed {seed} on {domain}: {source}")]
+    Unanswered {
+        /// What was tuned.
+        method: &'static str,
+        /// With which seed.
+        seed: u64,
+        /// The domain whose rows were asked.
+        domain: String,
+        /// Why.
+        source: eval::NotFinite,
     },
     /// What a training goes on from can't be written or read.
     #[error(transparent)]
@@ -107,7 +120,7 @@ pub enum Event<'a> {
     },
     /// A cell's record is written.
     Recorded(&'a StoredRecord),
-    /// A cell's training failed; the plan goes on without it.
+    /// A cell failed; the plan goes on without it.
     Failed(&'a ExperimentError),
 }
 
@@ -130,11 +143,13 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
     }
 }
 
-/// Whether every method of the plan can be put on the backbone, before any time is spent.
+/// Whether every method of the plan can be put on the backbone, before any time is spent. Gives the lengths
+/// that the backbone has positions for, whichever of them it is asked with.
 ///
 /// # Errors
 /// One can't.
-pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<(), TuningError> {
+pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<Limits, TuningError> {
+    let mut most = 0;
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, backbone.config.kind())?;
         let words = words(recipe, &plan.wording, &material.source, backbone, 0)?;
@@ -143,12 +158,22 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<()
             Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
             _ => recipe.prompt_length(),
         };
-        tuning::reaches(vectors, &plan.limits, &backbone.config)?;
+        most = most.max(vectors);
         if let Some(prompt) = &recipe.prompt {
             tuning::check(prompt, &words, backbone.config.vocabulary())?;
         }
     }
-    Ok(())
+    tuning::within(plan.limits, most, &backbone.config)
+}
+
+impl ExperimentError {
+    /// Whether one cell alone came to nothing: it is kept as failed, and the plan goes on without it.
+    fn is_of_cell(&self) -> bool {
+        matches!(
+            self,
+            ExperimentError::Fit { .. } | ExperimentError::Unanswered { .. }
+        )
+    }
 }
 
 /// Runs what goes on from what is kept in `begun`, if anything is; where that is damaged it is set aside,
@@ -176,6 +201,19 @@ fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, ExperimentError> {
     match flow {
         ControlFlow::Continue(value) => Ok(value),
         ControlFlow::Break(()) => Err(ExperimentError::Interrupted),
+    }
+}
+
+/// Questions to a cell's model that came to no answers.
+fn unanswered(error: EvalError, cell: &Cell, domain: &str) -> ExperimentError {
+    match error {
+        EvalError::Interrupted => ExperimentError::Interrupted,
+        EvalError::NotFinite(source) => ExperimentError::Unanswered {
+            method: cell.method.title(),
+            seed: cell.seed,
+            domain: domain.to_owned(),
+            source,
+        },
     }
 }
 

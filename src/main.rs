@@ -10,14 +10,16 @@ fn main() -> ExitCode {
     promptshift::cli::main()
 }
 
-/// The parquet reader panics on some damaged pages, and the Hub's client on some answers. That is
+/// Readers of foreign files panic on some damaged ones, and the Hub's client on some answers. That is
 /// caught and told as an error that names the file, so the panic itself is not told.
 fn hush_readers() {
-    const READERS: [&str; 3] = ["/parquet-", "/arrow-", "/hf-hub-"];
+    // The Hub's client on threads of its own.
+    const READERS: [&str; 1] = ["/hf-hub-"];
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let inside = |file: &str| READERS.iter().any(|reader| file.contains(reader));
-        if !panic.location().is_some_and(|at| inside(at.file())) {
+        let is_caught = promptshift::foreign::is_read();
+        if !is_caught && !panic.location().is_some_and(|at| inside(at.file())) {
             tell(panic);
         }
     }));

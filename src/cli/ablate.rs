@@ -17,7 +17,7 @@ use super::data::Data;
 use super::run::{Run, SMALL};
 use super::transfer::answer_form;
 use super::values::{Seeds, at_least_one};
-use super::{estimate, interrupt, output, print};
+use super::{estimate, interrupt, model, output, print};
 use crate::experiment;
 use crate::material::Material;
 use crate::plan::Plan;
@@ -187,24 +187,37 @@ impl Shared {
 }
 
 /// Runs the cells of every setting that have no record yet, and writes the report.
-fn run_settings(kind: Kind, shared: &Shared, planned: Vec<Planned>) -> Result<(), Failure> {
+fn run_settings(kind: Kind, shared: &Shared, mut planned: Vec<Planned>) -> Result<(), Failure> {
     let catalogue = shared.data.catalogue()?;
     let first = planned.first().expect("an ablation has settings");
     let out = shared.out(kind.name(), &first.plan.transfer);
+    let first_limits = first.plan.limits;
     let material = Material::read(&first.plan, &catalogue)?;
     let mut runs = Runs::new(shared, &material, &out)?;
-    for Planned { plan, setting, .. } in &planned {
+    // Settings are compared: where one has positions for shorter inputs alone, all have those.
+    let mut limits = first_limits;
+    for Planned { plan, .. } in &planned {
         let backbone = runs.backbone(plan)?;
-        experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
-        if shared.run.dry_run {
+        let found =
+            experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+        if found.input < limits.input {
+            model::say_cut(&limits, &found, &backbone, shared.run.voice());
+            limits = found;
+        }
+    }
+    for one in &mut planned {
+        one.plan.limits = limits;
+        one.cells.iter_mut().for_each(|cell| cell.limits = limits);
+    }
+    if shared.run.dry_run {
+        for Planned { plan, setting, .. } in &planned {
+            let backbone = runs.backbone(plan)?;
             let described = estimate::describe(plan, &material, &backbone);
             print::text(format_args!(
                 "{}, {}:\n{described}",
                 setting.place, setting.series
             ))?;
         }
-    }
-    if shared.run.dry_run {
         return Ok(());
     }
     interrupt::listen()?;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
-use super::print;
+use super::progress::Voice;
+use super::{Failure, model, print};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile, Origin};
@@ -127,7 +127,8 @@ fn choice(model: &str) -> Result<BackboneChoice, Failure> {
 }
 
 fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
-    Ok(choice.load(&Device::flex())?)
+    let voice = Voice::of_terminal();
+    Ok(model::load(choice, &Device::flex(), voice)?)
 }
 
 /// What is known of an adapter.

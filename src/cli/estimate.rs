@@ -26,7 +26,7 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
         plan.backbone.name(),
         backbone.config.parameters(),
     );
-    for note in &material.notes {
+    for note in material.notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
     let mut total = Duration::ZERO;

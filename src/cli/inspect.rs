@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::print;
-use super::{Failure, output, values};
+use super::progress::Voice;
+use super::{Failure, model, output, print, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
 use promptshift_numbers::record::store;
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let files = (arguments.prompts.iter())
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let backbone = choice.load(&Device::flex())?;
+    let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
     let vocabulary = vocabulary(&backbone);
     let prompts = (files.iter())
         .map(|file| inspected(file, &backbone, &catalogue, &vocabulary.table))

@@ -46,6 +46,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::experiment::ExperimentError;
+use promptshift_tensors::eval::EvalError;
 
 /// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
 /// much it loses.
@@ -162,8 +163,10 @@ impl fmt::Display for Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        match error.downcast_ref() {
-            Some(ExperimentError::Interrupted) => Failure::Interrupted,
+        match (error.downcast_ref(), error.downcast_ref()) {
+            (Some(ExperimentError::Interrupted), _) | (_, Some(EvalError::Interrupted)) => {
+                Failure::Interrupted
+            }
             _ => Failure::Run(error),
         }
     }

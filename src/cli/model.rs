@@ -3,7 +3,11 @@
 use clap::Args;
 
 use super::Failure;
-use promptshift_tensors::backbone::{BackboneChoice, NANO};
+use super::progress::Voice;
+use promptshift_numbers::recipe::Limits;
+use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
+use promptshift_tensors::device::Device;
+use promptshift_tensors::tuning;
 
 /// Which model.
 #[derive(Debug, Args)]
@@ -23,5 +27,27 @@ impl Model {
     /// Neither a known name nor a file nor a folder nor in the Hub's cache.
     pub fn choice(&self) -> Result<BackboneChoice, Failure> {
         BackboneChoice::parse(&self.model).map_err(Failure::usage)
+    }
+}
+
+/// Loads a backbone, and says what has to be said of it. A process that works for another leaves that to it.
+pub fn load(
+    choice: &BackboneChoice,
+    device: &Device,
+    voice: Voice,
+) -> Result<Backbone, BackboneError> {
+    let backbone = choice.load(device)?;
+    if voice != Voice::Told {
+        backbone.notes.iter().for_each(|note| voice.say(note));
+    }
+    Ok(backbone)
+}
+
+/// Says where inputs are cut because positions end, if they are.
+pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, voice: Voice) {
+    if let Some(note) = tuning::cut_at(asked, found, backbone)
+        && voice != Voice::Told
+    {
+        voice.say(&note);
     }
 }

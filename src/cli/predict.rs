@@ -1,12 +1,11 @@
 //! `promptshift predict`: answers to one file, with or without what was tuned.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 
-use super::model::Model;
+use super::model::{self, Model};
 use super::on::On;
 use super::progress::Voice;
 use super::{Failure, examples, interrupt, transfer, values, wording};
@@ -20,9 +19,9 @@ use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::predict::Answer;
-use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
 use promptshift_tensors::tuning::prompt_file::{self, PromptFile};
+use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
@@ -94,10 +93,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .as_deref()
         .map(AdapterFile::open)
         .transpose()?;
-    let (tuned_on, known) = match (&prompt, &adapter) {
-        (Some(prompt), _) => (prompt.source(), prompt.wording()),
-        (None, Some(adapter)) => (adapter.source(), adapter.wording()),
-        (None, None) => (None, None),
+    let (tuned_on, known, longest) = match (&prompt, &adapter) {
+        (Some(prompt), _) => (prompt.source(), prompt.wording(), prompt.longest_input()),
+        (None, Some(adapter)) => (adapter.source(), adapter.wording(), adapter.longest_input()),
+        (None, None) => (None, None, None),
     };
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
@@ -105,7 +104,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
     let examples = examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
-    let backbone = choice.load(&device)?;
+    let backbone = model::load(&choice, &device, voice)?;
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.asked(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
     // A head that is drawn answers by chance, one of words as it was pre-trained.
@@ -138,7 +137,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ));
     }
     interrupt::listen()?;
-    let limits = Limits::default_for(card.task).within(backbone.config.positions());
+    // Nothing is trained: outputs are answers.
+    let whole = Limits::default_for(card.task);
+    let whole = Limits {
+        target: whole.answer,
+        ..whole
+    };
+    let vectors = tuned.prompt_length().unwrap_or(0);
+    let limits = tuning::within(whole, vectors, &backbone.config)?;
+    // As it was tuned with, where that was shorter: beside methods that take more positions.
+    let limits = Limits {
+        input: limits.input.min(longest.unwrap_or(usize::MAX)),
+        ..limits
+    };
+    model::say_cut(&whole, &limits, &backbone, voice);
     let asker = Asker {
         source: asked,
         wording: &wording,
@@ -199,10 +211,7 @@ fn answers(
         interrupt::flow()
     });
     work.end();
-    match answers {
-        ControlFlow::Continue(answers) => Ok(answers),
-        ControlFlow::Break(()) => Err(Failure::Interrupted),
-    }
+    Ok(answers?)
 }
 
 /// The domain that the prompt or adapter was tuned on, if it is one whose label strings are read as

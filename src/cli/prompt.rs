@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Failure;
-use super::print;
+use super::progress::Voice;
+use super::{Failure, model, print};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
@@ -90,7 +90,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
             new_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
-            let metadata = prompt.adopt(&choice.load(&Device::flex())?)?;
+            let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
+            let metadata = prompt.adopt(&backbone)?;
             new_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);
         }

@@ -1,7 +1,6 @@
 //! `promptshift template propose DOMAIN`: templates from a backbone's own span filling, scored on the domain's
 //! validation rows.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -12,7 +11,7 @@ use super::data::Data;
 use super::on::On;
 use super::print;
 use super::progress::Voice;
-use super::{Failure, interrupt, values};
+use super::{Failure, interrupt, model, values};
 use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::Score;
 use promptshift_numbers::score::{Metric, score};
@@ -20,7 +19,7 @@ use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::propose::{Proposal, proposals};
-use promptshift_tensors::tuning::Tuned;
+use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::draw::Take;
 use promptshift_text::domain::wording::{Template, Wording, proposed, skeleton};
@@ -123,9 +122,9 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
     };
     let examples = load(&splits.train, Some(arguments.rows), Some(&missing))
         .map_err(|e| Failure::Usage(e.into()))?;
-    let backbone = choice.load(&device)?;
+    let backbone = model::load(&choice, &device, voice)?;
     let tuned = Tuned::untuned(backbone.model.clone());
-    let limits = Limits::default_for(card.task);
+    let limits = tuning::within(Limits::default_for(card.task), 0, &backbone.config)?;
     interrupt::listen()?;
     let found = proposals(
         &tuned,
@@ -135,10 +134,7 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
         &limits,
         &mut |_| interrupt::flow(),
     );
-    let ControlFlow::Continue(found) = found else {
-        return Err(Failure::Interrupted);
-    };
-    let mut found = found.unwrap_or_default();
+    let mut found = found?.unwrap_or_default();
     if found.is_empty() {
         return Err(Failure::from(anyhow!(
             "'{}' fills in no missing span of {} rows of {}: wanted a T5 that was pre-trained by span corruption",
@@ -206,10 +202,7 @@ fn scored(
         limits,
     };
     let encodings = encode(examples, &backbone.tokenizer, limits);
-    let answers = asker.answers(tuned, card, &encodings, &mut |_| interrupt::flow());
-    let ControlFlow::Continue(answers) = answers else {
-        return Err(Failure::Interrupted);
-    };
+    let answers = asker.answers(tuned, card, &encodings, &mut |_| interrupt::flow())?;
     let scores: Vec<Score> = (examples.iter().zip(&answers))
         .map(|(example, answer)| score(&answer.text, &example.gold, &card.labels))
         .collect();

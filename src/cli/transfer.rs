@@ -17,7 +17,7 @@ use super::estimate;
 use super::interrupt;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
-use super::model::Model;
+use super::model::{self, Model};
 use super::narrator::Narrator;
 use super::output::{self, Form};
 use super::print;
@@ -169,11 +169,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let device = arguments.run.on.find()?;
     let material = Material::read(&plan, &catalogue)?;
-    let backbone = plan.backbone.load(&device)?;
+    let backbone = model::load(&plan.backbone, &device, voice)?;
     let backbone = (backbone.asked(&plan.wording, &material.source.card))
         .map_err(|e| Failure::Usage(e.into()))?;
     experiment::resolve(&mut plan, &material, &backbone);
-    experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+    let limits =
+        experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
+    model::say_cut(&plan.limits, &limits, &backbone, voice);
+    plan.limits = limits;
     if arguments.run.dry_run {
         return Ok(print::text(estimate::describe(
             &plan, &material, &backbone,
@@ -204,6 +207,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         None => lab.run(&plan, &mut narrator.watch())?,
     };
     narrator.end();
+    if outcome.records.is_empty() {
+        // There is nothing to report on but why.
+        return Ok(outcome.complete()?);
+    }
     let form = match (arguments.json, &redirected) {
         (true, _) => Form::Json,
         (false, Some(_)) => Form::Markdown,

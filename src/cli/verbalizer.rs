@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::on::On;
-use super::print;
-use super::{Failure, values};
+use super::progress::Voice;
+use super::{Failure, model, print, values};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::nearest::{Near, nearest};
 use promptshift_text::domain::catalogue::Catalogue;
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let device = arguments.on.find()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
-    let backbone = choice.load(&device)?;
+    let backbone = model::load(&choice, &device, Voice::of_terminal())?;
     let found = nearest(&backbone, &words, arguments.nearest);
     let about = format!(
         "words of {} and the {} nearest embeddings of {}",

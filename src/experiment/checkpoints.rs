@@ -13,9 +13,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::Event;
 use super::evaluate::score_answer;
 use super::run::Run;
+use super::{Event, ExperimentError, unanswered};
 use crate::material::Test;
 use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::Score;
@@ -24,6 +24,7 @@ use promptshift_numbers::record::seal::{opened, sealed};
 use promptshift_numbers::score::Metric;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Encoding, encode};
+use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory;
 use promptshift_tensors::train::{HaltError, Progress};
 use promptshift_tensors::tuning::Tuned;
@@ -88,7 +89,7 @@ pub(super) struct Checkpoints<'a> {
     rows: Vec<Rows<'a>>,
     passed: Passed,
     kept: PathBuf,
-    error: Option<HaltError>,
+    error: Option<ExperimentError>,
 }
 
 /// The checkpoints that were passed, as they are kept beside what the training goes on from.
@@ -158,9 +159,12 @@ impl<'a> Checkpoints<'a> {
             && self.passed.checkpoints.iter().all(|one| one.step != *step)
         {
             // A training's peak is its own.
-            let checkpoint = memory::apart(|| self.score(*step, &tuned.off_tape()));
-            self.passed.checkpoints.push(checkpoint);
-            if let Err(error) = self.keep() {
+            let scored = memory::apart(|| self.score(*step, &tuned.off_tape()));
+            let kept = scored.and_then(|checkpoint| {
+                self.passed.checkpoints.push(checkpoint);
+                Ok(self.keep()?)
+            });
+            if let Err(error) = kept {
                 self.error.get_or_insert(error);
             }
         }
@@ -181,44 +185,43 @@ impl<'a> Checkpoints<'a> {
     /// Those that were passed, in the order of their steps.
     ///
     /// # Errors
-    /// They could not be kept.
-    pub(super) fn passed(self) -> Result<Vec<Checkpoint>, HaltError> {
+    /// They could not be kept, or the model gave no numbers at one.
+    pub(super) fn passed(self) -> Result<Vec<Checkpoint>, ExperimentError> {
         match self.error {
             Some(error) => Err(error),
             None => Ok(self.passed.checkpoints),
         }
     }
 
-    fn score(&self, step: usize, tuned: &Tuned) -> Checkpoint {
+    fn score(&self, step: usize, tuned: &Tuned) -> Result<Checkpoint, ExperimentError> {
         let metric = Metric::main(self.run.source().card.task);
         let started = Instant::now();
         let scores = (self.rows.iter())
-            .map(|rows| CheckpointScore {
-                domain: rows.card.name.clone(),
-                examples: rows.examples.len(),
-                score: metric.value(&self.scores(tuned, rows)),
+            .map(|rows| {
+                Ok(CheckpointScore {
+                    domain: rows.card.name.clone(),
+                    examples: rows.examples.len(),
+                    score: metric.value(&self.scores(tuned, rows)?),
+                })
             })
-            .collect();
-        Checkpoint {
+            .collect::<Result<_, ExperimentError>>()?;
+        Ok(Checkpoint {
             step,
             metric: metric.name().to_owned(),
             scores,
             seconds: started.elapsed().as_secs_f64(),
-        }
+        })
     }
 
-    fn scores(&self, tuned: &Tuned, rows: &Rows) -> Vec<Score> {
+    fn scores(&self, tuned: &Tuned, rows: &Rows) -> Result<Vec<Score>, ExperimentError> {
         let asker = self.run.asker();
         let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = match asker.answers(tuned, rows.card, &rows.encodings, go_on) {
-            ControlFlow::Continue(answers) => answers,
-            ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
+        let answers = asker.answers(tuned, rows.card, &rows.encodings, go_on);
+        let answers = answers.map_err(|error| unanswered(error, self.run.cell, &rows.card.name))?;
+        let score = |(example, answer): (&Example, Answer)| {
+            score_answer(&answer.text, &example.gold, asker.source, rows.card)
         };
-        (rows.examples.iter().zip(answers))
-            .map(|(example, answer)| {
-                score_answer(&answer.text, &example.gold, asker.source, rows.card)
-            })
-            .collect()
+        Ok(rows.examples.iter().zip(answers).map(score).collect())
     }
 }
 

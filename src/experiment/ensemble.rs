@@ -15,6 +15,7 @@ use promptshift_numbers::record::{Evaluation, difference};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::ensemble::{MemberAnswer, answers};
+use promptshift_tensors::eval::{self, EvalError};
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::bank::{BankError, PromptBank};
 use promptshift_tensors::tuning::prompt_file::{PromptFile, PromptFileError, Vectors};
@@ -56,6 +57,14 @@ pub enum EnsembleRunError {
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
+    /// The prompts give no answers.
+    #[error("{domain}: {source}")]
+    Unanswered {
+        /// The domain whose rows were asked.
+        domain: String,
+        /// Why.
+        source: eval::NotFinite,
+    },
 }
 
 /// An ensemble's record, and its answers' files by name.
@@ -184,9 +193,13 @@ fn evaluate(
             &mut |done| watch(domain, done, examples.len()),
         )
     });
-    let ControlFlow::Continue(found) = found else {
-        return Err(EnsembleRunError::Interrupted);
-    };
+    let found = found.map_err(|error| match error {
+        EvalError::Interrupted => EnsembleRunError::Interrupted,
+        EvalError::NotFinite(source) => EnsembleRunError::Unanswered {
+            domain: domain.clone(),
+            source,
+        },
+    })?;
     let seconds = started.elapsed().as_secs_f64();
     let line = |(example, members): (&Example, Vec<MemberAnswer>)| EnsembleLine {
         id: example.id.clone(),

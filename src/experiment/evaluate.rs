@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::run::Run;
-use super::{Event, ExperimentError, finished};
+use super::{Event, ExperimentError, unanswered};
 use crate::material::{Part, Pool, Test};
 use promptshift_numbers::excerpt;
 use promptshift_numbers::record::store::Draft;
 use promptshift_numbers::record::{Evaluation, Prediction, Score, Traits};
 use promptshift_numbers::score::{self, score};
 use promptshift_tensors::batch::{Encoding, encode};
+use promptshift_tensors::eval::EvalError;
 use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
@@ -43,7 +44,7 @@ impl Run<'_> {
                 })
             })
         });
-        let found = finished(found)?;
+        let found = found.map_err(|error| unanswered(error, self.cell, domain))?;
         let seconds = started.elapsed().as_secs_f64();
         let predictions = predictions(&test.rows, &found, &source.card, &test.card);
         let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
@@ -74,7 +75,7 @@ pub(super) fn answers(
     pool: &Pool,
     encodings: &[Encoding],
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Vec<Answer>> {
+) -> Result<Vec<Answer>, EvalError> {
     let mut answers = Vec::with_capacity(encodings.len());
     for part in &pool.parts {
         let before = answers.len();
@@ -85,7 +86,7 @@ pub(super) fn answers(
             &mut |done| watch(before + done),
         )?);
     }
-    ControlFlow::Continue(answers)
+    Ok(answers)
 }
 
 /// What answers to all of a pool are worth.

@@ -53,7 +53,7 @@ impl Run<'_> {
                 let mut snapshots = 0.0;
                 let mut later = |_: &Tuned| {
                     snapshots += 1.0;
-                    ControlFlow::Continue(snapshots)
+                    Ok(snapshots)
                 };
                 let fitted = fit(
                     tuned,

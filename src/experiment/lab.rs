@@ -47,8 +47,8 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// Runs every cell of the plan that has no record yet. A cell whose training fails is kept as
-    /// failed, and the plan goes on with the others.
+    /// Runs every cell of the plan that has no record yet. A cell whose training fails, or whose model gives
+    /// no numbers, is kept as failed, and the plan goes on with the others.
     ///
     /// # Errors
     /// `watch` breaks it off, or a record can't be written or read; cells that are done stay done.
@@ -82,7 +82,7 @@ impl<'a> Lab<'a> {
                     finished(watch(Event::Recorded(&stored)))?;
                     outcome.records.push(stored);
                 }
-                Err(error @ ExperimentError::Fit { .. }) => {
+                Err(error) if error.is_of_cell() => {
                     finished(watch(Event::Failed(&error)))?;
                     outcome.failed.push(error.to_string());
                 }
@@ -150,7 +150,7 @@ impl<'a> Lab<'a> {
         Ok(plan.cells().into_iter().map(searched).collect())
     }
 
-    /// Runs one cell and keeps its record, or that its training failed.
+    /// Runs one cell and keeps its record, or that it failed.
     fn run_cell(
         &self,
         cell: Cell,
@@ -161,7 +161,7 @@ impl<'a> Lab<'a> {
         let draft = self.store.begin(&cell)?;
         match self.record(cell, search, provenance.clone(), &draft, watch) {
             Ok(record) => Ok(draft.finish(&record)?),
-            Err(error @ ExperimentError::Fit { .. }) => {
+            Err(error) if error.is_of_cell() => {
                 draft.fail(&error.to_string(), &provenance)?;
                 Err(error)
             }
@@ -206,6 +206,7 @@ impl<'a> Lab<'a> {
             version: RECORD_VERSION,
             provenance,
             notes: material.notes.clone(),
+            model_notes: run.model_notes(),
             hygiene: hygiene.clone(),
             training: training.map(|training| Training {
                 checkpoints: passed,

@@ -2,7 +2,7 @@
 
 use super::words::words;
 use crate::material::{Material, Source};
-use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::recipe::{Limits, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::eval::ask::Asker;
@@ -37,6 +37,13 @@ impl<'a> Run<'a> {
             &self.backbone.tokenizer,
             &self.cell.limits,
         )
+    }
+
+    /// What has to be said of the model.
+    pub fn model_notes(&self) -> Vec<String> {
+        let whole = Limits::default_for(self.source().card.task);
+        let cut = tuning::cut_at(&whole, &self.cell.limits, self.backbone);
+        self.backbone.notes.iter().cloned().chain(cut).collect()
     }
 
     /// How the cell asks its model.

@@ -98,7 +98,7 @@ fn ended(fitted: Result<(Fitted, Kept), FitError>) -> Result<TrialEnd, Experimen
         }
         Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
         Err(FitError::Halt(error)) => Err(error.into()),
-        Err(FitError::NotFinite(error)) => Ok(TrialEnd::Failed {
+        Err(error @ (FitError::NotFinite(_) | FitError::Validation(_))) => Ok(TrialEnd::Failed {
             reason: error.to_string(),
         }),
     }

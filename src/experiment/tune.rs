@@ -10,6 +10,7 @@ use promptshift_numbers::record::store::{Draft, StoreError};
 use promptshift_numbers::record::{Provenance, Score, Training, ValidationAnswers};
 use promptshift_numbers::score::{Metric, score};
 use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::EvalError;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::train::{FitError, Fitted, Halts, TrainingSet, fit};
@@ -81,7 +82,7 @@ impl Run<'_> {
         let asker = self.asker();
         let encodings = encode(validation, &self.backbone.tokenizer, &cell.limits);
         let mut kept = Kept::default();
-        let mut validate = |tuned: &Tuned| {
+        let mut validate = |tuned: &Tuned| -> Result<f64, EvalError> {
             let go_on = &mut |_| ControlFlow::Continue(());
             let answers = answers(&asker, tuned, &source.validation, &encodings, go_on)?;
             let scores: Vec<Score> = validation
@@ -91,7 +92,7 @@ impl Run<'_> {
                 .collect();
             let score = metric.value(&scores);
             kept.offer(score, answers);
-            ControlFlow::Continue(score)
+            Ok(score)
         };
         let fitted = fit(
             tuned,

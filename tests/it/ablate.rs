@@ -43,16 +43,15 @@ fn prompts_in_one_batch_answer_as_each_by_itself() {
     let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>());
     let bank = bank.expect("one shape");
     let label = backbone.tokenizer.encode("duplicate");
-    let ControlFlow::Continue(found) = answers(
+    let found = answers(
         &bank,
         &encodings,
         std::slice::from_ref(&label),
         &backbone.tokenizer,
         &limits,
         &mut |_| ControlFlow::Continue(()),
-    ) else {
-        panic!("nothing broke it off")
-    };
+    )
+    .expect("numbers");
     let ended: Vec<u32> = label
         .iter()
         .copied()
@@ -60,16 +59,15 @@ fn prompts_in_one_batch_answer_as_each_by_itself() {
         .collect();
     for (member, prompt) in prompts.iter().enumerate() {
         let alone = Tuned::prompted(backbone.model.clone(), prompt);
-        let ControlFlow::Continue(wanted) = predict(
+        let wanted = predict(
             &alone,
             &encodings,
             &backbone.tokenizer,
             &[],
             &limits,
             &mut |_| ControlFlow::Continue(()),
-        ) else {
-            panic!("nothing broke it off")
-        };
+        )
+        .expect("numbers");
         for ((found, wanted), encoding) in found.iter().zip(&wanted).zip(&encodings) {
             let found = &found[member];
             assert_eq!(found.answer.token_ids, wanted.token_ids);

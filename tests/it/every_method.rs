@@ -98,7 +98,7 @@ impl Ground {
         // Better than any before, in this training and in what it goes on from.
         let mut later_is_better = |_: &Tuned| {
             let score = SCORES.fetch_add(1, Ordering::Relaxed);
-            ControlFlow::Continue(score as f64)
+            Ok(score as f64)
         };
         fit(
             start,
@@ -115,17 +115,15 @@ impl Ground {
         let tokenizer = &self.backbone.tokenizer;
         let encodings = encode(examples, tokenizer, &self.limits);
         let go_on = &mut |_| ControlFlow::Continue(());
-        match predict(
+        let answers = predict(
             tuned,
             &encodings,
             tokenizer,
             &self.labels,
             &self.limits,
             go_on,
-        ) {
-            ControlFlow::Continue(answers) => answers,
-            ControlFlow::Break(()) => unreachable!("nothing breaks it off"),
-        }
+        );
+        answers.expect("numbers")
     }
 
     /// What a cell's run leaves in `folder`.

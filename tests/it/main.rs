@@ -4,6 +4,7 @@ mod ablate;
 mod architecture;
 mod bert;
 mod bert_words;
+mod checkpoints;
 mod cli;
 mod compare;
 mod damaged_records;

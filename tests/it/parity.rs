@@ -389,3 +389,47 @@ fn v1_0_weights_go_out_as_they_came_in() {
     let again = T5::load(&config, again, &Device::flex()).expect("loaded");
     assert_eq!(bytes, again.weights().to_bytes(Default::default()));
 }
+
+/// `tests/golden/make_heads.py`: what Transformers 5 makes of the heads and of `scale_decoder_outputs`, under the
+/// configurations that it saves.
+#[test]
+fn heads_are_those_of_transformers_5() {
+    let theirs = std::fs::read(golden("heads/logits.safetensors")).expect("a script wrote it");
+    let theirs = SafeTensors::deserialize(&theirs).expect("safetensors");
+    let reversed = |folder: &Path, width: usize| -> Vec<f32> {
+        let (mut weights, _) =
+            (WeightFiles::find(folder).and_then(|files| files.read())).expect("tensors");
+        let embedding = weights.take("shared.weight", [64, width], &Device::flex());
+        let embedding = values(embedding.expect("there"));
+        embedding.chunks(width).rev().flatten().copied().collect()
+    };
+    for (name, config, scale, has_head) in [
+        ("v1_1", "v1_1", None, false),
+        ("v1_0", "v1_0", None, false),
+        ("v1_0_unscaled", "v1_0", Some(false), false),
+        ("v1_0_head", "v1_0", None, true),
+    ] {
+        let folder = golden(&format!("t5_{config}_tiny"));
+        let mut json = json(&golden(&format!("heads/{config}.json")));
+        assert_eq!(json["tie_word_embeddings"], true);
+        if let Some(scale) = scale {
+            json["scale_decoder_outputs"] = scale.into();
+        }
+        let config = T5Config::parse(json.to_string().as_bytes(), name).expect("a T5");
+        let (mut weights, _) =
+            (WeightFiles::find(&folder).and_then(|files| files.read())).expect("tensors");
+        if has_head {
+            let head = reversed(&folder, config.d_model);
+            weights.put("lm_head.weight", vec![64, config.d_model], head);
+        }
+        let model =
+            T5::load(&config, weights, &Device::flex()).expect("every tensor has its place");
+        let reference = Reference::of(&folder);
+        let encoded = encode(&model, model.embed(&reference.inputs()));
+        let logits = values(model.logits(&encoded, &reference.targets()));
+        let wanted: Vec<f32> = (theirs.tensor(name).expect(name).data().chunks_exact(4))
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        assert_close(name, &logits, &wanted, 1e-4);
+    }
+}

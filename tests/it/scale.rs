@@ -151,6 +151,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     cell,
                     provenance: provenance(),
                     notes: Vec::new(),
+                    model_notes: Vec::new(),
                     hygiene: Vec::new(),
                     training: None,
                     search: None,

@@ -93,7 +93,7 @@ fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example], seed: u64) 
     let mut step = 0.0;
     let mut later_is_better = |_: &Tuned| {
         step += 1.0;
-        ControlFlow::Continue(step)
+        Ok(step)
     };
     fit(
         tuned(backbone, recipe, seed),

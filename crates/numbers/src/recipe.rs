@@ -287,11 +287,14 @@ pub struct Recipe {
 }
 
 impl Limits {
+    /// The longest input of every task, where a network has positions for it.
+    pub const INPUT: usize = 512;
+
     /// T5's lengths (t5/models/gin/sequence_lengths: SQuAD 512 and 97, GLUE 512 and 84, SuperGLUE
     /// 512 and 62); the miniature's passages and answers are shorter than these.
     pub fn default_for(task: Task) -> Self {
         Limits {
-            input: 512,
+            input: Limits::INPUT,
             target: match task {
                 Task::ExtractiveQa => 97,
                 Task::Paraphrase => 84,
@@ -304,14 +307,6 @@ impl Limits {
                 | Task::Coreference => 62,
             },
             answer: 32,
-        }
-    }
-
-    /// The same for a network that reads no more than so many tokens.
-    pub fn within(self, positions: Option<usize>) -> Self {
-        Limits {
-            input: self.input.min(positions.unwrap_or(usize::MAX)),
-            ..self
         }
     }
 }

@@ -38,6 +38,10 @@ pub struct Record {
     /// What has to be said about the choice of rows: files that serve as more than one split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What has to be said of the model: what its files hold that is not known here, where its inputs end.
+    /// Empty in records from before it was said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_notes: Vec<String>,
     /// What the rows are like: source training, source validation, then the evaluated splits. Empty
     /// in records from before they were counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

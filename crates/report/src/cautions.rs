@@ -65,6 +65,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
     cautions.extend(many_intervals(comparison));
     cautions.extend(cut(study, comparison));
     cautions.extend(rows(study));
+    cautions.extend(model(study));
     cautions.extend(head(study, comparison));
     cautions.extend(programs(study));
     cautions.push(seen_in_pretraining(comparison));
@@ -464,6 +465,18 @@ fn rows(study: &Study) -> Vec<Caution> {
     notes
         .iter()
         .map(|note| Caution::new("the rows", format!("Rows of {}.", plain(note)), ""))
+        .collect()
+}
+
+/// What records say of their models.
+fn model(study: &Study) -> Vec<Caution> {
+    let notes: BTreeSet<&String> = (study.records().iter())
+        .flat_map(|stored| &stored.record.model_notes)
+        .collect();
+    let caution = |note| Caution::new("the model", format!("Of the model: {}.", plain(note)), "");
+    notes
+        .into_iter()
+        .map(|note: &String| caution(note))
         .collect()
 }
 

@@ -125,6 +125,7 @@ impl Fixture {
             },
             provenance: provenance(&names(0..)),
             notes: Vec::new(),
+            model_notes: Vec::new(),
             hygiene: self.hygiene(),
             training: tuned.then(|| Training {
                 checkpoints: match method {

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use crate::checkpoint::{CheckpointError, WeightFiles, Weights};
+use crate::checkpoint::{CheckpointError, WeightFiles, Weights, config_keys};
 use crate::gguf::{self, Gguf, GgufError};
 use crate::network::{Config, Network};
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::{PUBLISHED_PADDING, Tokenizer, TokenizerError};
 use promptshift_numbers::recipe::Defaults;
 use promptshift_text::domain::catalogue::nearest;
 use promptshift_text::hash::sha256;
 use promptshift_text::hub::{self, SettingsError, Source};
 
 pub use asked::WordsError;
-use tokenizer_file::TokenizerFile;
+use tokenizer_file::{Beginning, TokenizerFile};
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
@@ -111,6 +111,9 @@ pub struct Backbone {
     /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
     /// where it comes with the weights in one file.
     pub tokenizer_sha256: String,
+    /// What has to be said of it, to the user and in records: what its files hold that is not known here, or
+    /// that could be meant in another way.
+    pub notes: Vec<String>,
 }
 
 impl BackboneChoice {
@@ -210,13 +213,30 @@ impl BackboneChoice {
             }
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 let config = self.config()?;
+                let keys = config_keys::unknown(&read(&path.join("config.json"))?);
                 let file = TokenizerFile::find(path, &config)?;
                 let shown = path.join(file.name());
                 let bytes = read(&shown)?;
                 let tokenizer = file.parse(&bytes, &shown.display().to_string(), &config)?;
                 let tokenizer = (tokenizer, sha256(&bytes));
+                let begins = Beginning::of_folder(path);
                 let weights = WeightFiles::find(path)?.read()?;
-                self.build(config, weights, tokenizer, device)
+                let mut backbone = self.build(config, weights, tokenizer, device)?;
+                let name = &backbone.name;
+                if !keys.is_empty() {
+                    let note = format!(
+                        "config.json of '{name}' has keys that are not known here and may change what it \
+                         computes: {}",
+                        keys.join(", ")
+                    );
+                    backbone.notes.push(note);
+                }
+                if let Some(note) = begins.unmet(&backbone.tokenizer) {
+                    backbone
+                        .notes
+                        .push(format!("tokenizer_config.json of '{name}' {note}"));
+                }
+                Ok(backbone)
             }
             BackboneChoice::Gguf(path) => {
                 let shown = path.display().to_string();
@@ -243,13 +263,30 @@ impl BackboneChoice {
             Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
             other => other,
         };
+        let (name, mut notes) = (self.name(), Vec::new());
+        let loaded = model.config_of(&config);
+        if config.is_tied() && !loaded.is_tied() {
+            notes.push(format!(
+                "'{name}' has a head in its weights (lm_head) that differs from the embedding, though its \
+                 config.json says that they are one (tie_word_embeddings): the head is used, as Transformers 5 \
+                 does; 4.x leaves it out"
+            ));
+        }
+        let (ids, rows) = (tokenizer.size(), config.vocabulary());
+        if rows > ids + PUBLISHED_PADDING {
+            notes.push(format!(
+                "the tokenizer of '{name}' has {ids} ids and its embedding {rows} rows: those without an id are \
+                 taken for padding"
+            ));
+        }
         Ok(Backbone {
-            name: self.name(),
+            name,
             model,
-            config,
+            config: loaded,
             tokenizer,
             model_sha256,
             tokenizer_sha256,
+            notes,
         })
     }
 }

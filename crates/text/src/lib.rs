@@ -1,6 +1,7 @@
 //! Text: domains, their examples and the files that they are read from. No tensors, no statistics.
 
 pub mod domain;
+pub mod foreign;
 pub mod hash;
 pub mod hub;
 pub mod new_file;

@@ -7,6 +7,7 @@ use crate::cli::Failure;
 use crate::cli::command::command;
 use crate::cli::crew::message::Job;
 use crate::cli::crew::{self, Crew};
+use crate::cli::model;
 use crate::cli::narrator::Narrator;
 use crate::experiment::{Event, Lab, Outcome};
 use crate::material::Material;
@@ -48,7 +49,7 @@ impl<'a> Runs<'a> {
         let loaded = match &self.loaded {
             Some((known, backbone)) if known == choice => backbone.clone(),
             _ => {
-                let backbone = choice.load(&self.device)?;
+                let backbone = model::load(choice, &self.device, self.shared.run.voice())?;
                 self.loaded = Some((choice.clone(), backbone.clone()));
                 backbone
             }

@@ -108,7 +108,7 @@ pub fn plan(
             suite,
             answers: answer_form(arguments.answers, config)?,
             wording,
-            limits: Limits::default_for(task).within(config.positions()),
+            limits: Limits::default_for(task),
             backbone,
             methods,
             seeds: match &arguments.seeds {

@@ -2,9 +2,49 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::BackboneError;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
+
+/// What a `tokenizer_config.json` says of how texts begin.
+pub(super) enum Beginning {
+    /// Nothing, or that they begin as they are.
+    Plain,
+    /// With this token (`add_bos_token`).
+    Token(String),
+}
+
+impl Beginning {
+    /// That of a folder.
+    pub fn of_folder(folder: &Path) -> Self {
+        let said = || -> Option<String> {
+            let bytes = std::fs::read(folder.join("tokenizer_config.json")).ok()?;
+            let json: Value = serde_json::from_slice(&bytes).ok()?;
+            let token = json.get("bos_token")?;
+            let token = token.get("content").unwrap_or(token).as_str()?;
+            (json.get("add_bos_token")?.as_bool()?).then(|| token.to_string())
+        };
+        said().map_or(Beginning::Plain, Beginning::Token)
+    }
+
+    /// What has to be said where inputs begin in another way: the tokenizer's own file decides here, as it
+    /// does in some versions of Transformers.
+    pub fn unmet(&self, tokenizer: &Tokenizer) -> Option<String> {
+        let Beginning::Token(token) = self else {
+            return None;
+        };
+        let (ids, _) = tokenizer.encode_input("a");
+        let is_met = !tokenizer.continues() || ids.first() == tokenizer.id(token).as_ref();
+        (!is_met).then(|| {
+            format!(
+                "says that texts begin with {token} (add_bos_token), and its tokenizer.json puts none there: \
+                 inputs begin without it"
+            )
+        })
+    }
+}
 
 /// A file that a tokenizer can be read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -86,11 +86,14 @@ impl Loader<'_> {
     /// The masked-word head, where it is there whole; its words' vectors are the embedding.
     fn masked(&mut self) -> Result<Option<MaskedWords>, CheckpointError> {
         let name = |part: &str| format!("{MASKED}{part}");
-        // Copies of what is tied.
-        let copies = [name("decoder.weight"), name("decoder.bias")];
-        let is_tied = (self.weights).are_equal(&copies[0], "embeddings.word_embeddings.weight");
-        self.weights
-            .remove(|name| copies.iter().any(|copy| copy == name));
+        // Copies of what is tied; the bias is saved under either name.
+        let (words, bias) = (name("decoder.weight"), name("decoder.bias"));
+        self.weights.name_one_of(&name("bias"), &[bias.as_str()]);
+        let has_words = self.weights.contains(&words) || self.config.tie_word_embeddings;
+        let is_tied = has_words
+            && (self.weights).are_equal(&words, "embeddings.word_embeddings.weight")
+            && self.weights.are_equal(&bias, &name("bias"));
+        self.weights.remove(|name| name == words || name == bias);
         let is_there = self.weights.contains(&name("bias"))
             && self.weights.contains(&name("transform.dense.weight"));
         if !is_there || !is_tied {
@@ -138,9 +141,10 @@ impl Bert {
     /// A tensor is absent, has another shape, or has no place.
     pub fn load(
         config: &BertConfig,
-        weights: Weights,
+        mut weights: Weights,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
+        weights.strip_wrappers();
         let mut weights = weights.renamed(todays_name);
         let has_pooler = weights.contains("pooler.dense.weight");
         let mut loader = Loader {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::CheckpointError;
+use crate::checkpoint::config_keys::{self, Family};
 
 /// What errors say was wanted.
 pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert; hidden_act gelu; absolute \
@@ -43,6 +44,9 @@ pub struct BertConfig {
     /// Standard deviation of the weights' start, and of a new head's (0.02).
     #[serde(default = "published_range")]
     pub initializer_range: f64,
+    /// Whether the words of the masked-word head are the embedding where the weights have none of its own.
+    #[serde(default = "tied")]
+    pub tie_word_embeddings: bool,
 }
 
 /// Transformers' default.
@@ -58,6 +62,11 @@ fn absolute() -> String {
 /// Transformers' default.
 fn published_range() -> f64 {
     0.02
+}
+
+/// Transformers' default.
+fn tied() -> bool {
+    true
 }
 
 impl BertConfig {
@@ -90,9 +99,7 @@ impl BertConfig {
             Some(other) => return Err(wrong(format!("model_type '{other}'"))),
             None => return Err(wrong("no model_type".to_string())),
         }
-        if json.get("is_decoder").and_then(|v| v.as_bool()) == Some(true) {
-            return Err(wrong("is_decoder true".to_string()));
-        }
+        config_keys::check(Family::Bert, &json).map_err(wrong)?;
         let config: BertConfig =
             serde_json::from_value(json).map_err(|e| wrong(format!("a BERT config, but {e}")))?;
         for (key, found, wanted) in [

@@ -167,12 +167,18 @@ fn best_span(first: &[f32], last: &[f32]) -> Generated {
             }
         }
     }
-    let Some((sum, start, end)) = best else {
-        return Generated::default();
-    };
-    Generated {
-        ids: vec![start as u32, end as u32],
-        log_prob: f64::from(sum - log_sum_exp(first) - log_sum_exp(last)),
+    let whole = f64::from(log_sum_exp(first) + log_sum_exp(last));
+    match best {
+        Some((sum, start, end)) => Generated {
+            ids: vec![start as u32, end as u32],
+            log_prob: f64::from(sum - log_sum_exp(first) - log_sum_exp(last)),
+        },
+        // Logits that are no numbers are nowhere inside.
+        None if !whole.is_finite() => Generated {
+            ids: Vec::new(),
+            log_prob: f64::NAN,
+        },
+        None => Generated::default(),
     }
 }
 
@@ -202,6 +208,21 @@ mod tests {
         (last[34], last[35]) = (0.0, 9.0);
         // 5..=35 would be 31 tokens.
         assert_eq!(best_span(&first, &last).ids, [5, 5]);
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_give_no_log_probability() {
+        let (nan, far) = (f32::NAN, NOWHERE as f32);
+        for (first, last) in [
+            ([far, nan, nan], [far, nan, nan]),
+            ([far, 1.0, nan], [far, 1.0, 2.0]),
+            ([far, 1.0, 2.0], [nan, 1.0, 2.0]),
+        ] {
+            let found = best_span(&first, &last);
+            assert!(found.log_prob.is_nan(), "{first:?} {last:?} {found:?}");
+        }
+        assert!(best_class(&[1.0, nan]).log_prob.is_nan());
+        assert!(best_class(&[f32::INFINITY, 1.0]).log_prob.is_nan());
     }
 
     #[test]

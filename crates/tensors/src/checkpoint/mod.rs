@@ -1,6 +1,7 @@
 //! Checkpoints of any kind of network: the files that weights come in, and named tensors in memory,
 //! each to be taken once and none to be left over.
 
+pub(crate) mod config_keys;
 mod weight_files;
 mod weights;
 
@@ -44,6 +45,14 @@ pub enum CheckpointError {
         path: String,
         /// Why.
         source: pytorch_reader::PytorchError,
+    },
+    /// Neither the one nor the other, in a way that its reader did not expect.
+    #[error("{path}: wanted a whole weights file, found {found}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What the reader says.
+        found: String,
     },
     /// The list of a checkpoint's shards is damaged.
     #[error("{path}: wanted a weight_map from tensors to files, found {found}")]
@@ -92,6 +101,31 @@ pub enum CheckpointError {
         name: String,
         /// The dtype in the file.
         found: String,
+    },
+    /// Tensors hold values with which nothing can be computed.
+    #[error(
+        "{path}: wanted finite numbers in every tensor, found {count} with NaN or infinity: {tensors}; half \
+         precision ends at 65504, and weights that were saved in it may have overflowed"
+    )]
+    NotFinite {
+        /// The file.
+        path: String,
+        /// How many tensors.
+        count: usize,
+        /// Their names with counts, the first of them.
+        tensors: String,
+    },
+    /// Two tensors that are one in this kind of model differ.
+    #[error(
+        "{path}: tensor '{copy}' differs from '{of}', and they are one in such a model as it is known here"
+    )]
+    Copy {
+        /// The file.
+        path: String,
+        /// One.
+        copy: String,
+        /// The other.
+        of: String,
     },
     /// The file holds tensors that this model has no place for.
     #[error("{path}: tensors that a model of this config.json has no place for: {names}")]

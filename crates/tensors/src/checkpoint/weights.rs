@@ -1,6 +1,7 @@
 //! Named tensors in memory, and the two kinds of file that they come in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -8,15 +9,63 @@ use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::CheckpointError;
+use promptshift_text::foreign;
 
 /// A buffer of old exports of BERT: the whole numbers from 0 on, which are no weights.
 const POSITIONS: &str = "embeddings.position_ids";
+
+/// What stands before every name of a model that is saved from within PyTorch's wrappers, `DataParallel` and
+/// `torch.compile`, or within a trainer's dictionary.
+const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "state_dict.", "model_state_dict."];
 
 /// The tensors of a weights file, f32, by name: shape and values.
 #[derive(Debug, Clone)]
 pub struct Weights {
     path: String,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    /// Of the tensors that were taken, those with values that are no finite numbers.
+    not_finite: Vec<NotFinite>,
+}
+
+/// A tensor with values that are no finite numbers.
+#[derive(Debug, Clone)]
+struct NotFinite {
+    name: String,
+    nan: usize,
+    infinite: usize,
+    values: usize,
+}
+
+impl NotFinite {
+    /// Counts them; `None` where all values are finite.
+    fn of(name: &str, values: &[f32]) -> Option<Self> {
+        let finite = values.iter().filter(|value| value.is_finite()).count();
+        if finite == values.len() {
+            return None;
+        }
+        let nan = values.iter().filter(|value| value.is_nan()).count();
+        Some(NotFinite {
+            name: name.to_string(),
+            nan,
+            infinite: values.len() - finite - nan,
+            values: values.len(),
+        })
+    }
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotFinite {
+            name,
+            nan,
+            infinite,
+            values,
+        } = self;
+        write!(
+            f,
+            "'{name}' ({nan} NaN and {infinite} infinite of {values})"
+        )
+    }
 }
 
 impl Weights {
@@ -25,6 +74,7 @@ impl Weights {
         Weights {
             path: path.to_string(),
             tensors: BTreeMap::new(),
+            not_finite: Vec::new(),
         }
     }
 
@@ -43,10 +93,12 @@ impl Weights {
     /// # Errors
     /// As [`Weights::parse`].
     pub fn add_safetensors(&mut self, bytes: &[u8], path: &str) -> Result<(), CheckpointError> {
-        let file = SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Format {
-            path: path.to_string(),
-            source,
-        })?;
+        let file = foreign::read(|| SafeTensors::deserialize(bytes))
+            .map_err(|found| damaged(path, found))?
+            .map_err(|source| CheckpointError::Format {
+                path: path.to_string(),
+                source,
+            })?;
         for (name, view) in file.tensors() {
             if name.ends_with(POSITIONS) {
                 continue;
@@ -64,11 +116,13 @@ impl Weights {
     /// Not such a file, or a tensor that is not of floating-point numbers.
     pub fn add_pytorch(&mut self, path: &Path) -> Result<(), CheckpointError> {
         let shown = path.display().to_string();
-        let damaged = |source| CheckpointError::Torch {
+        let wrong = |source| CheckpointError::Torch {
             path: shown.clone(),
             source,
         };
-        let file = PytorchReader::new(path).map_err(damaged)?;
+        let file = foreign::read(|| PytorchReader::new(path))
+            .map_err(|found| damaged(&shown, found))?
+            .map_err(wrong)?;
         for (name, tensor) in file.into_tensors() {
             if name.ends_with(POSITIONS) {
                 continue;
@@ -79,7 +133,9 @@ impl Weights {
                 DType::BF16 => Ok(Float::Bf16),
                 other => Err(wrong_dtype(&shown, &name, other)),
             }?;
-            let bytes = tensor.read().map_err(|error| damaged(error.into()))?;
+            let bytes = foreign::read(|| tensor.read())
+                .map_err(|found| damaged(&shown, found))?
+                .map_err(|error| wrong(error.into()))?;
             self.put(&name, tensor.shape().to_vec(), kind.read(&bytes));
         }
         Ok(())
@@ -111,6 +167,43 @@ impl Weights {
                 None => (name, tensor),
             })
             .collect();
+    }
+
+    /// Leaves out what wrappers have put before every name.
+    pub fn strip_wrappers(&mut self) {
+        let of_all = |weights: &Weights, prefix: &str| {
+            let mut names = weights.tensors.keys();
+            !weights.tensors.is_empty() && names.all(|name| name.starts_with(prefix))
+        };
+        while let Some(prefix) = WRAPPERS.into_iter().find(|prefix| of_all(self, prefix)) {
+            self.strip_prefix(prefix);
+        }
+    }
+
+    /// Gives the first of `others` that is there the name `name`, where no tensor has it: one tensor under
+    /// several names is saved under any of them.
+    pub fn name_one_of(&mut self, name: &str, others: &[&str]) {
+        if !self.contains(name)
+            && let Some(tensor) = others.iter().find_map(|other| self.tensors.remove(*other))
+        {
+            self.tensors.insert(name.to_string(), tensor);
+        }
+    }
+
+    /// Leaves out a tensor that is a copy of another, where it is there.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn drop_copy(&mut self, copy: &str, of: &str) -> Result<(), CheckpointError> {
+        if !self.are_equal(copy, of) {
+            return Err(CheckpointError::Copy {
+                path: self.path.clone(),
+                copy: copy.to_string(),
+                of: of.to_string(),
+            });
+        }
+        self.tensors.remove(copy);
+        Ok(())
     }
 
     /// Leaves out the tensors of some names.
@@ -146,6 +239,7 @@ impl Weights {
             tensors: tensors
                 .filter_map(|(name, tensor)| Some((rename(&name)?, tensor)))
                 .collect(),
+            not_finite: self.not_finite,
         }
     }
 
@@ -175,15 +269,32 @@ impl Weights {
                 found,
             });
         }
+        self.not_finite.extend(NotFinite::of(name, &values));
         Ok(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
-    /// Ends the reading: every tensor must have been taken, but for those that are `unused` on
-    /// purpose.
+    /// Ends the reading of a checkpoint: as [`Weights::used_up`], and every value that was taken is a finite
+    /// number.
+    ///
+    /// # Errors
+    /// Some tensors were not taken, or hold NaN or infinity.
+    pub fn finish(self, unused: &[&str]) -> Result<(), CheckpointError> {
+        self.used_up(unused)?;
+        if self.not_finite.is_empty() {
+            return Ok(());
+        }
+        Err(CheckpointError::NotFinite {
+            count: self.not_finite.len(),
+            tensors: listed(&self.not_finite),
+            path: self.path,
+        })
+    }
+
+    /// Every tensor must have been taken, but for those that are `unused` on purpose.
     ///
     /// # Errors
     /// Some were not.
-    pub fn finish(self, unused: &[&str]) -> Result<(), CheckpointError> {
+    pub fn used_up(&self, unused: &[&str]) -> Result<(), CheckpointError> {
         let left: Vec<&str> = self
             .tensors
             .keys()
@@ -194,7 +305,7 @@ impl Weights {
             return Ok(());
         }
         Err(CheckpointError::Unused {
-            path: self.path,
+            path: self.path.clone(),
             names: left.join(", "),
         })
     }
@@ -274,10 +385,119 @@ impl Float {
     }
 }
 
+/// How many tensors an error names.
+const NAMED: usize = 5;
+
+/// The first of them by name, and how many more there are.
+fn listed(tensors: &[NotFinite]) -> String {
+    let named: Vec<String> = tensors
+        .iter()
+        .take(NAMED)
+        .map(NotFinite::to_string)
+        .collect();
+    match tensors.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{}, and {more} more", named.join(", ")),
+    }
+}
+
+/// A file on which its reader panics.
+fn damaged(path: &str, found: String) -> CheckpointError {
+    CheckpointError::Damaged {
+        path: path.to_string(),
+        found,
+    }
+}
+
 fn wrong_dtype(path: &str, name: &str, found: impl std::fmt::Debug) -> CheckpointError {
     CheckpointError::Dtype {
         path: path.to_string(),
         name: name.to_string(),
         found: format!("{found:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weights(tensors: &[(&str, &[f32])]) -> Weights {
+        let mut weights = Weights::empty("w.safetensors");
+        for (name, values) in tensors {
+            weights.put(name, vec![values.len()], values.to_vec());
+        }
+        weights
+    }
+
+    fn taken(weights: &mut Weights, name: &str, length: usize) -> Vec<f32> {
+        let tensor = weights.take(name, [length], &Device::flex());
+        let data = tensor.expect("it is there").into_data();
+        data.try_to_vec().expect("f32")
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_by_tensor_and_count() {
+        let [nan, inf] = [f32::NAN, f32::INFINITY];
+        let mut weights = weights(&[
+            ("whole", &[1.0, 2.0]),
+            ("a", &[nan, 1.0, nan, -inf]),
+            ("b", &[inf]),
+            ("unused", &[nan]),
+        ]);
+        for (name, length) in [("whole", 2), ("a", 4), ("b", 1)] {
+            taken(&mut weights, name, length);
+        }
+        let error = weights.finish(&["unused"]).expect_err("NaN");
+        let CheckpointError::NotFinite { count, tensors, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*count, 2);
+        assert_eq!(
+            tensors,
+            "'a' (2 NaN and 1 infinite of 4), 'b' (0 NaN and 1 infinite of 1)"
+        );
+    }
+
+    #[test]
+    fn what_is_not_used_may_hold_anything() {
+        let mut weights = weights(&[("whole", &[1.0]), ("unused", &[f32::NAN])]);
+        taken(&mut weights, "whole", 1);
+        assert!(weights.finish(&["unused"]).is_ok());
+    }
+
+    #[test]
+    fn names_lose_what_wrappers_put_before_all_of_them() {
+        for prefix in [
+            "module.",
+            "_orig_mod.",
+            "module._orig_mod.",
+            "_orig_mod.module.",
+        ] {
+            let name = format!("{prefix}shared.weight");
+            let other = format!("{prefix}module.weight");
+            let mut weights = weights(&[(&name, &[1.0]), (&other, &[2.0])]);
+            weights.strip_wrappers();
+            assert_eq!(taken(&mut weights, "shared.weight", 1), [1.0], "{prefix}");
+            assert_eq!(taken(&mut weights, "module.weight", 1), [2.0], "{prefix}");
+        }
+        let mut weights = weights(&[("module.a", &[1.0]), ("b", &[2.0])]);
+        weights.strip_wrappers();
+        assert!(weights.contains("module.a"));
+    }
+
+    #[test]
+    fn copies_are_dropped_where_they_are_copies() {
+        let mut weights = weights(&[("a", &[1.0]), ("b", &[1.0]), ("c", &[2.0])]);
+        weights.drop_copy("b", "a").expect("equal");
+        weights.drop_copy("absent", "a").expect("nothing to drop");
+        assert!(!weights.contains("b"));
+        let error = weights.drop_copy("c", "a").expect_err("another");
+        assert!(
+            matches!(error, CheckpointError::Copy { copy, of, .. } if copy == "c" && of == "a")
+        );
+        weights.name_one_of("z", &["absent", "c", "a"]);
+        assert_eq!(taken(&mut weights, "z", 1), [2.0]);
+        weights.name_one_of("a", &["z"]);
+        assert_eq!(taken(&mut weights, "a", 1), [1.0]);
     }
 }

@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Attention, Block, FeedForward};
-use super::config::{DecoderConfig, Positions, Shape};
+use super::config::{DecoderConfig, HEAD, Positions, Shape};
 use super::model::DecoderOnly;
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::parts::{Linear, Norm};
@@ -139,7 +139,7 @@ fn laid_out<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 impl DecoderConfig {
     /// Names of the embedding, of the final norm and of the head.
-    fn names(&self) -> [&'static str; 3] {
+    pub(super) fn names(&self) -> [&'static str; 3] {
         match self.shape {
             Shape::Llama => ["model.embed_tokens.weight", "model.norm", "lm_head"],
             Shape::Gpt2 => ["wte.weight", "ln_f", "lm_head"],
@@ -157,9 +157,18 @@ impl DecoderOnly {
         mut weights: Weights,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        if config.shape == Shape::Gpt2 {
+        weights.strip_wrappers();
+        match config.shape {
             // Saved with its head or without: `transformer.h.0…` or `h.0…`.
-            weights.strip_prefix("transformer.");
+            Shape::Gpt2 => weights.strip_prefix("transformer."),
+            // Likewise `model.layers.0…` or `layers.0…`.
+            Shape::Llama if weights.contains("embed_tokens.weight") => {
+                weights = weights.renamed(|name| match name {
+                    HEAD => Some(name.to_string()),
+                    name => Some(format!("model.{name}")),
+                });
+            }
+            Shape::Llama => {}
         }
         // Masks and frequencies that are computed here, which older files hold as well.
         weights.remove(|name| {
@@ -167,10 +176,14 @@ impl DecoderOnly {
                 || name.ends_with(".attn.masked_bias")
                 || name.ends_with(".rotary_emb.inv_freq")
         });
-        if config.tied {
-            weights.remove(|name| name == "lm_head.weight");
-        }
         let [embedding, norm, head] = config.names();
+        if config.tied {
+            weights.name_one_of(embedding, &[HEAD]);
+        }
+        let config = &config.of_weights(&weights);
+        if config.tied {
+            weights.remove(|name| name == HEAD);
+        }
         let (vocabulary, d) = (config.vocabulary, config.width);
         let mut loader = Loader {
             weights: &mut weights,
@@ -204,12 +217,20 @@ impl DecoderOnly {
         Ok(model)
     }
 
+    /// The configuration, of which this is the network, as its weights have it.
+    pub(crate) fn config_of(&self, config: &DecoderConfig) -> DecoderConfig {
+        DecoderConfig {
+            tied: self.head.is_none(),
+            ..config.clone()
+        }
+    }
+
     /// All parameters under Hugging Face's names and in its layout: the inverse of
     /// [`DecoderOnly::load`].
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
         if let Some(head) = &self.head {
-            out.put_tensor("lm_head.weight", head.rows());
+            out.put_tensor(HEAD, head.rows());
         }
         match &self.positions {
             None => self.llama_weights(&mut out),

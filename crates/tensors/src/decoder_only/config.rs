@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::rotary::Scaling;
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::config_keys::{self, Family};
+use crate::checkpoint::{CheckpointError, Weights};
 
 /// Whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub struct DecoderConfig {
     pub longest: usize,
 }
 
+/// The name of the output head.
+pub(super) const HEAD: &str = "lm_head.weight";
+
 /// Llama's file. Keys that are absent have Transformers' defaults.
 #[derive(Deserialize)]
 struct LlamaFile {
@@ -84,6 +88,45 @@ struct LlamaFile {
     #[serde(default = "longest_llama")]
     max_position_embeddings: usize,
 }
+
+impl LlamaFile {
+    /// The base of rotary positions and how they are stretched. Transformers 4.x has them in `rope_theta`
+    /// and `rope_scaling`, 5.x both in `rope_parameters`; a file that has both ways must say the same in
+    /// both, since each version reads its own.
+    fn rotary(&self) -> Result<(f64, Scaling), String> {
+        let whole = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());
+        let parameters = whole(&self.rope_parameters);
+        let within = (parameters.as_ref()).and_then(|json| json.get("rope_theta"));
+        let within = within.and_then(Value::as_f64);
+        let theta = match (self.rope_theta, within) {
+            (Some(theta), Some(within)) if theta != within => {
+                return Err(format!(
+                    "rope_theta {theta} with rope_parameters that say {within}"
+                ));
+            }
+            (theta, within) => theta.or(within).unwrap_or(DEFAULT_THETA),
+        };
+        let scaling = match (whole(&self.rope_scaling), &parameters) {
+            (Some(scaling), Some(parameters)) => {
+                let (of_scaling, of_parameters) = (
+                    Scaling::of_json(Some(&scaling))?,
+                    Scaling::of_json(Some(parameters))?,
+                );
+                if of_scaling != of_parameters {
+                    return Err(format!(
+                        "rope_scaling {scaling} with other rope_parameters {parameters}"
+                    ));
+                }
+                of_scaling
+            }
+            (scaling, parameters) => Scaling::of_json(scaling.as_ref().or(parameters.as_ref()))?,
+        };
+        Ok((theta, scaling))
+    }
+}
+
+/// Transformers' `rope_theta` where a file has none.
+const DEFAULT_THETA: f64 = 10_000.0;
 
 /// GPT-2's file.
 #[derive(Deserialize)]
@@ -145,8 +188,11 @@ impl DecoderConfig {
             wanted: DecoderConfig::WANTED,
             found,
         };
-        let config = match json.get("model_type").and_then(Value::as_str) {
-            Some("gpt2") => serde_json::from_value(json)
+        let is_gpt2 = json.get("model_type").and_then(Value::as_str) == Some("gpt2");
+        let family = if is_gpt2 { Family::Gpt2 } else { Family::Llama };
+        config_keys::check(family, &json).map_err(wrong)?;
+        let config = match family {
+            Family::Gpt2 => serde_json::from_value(json)
                 .map_err(|error| format!("a GPT-2's, but {error}"))
                 .and_then(DecoderConfig::gpt2),
             _ => serde_json::from_value(json)
@@ -163,9 +209,7 @@ impl DecoderConfig {
         if file.attention_bias || file.mlp_bias {
             return Err("attention_bias or mlp_bias".to_string());
         }
-        let within = |key: &str| file.rope_parameters.as_ref()?.get(key)?.as_f64();
-        let theta = file.rope_theta.or_else(|| within("rope_theta"));
-        let scaling = file.rope_scaling.or(file.rope_parameters.clone());
+        let (theta, scaling) = file.rotary()?;
         let heads = file.num_attention_heads;
         Ok(DecoderConfig {
             shape: Shape::Llama,
@@ -178,10 +222,7 @@ impl DecoderConfig {
             feed_forward: file.intermediate_size,
             epsilon: file.rms_norm_eps,
             tied: file.tie_word_embeddings,
-            positions: Positions::Rotary {
-                theta: theta.unwrap_or(10_000.0),
-                scaling: Scaling::of_json(scaling.as_ref())?,
-            },
+            positions: Positions::Rotary { theta, scaling },
             longest: file.max_position_embeddings,
         })
     }
@@ -246,6 +287,18 @@ impl DecoderConfig {
             }
         }
         Ok(self)
+    }
+
+    /// The same for a checkpoint of these weights, with Hugging Face's names: a head in them that differs
+    /// from the embedding is the model's, whatever `tie_word_embeddings` says, as Transformers 5 has it (4.x
+    /// leaves it out).
+    pub(super) fn of_weights(&self, weights: &Weights) -> Self {
+        let [embedding, _, _] = self.names();
+        let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, embedding);
+        DecoderConfig {
+            tied: self.tied && !is_own,
+            ..self.clone()
+        }
     }
 
     /// `H·K`, the width of queries.
@@ -350,11 +403,66 @@ mod tests {
                 "rope_type 'yarn'",
             ),
             ("rope_scaling", json!({"rope_type": "linear"}), "factor"),
+            (
+                "rope_scaling",
+                json!({"factor": 2.0}),
+                "without a rope_type",
+            ),
+            (
+                "rope_scaling",
+                json!({"rope_type": "default", "partial_rotary_factor": 0.5}),
+                "partial_rotary_factor 0.5",
+            ),
+            (
+                "rope_parameters",
+                json!({"full_attention": {"rope_theta": 1e6}}),
+                "full_attention",
+            ),
+            (
+                "rope_parameters",
+                json!({"rope_theta": 5e5, "rope_type": "default"}),
+                "rope_theta 100000 with rope_parameters that say 500000",
+            ),
+            (
+                "quantization_config",
+                json!({"bits": 4}),
+                "quantization_config",
+            ),
+            ("is_causal", json!(false), "is_causal false"),
         ] {
             let mut file = llama();
             file[key] = value;
             let error = DecoderConfig::of_json(file, "config.json").expect_err(wanted);
             assert!(error.to_string().contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn rotary_positions_are_read_in_both_ways() {
+        let stretched = json!({
+            "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192
+        });
+        let read = |file: Value| {
+            let config = DecoderConfig::of_json(file, "config.json").expect("a Llama");
+            config.positions
+        };
+        let mut old = llama();
+        old["rope_scaling"] = stretched.clone();
+        let mut new = llama();
+        let keys = new.as_object_mut().expect("an object");
+        keys.remove("rope_theta");
+        keys.remove("rope_scaling");
+        new["rope_parameters"] = stretched.clone();
+        new["rope_parameters"]["rope_theta"] = json!(100_000.0);
+        let mut both = new.clone();
+        both["rope_theta"] = json!(100_000);
+        both["rope_scaling"] = stretched;
+        let Positions::Rotary { theta, .. } = read(old.clone()) else {
+            panic!("a Llama's are rotary");
+        };
+        assert_eq!(theta, 100_000.0);
+        assert_eq!(read(old.clone()), read(new));
+        assert_eq!(read(old), read(both));
     }
 }

@@ -26,6 +26,24 @@ pub enum Scaling {
     },
 }
 
+/// What the object of a scaling holds; the last seven are of kinds that are refused by their names.
+const KNOWN: [&str; 14] = [
+    "rope_type",
+    "type",
+    "rope_theta",
+    "factor",
+    "low_freq_factor",
+    "high_freq_factor",
+    "original_max_position_embeddings",
+    "attention_factor",
+    "beta_fast",
+    "beta_slow",
+    "mscale",
+    "mscale_all_dim",
+    "short_factor",
+    "long_factor",
+];
+
 impl Scaling {
     /// That of `rope_scaling`, or of what newer files have in its place.
     ///
@@ -41,8 +59,20 @@ impl Scaling {
                 .filter(|value| value.is_finite() && *value > 0.0)
                 .ok_or_else(|| format!("rope_scaling {json} without a {key} above 0"))
         };
+        for (key, value) in json.as_object().into_iter().flatten() {
+            let is_known = match key.as_str() {
+                "partial_rotary_factor" => value.as_f64() == Some(1.0),
+                key => KNOWN.contains(&key),
+            };
+            if !is_known && !value.is_null() {
+                return Err(format!("{key} {value} of rotary positions"));
+            }
+        }
         let kind = json.get("rope_type").or_else(|| json.get("type"));
         match kind.and_then(Value::as_str) {
+            None if json.get("factor").is_some() => {
+                Err(format!("rope_scaling {json} without a rope_type"))
+            }
             None | Some("default") => Ok(Scaling::None),
             Some("linear") => Ok(Scaling::Linear(number("factor")?)),
             Some("llama3") => Ok(Scaling::Llama3 {

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use super::EvalError;
 use super::likelihood::{log_likelihoods, of_classes};
 use super::predict::{Answer, predict};
 use crate::batch::{Encoding, encode};
@@ -37,13 +38,16 @@ impl Asker<'_> {
     /// break the work off.
     ///
     /// `tuned` must be off the tape.
+    ///
+    /// # Errors
+    /// `watch` breaks it off, or the network gives no numbers.
     pub fn answers(
         &self,
         tuned: &Tuned,
         card: &Card,
         encodings: &[Encoding],
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Vec<Answer>> {
+    ) -> Result<Vec<Answer>, EvalError> {
         match self.wording.score_by {
             ScoreBy::Generation => self.generated(tuned, encodings, watch),
             ScoreBy::Likelihood => self.ranked(tuned, encodings, None, watch),
@@ -62,13 +66,13 @@ impl Asker<'_> {
         tuned: &Tuned,
         encodings: &[Encoding],
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Vec<Answer>> {
+    ) -> Result<Vec<Answer>, EvalError> {
         let labels = &self.source.labels;
         let mut answers = predict(tuned, encodings, self.tokenizer, labels, self.limits, watch)?;
         for answer in &mut answers {
             answer.text = self.wording.read(&answer.text, self.source).to_string();
         }
-        ControlFlow::Continue(answers)
+        Ok(answers)
     }
 
     /// The class of the largest share, the first of equals; with a prior, of the largest share over
@@ -79,7 +83,7 @@ impl Asker<'_> {
         encodings: &[Encoding],
         prior: Option<&[f64]>,
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Vec<Answer>> {
+    ) -> Result<Vec<Answer>, EvalError> {
         let words = self.words();
         let likelihoods = self.likelihoods(tuned, encodings, &words, watch)?;
         let answers = encodings
@@ -105,7 +109,7 @@ impl Asker<'_> {
                     cut: encoding.cut,
                 }
             });
-        ControlFlow::Continue(answers.collect())
+        Ok(answers.collect())
     }
 
     /// The logarithm of each class's share, `[encoding][class]`.
@@ -114,11 +118,11 @@ impl Asker<'_> {
         tuned: &Tuned,
         encodings: &[Encoding],
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Vec<Vec<f64>>> {
+    ) -> Result<Vec<Vec<f64>>, EvalError> {
         let words = self.words();
         let found = self.likelihoods(tuned, encodings, &words, watch)?;
         let shares = found.iter().map(|found| self.of_classes(&words, found));
-        ControlFlow::Continue(shares.collect())
+        Ok(shares.collect())
     }
 
     fn likelihoods(
@@ -127,7 +131,7 @@ impl Asker<'_> {
         encodings: &[Encoding],
         words: &[Word],
         watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> ControlFlow<(), Vec<Vec<f64>>> {
+    ) -> Result<Vec<Vec<f64>>, EvalError> {
         if self.tokenizer.pair().is_some() {
             return of_classes(tuned, encodings, self.tokenizer.pad(), watch);
         }

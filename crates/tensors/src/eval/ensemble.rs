@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::predict::Answer;
+use super::{EvalError, NotFinite, go_on};
 use crate::batch::{Encoding, buckets};
 use crate::parts::{Dropout, Generated, Tokens};
 use crate::t5::Encoded;
@@ -28,6 +29,9 @@ pub struct MemberAnswer {
 /// Every member's answer to every encoding, `[example][member]`, each batch through the backbone
 /// once. `labels` are the class strings' tokens, without end of sequence. `watch` is told how many
 /// examples are done and may break the work off.
+///
+/// # Errors
+/// `watch` breaks it off, or the network gives no numbers.
 pub fn answers(
     bank: &PromptBank,
     encodings: &[Encoding],
@@ -35,7 +39,7 @@ pub fn answers(
     tokenizer: &Tokenizer,
     limits: &Limits,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Vec<Vec<MemberAnswer>>> {
+) -> Result<Vec<Vec<MemberAnswer>>, EvalError> {
     let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
     let mut found: Vec<Vec<MemberAnswer>> = vec![Vec::new(); encodings.len()];
     let mut done = 0;
@@ -52,6 +56,11 @@ pub fn answers(
             .iter()
             .map(|label| label_log_probs(bank, &encoded, rows, label, tokenizer))
             .collect();
+        let of_row = |(row, output): (usize, &Generated)| {
+            let given = given.iter().map(move |of_rows| of_rows[row]);
+            given.chain([output.log_prob])
+        };
+        NotFinite::check(outputs.iter().enumerate().map(of_row))?;
         // Rows are member by member, and within a member in the group's order.
         for (row, Generated { ids, log_prob }) in outputs.into_iter().enumerate() {
             let i = group[row % group.len()];
@@ -68,9 +77,9 @@ pub fn answers(
             });
         }
         done += group.len();
-        watch(done)?;
+        go_on(watch(done))?;
     }
-    ControlFlow::Continue(found)
+    Ok(found)
 }
 
 /// The log-probability of one label's string in every row.

@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::predict::POSITIONS;
+use super::{EvalError, NotFinite, go_on};
 use crate::batch::{Encoding, buckets, inputs};
 use crate::parts::{Dropout, Tokens};
 use crate::tuning::Tuned;
@@ -13,13 +14,16 @@ use crate::tuning::Tuned;
 /// and may break the work off.
 ///
 /// `tuned` must be off the tape.
+///
+/// # Errors
+/// `watch` breaks it off, or the network gives no numbers.
 pub(super) fn log_likelihoods(
     tuned: &Tuned,
     encodings: &[Encoding],
     words: &[Vec<u32>],
     pad: u32,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Vec<Vec<f64>>> {
+) -> Result<Vec<Vec<f64>>, EvalError> {
     let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
     let mut found = vec![Vec::with_capacity(words.len()); encodings.len()];
     let mut done = 0;
@@ -36,9 +40,10 @@ pub(super) fn log_likelihoods(
             }
         }
         done += group.len();
-        watch(done)?;
+        NotFinite::check(group.iter().map(|&i| found[i].iter().copied()))?;
+        go_on(watch(done))?;
     }
-    ControlFlow::Continue(found)
+    Ok(found)
 }
 
 /// The logit of each class under a head of classes, `[encoding][class]`: log-probabilities but for what is
@@ -48,7 +53,7 @@ pub(super) fn of_classes(
     encodings: &[Encoding],
     pad: u32,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Vec<Vec<f64>>> {
+) -> Result<Vec<Vec<f64>>, EvalError> {
     let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
     let mut found = vec![Vec::new(); encodings.len()];
     let mut done = 0;
@@ -64,7 +69,8 @@ pub(super) fn of_classes(
             found[i] = logits.iter().map(|&logit| f64::from(logit)).collect();
         }
         done += group.len();
-        watch(done)?;
+        NotFinite::check(group.iter().map(|&i| found[i].iter().copied()))?;
+        go_on(watch(done))?;
     }
-    ControlFlow::Continue(found)
+    Ok(found)
 }

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::{EvalError, NotFinite, go_on};
 use crate::batch::{Encoding, buckets, inputs};
 use crate::parts::{Dropout, Generated};
 use crate::tokenizer::Tokenizer;
@@ -36,6 +37,9 @@ pub struct Answer {
 /// the work off.
 ///
 /// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
+///
+/// # Errors
+/// `watch` breaks it off, or the network gives no numbers.
 pub fn predict(
     tuned: &Tuned,
     encodings: &[Encoding],
@@ -43,7 +47,7 @@ pub fn predict(
     labels: &[String],
     limits: &Limits,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Vec<Answer>> {
+) -> Result<Vec<Answer>, EvalError> {
     let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
     let mut answers: Vec<Option<Answer>> = vec![None; encodings.len()];
     let mut done = 0;
@@ -52,6 +56,7 @@ pub fn predict(
         let tokens = inputs(&chosen, tokenizer.pad());
         let encoded = tuned.encode(&tokens, &mut Dropout::off());
         let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
+        NotFinite::check(outputs.iter().map(|output| [output.log_prob]))?;
         for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
             answers[i] = Some(Answer {
                 text: text(&ids, &encodings[i], tokenizer, labels),
@@ -63,12 +68,12 @@ pub fn predict(
             });
         }
         done += group.len();
-        watch(done)?;
+        go_on(watch(done))?;
     }
     let answers = answers
         .into_iter()
         .map(|answer| answer.expect("every example is in exactly one group"));
-    ControlFlow::Continue(answers.collect())
+    Ok(answers.collect())
 }
 
 /// What the ids of an answer say: tokens of the vocabulary, places in a pair's second text, or, of a

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::EvalError;
 use super::likelihood::log_likelihoods;
 use super::predict::predict;
 use crate::batch::{Encoding, encode};
@@ -33,6 +34,9 @@ pub struct Proposal {
 /// where the tokenizer has no names for missing spans.
 ///
 /// `tuned` must be off the tape.
+///
+/// # Errors
+/// `watch` breaks it off, or the network gives no numbers.
 pub fn proposals(
     tuned: &Tuned,
     examples: &[Example],
@@ -40,10 +44,10 @@ pub fn proposals(
     tokenizer: &Tokenizer,
     limits: &Limits,
     watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> ControlFlow<(), Option<Vec<Proposal>>> {
+) -> Result<Option<Vec<Proposal>>, EvalError> {
     let sentinels: Option<Vec<u32>> = (0..=spans).map(|k| tokenizer.sentinel(k)).collect();
     let Some(sentinels) = sentinels else {
-        return ControlFlow::Continue(None);
+        return Ok(None);
     };
     let answered: Vec<Example> = (examples.iter())
         .map(|example| Example {
@@ -89,7 +93,7 @@ pub fn proposals(
         })
         .collect();
     proposals.sort_by(|one, other| other.log_likelihood.total_cmp(&one.log_likelihood));
-    ControlFlow::Continue(Some(proposals))
+    Ok(Some(proposals))
 }
 
 /// What an answer fills into each span, as span corruption writes it: each sentinel, then its words; `None`

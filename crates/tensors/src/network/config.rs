@@ -230,16 +230,16 @@ impl Config {
         }
     }
 
-    /// The longest sequence that it can read, prompt and output among it; T5's relative positions and
-    /// rotary ones have no end.
-    pub fn longest(&self) -> Option<usize> {
+    /// Where its positions end, and what has one; `None` of T5's relative positions and of rotary ones,
+    /// which have no end.
+    pub fn positions(&self) -> Option<PositionsEnd> {
         match self {
-            // Inputs of a BERT are cut to its positions.
-            Config::T5(_) | Config::Bert(_) => None,
+            Config::T5(_) => None,
             Config::DecoderOnly(decoder) => match decoder.positions {
-                Positions::Learned(count) => Some(count),
+                Positions::Learned(count) => Some(PositionsEnd::OfAll(count)),
                 Positions::Rotary { .. } => None,
             },
+            Config::Bert(bert) => Some(PositionsEnd::OfInput(bert.max_position_embeddings)),
         }
     }
 
@@ -252,14 +252,6 @@ impl Config {
         }
     }
 
-    /// The longest input that it can read, where positions end.
-    pub fn positions(&self) -> Option<usize> {
-        match self {
-            Config::T5(_) | Config::DecoderOnly(_) => None,
-            Config::Bert(bert) => Some(bert.max_position_embeddings),
-        }
-    }
-
     /// Whether it writes its answers, token by token; a network that doesn't is given a head, which
     /// starts from N(0, deviation²).
     pub fn writes(&self) -> Writes {
@@ -268,6 +260,24 @@ impl Config {
             Config::Bert(bert) => Writes::Nothing {
                 head_deviation: bert.initializer_range,
             },
+        }
+    }
+}
+
+/// Where positions end: see [`Config::positions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PositionsEnd {
+    /// The tokens of an input have so many; a prompt's vectors have none.
+    OfInput(usize),
+    /// A prompt's vectors, an input and its output have so many together.
+    OfAll(usize),
+}
+
+impl PositionsEnd {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        match self {
+            PositionsEnd::OfInput(count) | PositionsEnd::OfAll(count) => count,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::decoder_only::{DecoderOnly, Read};
 use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
-pub use config::{Attentions, Config, Stack, Writes};
+pub use config::{Attentions, Config, PositionsEnd, Stack, Writes};
 pub use kind::Kind;
 
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
@@ -80,6 +80,19 @@ impl Network {
             Config::T5(config) => Ok(T5::load(config, weights, device)?.into()),
             Config::DecoderOnly(config) => Ok(DecoderOnly::load(config, weights, device)?.into()),
             Config::Bert(config) => Ok(Network::Bert(Bert::load(config, weights, device)?)),
+        }
+    }
+
+    /// The configuration that it was loaded with, as its weights have it: they decide whether the head is
+    /// the embedding.
+    pub fn config_of(&self, config: &Config) -> Config {
+        match (self, config) {
+            (Network::T5(t5), Config::T5(config)) => t5.config_of(config).into(),
+            (Network::DecoderOnly(decoder), Config::DecoderOnly(config)) => {
+                decoder.config_of(config).into()
+            }
+            (Network::Bert(_), config) => config.clone(),
+            _ => unreachable!("{ONE_KIND}"),
         }
     }
 

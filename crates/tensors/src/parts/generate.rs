@@ -78,7 +78,7 @@ fn most_probable(logits: Tensor<2>) -> Vec<(u32, f64)> {
 
 fn best(logits: &[f32]) -> (u32, f64) {
     let highest = largest(logits);
-    // Damaged weights give logits that are no numbers: the first id, and no log-probability.
+    // Logits that are no numbers give the first id, and no log-probability: no answer is read from them.
     let id = logits.iter().position(|&logit| logit == highest);
     (
         id.unwrap_or(0) as u32,

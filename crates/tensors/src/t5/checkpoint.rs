@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::config::{Activation, T5Config};
+use super::config::{Activation, EMBEDDING, HEAD, T5Config};
 use super::decoder::{Decoder, DecoderBlock};
 use super::encoder::{Encoder, EncoderBlock};
 use super::layers::{Attention, FeedForward};
@@ -10,6 +10,26 @@ use super::model::T5;
 use super::position::{Direction, RelativeBias};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::parts::{Linear, Norm};
+
+/// The embedding as encoder and decoder have it: copies, which are saved beside it or in its place.
+const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+
+/// A table of v1.0's decoder that published files hold and T5 does not use; Transformers leaves it out
+/// likewise.
+const UNUSED: &str = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
+
+/// Gives the embedding its name, under whichever it was saved.
+fn prepare(weights: &mut Weights, config: &T5Config) -> Result<(), CheckpointError> {
+    weights.strip_wrappers();
+    weights.name_one_of(EMBEDDING, &COPIES);
+    if config.tie_word_embeddings {
+        weights.name_one_of(EMBEDDING, &[HEAD]);
+    }
+    for copy in COPIES {
+        weights.drop_copy(copy, EMBEDDING)?;
+    }
+    Ok(())
+}
 
 /// Reads named tensors into the parts of a model on one device.
 struct Loader<'a> {
@@ -128,13 +148,18 @@ impl T5 {
         mut weights: Weights,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
+        prepare(&mut weights, config)?;
+        let config = &config.of_weights(&weights);
+        if config.tie_word_embeddings {
+            weights.remove(|name| name == HEAD);
+        }
         let mut loader = Loader {
             weights: &mut weights,
             config,
             device,
         };
         let (vocab, d) = (config.vocab_size, config.d_model);
-        let embedding = loader.weights.take("shared.weight", [vocab, d], device)?;
+        let embedding = loader.weights.take(EMBEDDING, [vocab, d], device)?;
         let model = T5 {
             embedding: burn::module::Param::from_tensor(embedding),
             encoder: loader.encoder()?,
@@ -144,16 +169,30 @@ impl T5 {
                 false => Some(loader.linear("lm_head", d, vocab)?),
             },
             ladder: None,
+            output_scale: match config.scales_output() {
+                true => (d as f64).powf(-0.5),
+                false => 1.0,
+            },
             start_id: config.decoder_start_token_id as usize,
         };
-        weights.finish(config.unused())?;
+        weights.finish(&[UNUSED])?;
         Ok(model)
+    }
+
+    /// The configuration, of which this is the network, as its weights have it.
+    pub(crate) fn config_of(&self, config: &T5Config) -> T5Config {
+        let (tied, scales) = (self.head.is_none(), self.output_scale != 1.0);
+        T5Config {
+            tie_word_embeddings: tied,
+            scale_decoder_outputs: (scales != tied).then_some(scales),
+            ..config.clone()
+        }
     }
 
     /// All parameters under Hugging Face's names and in its layout: the inverse of [`T5::load`].
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
-        out.put_tensor("shared.weight", self.embedding.val());
+        out.put_tensor(EMBEDDING, self.embedding.val());
         if let Some(head) = &self.head {
             put_linear(&mut out, "lm_head", head);
         }

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::config_keys::{self, Family};
+use crate::checkpoint::{CheckpointError, Weights};
 
 /// The shape of a T5 backbone, v1.0 or v1.1. Field names are `config.json`'s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,16 +41,26 @@ pub struct T5Config {
     #[serde(default = "relu_when_absent")]
     pub feed_forward_proj: String,
     /// `false` in v1.1: the output head is a matrix of its own. `true` in v1.0: it is the
-    /// embedding, and states are scaled by `1/√D` before it.
+    /// embedding. Of a checkpoint that is loaded, what its weights say ([`T5Config::of_weights`]).
     #[serde(default = "tied_when_absent")]
     pub tie_word_embeddings: bool,
-    /// The token that starts every output (0, the padding token: T5 has no token of its own).
+    /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of
+    /// Transformers 5 have the key, and `true` for `tie_word_embeddings` whatever the head is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_decoder_outputs: Option<bool>,
+    /// The token that starts every output (0, the padding token: T5 has no token of its own); the padding
+    /// where the file has none, as those of Transformers 5 may.
+    #[serde(default)]
     pub decoder_start_token_id: u32,
     /// Padding (0).
     pub pad_token_id: u32,
     /// End of sequence (1).
     pub eos_token_id: u32,
 }
+
+/// The names of the embedding and of the output head.
+pub(super) const EMBEDDING: &str = "shared.weight";
+pub(super) const HEAD: &str = "lm_head.weight";
 
 /// What the feed-forward does between its maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +84,27 @@ fn relu_when_absent() -> String {
 /// Transformers' default; v1.1 files say `false`.
 fn tied_when_absent() -> bool {
     true
+}
+
+/// Whether `dense_act_fn` and `is_gated_act`, which Transformers derives from `feed_forward_proj` and which
+/// count in its place where a file has them, fit it.
+fn check_activation(json: &Value) -> Result<(), String> {
+    let projection = json.get("feed_forward_proj").and_then(Value::as_str);
+    let wanted: (&[&str], bool) = match projection {
+        Some("gated-gelu") => (&["gelu_new", "gelu_pytorch_tanh"], true),
+        _ => (&["relu"], false),
+    };
+    let of = |found: &str| {
+        let projection = projection.unwrap_or("relu");
+        Err(format!("feed_forward_proj '{projection}' with {found}"))
+    };
+    match (json.get("dense_act_fn"), json.get("is_gated_act")) {
+        (Some(Value::String(name)), _) if !wanted.0.contains(&name.as_str()) => {
+            of(&format!("dense_act_fn '{name}'"))
+        }
+        (_, Some(Value::Bool(gated))) if *gated != wanted.1 => of(&format!("is_gated_act {gated}")),
+        _ => Ok(()),
+    }
 }
 
 impl T5Config {
@@ -100,15 +133,26 @@ impl T5Config {
             wanted: T5Config::WANTED,
             found,
         };
-        let json: serde_json::Value =
+        let mut json: Value =
             serde_json::from_slice(bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
         match json.get("model_type").and_then(|v| v.as_str()) {
             Some("t5") => {}
             Some(other) => return Err(wrong(format!("model_type '{other}'"))),
             None => return Err(wrong("no model_type".to_string())),
         }
-        let config: T5Config =
+        config_keys::check(Family::T5, &json).map_err(wrong)?;
+        check_activation(&json).map_err(wrong)?;
+        if let Some(padding) = json.get("pad_token_id").cloned()
+            && json
+                .get("decoder_start_token_id")
+                .is_none_or(Value::is_null)
+        {
+            json["decoder_start_token_id"] = padding;
+        }
+        let mut config: T5Config =
             serde_json::from_value(json).map_err(|e| wrong(format!("a T5 config, but {e}")))?;
+        // v1.1 as Transformers 5 writes it, until the weights are there.
+        config.tie_word_embeddings &= config.scale_decoder_outputs != Some(false);
         if !matches!(config.feed_forward_proj.as_str(), "relu" | "gated-gelu") {
             return Err(wrong(format!(
                 "feed_forward_proj '{}'",
@@ -153,19 +197,26 @@ impl T5Config {
         }
     }
 
-    /// Tensors that published files hold and that are no parameters: copies of the shared
-    /// embedding, and a table of v1.0's decoder that T5 does not use (Transformers' T5 leaves out
-    /// the same).
-    pub(super) fn unused(&self) -> &'static [&'static str] {
-        const UNUSED: [&str; 4] = [
-            "encoder.embed_tokens.weight",
-            "decoder.embed_tokens.weight",
-            "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
-            "lm_head.weight",
-        ];
-        match self.tie_word_embeddings {
-            true => &UNUSED,
-            false => &UNUSED[..3],
+    /// Whether states are scaled by `1/√D` before the head: what `scale_decoder_outputs` says and, in files
+    /// from before Transformers 5, whether the head is the embedding.
+    pub fn scales_output(&self) -> bool {
+        self.scale_decoder_outputs
+            .unwrap_or(self.tie_word_embeddings)
+    }
+
+    /// The same for a checkpoint of these weights, with Hugging Face's names: a head in them that differs
+    /// from the embedding is the model's whatever `tie_word_embeddings` says, as Transformers 5 has it.
+    /// Where the file is one of Transformers 5's, no head is the embedding.
+    pub(super) fn of_weights(&self, weights: &Weights) -> Self {
+        let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, EMBEDDING);
+        // Files of 4.x say for certain that there is a head of its own, and then it may not be absent.
+        let is_said = !self.tie_word_embeddings && self.scale_decoder_outputs.is_none();
+        let scales = self.scales_output();
+        let tied = !(is_own || is_said);
+        T5Config {
+            tie_word_embeddings: tied,
+            scale_decoder_outputs: (scales != tied).then_some(scales),
+            ..self.clone()
         }
     }
 
@@ -206,6 +257,7 @@ impl T5Config {
             layer_norm_epsilon: 1e-6,
             feed_forward_proj: "gated-gelu".to_string(),
             tie_word_embeddings: false,
+            scale_decoder_outputs: None,
             decoder_start_token_id: 0,
             pad_token_id: 0,
             eos_token_id: 1,
@@ -286,6 +338,57 @@ mod tests {
         assert_eq!(config.parameters(), 60_506_624);
     }
 
+    /// `tie_word_embeddings` and `scale_decoder_outputs` as files of 4.x and of 5.x have them, and weights with a
+    /// head: none, one that is the embedding, one of its own.
+    #[test]
+    fn the_weights_say_what_the_head_is_and_the_file_whether_states_are_scaled() {
+        let (no, yes) = (Some(false), Some(true));
+        for (tie, scale, head, tied, scales) in [
+            // 4.x, v1.1 and v1.0.
+            (no, None, Some(2.0), false, false),
+            (no, None, Some(1.0), false, false),
+            (yes, None, None, true, true),
+            (None, None, Some(1.0), true, true),
+            (yes, None, Some(2.0), false, true),
+            // 5.x: v1.1, v1.0, and a v1.1 that 5.x has tied.
+            (yes, no, Some(2.0), false, false),
+            (yes, yes, None, true, true),
+            (yes, no, None, true, false),
+            (yes, yes, Some(2.0), false, true),
+        ] {
+            let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
+            json["tie_word_embeddings"] = tie.into();
+            json["scale_decoder_outputs"] = scale.into();
+            if tie.is_none() {
+                json.as_object_mut()
+                    .expect("an object")
+                    .remove("tie_word_embeddings");
+            }
+            let config = T5Config::parse(json.to_string().as_bytes(), "config.json").expect("a T5");
+            let mut weights = Weights::empty("");
+            weights.put(EMBEDDING, vec![1], vec![1.0]);
+            if let Some(head) = head {
+                weights.put(HEAD, vec![1], vec![head]);
+            }
+            let loaded = config.of_weights(&weights);
+            let found = (loaded.tie_word_embeddings, loaded.scales_output());
+            assert_eq!(found, (tied, scales), "{tie:?} {scale:?} {head:?}");
+            // What is found does not change when it is asked again, but for the head that is said twice.
+            assert_eq!(loaded.of_weights(&weights).scales_output(), scales);
+        }
+    }
+
+    #[test]
+    fn outputs_start_with_the_padding_where_nothing_is_said() {
+        let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
+        json["pad_token_id"] = 3.into();
+        json.as_object_mut()
+            .expect("an object")
+            .remove("decoder_start_token_id");
+        let config = T5Config::parse(json.to_string().as_bytes(), "config.json").expect("a T5");
+        assert_eq!(config.decoder_start_token_id, 3);
+    }
+
     #[test]
     fn what_is_not_t5_is_refused_by_name() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
@@ -294,6 +397,27 @@ mod tests {
                 .expect_err("must be refused")
                 .to_string()
         };
+        for (key, value, found) in [
+            (
+                "dense_act_fn",
+                Value::from("relu"),
+                "feed_forward_proj 'gated-gelu' with dense_act_fn 'relu'",
+            ),
+            (
+                "is_gated_act",
+                false.into(),
+                "feed_forward_proj 'gated-gelu' with is_gated_act false",
+            ),
+            (
+                "tie_encoder_decoder",
+                true.into(),
+                "tie_encoder_decoder true",
+            ),
+        ] {
+            let mut json = json.clone();
+            json[key] = value;
+            assert!(refused(&json).contains(found), "{}", refused(&json));
+        }
         json["feed_forward_proj"] = "gated-silu".into();
         assert!(refused(&json).contains("feed_forward_proj 'gated-silu'"));
         for other in ["bert", "mt5", "umt5"] {

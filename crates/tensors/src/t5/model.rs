@@ -19,6 +19,9 @@ pub struct T5 {
     pub(super) head: Option<Linear>,
     /// The side network of ladder side tuning.
     pub(super) ladder: Option<Ladder>,
+    /// What states are multiplied by before the head: `1/√D` in v1.0, 1 in v1.1.
+    #[module(skip)]
+    pub(super) output_scale: f64,
     pub(super) start_id: usize,
 }
 
@@ -194,10 +197,9 @@ impl T5 {
 
     /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` where it takes the head's place.
     fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&OutputWords>) -> Tensor<2> {
-        let [_, width] = states.dims();
-        let states = match &self.head {
-            Some(_) => states,
-            None => states * (width as f64).powf(-0.5),
+        let states = match self.output_scale {
+            1.0 => states,
+            scale => states * scale,
         };
         match (output, &self.head) {
             (Some(words), _) => words.logits(states, self.embedding.val().dims()[0]),

@@ -7,6 +7,7 @@ mod wordpiece;
 pub use sentencepiece::{CharsMapError, SentencePieceError};
 pub use wordpiece::Case;
 
+use promptshift_text::foreign;
 use sentencepiece::SentencePiece;
 
 /// A tokenizer that can't be used.
@@ -28,9 +29,10 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: SentencePieceError,
     },
-    /// It has more ids than the model has embeddings.
+    /// It has more ids than the model has embeddings, or so many fewer that padding is no reason.
     #[error(
-        "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer is another model's"
+        "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer is another model's, or tokens \
+         were added to one of the two alone"
     )]
     Vocabulary {
         /// The file.
@@ -79,6 +81,30 @@ pub enum TokenizerError {
         found: Option<u32>,
     },
 }
+
+/// Rows of the embedding that published checkpoints have beyond the tokenizer's ids: 32,128 for 32,100.
+pub const PUBLISHED_PADDING: usize = 128;
+
+/// The numbers beyond that to whose multiples vocabularies are padded.
+const MULTIPLES: [usize; 5] = [256, 512, 1_024, 2_048, 4_096];
+
+/// Whether an embedding of so many rows may be that of a tokenizer of so many ids: rows are added up to a
+/// multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`), and fewer than there were.
+fn is_padded(rows: usize, ids: usize) -> bool {
+    let Some(more) = rows.checked_sub(ids) else {
+        return false;
+    };
+    more <= PUBLISHED_PADDING
+        || (more < ids
+            && MULTIPLES
+                .into_iter()
+                .any(|multiple| more < multiple && rows.is_multiple_of(multiple)))
+}
+
+/// A text that no vocabulary has every word of: words, marks, lines, other scripts, what Unicode has given no
+/// meaning, a word beyond what WordPiece looks at.
+const PROBE: &str = "Ab, c. 12\n\n\té 東京 🙂 \u{e000}\u{10fffd} \
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// Text ↔ token ids.
 #[derive(Debug, Clone)]
@@ -150,17 +176,30 @@ impl Tokenizer {
         )
     }
 
+    /// The tokenizer of a file, which encodes any text and decodes what it encodes. The crate that reads it
+    /// panics on some damage, and finds other damage only when a text needs the damaged part.
     fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
-        let unreadable = |e: tokenizers::Error| TokenizerError::Unreadable {
-            path: name.to_string(),
-            reason: e.to_string(),
+        let read = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
+            let mut model = tokenizers::Tokenizer::from_bytes(bytes)?;
+            // A file may carry the lengths of a batch that its tokenizer was once used for. Ours are
+            // cut and filled in `batch`.
+            model.with_truncation(None)?;
+            model.with_padding(None);
+            for special in [false, true] {
+                let ids = model.encode(PROBE, special)?;
+                model.decode(ids.get_ids(), true)?;
+            }
+            Ok(model)
         };
-        let mut model = tokenizers::Tokenizer::from_bytes(bytes).map_err(unreadable)?;
-        // A file may carry the lengths of a batch that its tokenizer was once used for. Ours are
-        // cut and filled in `batch`.
-        model.with_truncation(None).map_err(unreadable)?;
-        model.with_padding(None);
-        Ok(model)
+        let unreadable = |reason| TokenizerError::Unreadable {
+            path: name.to_string(),
+            reason,
+        };
+        match foreign::read(read) {
+            Ok(Ok(model)) => Ok(model),
+            Ok(Err(error)) => Err(unreadable(tokenizers::Error::to_string(&error))),
+            Err(panic) => Err(unreadable(panic)),
+        }
     }
 
     /// Parses the bytes of a `spiece.model` and checks it as [`Tokenizer::parse`] does.
@@ -182,9 +221,7 @@ impl Tokenizer {
 
     fn check_size(model: &Model, name: &str, vocab: usize) -> Result<(), TokenizerError> {
         let found = model.size();
-        // Published checkpoints have more rows (32,128) than the tokenizer has ids (32,100); one
-        // with far fewer ids is another model's.
-        if found > vocab || found + 128 < vocab {
+        if !is_padded(vocab, found) {
             return Err(TokenizerError::Vocabulary {
                 path: name.to_string(),
                 wanted: vocab,
@@ -236,7 +273,7 @@ impl Tokenizer {
     /// Parses the bytes of a `tokenizer.json` for a network that goes on with a text.
     ///
     /// # Errors
-    /// Unreadable, with an id beyond the network's vocabulary, or without a token for the line's end.
+    /// Unreadable, of another vocabulary, or without a token for the line's end.
     pub fn parse_of_lines(
         bytes: &[u8],
         name: &str,
@@ -244,15 +281,6 @@ impl Tokenizer {
     ) -> Result<Self, TokenizerError> {
         let json = Self::json(bytes, name)?;
         let tokens = json.get_vocab(true);
-        if let Some(&found) = tokens.values().max()
-            && found as usize >= vocabulary
-        {
-            return Err(TokenizerError::Id {
-                path: name.to_string(),
-                wanted: vocabulary,
-                found,
-            });
-        }
         // As byte-level BPE and byte fallback write it.
         let is_line = |token: &str| token.contains(['\n', 'Ċ']) || token == "<0x0A>";
         let special = json.get_added_tokens_decoder();
@@ -265,6 +293,7 @@ impl Tokenizer {
         any.sort_unstable();
         any.dedup();
         let model = Model::Json(Box::new(json));
+        Self::check_size(&model, name, vocabulary)?;
         let newline = model.encode("a\n").last().copied();
         match newline.filter(|id| any.contains(id)) {
             Some(newline) => Ok(Tokenizer {
@@ -407,6 +436,11 @@ impl Tokenizer {
         }
     }
 
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.model.id(token)
+    }
+
     /// All ids.
     pub fn size(&self) -> usize {
         self.model.size()
@@ -449,5 +483,57 @@ impl Model {
                 .unwrap_or(u32::MAX)
                 .saturating_sub(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_beyond_the_ids_are_padding_up_to_a_multiple() {
+        for (rows, ids, padded) in [
+            (32_128, 32_100, true),
+            (2_304, 2_304, true),
+            (2_560, 2_304, true),
+            (3_072, 2_304, true),
+            (151_936, 151_669, true),
+            (4_096, 2_304, true),
+            // BERT's with the tokenizer of letters as they are.
+            (30_522, 28_996, false),
+            (2_304, 900, false),
+            (2_304, 2_310, false),
+            (4_096, 1_000, false),
+        ] {
+            assert_eq!(is_padded(rows, ids), padded, "{rows} rows, {ids} ids");
+        }
+    }
+
+    #[test]
+    fn what_panics_in_the_reader_or_cannot_encode_is_the_files_damage() {
+        let reason = |json: serde_json::Value| {
+            let bytes = json.to_string();
+            match Tokenizer::json(bytes.as_bytes(), "t.json") {
+                Err(TokenizerError::Unreadable { path, reason }) if path == "t.json" => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        let with = |model: serde_json::Value| {
+            serde_json::json!({
+                "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+                "normalizer": null, "pre_tokenizer": {"type": "BertPreTokenizer"},
+                "post_processor": null, "decoder": null, "model": model,
+            })
+        };
+        let words = serde_json::json!({"ab": 0, "##c": 1});
+        let found = reason(with(serde_json::json!({
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": words,
+        })));
+        assert!(found.contains("[UNK]"), "{found}");
+        let found = reason(with(serde_json::json!({
+            "type": "Unigram", "unk_id": null, "vocab": [["a", -1.0], ["b", -2.0]],
+        })));
+        assert!(!found.is_empty());
     }
 }

@@ -8,6 +8,9 @@ use serde_json::json;
 use super::{Model, Pair, Tokenizer, TokenizerError};
 use crate::bert::BertConfig;
 
+/// What stands for a word that a vocabulary does not have.
+const UNKNOWN: &str = "[UNK]";
+
 /// Whether a vocabulary knows capital letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
@@ -85,7 +88,13 @@ impl Tokenizer {
         let ids: serde_json::Map<String, serde_json::Value> = (text.lines().enumerate())
             .map(|(id, token)| (token.to_string(), id.into()))
             .collect();
-        let specials: Vec<serde_json::Value> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        if !ids.contains_key(UNKNOWN) {
+            return Err(TokenizerError::Absent {
+                path: name.to_string(),
+                token: UNKNOWN,
+            });
+        }
+        let specials: Vec<serde_json::Value> = ["[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]"]
             .into_iter()
             .filter_map(|token| {
                 Some(json!({
@@ -104,7 +113,7 @@ impl Tokenizer {
             "post_processor": null,
             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
             "model": {
-                "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                "type": "WordPiece", "unk_token": UNKNOWN, "continuing_subword_prefix": "##",
                 "max_input_chars_per_word": 100, "vocab": ids,
             },
         });

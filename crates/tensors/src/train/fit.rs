@@ -12,6 +12,7 @@ use super::peak::{Peak, TensorBytes};
 use super::trainer::{Course, NotFinite, Trainer};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
+use crate::eval::{self, EvalError};
 use crate::memory;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Recipe;
@@ -24,12 +25,24 @@ pub enum FitError {
     /// The loss ran away.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
+    /// So did what was asked of it between steps.
+    #[error("source validation: {0}")]
+    Validation(#[source] eval::NotFinite),
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
     /// What it would go on from later can't be written, or read.
     #[error(transparent)]
     Halt(#[from] HaltError),
+}
+
+impl From<EvalError> for FitError {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Interrupted => FitError::Interrupted,
+            EvalError::NotFinite(error) => FitError::Validation(error),
+        }
+    }
 }
 
 /// What training came to.
@@ -85,14 +98,15 @@ pub enum Progress<'a> {
 /// broken off, and goes on from there: `validate` is then shown the best snapshot so far once more.
 ///
 /// # Errors
-/// The loss stops being a finite number, a closure breaks the training off, or it can't be kept.
+/// The loss or what `validate` is answered stops being a finite number, a closure breaks the training off,
+/// or it can't be kept.
 pub fn fit(
     tuned: Tuned,
     train: &TrainingSet,
     recipe: &Recipe,
     seed: u64,
     mut halts: Option<&mut Halts>,
-    validate: &mut dyn FnMut(&Tuned) -> ControlFlow<(), f64>,
+    validate: &mut dyn FnMut(&Tuned) -> Result<f64, EvalError>,
     watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Fitted, FitError> {
     let budget = &recipe.budget;
@@ -125,7 +139,7 @@ pub fn fit(
             batches.skip(state.step);
             let (step, drawn) = (state.step, state.dropout);
             finished(watch(Progress::GoesOn { step }))?;
-            finished(validate(&best))?;
+            validate(&best)?;
             let run = Run::went_on(start.valid(), best, state);
             (fresh(start).went_on(trained, optimizer, step, drawn), run)
         }
@@ -134,7 +148,7 @@ pub fn fit(
         let step = trainer.steps_taken();
         let is_due = step.is_multiple_of(budget.evaluate_every) || step == budget.steps;
         let flow = if is_due && run.scored_step() != Some(step) {
-            run.validate(&trainer, validate, watch)
+            run.validate(&trainer, validate, watch)?
         } else if budget.patience.is_some_and(|most| run.stale >= most) {
             return Ok(run.end(&trainer, &tensors, Stop::Patience));
         } else if step == budget.steps {
@@ -168,9 +182,9 @@ fn broken_off(halts: Option<&Halts>) -> Result<Option<(&Halts, Kept)>, HaltError
 }
 
 /// What was not broken off.
-fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, FitError> {
+fn finished(flow: ControlFlow<()>) -> Result<(), FitError> {
     match flow {
-        ControlFlow::Continue(value) => Ok(value),
+        ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(FitError::Interrupted),
     }
 }
@@ -256,18 +270,22 @@ impl Run {
         self.curve.last().map(|point| point.step)
     }
 
-    /// Scores the parameters on source validation.
+    /// Scores the parameters on source validation; says whether to go on.
     fn validate(
         &mut self,
         trainer: &Trainer,
-        validate: &mut dyn FnMut(&Tuned) -> ControlFlow<(), f64>,
+        validate: &mut dyn FnMut(&Tuned) -> Result<f64, EvalError>,
         watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    ) -> Result<ControlFlow<()>, FitError> {
         let started = Instant::now();
         let snapshot = trainer.tuned().valid();
         let (before, steps) = (memory::allocated(), trainer.steps_taken());
         let (score, peak) = Peak::of(Moment::Validation, before, steps, || validate(&snapshot));
-        let score = score?;
+        let score = match score {
+            Ok(score) => score,
+            Err(EvalError::Interrupted) => return Ok(ControlFlow::Break(())),
+            Err(EvalError::NotFinite(error)) => return Err(FitError::Validation(error)),
+        };
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
         self.validation += started.elapsed();
         let point = CurvePoint {
@@ -283,7 +301,7 @@ impl Run {
             self.stale = 0;
         }
         self.curve.push(point);
-        watch(Progress::Validated(&point))
+        Ok(watch(Progress::Validated(&point)))
     }
 
     fn end(self, trainer: &Trainer, tensors: &TensorBytes, stop: Stop) -> Fitted {

@@ -233,7 +233,8 @@ impl Halts {
             let tuned = start.clone().map(&mut fill);
             match fill.error {
                 Some(error) => Err(error.into()),
-                None => Ok(fill.weights.finish(&[]).map(|()| tuned)?),
+                // What its last step made of it, numbers or not, the next one says.
+                None => Ok(fill.weights.used_up(&[]).map(|()| tuned)?),
             }
         };
         let (trained, best) = (filled(TRAINED)?, filled(BEST)?.valid());

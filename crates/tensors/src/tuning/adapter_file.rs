@@ -178,6 +178,14 @@ impl AdapterFile {
         }
     }
 
+    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
+    pub fn longest_input(&self) -> Option<usize> {
+        match self.origin() {
+            Origin::Own(metadata) => metadata.longest_input(),
+            Origin::Peft { .. } => None,
+        }
+    }
+
     /// The domain that it was tuned on, where it is known.
     pub fn source(&self) -> Option<&str> {
         match self.origin() {

@@ -11,6 +11,7 @@ mod ia3;
 mod label_vectors;
 mod ladder;
 mod last;
+mod lengths;
 pub mod lora;
 mod method;
 mod model;
@@ -34,10 +35,11 @@ use crate::backbone::Backbone;
 use crate::network::{Config, Encoded, Kind, Network};
 use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use draw::Draw;
-use promptshift_numbers::recipe::{DeltaRecipe, Limits, Recipe};
+use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
 
 pub use answer_head::{NoHead, head_form};
 pub use label_vectors::LabelVectors;
+pub use lengths::{cut_at, within};
 pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
 pub use prefix::Prefixes;
@@ -76,37 +78,19 @@ pub enum TuningError {
         /// Why it can't be.
         why: &'static str,
     },
-    /// The network has no positions for so long an input.
+    /// The network has no positions left for an input.
     #[error(
-        "{vectors} vectors before inputs of up to {input} tokens and outputs of up to {output}: wanted at most {longest} in all, for which the model has positions"
+        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions in all, and \
+         none is left for an input; wanted a shorter prompt, or a model with more positions"
     )]
     TooLong {
         /// Of the prompt.
         vectors: usize,
-        /// The longest input.
-        input: usize,
         /// The longest output.
         output: usize,
-        /// The network's positions.
-        longest: usize,
+        /// The network's.
+        positions: usize,
     },
-}
-
-/// Whether a network has positions for a prompt, an input and an output of these lengths.
-///
-/// # Errors
-/// [`TuningError::TooLong`]: it hasn't.
-pub fn reaches(vectors: usize, limits: &Limits, config: &Config) -> Result<(), TuningError> {
-    let (input, output) = (limits.input, limits.target.max(limits.answer));
-    match config.longest() {
-        Some(longest) if vectors + input + output > longest => Err(TuningError::TooLong {
-            vectors,
-            input,
-            output,
-            longest,
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// Whether a recipe's method can be put on networks of this kind.

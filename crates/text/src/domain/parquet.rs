@@ -12,7 +12,6 @@ pub use error::TableError;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use ::parquet::arrow::ProjectionMask;
@@ -24,6 +23,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::row::hex;
+use crate::foreign;
 
 /// A parquet file, not yet opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl TableFile {
             let found = "0 bytes".to_string();
             return Err(TableError::NotParquet { file, found });
         }
-        let opened = survive(|| ParquetRecordBatchReaderBuilder::try_new(input));
+        let opened = foreign::read(|| ParquetRecordBatchReaderBuilder::try_new(input));
         let builder = match opened.and_then(|opened| opened.map_err(|error| error.to_string())) {
             Ok(builder) => builder,
             Err(found) => return Err(TableError::NotParquet { file, found }),
@@ -148,7 +148,7 @@ impl Table {
             .builder
             .with_projection(mask)
             .with_batch_size(limit.unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS));
-        let reader = survive(|| builder.build())
+        let reader = foreign::read(|| builder.build())
             .and_then(|built| built.map_err(|error| error.to_string()))
             .map_err(|found| TableError::NotParquet {
                 file: self.file.clone(),
@@ -203,7 +203,7 @@ impl Iterator for Batches {
             row: first_row,
             found,
         };
-        Some(match survive(|| reader.next()) {
+        Some(match foreign::read(|| reader.next()) {
             Ok(None) => return None,
             Ok(Some(Ok(columns))) => {
                 self.rows += columns.num_rows();
@@ -217,20 +217,6 @@ impl Iterator for Batches {
             Err(panic) => Err(damaged(panic)),
         })
     }
-}
-
-/// Runs a decoder of the `parquet` crate, which (60.1.0) panics on some damaged pages; the
-/// panic's message is the error.
-fn survive<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
-    panic::catch_unwind(AssertUnwindSafe(decode)).map_err(|panic| {
-        let message = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied());
-        message
-            .unwrap_or("bytes that cannot be decoded")
-            .to_string()
-    })
 }
 
 /// Where bytes come from.

@@ -99,6 +99,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             started_unix_seconds: 0,
         },
         notes: Vec::new(),
+        model_notes: Vec::new(),
         hygiene: Vec::new(),
         training: None,
         search: None,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
-use promptshift_numbers::recipe::{Before, Method, Recipe};
+use promptshift_numbers::recipe::{Before, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_text::domain::wording::Wording;
 
@@ -14,6 +14,9 @@ const SUBSPACE: &str = "subspace_of";
 
 /// The key of [`Made::Subspace::tuned_on`].
 const TUNED_ON: &str = "tuned_on";
+
+/// The key of [`Made::Tuned::longest_input`].
+const LONGEST_INPUT: &str = "longest_input";
 
 /// The key of [`Made::Tuned::wording`].
 const WORDING: &str = "wording";
@@ -48,6 +51,9 @@ pub enum Made {
         recipe: String,
         /// How examples were worded; files without it have the paper's way.
         wording: Box<Wording>,
+        /// The tokens after which inputs were cut, where the backbone's positions end before those of
+        /// [`Limits::default_for`].
+        longest_input: Option<usize>,
     },
     /// Another program; the backbone is the one that the user named.
     Imported {
@@ -87,6 +93,7 @@ impl Metadata {
                 seed: cell.seed.to_string(),
                 recipe,
                 wording: Box::new(cell.wording.clone()),
+                longest_input: Some(cell.limits.input).filter(|&input| input < Limits::INPUT),
             },
         }
     }
@@ -215,6 +222,14 @@ impl Metadata {
         }
     }
 
+    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
+    pub fn longest_input(&self) -> Option<usize> {
+        match &self.made {
+            Made::Tuned { longest_input, .. } => *longest_input,
+            Made::Imported { .. } | Made::Subspace { .. } => None,
+        }
+    }
+
     /// Key → value, as it is written.
     pub fn entries(&self) -> BTreeMap<String, String> {
         let shared = [
@@ -227,6 +242,7 @@ impl Metadata {
         let worded = self.wording().filter(|wording| !wording.is_default());
         let worded =
             worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
+        let longest = self.longest_input().map(|input| input.to_string());
         let own: Vec<(&str, &str)> = match &self.made {
             Made::Tuned {
                 method,
@@ -243,6 +259,7 @@ impl Metadata {
             .map(|(key, value)| (key, value.as_str()))
             .into_iter()
             .chain(worded.as_deref().map(|worded| (WORDING, worded)))
+            .chain(longest.as_deref().map(|input| (LONGEST_INPUT, input)))
             .collect(),
             Made::Imported {
                 from,
@@ -317,6 +334,16 @@ impl Metadata {
                             error.to_string(),
                         )
                     })?,
+                },
+                longest_input: match entries.get(LONGEST_INPUT) {
+                    None => None,
+                    Some(text) => Some(text.parse().map_err(|_| {
+                        PromptFileError::wrong(
+                            path,
+                            format!("a number in '{LONGEST_INPUT}' of its metadata"),
+                            format!("'{text}'"),
+                        )
+                    })?),
                 },
             },
         };

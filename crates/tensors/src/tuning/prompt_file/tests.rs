@@ -29,6 +29,7 @@ fn metadata(backbone: &Backbone) -> Metadata {
             seed: "3".to_string(),
             recipe: "{}".to_string(),
             wording: Box::default(),
+            longest_input: Some(315),
         },
     }
 }

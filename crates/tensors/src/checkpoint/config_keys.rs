@@ -1,0 +1,289 @@
+//! Every key that Transformers writes into the `config.json` of a T5, a BERT, a Llama or a GPT-2: what it
+//! means there, in 4.x and 5.x where they differ, and what is done about it here.
+//!
+//! From `configuration_utils.py`, `configuration_{t5,bert,llama,gpt2}.py` and `modeling_rope_utils.py` of
+//! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
+//! that is not in the table may change what a network computes, and is told to the user and the record.
+//!
+//! Not in it, so that they are told: `auto_map` (the network is defined by code of the checkpoint's own), and names
+//! that Transformers takes for others (`hidden_size` of a T5 or a GPT-2), which no version writes.
+
+use serde_json::Value;
+
+use Effect::{Nothing, Only, Read};
+use Family::{Bert, Gpt2, Llama, T5};
+
+/// Whose configuration it is: what `model_type` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `t5`.
+    T5,
+    /// `bert`.
+    Bert,
+    /// `llama`.
+    Llama,
+    /// `gpt2`.
+    Gpt2,
+}
+
+impl Family {
+    fn of(model_type: &str) -> Option<Self> {
+        match model_type {
+            "t5" => Some(T5),
+            "bert" => Some(Bert),
+            "llama" => Some(Llama),
+            "gpt2" => Some(Gpt2),
+            _ => None,
+        }
+    }
+}
+
+/// What is done about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It is read into the configuration, which refuses what is not known here.
+    Read,
+    /// Nothing: it has no part in what a network computes from its weights.
+    Nothing,
+    /// It changes what is computed unless it is null or this, in JSON: anything else is refused.
+    Only(&'static str),
+}
+
+/// Keys of one meaning.
+struct Row {
+    names: &'static [&'static str],
+    of: &'static [Family],
+    effect: Effect,
+    /// For who reads the table.
+    #[allow(dead_code, reason = "it is the table's documentation")]
+    meaning: &'static str,
+}
+
+const ALL: &[Family] = &[T5, Bert, Llama, Gpt2];
+
+const fn row(
+    names: &'static [&'static str],
+    of: &'static [Family],
+    effect: Effect,
+    meaning: &'static str,
+) -> Row {
+    Row {
+        names,
+        of,
+        effect,
+        meaning,
+    }
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    // Every kind.
+    row(&["model_type"], ALL, Read, "the family"),
+    row(&["vocab_size"], ALL, Read, "rows of the embedding"),
+    row(&["tie_word_embeddings"], ALL, Read,
+        "whether the head is the embedding. Llama: absent is false; the others: true. 4.x leaves out a head in the file \
+         where it says true, 5.x uses one that differs from the embedding, as is done here. T5 in 4.x: also whether \
+         states are scaled before the head; T5 in 5.x: always written as true"),
+    row(&["architectures"], ALL, Nothing, "the class that was saved; heads that are not known here are left aside"),
+    row(&["transformers_version", "_name_or_path", "name_or_path", "_commit_hash"], ALL, Nothing, "where it comes from"),
+    row(&["torch_dtype", "dtype"], ALL, Nothing,
+        "the type that weights are stored in; 5.x also computes in it, 4.x in float32 unless told, as is done here"),
+    row(&["attn_implementation", "_attn_implementation", "_attn_implementation_autoset"], ALL, Nothing,
+        "which kernel: the same numbers but for rounding"),
+    row(&["chunk_size_feed_forward", "gradient_checkpointing", "torchscript", "use_bfloat16", "tf_legacy_loss"], ALL,
+        Nothing, "memory, export and other frameworks"),
+    row(&["output_attentions", "output_hidden_states", "output_past", "return_dict", "use_return_dict", "use_cache",
+          "is_encoder_decoder", "cross_attention_hidden_size"], ALL, Nothing, "what a call returns or keeps"),
+    row(&["tokenizer_class", "prefix", "task_specific_params"], ALL, Nothing, "for pipelines: texts are worded here"),
+    row(&["problem_type", "finetuning_task", "id2label", "label2id", "num_labels", "_num_labels"], ALL, Nothing,
+        "a classifier's head, which is left aside"),
+    row(&["max_length", "max_new_tokens", "min_length", "min_new_tokens", "do_sample", "early_stopping", "num_beams",
+          "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff",
+          "eta_cutoff", "repetition_penalty", "encoder_repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+          "encoder_no_repeat_ngram_size", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
+          "num_return_sequences", "output_scores", "return_dict_in_generate", "forced_bos_token_id",
+          "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "num_assistant_tokens",
+          "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_lookbehind",
+          "target_lookbehind"], ALL, Nothing,
+        "how `generate` decodes where 4.x is told nothing else; 5.x takes them out. Here decoding is greedy, up to the \
+         limits of the record"),
+    row(&["bos_token_id", "sep_token_id"], ALL, Nothing, "special tokens: the tokenizer's file has them"),
+    row(&["pad_token_id"], &[T5, Bert], Read, "padding, which must be the tokenizer's"),
+    row(&["pad_token_id"], &[Llama, Gpt2], Nothing, "padding, which nothing looks at"),
+    row(&["eos_token_id"], &[T5], Read, "end of sequence, which must be the tokenizer's"),
+    row(&["eos_token_id"], &[Bert, Llama, Gpt2], Nothing, "end of sequence: answers end with a line or a special token"),
+    row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; absent it is the padding"),
+    row(&["decoder_start_token_id"], &[Bert, Llama, Gpt2], Nothing, "of an encoder-decoder"),
+    row(&["is_decoder"], &[T5, Llama, Gpt2], Nothing, "each stack knows what it is"),
+    row(&["is_decoder"], &[Bert], Only("false"), "causal attention"),
+    row(&["add_cross_attention"], ALL, Only("false"), "attention to another network's encoder"),
+    row(&["tie_encoder_decoder"], ALL, Only("false"), "4.x: one set of weights for both stacks"),
+    row(&["pruned_heads"], ALL, Only("{}"), "4.x: heads of attention that were taken out"),
+    row(&["quantization_config"], ALL, Only("null"), "weights in another form than floating-point numbers"),
+    row(&["per_layer_config"], ALL, Only("null"), "5.x: layers with other values than the rest of the file says"),
+    row(&["is_causal"], &[Llama, Gpt2], Only("true"), "5.x: whether a token sees only those before it"),
+    row(&["initializer_range"], &[T5, Llama, Gpt2], Nothing, "the start of new weights"),
+
+    // T5.
+    row(&["d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "relative_attention_num_buckets",
+          "relative_attention_max_distance", "layer_norm_epsilon", "feed_forward_proj"], &[T5], Read, "sizes"),
+    row(&["dense_act_fn", "is_gated_act"], &[T5], Read,
+        "what follows from feed_forward_proj; where they are there, they count in its place, so that they must fit it"),
+    row(&["scale_decoder_outputs"], &[T5], Read,
+        "5.x: whether states are scaled by 1/sqrt(d_model) before the head, as tie_word_embeddings says in files of 4.x"),
+    row(&["dropout_rate", "classifier_dropout", "initializer_factor"], &[T5], Nothing,
+        "training, of which the recipe says its own"),
+    row(&["n_positions"], &[T5], Nothing, "of old files: relative positions have no end"),
+
+    // BERT.
+    row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
+          "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "initializer_range"], &[Bert], Read, "sizes"),
+    row(&["position_embedding_type"], &[Bert], Read, "4.x: relative positions; 5.x has absolute ones alone"),
+    row(&["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"], &[Bert], Nothing,
+        "training, of which the recipe says its own"),
+    row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+          "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "of Google's files: no version reads them"),
+
+    // Llama.
+    row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+          "head_dim", "hidden_act", "rms_norm_eps", "attention_bias", "mlp_bias", "max_position_embeddings"],
+        &[Llama], Read, "sizes; biases are refused"),
+    row(&["rope_theta", "rope_scaling"], &[Llama], Read, "4.x: the base of rotary positions and how they are stretched"),
+    row(&["rope_parameters"], &[Llama], Read, "5.x: both in one"),
+    row(&["partial_rotary_factor"], &[Llama], Only("1"), "the share of a head that is turned"),
+    row(&["original_max_position_embeddings"], &[Llama], Only("null"), "5.x: stretching from another length"),
+    row(&["rope_interleaved"], &[Llama], Only("false"), "nanotron: neighbouring coordinates are turned"),
+    row(&["attention_dropout"], &[Llama], Nothing, "training"),
+    row(&["pretraining_tp"], &[Llama], Nothing, "4.x: maps in slices, the same numbers but for rounding; 5.x: nothing"),
+    row(&["is_llama_config", "max_sequence_length", "transformers.js_config", "unsloth_fixed", "unsloth_version"],
+        &[Llama], Nothing, "of other programs: no version reads them"),
+
+    // GPT-2.
+    row(&["n_positions", "n_embd", "n_layer", "n_head", "n_inner", "activation_function", "layer_norm_epsilon",
+          "scale_attn_weights", "scale_attn_by_inverse_layer_idx"], &[Gpt2], Read, "sizes; other scales are refused"),
+    row(&["n_ctx", "n_special", "predict_special_tokens"], &[Gpt2], Nothing, "of old files: no version reads them"),
+    row(&["reorder_and_upcast_attn"], &[Gpt2], Nothing, "mixed precision: the same numbers in float32"),
+    row(&["resid_pdrop", "embd_pdrop", "attn_pdrop"], &[Gpt2], Nothing, "training"),
+    row(&["summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"],
+        &[Gpt2], Nothing, "a head of GPT2DoubleHeadsModel"),
+];
+
+fn find(family: Family, key: &str) -> Option<Effect> {
+    let mut rows = TABLE.iter();
+    let row = rows.find(|row| row.of.contains(&family) && row.names.contains(&key))?;
+    Some(row.effect)
+}
+
+/// Whether every key has a value with which the network is one that is known here.
+///
+/// # Errors
+/// One has not: the key and its value.
+pub fn check(family: Family, json: &Value) -> Result<(), String> {
+    for (key, value) in json.as_object().into_iter().flatten() {
+        if let Some(Only(wanted)) = find(family, key)
+            && !value.is_null()
+            && !is(value, wanted)
+        {
+            return Err(format!("{key} {}", short(value)));
+        }
+    }
+    Ok(())
+}
+
+/// The keys of a `config.json`, with their values, that are not known and may change what its network
+/// computes; none where its family is not known or it is no JSON, which is refused elsewhere.
+pub fn unknown(bytes: &[u8]) -> Vec<String> {
+    let json: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let family = json.get("model_type").and_then(Value::as_str);
+    let Some(family) = family.and_then(Family::of) else {
+        return Vec::new();
+    };
+    (json.as_object().into_iter().flatten())
+        .filter(|(key, value)| !value.is_null() && find(family, key).is_none())
+        .map(|(key, value)| format!("{key} {}", short(value)))
+        .collect()
+}
+
+/// Whether a value is what a JSON text says; of numbers, by what they count.
+fn is(value: &Value, wanted: &str) -> bool {
+    let wanted: Value = serde_json::from_str(wanted).expect("the table is JSON");
+    match (value.as_f64(), wanted.as_f64()) {
+        (Some(value), Some(wanted)) => value == wanted,
+        _ => *value == wanted,
+    }
+}
+
+/// A value as JSON, not all of it where it is long.
+fn short(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_key_has_two_rows() {
+        for family in ALL {
+            let mut names: Vec<&str> = (TABLE.iter())
+                .filter(|row| row.of.contains(family))
+                .flat_map(|row| row.names.iter().copied())
+                .collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all, "{family:?}");
+        }
+    }
+
+    /// `tests/golden/make_config_keys.py`.
+    #[test]
+    fn every_key_that_transformers_writes_is_known() {
+        let file = include_str!("../../../../tests/golden/config_keys.json");
+        let versions: Value = serde_json::from_str(file).expect("JSON");
+        let mut keys = 0;
+        for (version, families) in versions.as_object().expect("versions") {
+            for (name, written) in families.as_object().expect("families") {
+                let family = Family::of(name).expect("one of the table");
+                for key in written.as_array().expect("keys") {
+                    let key = key.as_str().expect("a name");
+                    assert!(find(family, key).is_some(), "{key} of {name} in {version}");
+                    keys += 1;
+                }
+            }
+        }
+        assert!(keys > 100, "{keys}");
+    }
+
+    #[test]
+    fn what_changes_the_network_is_refused_and_what_is_not_known_is_named() {
+        for (key, value) in [
+            ("pruned_heads", json!({"0": [1]})),
+            ("quantization_config", json!({"quant_method": "gptq"})),
+            ("partial_rotary_factor", json!(0.5)),
+            ("add_cross_attention", json!(true)),
+        ] {
+            let mut config = json!({"model_type": "llama"});
+            config[key] = value.clone();
+            let found = check(Llama, &config).expect_err(key);
+            assert_eq!(found, format!("{key} {value}"));
+        }
+        let config = json!({
+            "model_type": "llama", "pruned_heads": {}, "partial_rotary_factor": 1.0, "add_cross_attention": false,
+            "quantization_config": null, "logits_scaling": 8.0, "shortcut": null, "hidden_size": 4,
+        });
+        assert_eq!(check(Llama, &config), Ok(()));
+        assert_eq!(
+            unknown(config.to_string().as_bytes()),
+            ["logits_scaling 8.0"]
+        );
+        assert!(unknown(b"{").is_empty());
+    }
+}
