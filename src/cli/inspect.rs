@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::adapter::warn_of_unknown;
 use super::{Failure, output, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
@@ -47,6 +48,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let files = (arguments.prompts.iter())
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
+    for file in &files {
+        warn_of_unknown(&file.path, file.unknown());
+    }
     let backbone = choice.load(&Device::flex())?;
     let vocabulary = vocabulary(&backbone);
     let prompts = (files.iter())
