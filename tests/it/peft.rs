@@ -12,7 +12,7 @@ use promptshift::tuning::prompt_file::{self, Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::parity::{golden, tiny, values};
+use crate::parity::{assert_close, golden, tiny, values};
 use crate::tuning::nano;
 
 /// Folders of PEFT on one backbone, with what PEFT makes of the references' inputs.
@@ -70,12 +70,18 @@ impl Golden {
         Tokens::padded(&rows, 0)
     }
 
+    fn logits(&self, name: &str, tuned: &Tuned) -> Vec<f32> {
+        let inputs = self.ids(name, ["inputs", "input_ids"]);
+        let encoded = tuned.encode(&inputs, &mut Dropout::off());
+        let targets = self.ids(name, ["targets", "targets"]);
+        values(tuned.backbone.logits(&encoded, &targets))
+    }
+
     /// The largest differences of logits and of greedy log-probabilities; greedy outputs are equal.
     fn differences(&self, name: &str, tuned: &Tuned) -> (f32, f64) {
         let inputs = self.ids(name, ["inputs", "input_ids"]);
         let encoded = tuned.encode(&inputs, &mut Dropout::off());
-        let targets = self.ids(name, ["targets", "targets"]);
-        let ours = values(tuned.backbone.logits(&encoded, &targets));
+        let ours = self.logits(name, tuned);
         let file = SafeTensors::deserialize(&self.floats).expect("safetensors");
         let theirs = file.tensor(name).expect(name).data().chunks_exact(4);
         let theirs = theirs.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
@@ -206,6 +212,14 @@ impl Copy {
 
     /// Names one tensor differently.
     fn rename(&self, from: &str, to: &str) -> &Self {
+        self.edit(|name, values| {
+            let name = if name == from { to } else { name };
+            Some((name.to_string(), values))
+        })
+    }
+
+    /// Makes other tensors of all, or leaves them out.
+    fn edit(&self, change: impl Fn(&str, Vec<f32>) -> Option<(String, Vec<f32>)>) -> &Self {
         let path = self.0.path().join("adapter_model.safetensors");
         let bytes = std::fs::read(&path).expect("copied");
         let file = SafeTensors::deserialize(&bytes).expect("safetensors");
@@ -213,8 +227,9 @@ impl Copy {
         for (name, view) in file.tensors() {
             let values = view.data().chunks_exact(4);
             let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            let name = if name == from { to } else { name.as_str() };
-            weights.put(name, view.shape().to_vec(), values.collect());
+            if let Some((name, values)) = change(&name, values.collect()) {
+                weights.put(&name, view.shape().to_vec(), values);
+            }
         }
         std::fs::write(&path, weights.to_bytes(Default::default())).expect("written");
         self
@@ -227,6 +242,47 @@ impl Copy {
             Err(error) => error.to_string(),
         }
     }
+}
+
+/// LoRA of the decoder alone, as a regular expression chooses it, is one that does nothing in the encoder.
+#[test]
+fn one_side_alone_is_nothing_on_the_other() {
+    let golden = Golden::tiny();
+    let [alone, zero] = [(); 2].map(|()| Copy::of(&golden, "lora"));
+    let is_encoders = |name: &str| name.starts_with("base_model.model.encoder.");
+    alone.set("target_modules", r"decoder.*\.(q|v|o|wi_0|wo)$".into());
+    alone.edit(|name, values| (!is_encoders(name)).then(|| (name.to_string(), values)));
+    zero.edit(
+        |name, values| match is_encoders(name) && name.contains("lora_B") {
+            true => Some((name.to_string(), vec![0.0; values.len()])),
+            false => Some((name.to_string(), values)),
+        },
+    );
+    let outputs = |copy: &Copy| {
+        let adapter = AdapterFile::open(copy.0.path()).expect("PEFT's");
+        let tuned = adapter.onto(&golden.backbone).expect("it fits");
+        golden.logits("lora", &tuned)
+    };
+    assert_close("logits", &outputs(&alone), &outputs(&zero), 1e-6);
+    // Saved and exported it is still the decoder's alone.
+    let adapter = AdapterFile::open(alone.0.path()).expect("PEFT's");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [own, out] = ["own.safetensors", "out"].map(|name| folder.path().join(name));
+    std::fs::write(&own, adapter.adopt(&golden.backbone).expect("it fits")).expect("written");
+    let own = AdapterFile::open(&own).expect("ours");
+    own.export(&golden.backbone, &out).expect("PEFT has it");
+    let names = |folder: &Path| -> Vec<String> {
+        let bytes = std::fs::read(folder.join("adapter_model.safetensors")).expect("written");
+        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let mut names: Vec<String> = file.names().into_iter().map(str::to_string).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&out), names(alone.0.path()));
+    assert!(names(&out).iter().all(|name| !is_encoders(name)));
+    let again = AdapterFile::open(&out).and_then(|file| file.onto(&golden.backbone));
+    let again = golden.logits("lora", &again.expect("it fits"));
+    assert_close("logits", &again, &outputs(&alone), 1e-6);
 }
 
 #[test]
