@@ -101,13 +101,13 @@ fn filled(path: &Path) {
 
 /// Saves what promptshift tuned, and exports it.
 fn export(
-    golden: &Backbone,
+    backbone: &Backbone,
     name: &str,
     method: Method,
     head: Option<HeadForm>,
     out: &Path,
 ) -> PathBuf {
-    let defaults = match golden.config.kind() {
+    let defaults = match backbone.config.kind() {
         Kind::Bert => Defaults::Encoder,
         _ => Defaults::DecoderOnly,
     };
@@ -118,7 +118,7 @@ fn export(
     if let Some(prompt) = &mut recipe.prompt {
         prompt.length = 4;
     }
-    let ground = Ground::of(golden.clone());
+    let ground = Ground::of(backbone.clone());
     let tuned = ground.apply(&recipe).finished();
     let own = out.join(format!("of_{name}"));
     std::fs::create_dir(&own).expect("a new folder");
@@ -134,7 +134,7 @@ fn export(
         }
         _ => {
             let adapter = AdapterFile::open(&saved).expect("ours");
-            adapter.export(golden, &exported).expect("PEFT has it");
+            adapter.export(backbone, &exported).expect("PEFT has it");
         }
     }
     saved
@@ -233,7 +233,7 @@ fn what_belongs_to_another_network_is_refused_by_name() {
             "lora",
             json!({}),
             &gpt2,
-            "as target_modules says",
+            "pairs of lora_A and lora_B beside linear maps",
         ),
         (
             "gpt2_tiny",
