@@ -1,6 +1,6 @@
 //! `promptshift adapter`: adapters to and from PEFT, and into the weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -77,7 +77,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let choice = choice(&model)?;
             new_file::check(&out)?;
-            let adapter = AdapterFile::open(&adapter)?;
+            let adapter = open(&adapter)?;
             adapter.export(&load(&choice)?, &out)?;
             print::note(format_args!("{}: a folder for PEFT", out.display()));
         }
@@ -88,7 +88,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let choice = choice(&model)?;
             new_file::check(&out)?;
-            let adapter = AdapterFile::open(&adapter)?;
+            let adapter = open(&adapter)?;
             let bytes = adapter.adopt(&load(&choice)?)?;
             new_file::write(&out, &bytes)?;
             print::note(format_args!(
@@ -104,7 +104,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let choice = choice(&model)?;
             new_file::check(&out)?;
-            let bytes = AdapterFile::open(&adapter)?.merged(&load(&choice)?)?;
+            let bytes = open(&adapter)?.merged(&load(&choice)?)?;
             new_file::write(&out, &bytes)?;
             print::note(format_args!(
                 "{}: the weights of '{}', merged",
@@ -120,6 +120,23 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn open(path: &Path) -> Result<AdapterFile, Failure> {
+    let adapter = AdapterFile::open(path)?;
+    warn_of_unknown(&adapter.path, adapter.unknown());
+    Ok(adapter)
+}
+
+/// Says what another program's configuration sets and nobody here knows.
+pub(super) fn warn_of_unknown(path: &Path, unknown: &[String]) {
+    for key in unknown {
+        eprintln!(
+            "warning: {}: {key}: a key that promptshift does not know; if it changes what PEFT computes, the answers \
+             here are others",
+            path.display()
+        );
+    }
 }
 
 fn choice(model: &str) -> Result<BackboneChoice, Failure> {
@@ -144,12 +161,16 @@ fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
             method,
             base_model,
             sha256,
-        } => facts.extend([
-            fact("format", "peft"),
-            fact("method", method.name()),
-            fact("base_model", base_model.unwrap_or("unknown")),
-            fact("sha256", sha256),
-        ]),
+            unknown,
+        } => {
+            facts.extend([
+                fact("format", "peft"),
+                fact("method", method.name()),
+                fact("base_model", base_model.unwrap_or("unknown")),
+                fact("sha256", sha256),
+            ]);
+            facts.extend(unknown.iter().map(|key| fact("unknown", key)));
+        }
     }
     facts
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::adapter::warn_of_unknown;
 use super::progress::Voice;
 use super::{Failure, model, output, print, values};
 use promptshift_numbers::inspect::Rows;
@@ -48,6 +49,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let files = (arguments.prompts.iter())
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
+    for file in &files {
+        warn_of_unknown(&file.path, file.unknown());
+    }
     let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
     let vocabulary = vocabulary(&backbone);
     let prompts = (files.iter())

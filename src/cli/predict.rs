@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::adapter::warn_of_unknown;
 use super::model::{self, Model};
 use super::on::On;
 use super::progress::Voice;
@@ -21,7 +22,7 @@ use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
 use promptshift_tensors::tuning::prompt_file::{self, PromptFile};
-use promptshift_tensors::tuning::{self, Tuned};
+use promptshift_tensors::tuning::{self, Tuned, head_form};
 use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
@@ -93,6 +94,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .as_deref()
         .map(AdapterFile::open)
         .transpose()?;
+    if let Some(prompt) = &prompt {
+        warn_of_unknown(&prompt.path, prompt.unknown());
+    }
+    if let Some(adapter) = &adapter {
+        warn_of_unknown(&adapter.path, adapter.unknown());
+    }
     let (tuned_on, known, longest) = match (&prompt, &adapter) {
         (Some(prompt), _) => (prompt.source(), prompt.wording(), prompt.longest_input()),
         (None, Some(adapter)) => (adapter.source(), adapter.wording(), adapter.longest_input()),
@@ -123,6 +130,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             backbone.config.kind()
         )));
     }
+    check_head(&tuned, &backbone, asked, &wording).map_err(Failure::Usage)?;
     if let Some(prompt) = &prompt {
         advise(voice, prompt, &backbone);
     }
@@ -182,6 +190,36 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         scores.join(", ")
     ));
     Ok(())
+}
+
+/// Whether the head answers what is asked: as many classes as the domain has, or spans.
+fn check_head(
+    tuned: &Tuned,
+    backbone: &Backbone,
+    asked: &Card,
+    wording: &Wording,
+) -> anyhow::Result<()> {
+    let (classes, score_by) = (asked.labels.len(), wording.score_by);
+    let wanted = head_form(&backbone.config, asked.task, classes, score_by)?;
+    match tuned.head() {
+        found if found == wanted => Ok(()),
+        found => bail!(
+            "'{}' asks for {}, and the adapter's head answers with {}: wanted an adapter that was tuned on such a task",
+            asked.name,
+            answers_with(wanted),
+            answers_with(found)
+        ),
+    }
+}
+
+/// What a head answers with, for a message.
+fn answers_with(form: Option<HeadForm>) -> String {
+    match form {
+        Some(HeadForm::Classes(classes)) => format!("one of {classes} classes"),
+        Some(HeadForm::Words(classes)) => format!("one of {classes} words in a masked place"),
+        Some(HeadForm::Span) => "a stretch of the second text".to_string(),
+        None => "nothing".to_string(),
+    }
 }
 
 /// Whether a template that has places for a prompt has as many as the prompt has vectors.

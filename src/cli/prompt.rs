@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::adapter::warn_of_unknown;
 use super::progress::Voice;
 use super::{Failure, model, print};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
+use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
 use promptshift_tensors::tuning::subspace::SubspaceFile;
 use promptshift_text::new_file;
@@ -34,6 +36,10 @@ enum Verb {
         /// given, OUT decides: npy if its name ends so, peft if it has no ending.
         #[arg(long, value_enum)]
         to: Option<To>,
+        /// The model that it was tuned for, 'nano', a folder or a name of the Hub: PEFT is told what kind of network
+        /// that is, which a .npy and a prompt.safetensors of an older promptshift don't say.
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
     },
     /// Make a prompt.safetensors of another program's prompt; nothing is overwritten.
     Import {
@@ -80,9 +86,19 @@ enum To {
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
-        Verb::Export { prompt, out, to } => {
-            let format = format(to, &out).map_err(Failure::Usage)?;
+        Verb::Export {
+            prompt,
+            out,
+            to,
+            model,
+        } => {
+            let to = format(to, &out).map_err(Failure::Usage)?;
             let prompt = PromptFile::open(&prompt)?;
+            warn_of_unknown(&prompt.path, prompt.unknown());
+            let format = match to {
+                To::Npy => Format::Npy,
+                To::Peft => Format::Peft(kind(&prompt, model.as_deref())?),
+            };
             prompt.export(format, &out)?;
             said(&prompt, &out);
         }
@@ -90,6 +106,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
             new_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
+            warn_of_unknown(&prompt.path, prompt.unknown());
             let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;
             new_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
@@ -116,15 +133,32 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// What to write, from the flag or the name.
-fn format(to: Option<To>, out: &Path) -> anyhow::Result<Format> {
+fn format(to: Option<To>, out: &Path) -> anyhow::Result<To> {
     match (to, out.extension().and_then(|ending| ending.to_str())) {
-        (Some(To::Peft), _) | (None, None) => Ok(Format::Peft),
-        (Some(To::Npy), _) | (None, Some("npy")) => Ok(Format::Npy),
+        (Some(To::Peft), _) | (None, None) => Ok(To::Peft),
+        (Some(To::Npy), _) | (None, Some("npy")) => Ok(To::Npy),
         (None, Some(ending)) => Err(anyhow!(
             "{}: wanted --to peft or --to npy, as a name that ends in '.{ending}' does not say",
             out.display()
         )),
     }
+}
+
+/// The kind of network that a prompt is for: that of `--model`, else what the prompt says.
+fn kind(prompt: &PromptFile, model: Option<&str>) -> Result<Kind, Failure> {
+    if let Some(model) = model {
+        let choice = BackboneChoice::parse(model).map_err(Failure::usage)?;
+        let config = choice.config()?;
+        prompt.fits(&choice.name(), &config)?;
+        return Ok(config.kind());
+    }
+    prompt.kind().ok_or_else(|| {
+        Failure::Usage(anyhow!(
+            "{}: wanted --model MODEL, as the file does not say what kind of network it was tuned for, and PEFT \
+             must be told",
+            prompt.path.display()
+        ))
+    })
 }
 
 fn said(prompt: &PromptFile, out: &Path) {
@@ -155,6 +189,8 @@ fn facts(prompt: &PromptFile) -> Vec<(String, String)> {
             method,
             base_model,
             sha256,
+            unknown,
+            task,
         } => {
             let base_model = base_model.as_deref().unwrap_or("unknown");
             facts.extend([
@@ -163,6 +199,8 @@ fn facts(prompt: &PromptFile) -> Vec<(String, String)> {
                 fact("base_model", base_model),
                 fact("sha256", sha256),
             ]);
+            facts.extend(task.map(|task| fact("task_type", task.name())));
+            facts.extend(unknown.iter().map(|key| fact("unknown", key)));
         }
     }
     facts

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use super::adapter::warn_of_unknown;
 use promptshift_numbers::recipe::{PromptInit, PromptStart, Recipe};
 use promptshift_tensors::tuning::prompt_file::PromptFile;
 use promptshift_text::domain::AnswerForm;
@@ -50,6 +51,7 @@ impl FromStr for Init {
                 (Some(words), _) => PromptInit::Text(words.to_string()),
                 (None, Some(path)) => {
                     let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
+                    warn_of_unknown(&file.path, file.unknown());
                     PromptInit::File(PromptStart {
                         path: path.to_string(),
                         sha256: file.vectors.sha256(),

@@ -963,6 +963,118 @@ fn all_methods_are_run_and_an_adapter_answers_again() {
         .stderr(contains("lora, ia3 or prefix-decoder").and(contains("found an adapter")));
 }
 
+/// A Llama's prompt goes to PEFT as one of a causal model, a plain matrix only with the model's name, and what PEFT set
+/// and nobody here knows is told.
+#[test]
+fn prompts_of_a_decoder_go_to_peft_as_such() {
+    let folder = folder();
+    let model = golden("llama_tiny").display().to_string();
+    let peft = golden("peft_llama_tiny/prompt").display().to_string();
+    let run = |words: &[&str]| promptshift(&folder).args(words).assert();
+    let config = |out: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(folder.path().join(out).join("adapter_config.json"));
+        serde_json::from_str(&text.expect("written")).expect("JSON")
+    };
+    run(&["prompt", "import", &peft, "--model", &model]).success();
+    run(&["prompt", "export", "prompt.safetensors", "out"]).success();
+    assert_eq!(config("out")["task_type"], "CAUSAL_LM");
+    assert_eq!(config("out")["num_transformer_submodules"], 1);
+    run(&["prompt", "export", "out", "p.npy"]).success();
+    run(&["prompt", "export", "p.npy", "again"])
+        .code(2)
+        .stderr(contains("wanted --model MODEL"));
+    run(&["prompt", "export", "p.npy", "again", "--model", &model]).success();
+    assert_eq!(config("again")["task_type"], "CAUSAL_LM");
+    let bert = golden("bert_tiny").display().to_string();
+    run(&["prompt", "export", "p.npy", "bert", "--model", &bert])
+        .code(1)
+        .stderr(contains(
+            "a BERT's prompt stands behind the first token here",
+        ));
+    run(&[
+        "prompt",
+        "export",
+        "prompt.safetensors",
+        "nano",
+        "--model",
+        "nano",
+    ])
+    .code(1)
+    .stderr(contains("32 wide"));
+    // A key of tomorrow.
+    let mut keys = config("out");
+    keys["use_tomorrows_prompt"] = true.into();
+    let path = folder.path().join("out/adapter_config.json");
+    std::fs::write(path, keys.to_string()).expect("written");
+    run(&[
+        "prompt",
+        "import",
+        "out",
+        "--model",
+        &model,
+        "--out",
+        "q.safetensors",
+    ])
+    .success()
+    .stderr(contains("warning: out: use_tomorrows_prompt true"));
+    run(&["prompt", "show", "out"])
+        .success()
+        .stdout(contains("unknown: use_tomorrows_prompt true").and(contains("CAUSAL_LM")));
+}
+
+/// LoRA that PEFT trained with a head goes onto a BERT, which then answers with it, and back.
+#[test]
+fn a_classifier_of_peft_answers_and_goes_back() {
+    let folder = folder();
+    let model = golden("bert_tiny").display().to_string();
+    let peft = golden("peft_bert_tiny/lora").display().to_string();
+    let run = |words: &[&str]| promptshift(&folder).args(words).assert();
+    run(&["adapter", "import", &peft, "--model", &model]).success();
+    run(&[
+        "adapter",
+        "export",
+        "adapter.safetensors",
+        "out",
+        "--model",
+        &model,
+    ])
+    .success();
+    let text = std::fs::read_to_string(folder.path().join("out/adapter_config.json"));
+    let config: serde_json::Value = serde_json::from_str(&text.expect("written")).expect("JSON");
+    assert_eq!(config["task_type"], "SEQ_CLS");
+    assert_eq!(config["modules_to_save"], serde_json::json!(["classifier"]));
+    // Three classes, where the domain has two.
+    let mini = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/mini/mrpc/test.parquet");
+    let mini = mini.display().to_string();
+    run(&[
+        "predict",
+        "--model",
+        &model,
+        "--data",
+        &mini,
+        "--domain",
+        "mrpc",
+        "--rows",
+        "2",
+        "--adapter",
+        "adapter.safetensors",
+        "--out",
+        "p.jsonl",
+    ])
+    .code(2)
+    .stderr(contains("'mrpc' asks for one of 2 classes").and(contains("one of 3 classes")));
+    // A folder too high up.
+    std::fs::create_dir(folder.path().join("runs")).expect("a new folder");
+    std::fs::rename(
+        folder.path().join("out"),
+        folder.path().join("runs/default"),
+    )
+    .expect("moved");
+    run(&["adapter", "show", "runs"])
+        .code(1)
+        .stderr(contains("the folder 'default', which is one of PEFT's"));
+}
+
 /// What tunes labels is left out of all where the source has none, and refused by its name.
 #[test]
 fn labels_are_not_tuned_where_there_are_none() {

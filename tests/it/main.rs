@@ -24,6 +24,7 @@ mod miniature;
 mod mixture;
 mod parity;
 mod peft;
+mod peft_networks;
 mod predict;
 mod prompts;
 mod propose;

@@ -8,29 +8,39 @@ use promptshift::checkpoint::Weights;
 use promptshift::parts::{Dropout, Tokens};
 use promptshift::tuning::Tuned;
 use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{Format, PromptFile};
+use promptshift::tuning::prompt_file::{self, Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::parity::{golden, tiny, values};
+use crate::parity::{assert_close, golden, tiny, values};
 use crate::tuning::nano;
 
 /// Folders of PEFT on one backbone, with what PEFT makes of the references' inputs.
-struct Golden {
-    folder: PathBuf,
-    backbone: Backbone,
+pub struct Golden {
+    pub folder: PathBuf,
+    pub backbone: Backbone,
     json: Value,
     floats: Vec<u8>,
+    /// What ends an output.
+    ends: Vec<u32>,
 }
 
 impl Golden {
     fn of(folder: &Path, backbone: Backbone) -> Self {
-        let text = std::fs::read_to_string(folder.join("adapters.json")).expect("a script's");
+        Golden::named(folder, "adapters", backbone, vec![1])
+    }
+
+    /// Of the references that a script wrote as `name`.json and `name`.safetensors.
+    pub fn named(folder: &Path, name: &str, backbone: Backbone, ends: Vec<u32>) -> Self {
+        let read = |ending: &str| {
+            std::fs::read(folder.join(format!("{name}.{ending}"))).expect("a script's")
+        };
         Golden {
             folder: folder.to_owned(),
             backbone,
-            json: serde_json::from_str(&text).expect("JSON"),
-            floats: std::fs::read(folder.join("adapters.safetensors")).expect("a script's"),
+            json: serde_json::from_slice(&read("json")).expect("JSON"),
+            floats: read("safetensors"),
+            ends,
         }
     }
 
@@ -47,20 +57,31 @@ impl Golden {
         Golden::of(&folder, backbone)
     }
 
-    fn methods(&self) -> Vec<String> {
+    pub fn methods(&self) -> Vec<String> {
         let methods = self.json["methods"].as_object().expect("by name");
         methods.keys().cloned().collect()
     }
 
-    fn ids(&self, name: &str) -> Tokens {
-        let rows: Vec<Vec<u32>> = serde_json::from_value(self.json[name].clone()).expect(name);
+    /// The inputs or targets of a method, or those of all of them.
+    fn ids(&self, method: &str, [own, of_all]: [&str; 2]) -> Tokens {
+        let own = self.json["methods"][method].get(own);
+        let rows = own.unwrap_or(&self.json[of_all]).clone();
+        let rows: Vec<Vec<u32>> = serde_json::from_value(rows).expect(of_all);
         Tokens::padded(&rows, 0)
+    }
+
+    fn logits(&self, name: &str, tuned: &Tuned) -> Vec<f32> {
+        let inputs = self.ids(name, ["inputs", "input_ids"]);
+        let encoded = tuned.encode(&inputs, &mut Dropout::off());
+        let targets = self.ids(name, ["targets", "targets"]);
+        values(tuned.backbone.logits(&encoded, &targets))
     }
 
     /// The largest differences of logits and of greedy log-probabilities; greedy outputs are equal.
     fn differences(&self, name: &str, tuned: &Tuned) -> (f32, f64) {
-        let encoded = tuned.encode(&self.ids("input_ids"), &mut Dropout::off());
-        let ours = values(tuned.backbone.logits(&encoded, &self.ids("targets")));
+        let inputs = self.ids(name, ["inputs", "input_ids"]);
+        let encoded = tuned.encode(&inputs, &mut Dropout::off());
+        let ours = self.logits(name, tuned);
         let file = SafeTensors::deserialize(&self.floats).expect("safetensors");
         let theirs = file.tensor(name).expect(name).data().chunks_exact(4);
         let theirs = theirs.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
@@ -69,7 +90,8 @@ impl Golden {
             .map(|(ours, theirs)| (ours - theirs).abs() / theirs.abs().max(1.0))
             .fold(0.0, f32::max);
         let wanted = &self.json["methods"][name];
-        let outputs = tuned.backbone.generate(&encoded, &[1], 16);
+        let limit = self.json["max_new_tokens"].as_u64().expect("a count") as usize;
+        let outputs = tuned.backbone.generate(&encoded, &self.ends, limit);
         let ids: Vec<Vec<u32>> = outputs.iter().map(|output| output.ids.clone()).collect();
         let wanted_ids: Vec<Vec<u32>> =
             serde_json::from_value(wanted["greedy"].clone()).expect("ids");
@@ -83,10 +105,10 @@ impl Golden {
     }
 
     /// What `path`, of either program, makes of the inputs is what PEFT made of them.
-    fn assert_as_in_peft(&self, name: &str, path: &Path) {
-        let tuned = match name {
-            "ptuning" => PromptFile::open(path).and_then(|file| file.onto(&self.backbone)),
-            _ => AdapterFile::open(path).and_then(|file| file.onto(&self.backbone)),
+    pub fn assert_as_in_peft(&self, name: &str, path: &Path) {
+        let tuned = match is_prompt(name) {
+            true => PromptFile::open(path).and_then(|file| file.onto(&self.backbone)),
+            false => AdapterFile::open(path).and_then(|file| file.onto(&self.backbone)),
         };
         let (by_logits, by_logprob) = self.differences(name, &tuned.expect(name));
         println!("{name}: logits {by_logits:.1e}, log-probabilities {by_logprob:.1e}");
@@ -95,16 +117,22 @@ impl Golden {
     }
 
     /// Imports every folder of PEFT, exports it again into `out`, and compares all of them.
-    fn round_trips(&self, out: &Path) {
+    pub fn round_trips(&self, out: &Path) {
         let imported = tempfile::tempdir().expect("a temporary folder");
         for name in self.methods() {
             let theirs = self.folder.join(&name);
             let own = imported.path().join(format!("{name}.safetensors"));
             let exported = out.join(&name);
             self.assert_as_in_peft(&name, &theirs);
-            if name == "ptuning" {
+            if is_prompt(&name) {
                 let prompt = PromptFile::open(&theirs).expect("PEFT's");
-                prompt.export(Format::Peft, &exported).expect("written");
+                let metadata = prompt.adopt(&self.backbone).expect("it fits");
+                std::fs::write(&own, prompt_file::to_bytes(&prompt.vectors, &metadata))
+                    .expect("written");
+                self.assert_as_in_peft(&name, &own);
+                let own = PromptFile::open(&own).expect("ours");
+                let kind = own.kind().expect("it was imported for one");
+                own.export(Format::Peft(kind), &exported).expect("written");
             } else {
                 let adapter = AdapterFile::open(&theirs).expect("PEFT's");
                 let bytes = adapter.adopt(&self.backbone).expect("it fits");
@@ -114,6 +142,24 @@ impl Golden {
                 own.export(&self.backbone, &exported).expect("written");
             }
             self.assert_as_in_peft(&name, &exported);
+        }
+    }
+}
+
+fn is_prompt(name: &str) -> bool {
+    name.ends_with("prompt") || name == "ptuning"
+}
+
+/// Whether every export in `out` is what PEFT was shown, byte for byte.
+pub fn assert_shown(names: &[String], out: &Path, shown: &Path) {
+    for name in names {
+        for file in ["adapter_config.json", "adapter_model.safetensors"] {
+            let shown = std::fs::read(shown.join(name).join(file)).unwrap_or_default();
+            let made = std::fs::read(out.join(name).join(file)).expect("written");
+            assert!(
+                made == shown,
+                "{name}: export again, see tests/golden/README.md"
+            );
         }
     }
 }
@@ -128,21 +174,8 @@ fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
         std::fs::rename(out.path(), kept).expect("a new name");
         return;
     }
-    for name in golden.methods() {
-        for file in ["adapter_config.json", "adapter_model.safetensors"] {
-            let shown = golden
-                .folder
-                .join("exported_adapters")
-                .join(&name)
-                .join(file);
-            let shown = std::fs::read(&shown).unwrap_or_default();
-            let made = std::fs::read(out.path().join(&name).join(file)).expect("written");
-            assert!(
-                made == shown,
-                "{name}: export again, see tests/golden/README.md"
-            );
-        }
-    }
+    let shown = golden.folder.join("exported_adapters");
+    assert_shown(&golden.methods(), out.path(), &shown);
 }
 
 #[test]
@@ -179,6 +212,14 @@ impl Copy {
 
     /// Names one tensor differently.
     fn rename(&self, from: &str, to: &str) -> &Self {
+        self.edit(|name, values| {
+            let name = if name == from { to } else { name };
+            Some((name.to_string(), values))
+        })
+    }
+
+    /// Makes other tensors of all, or leaves them out.
+    fn edit(&self, change: impl Fn(&str, Vec<f32>) -> Option<(String, Vec<f32>)>) -> &Self {
         let path = self.0.path().join("adapter_model.safetensors");
         let bytes = std::fs::read(&path).expect("copied");
         let file = SafeTensors::deserialize(&bytes).expect("safetensors");
@@ -186,8 +227,9 @@ impl Copy {
         for (name, view) in file.tensors() {
             let values = view.data().chunks_exact(4);
             let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            let name = if name == from { to } else { name.as_str() };
-            weights.put(name, view.shape().to_vec(), values.collect());
+            if let Some((name, values)) = change(&name, values.collect()) {
+                weights.put(&name, view.shape().to_vec(), values);
+            }
         }
         std::fs::write(&path, weights.to_bytes(Default::default())).expect("written");
         self
@@ -202,22 +244,76 @@ impl Copy {
     }
 }
 
+/// LoRA of the decoder alone, as a regular expression chooses it, is one that does nothing in the encoder.
+#[test]
+fn one_side_alone_is_nothing_on_the_other() {
+    let golden = Golden::tiny();
+    let [alone, zero] = [(); 2].map(|()| Copy::of(&golden, "lora"));
+    let is_encoders = |name: &str| name.starts_with("base_model.model.encoder.");
+    alone.set("target_modules", r"decoder.*\.(q|v|o|wi_0|wo)$".into());
+    alone.edit(|name, values| (!is_encoders(name)).then(|| (name.to_string(), values)));
+    zero.edit(
+        |name, values| match is_encoders(name) && name.contains("lora_B") {
+            true => Some((name.to_string(), vec![0.0; values.len()])),
+            false => Some((name.to_string(), values)),
+        },
+    );
+    let outputs = |copy: &Copy| {
+        let adapter = AdapterFile::open(copy.0.path()).expect("PEFT's");
+        let tuned = adapter.onto(&golden.backbone).expect("it fits");
+        golden.logits("lora", &tuned)
+    };
+    assert_close("logits", &outputs(&alone), &outputs(&zero), 1e-6);
+    // Saved and exported it is still the decoder's alone.
+    let adapter = AdapterFile::open(alone.0.path()).expect("PEFT's");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [own, out] = ["own.safetensors", "out"].map(|name| folder.path().join(name));
+    std::fs::write(&own, adapter.adopt(&golden.backbone).expect("it fits")).expect("written");
+    let own = AdapterFile::open(&own).expect("ours");
+    own.export(&golden.backbone, &out).expect("PEFT has it");
+    let names = |folder: &Path| -> Vec<String> {
+        let bytes = std::fs::read(folder.join("adapter_model.safetensors")).expect("written");
+        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let mut names: Vec<String> = file.names().into_iter().map(str::to_string).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&out), names(alone.0.path()));
+    assert!(names(&out).iter().all(|name| !is_encoders(name)));
+    let again = AdapterFile::open(&out).and_then(|file| file.onto(&golden.backbone));
+    let again = golden.logits("lora", &again.expect("it fits"));
+    assert_close("logits", &again, &outputs(&alone), 1e-6);
+}
+
 #[test]
 fn what_does_not_map_is_refused_by_name() {
     let golden = Golden::tiny();
     for (name, key, value, words) in [
         ("lora", "use_dora", Value::Bool(true), "use_dora true"),
+        // What the pattern says and the tensors do not have.
         (
             "lora",
             "rank_pattern",
             serde_json::json!({"q": 2}),
-            "rank_pattern {\"q\":2}",
+            "lora_A.weight' [2, 32], found [4, 32]",
+        ),
+        (
+            "lora",
+            "rank_pattern",
+            serde_json::json!({"q": 0}),
+            "in rank_pattern, found 0",
         ),
         (
             "lora",
             "alpha_pattern",
-            serde_json::json!({"q": 2}),
+            serde_json::json!({"q": 2, "SelfAttention.q": 3}),
+            "in alpha_pattern, found ",
+        ),
+        (
+            "lora",
             "alpha_pattern",
+            serde_json::json!({"(": 2}),
+            "regular expressions in alpha_pattern",
         ),
         ("lora", "bias", "all".into(), "bias all"),
         ("lora", "modules_to_save", vec!["lm_head"].into(), "lm_head"),
@@ -270,7 +366,7 @@ fn what_does_not_map_is_refused_by_name() {
             "ia3",
             format!("{root}.1.EncDecAttention.k.ia3_l"),
             "base_model.model.decoder.block.1.layer.1.EncDecAttention.q.ia3_l",
-            "as every k, v and wo has one",
+            "EncDecAttention.k.ia3_l', as target_modules says",
         ),
     ] {
         let text = Copy::of(&golden, name).rename(&from, to).refused(&golden);
@@ -284,7 +380,14 @@ fn what_does_not_map_is_refused_by_name() {
             &format!("base_model.model.lm_head.{factor}.weight"),
         );
     }
-    assert!(half.refused(&golden).contains("as other maps of its name"));
+    assert!(half.refused(&golden).contains("as target_modules says"));
+    // A list of targets that does not say which leaves it to the tensors, and these have no place.
+    half.set("layers_to_transform", vec![0].into());
+    let text = half.refused(&golden);
+    assert!(
+        text.contains("a place for, found 'base_model.model.lm_head.lora_A"),
+        "{text}"
+    );
     let prompt = AdapterFile::open(&golden.folder.join("ptuning")).expect_err("a prompt");
     assert!(
         prompt.to_string().contains("found peft_type P_TUNING"),

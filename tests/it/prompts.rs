@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use promptshift::network::Encoded;
+use promptshift::network::{Encoded, Kind};
 use promptshift::parts::{Dropout, Tokens};
 use promptshift::t5::T5;
 use promptshift::tuning::Tuned;
@@ -87,7 +87,7 @@ fn what_is_exported_is_what_peft_was_shown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let prompt = PromptFile::open(&golden("peft_tiny/trained")).expect("PEFT's");
     let (peft, npy) = (folder.path().join("peft"), folder.path().join("prompt.npy"));
-    prompt.export(Format::Peft, &peft).expect("written");
+    (prompt.export(Format::Peft(Kind::T5), &peft)).expect("written");
     prompt.export(Format::Npy, &npy).expect("written");
     for (made, shown) in [
         (

@@ -73,7 +73,12 @@ impl Recipe {
                 let maps = vec![Map::Q, Map::V];
                 let (rank, alpha) = (8, 16.0);
                 (
-                    DeltaRecipe::Lora(LoraRecipe { rank, alpha, maps }),
+                    DeltaRecipe::Lora(LoraRecipe {
+                        rank,
+                        alpha,
+                        maps,
+                        ranks: Vec::new(),
+                    }),
                     rates(1e-2, 3e-4),
                 )
             }

@@ -73,6 +73,26 @@ pub struct LoraRecipe {
     pub alpha: f64,
     /// The linear maps that have one, in every attention and feed-forward.
     pub maps: Vec<Map>,
+    /// The rank beside each linear map of the blocks in turn, 0 where there is none: of a LoRA that another program
+    /// trained beside some blocks alone, or with several ranks. Empty where `rank` and `maps` say all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<usize>,
+}
+
+impl LoraRecipe {
+    /// The rank beside the linear map at this place among those of the blocks; 0 where there is none.
+    pub fn rank_at(&self, place: usize, map: Map) -> usize {
+        match self.ranks.get(place) {
+            Some(&rank) => rank,
+            None if self.maps.contains(&map) => self.rank,
+            None => 0,
+        }
+    }
+
+    /// By what every product is multiplied, whatever its rank: `α/r`.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
 }
 
 /// See [`DeltaRecipe::LastBlocks`].

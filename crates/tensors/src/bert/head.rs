@@ -42,6 +42,11 @@ impl Head {
         self.form
     }
 
+    /// Its weight `[outputs, D]`, as PyTorch keeps it, and its bias `[outputs]`.
+    pub fn rows(&self) -> (Tensor<2>, Option<Tensor<1>>) {
+        (self.map.rows(), self.map.bias.as_ref().map(Param::val))
+    }
+
     /// Of a classifier: logits `[B, classes]`. Of a span head: those of the first place and, below
     /// them, of the last, `[2·B, T]`, by places in the input without its prompt.
     pub(super) fn logits(&self, encoded: &Encoded) -> Tensor<2> {

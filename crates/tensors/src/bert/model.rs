@@ -104,6 +104,11 @@ impl Bert {
         Some(Head::new(form, vectors, bias))
     }
 
+    /// Whether the checkpoint has the map that a classifier reads the first token's state through.
+    pub fn has_pooler(&self) -> bool {
+        self.pooler.is_some()
+    }
+
     /// The head on it, if there is one.
     pub fn head(&self) -> Option<&Head> {
         self.head.as_ref()

@@ -49,6 +49,21 @@ impl BertConfig {
         block.repeat(self.num_hidden_layers)
     }
 
+    /// The modules of Transformers' network under a head that these maps are.
+    pub fn map_names(&self) -> Vec<String> {
+        let maps = [
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+            "attention.output.dense",
+            "intermediate.dense",
+            "output.dense",
+        ];
+        (0..self.num_hidden_layers)
+            .flat_map(|layer| maps.map(|map| format!("bert.encoder.layer.{layer}.{map}")))
+            .collect()
+    }
+
     /// Every sub-layer of the blocks, as [`Bert::adapters_mut`] has them.
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.num_hidden_layers)

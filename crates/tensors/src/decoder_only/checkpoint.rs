@@ -138,6 +138,12 @@ fn laid_out<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 impl DecoderConfig {
+    /// What the embedding is called.
+    pub(crate) fn embedding_name(&self) -> &'static str {
+        let [embedding, _, _] = self.names();
+        embedding
+    }
+
     /// Names of the embedding, of the final norm and of the head.
     pub(super) fn names(&self) -> [&'static str; 3] {
         match self.shape {

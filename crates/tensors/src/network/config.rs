@@ -134,6 +134,15 @@ impl Config {
         }
     }
 
+    /// The modules of Transformers' network that these maps are; where one is several maps, it stands here for each.
+    pub fn map_names(&self) -> Vec<String> {
+        match self {
+            Config::T5(t5) => t5.map_names(),
+            Config::DecoderOnly(decoder) => decoder.map_names(),
+            Config::Bert(bert) => bert.map_names(),
+        }
+    }
+
     /// Every sub-layer of the blocks.
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         match self {
@@ -183,6 +192,15 @@ impl Config {
             Config::T5(_) => None,
             Config::DecoderOnly(decoder) => decoder.biases(),
             Config::Bert(bert) => Some(bert.biases()),
+        }
+    }
+
+    /// What [`Network::weights`](super::Network::weights) calls the embedding.
+    pub fn embedding_name(&self) -> &'static str {
+        match self {
+            Config::T5(_) => "shared.weight",
+            Config::DecoderOnly(decoder) => decoder.embedding_name(),
+            Config::Bert(_) => "embeddings.word_embeddings.weight",
         }
     }
 

@@ -13,6 +13,20 @@ pub enum Kind {
     Bert,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::T5, Kind::DecoderOnly, Kind::Bert];
+
+    /// What files call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::T5 => "t5",
+            Kind::DecoderOnly => "decoder-only",
+            Kind::Bert => "bert",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -18,7 +18,9 @@ use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_f
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, floats};
 use crate::network::Config;
-use promptshift_numbers::recipe::{DeltaRecipe, Method, PromptInit, PromptRecipe, Recipe};
+use promptshift_numbers::recipe::{
+    DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
+};
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::new_file;
 
@@ -61,6 +63,9 @@ pub enum Origin<'a> {
         base_model: Option<&'a str>,
         /// SHA-256 of its `adapter_model.safetensors`.
         sha256: &'a str,
+        /// What its configuration sets and promptshift does not know, `key value` each: nobody can say whether it
+        /// changes what the adapter answers.
+        unknown: &'a [String],
     },
 }
 
@@ -107,10 +112,11 @@ pub(super) fn tensors(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors
 }
 
 /// The recipe of a delta that another program trained: how is not known, and nothing reads it.
-fn imported(delta: DeltaRecipe) -> Recipe {
+fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
     Recipe {
         prompt: None,
         delta: Some(delta),
+        head,
         ..Recipe::paper_prompt()
     }
 }
@@ -149,8 +155,10 @@ impl AdapterFile {
         let recipe: Recipe = match &metadata.made {
             Made::Tuned { recipe, .. } => serde_json::from_str(recipe).map_err(no_recipe)?,
             Made::Imported {
-                delta: Some(delta), ..
-            } => imported(serde_json::from_str(delta).map_err(no_recipe)?),
+                delta: Some(delta),
+                head,
+                ..
+            } => imported(serde_json::from_str(delta).map_err(no_recipe)?, *head),
             Made::Imported { delta: None, .. } => {
                 return Err(wrong("an imported prompt".to_string()));
             }
@@ -183,6 +191,14 @@ impl AdapterFile {
         match self.origin() {
             Origin::Own(metadata) => metadata.longest_input(),
             Origin::Peft { .. } => None,
+        }
+    }
+
+    /// What another program's configuration sets and promptshift does not know, `key value` each.
+    pub fn unknown(&self) -> &[String] {
+        match self.origin() {
+            Origin::Own(_) => &[],
+            Origin::Peft { unknown, .. } => unknown,
         }
     }
 
@@ -286,15 +302,16 @@ impl AdapterFile {
                 ));
             }
         };
-        let peft::Placed { delta, tuned } = adapter.onto(backbone)?;
+        let peft::Placed { delta, head, tuned } = adapter.onto(backbone)?;
         let made = Made::Imported {
             from: format!("{} (peft)", prompt_file::name(&self.path)),
             sha256: adapter.sha256().to_string(),
             method: adapter.method().name().to_string(),
             delta: Some(serde_json::to_string(&delta).expect("plain data")),
+            head,
         };
         let metadata = Metadata::imported(made, backbone);
-        let recipe = imported(delta);
+        let recipe = imported(delta, head);
         Ok(to_bytes(&tuned, &recipe, &backbone.config, &metadata))
     }
 
@@ -303,12 +320,11 @@ impl AdapterFile {
     /// # Errors
     /// It does not fit the backbone, PEFT has no form of it, something is there, or it can't be written.
     pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), PromptFileError> {
-        let peft::Placed { delta, tuned } = self.placed(backbone)?;
         let base_model = match self.origin() {
             Origin::Own(metadata) => Some(metadata.backbone.as_str()),
             Origin::Peft { base_model, .. } => base_model,
         };
-        let files = peft::files(&delta, tuned, &backbone.config, base_model)
+        let files = peft::files(self.placed(backbone)?, &backbone.config, base_model)
             .map_err(|found| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
         Ok(new_file::write_folder(out, &files)?)
     }
@@ -319,7 +335,7 @@ impl AdapterFile {
     /// # Errors
     /// It does not fit the backbone, or is no LoRA.
     pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
-        let peft::Placed { delta, tuned } = self.placed(backbone)?;
+        let peft::Placed { delta, tuned, .. } = self.placed(backbone)?;
         match delta {
             DeltaRecipe::Lora(_) => {
                 let weights = lora::merged(&tuned).weights();
@@ -336,10 +352,14 @@ impl AdapterFile {
         match &self.contents {
             Contents::Own { recipe, .. } => {
                 let tuned = self.onto(backbone)?;
-                let found = "a soft prompt with a head";
+                let found = format!("a soft prompt with a head: {}", prompt_file::NO_BERT);
                 let delta = (recipe.delta.clone())
                     .ok_or_else(|| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
-                Ok(peft::Placed { delta, tuned })
+                Ok(peft::Placed {
+                    delta,
+                    head: recipe.head,
+                    tuned,
+                })
             }
             Contents::Peft(adapter) => adapter.onto(backbone),
         }

@@ -22,17 +22,17 @@ pub(super) const ABOUT: About = About {
 
 impl Delta for LoraRecipe {
     fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
-        for ((map, linear), (_, [input, output])) in
-            tuned.backbone.maps_mut().into_iter().zip(config.maps())
-        {
-            if !self.maps.contains(&map) {
+        let places = tuned.backbone.maps_mut().into_iter().enumerate();
+        for ((place, (map, linear)), (_, [input, output])) in places.zip(config.maps()) {
+            let rank = self.rank_at(place, map);
+            if rank == 0 {
                 continue;
             }
             linear.delta = Some(parts::Delta {
                 low_rank: Some(LowRank {
-                    a: draw.uniform([input, self.rank], (input as f32).sqrt().recip()),
-                    b: draw.filled([self.rank, output], 0.0),
-                    scale: self.alpha / self.rank as f64,
+                    a: draw.uniform([input, rank], (input as f32).sqrt().recip()),
+                    b: draw.filled([rank, output], 0.0),
+                    scale: self.scale(),
                 }),
                 ..parts::Delta::default()
             });
@@ -45,9 +45,8 @@ impl Delta for LoraRecipe {
     }
 
     fn trainable(&self, _: &Recipe, config: &Config) -> usize {
-        let maps = config.maps().into_iter();
-        maps.filter(|(map, _)| self.maps.contains(map))
-            .map(|(_, [input, output])| self.rank * (input + output))
+        let maps = config.maps().into_iter().enumerate();
+        maps.map(|(place, (map, [input, output]))| self.rank_at(place, map) * (input + output))
             .sum()
     }
 }

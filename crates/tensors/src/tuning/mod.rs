@@ -32,6 +32,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
+use crate::bert::Head;
 use crate::network::{Config, Encoded, Kind, Network};
 use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use draw::Draw;
@@ -270,6 +271,14 @@ impl Tuned {
         match &self.backbone {
             Network::T5(_) | Network::DecoderOnly(_) => true,
             Network::Bert(bert) => bert.head().is_some(),
+        }
+    }
+
+    /// What the head that was put on it answers with; none where it writes, or has no head.
+    pub fn head(&self) -> Option<HeadForm> {
+        match &self.backbone {
+            Network::T5(_) | Network::DecoderOnly(_) => None,
+            Network::Bert(bert) => bert.head().map(Head::form),
         }
     }
 

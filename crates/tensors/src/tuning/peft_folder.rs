@@ -2,12 +2,18 @@
 //! `adapter_model.safetensors`. What is in them differs by method:
 //! [`prompt_file`](super::prompt_file) reads soft prompts, [`adapter_file`](super::adapter_file) adapters.
 
+mod keys;
+
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::prompt_file::PromptFileError;
+use crate::backbone::Backbone;
+use crate::network::Kind;
+use keys::Changed;
 use promptshift_text::hash::sha256;
 
 /// The configuration's name.
@@ -17,15 +23,91 @@ pub(super) const CONFIG: &str = "adapter_config.json";
 pub(super) const TENSORS: &str = "adapter_model.safetensors";
 
 const PICKLE: &str = "adapter_model.bin";
-const TASK: &str = "SEQ_2_SEQ_LM";
 
-/// The configuration, for a T5.
+/// What PEFT wraps a network for, `task_type`: what is asked of it, and so which network it can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// A T5.
+    Seq2SeqLm,
+    /// A Llama or a GPT-2.
+    CausalLm,
+    /// A BERT under a classifier.
+    SeqCls,
+    /// A BERT under a head of spans.
+    QuestionAns,
+}
+
+impl Task {
+    const ALL: [Task; 4] = [
+        Task::Seq2SeqLm,
+        Task::CausalLm,
+        Task::SeqCls,
+        Task::QuestionAns,
+    ];
+
+    /// PEFT's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Seq2SeqLm => "SEQ_2_SEQ_LM",
+            Task::CausalLm => "CAUSAL_LM",
+            Task::SeqCls => "SEQ_CLS",
+            Task::QuestionAns => "QUESTION_ANS",
+        }
+    }
+
+    /// Whether the backbone is of the kind that has it; `path` is what errors call the file that says so.
+    pub(super) fn check(self, backbone: &Backbone, path: &Path) -> Result<(), PromptFileError> {
+        let kind = backbone.config.kind();
+        match self.kind() == kind {
+            true => Ok(()),
+            false => Err(PromptFileError::wrong(
+                path,
+                format!(
+                    "task_type {}, as '{}' is {kind}",
+                    tasks(Some(kind)),
+                    backbone.name
+                ),
+                format!("task_type {self}"),
+            )),
+        }
+    }
+
+    /// The kind of network that has it here.
+    pub fn kind(self) -> Kind {
+        match self {
+            Task::Seq2SeqLm => Kind::T5,
+            Task::CausalLm => Kind::DecoderOnly,
+            Task::SeqCls | Task::QuestionAns => Kind::Bert,
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// These of a kind of network, or of any, for a message.
+fn tasks(of: Option<Kind>) -> String {
+    let fits = |task: &Task| of.is_none_or(|kind| task.kind() == kind);
+    let names: Vec<&str> = (Task::ALL.into_iter().filter(fits))
+        .map(Task::name)
+        .collect();
+    names.join(" or ")
+}
+
+/// The configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Config {
     path: PathBuf,
     json: Map<String, Value>,
     /// PEFT's name of the method.
     pub(super) peft_type: String,
+    /// Absent where it was trained without, or written by hand.
+    pub(super) task: Option<Task>,
+    /// What it sets and nobody here knows, `key value` each.
+    pub(super) unknown: Vec<String>,
 }
 
 /// Whether a folder is one of PEFT's, by its configuration.
@@ -40,25 +122,36 @@ pub(super) fn config(folder: &Path, types: &[&str]) -> Result<Config, PromptFile
     let bytes = contents(&path, MOST_CONFIG_BYTES)?;
     let json: Map<String, Value> = serde_json::from_slice(&bytes)
         .map_err(|e| wrong("PEFT's configuration, JSON", e.to_string()))?;
-    let config = Config {
-        path: path.clone(),
-        peft_type: word(&json, "peft_type").unwrap_or_default(),
-        json,
-    };
-    if !types.contains(&config.peft_type.as_str()) {
-        let found = match config.peft_type.as_str() {
+    let peft_type = word(&json, "peft_type").unwrap_or_default();
+    if !types.contains(&peft_type.as_str()) {
+        let found = match peft_type.as_str() {
             "" => "no peft_type".to_string(),
             found => format!("peft_type {found}"),
         };
         return Err(wrong(&format!("peft_type {}", types.join(" or ")), found));
     }
-    match word(&config.json, "task_type").filter(|found| found != TASK) {
-        None => Ok(config),
-        Some(found) => Err(wrong(
-            "task_type SEQ_2_SEQ_LM, as T5 is an encoder-decoder",
-            format!("task_type {found}"),
-        )),
-    }
+    let task = match word(&json, "task_type") {
+        None => None,
+        Some(found) => match Task::ALL.into_iter().find(|task| task.name() == found) {
+            Some(task) => Some(task),
+            None => {
+                let wanted = format!("task_type {}", tasks(None));
+                return Err(wrong(&wanted, format!("task_type {found}")));
+            }
+        },
+    };
+    let unknown = keys::unknown(&json, &peft_type).map_err(|changed| {
+        let Changed { name, value, what } = changed;
+        let wanted = format!("an adapter without {name}, with which {what}");
+        wrong(&wanted, format!("{name} {value}"))
+    })?;
+    Ok(Config {
+        path,
+        json,
+        peft_type,
+        task,
+        unknown,
+    })
 }
 
 /// A key's value as a text, `None` where it is absent or null.
@@ -103,28 +196,18 @@ impl Config {
         }
     }
 
-    /// Refuses what a key switches on: `off` are the values that switch nothing on, besides null,
-    /// `false` and what is empty.
-    pub(super) fn switched_off(
-        &self,
-        keys: &[&str],
-        off: &[&str],
-        why: &str,
-    ) -> Result<(), PromptFileError> {
-        for key in keys {
-            let on = match self.get(key) {
-                None | Some(Value::Bool(false)) => false,
-                Some(Value::Array(values)) => !values.is_empty(),
-                Some(Value::Object(values)) => !values.is_empty(),
-                Some(Value::String(value)) => !off.contains(&value.as_str()),
-                Some(_) => true,
-            };
-            if on {
-                let found = format!("{key} {}", self.word(key).unwrap_or_default());
-                return Err(self.wrong(format!("an adapter without {key}: {why}"), found));
-            }
+    /// A list of names; none where the key is absent or holds something else.
+    pub(super) fn names(&self, key: &str) -> Option<Vec<&str>> {
+        let values = self.get(key)?.as_array()?;
+        Some(values.iter().filter_map(Value::as_str).collect())
+    }
+
+    /// Whether it is for networks of the backbone's kind, as far as it says.
+    pub(super) fn check_task(&self, backbone: &Backbone) -> Result<(), PromptFileError> {
+        match self.task {
+            Some(task) => task.check(backbone, &self.path),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
@@ -188,6 +271,7 @@ pub(super) fn contents(path: &Path, most: u64) -> Result<Vec<u8>, PromptFileErro
 /// The two files by name: a configuration of these keys besides those that all methods have.
 pub(super) fn files(
     peft_type: &str,
+    task: Task,
     base_model: Option<&str>,
     keys: impl IntoIterator<Item = (&'static str, Value)>,
     tensors: Vec<u8>,
@@ -196,7 +280,7 @@ pub(super) fn files(
         ("base_model_name_or_path", base_model.into()),
         ("inference_mode", true.into()),
         ("peft_type", peft_type.into()),
-        ("task_type", TASK.into()),
+        ("task_type", task.name().into()),
     ];
     let config: Map<String, Value> = (shared.into_iter().chain(keys))
         .map(|(key, value)| (key.to_string(), value))

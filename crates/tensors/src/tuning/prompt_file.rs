@@ -13,14 +13,17 @@ use std::path::{Path, PathBuf};
 
 use super::{Tuned, peft_folder};
 use crate::backbone::Backbone;
+use crate::network::{Config, Kind};
 use promptshift_numbers::recipe::Method;
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
 use promptshift_text::new_file;
 
+pub use super::peft_folder::Task;
 pub use error::{OtherBackbone, PromptFileError};
 pub use metadata::{Made, Metadata};
 pub use own::{FILE, to_bytes};
+pub(super) use peft::NO_BERT;
 pub use vectors::Vectors;
 
 /// A prompt as it was read.
@@ -52,14 +55,18 @@ pub enum Origin {
         base_model: Option<String>,
         /// SHA-256 of its `adapter_model.safetensors`.
         sha256: String,
+        /// What its configuration sets and promptshift does not know, `key value` each.
+        unknown: Vec<String>,
+        /// What PEFT wrapped its model for, where it says so.
+        task: Option<Task>,
     },
 }
 
 /// A format to export to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A folder for `PeftModel.from_pretrained`.
-    Peft,
+    /// A folder for `PeftModel.from_pretrained`, around a network of this kind.
+    Peft(Kind),
     /// A file for `numpy.load`, and for google-research's `from_array(np_load(path))`.
     Npy,
 }
@@ -120,6 +127,8 @@ impl PromptFile {
                 method: adapter.method,
                 base_model: adapter.base_model,
                 sha256: adapter.sha256,
+                unknown: adapter.unknown,
+                task: adapter.task,
             },
         })
     }
@@ -127,21 +136,69 @@ impl PromptFile {
     /// The backbone behind this prompt.
     ///
     /// # Errors
-    /// It was tuned for other weights, another tokenizer or another width.
+    /// It was tuned for other weights, another tokenizer, another width or another kind of network.
     pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
-        if let Origin::Own(metadata) = &self.origin {
-            metadata.check(&self.path, backbone)?;
+        match &self.origin {
+            Origin::Own(metadata) => metadata.check(&self.path, backbone)?,
+            Origin::Peft { .. } if backbone.config.kind() == Kind::Bert => {
+                return Err(self.no_bert(&backbone.name));
+            }
+            Origin::Peft {
+                task: Some(task), ..
+            } => task.check(backbone, &self.path)?,
+            Origin::Peft { task: None, .. } | Origin::Npy { .. } => {}
         }
-        let (found, wanted) = (self.vectors.width(), backbone.config.width());
+        self.fits(&backbone.name, &backbone.config)?;
+        Ok(Tuned::prompted(backbone.model.clone(), &self.vectors))
+    }
+
+    /// Whether it can stand before the input of a network of this configuration, called `backbone`.
+    ///
+    /// # Errors
+    /// It has another width, or is of another kind of network, where it says of which.
+    pub fn fits(&self, backbone: &str, config: &Config) -> Result<(), PromptFileError> {
+        let (found, wanted) = (self.vectors.width(), config.width());
         if found != wanted {
             return Err(PromptFileError::Width {
                 path: self.path.clone(),
-                backbone: backbone.name.clone(),
+                backbone: backbone.to_owned(),
                 wanted,
                 found,
             });
         }
-        Ok(Tuned::prompted(backbone.model.clone(), &self.vectors))
+        match self.kind().filter(|kind| *kind != config.kind()) {
+            None => Ok(()),
+            Some(kind) => Err(PromptFileError::wrong(
+                &self.path,
+                format!("a prompt for '{backbone}', {}", config.kind()),
+                format!("one for {kind}"),
+            )),
+        }
+    }
+
+    /// The kind of network that it was tuned for, where it says so.
+    pub fn kind(&self) -> Option<Kind> {
+        match &self.origin {
+            Origin::Own(metadata) => metadata.network,
+            Origin::Peft { task, .. } => task.map(Task::kind),
+            Origin::Npy { .. } => None,
+        }
+    }
+
+    /// What another program's configuration sets and promptshift does not know, `key value` each.
+    pub fn unknown(&self) -> &[String] {
+        match &self.origin {
+            Origin::Peft { unknown, .. } => unknown,
+            Origin::Own(_) | Origin::Npy { .. } => &[],
+        }
+    }
+
+    fn no_bert(&self, backbone: &str) -> PromptFileError {
+        PromptFileError::wrong(
+            &self.path,
+            "a prompt of a T5, a Llama or a GPT-2, to go to PEFT or come from it",
+            format!("'{backbone}', {}: {NO_BERT}", Kind::Bert),
+        )
     }
 
     /// Its metadata as a prompt of `backbone`, for a file of promptshift's own.
@@ -166,6 +223,7 @@ impl PromptFile {
             sha256: sha256.clone(),
             method: method.name().to_string(),
             delta: None,
+            head: None,
         };
         Ok(Metadata::imported(made, backbone))
     }
@@ -173,11 +231,21 @@ impl PromptFile {
     /// Writes it where nothing is yet, for other programs.
     ///
     /// # Errors
-    /// Something is there, or it can't be written.
+    /// Something is there, it can't be written, or PEFT has no form of it.
     pub fn export(&self, format: Format, out: &Path) -> Result<(), PromptFileError> {
         match format {
             Format::Npy => new_file::write(out, &npy::to_bytes(&self.vectors))?,
-            Format::Peft => {
+            Format::Peft(kind) => {
+                if let Some(own) = self.kind().filter(|own| *own != kind) {
+                    let wanted = format!("a prompt for {kind}");
+                    let found = format!("one for {own}");
+                    return Err(PromptFileError::wrong(&self.path, wanted, found));
+                }
+                let task = match kind {
+                    Kind::T5 => Task::Seq2SeqLm,
+                    Kind::DecoderOnly => Task::CausalLm,
+                    Kind::Bert => return Err(self.no_bert("its backbone")),
+                };
                 let (method, base_model) = match &self.origin {
                     Origin::Own(metadata) => (metadata.method(), Some(metadata.backbone.as_str())),
                     Origin::Peft {
@@ -186,7 +254,7 @@ impl PromptFile {
                     Origin::Npy { .. } => (None, None),
                 };
                 let method = method.unwrap_or(Method::Prompt);
-                new_file::write_folder(out, &peft::files(&self.vectors, method, base_model))?;
+                new_file::write_folder(out, &peft::files(&self.vectors, method, task, base_model))?;
             }
         }
         Ok(())
@@ -239,13 +307,13 @@ pub(super) fn listing(folder: &Path) -> Result<String, PromptFileError> {
     let io = || PromptFileError::io(folder);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(io())? {
-        names.push(
-            entry
-                .map_err(io())?
-                .file_name()
-                .to_string_lossy()
-                .into_owned(),
-        );
+        let entry = entry.map_err(io())?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One folder further down, as PEFT puts an adapter with a name and a trainer its checkpoints.
+        names.push(match peft_folder::is_one(&entry.path()) {
+            true => format!("the folder '{name}', which is one of PEFT's"),
+            false => name,
+        });
     }
     names.sort();
     let more = names.len().saturating_sub(5);

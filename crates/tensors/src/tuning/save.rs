@@ -32,7 +32,7 @@ impl Tuned {
         provenance: &Provenance,
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
-        let metadata = Metadata::of_cell(cell, provenance);
+        let metadata = Metadata::of_cell(cell, config.kind(), provenance);
         let adapted = cell.recipe.as_ref().filter(|recipe| {
             let delta = recipe.delta.as_ref().map(delta);
             let headed = recipe.head.is_some() && !recipe.is_model_tuning();

@@ -335,11 +335,13 @@ mod tests {
                 backbone: "nano".to_owned(),
                 backbone_sha256: backbone_sha256.to_owned(),
                 tokenizer_sha256: "t".to_owned(),
+                network: None,
                 made: Made::Imported {
                     from: "p.npy".to_owned(),
                     sha256: "p".to_owned(),
                     method: "prompt".to_owned(),
                     delta: None,
+                    head: None,
                 },
             }),
         }

@@ -1,11 +1,14 @@
 //! Adapters as PEFT saves them, one converter a method: [`lora`], [`ia3`], [`prefix`].
 //!
-//! PEFT calls a tensor by the path of its module in Transformers' T5, which is the name of the weight in
+//! PEFT calls a tensor by the path of its module in Transformers' network, which is the name of the weight in
 //! a checkpoint, behind `base_model.model.`. What a folder switches on that has no place here is refused
-//! by its key, and a tensor that no place takes by its name: nothing is read in part.
+//! by its key, and a tensor that no place takes by its name: nothing is read in part. Weights of the backbone that a
+//! folder holds as well are taken where they are the backbone's own, and refused where they are others.
 
+mod head;
 mod ia3;
 mod lora;
+mod modules;
 mod prefix;
 
 use std::path::{Path, PathBuf};
@@ -15,20 +18,19 @@ use serde_json::Value;
 use super::{Origin, Tensors, tensors};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
-use crate::network::Config as NetworkConfig;
-use crate::t5::T5Config;
+use crate::decoder_only::Shape;
+use crate::network::{Config as NetworkConfig, Kind};
 use crate::tuning::Tuned;
-use crate::tuning::peft_folder::{self, Config};
+use crate::tuning::peft_folder::{self, Config, Task};
 use crate::tuning::prompt_file::PromptFileError;
-use promptshift_numbers::recipe::{DeltaRecipe, Method, PrefixPlaces};
+use modules::ROOT;
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 
 /// What PEFT has a form of.
 pub(super) const WANTED: &str = "an adapter of lora, ia3 or prefix-decoder, which PEFT has as well";
 
 /// LoRA of every map of T5-xxl at rank 64 is 2 GiB.
 const MOST_BYTES: u64 = 1 << 31;
-
-const ROOT: &str = "base_model.model";
 
 /// A folder as it was read.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub(super) struct Adapter {
 /// An adapter on a backbone; nothing is on the tape.
 pub(super) struct Placed {
     pub(super) delta: DeltaRecipe,
+    /// The head that came with it, where the network has none of its own.
+    pub(super) head: Option<HeadForm>,
     pub(super) tuned: Tuned,
 }
 
@@ -68,7 +72,11 @@ impl Adapter {
             base_model: config.base_model(),
             config,
             method,
-            tensors: tensors(&file.bytes, &file.path, "PEFT's tensors, finite numbers")?,
+            tensors: saved(tensors(
+                &file.bytes,
+                &file.path,
+                "PEFT's tensors, finite numbers",
+            )?),
             path: file.path,
             sha256: file.sha256,
         })
@@ -87,62 +95,96 @@ impl Adapter {
             method: self.method,
             base_model: self.base_model.as_deref(),
             sha256: &self.sha256,
+            unknown: &self.config.unknown,
         }
     }
 
     /// The backbone with this adapter.
     pub(super) fn onto(&self, backbone: &Backbone) -> Result<Placed, PromptFileError> {
-        let Some(t5) = backbone.config.t5() else {
-            let wanted = format!(
-                "an adapter for '{}', {}",
-                backbone.name,
-                backbone.config.kind()
-            );
-            let found = "one of SEQ_2_SEQ_LM, which is read onto a T5".to_string();
-            return Err(PromptFileError::wrong(&self.path, wanted, found));
-        };
+        self.config.check_task(backbone)?;
         let mut left = Left {
             tensors: self.tensors.clone(),
             path: &self.path,
         };
-        let model = backbone.model.clone();
+        let (model, head) = head::read(&self.config, &mut left, backbone)?;
         let placed = match self.config.peft_type.as_str() {
-            lora::TYPE => lora::read(&self.config, &mut left, t5, model),
-            ia3::TYPE => ia3::read(&self.config, &mut left, t5, model),
-            _ => prefix::read(&self.config, &mut left, t5, model),
+            lora::TYPE => lora::read(&self.config, &mut left, backbone, model),
+            ia3::TYPE => ia3::read(&self.config, &mut left, backbone, model),
+            _ => prefix::read(&self.config, &mut left, backbone, model),
         }?;
-        left.end(&backbone.name)?;
-        Ok(placed)
+        left.end(&self.config, backbone, head)?;
+        Ok(Placed { head, ..placed })
+    }
+}
+
+/// Tensors by the names that `save_pretrained` gives them: a plain `state_dict` has the adapter's, `default`, in them.
+fn saved(tensors: Tensors) -> Tensors {
+    let plain = |name: &str| {
+        let name = name.replace(".modules_to_save.default.", ".");
+        match name.strip_suffix(".ia3_l.default") {
+            Some(module) => format!("{module}.ia3_l"),
+            None => name.replace(".default.weight", ".weight"),
+        }
+    };
+    let is_clear = |name: &String| plain(name) == *name || !tensors.contains_key(&plain(name));
+    match tensors.keys().all(is_clear) {
+        true => (tensors.into_iter())
+            .map(|(name, tensor)| (plain(&name), tensor))
+            .collect(),
+        // Of two of a name neither is taken, and both are named.
+        false => tensors,
+    }
+}
+
+/// What GPT-2 is told, whose weights lie `[in, out]`; PEFT finds it out itself, with a warning.
+fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str, Value)> {
+    match config {
+        NetworkConfig::DecoderOnly(decoder) if decoder.shape == Shape::Gpt2 => {
+            Some(("fan_in_fan_out", true.into()))
+        }
+        _ => None,
     }
 }
 
 /// The folder's files by name, or what PEFT has no form of.
 pub(super) fn files(
-    delta: &DeltaRecipe,
-    tuned: Tuned,
+    placed: Placed,
     config: &NetworkConfig,
     base_model: Option<&str>,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
-    let config: &T5Config = config
-        .t5()
-        .ok_or_else(|| format!("one of {}, where only a T5's is written", config.kind()))?;
-    let (peft_type, written) = match delta {
-        DeltaRecipe::Lora(recipe) => (lora::TYPE, lora::write(recipe, tuned, config)),
-        DeltaRecipe::Scales => (ia3::TYPE, ia3::write(tuned, config)),
-        DeltaRecipe::Prefix(recipe) if recipe.places == PrefixPlaces::Decoder => {
-            (prefix::TYPE, prefix::write(recipe, &tuned, config))
+    let Placed {
+        delta,
+        head,
+        mut tuned,
+    } = placed;
+    let (peft_type, mut written) = match (&delta, config) {
+        (DeltaRecipe::Lora(recipe), _) => (lora::TYPE, lora::write(recipe, &mut tuned, config)),
+        (DeltaRecipe::Scales, _) => (ia3::TYPE, ia3::write(&mut tuned, config)),
+        (DeltaRecipe::Prefix(recipe), NetworkConfig::T5(t5)) => match recipe.places {
+            PrefixPlaces::Decoder => (prefix::TYPE, prefix::write(recipe, &tuned, t5)),
+            PrefixPlaces::Every => {
+                let found = "prefixes of every attention, where PEFT has the decoder's alone";
+                return Err(found.to_string());
+            }
+        },
+        (DeltaRecipe::Prefix(_), _) => {
+            return Err(format!(
+                "prefix tuning of {}: {}",
+                config.kind(),
+                prefix::WHY
+            ));
         }
-        DeltaRecipe::Prefix(_) => {
-            return Err("prefixes of every attention, where PEFT has the decoder's alone".into());
-        }
-        other => return Err(other.name().to_string()),
+        (other, _) => return Err(other.name().to_string()),
+    };
+    let task = match config.kind() {
+        Kind::T5 => Task::Seq2SeqLm,
+        Kind::DecoderOnly => Task::CausalLm,
+        Kind::Bert => head::write(head, &tuned.backbone, &mut written)?,
     };
     let tensors = written.tensors.to_bytes(peft_folder::header());
+    let keys = written.keys;
     Ok(peft_folder::files(
-        peft_type,
-        base_model,
-        written.keys,
-        tensors,
+        peft_type, task, base_model, keys, tensors,
     ))
 }
 
@@ -154,10 +196,10 @@ struct Left<'a> {
 
 impl Left<'_> {
     /// The values of a tensor, which must have this shape, if it is there.
-    fn take(
+    fn take<const N: usize>(
         &mut self,
         name: &str,
-        wanted: [usize; 2],
+        wanted: [usize; N],
     ) -> Result<Option<Vec<f32>>, PromptFileError> {
         let Some((shape, values)) = self.tensors.remove(name) else {
             return Ok(None);
@@ -168,13 +210,72 @@ impl Left<'_> {
         }
     }
 
-    /// Nothing may be left.
-    fn end(self, backbone: &str) -> Result<(), PromptFileError> {
-        match self.tensors.keys().next() {
+    /// The shape of a tensor, if it is there.
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|(shape, _)| shape.as_slice())
+    }
+
+    /// The name of the first tensor that is left, for a message.
+    fn first(&self) -> String {
+        (self.tensors.keys().next()).map_or_else(none, |name| format!("'{name}'"))
+    }
+
+    /// Nothing may be left but weights of the backbone as they are: PEFT saves the embedding where it was resized,
+    /// and modules that were trained whole (`modules_to_save`). Those that it says it has must be there.
+    fn end(
+        self,
+        config: &Config,
+        backbone: &Backbone,
+        head: Option<HeadForm>,
+    ) -> Result<(), PromptFileError> {
+        let mut own = match self.tensors.is_empty() {
+            true => Weights::empty(""),
+            false => backbone.model.weights(),
+        };
+        let mut whole: Vec<&str> = head::names(head).to_vec();
+        for (name, (shape, values)) in &self.tensors {
+            let module = name
+                .strip_prefix(ROOT)
+                .unwrap_or(name)
+                .trim_start_matches('.');
+            let plain = (["transformer.", "bert."].into_iter())
+                .find_map(|root| module.strip_prefix(root))
+                .unwrap_or(module);
+            // As a network is saved without its head, under one, or with one that is the embedding.
+            let names = [module.to_owned(), plain.to_owned(), format!("bert.{plain}")];
+            let tied =
+                (plain == "lm_head.weight").then(|| backbone.config.embedding_name().to_owned());
+            let known = names
+                .into_iter()
+                .chain(tied)
+                .find(|name| own.contains(name));
+            let Some(known) = known else {
+                return Err(self.wrong(
+                    format!("tensors that '{}' has a place for", backbone.name),
+                    format!("'{name}'"),
+                ));
+            };
+            own.put(name, shape.clone(), values.clone());
+            if !own.are_equal(name, &known) {
+                return Err(self.wrong(
+                    format!(
+                        "an adapter that leaves '{known}' as '{}' has it",
+                        backbone.name
+                    ),
+                    format!("another '{name}': it was trained as well, or the model is another"),
+                ));
+            }
+            whole.extend(module.rsplit_once('.').map(|(module, _)| module));
+        }
+        let is_there = |saved: &&str| {
+            (whole.iter()).any(|module| module == saved || module.ends_with(&format!(".{saved}")))
+        };
+        let saved = config.names("modules_to_save").unwrap_or_default();
+        match saved.iter().find(|saved| !is_there(saved)) {
             None => Ok(()),
-            Some(name) => Err(self.wrong(
-                format!("tensors that '{backbone}' has a place for"),
-                format!("'{name}'"),
+            Some(saved) => Err(config.wrong(
+                "an adapter that trained no module of the backbone whole, or whose tensors of it are there",
+                format!("modules_to_save {saved}, of which there are none"),
             )),
         }
     }
@@ -182,6 +283,10 @@ impl Left<'_> {
     fn wrong(&self, wanted: String, found: String) -> PromptFileError {
         PromptFileError::wrong(self.path, wanted, found)
     }
+}
+
+fn none() -> String {
+    "none".to_string()
 }
 
 /// `[rows, columns]` → `[columns, rows]`: Transformers holds a map's weights `[out, in]`.

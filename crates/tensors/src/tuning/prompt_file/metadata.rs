@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
-use promptshift_numbers::recipe::{Before, Limits, Method, Recipe};
+use crate::network::Kind;
+use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
 use promptshift_text::domain::wording::Wording;
 
@@ -21,6 +22,12 @@ const LONGEST_INPUT: &str = "longest_input";
 /// The key of [`Made::Tuned::wording`].
 const WORDING: &str = "wording";
 
+/// The key of [`Metadata::network`].
+const NETWORK: &str = "network";
+
+/// The key of [`Made::Imported::head`].
+const HEAD: &str = "head";
+
 /// Where tuned vectors or weights come from and what they belong to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
@@ -32,6 +39,8 @@ pub struct Metadata {
     pub backbone_sha256: String,
     /// SHA-256 of the backbone's tokenizer file.
     pub tokenizer_sha256: String,
+    /// What kind of network the backbone is; older files don't say.
+    pub network: Option<Kind>,
     /// What made it.
     pub made: Made,
 }
@@ -66,6 +75,8 @@ pub enum Made {
         /// What it adds to the backbone, JSON of a [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); none for
         /// a soft prompt.
         delta: Option<String>,
+        /// The head that came with it, of a network that has none of its own.
+        head: Option<HeadForm>,
     },
     /// The principal components of some prompts: no prompt itself.
     Subspace {
@@ -79,14 +90,15 @@ pub enum Made {
 }
 
 impl Metadata {
-    /// That of a cell's result.
-    pub fn of_cell(cell: &Cell, provenance: &Provenance) -> Self {
+    /// That of a cell's result, tuned on a network of this kind.
+    pub fn of_cell(cell: &Cell, network: Kind, provenance: &Provenance) -> Self {
         let recipe = serde_json::to_string(&cell.recipe).expect("a recipe is plain data");
         Metadata {
             version: provenance.version.clone(),
             backbone: cell.model.clone(),
             backbone_sha256: provenance.model_sha256.clone(),
             tokenizer_sha256: provenance.tokenizer_sha256.clone(),
+            network: Some(network),
             made: Made::Tuned {
                 method: cell.method.name().to_string(),
                 source: cell.source.clone(),
@@ -105,6 +117,7 @@ impl Metadata {
             backbone: backbone.name.clone(),
             backbone_sha256: backbone.model_sha256.clone(),
             tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+            network: Some(backbone.config.kind()),
             made,
         }
     }
@@ -243,6 +256,12 @@ impl Metadata {
         let worded =
             worded.map(|wording| serde_json::to_string(wording).expect("a wording is plain data"));
         let longest = self.longest_input().map(|input| input.to_string());
+        let head = match &self.made {
+            Made::Imported { head, .. } => head.as_ref(),
+            _ => None,
+        };
+        let head = head.map(|head| serde_json::to_string(head).expect("a head is plain data"));
+        let network = self.network.map(|network| (NETWORK, network.name()));
         let own: Vec<(&str, &str)> = match &self.made {
             Made::Tuned {
                 method,
@@ -266,6 +285,7 @@ impl Metadata {
                 sha256,
                 method,
                 delta,
+                ..
             } => [
                 ("method", method.as_str()),
                 ("imported_from", from),
@@ -273,6 +293,7 @@ impl Metadata {
             ]
             .into_iter()
             .chain(delta.as_deref().map(|delta| ("delta", delta)))
+            .chain(head.as_deref().map(|head| (HEAD, head)))
             .collect(),
             Made::Subspace {
                 prompts,
@@ -286,6 +307,7 @@ impl Metadata {
         };
         shared
             .into_iter()
+            .chain(network)
             .chain(own)
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .collect()
@@ -319,6 +341,16 @@ impl Metadata {
                 sha256: get("imported_sha256")?,
                 method: get("method")?,
                 delta: entries.get("delta").cloned(),
+                head: match entries.get(HEAD) {
+                    None => None,
+                    Some(json) => Some(serde_json::from_str(json).map_err(|error| {
+                        PromptFileError::wrong(
+                            path,
+                            format!("a head as JSON in '{HEAD}' of its metadata"),
+                            error.to_string(),
+                        )
+                    })?),
+                },
             },
             (None, None) => Made::Tuned {
                 method: get("method")?,
@@ -347,7 +379,19 @@ impl Metadata {
                 },
             },
         };
+        let network = match entries.get(NETWORK) {
+            None => None,
+            Some(name) => match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+                Some(kind) => Some(kind),
+                None => {
+                    let names = Kind::ALL.map(Kind::name).join(", ");
+                    let wanted = format!("'{NETWORK}' {names} in its metadata");
+                    return Err(PromptFileError::wrong(path, wanted, format!("'{name}'")));
+                }
+            },
+        };
         Ok(Metadata {
+            network,
             version: get("promptshift_version")?,
             backbone: get("backbone")?,
             backbone_sha256: get("backbone_sha256")?,

@@ -4,7 +4,7 @@
 //! For an encoder-decoder PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, twice
 //! as many as asked for by default, and its forward pass reads the first `num_virtual_tokens` of
 //! them alone (`PeftModelForSeq2SeqLM.forward`, 0.21). So those are the prompt; and what is written
-//! here says `num_transformer_submodules` 1, which PEFT keeps to.
+//! here says `num_transformer_submodules` 1, which PEFT keeps to. For a network of one stack all rows are read.
 //!
 //! Of P-tuning PEFT saves what the network makes, as promptshift does: a prompt like any other. The
 //! network's kind is in the configuration, its weights are nowhere, and training can't go on.
@@ -14,8 +14,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{PromptFileError, Vectors, own};
-use crate::tuning::peft_folder::{self, CONFIG, Config};
+use crate::tuning::peft_folder::{self, CONFIG, Config, Task};
 use promptshift_numbers::recipe::Method;
+
+/// Why a BERT's prompt does not go to PEFT and none comes from it.
+pub const NO_BERT: &str = "a BERT's prompt stands behind the first token here and has no positions; in PEFT it stands \
+     before it, moves every token's position, and its first vector is what a classifier reads";
 
 const TENSOR: &str = "prompt_embeddings";
 const PROMPT_TUNING: &str = "PROMPT_TUNING";
@@ -35,6 +39,10 @@ pub(super) struct Adapter {
     pub(super) base_model: Option<String>,
     /// SHA-256 of the tensors' file.
     pub(super) sha256: String,
+    /// What PEFT wrapped the model for.
+    pub(super) task: Option<Task>,
+    /// What its configuration sets and nobody here knows.
+    pub(super) unknown: Vec<String>,
 }
 
 /// Reads a folder.
@@ -43,11 +51,19 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
     let method = method(&config)?;
     let asked = config.positive("num_virtual_tokens")?;
     // Written by hand it may leave the number of submodules out: one or two then.
+    let most = match config.task {
+        None | Some(Task::Seq2SeqLm) => 2,
+        Some(_) => 1,
+    };
     let times = match config.count("num_transformer_submodules")? {
-        None => 1..=2,
-        Some(n @ (1 | 2)) => n..=n,
+        None => 1..=most,
+        Some(n) if (1..=most).contains(&n) => n..=n,
         Some(n) => {
-            return Err(config.wrong("num_transformer_submodules 1 or 2", n.to_string()));
+            let wanted = match most {
+                1 => "num_transformer_submodules 1, as there is one stack",
+                _ => "num_transformer_submodules 1 or 2",
+            };
+            return Err(config.wrong(wanted, n.to_string()));
         }
     };
     let file = peft_folder::tensors(folder, super::MOST_BYTES)?;
@@ -78,6 +94,8 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
         method,
         base_model: config.base_model(),
         sha256: file.sha256,
+        task: config.task,
+        unknown: config.unknown,
     })
 }
 
@@ -95,10 +113,11 @@ fn method(config: &Config) -> Result<Method, PromptFileError> {
     }
 }
 
-/// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it.
+/// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it, of this task.
 pub(super) fn files(
     vectors: &Vectors,
     method: Method,
+    task: Task,
     base_model: Option<&str>,
 ) -> Vec<(&'static str, Vec<u8>)> {
     let (peft_type, own_key) = match method {
@@ -114,7 +133,7 @@ pub(super) fn files(
         ("token_dim", vectors.width().into()),
     ];
     let tensors = own::safetensors(TENSOR, vectors, peft_folder::header());
-    peft_folder::files(peft_type, base_model, keys, tensors)
+    peft_folder::files(peft_type, task, base_model, keys, tensors)
 }
 
 #[cfg(test)]
@@ -135,7 +154,7 @@ mod tests {
     /// A folder as PEFT writes it for two virtual tokens, with so many rows.
     fn folder(rows: usize) -> TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for (name, bytes) in files(&vectors(2), Method::Prompt, Some("t5")) {
+        for (name, bytes) in files(&vectors(2), Method::Prompt, Task::Seq2SeqLm, Some("t5")) {
             fs::write(folder.path().join(name), bytes).expect("written");
         }
         let tensors = own::safetensors(TENSOR, &vectors(rows), Default::default());
@@ -176,7 +195,7 @@ mod tests {
     fn what_p_tuning_leaves_is_a_prompt() {
         for method in [Method::Prompt, Method::Ptuning, Method::PtuningLstm] {
             let folder = folder(2);
-            for (name, bytes) in files(&vectors(2), method, None) {
+            for (name, bytes) in files(&vectors(2), method, Task::CausalLm, None) {
                 fs::write(folder.path().join(name), bytes).expect("written");
             }
             let found = read(folder.path()).expect("ours");
@@ -190,6 +209,19 @@ mod tests {
         );
         set(&other, NETWORK, "GRU".into());
         assert!(refused(&other).contains("found GRU"));
+    }
+
+    #[test]
+    fn one_stack_has_one_prompt() {
+        let folder = folder(2);
+        set(&folder, "task_type", "CAUSAL_LM".into());
+        let read = |folder: &TempDir| read(folder.path()).expect("PEFT's");
+        assert_eq!(read(&folder).task, Some(Task::CausalLm));
+        set(&folder, "num_transformer_submodules", 2.into());
+        assert!(refused(&folder).contains("as there is one stack, found 2"));
+        set(&folder, "num_transformer_submodules", 1.into());
+        set(&folder, "use_tomorrows_prompt", "yes".into());
+        assert_eq!(read(&folder).unknown, ["use_tomorrows_prompt yes"]);
     }
 
     #[test]
@@ -219,7 +251,7 @@ mod tests {
             ("peft_type", json!("LORA"), "found peft_type LORA"),
             ("peft_type", json!("PREFIX_TUNING"), "PREFIX_TUNING"),
             ("peft_type", Value::Null, "no peft_type"),
-            ("task_type", json!("CAUSAL_LM"), "CAUSAL_LM"),
+            ("task_type", json!("TOKEN_CLS"), "found task_type TOKEN_CLS"),
             ("num_virtual_tokens", json!(0), "found 0"),
             ("num_virtual_tokens", json!("two"), "\"two\""),
             ("num_virtual_tokens", json!(-2), "-2"),

@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::backbone::BackboneChoice;
+use crate::network::Kind;
 
 fn nano() -> Backbone {
     BackboneChoice::Nano
@@ -23,6 +24,7 @@ fn metadata(backbone: &Backbone) -> Metadata {
         backbone: backbone.name.clone(),
         backbone_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        network: Some(Kind::T5),
         made: Made::Tuned {
             method: "prompt".to_string(),
             source: "squad".to_string(),
@@ -53,7 +55,7 @@ fn a_prompt_goes_through_every_format_unchanged() {
     assert_eq!(read.source(), Some("squad"));
     let by_folder = PromptFile::open(folder.path()).expect("a record's folder");
     assert_eq!(by_folder, read);
-    for (format, name) in [(Format::Npy, "p.npy"), (Format::Peft, "peft")] {
+    for (format, name) in [(Format::Npy, "p.npy"), (Format::Peft(Kind::T5), "peft")] {
         let out = folder.path().join(name);
         read.export(format, &out).expect("written");
         let exported = PromptFile::open(&out).expect("ours");
@@ -76,6 +78,42 @@ fn a_prompt_goes_through_every_format_unchanged() {
         );
         assert!(exported.export(format, &out).is_err(), "never overwritten");
     }
+}
+
+#[test]
+fn a_prompt_for_peft_is_of_its_networks_task() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backbone = nano();
+    let out = |name: &str| folder.path().join(name);
+    fs::write(
+        out("p.npy"),
+        npy::to_bytes(&vectors(2, backbone.config.width())),
+    )
+    .expect("written");
+    let plain = PromptFile::open(&out("p.npy")).expect("a matrix");
+    assert_eq!(plain.kind(), None);
+    let causal = Format::Peft(Kind::DecoderOnly);
+    plain.export(causal, &out("causal")).expect("written");
+    let causal = PromptFile::open(&out("causal")).expect("ours");
+    assert_eq!(causal.kind(), Some(Kind::DecoderOnly));
+    let text = causal.onto(&backbone).expect_err("no T5's").to_string();
+    for part in [
+        "task_type SEQ_2_SEQ_LM, as 'nano' is a T5",
+        "found task_type CAUSAL_LM",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let text = plain.export(Format::Peft(Kind::Bert), &out("bert"));
+    assert!(text.expect_err("no BERT's").to_string().contains(NO_BERT));
+    fs::write(out(FILE), to_bytes(&plain.vectors, &metadata(&backbone))).expect("written");
+    let own = PromptFile::open(&out(FILE)).expect("ours");
+    assert_eq!(own.kind(), Some(Kind::T5));
+    let text = own.export(Format::Peft(Kind::DecoderOnly), &out("other"));
+    assert!(
+        text.expect_err("a T5's")
+            .to_string()
+            .contains("found one for a T5")
+    );
 }
 
 #[test]

@@ -1,15 +1,23 @@
 //! PEFT's (IA)³: `ia3_l` `[out, 1]`, by which a map's output is multiplied, and `[1, in]`, by which the
-//! input of those among `feedforward_modules` is. Its T5 has them at every `k`, `v` and `wo`, as the
-//! paper; others are refused.
+//! input of those among `feedforward_modules` is.
+//!
+//! Here keys, values and the feed-forward's hidden units have scales, as in the paper and in PEFT's T5 and Llama.
+//! PEFT's GPT-2 scales queries as well, since they are one module with keys and values, and its BERT what enters
+//! attention's output, since `output.dense` is the end of that module's name. Both are the same as other scales of
+//! keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)`, where no rotation is between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`.
+//! What is not there is 1.
 
 use burn::module::Param;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::Value;
 
-use super::{Left, Placed, ROOT, Written};
+use super::modules::{Module, is_target, modules, targets};
+use super::{Left, Placed, Written, none};
+use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
-use crate::network::Network;
+use crate::decoder_only::Positions;
+use crate::network::{Config as NetworkConfig, Network};
 use crate::parts::{self, Map};
-use crate::t5::T5Config;
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -17,79 +25,183 @@ use promptshift_numbers::recipe::DeltaRecipe;
 
 pub(super) const TYPE: &str = "IA3";
 
-fn name(map: &str) -> String {
-    format!("{ROOT}.{map}.ia3_l")
+const PART: &str = "ia3_l";
+
+/// Scales of a map by its place; those of what enters it and of what leaves it.
+struct Scales {
+    input: Vec<Option<Vec<f32>>>,
+    output: Vec<Option<Vec<f32>>>,
+}
+
+/// Multiplies a scale that may be there by another.
+fn scale(known: &mut Option<Vec<f32>>, by: &[f32]) {
+    match known {
+        Some(known) => known.iter_mut().zip(by).for_each(|(k, b)| *k *= b),
+        None => *known = Some(by.to_vec()),
+    }
+}
+
+impl Scales {
+    /// Takes the tensors of every module.
+    fn take(
+        config: &Config,
+        left: &mut Left,
+        all: &[Module],
+        places: usize,
+    ) -> Result<Self, PromptFileError> {
+        let mut scales = Scales {
+            input: vec![None; places],
+            output: vec![None; places],
+        };
+        let mut found = false;
+        for module in all {
+            let name = module.tensor(PART);
+            let values = match left.shape(&name) {
+                Some([1, _]) => left.take(&name, [1, module.input])?.inspect(|values| {
+                    for place in module.places.clone() {
+                        scales.input[place] = Some(values.clone());
+                    }
+                }),
+                _ => left.take(&name, [module.output(), 1])?.inspect(|values| {
+                    let mut rest = values.as_slice();
+                    for (place, &width) in module.places.clone().zip(&module.outputs) {
+                        let (own, others) = rest.split_at(width);
+                        scales.output[place] = Some(own.to_vec());
+                        rest = others;
+                    }
+                }),
+            };
+            found |= values.is_some();
+            if values.is_none() && is_target(config, &module.name) {
+                return Err(left.wrong(format!("'{name}', as target_modules says"), none()));
+            }
+        }
+        match found {
+            true => Ok(scales),
+            false => {
+                let wanted = format!("'{PART}' of a linear map of the blocks");
+                Err(left.wrong(wanted, left.first()))
+            }
+        }
+    }
+}
+
+/// Whether no rotation is between queries and keys, so that a scale of one is as well a scale of the other.
+fn is_unrotated(config: &NetworkConfig) -> bool {
+    match config {
+        NetworkConfig::DecoderOnly(decoder) => {
+            matches!(decoder.positions, Positions::Learned(_))
+        }
+        NetworkConfig::T5(_) | NetworkConfig::Bert(_) => true,
+    }
 }
 
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    t5: &T5Config,
+    backbone: &Backbone,
     model: Network,
 ) -> Result<Placed, PromptFileError> {
-    config.switched_off(
-        &["fan_in_fan_out", "modules_to_save"],
-        &[],
-        "(IA)³ is scales here",
-    )?;
+    let maps = backbone.config.maps();
+    let all = modules(&backbone.config);
+    let mut scales = Scales::take(config, left, &all, maps.len())?;
+    for module in &all {
+        for (place, map) in module.places.clone().zip(&module.maps) {
+            let wrong = |side: &str| {
+                left.wrong(
+                    "scales of keys, of values and of the feed-forward's hidden units".to_string(),
+                    format!(
+                        "'{}', of what {side} '{}'",
+                        module.tensor(PART),
+                        module.name
+                    ),
+                )
+            };
+            // A block's maps are queries, keys, values and attention's output, in this order.
+            if let Some(values) = scales.output[place].take() {
+                match map {
+                    Map::K | Map::V => scales.output[place] = Some(values),
+                    Map::Q
+                        if is_unrotated(&backbone.config)
+                            && maps[place + 1].1[1] == values.len() =>
+                    {
+                        scale(&mut scales.output[place + 1], &values);
+                    }
+                    _ => return Err(wrong("leaves")),
+                }
+            }
+            if let Some(values) = scales.input[place].take() {
+                match map {
+                    Map::Wo => scales.input[place] = Some(values),
+                    Map::O if maps[place - 1].1[1] == values.len() => {
+                        scale(&mut scales.output[place - 1], &values);
+                    }
+                    _ => return Err(wrong("enters")),
+                }
+            }
+        }
+    }
     let device = model.device();
     let mut tuned = Tuned::untuned(model);
-    let places = tuned.backbone.maps_mut().into_iter();
-    let shapes = t5.map_names().into_iter().zip(t5.maps());
-    for ((map, linear), (map_name, (_, [input, output]))) in places.zip(shapes) {
-        let (shape, width) = match map {
-            Map::K | Map::V => ([output, 1], output),
-            Map::Wo => ([1, input], input),
-            Map::Q | Map::O | Map::Wi0 | Map::Wi1 => continue,
+    let linears = tuned.backbone.maps_mut().into_iter().zip(maps).enumerate();
+    for (place, ((map, linear), (_, [input, output]))) in linears {
+        let delta = parts::Delta::default();
+        linear.delta = match map {
+            Map::K | Map::V => Some(parts::Delta {
+                output_scale: Some(param(scales.output[place].take(), output, &device)),
+                ..delta
+            }),
+            Map::Wo => Some(parts::Delta {
+                input_scale: Some(param(scales.input[place].take(), input, &device)),
+                ..delta
+            }),
+            Map::Q | Map::O | Map::Wi0 | Map::Wi1 => None,
         };
-        let name = name(&map_name);
-        let Some(values) = left.take(&name, shape)? else {
-            let wanted = format!("'{name}', as every k, v and wo has one");
-            return Err(left.wrong(wanted, "none".to_string()));
-        };
-        let data = TensorData::new(values, [width]);
-        let scale = Some(Param::from_tensor(Tensor::from_data(data, &device)));
-        linear.delta = Some(match map {
-            Map::Wo => parts::Delta {
-                input_scale: scale,
-                ..parts::Delta::default()
-            },
-            _ => parts::Delta {
-                output_scale: scale,
-                ..parts::Delta::default()
-            },
-        });
     }
     Ok(Placed {
         delta: DeltaRecipe::Scales,
+        head: None,
         tuned,
     })
 }
 
-pub(super) fn write(mut tuned: Tuned, config: &T5Config) -> Written {
+fn param(values: Option<Vec<f32>>, width: usize, device: &Device) -> Param<Tensor<1>> {
+    let values = values.unwrap_or_else(|| vec![1.0; width]);
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, [width]), device))
+}
+
+pub(super) fn write(tuned: &mut Tuned, config: &NetworkConfig) -> Written {
     let mut tensors = Weights::empty("");
-    let places = tuned.backbone.maps_mut().into_iter();
-    for ((_, linear), map_name) in places.zip(config.map_names()) {
-        let Some(delta) = &linear.delta else {
-            continue;
-        };
-        for (scale, of_input) in [(&delta.output_scale, false), (&delta.input_scale, true)] {
-            let Some(scale) = scale else {
-                continue;
-            };
-            let values: Vec<f32> = (scale.val().into_data().try_to_vec()).expect("f32");
-            let shape = match of_input {
-                true => vec![1, values.len()],
-                false => vec![values.len(), 1],
-            };
-            tensors.put(&name(&map_name), shape, values);
+    let all = modules(config);
+    let linears = tuned.backbone.maps_mut();
+    let values = |scale: &Param<Tensor<1>>| -> Vec<f32> {
+        (scale.val().into_data().try_to_vec()).expect("parameters are f32")
+    };
+    let (mut attention, mut feed_forward) = (Vec::new(), Vec::new());
+    for module in &all {
+        let deltas = &linears[module.places.clone()];
+        let inputs = (deltas.iter()).find_map(|(_, map)| map.delta.as_ref()?.input_scale.as_ref());
+        let outputs: Vec<_> = (deltas.iter())
+            .map(|(_, map)| map.delta.as_ref()?.output_scale.as_ref())
+            .collect();
+        let name = module.tensor(PART);
+        if let Some(scale) = inputs {
+            tensors.put(&name, vec![1, module.input], values(scale));
+            feed_forward.push(module.name.as_str());
+        } else if outputs.iter().any(Option::is_some) {
+            let scales = (outputs.into_iter().zip(&module.outputs))
+                .flat_map(|(scale, &width)| scale.map_or_else(|| vec![1.0; width], values));
+            tensors.put(&name, vec![module.output(), 1], scales.collect());
+            attention.push(module.name.as_str());
         }
     }
-    Written {
-        keys: vec![
-            ("feedforward_modules", vec!["wo"].into()),
-            ("target_modules", vec!["k", "v", "wo"].into()),
-        ],
-        tensors,
-    }
+    // PEFT wants the second list to be a part of the first, name by name.
+    let feed_forward = targets(&feed_forward, config);
+    let every = [targets(&attention, config), feed_forward.clone()].concat();
+    let mut keys: Vec<(&'static str, Value)> = vec![
+        ("feedforward_modules", feed_forward.into()),
+        ("target_modules", every.into()),
+    ];
+    keys.extend(super::transposed_weights(config));
+    Written { keys, tensors }
 }

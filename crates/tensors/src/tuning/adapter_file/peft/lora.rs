@@ -1,18 +1,22 @@
 //! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` beside the map `weight`
 //! `[out, in]`, their product times `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
 //!
-//! What has such a pair is told from the tensors; here it is every map of a kind or none. Other ranks for
-//! some maps, DoRA, trained biases and other additions are refused.
+//! What has such a pair is told from the tensors: all of a kind of map or some, with one rank or several. One factor
+//! is before all products here; where PEFT has several (`rank_pattern`, `alpha_pattern`), the others are multiplied
+//! into `B`. A pair beside GPT-2's `c_attn` is one beside queries, keys and values each, of the same `A`; what was
+//! trained here with an `A` each goes out as one of their ranks' sum, its `B` in blocks, which is the same.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use serde_json::{Value, json};
+use fancy_regex::Regex;
+use serde_json::{Map as Json, Value, json};
 
-use super::{Left, Placed, ROOT, Written, transposed};
+use super::modules::{is_target, modules, targets};
+use super::{Left, Placed, Written, none, transposed};
+use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
-use crate::network::Network;
+use crate::network::{Config as NetworkConfig, Network};
 use crate::parts::{self, LowRank, Map};
-use crate::t5::T5Config;
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -20,148 +24,290 @@ use promptshift_numbers::recipe::{DeltaRecipe, LoraRecipe};
 
 pub(super) const TYPE: &str = "LORA";
 
-/// What changes more than the products of a map.
-const ADDITIONS: [&str; 14] = [
-    "use_dora",
-    "use_qalora",
-    "use_bdlora",
-    "lora_bias",
-    "fan_in_fan_out",
-    "modules_to_save",
-    "trainable_token_indices",
-    "target_parameters",
-    "layer_replication",
-    "layers_to_transform",
-    "alora_invocation_tokens",
-    "arrow_config",
-    "monteclora_config",
-    "kasa_config",
-];
+const PARTS: [&str; 2] = ["lora_A.weight", "lora_B.weight"];
 
-fn names(map: &str) -> [String; 2] {
-    ["lora_A", "lora_B"].map(|factor| format!("{ROOT}.{map}.{factor}.weight"))
+/// A rank and what its product is multiplied by, times that rank.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sizes {
+    rank: usize,
+    alpha: f64,
+}
+
+impl Sizes {
+    fn scale(self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+}
+
+/// The value of the one pattern that a module matches, as PEFT's `get_pattern_key` finds it; `None`: it matches none.
+///
+/// # Errors
+/// A pattern that is none, or several that say different things: PEFT takes the first, whose place JSON does not keep.
+fn by_pattern<'a>(
+    config: &'a Config,
+    key: &str,
+    module: &str,
+) -> Result<Option<&'a Value>, PromptFileError> {
+    let Some(patterns) = config.get(key).and_then(Value::as_object) else {
+        return Ok(None);
+    };
+    let mut found: Option<&Value> = None;
+    for (pattern, value) in patterns {
+        let matches = Regex::new(&format!(r"^(?:(.*\.)?({pattern})$)"))
+            .and_then(|pattern| pattern.is_match(module))
+            .map_err(|error| {
+                config.wrong(
+                    format!("regular expressions in {key}"),
+                    format!("'{pattern}': {error}"),
+                )
+            })?;
+        match found.filter(|_| matches) {
+            Some(other) if other != value => {
+                let wanted = format!("one value for '{module}' in {key}");
+                return Err(config.wrong(wanted, format!("{other} and {value}")));
+            }
+            _ if matches => found = Some(value),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The rank and factor beside a module.
+fn sizes(config: &Config, module: &str) -> Result<Sizes, PromptFileError> {
+    let rank = match by_pattern(config, "rank_pattern", module)? {
+        None => config.positive("r")?,
+        Some(value) => (value.as_u64().and_then(|rank| usize::try_from(rank).ok()))
+            .filter(|&rank| rank > 0)
+            .ok_or_else(|| {
+                let wanted = format!("a rank of at least 1 for '{module}' in rank_pattern");
+                config.wrong(wanted, value.to_string())
+            })?,
+    };
+    let (key, alpha) = match by_pattern(config, "alpha_pattern", module)? {
+        None => ("lora_alpha", config.get("lora_alpha")),
+        Some(value) => ("alpha_pattern", Some(value)),
+    };
+    let alpha = match alpha.and_then(Value::as_f64) {
+        Some(alpha) if alpha.is_finite() => alpha,
+        _ => {
+            let found = alpha.map_or("none".to_string(), |found| match found {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            return Err(config.wrong(format!("{key}, a number"), found));
+        }
+    };
+    let rank_stabilised = config.get("use_rslora") == Some(&Value::Bool(true));
+    Ok(Sizes {
+        rank,
+        alpha: match rank_stabilised {
+            true => alpha * (rank as f64).sqrt(),
+            false => alpha,
+        },
+    })
 }
 
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    t5: &T5Config,
+    backbone: &Backbone,
     model: Network,
 ) -> Result<Placed, PromptFileError> {
-    config.switched_off(&ADDITIONS, &[], "LoRA is two thin products here")?;
-    config.switched_off(
-        &["rank_pattern", "alpha_pattern"],
-        &[],
-        "one rank and one alpha for all maps",
-    )?;
-    config.switched_off(&["bias"], &["none"], "T5 has no biases")?;
-    // Some starts take their product out of the backbone's weights: on the published ones the pair then
-    // means something else.
-    let harmless = ["gaussian", "orthogonal", "eva"];
-    let why = "it changes the backbone's own weights";
-    if config.get("init_lora_weights") != Some(&Value::Bool(true)) {
-        config.switched_off(&["init_lora_weights"], &harmless, why)?;
-    }
-    let rank = config.positive("r")?;
-    let alpha = match config.get("lora_alpha").and_then(Value::as_f64) {
-        Some(alpha) if alpha.is_finite() => alpha,
-        _ => {
-            let found = config.word("lora_alpha").unwrap_or("none".to_string());
-            return Err(config.wrong("lora_alpha, a number", found));
-        }
-    };
-    let rank_stabilised = config.get("use_rslora") == Some(&Value::Bool(true));
-    let alpha = match rank_stabilised {
-        true => alpha * (rank as f64).sqrt(),
-        false => alpha,
-    };
     let device = model.device();
+    let maps = backbone.config.maps();
     let mut tuned = Tuned::untuned(model);
-    let places = tuned.backbone.maps_mut().into_iter();
-    let shapes = t5.map_names().into_iter().zip(t5.maps());
-    let mut found = Vec::new();
-    let mut without = Vec::new();
-    for ((map, linear), (name, (_, [input, output]))) in places.zip(shapes) {
-        let [a, b] = names(&name);
-        let shapes = [[rank, input], [output, rank]];
-        match (left.take(&a, shapes[0])?, left.take(&b, shapes[1])?) {
-            (Some(of_a), Some(of_b)) => {
-                linear.delta = Some(parts::Delta {
-                    low_rank: Some(LowRank {
-                        a: param(transposed(&of_a, shapes[0]), [input, rank], &device),
-                        b: param(transposed(&of_b, shapes[1]), [rank, output], &device),
-                        scale: alpha / rank as f64,
-                    }),
-                    ..parts::Delta::default()
-                });
-                found.push(map);
-            }
-            (None, None) => without.push((map, a)),
+    let mut linears = tuned.backbone.maps_mut();
+    let mut ranks = vec![0; maps.len()];
+    // Those of the first pair, which the others are made alike to.
+    let mut first: Option<Sizes> = None;
+    for module in modules(&backbone.config) {
+        let sizes = sizes(config, &module.name)?;
+        let (rank, [a, b]) = (sizes.rank, PARTS.map(|part| module.tensor(part)));
+        let (shape_of_a, shape_of_b) = ([rank, module.input], [module.output(), rank]);
+        let (of_a, of_b) = match (left.take(&a, shape_of_a)?, left.take(&b, shape_of_b)?) {
+            (Some(of_a), Some(of_b)) => (of_a, of_b),
             (Some(_), None) => return Err(left.wrong(format!("'{b}' beside '{a}'"), none())),
             (None, Some(_)) => return Err(left.wrong(format!("'{a}' beside '{b}'"), none())),
+            (None, None) if is_target(config, &module.name) => {
+                return Err(left.wrong(format!("'{a}', as target_modules says"), none()));
+            }
+            (None, None) => continue,
+        };
+        let base = *first.get_or_insert(match sizes.alpha == 0.0 {
+            // A product that counts for nothing; others may not.
+            true => Sizes {
+                alpha: rank as f64,
+                ..sizes
+            },
+            false => sizes,
+        });
+        let factor = match sizes == base {
+            true => 1.0,
+            false => (sizes.scale() / base.scale()) as f32,
+        };
+        let of_a = transposed(&of_a, shape_of_a);
+        let mut rows = of_b.chunks(rank);
+        for (place, &output) in module.places.clone().zip(&module.outputs) {
+            let own: Vec<f32> = (rows.by_ref().take(output).flatten())
+                .map(|value| value * factor)
+                .collect();
+            linears[place].1.delta = Some(parts::Delta {
+                low_rank: Some(LowRank {
+                    a: param(of_a.clone(), [module.input, rank], &device),
+                    b: param(transposed(&own, [output, rank]), [rank, output], &device),
+                    scale: base.scale(),
+                }),
+                ..parts::Delta::default()
+            });
+            ranks[place] = rank;
         }
     }
-    if let Some((_, name)) = without.iter().find(|(map, _)| found.contains(map)) {
-        let wanted = format!("'{name}', as other maps of its name have one");
-        return Err(left.wrong(wanted, none()));
-    }
-    let maps: Vec<Map> = (Map::ALL.into_iter())
-        .filter(|map| found.contains(map))
-        .collect();
-    if maps.is_empty() {
-        let wanted = "pairs of lora_A and lora_B beside a T5's maps".to_string();
-        return Err(left.wrong(wanted, none()));
+    let Some(Sizes { rank, alpha }) = first else {
+        let wanted = "pairs of lora_A and lora_B beside linear maps of the blocks".to_string();
+        return Err(left.wrong(wanted, left.first()));
+    };
+    let has = |map: &Map| {
+        maps.iter()
+            .zip(&ranks)
+            .any(|((m, _), &rank)| m == map && rank > 0)
+    };
+    let mut recipe = LoraRecipe {
+        rank,
+        alpha,
+        maps: Map::ALL.into_iter().filter(has).collect(),
+        ranks: Vec::new(),
+    };
+    let of_all = (maps.iter().enumerate()).map(|(place, (map, _))| recipe.rank_at(place, *map));
+    if !of_all.eq(ranks.iter().copied()) {
+        recipe.ranks = ranks;
     }
     Ok(Placed {
-        delta: DeltaRecipe::Lora(LoraRecipe { rank, alpha, maps }),
+        delta: DeltaRecipe::Lora(recipe),
+        head: None,
         tuned,
     })
-}
-
-fn none() -> String {
-    "none".to_string()
 }
 
 fn param(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2>> {
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-pub(super) fn write(recipe: &LoraRecipe, mut tuned: Tuned, config: &T5Config) -> Written {
-    let mut tensors = Weights::empty("");
-    let mut modules: Vec<String> = Vec::new();
-    let places = tuned.backbone.maps_mut().into_iter();
-    for ((_, linear), name) in places.zip(config.map_names()) {
-        let low_rank = linear
-            .delta
-            .as_ref()
-            .and_then(|delta| delta.low_rank.as_ref());
-        let Some(LowRank { a, b, .. }) = low_rank else {
-            continue;
-        };
-        for (name, factor) in names(&name).iter().zip([a, b]) {
+/// A pair beside a module, as PEFT has it: `A` `[r, in]` and `B` `[out, r]`.
+struct Pair {
+    rank: usize,
+    a: Vec<f32>,
+    b: Vec<f32>,
+}
+
+impl Pair {
+    /// That of a module's maps, each with a product or without: those of one `A` share its rows.
+    fn of(products: &[Option<&LowRank>], outputs: &[usize]) -> Option<Self> {
+        let values = |factor: &Param<Tensor<2>>| {
             let [rows, columns] = factor.val().dims();
             let values: Vec<f32> = (factor.val().into_data().try_to_vec()).expect("f32");
-            let values = transposed(&values, [rows, columns]);
-            tensors.put(name, vec![columns, rows], values);
+            (columns, transposed(&values, [rows, columns]))
+        };
+        // Each `A` that differs, and where its rows begin.
+        let mut factors: Vec<(usize, Vec<f32>)> = Vec::new();
+        let mut rank = 0;
+        let mut blocks = Vec::new();
+        for product in products {
+            blocks.push(product.map(|product| {
+                let (own_rank, a) = values(&product.a);
+                let known = factors.iter().find(|(_, known)| *known == a);
+                let begin = known.map_or(rank, |(begin, _)| *begin);
+                if known.is_none() {
+                    factors.push((rank, a));
+                    rank += own_rank;
+                }
+                (begin, own_rank, values(&product.b).1)
+            }));
         }
-        let module = name.rsplit('.').next().unwrap_or(&name).to_string();
-        if !modules.contains(&module) {
-            modules.push(module);
+        if rank == 0 {
+            return None;
         }
+        let mut b = Vec::new();
+        for (block, &output) in blocks.iter().zip(outputs) {
+            for row in 0..output {
+                let mut all = vec![0.0; rank];
+                if let Some((begin, own_rank, values)) = block {
+                    all[*begin..begin + own_rank]
+                        .copy_from_slice(&values[row * own_rank..][..*own_rank]);
+                }
+                b.extend(all);
+            }
+        }
+        Some(Pair {
+            rank,
+            a: factors.into_iter().flat_map(|(_, a)| a).collect(),
+            b,
+        })
     }
-    // PEFT's own is a whole number.
-    let alpha = match recipe.alpha.fract() == 0.0 {
-        true => json!(recipe.alpha as i64),
-        false => json!(recipe.alpha),
+}
+
+/// PEFT's own numbers are whole.
+fn number(value: f64) -> Value {
+    match value.fract() == 0.0 {
+        true => json!(value as i64),
+        false => json!(value),
+    }
+}
+
+pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConfig) -> Written {
+    let mut tensors = Weights::empty("");
+    let all = modules(config);
+    let linears = tuned.backbone.maps_mut();
+    let mut ranks: Vec<(&str, usize)> = Vec::new();
+    for module in &all {
+        let products: Vec<Option<&LowRank>> = (linears[module.places.clone()].iter())
+            .map(|(_, linear)| linear.delta.as_ref()?.low_rank.as_ref())
+            .collect();
+        let Some(Pair { rank, a, b }) = Pair::of(&products, &module.outputs) else {
+            continue;
+        };
+        let [name_of_a, name_of_b] = PARTS.map(|part| module.tensor(part));
+        tensors.put(&name_of_a, vec![rank, module.input], a);
+        tensors.put(&name_of_b, vec![module.output(), rank], b);
+        ranks.push((&module.name, rank));
+    }
+    let is_there = |wanted: usize| ranks.iter().any(|(_, rank)| *rank == wanted);
+    let base = match is_there(recipe.rank) {
+        true => recipe.rank,
+        false => ranks.first().map_or(recipe.rank, |(_, rank)| *rank),
     };
-    Written {
-        keys: vec![
-            ("bias", "none".into()),
-            ("lora_alpha", alpha),
-            ("lora_dropout", 0.0.into()),
-            ("r", recipe.rank.into()),
-            ("target_modules", modules.into()),
-        ],
-        tensors,
+    // The factor α/r is one for all.
+    let alpha = |rank: usize| match rank == recipe.rank {
+        true => number(recipe.alpha),
+        false => number(recipe.scale() * rank as f64),
+    };
+    let mut patterns = [Json::new(), Json::new()];
+    let mut others: Vec<usize> = (ranks.iter().map(|(_, rank)| *rank))
+        .filter(|&rank| rank != base)
+        .collect();
+    others.sort_unstable();
+    others.dedup();
+    for rank in others {
+        let of_rank = ranks.iter().filter(|(_, other)| *other == rank);
+        let names: Vec<&str> = of_rank.map(|(name, _)| *name).collect();
+        for end in targets(&names, config) {
+            patterns[0].insert(end.clone(), rank.into());
+            patterns[1].insert(end, alpha(rank));
+        }
     }
+    let names: Vec<&str> = ranks.iter().map(|(name, _)| *name).collect();
+    let mut keys: Vec<(&'static str, Value)> = vec![
+        ("bias", "none".into()),
+        ("lora_alpha", alpha(base)),
+        ("lora_dropout", 0.0.into()),
+        ("r", base.into()),
+        ("target_modules", targets(&names, config).into()),
+    ];
+    for (key, pattern) in ["rank_pattern", "alpha_pattern"].into_iter().zip(patterns) {
+        if !pattern.is_empty() {
+            keys.push((key, pattern.into()));
+        }
+    }
+    keys.extend(super::transposed_weights(config));
+    Written { keys, tensors }
 }

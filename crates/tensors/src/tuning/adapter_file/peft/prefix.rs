@@ -11,10 +11,13 @@
 //!
 //! `token_dim` is `H·K` and `num_layers` at least the decoder's blocks; PEFT fills in `D` and the
 //! encoder's blocks where it isn't told, which it then can't use itself on a T5 where they differ.
+//!
+//! Other networks than a T5 count the prefix among their positions in PEFT, and have none for it here.
 
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Left, Placed, Written};
+use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::network::Network;
 use crate::t5::T5Config;
@@ -24,6 +27,9 @@ use crate::tuning::{Prefixes, Tuned};
 use promptshift_numbers::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixRecipe};
 
 pub(super) const TYPE: &str = "PREFIX_TUNING";
+
+/// Why only a T5's goes to PEFT and comes from it.
+pub(super) const WHY: &str = "its prefix takes the first positions in PEFT, and has none here";
 
 const TENSOR: &str = "prompt_embeddings";
 
@@ -35,9 +41,14 @@ fn part(block: usize, layers: usize) -> usize {
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
-    t5: &T5Config,
+    backbone: &Backbone,
     model: Network,
 ) -> Result<Placed, PromptFileError> {
+    let Some(t5) = backbone.config.t5() else {
+        let wanted = format!("{TYPE} for a T5");
+        let found = format!("'{}', {}: {WHY}", backbone.name, backbone.config.kind());
+        return Err(config.wrong(wanted, found));
+    };
     let (blocks, inner) = (t5.decoder_layers(), t5.inner());
     let wrong = |key: &str, wanted: &str, found: usize| {
         let of = format!("{key} {wanted}, as this T5 has");
@@ -83,6 +94,7 @@ pub(super) fn read(
             form: PrefixForm::Direct,
             places: PrefixPlaces::Decoder,
         }),
+        head: None,
         tuned: Tuned {
             prefixes: Some(Prefixes::of_decoder(vectors, blocks)),
             ..Tuned::untuned(model)

@@ -1,0 +1,115 @@
+//! The head that PEFT trains with an adapter of a BERT and saves beside it: `classifier` of `SEQ_CLS`, `qa_outputs`
+//! of `QUESTION_ANS`, `weight` `[outputs, D]` and `bias` `[outputs]` each.
+
+use burn::module::Param;
+use burn::tensor::{Tensor, TensorData};
+
+use super::modules::ROOT;
+use super::{Left, Written, none};
+use crate::backbone::Backbone;
+use crate::bert::Head;
+use crate::network::Network;
+use crate::parts::HeadForm;
+use crate::tuning::peft_folder::{Config, Task};
+use crate::tuning::prompt_file::PromptFileError;
+
+const CLASSIFIER: &str = "classifier";
+const SPANS: &str = "qa_outputs";
+
+const NO_POOLER: &str =
+    "no pooler in the checkpoint, through which PEFT's classifier reads and which is not saved";
+
+/// The modules that `modules_to_save` calls by these names, of which a network has one.
+pub(super) fn names(form: Option<HeadForm>) -> &'static [&'static str] {
+    match form {
+        Some(HeadForm::Classes(_) | HeadForm::Words(_)) => &[CLASSIFIER, "score"],
+        Some(HeadForm::Span) => &[SPANS],
+        None => &[],
+    }
+}
+
+fn tensors(module: &str) -> [String; 2] {
+    ["weight", "bias"].map(|part| format!("{ROOT}.{module}.{part}"))
+}
+
+/// The backbone's network, under the head that came with the adapter where it has none of its own.
+pub(super) fn read(
+    config: &Config,
+    left: &mut Left,
+    backbone: &Backbone,
+) -> Result<(Network, Option<HeadForm>), PromptFileError> {
+    let Network::Bert(bert) = backbone.model.clone() else {
+        return Ok((backbone.model.clone(), None));
+    };
+    let is_there = |module: &str| left.shape(&tensors(module)[0]).is_some();
+    let module = match config.task {
+        Some(Task::SeqCls) => CLASSIFIER,
+        Some(Task::QuestionAns) => SPANS,
+        _ if is_there(SPANS) => SPANS,
+        _ => CLASSIFIER,
+    };
+    let [weight, bias] = tensors(module);
+    let Some(&[outputs, width]) = left.shape(&weight) else {
+        let wanted = format!(
+            "'{weight}' [outputs, D], the head that was trained with it, as '{}' has none",
+            backbone.name
+        );
+        let found = left
+            .shape(&weight)
+            .map_or_else(none, |shape| format!("{shape:?}"));
+        return Err(left.wrong(wanted, found));
+    };
+    let form = match module {
+        SPANS => HeadForm::Span,
+        _ if !bert.has_pooler() => {
+            let wanted = format!("an adapter for '{}'", backbone.name);
+            return Err(left.wrong(wanted, format!("'{weight}', but {NO_POOLER}")));
+        }
+        _ => HeadForm::Classes(outputs),
+    };
+    let shape = [form.outputs(), backbone.config.width()];
+    let of_weight = left.take(&weight, shape)?.expect("it has a shape");
+    let Some(of_bias) = left.take(&bias, [outputs])? else {
+        return Err(left.wrong(format!("'{bias}' beside '{weight}'"), none()));
+    };
+    let device = bert.device();
+    let of_weight = super::transposed(&of_weight, shape);
+    let data = TensorData::new(of_weight, [width, outputs]);
+    let head = Head::new(
+        form,
+        Param::from_tensor(Tensor::from_data(data, &device)),
+        Param::from_tensor(Tensor::from_data(
+            TensorData::new(of_bias, [outputs]),
+            &device,
+        )),
+    );
+    Ok((bert.with_head(head).into(), Some(form)))
+}
+
+/// Writes the head that was trained with an adapter, and says what PEFT wraps such a network for.
+pub(super) fn write(
+    form: Option<HeadForm>,
+    network: &Network,
+    written: &mut Written,
+) -> Result<Task, String> {
+    let Network::Bert(bert) = network else {
+        unreachable!("no other network is given a head");
+    };
+    let (task, module) = match form {
+        Some(HeadForm::Classes(_)) if !bert.has_pooler() => return Err(NO_POOLER.to_string()),
+        Some(HeadForm::Classes(_)) => (Task::SeqCls, CLASSIFIER),
+        Some(HeadForm::Span) => (Task::QuestionAns, SPANS),
+        Some(HeadForm::Words(_)) => {
+            return Err("a head of words in a masked place, which PEFT trains with no task".into());
+        }
+        None => return Err("a BERT's adapter without a head, which answers nothing".into()),
+    };
+    let (weight, bias) = bert.head().expect("there is a form of it").rows();
+    let [name_of_weight, name_of_bias] = tensors(module);
+    written.tensors.put_tensor(&name_of_weight, weight);
+    if let Some(bias) = bias {
+        written.tensors.put_tensor(&name_of_bias, bias);
+    }
+    written.keys.push(("modules_to_save", vec![module].into()));
+    Ok(task)
+}

@@ -1,0 +1,178 @@
+//! The modules of Transformers' networks that have an adapter, as PEFT calls them.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::network::Config as NetworkConfig;
+use crate::parts::Map;
+use crate::tuning::peft_folder::Config;
+
+/// What is before a module's name in a tensor's.
+pub(super) const ROOT: &str = "base_model.model";
+
+/// Linear maps outside the blocks, whose names a target must not match.
+const ELSEWHERE: [&str; 5] = [
+    "lm_head",
+    "score",
+    "classifier",
+    "qa_outputs",
+    "bert.pooler.dense",
+];
+
+/// A linear map of Transformers' network.
+pub(super) struct Module {
+    /// `model.layers.0.self_attn.q_proj`.
+    pub(super) name: String,
+    /// What it is here, by their places among the network's maps: one, or the three of GPT-2's `c_attn`.
+    pub(super) places: Range<usize>,
+    /// The kinds of these.
+    pub(super) maps: Vec<Map>,
+    /// The width of what enters.
+    pub(super) input: usize,
+    /// The widths of what each of its maps makes.
+    pub(super) outputs: Vec<usize>,
+}
+
+impl Module {
+    /// The width of all that it makes.
+    pub(super) fn output(&self) -> usize {
+        self.outputs.iter().sum()
+    }
+
+    /// A tensor of it.
+    pub(super) fn tensor(&self, part: &str) -> String {
+        format!("{ROOT}.{}.{part}", self.name)
+    }
+}
+
+/// The modules of the blocks, in the order of the network's maps.
+pub(super) fn modules(config: &NetworkConfig) -> Vec<Module> {
+    let mut modules: Vec<Module> = Vec::new();
+    let maps = config.map_names().into_iter().zip(config.maps());
+    for (place, (name, (map, [input, output]))) in maps.enumerate() {
+        match modules.last_mut().filter(|module| module.name == name) {
+            Some(module) => {
+                module.places.end += 1;
+                module.maps.push(map);
+                module.outputs.push(output);
+            }
+            None => modules.push(Module {
+                name,
+                places: place..place + 1,
+                maps: vec![map],
+                input,
+                outputs: vec![output],
+            }),
+        }
+    }
+    modules
+}
+
+/// Whether PEFT's list of targets names this module: whole, or the end of its name.
+fn matches(target: &str, name: &str) -> bool {
+    name == target || (name.strip_suffix(target)).is_some_and(|before| before.ends_with('.'))
+}
+
+/// Whether the configuration names this module among its targets, where it has a plain list of them. Where blocks
+/// are chosen, modules left out or a regular expression given, the tensors alone say which have an adapter.
+pub(super) fn is_target(config: &Config, name: &str) -> bool {
+    let choice = ["layers_to_transform", "layers_pattern", "exclude_modules"];
+    if choice.iter().any(|key| config.get(key).is_some()) {
+        return false;
+    }
+    match config.get("target_modules") {
+        Some(Value::String(all)) => all.eq_ignore_ascii_case("all-linear"),
+        _ => (config.names("target_modules"))
+            .is_some_and(|targets| targets.iter().any(|target| matches(target, name))),
+    }
+}
+
+/// The shortest ends of these names that no other linear map of the network has: PEFT's targets and patterns.
+pub(super) fn targets(wanted: &[&str], config: &NetworkConfig) -> Vec<String> {
+    let blocks = modules(config);
+    let others: Vec<&str> = (blocks.iter().map(|module| module.name.as_str()))
+        .chain(ELSEWHERE)
+        .filter(|name| !wanted.contains(name))
+        .collect();
+    let mut targets: Vec<String> = Vec::new();
+    for name in wanted {
+        let ends = name.rmatch_indices('.').map(|(dot, _)| &name[dot + 1..]);
+        let end = ends
+            .chain([*name])
+            .find(|end| !others.iter().any(|other| matches(end, other)))
+            .unwrap_or(name);
+        if !targets.iter().any(|known| known == end) {
+            targets.push(end.to_string());
+        }
+    }
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config(json: serde_json::Value) -> NetworkConfig {
+        NetworkConfig::parse(json.to_string().as_bytes(), "config.json").expect("a network")
+    }
+
+    fn gpt2() -> NetworkConfig {
+        config(json!({
+            "model_type": "gpt2", "vocab_size": 11, "n_embd": 6, "n_layer": 2, "n_head": 3, "n_positions": 8
+        }))
+    }
+
+    fn bert() -> NetworkConfig {
+        config(json!({
+            "model_type": "bert", "vocab_size": 11, "hidden_size": 6, "num_hidden_layers": 2,
+            "num_attention_heads": 3, "intermediate_size": 10, "hidden_act": "gelu",
+            "max_position_embeddings": 8, "type_vocab_size": 2
+        }))
+    }
+
+    #[test]
+    fn three_maps_side_by_side_are_one_module() {
+        let found = modules(&gpt2());
+        let first = &found[0];
+        assert_eq!(first.name, "transformer.h.0.attn.c_attn");
+        assert_eq!(
+            (first.places.clone(), first.input, first.output()),
+            (0..3, 6, 18)
+        );
+        assert_eq!(first.maps, [Map::Q, Map::K, Map::V]);
+        assert_eq!(
+            (found.len(), found[7].name.as_str()),
+            (8, "transformer.h.1.mlp.c_proj")
+        );
+        assert_eq!(found[7].places, 11..12);
+    }
+
+    #[test]
+    fn a_target_is_the_shortest_end_that_nothing_else_has() {
+        let targets_of = |config: &NetworkConfig, which: &dyn Fn(&str) -> bool| {
+            let all = modules(config);
+            let wanted: Vec<&str> = (all.iter().map(|module| module.name.as_str()))
+                .filter(|name| which(name))
+                .collect();
+            targets(&wanted, config)
+        };
+        let found = targets_of(&gpt2(), &|name| name.ends_with("c_attn"));
+        assert_eq!(found, ["c_attn"]);
+        let found = targets_of(&gpt2(), &|name| name.ends_with("mlp.c_proj"));
+        assert_eq!(found, ["mlp.c_proj"]);
+        let found = targets_of(&gpt2(), &|name| {
+            name.contains(".1.") && name.ends_with("c_proj")
+        });
+        assert_eq!(found, ["1.attn.c_proj", "1.mlp.c_proj"]);
+        // 'dense' would be the pooler's too, and 'output.dense' attention's.
+        let found = targets_of(&bert(), &|name| {
+            name.ends_with("output.dense") && !name.contains("attention")
+        });
+        assert_eq!(found, ["0.output.dense", "1.output.dense"]);
+        let found = targets_of(&bert(), &|name| name.ends_with("dense"));
+        assert_eq!(found, ["output.dense", "intermediate.dense"]);
+    }
+}
