@@ -32,12 +32,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         suite.name(),
         domains(&catalogue, &suite)?
     );
-    let absent: Vec<&str> = (catalogue.cards().iter())
+    let absent: Vec<&Card> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
-        .map(|card| card.name.as_str())
         .collect();
     if !absent.is_empty() {
-        println!("Known, without files here: {}\n", absent.join(", "));
+        let names: Vec<&str> = absent.iter().map(|card| card.name.as_str()).collect();
+        println!("Known, without files here: {}\n", names.join(", "));
+    }
+    let near = absent.iter().filter_map(|card| suite.near_domain(card));
+    for near in near.chain(suite.near_folder()) {
+        println!("Not read: {near}\n");
     }
     println!("Templates\n{}\n", templates());
     println!("Suites\n{}\n", suites(&catalogue));
