@@ -80,15 +80,20 @@ fn repeated(
     second: &Seen,
 ) -> TableError {
     let place = |seen: &Seen| format!("{} {}", files[seen.file].1, seen.place);
+    let (differs, advice) = if first.texts == second.texts {
+        (
+            "other answers or another label",
+            "keep one of them; several right answers belong in one row",
+        )
+    } else {
+        ("other texts", "give each row another, such as its number")
+    };
     TableError::Repeated {
         file: files[second.file].0.clone(),
         place: place(second),
         name: name.to_string(),
-        differs: if first.texts == second.texts {
-            "other answers or another label"
-        } else {
-            "other texts"
-        },
+        differs,
+        advice,
         first: if first.file == second.file {
             place(first)
         } else {
@@ -156,14 +161,14 @@ mod tests {
                 vec![[first(), vec![row("a", "R", "x")]].concat()],
                 [
                     "0.parquet: row 2: ",
-                    "found 'a' again, with other texts than row 0;",
+                    "found 'a' again, with other texts than row 0: ",
                 ],
             ),
             (
                 vec![first(), vec![row("b", "Q", "y")]],
                 [
                     "1.parquet: row 0: ",
-                    "'b' again, with other answers or another label than row 1 of 0.parquet;",
+                    "'b' again, with other answers or another label than row 1 of 0.parquet: keep",
                 ],
             ),
         ] {

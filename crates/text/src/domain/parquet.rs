@@ -69,6 +69,13 @@ impl TableFile {
     pub fn open(&self) -> Result<Table, TableError> {
         let file = self.name();
         let input = match self {
+            TableFile::Disk(path) if path.is_dir() => {
+                return Err(TableError::Open {
+                    file,
+                    wanted: "a parquet file",
+                    found: "a folder; wanted one of its files".to_string(),
+                });
+            }
             TableFile::Disk(path) => match File::open(path) {
                 Ok(opened) => Input::Disk(opened),
                 Err(error) => {
@@ -380,7 +387,7 @@ mod tests {
             (at("cut"), "cut: wanted a whole parquet file, found: "),
             (
                 folder.path().to_path_buf(),
-                "wanted a whole parquet file, found: ",
+                "wanted a parquet file, found: a folder",
             ),
             (empty, "empty: wanted rows, found 0"),
         ] {

@@ -92,8 +92,8 @@ pub enum TableError {
     },
     /// Two rows of one name that are not the same.
     #[error(
-        "{file}: {place}: wanted a name of its own for each row, as predictions are told apart by it, found '{name}' \
-         again, with {differs} than {first}; only rows that repeat another in all that is read are left out"
+        "{file}: {place}: wanted a name of its own for each row, by which predictions are told apart, found '{name}' \
+         again, with {differs} than {first}: {advice}"
     )]
     Repeated {
         /// The file.
@@ -106,6 +106,8 @@ pub enum TableError {
         differs: &'static str,
         /// The file and place of the first.
         first: String,
+        /// How to go on.
+        advice: &'static str,
     },
     /// A question without an answer.
     #[error("{file}: column '{column}', row {row}: wanted at least one answer, found none")]
