@@ -338,13 +338,15 @@ impl Sample {
                 found,
             });
         }
-        let note = (found < before).then(|| {
+        let shared = (found < before).then(|| {
             format!(
                 "{} of {before} rows of train are never tuned on, as test has their passage or \
                  question",
                 before - found
             )
         });
+        let notes: Vec<String> = rows.note.into_iter().chain(shared).collect();
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(Sample {
             examples: rows.examples,
             domain: target(),

@@ -21,8 +21,9 @@ pub struct Data {
         conflicts_with = "data"
     )]
     suite: String,
-    /// A folder of real data, instead of a suite: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, or
-    /// downloads of the Hub's repositories, DIR/OWNER/REPOSITORY/...
+    /// A folder of real data, instead of a suite: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their
+    /// parts (train-00000-of-00002.parquet, train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's
+    /// repositories in DIR/DOMAIN, DIR/OWNER/REPOSITORY or DIR/REPOSITORY.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
@@ -37,6 +38,11 @@ impl Data {
     /// The folder is not there, no suite has this name, or the Hub's cache has no place.
     pub fn suite(&self, catalogue: &Catalogue) -> anyhow::Result<Suite> {
         match &self.data {
+            Some(folder) if folder.is_file() => bail!(
+                "--data {}: wanted a folder that has a folder for each domain, found a file; one file is what \
+                 `promptshift predict --data FILE` answers",
+                folder.display()
+            ),
             Some(folder) if !folder.is_dir() => bail!(
                 "--data {}: wanted a folder of domains, found none",
                 folder.display()

@@ -3,29 +3,34 @@
 use std::path::Path;
 
 use promptshift_text::domain::card::Card;
-use promptshift_text::domain::parquet::{TableError, TableFile};
+use promptshift_text::domain::parquet::TableError;
 use promptshift_text::domain::reader::{DataFile, Reader};
 use promptshift_text::domain::wording::Wording;
-use promptshift_text::domain::{AnswerForm, Example, Split, template};
+use promptshift_text::domain::{AnswerForm, Example, Split, names, template};
 
-/// Reads a file, parquet or MRQA's gzipped lines, at most `limit` rows of it.
+/// The examples of a file.
+pub struct Examples {
+    /// In the file's order.
+    pub examples: Vec<Example>,
+    /// What is to be said about the choice of rows.
+    pub note: Option<String>,
+}
+
+/// Reads a file, parquet or MRQA's lines, at most `limit` rows of it.
 ///
 /// # Errors
-/// It is absent, damaged, or not in a layout of the domain's task.
+/// It is absent, damaged, not in a layout of the domain's task, or two rows of one name differ.
 pub fn read(
     path: &Path,
     card: &Card,
     answers: AnswerForm,
     wording: &Wording,
     limit: Option<usize>,
-) -> Result<Vec<Example>, TableError> {
-    let file = match path.extension() {
-        Some(extension) if extension == "gz" => DataFile::Lines(path.to_owned()),
-        _ => DataFile::Table(TableFile::Disk(path.to_owned())),
-    };
+) -> Result<Examples, TableError> {
     let mut left = limit.unwrap_or(usize::MAX);
     let mut examples = Vec::new();
-    for rows in Reader::new(card, vec![file], limit) {
+    let mut reader = Reader::new(card, vec![DataFile::at(path.to_owned())], limit);
+    for rows in reader.by_ref() {
         for row in rows?.into_iter().take(left) {
             left -= 1;
             examples.extend(template::examples(card, row, Split::Test, answers, wording));
@@ -34,5 +39,8 @@ pub fn read(
             break;
         }
     }
-    Ok(examples)
+    Ok(Examples {
+        examples,
+        note: names::note(reader.repeats()),
+    })
 }

@@ -59,7 +59,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 }
             }
             Event::Damaged { file } => {
-                voice.say(&format!("{file}: damaged in the cache, thrown away"));
+                voice.say(&format!(
+                    "{file}: damaged in the cache (its checksum is not the Hub's): thrown away and fetched again"
+                ));
             }
         });
         if let Some(work) = work.take() {

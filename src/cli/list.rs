@@ -33,15 +33,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         suite.name(),
         domains(&catalogue, &suite)?
     ))?;
-    let absent: Vec<&str> = (catalogue.cards().iter())
+    let absent: Vec<&Card> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
-        .map(|card| card.name.as_str())
         .collect();
     if !absent.is_empty() {
+        let names: Vec<&str> = absent.iter().map(|card| card.name.as_str()).collect();
         print::line(format_args!(
             "Known, without files here: {}\n",
-            absent.join(", ")
+            names.join(", ")
         ))?;
+    }
+    let near = absent.iter().filter_map(|card| suite.near_domain(card));
+    for near in near.chain(suite.near_folder()) {
+        print::line(format_args!("Not read: {near}\n"))?;
     }
     print::line(format_args!("Templates\n{}\n", templates()))?;
     print::line(format_args!("Suites\n{}\n", suites(&catalogue)))?;

@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::adapter::warn_of_unknown;
+use super::examples::Examples;
 use super::model::{self, Model};
 use super::on::On;
 use super::progress::Voice;
@@ -42,8 +43,8 @@ pub struct Arguments {
     /// folder of a PEFT adapter.
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
-    /// The rows to answer, in the domain's schema.
-    #[arg(long, value_name = "FILE.parquet")]
+    /// The rows to answer, in the domain's schema: parquet, or MRQA's lines (.jsonl.gz, .jsonl).
+    #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// The domain that the rows are of: its schema, its text format, its metrics.
     #[arg(long, value_name = "NAME")]
@@ -110,7 +111,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let wording = (arguments.wording)
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
-    let examples = examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
+    let Examples { examples, note } =
+        examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
+    if let Some(note) = note {
+        voice.say(&format!("{}: {note}", arguments.data.display()));
+    }
     let backbone = model::load(&choice, &device, voice)?;
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     let backbone = (backbone.asked(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;

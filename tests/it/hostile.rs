@@ -346,13 +346,124 @@ fn rows_are_refused_by_file_column_and_row() {
             words: &["bad.jsonl.gz: line 2: wanted a context with its questions, found "],
         },
         Case {
-            name: "lines that are not compressed",
+            name: "lines without a question",
             files: |folder| {
                 std::fs::write(folder.join("bad.jsonl.gz"), "{\"header\": {}}\n").expect("written")
             },
             command: "predict --data bad.jsonl.gz --domain race --out p.jsonl",
             code: 1,
-            words: &["bad.jsonl.gz: line 1: wanted MRQA's header", "gzip"],
+            words: &["bad.jsonl.gz: wanted rows, found 0"],
+        },
+        Case {
+            name: "rows of a table as lines",
+            files: |folder| {
+                let row =
+                    r#"{"id": "a", "context": "C", "question": "Q", "answers": {"text": ["C"]}}"#;
+                std::fs::write(folder.join("bad.jsonl"), row).expect("written")
+            },
+            command: "predict --data bad.jsonl --domain squad --out p.jsonl",
+            code: 1,
+            words: &["bad.jsonl: line 1: wanted MRQA's header", "read as parquet"],
+        },
+        Case {
+            name: "a pointer of Git LFS",
+            files: |folder| {
+                let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
+                std::fs::write(folder.join("bad.parquet"), pointer).expect("written")
+            },
+            command: ROWS,
+            code: 1,
+            words: &["bad.parquet: wanted a whole parquet file", "git lfs pull"],
+        },
+        Case {
+            name: "answers as plain text",
+            files: |folder| bad_column(folder, ("answers", texts(&["C", "D"]))),
+            command: ROWS,
+            code: 1,
+            words: &[
+                "bad.parquet: column 'answers', row 0: wanted a list of texts",
+                "\"C\"",
+            ],
+        },
+        Case {
+            name: "two questions of one name, to predict",
+            files: |folder| bad_column(folder, ("id", texts(&["a", "a"]))),
+            command: ROWS,
+            code: 1,
+            words: &["bad.parquet: row 1: wanted a name of its own", "'a' again"],
+        },
+        Case {
+            name: "two questions of one name, to train on",
+            files: |folder| {
+                let twice = with(questions(), ("id", texts(&["a", "a"])));
+                table(&folder.join("data/squad/train.parquet"), twice);
+                table(&folder.join("data/squad/validation.parquet"), questions());
+                table(&folder.join("data/race/test.parquet"), questions());
+            },
+            command: TRANSFER,
+            code: 1,
+            words: &[
+                "squad/train.parquet: row 1: wanted a name of its own",
+                "'a' again",
+            ],
+        },
+        Case {
+            name: "a part that is missing",
+            files: |folder| {
+                for part in ["train-00000-of-00003", "train-00002-of-00003", "validation"] {
+                    table(
+                        &folder.join(format!("data/squad/{part}.parquet")),
+                        questions(),
+                    );
+                }
+                table(&folder.join("data/race/test.parquet"), questions());
+            },
+            command: TRANSFER,
+            code: 1,
+            words: &[
+                "wanted 3 parts of train",
+                "found 2, without train-00001-of-00003",
+            ],
+        },
+        Case {
+            name: "a split of another name",
+            files: |folder| {
+                table(&folder.join("data/squad/train.parquet"), questions());
+                table(&folder.join("data/squad/dev.parquet"), questions());
+                table(&folder.join("data/race/test.parquet"), questions());
+            },
+            command: TRANSFER,
+            code: 1,
+            words: &[
+                "squad/dev.parquet seems to be validation and is not read",
+                "rename it",
+            ],
+        },
+        Case {
+            name: "what save_to_disk leaves",
+            files: |folder| {
+                let disk = folder.join("data/squad/train");
+                std::fs::create_dir_all(&disk).expect("made");
+                std::fs::write(disk.join("data-00000-of-00001.arrow"), "").expect("written");
+                std::fs::write(folder.join("data/squad/dataset_dict.json"), "{}").expect("written");
+                table(&folder.join("data/race/test.parquet"), questions());
+            },
+            command: TRANSFER,
+            code: 1,
+            words: &[
+                "data-00000-of-00001.arrow seems to be train",
+                "save_to_disk",
+                "to_parquet",
+            ],
+        },
+        Case {
+            name: "a card that lacks what only its author knows",
+            files: |folder| {
+                std::fs::write(folder.join("my.toml"), "title = \"Mine\"").expect("written")
+            },
+            command: "list --domains my.toml",
+            code: 1,
+            words: &["my.toml: wanted name = ", "; task = "],
         },
     ]);
 }

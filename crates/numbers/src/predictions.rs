@@ -1,6 +1,7 @@
 //! The file that `promptshift predict` writes: one JSON object a line, each complete in itself, so
-//! that lines of several files may be put into one.
+//! that lines of several files, of different rows, may be put into one.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,22 @@ pub enum PredictionsError {
         /// What is wrong with it.
         found: String,
     },
+    /// A row is answered twice.
+    #[error(
+        "{}, line {line}: wanted one answer for each row of {domain}, found '{id}' again: lines of several models \
+         belong in files of their own",
+        path.display()
+    )]
+    Repeated {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The domain.
+        domain: String,
+        /// The row's name.
+        id: String,
+    },
     /// It has no lines.
     #[error("{}: wanted predictions, found no line", path.display())]
     Empty {
@@ -59,14 +76,15 @@ pub enum PredictionsError {
 /// Reads a file.
 ///
 /// # Errors
-/// It can't be read, is empty, or a line is no prediction.
+/// It can't be read, is empty, a line is no prediction, or two are of one row.
 pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
     let io = |source| PredictionsError::Io {
         path: path.to_owned(),
         source,
     };
     let file = BufReader::new(std::fs::File::open(path).map_err(io)?);
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut seen = HashSet::new();
     for (at, line) in file.lines().enumerate() {
         let line = line.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => PredictionsError::Malformed {
@@ -79,13 +97,21 @@ pub fn read(path: &Path) -> Result<Vec<Line>, PredictionsError> {
         if line.trim().is_empty() {
             continue;
         }
-        lines.push(
+        let line: Line =
             serde_json::from_str(&line).map_err(|error| PredictionsError::Malformed {
                 path: path.to_owned(),
                 line: at + 1,
                 found: error.to_string(),
-            })?,
-        );
+            })?;
+        if !seen.insert((line.domain.clone(), line.prediction.id.clone())) {
+            return Err(PredictionsError::Repeated {
+                path: path.to_owned(),
+                line: at + 1,
+                domain: line.domain,
+                id: line.prediction.id,
+            });
+        }
+        lines.push(line);
     }
     if lines.is_empty() {
         return Err(PredictionsError::Empty {
@@ -140,6 +166,7 @@ mod tests {
         let path = folder.path().join("p.jsonl");
         let mut plain = line();
         plain.tuned_on = None;
+        plain.prediction.id = "8".to_string();
         let lines = vec![line(), plain];
         let bytes = to_bytes(&lines);
         assert!(bytes.starts_with(br#"{"domain":"mrpc","tuned_on":"qqp","id":"7","#));
@@ -151,7 +178,9 @@ mod tests {
     fn the_line_that_is_wrong_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("p.jsonl");
-        let whole = to_bytes(&[line(), line()]);
+        let mut other = line();
+        other.prediction.id = "8".to_string();
+        let whole = to_bytes(&[line(), other]);
         let refused = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("written");
             read(&path).expect_err("must be refused").to_string()
@@ -161,6 +190,11 @@ mod tests {
         let text = refused(br#"{"id": "1", "prediction": "a"}"#);
         assert!(
             text.contains("line 1") && text.contains("missing field `domain`"),
+            "{text}"
+        );
+        let text = refused(&to_bytes(&[line(), line()]));
+        assert!(
+            text.contains("line 2: ") && text.contains("row of mrpc, found '7' again"),
             "{text}"
         );
         assert!(refused(b"\n\n").contains("no line"));

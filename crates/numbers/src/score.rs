@@ -441,6 +441,9 @@ mod tests {
             let names = Metric::of(card.task).map(Metric::name);
             assert_eq!(card.metrics, names, "{}", card.name);
         }
+        for task in Task::ALL {
+            assert_eq!(task.metrics(), Metric::of(task).map(Metric::name), "{task}");
+        }
     }
 
     #[test]

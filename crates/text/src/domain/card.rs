@@ -15,13 +15,16 @@ use super::{Split, Task};
 /// Suites that are no part of what was fetched.
 const RESERVED: [&str; 2] = [super::suite::MINI, super::suite::HUB];
 
+/// What a card says of a licence that it does not name.
+const NO_LICENCE: &str = "not stated";
+
 /// The columns of a domain's published files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schema {
-    /// SQuAD's on the Hub, read by [`squad`](super::squad).
+    /// SQuAD's on the Hub, read by [`question`](super::question).
     Squad,
-    /// MRQA's on the Hub, read by [`mrqa`](super::mrqa), or as first published, read by
+    /// MRQA's on the Hub, read by [`question`](super::question), or as first published, read by
     /// [`mrqa_lines`](super::mrqa_lines).
     Mrqa,
     /// Labelled texts as GLUE's and SuperGLUE's on the Hub, read by [`glue`](super::glue).
@@ -35,8 +38,11 @@ pub enum Schema {
 }
 
 /// What is known about a domain without opening its files.
+///
+/// A card of one's own has to have `name` and `task`, and for labelled texts `texts` and `labels`;
+/// [`Fields`] has what stands for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Fields")]
 pub struct Card {
     /// The name typed and the name of its folder: `textbookqa`.
     pub name: String,
@@ -49,16 +55,13 @@ pub struct Card {
     /// The columns of its published files.
     pub schema: Schema,
     /// The columns of the texts, in the order of the template; labelled texts only.
-    #[serde(default)]
     pub texts: Vec<String>,
     /// Which of the texts is the passage, where several examples may share one; without it all
     /// texts together are. Labelled texts only.
     pub passage: Option<String>,
     /// The class strings to generate, in the order of the class index; labelled texts only.
-    #[serde(default)]
     pub labels: Vec<String>,
     /// Other words for the classes, by name: `--verbalizer NAME`.
-    #[serde(default)]
     pub verbalizers: BTreeMap<String, Spelling>,
     /// Names of its metrics, the main one first.
     pub metrics: Vec<String>,
@@ -69,13 +72,127 @@ pub struct Card {
     /// What the bundled miniature of this name imitates, where there is one.
     pub miniature: Option<String>,
     /// The named parts of what was fetched that it belongs to: `mrqa`.
-    #[serde(default)]
     pub suites: Vec<String>,
     /// Where it is published; a user's own domain need not be.
     pub source: Option<Source>,
     /// SHA-256 of the file that a user's card was read from; the bundled ones are the program's.
-    #[serde(skip)]
     pub sha256: Option<String>,
+}
+
+/// A card as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    name: Option<String>,
+    /// By default the name.
+    title: Option<String>,
+    /// By default that it is a user's own.
+    about: Option<String>,
+    task: Option<Task>,
+    /// By default the first of the task's.
+    schema: Option<Schema>,
+    texts: Option<Vec<String>>,
+    passage: Option<String>,
+    labels: Option<Vec<String>>,
+    #[serde(default)]
+    verbalizers: BTreeMap<String, Spelling>,
+    /// By default the task's, which it has to name if any.
+    metrics: Option<Vec<String>>,
+    /// By default that it is that of the task's bundled domains, which it is whatever stands here.
+    template: Option<String>,
+    /// By default [`NO_LICENCE`].
+    licence: Option<String>,
+    miniature: Option<String>,
+    #[serde(default)]
+    suites: Vec<String>,
+    source: Option<Source>,
+}
+
+/// Fields that a card has to have and has not.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("wanted {} as well", .missing.join("; "))]
+struct Incomplete {
+    missing: Vec<&'static str>,
+}
+
+impl TryFrom<Fields> for Card {
+    type Error = Incomplete;
+
+    fn try_from(fields: Fields) -> Result<Card, Incomplete> {
+        let schema = fields.schema.or(fields.task.map(|task| schemas(task)[0]));
+        let labelled = schema.is_some_and(Schema::is_labelled);
+        let missing: Vec<&str> = [
+            (
+                fields.name.is_none(),
+                "name = \"…\", of which its folder is called",
+            ),
+            (
+                fields.task.is_none(),
+                "task = \"…\", such as \"qa\" or \"paraphrase\"",
+            ),
+            (
+                labelled && fields.texts.is_none(),
+                "texts = [\"…\", …], the columns of its texts",
+            ),
+            (
+                labelled && fields.labels.is_none(),
+                "labels = [\"…\", \"…\"], what is answered for each class from 0",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(is_missing, field)| is_missing.then_some(field))
+        .collect();
+        let (Some(name), Some(task), Some(schema), true) =
+            (fields.name, fields.task, schema, missing.is_empty())
+        else {
+            return Err(Incomplete { missing });
+        };
+        let of_task = || {
+            let metrics = task.metrics().iter();
+            metrics.map(|metric| metric.to_string()).collect()
+        };
+        Ok(Card {
+            title: fields.title.unwrap_or_else(|| name.clone()),
+            about: (fields.about).unwrap_or_else(|| format!("a domain of one's own: {task}")),
+            task,
+            schema,
+            texts: fields.texts.unwrap_or_default(),
+            passage: fields.passage,
+            labels: fields.labels.unwrap_or_default(),
+            verbalizers: fields.verbalizers,
+            metrics: fields.metrics.unwrap_or_else(of_task),
+            template: (fields.template)
+                .unwrap_or_else(|| "as the bundled domains of its task".to_string()),
+            licence: fields.licence.unwrap_or_else(|| NO_LICENCE.to_string()),
+            miniature: fields.miniature,
+            suites: fields.suites,
+            source: fields.source,
+            sha256: None,
+            name,
+        })
+    }
+}
+
+impl Schema {
+    /// Whether the card says which columns are its texts and what its classes are called.
+    fn is_labelled(self) -> bool {
+        matches!(self, Schema::Glue | Schema::Multirc)
+    }
+}
+
+/// The schemas of a task's rows, the usual one first.
+fn schemas(task: Task) -> &'static [Schema] {
+    match task {
+        Task::ExtractiveQa => &[Schema::Squad, Schema::Mrqa],
+        Task::Paraphrase
+        | Task::YesNoQa
+        | Task::Entailment
+        | Task::CauseOrEffect
+        | Task::WordSense => &[Schema::Glue],
+        Task::AnswerJudging => &[Schema::Multirc],
+        Task::ClozeQa => &[Schema::Record],
+        Task::Coreference => &[Schema::Wsc],
+    }
 }
 
 /// Where a domain is published on the Hugging Face Hub.
@@ -166,7 +283,13 @@ impl Card {
             file: file.to_string(),
             found,
         };
-        let card: Card = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let card: Card = toml::from_str(text).map_err(|error| {
+            // Of an error about all of it, toml shows all of it.
+            match error.span() {
+                Some(span) if span.len() < text.trim().len() => invalid(error.to_string()),
+                _ => invalid(error.message().to_string()),
+            }
+        })?;
         match card.contradiction() {
             Some(found) => Err(invalid(found)),
             None => Ok(card),
@@ -204,21 +327,19 @@ impl Card {
                 RESERVED.join(", ")
             ));
         }
-        let schemas: &[Schema] = match self.task {
-            Task::ExtractiveQa => &[Schema::Squad, Schema::Mrqa],
-            Task::Paraphrase
-            | Task::YesNoQa
-            | Task::Entailment
-            | Task::CauseOrEffect
-            | Task::WordSense => &[Schema::Glue],
-            Task::AnswerJudging => &[Schema::Multirc],
-            Task::ClozeQa => &[Schema::Record],
-            Task::Coreference => &[Schema::Wsc],
-        };
+        let schemas = schemas(self.task);
         if !schemas.contains(&self.schema) {
             return Some(format!(
                 "wanted a schema of {schemas:?} for {}, found {:?}",
                 self.task, self.schema
+            ));
+        }
+        if self.metrics != self.task.metrics() {
+            return Some(format!(
+                "wanted metrics = {:?}, which are those of {}, or none named, found {:?}",
+                self.task.metrics(),
+                self.task,
+                self.metrics
             ));
         }
         if let Some(found) = self.mislabelled() {
@@ -244,7 +365,7 @@ impl Card {
 
     /// What is wrong with its texts and labels.
     fn mislabelled(&self) -> Option<String> {
-        let labelled = matches!(self.schema, Schema::Glue | Schema::Multirc);
+        let labelled = self.schema.is_labelled();
         let (texts, labels) = (self.texts.len(), self.labels.len());
         if !labelled {
             return (texts + labels > 0 || self.passage.is_some())
@@ -278,6 +399,11 @@ pub fn bundled() -> Vec<Card> {
         .into_iter()
         .map(|(name, text)| Card::parse(name, text).expect("the cards are compiled in and tested"))
         .collect()
+}
+
+/// Whether a bundled card has this name.
+pub(super) fn is_bundled(name: &str) -> bool {
+    CARDS.iter().any(|(known, _)| *known == name)
 }
 
 macro_rules! cards {
@@ -406,6 +532,58 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn a_card_needs_only_what_nobody_else_knows() {
+        let card = Card::parse("my.toml", "name = \"mine\"\ntask = \"question-answering\"");
+        let card = card.expect("a name and a task are enough");
+        assert_eq!(
+            (card.task, card.schema),
+            (Task::ExtractiveQa, Schema::Squad)
+        );
+        assert_eq!(
+            (card.title.as_str(), card.licence.as_str()),
+            ("mine", NO_LICENCE)
+        );
+        assert_eq!(card.metrics, ["f1", "exact_match"]);
+        let pairs =
+            "name = \"mine\"\ntask = \"nli\"\ntexts = [\"a\", \"b\"]\nlabels = [\"no\", \"yes\"]";
+        let card = Card::parse("my.toml", pairs).expect("labelled texts");
+        assert_eq!((card.task, card.schema), (Task::Entailment, Schema::Glue));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let message = |text: &str| Card::parse("my.toml", text).expect_err(text).to_string();
+        for (text, parts) in [
+            ("", &["name = ", "task = "][..]),
+            ("title = \"Mine\"", &["name = ", "task = "]),
+            (
+                "task = \"paraphrase\"",
+                &["name = ", "texts = ", "labels = "],
+            ),
+            (
+                "name = \"mine\"\ntask = \"nli\"\ntexts = [\"a\"]",
+                &["labels = "],
+            ),
+        ] {
+            let message = message(text);
+            assert!(message.starts_with("my.toml: wanted "), "{message}");
+            assert_eq!(message.matches(" = ").count(), parts.len(), "{message}");
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        }
+        let unknown = message("name = \"mine\"\ntask = \"sentiment\"");
+        assert!(
+            unknown.contains("found 'sentiment'")
+                && unknown.contains("also qa, question_answering"),
+            "{unknown}"
+        );
+        let metrics = message("name = \"mine\"\ntask = \"qa\"\nmetrics = [\"rouge\"]");
+        assert!(
+            metrics.contains("wanted metrics = [\"f1\", \"exact_match\"]"),
+            "{metrics}"
+        );
     }
 
     #[test]

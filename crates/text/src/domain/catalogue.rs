@@ -68,7 +68,7 @@ pub enum CatalogueError {
     },
     /// Nothing known is in this suite.
     #[error(
-        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}",
+        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}{hint}",
         .known.join(", ")
     )]
     EmptySuite {
@@ -80,6 +80,8 @@ pub enum CatalogueError {
         place: String,
         /// Every known name.
         known: Vec<String>,
+        /// What is there instead, or nothing.
+        hint: String,
     },
     /// Source and target ask different things.
     #[error(
@@ -354,6 +356,7 @@ impl Catalogue {
                     .filter(|card| suite.includes(card))
                     .map(|card| card.name.clone())
                     .collect(),
+                hint: suite.hint_of(card, &[]),
             });
         }
         Err(CatalogueError::NotInSuite {
@@ -365,7 +368,10 @@ impl Catalogue {
                     "; real files of it are read with --data DIR, or with --suite hub once they were fetched"
                         .to_string()
                 }
-                Suite::Folder(_) => format!("; {name}/test.parquet is where its files belong"),
+                Suite::Folder(_) => match suite.near_domain(card) {
+                    Some(near) => format!("; {near}"),
+                    None => format!("; {name}/test.parquet is where its files belong"),
+                },
                 Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
             },
         })

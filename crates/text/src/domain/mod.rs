@@ -2,25 +2,28 @@
 //!
 //! A [`card`] tells what a domain is, the [`catalogue`] finds cards by name, a [`suite`] says which
 //! files a domain's rows are in, [`remote`] where they are published, a [`reader`] reads them ([`parquet`] and [`mrqa_lines`], with one
-//! file per schema: [`squad`], [`mrqa`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
+//! file per schema: [`question`], [`glue`], [`multirc`], [`record`], [`wsc`]), an
 //! [`allotment`] says which rows serve as which split, a [`draw`] which of them are taken, and a
 //! [`template`] turns a [`row`] into an [`Example`], in T5's words or another [`wording`]. Several domains are one source in a [`mixture`]. [`verify`] holds files against their card.
 
 pub mod allotment;
+mod answers;
 pub mod card;
 pub mod catalogue;
 pub mod describe;
 pub mod draw;
 pub mod glue;
 pub mod label;
+mod layout;
 pub mod mini;
 pub mod mixture;
-pub mod mrqa;
 pub mod mrqa_lines;
 pub mod multirc;
+pub mod names;
 pub mod own;
 pub mod padding;
 pub mod parquet;
+pub mod question;
 pub mod reader;
 pub mod record;
 pub mod remote;
@@ -28,7 +31,6 @@ pub mod row;
 #[cfg(test)]
 mod sample;
 pub mod spans;
-pub mod squad;
 pub mod suite;
 pub mod task;
 pub mod template;

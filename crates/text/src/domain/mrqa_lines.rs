@@ -1,11 +1,12 @@
-//! MRQA as first published (`SQuAD.jsonl.gz`): gzipped lines of JSON, a header and then a context
-//! with its questions a line (github.com/mrqa/MRQA-Shared-Task-2019, README).
+//! MRQA as first published (`SQuAD.jsonl.gz`): lines of JSON, a header and then a context with its
+//! questions a line (github.com/mrqa/MRQA-Shared-Task-2019, README); gzipped or unpacked, which the
+//! first bytes tell. Lines without anything are passed over, and so is a byte-order mark.
 //!
 //! Tokens are not read, and spans only where [`spans`](super::spans) asks for them. A line is read at a
 //! time, so memory does not grow with the file.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
@@ -34,9 +35,17 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Question {
-    qid: String,
+    qid: Name,
     question: String,
     answers: Vec<String>,
+}
+
+/// What a question is called.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a `qid` of text or an integer")]
+enum Name {
+    Text(String),
+    Integer(i64),
 }
 
 /// A line's context and where it says that answers stand.
@@ -62,49 +71,81 @@ pub(super) struct DetectedAnswer {
 /// The rows of a file, a context at a time.
 pub struct MrqaLines {
     file: String,
-    lines: BufReader<MultiGzDecoder<BufReader<File>>>,
+    lines: Box<dyn BufRead>,
     line: usize,
+    questions: usize,
 }
 
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// U+FEFF in UTF-8, which some editors put first.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// MRQA's header.
+const HEADER: &str = "MRQA's header, {\"header\": {…}}";
+
 impl MrqaLines {
+    /// What a file is that can be opened.
+    pub(super) const WANTED: &str = "a file of MRQA's (.jsonl.gz or .jsonl)";
+
     /// Opens a file and reads its header.
     pub fn open(path: PathBuf) -> Result<MrqaLines, TableError> {
         let file = path.display().to_string();
-        let opened = File::open(&path).map_err(|error| TableError::Open {
+        let open_error = |error: io::Error| TableError::Open {
             file: file.clone(),
-            wanted: "a file of MRQA's (.jsonl.gz)",
+            wanted: MrqaLines::WANTED,
             found: error.to_string(),
-        })?;
-        let mut lines = MrqaLines {
-            file,
-            lines: BufReader::new(MultiGzDecoder::new(BufReader::new(opened))),
-            line: 0,
         };
-        let wanted = "MRQA's header, {\"header\": {…}}";
-        match lines.read_line(wanted)? {
+        let mut opened = BufReader::new(File::open(&path).map_err(open_error)?);
+        let gzipped = opened.fill_buf().map_err(open_error)?.starts_with(&GZIP);
+        let mut lines = MrqaLines {
+            lines: if gzipped {
+                Box::new(BufReader::new(MultiGzDecoder::new(opened)))
+            } else {
+                Box::new(opened)
+            },
+            file,
+            line: 0,
+            questions: 0,
+        };
+        match lines.read_line(HEADER)? {
             None => Err(TableError::Empty { file: lines.file }),
             Some(text) => {
                 let header: Result<Header, _> = serde_json::from_slice(&text);
-                header.map_err(|error| lines.wrong(wanted, error.to_string()))?;
+                header.map_err(|error| {
+                    let found = keys(&text).unwrap_or_else(|| error.to_string());
+                    lines.wrong(HEADER, found)
+                })?;
                 Ok(lines)
             }
         }
     }
 
-    /// The next line, without what ends it; `None` behind the last.
+    /// The line that was read last, counted from 1.
+    pub(super) fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The next line that has anything; `None` behind the last.
     fn read_line(&mut self, wanted: &'static str) -> Result<Option<Vec<u8>>, TableError> {
-        self.line += 1;
-        let mut text = Vec::new();
-        let read = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut text);
-        match read {
-            Err(error) => Err(self.wrong(wanted, error.to_string())),
-            Ok(0) => Ok(None),
-            Ok(length) if length as u64 == LONGEST && text.last() != Some(&b'\n') => Err(self
-                .wrong(
-                    wanted,
-                    format!("more than {LONGEST} bytes without a line's end"),
-                )),
-            Ok(_) => Ok(Some(text)),
+        loop {
+            self.line += 1;
+            let mut text = Vec::new();
+            let read = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut text);
+            match read {
+                Err(error) => return Err(self.wrong(wanted, error.to_string())),
+                Ok(0) => return Ok(None),
+                Ok(length) if length as u64 == LONGEST && text.last() != Some(&b'\n') => {
+                    let found = format!("more than {LONGEST} bytes without a line's end");
+                    return Err(self.wrong(wanted, found));
+                }
+                Ok(_) => {}
+            }
+            if self.line == 1 && text.starts_with(BYTE_ORDER_MARK) {
+                text.drain(..BYTE_ORDER_MARK.len());
+            }
+            if !text.trim_ascii().is_empty() {
+                return Ok(Some(text));
+            }
         }
     }
 
@@ -123,12 +164,16 @@ impl MrqaLines {
         line.qas
             .into_iter()
             .map(|question| {
+                let id = match question.qid {
+                    Name::Text(name) => name,
+                    Name::Integer(name) => name.to_string(),
+                };
                 if question.answers.is_empty() {
-                    let found = format!("none for '{}'", question.qid);
+                    let found = format!("none for '{id}'");
                     return Err(self.wrong("at least one answer", found));
                 }
                 Ok(Row::Question(QuestionRow {
-                    id: question.qid,
+                    id,
                     context: line.context.clone(),
                     question: question.question,
                     answers: question.answers,
@@ -149,13 +194,33 @@ impl MrqaLines {
     }
 }
 
+/// The keys of a line that is an object, in words.
+fn keys(text: &[u8]) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
+    let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+    Some(match keys.as_slice() {
+        [] => "an empty object".to_string(),
+        keys if keys.contains(&"question") => format!(
+            "a row of a table, {}: tables are read as parquet (datasets: load_dataset(\"json\", …) and to_parquet)",
+            keys.join(", ")
+        ),
+        keys => format!("an object of {}", keys.join(", ")),
+    })
+}
+
 impl Iterator for MrqaLines {
     type Item = Result<Vec<Row>, TableError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.read_line("a context with its questions") {
+            Ok(None) if self.questions == 0 => Some(Err(TableError::Empty {
+                file: self.file.clone(),
+            })),
             Ok(None) => None,
-            Ok(Some(text)) => Some(self.rows(&text)),
+            Ok(Some(text)) => Some(
+                self.rows(&text)
+                    .inspect(|rows| self.questions += rows.len()),
+            ),
             Err(error) => Some(Err(error)),
         }
     }
@@ -166,7 +231,7 @@ mod tests {
     use super::*;
     use crate::domain::sample::gzip;
 
-    const HEADER: &str = r#"{"header": {"dataset": "Mills", "split": "dev"}}"#;
+    const FIRST: &str = r#"{"header": {"dataset": "Mills", "split": "dev"}}"#;
     const LINE: &str = r#"{"id": "", "context": "Orla's mill.", "qas": [
         {"qid": "a", "question": "Whose?", "answers": ["Orla", "Orla's"],
          "detected_answers": [{"text": "Orla", "char_spans": [[0, 3]], "token_spans": [[0, 0]]}]},
@@ -184,7 +249,7 @@ mod tests {
 
     #[test]
     fn every_question_of_a_context_is_a_row() {
-        let rows = read(&[HEADER, LINE, LINE]).expect("a whole file");
+        let rows = read(&[FIRST, LINE, LINE]).expect("a whole file");
         assert_eq!(rows.len(), 4);
         let Row::Question(row) = &rows[1] else {
             panic!("a question");
@@ -198,14 +263,28 @@ mod tests {
     fn what_is_wrong_is_named_by_its_line() {
         let unanswered = LINE.replace(r#"["mill"]"#, "[]");
         for (lines, part) in [
-            (&[LINE][..], "line 1: wanted MRQA's header"),
             (
-                &[HEADER, "{}"],
+                &[LINE][..],
+                "line 1: wanted MRQA's header, {\"header\": {…}}, found an object of context, id, qas",
+            ),
+            (&["[]"], "line 1: wanted MRQA's header"),
+            (
+                &[r#"{"question": "Q", "answers": []}"#],
+                "found a row of a table, answers, question: tables are read as parquet",
+            ),
+            (&[FIRST], "test.jsonl.gz: wanted rows, found 0"),
+            (&[FIRST, "", LINE, "{}"], "line 4: wanted a context"),
+            (
+                &[FIRST, &LINE.replace("\"b\"", "1.5")],
+                "line 2: wanted a context with its questions, found a `qid` of text or an integer",
+            ),
+            (
+                &[FIRST, "{}"],
                 "line 2: wanted a context with its questions, found missing field",
             ),
-            (&[HEADER, LINE, "{\"context\""], "line 3: wanted a context"),
+            (&[FIRST, LINE, "{\"context\""], "line 3: wanted a context"),
             (
-                &[HEADER, &unanswered],
+                &[FIRST, &unanswered],
                 "line 2: wanted at least one answer, found none for 'b'",
             ),
             (&[""], "test.jsonl.gz: wanted rows, found 0"),
@@ -216,12 +295,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_or_not_gzipped_is_refused() {
+    fn lines_may_be_plain_blank_marked_and_named_by_integers() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let line = LINE.replace('\n', " ");
+        let named = |qid: &str| line.replace(r#""qid": "a""#, &format!(r#""qid": {qid}"#));
+        let text = format!("\u{feff}{FIRST}\r\n\r\n  \n{}\n\n", named("17"));
+        let path = folder.path().join("a.jsonl");
+        for path in [
+            gzip(&folder.path().join("a.jsonl.gz"), &text),
+            std::fs::write(&path, &text)
+                .map(|()| path)
+                .expect("written"),
+        ] {
+            let mut lines = MrqaLines::open(path).expect("a header");
+            let rows = lines.next().expect("a line").expect("a context");
+            let names: Vec<&str> = rows.iter().map(Row::id).collect();
+            assert_eq!((names.as_slice(), lines.line()), (&["17", "b"][..], 4));
+            assert!(lines.next().is_none());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let long = vec![LINE.replace('\n', " "); 200].join("\n");
         let path = gzip(
             &folder.path().join("a.jsonl.gz"),
-            &format!("{HEADER}\n{long}"),
+            &format!("{FIRST}\n{long}"),
         );
         let bytes = std::fs::read(&path).expect("the file just written");
         std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
@@ -231,15 +331,6 @@ mod tests {
             cut.expect_err("cut")
                 .to_string()
                 .contains("a.jsonl.gz: line ")
-        );
-        std::fs::write(&path, HEADER).expect("written");
-        let message = MrqaLines::open(path.clone())
-            .err()
-            .expect("plain text")
-            .to_string();
-        assert!(
-            message.contains("line 1: wanted MRQA's header"),
-            "{message}"
         );
         std::fs::remove_file(&path).expect("removed");
         let message = MrqaLines::open(path).err().expect("no file").to_string();

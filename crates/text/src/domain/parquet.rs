@@ -1,21 +1,25 @@
 //! Parquet files as text and integers, read by row group, only the columns asked for.
 //!
 //! The layouts of the Hub are read by position and kind rather than by exact type: strings may be
-//! plain, large, views or dictionaries, a list's child may be called `item` or `element`. Rows are
-//! counted from 0 in messages.
+//! plain, large, views or dictionaries, a list's child may be called `item` or `element`. Every
+//! compression but LZO is read. Rows are counted from 0 in messages.
 
 mod batch;
 mod error;
+mod foreign;
 
 pub use batch::Batch;
 pub use error::TableError;
+use foreign::FIRST;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
 use arrow::datatypes::{DataType, Field, Fields};
@@ -65,6 +69,13 @@ impl TableFile {
     pub fn open(&self) -> Result<Table, TableError> {
         let file = self.name();
         let input = match self {
+            TableFile::Disk(path) if path.is_dir() => {
+                return Err(TableError::Open {
+                    file,
+                    wanted: "a parquet file",
+                    found: "a folder; wanted one of its files".to_string(),
+                });
+            }
             TableFile::Disk(path) => match File::open(path) {
                 Ok(opened) => Input::Disk(opened),
                 Err(error) => {
@@ -79,14 +90,23 @@ impl TableFile {
             },
             TableFile::Compiled { bytes, .. } => Input::Compiled(bytes),
         };
-        if input.len() == 0 {
-            let found = "0 bytes".to_string();
-            return Err(TableError::NotParquet { file, found });
+        let length = input.len();
+        let first = input.get_bytes(0, FIRST.min(length as usize));
+        let not_parquet = |found: String| {
+            let advice = foreign::advice(&first.unwrap_or_default());
+            TableError::NotParquet {
+                file: self.name(),
+                found,
+                advice,
+            }
+        };
+        if length == 0 {
+            return Err(not_parquet("0 bytes".to_string()));
         }
         let opened = foreign::read(|| ParquetRecordBatchReaderBuilder::try_new(input));
         let builder = match opened.and_then(|opened| opened.map_err(|error| error.to_string())) {
             Ok(builder) => builder,
-            Err(found) => return Err(TableError::NotParquet { file, found }),
+            Err(found) => return Err(not_parquet(found)),
         };
         let table = Table { file, builder };
         if table.rows() == 0 {
@@ -130,20 +150,24 @@ impl Table {
         find(self.builder.schema().fields(), column).is_some()
     }
 
-    /// Whether a column is a struct; an error where there is no such column.
-    pub fn is_struct(&self, column: &str) -> Result<bool, TableError> {
-        self.field(column)
-            .map(|field| matches!(field.data_type(), DataType::Struct(_)))
-    }
-
-    /// Starts to read these columns; a dotted name is a field of a struct. With a `limit`, no
-    /// more than that is decoded before the first batch is handed over.
+    /// Starts to read these columns; a dotted name is a field of a struct, or of each struct of a list,
+    /// or the whole name of a column with dots in it. With a `limit`, no more than that is decoded before
+    /// the first batch is handed over.
     pub fn batches(self, columns: &[&str], limit: Option<usize>) -> Result<Batches, TableError> {
         for column in columns {
-            self.field(column)?;
+            self.check(column)?;
         }
-        let schema = self.builder.parquet_schema();
-        let mask = ProjectionMask::columns(schema, columns.iter().copied());
+        let leaves = self.builder.parquet_schema().columns().iter().enumerate();
+        let asked = leaves.filter(|(_, leaf)| {
+            let path = leaf.path().parts();
+            columns.iter().any(|column| stands_at(column, path))
+        });
+        let mut read = Vec::new();
+        for (place, leaf) in asked {
+            self.check_compression(place, &leaf.path().parts()[0])?;
+            read.push(place);
+        }
+        let mask = ProjectionMask::leaves(self.builder.parquet_schema(), read);
         let builder = self
             .builder
             .with_projection(mask)
@@ -153,6 +177,7 @@ impl Table {
             .map_err(|found| TableError::NotParquet {
                 file: self.file.clone(),
                 found,
+                advice: error::CUT,
             })?;
         Ok(Batches {
             file: self.file,
@@ -161,27 +186,81 @@ impl Table {
         })
     }
 
-    fn field(&self, column: &str) -> Result<&Field, TableError> {
+    /// Whether there is such a column.
+    fn check(&self, column: &str) -> Result<(), TableError> {
         let fields = self.builder.schema().fields();
-        find(fields, column).ok_or_else(|| TableError::MissingColumn {
-            file: self.file.clone(),
-            column: column.to_string(),
-            found: fields.iter().map(|field| field.name().clone()).collect(),
-        })
+        match find(fields, column) {
+            Some(_) => Ok(()),
+            None => Err(TableError::MissingColumn {
+                file: self.file.clone(),
+                column: column.to_string(),
+                found: fields.iter().map(|field| field.name().clone()).collect(),
+            }),
+        }
+    }
+
+    /// Whether a column, the leaf at this place, can be decompressed.
+    fn check_compression(&self, leaf: usize, column: &str) -> Result<(), TableError> {
+        let mut groups = self.builder.metadata().row_groups().iter();
+        if groups.any(|group| group.column(leaf).compression() == Compression::LZO) {
+            return Err(TableError::Compression {
+                file: self.file.clone(),
+                column: column.to_string(),
+            });
+        }
+        Ok(())
     }
 }
 
-/// Finds a field, in structs too, by its dotted name.
-fn find<'a>(fields: &'a Fields, column: &str) -> Option<&'a Field> {
-    let (name, rest) = match column.split_once('.') {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (column, None),
-    };
+/// Whether the path of a parquet leaf belongs to the column of this name. Between a list and its items
+/// paths have levels of their own, two as a rule (`answers.list.element.text`), one in old files.
+fn stands_at(column: &str, path: &[String]) -> bool {
+    if path[0] == column {
+        return true;
+    }
+    let mut names = column.split('.').peekable();
+    for (depth, part) in path.iter().enumerate() {
+        match names.peek() {
+            None => return true,
+            Some(name) if *name == part => {
+                names.next();
+            }
+            Some(_) if depth == 0 => return false,
+            Some(_) => {}
+        }
+    }
+    names.peek().is_none()
+}
+
+/// The type of a field, in structs and in lists of them too, by its dotted name; of a list of structs
+/// it is a list of that field.
+pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
+    if let Some((_, field)) = fields.find(column) {
+        return Some(field.data_type().clone());
+    }
+    let (name, rest) = column.split_once('.')?;
     let (_, field) = fields.find(name)?;
-    match (rest, field.data_type()) {
-        (None, _) => Some(field),
-        (Some(rest), DataType::Struct(children)) => find(children, rest),
-        (Some(_), _) => None,
+    match (field.data_type(), items(field.data_type())) {
+        (DataType::Struct(children), _) => find(children, rest),
+        (_, Some(item)) => match item.data_type() {
+            DataType::Struct(children) => Some(DataType::List(Arc::new(Field::new(
+                item.name(),
+                find(children, rest)?,
+                true,
+            )))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The items of a list; `None` for another type.
+pub(super) fn items(kind: &DataType) -> Option<&Field> {
+    match kind {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Some(item)
+        }
+        _ => None,
     }
 }
 
@@ -210,6 +289,7 @@ impl Iterator for Batches {
                 Ok(Batch {
                     file: self.file.clone(),
                     places: (first_row..self.rows).collect(),
+                    before: 0,
                     columns,
                 })
             }
@@ -260,7 +340,6 @@ mod tests {
     use arrow::compute::cast;
     use arrow::datatypes::Int32Type;
     use std::fs;
-    use std::sync::Arc;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("a temporary folder")
@@ -294,7 +373,7 @@ mod tests {
             (at("cut"), "cut: wanted a whole parquet file, found: "),
             (
                 folder.path().to_path_buf(),
-                "wanted a whole parquet file, found: ",
+                "wanted a parquet file, found: a folder",
             ),
             (empty, "empty: wanted rows, found 0"),
         ] {

@@ -7,20 +7,33 @@ use sha2::{Digest, Sha256};
 
 use super::card::{Card, Schema};
 use super::mrqa_lines::MrqaLines;
+use super::names::Names;
 use super::parquet::{self, Batch, Batches, Table, TableError, TableFile};
 use super::row::{Row, hex};
-use super::{glue, mrqa, multirc, own, record, squad, wsc};
+use super::{glue, multirc, own, question, record, wsc};
 
 /// A file of rows, not yet opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataFile {
     /// Parquet.
     Table(TableFile),
-    /// MRQA's gzipped lines.
+    /// MRQA's lines, gzipped or plain.
     Lines(PathBuf),
 }
 
+/// How the names of files of lines end.
+pub(super) const LINES: [&str; 2] = [".jsonl.gz", ".jsonl"];
+
 impl DataFile {
+    /// A file on disk: lines where its name says so, or else parquet.
+    pub fn at(path: PathBuf) -> DataFile {
+        let name = path.to_string_lossy();
+        match LINES.iter().any(|end| name.ends_with(end)) {
+            true => DataFile::Lines(path),
+            false => DataFile::Table(TableFile::Disk(path)),
+        }
+    }
+
     /// Its name in messages and records.
     pub fn name(&self) -> String {
         match self {
@@ -36,7 +49,7 @@ impl DataFile {
             DataFile::Lines(path) => {
                 let digest = parquet::digest_of(path).map_err(|error| TableError::Open {
                     file: self.name(),
-                    wanted: "a file of MRQA's (.jsonl.gz)",
+                    wanted: MrqaLines::WANTED,
                     found: error.to_string(),
                 })?;
                 Ok(hex(&digest))
@@ -57,12 +70,16 @@ pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     }
 }
 
-/// The rows of some files in their order, some at a time.
+/// The rows of some files in their order, some at a time, each of a name of its own: see
+/// [`names`](super::names).
 pub struct Reader<'a> {
     card: &'a Card,
     files: VecDeque<DataFile>,
     open: Option<Open<'a>>,
     limit: Option<usize>,
+    names: Names,
+    /// Rows of the files that were read to their ends.
+    rows_before: usize,
     /// Rows read, those of other data sets among them.
     pub rows_read: usize,
     /// Other data sets that the files hold.
@@ -84,17 +101,30 @@ impl<'a> Reader<'a> {
             files: files.into(),
             open: None,
             limit,
+            names: Names::default(),
+            rows_before: 0,
             rows_read: 0,
             left_out: BTreeSet::new(),
         }
     }
 
-    fn start(&self, file: DataFile) -> Result<Open<'a>, TableError> {
+    /// Rows that were left out, as they repeat another in all that is read, name included.
+    pub fn repeats(&self) -> usize {
+        self.names.repeats
+    }
+
+    fn start(&mut self, file: DataFile) -> Result<Open<'a>, TableError> {
+        self.rows_before = self.rows_read;
+        let name = file.name();
         match file {
-            DataFile::Lines(path) => Ok(Open::Lines(Box::new(MrqaLines::open(path)?))),
+            DataFile::Lines(path) => {
+                self.names.begin(name, "line");
+                Ok(Open::Lines(Box::new(MrqaLines::open(path)?)))
+            }
             DataFile::Table(file) => {
+                self.names.begin(name, "row");
                 let table = file.open()?;
-                let layout = Layout::of(self.card, &table)?;
+                let layout = Layout::of(self.card);
                 let mut columns = layout.columns(&table);
                 columns.extend(own::columns(self.card, &table));
                 Ok(Open::Table(layout, table.batches(&columns, self.limit)?))
@@ -107,9 +137,12 @@ impl<'a> Reader<'a> {
         match &mut self.open {
             None => Ok(None),
             Some(Open::Lines(lines)) => {
-                let rows = lines.next().transpose()?;
-                self.rows_read += rows.as_ref().map_or(0, Vec::len);
-                Ok(rows)
+                let Some(rows) = lines.next().transpose()? else {
+                    return Ok(None);
+                };
+                self.rows_read += rows.len();
+                let line = lines.line();
+                self.names.keep_new(rows, std::iter::repeat(line)).map(Some)
             }
             Some(Open::Table(layout, batches)) => {
                 let layout = *layout;
@@ -117,9 +150,11 @@ impl<'a> Reader<'a> {
                     return Ok(None);
                 };
                 self.rows_read += batch.rows();
-                let (batch, others) = own::rows(self.card, batch)?;
+                let (batch, others) = own::rows(self.card, batch.behind(self.rows_before))?;
                 self.left_out.extend(others);
-                layout.rows(&batch).map(Some)
+                let rows = layout.rows(&batch)?;
+                let places = (0..rows.len()).map(|row| batch.place(row));
+                self.names.keep_new(rows, places).map(Some)
             }
         }
     }
@@ -145,11 +180,10 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// The columns that a parquet file turns out to have.
+/// How the rows of a card's parquet files are read.
 #[derive(Clone, Copy)]
 enum Layout<'a> {
-    Squad,
-    Mrqa,
+    Questions(Schema),
     Glue(&'a Card),
     Multirc(&'a Card),
     Record,
@@ -157,23 +191,19 @@ enum Layout<'a> {
 }
 
 impl<'a> Layout<'a> {
-    /// Questions may come in either of their layouts, whichever the card's files are published
-    /// in: in SQuAD's the answers are a struct, in MRQA's they are a list.
-    fn of(card: &'a Card, table: &Table) -> Result<Self, TableError> {
-        Ok(match card.schema {
-            Schema::Squad | Schema::Mrqa if table.is_struct("answers")? => Layout::Squad,
-            Schema::Squad | Schema::Mrqa => Layout::Mrqa,
+    fn of(card: &'a Card) -> Self {
+        match card.schema {
+            Schema::Squad | Schema::Mrqa => Layout::Questions(card.schema),
             Schema::Glue => Layout::Glue(card),
             Schema::Multirc => Layout::Multirc(card),
             Schema::Record => Layout::Record,
             Schema::Wsc => Layout::Wsc,
-        })
+        }
     }
 
     fn columns(self, table: &Table) -> Vec<&'a str> {
         match self {
-            Layout::Squad => squad::columns(table),
-            Layout::Mrqa => mrqa::columns(table),
+            Layout::Questions(schema) => question::columns(schema, table),
             Layout::Glue(card) => glue::columns(card, table),
             Layout::Multirc(card) => multirc::columns(card),
             Layout::Record => record::COLUMNS.to_vec(),
@@ -183,8 +213,7 @@ impl<'a> Layout<'a> {
 
     fn rows(self, batch: &Batch) -> Result<Vec<Row>, TableError> {
         match self {
-            Layout::Squad => squad::rows(batch),
-            Layout::Mrqa => mrqa::rows(batch),
+            Layout::Questions(schema) => question::rows(schema, batch),
             Layout::Glue(card) => glue::rows(card, batch),
             Layout::Multirc(card) => multirc::rows(card, batch),
             Layout::Record => record::rows(batch),
@@ -196,12 +225,15 @@ impl<'a> Layout<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sample::{card, lists, texts, write};
+    use crate::domain::sample::{card, integers, lists, texts, write, write_squad};
     use std::path::Path;
 
     /// A file that holds questions of these data sets in turn.
     fn mixed(path: &Path, subsets: &[&str], answers: &[&[&str]]) -> DataFile {
-        let names: Vec<String> = (0..subsets.len()).map(|row| format!("q{row}")).collect();
+        let file = path.file_stem().expect("a name").to_string_lossy();
+        let names: Vec<String> = (0..subsets.len())
+            .map(|row| format!("{file}-{row}"))
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         DataFile::Table(TableFile::Disk(write(
             path,
@@ -240,7 +272,10 @@ mod tests {
         );
         let card = card("race");
         let mut reader = Reader::new(&card, vec![one, two], None);
-        assert_eq!(ids(&mut reader).expect("rows"), ["q0", "q2", "q4", "q1"]);
+        assert_eq!(
+            ids(&mut reader).expect("rows"),
+            ["1-0", "1-2", "1-4", "2-1"]
+        );
         assert_eq!(reader.rows_read, 7);
         assert_eq!(Vec::from_iter(&reader.left_out), ["BioASQ", "DROP"]);
     }
@@ -260,6 +295,54 @@ mod tests {
             message.contains("column 'answers', row 3: wanted at least one"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn rows_without_names_are_numbered_through_all_files() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pairs = |name: &str| {
+            let path = folder.path().join(name);
+            let columns = vec![
+                ("sentence1", texts(&["a", "a"])),
+                ("sentence2", texts(&["b", "b"])),
+                ("label", integers(&[0, 0])),
+            ];
+            DataFile::at(write(&path, columns))
+        };
+        let card = card("mrpc");
+        let files = vec![pairs("1.parquet"), pairs("2.parquet")];
+        let mut reader = Reader::new(&card, files, None);
+        assert_eq!(ids(&mut reader).expect("rows"), ["0", "1", "2", "3"]);
+        assert_eq!(reader.repeats(), 0);
+    }
+
+    #[test]
+    fn repeats_are_left_out_and_other_rows_of_a_name_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let named = |name: &str, rows: usize| write_squad(&folder.path().join(name), rows);
+        let card = card("squad");
+        let files = [named("1.parquet", 3), named("2.parquet", 4)].map(DataFile::at);
+        let mut reader = Reader::new(&card, files.to_vec(), None);
+        assert_eq!(
+            ids(&mut reader).expect("rows"),
+            ["id 0", "id 1", "id 2", "id 3"]
+        );
+        assert_eq!((reader.repeats(), reader.rows_read), (3, 7));
+        let other = write(
+            &folder.path().join("3.parquet"),
+            vec![
+                ("id", texts(&["new", "id 1"])),
+                ("context", texts(&["C", "C"])),
+                ("question", texts(&["Q", "Q"])),
+                ("answers", lists(&[&["x"], &["y"]])),
+            ],
+        );
+        let files = [files[0].clone(), DataFile::at(other)].to_vec();
+        let error = ids(&mut Reader::new(&card, files, None)).expect_err("one name, two rows");
+        let TableError::Repeated { place, name, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!((place.as_str(), name.as_str()), ("row 1", "id 1"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// One question with its context and answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QuestionRow {
     /// Unique within its file.
     pub id: String,
@@ -20,7 +20,7 @@ pub struct QuestionRow {
 }
 
 /// Texts with a class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LabelledRow {
     /// Unique within its file.
     pub id: String,
@@ -36,7 +36,7 @@ pub struct LabelledRow {
 }
 
 /// A sentence with a gap, to be filled by an entity of its passage (ReCoRD).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClozeRow {
     /// Unique within its file.
     pub id: String,
@@ -51,7 +51,7 @@ pub struct ClozeRow {
 }
 
 /// A text with a pronoun and something that it may stand for (WSC).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PronounRow {
     /// Unique within its file.
     pub id: String,
@@ -64,7 +64,7 @@ pub struct PronounRow {
 }
 
 /// One row of a domain's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Row {
     /// Extractive question answering.
     Question(QuestionRow),

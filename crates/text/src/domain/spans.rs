@@ -4,14 +4,15 @@
 
 use std::path::Path;
 
+use super::answers;
 use super::card::Card;
 use super::mrqa_lines::MrqaLines;
 use super::own;
 use super::parquet::{Batch, TableError, TableFile};
 use super::reader::DataFile;
 
-/// SQuAD's: a text starts at its offset.
-const SQUAD: [&str; 3] = ["context", "answers.text", "answers.answer_start"];
+/// SQuAD's, by which a text starts at its offset, in any of the shapes that answers have.
+const SQUAD: [&str; 2] = ["context", "answers.answer_start"];
 /// MRQA's: each of a text's spans has both its ends, the last character included.
 const MRQA: [&str; 3] = [
     "context",
@@ -37,12 +38,28 @@ pub struct SpanCounts {
     pub all: usize,
     /// Those that are right.
     pub right: usize,
+    /// Those that would be if starts counted bytes of UTF-8.
+    pub in_bytes: usize,
+    /// Those that would be if starts counted units of UTF-16, as Java and JavaScript do.
+    pub in_utf16: usize,
 }
 
 impl SpanCounts {
     fn add(&mut self, context: &str, spans: &[Span]) {
         self.all += spans.len();
-        self.right += spans.iter().filter(|span| span.stands_in(context)).count();
+        for span in spans {
+            self.right += usize::from(span.stands_in(context));
+            self.in_bytes += usize::from(span.starts_at(context, char::len_utf8));
+            self.in_utf16 += usize::from(span.starts_at(context, char::len_utf16));
+        }
+    }
+
+    /// Adds those of another file.
+    pub(super) fn add_all(&mut self, other: SpanCounts) {
+        self.all += other.all;
+        self.right += other.right;
+        self.in_bytes += other.in_bytes;
+        self.in_utf16 += other.in_utf16;
     }
 }
 
@@ -77,16 +94,17 @@ fn in_lines(path: &Path) -> Result<Option<SpanCounts>, TableError> {
 
 fn in_table(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableError> {
     let table = file.open()?;
-    let (columns, read): (_, fn(&Batch) -> _) = if SQUAD.iter().all(|column| table.has(column)) {
-        (SQUAD, of_squad)
-    } else if MRQA.iter().all(|column| table.has(column)) {
-        (MRQA, of_mrqa)
+    let has_all = |columns: &[&str]| columns.iter().all(|column| table.has(column));
+    let (mut columns, read): (Vec<&str>, fn(&Batch) -> _) = if has_all(&SQUAD) {
+        let answers = answers::columns(&table).into_iter();
+        (["context"].into_iter().chain(answers).collect(), of_squad)
+    } else if has_all(&MRQA) {
+        (MRQA.to_vec(), of_mrqa)
     } else {
         return Ok(None);
     };
     let mut counts = SpanCounts::default();
-    let subset = own::columns(card, &table);
-    let columns: Vec<&str> = columns.into_iter().chain(subset).collect();
+    columns.extend(own::columns(card, &table));
     for batch in table.batches(&columns, None)? {
         let batch = own::rows(card, batch?)?.0;
         let contexts = batch.texts("context")?;
@@ -108,6 +126,22 @@ impl Span {
         }
     }
 
+    /// Whether the text stands where the start is, in units of which a character has so many.
+    fn starts_at(&self, context: &str, units: fn(char) -> usize) -> bool {
+        let Ok(start) = usize::try_from(self.start) else {
+            return false;
+        };
+        let mut passed = 0;
+        let mut rest = context.chars();
+        while passed < start {
+            let Some(next) = rest.next() else {
+                return false;
+            };
+            passed += units(next);
+        }
+        passed == start && rest.as_str().starts_with(&self.text)
+    }
+
     fn stands_in(&self, context: &str) -> bool {
         let length = self.text.chars().count();
         let ends = match (self.end, i64::try_from(length)) {
@@ -124,17 +158,16 @@ impl Span {
 }
 
 fn of_squad(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
-    let [_, texts, starts] = SQUAD;
-    let (texts, starts) = (batch.text_lists(texts)?, batch.integer_lists(starts)?);
-    as_long(batch, SQUAD[2], &texts, &starts)?;
-    let spans = texts.into_iter().zip(starts);
-    let spans = spans.map(|(texts, starts)| {
-        let span = |(text, start)| Span {
-            start,
-            end: None,
-            text,
+    let rows = answers::read(batch)?.into_iter();
+    let spans = rows.map(|answers| {
+        let span = |answer: answers::Answer| {
+            Some(Span {
+                start: answer.start?,
+                end: None,
+                text: answer.text,
+            })
         };
-        texts.into_iter().zip(starts).map(span).collect()
+        answers.into_iter().filter_map(span).collect()
     });
     Ok(spans.collect())
 }
@@ -145,7 +178,11 @@ fn of_mrqa(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
         batch.text_lists(texts)?,
         batch.span_lists(spans, "start", "end")?,
     );
-    as_long(batch, MRQA[2], &texts, &spans)?;
+    let lengths = || texts.iter().map(Vec::len).zip(spans.iter().map(Vec::len));
+    if let Some(row) = lengths().position(|(texts, spans)| texts != spans) {
+        let wanted = format!("one for each of {} answers", texts[row].len());
+        return Err(batch.value(MRQA[2], row, wanted, spans[row].len().to_string()));
+    }
     let rows = texts.into_iter().zip(spans);
     let rows = rows.map(|(texts, spans)| {
         let of_text = texts.into_iter().zip(spans).flat_map(|(text, spans)| {
@@ -157,39 +194,20 @@ fn of_mrqa(batch: &Batch) -> Result<Vec<Vec<Span>>, TableError> {
     Ok(rows.collect())
 }
 
-/// Whether every row has as many places as texts.
-fn as_long<T>(
-    batch: &Batch,
-    column: &str,
-    texts: &[Vec<String>],
-    places: &[Vec<T>],
-) -> Result<(), TableError> {
-    let mut lengths = texts.iter().map(Vec::len).zip(places.iter().map(Vec::len));
-    match lengths.position(|(texts, places)| texts != places) {
-        None => Ok(()),
-        Some(row) => Err(TableError::Value {
-            file: batch.file().to_string(),
-            column: column.to_string(),
-            row: batch.place(row),
-            wanted: format!("one for each of {} answers", texts[row].len()),
-            found: places[row].len().to_string(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::sample::{card, gzip, integers, list_of, lists, structure, texts, write};
     use std::path::PathBuf;
 
-    fn count_in(name: &str, path: PathBuf) -> Result<Option<SpanCounts>, String> {
+    /// All spans and the right ones.
+    fn count_in(name: &str, path: PathBuf) -> Result<Option<(usize, usize)>, String> {
         let file = match path.extension() {
             Some(gz) if gz == "gz" => DataFile::Lines(path),
             _ => DataFile::Table(TableFile::Disk(path)),
         };
-        let found = count(&card(name), &file);
-        found.map_err(|error| error.to_string())
+        let found = count(&card(name), &file).map_err(|error| error.to_string())?;
+        Ok(found.map(|found| (found.all, found.right)))
     }
 
     fn squad(path: &Path, starts: [i64; 3]) -> PathBuf {
@@ -213,7 +231,34 @@ mod tests {
         let path = folder.path().join("a.parquet");
         for (starts, right) in [([7, 3, 0], 3), ([8, 3, 0], 2), ([-1, 3, 99], 1)] {
             let found = count_in("squad", squad(&path, starts)).expect("a whole file");
-            assert_eq!(found, Some(SpanCounts { all: 3, right }), "{starts:?}");
+            assert_eq!(found, Some((3, right)), "{starts:?}");
+        }
+    }
+
+    #[test]
+    fn starts_in_other_units_are_told_apart() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.parquet");
+        // "mill" stands at code point 7, behind é of two bytes and a bird of four, or of two units.
+        for (start, wanted) in [(7, [1, 0, 0]), (11, [0, 1, 0]), (8, [0, 0, 1]), (6, [0; 3])] {
+            let starts = list_of(integers(&[start]), [1].into_iter(), "item");
+            let answers = structure(vec![
+                ("text", lists(&[&["mill"]])),
+                ("answer_start", starts),
+            ]);
+            write(
+                &path,
+                vec![("context", texts(&["Café 🐦 mill"])), ("answers", answers)],
+            );
+            let file = DataFile::Table(TableFile::Disk(path.clone()));
+            let found = count(&card("squad"), &file)
+                .expect("a whole file")
+                .expect("starts");
+            assert_eq!(
+                [found.right, found.in_bytes, found.in_utf16],
+                wanted,
+                "{start}"
+            );
         }
     }
 
@@ -245,10 +290,10 @@ mod tests {
         let path = folder.path().join("a.parquet");
         for (ends, right) in [([3, 3, 12], 2), ([3, 4, 12], 1)] {
             let found = count_in("race", mrqa(&path, ends)).expect("a whole file");
-            assert_eq!(found, Some(SpanCounts { all: 2, right }), "{ends:?}");
+            assert_eq!(found, Some((2, right)), "{ends:?}");
         }
         let found = count_in("squad", mrqa(&path, [3, 3, 12])).expect("a whole file");
-        assert_eq!(found, Some(SpanCounts { all: 3, right: 2 }));
+        assert_eq!(found, Some((3, 2)));
     }
 
     #[test]
@@ -273,7 +318,7 @@ mod tests {
             ("[[-9223372036854775808, 9223372036854775807]]", 2, 0),
             ("[]", 0, 0),
         ] {
-            assert_eq!(spans(at), Ok(Some(SpanCounts { all, right })), "{at}");
+            assert_eq!(spans(at), Ok(Some((all, right))), "{at}");
         }
         assert_eq!(with(""), Ok(None));
         let message = spans("[[7]]").expect_err("half a span");

@@ -1,18 +1,19 @@
 //! A suite: where a domain's rows are read from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
 use super::allotment::{Portion, SourceSplits};
 use super::card::Card;
 use super::draw::{Take, Taken};
+use super::layout::{self, LayoutError};
 use super::mini::mini_file;
 use super::parquet::{TableError, TableFile};
 use super::reader::{self, DataFile, Reader};
 use super::row::Row;
 use super::wording::Wording;
-use super::{AnswerForm, Example, Split, own, remote, template};
+use super::{AnswerForm, Example, Split, names, own, remote, template};
 
 /// The name of [`Suite::Mini`].
 pub const MINI: &str = "mini";
@@ -24,14 +25,7 @@ pub const HUB: &str = "hub";
 pub enum Suite {
     /// The generated miniature domains, compiled into the binary.
     Mini,
-    /// A folder of real data in the Hub's schemas. A split of a domain is the first of these that
-    /// is there:
-    ///
-    /// - `DOMAIN/SPLIT.parquet`;
-    /// - `DOMAIN/SPLIT-*.parquet`, the parts of one table, in the order of their names;
-    /// - `DOMAIN/SPLIT.jsonl.gz`, MRQA's original form;
-    /// - `REPOSITORY/FILE` for each file of the card, as a download of the Hub's repository has
-    ///   them (`mrqa-workshop/mrqa/plain_text/test-00000-of-00001.parquet`).
+    /// A folder of real data in the Hub's schemas, where [`layout`](super::layout) finds them.
     Folder(PathBuf),
     /// The Hub's cache, where `promptshift fetch` leaves the files that the cards name.
     Hub {
@@ -67,9 +61,12 @@ pub enum DomainError {
     /// A file is damaged or holds something else.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The files of a split are not all there, or nearly what is read.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
     /// The files that are there do not serve.
     #[error(
-        "domain '{domain}' cannot be a {role} in {suite}: wanted {wanted}, found {}",
+        "domain '{domain}' cannot be a {role} in {suite}: wanted {wanted}, found {}{hint}",
         list(.found)
     )]
     NoFile {
@@ -83,6 +80,8 @@ pub enum DomainError {
         wanted: &'static str,
         /// The splits that have a file.
         found: Vec<Split>,
+        /// What is there instead, or nothing.
+        hint: String,
     },
     /// The files hold other data sets only.
     #[error("{file}: wanted rows whose 'subset' is '{wanted}', found only: {}", .found.join(", "))]
@@ -163,11 +162,12 @@ impl Suite {
         }
     }
 
-    /// The splits of a domain that have a file here.
+    /// The splits of a domain that have a file here, those of which not all is as it should be among
+    /// them: to read one of these is an error.
     pub fn splits(&self, card: &Card) -> Vec<Split> {
         Split::ALL
             .into_iter()
-            .filter(|split| !self.files(card, *split).is_empty())
+            .filter(|split| !self.files(card, *split).is_ok_and(|files| files.is_empty()))
             .collect()
     }
 
@@ -179,6 +179,7 @@ impl Suite {
             role: "source",
             suite: self.place(),
             wanted: "train.parquet",
+            hint: self.hint_of(card, &found),
             found,
         })
     }
@@ -191,6 +192,7 @@ impl Suite {
             role: "target",
             suite: self.place(),
             wanted: "test.parquet or validation.parquet",
+            hint: self.hint_of(card, &found),
             found,
         })
     }
@@ -198,7 +200,7 @@ impl Suite {
     /// The number of rows of a split's files, from their footers; `None` where there is no file,
     /// or where only reading all of it would tell: lines, or several data sets in one file.
     pub fn count(&self, card: &Card, split: Split) -> Result<Option<usize>, DomainError> {
-        let files = self.files(card, split);
+        let files = self.files(card, split)?;
         if files.is_empty() {
             return Ok(None);
         }
@@ -252,14 +254,16 @@ impl Suite {
         portion: &Portion,
         take: Take,
     ) -> Result<Loaded<Row>, DomainError> {
-        let files = self.files(card, portion.file);
+        let files = self.files(card, portion.file)?;
         if files.is_empty() {
+            let found = self.splits(card);
             return Err(DomainError::NoFile {
                 domain: card.name.clone(),
                 role: "source or target",
                 suite: self.place(),
                 wanted: "a file for each split that is read",
-                found: self.splits(card),
+                hint: self.hint_of(card, &found),
+                found,
             });
         }
         let names: Vec<String> = files.iter().map(DataFile::name).collect();
@@ -301,7 +305,11 @@ impl Suite {
                 rows.len()
             )
         });
-        let notes: Vec<String> = portion.note().into_iter().chain(drawn).collect();
+        let repeats = names::note(reader.repeats()).map(|note| format!("{}: {note}", portion.file));
+        let notes: Vec<String> = (portion.note().into_iter())
+            .chain(repeats)
+            .chain(drawn)
+            .collect();
         Ok(Loaded {
             examples: rows,
             sha256: reader::sha256(&files)?,
@@ -312,8 +320,11 @@ impl Suite {
     }
 
     /// The files of a domain's split; none where it has none here.
-    pub fn files(&self, card: &Card, split: Split) -> Vec<DataFile> {
-        match self {
+    ///
+    /// # Errors
+    /// Not all of them are there, or what is there is only nearly what is read.
+    pub fn files(&self, card: &Card, split: Split) -> Result<Vec<DataFile>, LayoutError> {
+        Ok(match self {
             Suite::Mini => mini_file(&card.name, split)
                 .map(|bytes| {
                     DataFile::Table(TableFile::Compiled {
@@ -323,13 +334,36 @@ impl Suite {
                 })
                 .into_iter()
                 .collect(),
-            Suite::Folder(folder) => in_folder(folder, card, split),
+            Suite::Folder(folder) => layout::files(folder, card, split)?,
             Suite::Hub { part, .. } if !part.has(card) => Vec::new(),
             Suite::Hub { cache, .. } => remote::fetched(card, split, cache)
                 .into_iter()
                 .map(|path| DataFile::Table(TableFile::Disk(path)))
                 .collect(),
+        })
+    }
+
+    /// What is in a folder of real data instead of a domain's files, where that can be told.
+    pub fn near_domain(&self, card: &Card) -> Option<String> {
+        match self {
+            Suite::Folder(folder) => layout::near_domain(folder, card),
+            Suite::Mini | Suite::Hub { .. } => None,
         }
+    }
+
+    /// What a folder of real data is instead of one, where that can be told.
+    pub fn near_folder(&self) -> Option<String> {
+        match self {
+            Suite::Folder(folder) => layout::near_folder(folder),
+            Suite::Mini | Suite::Hub { .. } => None,
+        }
+    }
+
+    /// What an error adds on a domain that is not here, from its first `; `; empty where it has a file.
+    pub(super) fn hint_of(&self, card: &Card, found: &[Split]) -> String {
+        let near = || self.near_domain(card).or_else(|| self.near_folder());
+        let near = found.is_empty().then(near).flatten();
+        near.map_or_else(String::new, |near| format!("; {near}"))
     }
 
     /// Where its domains are looked for, in words.
@@ -341,54 +375,6 @@ impl Suite {
             }
         }
     }
-}
-
-/// The files of a domain's split in a folder of real data, as [`Suite::Folder`] lists them.
-fn in_folder(folder: &Path, card: &Card, split: Split) -> Vec<DataFile> {
-    let own = folder.join(&card.name);
-    let table = |path: PathBuf| DataFile::Table(TableFile::Disk(path));
-    let whole = own.join(format!("{split}.parquet"));
-    if whole.exists() {
-        return vec![table(whole)];
-    }
-    let parts = parts(&own, split);
-    if !parts.is_empty() {
-        return parts.into_iter().map(table).collect();
-    }
-    let lines = own.join(format!("{split}.jsonl.gz"));
-    if lines.exists() {
-        return vec![DataFile::Lines(lines)];
-    }
-    let (Some(source), Some(published)) = (&card.source, card.published(split)) else {
-        return Vec::new();
-    };
-    let repository = folder.join(&source.repository);
-    let files: Vec<PathBuf> = (published.files.iter())
-        .map(|file| repository.join(file))
-        .collect();
-    // A file that is missing among others is an error when it is opened, not a smaller domain.
-    if files.iter().any(|file| file.exists()) {
-        files.into_iter().map(table).collect()
-    } else {
-        Vec::new()
-    }
-}
-
-/// `SPLIT-*.parquet` in a folder, by name.
-fn parts(folder: &Path, split: Split) -> Vec<PathBuf> {
-    let Ok(entries) = folder.read_dir() else {
-        return Vec::new();
-    };
-    let prefix = format!("{split}-");
-    let mut parts: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().map(|name| name.to_string_lossy());
-            name.is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".parquet"))
-        })
-        .collect();
-    parts.sort();
-    parts
 }
 
 #[cfg(test)]
@@ -557,6 +543,34 @@ mod tests {
         assert_eq!(rows.examples[0].input, "question: Q ? context: C .");
     }
 
+    #[test]
+    fn repeats_are_noted_and_near_misses_are_errors() {
+        let (folder, suite) = squad_with(&[Split::Train], 6);
+        let at = |file: &str| folder.path().join("squad").join(file);
+        write_squad(&at("test-00000-of-00002.parquet"), 6);
+        write_squad(&at("test-00001-of-00002.parquet"), 2);
+        let target = suite.target(&card("squad")).expect("has test");
+        let rows = load(&suite, "squad", &target, Take::All).expect("rows");
+        assert_eq!((rows.examples.len(), rows.rows_read), (6, 8));
+        assert!(
+            rows.note
+                .is_some_and(|note| note.starts_with("test: 2 rows left out")),
+        );
+        std::fs::remove_file(at("test-00000-of-00002.parquet")).expect("removed");
+        let error = load(&suite, "squad", &target, Take::All).expect_err("a part is missing");
+        assert!(matches!(
+            error,
+            DomainError::Layout(LayoutError::MissingParts { found: 1, .. })
+        ));
+        write_squad(&at("dev.parquet"), 6);
+        let splits = suite.source(&card("squad")).expect("has train");
+        let error = load(&suite, "squad", &splits.validation, Take::All).expect_err("dev");
+        assert!(matches!(
+            error,
+            DomainError::Layout(LayoutError::NearMiss { .. })
+        ));
+    }
+
     /// A file of two questions, one of each of two data sets.
     fn write_mrqa(path: &Path, subsets: [&str; 2]) {
         write(
@@ -603,7 +617,7 @@ mod tests {
             .expect_err("a part")
             .to_string();
         assert!(
-            message.contains("train-00000-of-00009.parquet: wanted a parquet"),
+            message.contains("wanted 9 parts of train") && message.contains("train-00000-of-00009"),
             "{message}"
         );
     }
@@ -631,7 +645,8 @@ mod tests {
         assert_eq!(ids(), ["line"]);
         write_squad(&at("test-00001-of-00002.parquet"), 2);
         write_squad(&at("test-00000-of-00002.parquet"), 1);
-        assert_eq!(ids(), ["id 0", "id 0", "id 1"]);
+        // The first row of the one is that of the other.
+        assert_eq!(ids(), ["id 0", "id 1"]);
         assert_eq!(suite.count(&card("race"), Split::Test).ok(), Some(Some(3)));
         write_squad(&at("test.parquet"), 1);
         assert_eq!(ids(), ["id 0"]);

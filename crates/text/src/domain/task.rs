@@ -1,13 +1,14 @@
 //! What is asked of the model.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// What is asked of the model, which decides template, metrics and how labels are read. Transfers
 /// stay within one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Task {
     /// A question answered by a span of its context (SQuAD, MRQA): exact match and F1.
     ExtractiveQa,
@@ -44,6 +45,138 @@ impl Task {
     ];
 }
 
+impl Task {
+    /// The names of its metrics, the main one first.
+    pub fn metrics(self) -> [&'static str; 2] {
+        match self {
+            Task::ExtractiveQa | Task::ClozeQa | Task::AnswerJudging => ["f1", "exact_match"],
+            Task::Paraphrase => ["accuracy", "f1"],
+            Task::YesNoQa
+            | Task::Entailment
+            | Task::CauseOrEffect
+            | Task::WordSense
+            | Task::Coreference => ["accuracy", "macro_f1"],
+        }
+    }
+}
+
+/// A task as it is told: the name in cards and records, the other names that people have for it, and
+/// what it asks.
+struct Words {
+    name: &'static str,
+    others: &'static [&'static str],
+    asks: &'static str,
+}
+
+impl Task {
+    fn words(self) -> Words {
+        let (name, others, asks): (_, &'static [_], _) = match self {
+            Task::ExtractiveQa => (
+                "extractive_qa",
+                &[
+                    "qa",
+                    "question_answering",
+                    "extractive_question_answering",
+                    "reading_comprehension",
+                ],
+                "a question answered by a span of its context",
+            ),
+            Task::Paraphrase => (
+                "paraphrase",
+                &[
+                    "paraphrase_detection",
+                    "paraphrase_identification",
+                    "duplicate_detection",
+                ],
+                "do two texts mean the same",
+            ),
+            Task::YesNoQa => (
+                "yes_no_qa",
+                &[
+                    "yes_no",
+                    "yes_no_question_answering",
+                    "boolean_qa",
+                    "boolean_question_answering",
+                ],
+                "a question on a passage answered by yes or no",
+            ),
+            Task::Entailment => (
+                "entailment",
+                &["nli", "natural_language_inference", "textual_entailment"],
+                "does a text entail another",
+            ),
+            Task::CauseOrEffect => (
+                "cause_or_effect",
+                &["causal_reasoning"],
+                "which of two texts is the cause or the effect of a third",
+            ),
+            Task::AnswerJudging => (
+                "answer_judging",
+                &["answer_selection"],
+                "is this one of the right answers",
+            ),
+            Task::ClozeQa => (
+                "cloze_qa",
+                &["cloze", "cloze_question_answering"],
+                "which entity fills the gap",
+            ),
+            Task::WordSense => (
+                "word_sense",
+                &["word_in_context", "word_sense_disambiguation"],
+                "does a word mean the same in two sentences",
+            ),
+            Task::Coreference => (
+                "coreference",
+                &["coreference_resolution", "pronoun_resolution"],
+                "what a pronoun stands for",
+            ),
+        };
+        Words { name, others, asks }
+    }
+}
+
+/// A name that no task has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("wanted a task of {}, found '{found}'", known())]
+pub struct UnknownTask {
+    /// The name.
+    pub found: String,
+}
+
+/// Every task with what it asks and the other names that it goes by.
+fn known() -> String {
+    let told = |task: Task| {
+        let Words { name, others, asks } = task.words();
+        format!("{name} ({asks}; also {})", others.join(", "))
+    };
+    Task::ALL.map(told).join(", ")
+}
+
+/// By any of its names, in any case, with spaces or hyphens as well.
+impl FromStr for Task {
+    type Err = UnknownTask;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTask> {
+        let plain = text.trim().to_lowercase().replace([' ', '-', '/'], "_");
+        let named = |task: &Task| {
+            let words = task.words();
+            words.name == plain || words.others.contains(&plain.as_str())
+        };
+        let unknown = || UnknownTask {
+            found: text.to_string(),
+        };
+        Task::ALL.into_iter().find(named).ok_or_else(unknown)
+    }
+}
+
+impl TryFrom<String> for Task {
+    type Error = UnknownTask;
+
+    fn try_from(text: String) -> Result<Self, UnknownTask> {
+        text.parse()
+    }
+}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -57,5 +190,48 @@ impl fmt::Display for Task {
             Task::WordSense => "word sense",
             Task::Coreference => "coreference",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_known_by_the_names_that_people_type() {
+        for (typed, task) in [
+            ("qa", Task::ExtractiveQa),
+            ("question-answering", Task::ExtractiveQa),
+            ("Question Answering", Task::ExtractiveQa),
+            ("extractive_qa", Task::ExtractiveQa),
+            ("NLI", Task::Entailment),
+            ("yes/no", Task::YesNoQa),
+            ("paraphrase-identification", Task::Paraphrase),
+        ] {
+            assert_eq!(typed.parse(), Ok(task), "{typed}");
+        }
+        let error = "summarization".parse::<Task>().expect_err("no task");
+        let message = error.to_string();
+        assert!(message.ends_with("found 'summarization'"), "{message}");
+        for task in Task::ALL {
+            assert!(message.contains(task.words().asks), "{task}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_no_name_means_two_tasks() {
+        let mut names = Vec::new();
+        for task in Task::ALL {
+            let text = serde_json::to_string(&task).expect("plain data");
+            assert_eq!(text, format!("\"{}\"", task.words().name));
+            assert_eq!(serde_json::from_str::<Task>(&text).ok(), Some(task));
+            assert_eq!(task.to_string().parse(), Ok(task));
+            names.push(task.words().name);
+            names.extend(task.words().others);
+        }
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
     }
 }

@@ -1,11 +1,8 @@
 //! Whether a domain's files are what its card says.
 //!
-//! Every row is read, some at a time; of each only its name is kept, as a 64-bit hash.
+//! Every row is read, some at a time; of each only hashes are kept.
 
-use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
 
 use super::card::Card;
 use super::parquet::TableError;
@@ -14,7 +11,7 @@ use super::row::Row;
 use super::spans::{self, SpanCounts};
 use super::suite::{DomainError, Suite};
 use super::wording::Wording;
-use super::{AnswerForm, Evidence, Split, Task, template};
+use super::{AnswerForm, Evidence, Split, Task, names, template};
 
 /// One thing that was looked at in one split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +49,9 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What is wanted of the rows' names.
+const NAMES: &str = "one for each row";
+
 /// Checks every split of a domain that a suite has.
 ///
 /// # Errors
@@ -64,6 +64,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             role: "domain",
             suite: suite.place(),
             wanted: "train.parquet, validation.parquet or test.parquet",
+            hint: suite.hint_of(card, &splits),
             found: splits,
         });
     }
@@ -77,7 +78,16 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
     };
     Ok(splits
         .into_iter()
-        .flat_map(|split| verify_split(card, split, suite.files(card, split)))
+        .flat_map(|split| match suite.files(card, split) {
+            Ok(files) => verify_split(card, split, files),
+            Err(error) => vec![Check {
+                split,
+                what: "files",
+                wanted: "all of the split, and nothing nearly of it".to_string(),
+                found: error.to_string(),
+                outcome: Outcome::Fails,
+            }],
+        })
         .collect())
 }
 
@@ -94,13 +104,17 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
             rows.into_iter().for_each(|row| census.add(card, row));
             None
         }
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(error),
     });
     let offsets = offsets(card, &files);
     let wanted = format!("columns, types and labels of {:?}", card.schema);
     match failure {
-        Some(found) => {
-            checks.add("schema", wanted, found, Outcome::Fails);
+        Some(error) => {
+            let (what, wanted) = match error {
+                TableError::Repeated { .. } => ("names", NAMES.to_string()),
+                _ => ("schema", wanted),
+            };
+            checks.add(what, wanted, error.to_string(), Outcome::Fails);
             return checks.checks;
         }
         None => checks.add(
@@ -110,7 +124,8 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
             Outcome::Holds,
         ),
     }
-    checks.rows(card, census.rows);
+    let repeats = reader.repeats();
+    checks.rows(card, census.rows + repeats);
     if let Some(subset) = card.subset().filter(|_| !reader.left_out.is_empty()) {
         let others = Vec::from_iter(reader.left_out).join(", ");
         checks.add(
@@ -120,6 +135,15 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
             Outcome::Noted,
         );
     }
+    let unique = match repeats {
+        0 => Outcome::Holds,
+        _ => Outcome::Noted,
+    };
+    let found = match names::note(repeats) {
+        None => "no repeats".to_string(),
+        Some(note) => note,
+    };
+    checks.add("names", NAMES.to_string(), found, unique);
     checks.census(card, &census);
     checks.offsets(offsets);
     checks.checks
@@ -133,9 +157,7 @@ fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableE
     }
     for file in files {
         if let Some(counts) = spans::count(card, file)? {
-            let sum = sum.get_or_insert_default();
-            sum.all += counts.all;
-            sum.right += counts.right;
+            sum.get_or_insert_default().add_all(counts);
         }
     }
     Ok(sum)
@@ -145,8 +167,6 @@ fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableE
 #[derive(Default)]
 struct Census {
     rows: usize,
-    hasher: RandomState,
-    names: HashSet<u64>,
     empty: usize,
     /// Rows whose passage should state an answer, and those of them in which it does.
     asked: usize,
@@ -158,7 +178,6 @@ struct Census {
 impl Census {
     fn add(&mut self, card: &Card, row: Row) {
         self.rows += 1;
-        self.names.insert(self.hasher.hash_one(row.id()));
         self.empty += usize::from(row.texts().iter().any(|text| text.trim().is_empty()));
         let class = match &row {
             Row::Labelled(row) => Some(row.label),
@@ -221,18 +240,23 @@ impl Checks {
         let wanted = "each answer at its own, in code points".to_string();
         match counts {
             Ok(None) => {}
-            Ok(Some(SpanCounts { all, right })) => {
+            Ok(Some(counts)) => {
+                let SpanCounts { all, right, .. } = counts;
                 let outcome = if all == right {
                     Outcome::Holds
                 } else {
                     Outcome::Noted
                 };
-                self.add(
-                    "offsets",
-                    wanted,
-                    format!("so in {right} of {all}"),
-                    outcome,
-                );
+                let mut found = format!("so in {right} of {all}");
+                for (unit, counted) in [
+                    ("bytes", counts.in_bytes),
+                    ("units of UTF-16", counts.in_utf16),
+                ] {
+                    if counted > right {
+                        found.push_str(&format!(", counted in {unit} in {counted}"));
+                    }
+                }
+                self.add("offsets", wanted, found, outcome);
             }
             Err(error) => self.add("offsets", wanted, error.to_string(), Outcome::Fails),
         }
@@ -262,18 +286,6 @@ impl Checks {
                 Outcome::Noted
             }
         };
-        let repeats = census.rows - census.names.len();
-        let unique = if repeats == 0 {
-            Outcome::Holds
-        } else {
-            Outcome::Fails
-        };
-        self.add(
-            "names",
-            "no repeats".to_string(),
-            format!("{repeats} repeats"),
-            unique,
-        );
         self.add(
             "texts",
             "none empty".to_string(),
@@ -363,21 +375,20 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         squad(
             folder.path(),
-            &["a", "a", "b"],
-            &[&["mill"], &["barn"], &["mill"]],
+            &["a", "b", "b", "c"],
+            &[&["mill"], &["barn"], &["barn"], &["mill"]],
         );
         let mut card = card("squad");
         let of = |card: &Card, what| found(card, folder.path(), what);
-        assert_eq!(of(&card, "rows"), (Outcome::Fails, "3".to_string()));
-        assert_eq!(
-            of(&card, "names"),
-            (Outcome::Fails, "1 repeats".to_string())
-        );
+        assert_eq!(of(&card, "rows"), (Outcome::Fails, "4".to_string()));
+        let (outcome, repeats) = of(&card, "names");
+        assert_eq!(outcome, Outcome::Noted);
+        assert!(repeats.starts_with("1 row left out"), "{repeats}");
         assert_eq!(
             of(&card, "answers"),
             (Outcome::Noted, "in 2 of 3 rows".to_string())
         );
-        let offsets = "so in 0 of 3".to_string();
+        let offsets = "so in 0 of 4".to_string();
         assert_eq!(of(&card, "offsets"), (Outcome::Noted, offsets));
         let source = card.source.as_mut().expect("squad is published");
         source.unverified.push("rows".to_string());
@@ -388,6 +399,13 @@ mod tests {
             .sha256 = vec!["0".repeat(64)];
         assert_eq!(of(&card, "rows").0, Outcome::Noted);
         assert_eq!(of(&card, "SHA-256").0, Outcome::Fails);
+        squad(folder.path(), &["a", "a"], &[&["mill"], &["barn"]]);
+        let (outcome, error) = of(&card, "names");
+        assert_eq!(outcome, Outcome::Fails);
+        assert!(
+            error.contains("row 1") && error.contains("'a' again"),
+            "{error}"
+        );
         squad(folder.path(), &["a"], &[&[]]);
         let (outcome, error) = of(&card, "schema");
         assert_eq!(outcome, Outcome::Fails);

@@ -22,12 +22,17 @@ pub fn columns(table: &Table) -> Vec<&'static str> {
         .collect()
 }
 
+/// Whether the pronoun stands for the referent, as SuperGLUE's class names say it.
+fn classes() -> [String; 2] {
+    ["False", "True"].map(str::to_string)
+}
+
 /// The rows of a batch.
 pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
     let [text, referent, pronoun] = TEXTS;
     let (texts, referents) = (batch.texts(text)?, batch.texts(referent)?);
     let (pronouns, places) = (batch.texts(pronoun)?, batch.integers(PLACE)?);
-    let (names, labels) = (glue::names(batch)?, glue::classes(batch, 2)?);
+    let (names, labels) = (glue::names(batch)?, glue::classes(batch, &classes())?);
     texts
         .into_iter()
         .zip(referents)

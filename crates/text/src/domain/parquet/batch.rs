@@ -1,8 +1,10 @@
 //! Some rows of a parquet file as text and integers.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Int64Type};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch};
+use arrow::compute::{CastOptions, cast, cast_with_options, filter_record_batch};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 
 use super::TableError;
 
@@ -11,11 +13,15 @@ pub struct Batch {
     pub(super) file: String,
     /// The place in the file of each row.
     pub(super) places: Vec<usize>,
+    /// Rows of the files before this one.
+    pub(super) before: usize,
     pub(super) columns: RecordBatch,
 }
 
 const TEXT: &str = "text";
+const NAME: &str = "text or an integer";
 const TEXT_LIST: &str = "a list of texts";
+const BOOLEAN: &str = "true or false";
 const INTEGER: &str = "an integer";
 const INTEGER_LIST: &str = "a list of integers";
 const SPAN_LIST: &str = "a list of spans";
@@ -34,6 +40,19 @@ impl Batch {
         self.places[row]
     }
 
+    /// The place of one of this batch's rows in all files of its split, one behind the other.
+    pub fn number(&self, row: usize) -> usize {
+        self.before + self.place(row)
+    }
+
+    /// The same rows, of a file that stands behind others with so many rows.
+    pub fn behind(self, rows: usize) -> Batch {
+        Batch {
+            before: rows,
+            ..self
+        }
+    }
+
     /// The rows for which `keep` has true, in their order; `keep` has one for each row.
     pub fn only(self, keep: Vec<bool>) -> Batch {
         let places = self.places.iter().zip(&keep);
@@ -42,9 +61,9 @@ impl Batch {
         let columns = filter_record_batch(&self.columns, &BooleanArray::from(keep))
             .expect("there is one for each row");
         Batch {
-            file: self.file,
             places,
             columns,
+            ..self
         }
     }
 
@@ -53,20 +72,70 @@ impl Batch {
         self.columns.num_rows()
     }
 
+    /// The type of a column that was asked for and read; a dotted name is a field, as in
+    /// [`Table::batches`](super::Table::batches).
+    fn kind(&self, column: &str) -> Option<DataType> {
+        super::find(self.columns.schema_ref().fields(), column)
+    }
+
     /// Whether a column was asked for and read.
     pub fn has(&self, column: &str) -> bool {
+        self.kind(column).is_some()
+    }
+
+    /// Whether a column that was read is one of lists.
+    pub fn is_list(&self, column: &str) -> bool {
+        (self.kind(column)).is_some_and(|kind| super::items(&kind).is_some())
+    }
+
+    /// Whether a column that was read is one of text.
+    pub fn is_text(&self, column: &str) -> bool {
+        self.kind(column).is_some_and(|kind| is_text(&kind))
+    }
+
+    /// Whether a column that was read is one of booleans.
+    pub fn is_boolean(&self, column: &str) -> bool {
+        self.kind(column) == Some(DataType::Boolean)
+    }
+
+    /// Whether the dots of a column's name are its own, as a flattened table has them.
+    pub fn is_flat(&self, column: &str) -> bool {
         self.columns.column_by_name(column).is_some()
     }
 
     /// A column of text.
     pub fn texts(&self, column: &str) -> Result<Vec<String>, TableError> {
-        let (array, _) = self.column(column, TEXT)?;
-        let texts = as_texts(&array).ok_or_else(|| self.wrong_type(column, TEXT, &array))?;
-        texts
+        self.texts_or_nulls(column)?
             .into_iter()
             .enumerate()
             .map(|(row, text)| text.ok_or_else(|| self.null(column, TEXT, row)))
             .collect()
+    }
+
+    /// A column of texts, `None` where null.
+    pub fn texts_or_nulls(&self, column: &str) -> Result<Vec<Option<String>>, TableError> {
+        let (array, _) = self.column(column, TEXT)?;
+        as_texts(&array).ok_or_else(|| self.wrong_type(column, TEXT, &array))
+    }
+
+    /// A column of names, `None` where null: texts, or integers, which are written in digits.
+    pub fn names(&self, column: &str) -> Result<Vec<Option<String>>, TableError> {
+        if self.is_text(column) {
+            return self.texts_or_nulls(column);
+        }
+        let (array, _) = self.column(column, NAME)?;
+        let numbers = self.whole(column, NAME, &array)?.into_iter();
+        Ok(numbers
+            .map(|name| name.map(|name| name.to_string()))
+            .collect())
+    }
+
+    /// A column of booleans, `None` where null.
+    pub fn booleans(&self, column: &str) -> Result<Vec<Option<bool>>, TableError> {
+        let (array, _) = self.column(column, BOOLEAN)?;
+        let booleans = array.as_boolean_opt();
+        let booleans = booleans.ok_or_else(|| self.wrong_type(column, BOOLEAN, &array))?;
+        Ok(booleans.iter().collect())
     }
 
     /// A column of lists of texts.
@@ -85,15 +154,21 @@ impl Batch {
             .collect()
     }
 
-    /// A column of lists of integers.
-    pub fn integer_lists(&self, column: &str) -> Result<Vec<Vec<i64>>, TableError> {
-        self.lists(column, INTEGER_LIST)?
+    /// A column of lists of integers, `None` where null; a null list is an empty one.
+    pub fn integer_lists(&self, column: &str) -> Result<Vec<Vec<Option<i64>>>, TableError> {
+        let (array, present) = self.column(column, INTEGER_LIST)?;
+        as_lists(&array)
+            .ok_or_else(|| self.wrong_type(column, INTEGER_LIST, &array))?
             .into_iter()
+            .zip(present)
             .enumerate()
-            .map(|(row, list)| {
+            .map(|(row, (list, present))| {
+                let Some(list) = list.filter(|_| present) else {
+                    return Ok(Vec::new());
+                };
                 as_integers(&list)
                     .ok_or_else(|| self.wrong_item(column, INTEGER_LIST, &list))?
-                    .ok_or_else(|| self.null(column, INTEGER_LIST, row))
+                    .map_err(|(_, found)| self.fraction(column, row, found))
             })
             .collect()
     }
@@ -120,7 +195,12 @@ impl Batch {
                         .into_iter()
                         .map(|list| {
                             let list = list.ok_or_else(null)?;
-                            as_integers(&list).ok_or_else(wrong_type)?.ok_or_else(null)
+                            as_integers(&list)
+                                .ok_or_else(wrong_type)?
+                                .map_err(|(_, found)| self.fraction(column, row, found))?
+                                .into_iter()
+                                .map(|place| place.ok_or_else(null))
+                                .collect()
                         })
                         .collect()
                 };
@@ -147,15 +227,46 @@ impl Batch {
             .collect()
     }
 
-    /// A column of integers, `None` where null.
+    /// A column of integers, `None` where null. Floats count as integers where each is whole: pandas
+    /// makes them of integers with gaps.
     pub fn integers(&self, column: &str) -> Result<Vec<Option<i64>>, TableError> {
         let (array, _) = self.column(column, INTEGER)?;
-        if !array.data_type().is_integer() {
-            return Err(self.wrong_type(column, INTEGER, &array));
+        self.whole(column, INTEGER, &array)
+    }
+
+    fn whole(
+        &self,
+        column: &str,
+        wanted: &'static str,
+        array: &ArrayRef,
+    ) -> Result<Vec<Option<i64>>, TableError> {
+        as_integers(array)
+            .ok_or_else(|| self.wrong_type(column, wanted, array))?
+            .map_err(|(row, found)| self.fraction(column, row, found))
+    }
+
+    /// The error of a float that is no whole number.
+    fn fraction(&self, column: &str, row: usize, found: f64) -> TableError {
+        self.value(column, row, "a whole number".to_string(), found.to_string())
+    }
+
+    /// The error of a value that its column cannot hold.
+    pub fn value(&self, column: &str, row: usize, wanted: String, found: String) -> TableError {
+        TableError::Value {
+            file: self.file.clone(),
+            column: column.to_string(),
+            row: self.place(row),
+            wanted,
+            found,
         }
-        let integers =
-            cast(&array, &DataType::Int64).map_err(|_| self.wrong_type(column, INTEGER, &array))?;
-        Ok(integers.as_primitive::<Int64Type>().iter().collect())
+    }
+
+    /// The error of a column of another type.
+    pub fn mistyped(&self, column: &str, wanted: &'static str) -> TableError {
+        match self.column(column, wanted) {
+            Ok((array, _)) => self.wrong_type(column, wanted, &array),
+            Err(error) => error,
+        }
     }
 
     /// The error of a null in one of this batch's rows.
@@ -181,22 +292,29 @@ impl Batch {
                 .map(|field| field.name().clone())
                 .collect(),
         };
+        // A flattened table has the dots in its columns' own names.
+        if let Some(array) = self.columns.column_by_name(column) {
+            return Ok((array.clone(), vec![true; self.rows()]));
+        }
         let mut names = column.split('.');
         let mut array = names
             .next()
             .and_then(|name| self.columns.column_by_name(name))
-            .ok_or_else(missing)?;
+            .ok_or_else(missing)?
+            .clone();
         let mut present = vec![true; self.rows()];
         for name in names {
-            let fields = array
-                .as_struct_opt()
-                .ok_or_else(|| self.wrong_type(column, wanted, array))?;
-            for (row, present) in present.iter_mut().enumerate() {
-                *present &= fields.is_valid(row);
-            }
-            array = fields.column_by_name(name).ok_or_else(missing)?;
+            array = if let Some(fields) = array.as_struct_opt() {
+                for (row, present) in present.iter_mut().enumerate() {
+                    *present &= fields.is_valid(row);
+                }
+                fields.column_by_name(name).ok_or_else(missing)?.clone()
+            } else {
+                field_of_each(&array, name)
+                    .ok_or_else(|| self.wrong_type(column, wanted, &array))?
+            };
         }
-        Ok((array.clone(), present))
+        Ok((array, present))
     }
 
     /// The error of a list of something else.
@@ -224,32 +342,75 @@ fn as_lists(array: &ArrayRef) -> Option<Vec<Option<ArrayRef>>> {
     if let Some(lists) = array.as_list_opt::<i32>() {
         return Some(lists.iter().collect());
     }
+    if let Some(lists) = array.as_fixed_size_list_opt() {
+        return Some(lists.iter().collect());
+    }
     let lists = array.as_list_opt::<i64>()?;
     Some(lists.iter().collect())
 }
 
-/// The integers of an array of them; the outer `None` for another kind, the inner for a null among
-/// them.
-fn as_integers(array: &ArrayRef) -> Option<Option<Vec<i64>>> {
-    if !array.data_type().is_integer() {
-        return None;
-    }
-    let integers = cast(array, &DataType::Int64).ok()?;
-    Some(integers.as_primitive::<Int64Type>().iter().collect())
+/// Of lists of structs, the lists of one of their fields; `None` for another kind.
+fn field_of_each(array: &ArrayRef, name: &str) -> Option<ArrayRef> {
+    let child = super::items(array.data_type())?;
+    let plain = cast(array, &DataType::List(Arc::new(child.clone()))).ok()?;
+    let (_, offsets, values, nulls) = plain.as_list::<i32>().clone().into_parts();
+    let values = values.as_struct_opt()?.column_by_name(name)?.clone();
+    let field = Field::new(child.name(), values.data_type().clone(), true);
+    let lists = ListArray::try_new(Arc::new(field), offsets, values, nulls).ok()?;
+    Some(Arc::new(lists))
 }
 
-/// The texts of an array of strings however they are laid out; `None` for another kind.
-fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
-    let is_text = |kind: &DataType| {
-        matches!(
-            kind,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        )
-    };
+/// Floats beyond this are whole whatever they were made of.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The integers of an array of integers, or of floats that are whole, however they are laid out;
+/// `None` for another kind, an error for the first float that is not, with its place.
+#[allow(
+    clippy::type_complexity,
+    reason = "a kind, and then a value, may be wrong"
+)]
+fn as_integers(array: &ArrayRef) -> Option<Result<Vec<Option<i64>>, (usize, f64)>> {
     match array.data_type() {
-        DataType::Dictionary(_, values) if is_text(values) => {}
-        kind if is_text(kind) => {}
-        _ => return None,
+        DataType::Null => Some(Ok(vec![None; array.len()])),
+        DataType::Dictionary(_, values) => as_integers(&cast(array, values).ok()?),
+        kind if kind.is_floating() => {
+            let floats = cast(array, &DataType::Float64).ok()?;
+            let whole = |(row, float): (usize, Option<f64>)| match float {
+                None => Ok(None),
+                Some(float) if float.fract() == 0.0 && float.abs() <= EXACT => {
+                    Ok(Some(float as i64))
+                }
+                Some(float) => Err((row, float)),
+            };
+            let floats = floats.as_primitive::<Float64Type>().iter();
+            Some(floats.enumerate().map(whole).collect())
+        }
+        kind if kind.is_integer() => {
+            // Beyond an i64 is an error rather than a null.
+            let strict = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
+            let integers = cast_with_options(array, &DataType::Int64, &strict).ok()?;
+            Some(Ok(integers.as_primitive::<Int64Type>().iter().collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether strings are what an array holds, however they are laid out.
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => is_text(values),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        _ => false,
+    }
+}
+
+/// The texts of an array of strings; `None` for another kind.
+fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
+    if !is_text(array.data_type()) {
+        return None;
     }
     let plain = cast(array, &DataType::LargeUtf8).ok()?;
     let texts = plain.as_string::<i64>().iter();

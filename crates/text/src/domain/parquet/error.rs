@@ -2,6 +2,10 @@
 
 use thiserror::Error;
 
+/// What is to be done about a file of which a part is missing or changed.
+pub(super) const CUT: &str =
+    "it was cut off or changed after it was written: download it or write it again";
+
 /// Why a file could not be read as rows.
 #[derive(Debug, Error)]
 pub enum TableError {
@@ -16,12 +20,25 @@ pub enum TableError {
         found: String,
     },
     /// It is something else, or its end is cut off.
-    #[error("{file}: wanted a whole parquet file, found: {found}")]
+    #[error("{file}: wanted a whole parquet file, found: {found}; {advice}")]
     NotParquet {
         /// The file.
         file: String,
         /// What the reader says.
         found: String,
+        /// What it is instead, as its first bytes tell, and how to go on.
+        advice: &'static str,
+    },
+    /// A column that can't be decompressed.
+    #[error(
+        "{file}: column '{column}': wanted it in zstd, snappy, gzip, brotli, lz4 or uncompressed, found it in LZO: \
+         write the file again in one of these"
+    )]
+    Compression {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
     },
     /// It holds columns and no rows.
     #[error("{file}: wanted rows, found 0")]
@@ -30,7 +47,7 @@ pub enum TableError {
         file: String,
     },
     /// Its footer is whole and its rows are not.
-    #[error("{file}: damaged after row {row}: {found}")]
+    #[error("{file}: damaged after row {row}: {found}; {CUT}")]
     Damaged {
         /// The file.
         file: String,
@@ -73,6 +90,25 @@ pub enum TableError {
         /// The kind of value needed.
         wanted: &'static str,
     },
+    /// Two rows of one name that are not the same.
+    #[error(
+        "{file}: {place}: wanted a name of its own for each row, by which predictions are told apart, found '{name}' \
+         again, with {differs} than {first}: {advice}"
+    )]
+    Repeated {
+        /// The file.
+        file: String,
+        /// `row 7` or `line 7`.
+        place: String,
+        /// The name of both.
+        name: String,
+        /// What differs.
+        differs: &'static str,
+        /// The file and place of the first.
+        first: String,
+        /// How to go on.
+        advice: &'static str,
+    },
     /// A question without an answer.
     #[error("{file}: column '{column}', row {row}: wanted at least one answer, found none")]
     NoAnswer {
@@ -97,7 +133,10 @@ pub enum TableError {
         row: usize,
     },
     /// A class index that has no label.
-    #[error("{file}: column '{column}', row {row}: wanted a label in 0..{classes}, found {found}")]
+    #[error(
+        "{file}: column '{column}', row {row}: wanted a label in 0..{classes}, found {found}: the card's \
+         labels are counted from 0"
+    )]
     LabelRange {
         /// The file.
         file: String,

@@ -1,82 +1,71 @@
-//! SQuAD's columns on the Hub (`rajpurkar/squad`): `id`, `context`, `question` and `answers`, a
-//! struct of the lists `text` and `answer_start`. `facts`, a list of texts, is ours and optional.
+//! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`,
+//! `answers`) and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`), read from either whichever the card
+//! names; [`answers`](super::answers) reads the answers. `facts`, a list of texts, is ours and optional;
+//! MRQA's tokens, detected spans and `subset` are not read here.
 //!
 //! `answer_start` counts code points. It says which of several places with an answer's text is meant,
 //! which only heads that learn places need: where it is absent or wrong (`verify` tells), the first is.
 
+use super::answers;
+use super::card::Schema;
 use super::parquet::{Batch, Table, TableError};
 use super::row::{QuestionRow, Row};
 
-/// The columns that are read.
-pub const COLUMNS: [&str; 4] = ["id", "context", "question", "answers.text"];
+const CONTEXT: &str = "context";
+const QUESTION: &str = "question";
 
 /// The optional column of a passage's facts.
 pub const FACTS: &str = "facts";
 
-/// The optional column of the answers' places.
-const STARTS: &str = "answers.answer_start";
-
 /// The columns to read from a file.
-pub fn columns(table: &Table) -> Vec<&'static str> {
-    let mut columns = with_facts(&COLUMNS, table);
-    columns.extend(table.has(STARTS).then_some(STARTS));
-    columns
+pub fn columns(schema: Schema, table: &Table) -> Vec<&'static str> {
+    let id = name_column(schema, |column| table.has(column));
+    let facts = table.has(FACTS).then_some(FACTS);
+    [id, CONTEXT, QUESTION]
+        .into_iter()
+        .chain(answers::columns(table))
+        .chain(facts)
+        .collect()
+}
+
+/// The column of the rows' names: that of the schema, or that of the other where only this is there.
+fn name_column(schema: Schema, has: impl Fn(&str) -> bool) -> &'static str {
+    let [own, other] = match schema {
+        Schema::Mrqa => ["qid", "id"],
+        _ => ["id", "qid"],
+    };
+    if has(other) && !has(own) { other } else { own }
 }
 
 /// The rows of a batch.
-pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
-    let [id, context, question, answers] = COLUMNS;
-    questions(batch, id, context, question, answers)
-}
-
-/// `columns`, and [`FACTS`] where the file lists them.
-pub(super) fn with_facts(columns: &[&'static str], table: &Table) -> Vec<&'static str> {
-    let facts = table.has(FACTS).then_some(FACTS);
-    columns.iter().copied().chain(facts).collect()
-}
-
-/// Questions from columns of these names.
-pub(super) fn questions(
-    batch: &Batch,
-    id: &str,
-    context: &str,
-    question: &str,
-    answers: &str,
-) -> Result<Vec<Row>, TableError> {
-    let ids = batch.texts(id)?;
-    let contexts = batch.texts(context)?;
-    let questions = batch.texts(question)?;
-    let answer_lists = batch.text_lists(answers)?;
-    let fact_lists = if batch.has(FACTS) {
+pub fn rows(schema: Schema, batch: &Batch) -> Result<Vec<Row>, TableError> {
+    let id = name_column(schema, |column| batch.has(column));
+    let names = batch.names(id)?;
+    let contexts = batch.texts(CONTEXT)?;
+    let questions = batch.texts(QUESTION)?;
+    let answers = answers::read(batch)?;
+    let facts = if batch.has(FACTS) {
         batch.text_lists(FACTS)?
     } else {
-        vec![Vec::new(); ids.len()]
+        vec![Vec::new(); names.len()]
     };
-    let starts = batch.integer_lists(STARTS).unwrap_or_default();
-    if let Some(row) = answer_lists.iter().position(Vec::is_empty) {
-        return Err(TableError::NoAnswer {
-            file: batch.file().to_string(),
-            column: answers.to_string(),
-            row: batch.place(row),
-        });
-    }
-    let texts = ids.into_iter().zip(contexts).zip(questions);
-    let lists = answer_lists.into_iter().zip(fact_lists);
-    Ok(texts
-        .zip(lists)
+    let texts = names.into_iter().zip(contexts).zip(questions);
+    texts
+        .zip(answers.into_iter().zip(facts))
         .enumerate()
-        .map(|(row, (((id, context), question), (answers, facts)))| {
-            let first = starts.get(row).and_then(|starts| starts.first());
-            Row::Question(QuestionRow {
-                id,
-                answer_start: first.and_then(|first| byte_of(&answers[0], &context, *first)),
+        .map(|(row, (((name, context), question), (answers, facts)))| {
+            let first = &answers[0];
+            let start = first.start;
+            Ok(Row::Question(QuestionRow {
+                id: name.ok_or_else(|| batch.null(id, "a name", row))?,
+                answer_start: start.and_then(|start| byte_of(&first.text, &context, start)),
                 context,
                 question,
-                answers,
+                answers: answers.into_iter().map(|answer| answer.text).collect(),
                 facts,
-            })
+            }))
         })
-        .collect())
+        .collect()
 }
 
 /// The byte of the context's code point `start`, if the answer stands there.
@@ -88,12 +77,13 @@ fn byte_of(answer: &str, context: &str, start: i64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sample::{answers, lists, read, texts, write};
+    use crate::domain::parquet::TableFile;
+    use crate::domain::sample::{answers, integers, lists, read, texts, write};
     use std::path::Path;
 
     fn questions_of(path: &Path) -> Result<Vec<QuestionRow>, TableError> {
-        let columns = columns(&crate::domain::parquet::TableFile::Disk(path.into()).open()?);
-        let rows = read(path, &columns, rows)?;
+        let columns = columns(Schema::Squad, &TableFile::Disk(path.into()).open()?);
+        let rows = read(path, &columns, |batch| rows(Schema::Squad, batch))?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row {
@@ -128,6 +118,37 @@ mod tests {
         assert_eq!((rows[1].question.as_str(), rows[1].facts.len()), ("R?", 0));
         // The starts of this sample are 0, where "x" does not stand.
         assert_eq!(rows[0].answer_start, None);
+    }
+
+    #[test]
+    fn names_are_text_or_integers_in_either_column() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |names: Vec<(&str, arrow::array::ArrayRef)>| {
+            let mut columns = names;
+            columns.push(("context", texts(&["C", "C"])));
+            columns.push(("question", texts(&["Q", "R"])));
+            columns.push(("answers", lists(&[&["x"], &["y", "z"]])));
+            write(&folder.path().join("a.parquet"), columns)
+        };
+        let named = |schema: Schema, path: &Path| -> Result<Vec<String>, TableError> {
+            let columns = columns(schema, &TableFile::Disk(path.into()).open()?);
+            let rows = read(path, &columns, |batch| rows(schema, batch))?;
+            Ok(rows.iter().map(|row| row.id().to_string()).collect())
+        };
+        let (squad, mrqa) = (Schema::Squad, Schema::Mrqa);
+        let only = file(vec![("qid", texts(&["a", "b"]))]);
+        assert_eq!(named(squad, &only).expect("rows"), ["a", "b"]);
+        let only = file(vec![("id", integers(&[7, 8]))]);
+        assert_eq!(named(mrqa, &only).expect("rows"), ["7", "8"]);
+        let both = file(vec![("id", integers(&[7, 8])), ("qid", texts(&["a", "b"]))]);
+        assert_eq!(named(squad, &both).expect("rows"), ["7", "8"]);
+        assert_eq!(named(mrqa, &both).expect("rows"), ["a", "b"]);
+        let none = file(Vec::new());
+        let message = named(mrqa, &none).expect_err("no name").to_string();
+        assert!(
+            message.contains("wanted a column 'qid', found only"),
+            "{message}"
+        );
     }
 
     #[test]
