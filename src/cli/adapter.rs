@@ -131,11 +131,11 @@ fn open(path: &Path) -> Result<AdapterFile, Failure> {
 /// Says what another program's configuration sets and nobody here knows.
 pub(super) fn warn_of_unknown(path: &Path, unknown: &[String]) {
     for key in unknown {
-        eprintln!(
+        print::note(format_args!(
             "warning: {}: {key}: a key that promptshift does not know; if it changes what PEFT computes, the answers \
              here are others",
             path.display()
-        );
+        ));
     }
 }
 
