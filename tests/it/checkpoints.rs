@@ -336,13 +336,10 @@ fn overflowing() -> Model {
 
 #[test]
 fn answers_that_are_no_numbers_are_a_failed_run_and_no_score() {
-    let (code, said) = predict(&overflowing(), "--rows 2");
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("NaN or infinite"), "{said}");
-
     let model = overflowing();
     let (code, said) = predict(&model, "--rows 2");
     assert_eq!(code, 1, "{said}");
+    assert!(said.contains("NaN or infinite"), "{said}");
     assert!(!model.path().join("p.jsonl").exists());
 
     let (code, said) = run(

@@ -88,13 +88,17 @@ pub const PUBLISHED_PADDING: usize = 128;
 /// The numbers beyond that to whose multiples vocabularies are padded.
 const MULTIPLES: [usize; 5] = [256, 512, 1_024, 2_048, 4_096];
 
-/// Whether an embedding of so many rows may be that of a tokenizer of so many ids: rows are added up to a
-/// multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`), and fewer than there were.
+/// Of how many ids one row more may have been kept for tokens to come.
+const SPARE: usize = 64;
+
+/// Whether an embedding of so many rows may be that of a tokenizer of so many ids: a few rows are spare, or
+/// they were filled up to a multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`), with
+/// fewer than there were.
 fn is_padded(rows: usize, ids: usize) -> bool {
     let Some(more) = rows.checked_sub(ids) else {
         return false;
     };
-    more <= PUBLISHED_PADDING
+    more <= PUBLISHED_PADDING.max(ids / SPARE)
         || (more < ids
             && MULTIPLES
                 .into_iter()
