@@ -1,10 +1,9 @@
 //! `promptshift leaderboard DIR...`: every record found, a row for each method and model.
 
 use super::print;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
 use promptshift_numbers::record::store::{find, unfinished};

@@ -6,11 +6,11 @@
 
 mod batch;
 mod error;
-mod foreign;
+mod mistaken;
 
 pub use batch::Batch;
 pub use error::TableError;
-use foreign::FIRST;
+use mistaken::FIRST;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -93,7 +93,7 @@ impl TableFile {
         let length = input.len();
         let first = input.get_bytes(0, FIRST.min(length as usize));
         let not_parquet = |found: String| {
-            let advice = foreign::advice(&first.unwrap_or_default());
+            let advice = mistaken::advice(&first.unwrap_or_default());
             TableError::NotParquet {
                 file: self.name(),
                 found,
