@@ -147,10 +147,6 @@ impl TryFrom<Fields> for Card {
         else {
             return Err(Incomplete { missing });
         };
-        let of_task = || {
-            let metrics = task.metrics().iter();
-            metrics.map(|metric| metric.to_string()).collect()
-        };
         Ok(Card {
             title: fields.title.unwrap_or_else(|| name.clone()),
             about: (fields.about).unwrap_or_else(|| format!("a domain of one's own: {task}")),
@@ -160,7 +156,8 @@ impl TryFrom<Fields> for Card {
             passage: fields.passage,
             labels: fields.labels.unwrap_or_default(),
             verbalizers: fields.verbalizers,
-            metrics: fields.metrics.unwrap_or_else(of_task),
+            metrics: (fields.metrics)
+                .unwrap_or_else(|| task.metrics().map(str::to_string).to_vec()),
             template: (fields.template)
                 .unwrap_or_else(|| "as the bundled domains of its task".to_string()),
             licence: fields.licence.unwrap_or_else(|| NO_LICENCE.to_string()),

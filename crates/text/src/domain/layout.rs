@@ -184,7 +184,8 @@ fn in_place(place: &Path, split: Split) -> Result<Vec<DataFile>, LayoutError> {
         return Ok(vec![DataFile::at(whole)]);
     }
     let prefix = format!("{split}-");
-    for (folder, prefix) in [(place, prefix.as_str()), (&place.join(split.name()), "")] {
+    let below = place.join(split.name());
+    for (folder, prefix) in [(place, prefix.as_str()), (below.as_path(), "")] {
         let parts = complete(folder, split, parquet_in(folder, prefix))?;
         if !parts.is_empty() {
             return Ok(parts.into_iter().map(DataFile::at).collect());

@@ -47,7 +47,7 @@ pub enum TableError {
         file: String,
     },
     /// Its footer is whole and its rows are not.
-    #[error("{file}: damaged after row {row}: {found}; {CUT}")]
+    #[error("{file}: damaged after row {row}: {found}; {cut}", cut = CUT)]
     Damaged {
         /// The file.
         file: String,
