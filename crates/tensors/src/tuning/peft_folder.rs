@@ -271,7 +271,7 @@ pub(super) fn contents(path: &Path, most: u64) -> Result<Vec<u8>, PromptFileErro
 /// The two files by name: a configuration of these keys besides those that all methods have.
 pub(super) fn files(
     peft_type: &str,
-    task: Task,
+    task: Option<Task>,
     base_model: Option<&str>,
     keys: impl IntoIterator<Item = (&'static str, Value)>,
     tensors: Vec<u8>,
@@ -280,7 +280,7 @@ pub(super) fn files(
         ("base_model_name_or_path", base_model.into()),
         ("inference_mode", true.into()),
         ("peft_type", peft_type.into()),
-        ("task_type", task.name().into()),
+        ("task_type", task.map(Task::name).into()),
     ];
     let config: Map<String, Value> = (shared.into_iter().chain(keys))
         .map(|(key, value)| (key.to_string(), value))

@@ -177,8 +177,8 @@ pub(super) fn files(
         (other, _) => return Err(other.name().to_string()),
     };
     let task = match config.kind() {
-        Kind::T5 => Task::Seq2SeqLm,
-        Kind::DecoderOnly => Task::CausalLm,
+        Kind::T5 => Some(Task::Seq2SeqLm),
+        Kind::DecoderOnly => Some(Task::CausalLm),
         Kind::Bert => head::write(head, &tuned.backbone, &mut written)?,
     };
     let tensors = written.tensors.to_bytes(peft_folder::header());

@@ -133,7 +133,7 @@ pub(super) fn files(
         ("token_dim", vectors.width().into()),
     ];
     let tensors = own::safetensors(TENSOR, vectors, peft_folder::header());
-    peft_folder::files(peft_type, task, base_model, keys, tensors)
+    peft_folder::files(peft_type, Some(task), base_model, keys, tensors)
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
-//! The head that PEFT trains with an adapter of a BERT and saves beside it: `classifier` of `SEQ_CLS`, `qa_outputs`
-//! of `QUESTION_ANS`, `weight` `[outputs, D]` and `bias` `[outputs]` each.
+//! The head that PEFT trains with an adapter of a BERT and saves beside it, `weight` `[outputs, D]` and `bias`
+//! `[outputs]`: `classifier` of `SEQ_CLS`, or `qa_outputs` of no `task_type`, as one of `modules_to_save`.
+//!
+//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, 0.17 to 0.21) takes `token_type_ids` and
+//! does not pass them on: what was trained under it has read question and passage as one text, as no BERT does here,
+//! and what was trained here would answer otherwise under it. Without a `task_type` PEFT passes all on.
 
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
@@ -41,10 +45,16 @@ pub(super) fn read(
     let Network::Bert(bert) = backbone.model.clone() else {
         return Ok((backbone.model.clone(), None));
     };
+    if config.task == Some(Task::QuestionAns) {
+        return Err(config.wrong(
+            "an adapter of spans without task_type (modules_to_save qa_outputs): PEFT's wrapper for QUESTION_ANS drops \
+             token_type_ids, so that question and passage are one text in it",
+            "task_type QUESTION_ANS",
+        ));
+    }
     let is_there = |module: &str| left.shape(&tensors(module)[0]).is_some();
     let module = match config.task {
         Some(Task::SeqCls) => CLASSIFIER,
-        Some(Task::QuestionAns) => SPANS,
         _ if is_there(SPANS) => SPANS,
         _ => CLASSIFIER,
     };
@@ -86,19 +96,19 @@ pub(super) fn read(
     Ok((bert.with_head(head).into(), Some(form)))
 }
 
-/// Writes the head that was trained with an adapter, and says what PEFT wraps such a network for.
+/// Writes the head that was trained with an adapter, and says what PEFT is to wrap such a network for.
 pub(super) fn write(
     form: Option<HeadForm>,
     network: &Network,
     written: &mut Written,
-) -> Result<Task, String> {
+) -> Result<Option<Task>, String> {
     let Network::Bert(bert) = network else {
         unreachable!("no other network is given a head");
     };
     let (task, module) = match form {
         Some(HeadForm::Classes(_)) if !bert.has_pooler() => return Err(NO_POOLER.to_string()),
-        Some(HeadForm::Classes(_)) => (Task::SeqCls, CLASSIFIER),
-        Some(HeadForm::Span) => (Task::QuestionAns, SPANS),
+        Some(HeadForm::Classes(_)) => (Some(Task::SeqCls), CLASSIFIER),
+        Some(HeadForm::Span) => (None, SPANS),
         Some(HeadForm::Words(_)) => {
             return Err("a head of words in a masked place, which PEFT trains with no task".into());
         }
