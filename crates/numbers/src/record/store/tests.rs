@@ -241,6 +241,15 @@ fn changed_and_cut_files_are_told() {
     assert!(error.contains("SHA-256"), "{error}");
     let error = edit("record.json", &|text| text[..text.len() / 2].to_owned());
     assert!(error.contains("wanted a promptshift record"), "{error}");
+    let error = edit("record.json", &|text| {
+        text.replacen("\"seconds\": 0.5", "\"seconds\": 0.4", 1)
+    });
+    assert!(error.contains("edited or damaged"), "{error}");
+    // A record from before there were seals is held by what it says.
+    let sealed = fs::read(home.join(RECORD)).expect("readable");
+    let value = crate::record::seal::opened(&sealed).expect("unchanged");
+    let older = serde_json::to_string_pretty(&value).expect("JSON");
+    fs::write(home.join(RECORD), older).expect("writable");
     let error = edit("record.json", &|_| "{\"hello\": 1}".to_owned());
     assert!(error.contains("JSON without a version"), "{error}");
     let error = edit("record.json", &|text| {
@@ -300,9 +309,10 @@ fn what_killed_runs_left_is_removed() {
     let store = Store::open(folder.path(), &cell(2)).expect("our own folder");
     assert!(!left.exists());
     let draft = store.begin(&cell(2)).expect("nothing is there");
-    assert!(left.exists());
+    let writing = draft.path().to_owned();
+    assert!(writing.exists());
     drop(draft);
-    assert!(!left.exists());
+    assert!(!writing.exists());
 }
 
 #[test]
