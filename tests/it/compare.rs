@@ -102,7 +102,7 @@ fn predictions_files_are_paired_by_example() {
     fs::write(&bad, format!("{text}{}\n", line("7", 1.0, 9))).expect("written");
     compare(&[&good, &bad])
         .code(3)
-        .stderr(contains("bad.jsonl").and(contains("'7' of squad twice")));
+        .stderr(contains("bad.jsonl").and(contains("'7' again")));
 }
 
 #[test]

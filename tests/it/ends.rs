@@ -37,7 +37,7 @@ const RUN: &str = "transfer squad->race --out out --seeds 2 --steps 12 --batch-s
 fn verbs(root: &Path) -> Vec<String> {
     let reports = root.join("reports/squad-to-textbookqa");
     let reports = reports.display();
-    let prompt = root.join("reports/inspect/squad/prompt-seed0/prompt.safetensors");
+    let prompt = root.join("reports/inspect/of-duorc/prompt-seed0/prompt.safetensors");
     let prompt = prompt.display();
     vec![
         "--help".to_owned(),

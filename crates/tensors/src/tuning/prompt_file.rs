@@ -294,6 +294,10 @@ pub(super) fn name(path: &Path) -> std::borrow::Cow<'_, str> {
 
 /// What a file is that could run code when read, if it is one.
 fn never_read(bytes: &[u8]) -> Option<&'static str> {
+    // The first byte of a safetensors file is of its header's length, and may be any.
+    if bytes.get(8) == Some(&b'{') {
+        return None;
+    }
     match bytes {
         [b'P', b'K', ..] => Some("a zip archive: a .npz, or what torch.save writes"),
         // Protocols 2 to 5; the older ones are text that begins like nothing else here.
