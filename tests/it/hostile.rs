@@ -935,10 +935,10 @@ fn cards_are_refused_by_file_and_key() {
         },
         Case {
             name: "a card without a key",
-            files: |folder| card(folder, "licence = \"ours\"\n", ""),
+            files: |folder| card(folder, "labels = [\"other\", \"same\"]\n", ""),
             command: LIST,
             code: 1,
-            words: &["my.toml", "missing field `licence`"],
+            words: &["my.toml", "labels"],
         },
         Case {
             name: "a card with a key too many",

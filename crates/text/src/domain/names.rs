@@ -90,14 +90,14 @@ fn repeated(
     };
     TableError::Repeated {
         file: files[second.file].0.clone(),
-        place: place(second),
+        place: place(second).into(),
         name: name.to_string(),
         differs,
         advice,
         first: if first.file == second.file {
-            place(first)
+            place(first).into()
         } else {
-            format!("{} of {}", place(first), files[first.file].0)
+            format!("{} of {}", place(first), files[first.file].0).into()
         },
     }
 }

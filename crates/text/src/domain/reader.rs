@@ -342,7 +342,7 @@ mod tests {
         let TableError::Repeated { place, name, .. } = error else {
             panic!("{error}");
         };
-        assert_eq!((place.as_str(), name.as_str()), ("row 1", "id 1"));
+        assert_eq!((&*place, name.as_str()), ("row 1", "id 1"));
     }
 
     #[test]

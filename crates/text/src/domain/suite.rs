@@ -75,13 +75,13 @@ pub enum DomainError {
         /// `source` or `target`.
         role: &'static str,
         /// Where it was looked for.
-        suite: String,
+        suite: Box<str>,
         /// The files that would serve.
         wanted: &'static str,
         /// The splits that have a file.
         found: Vec<Split>,
         /// What is there instead, or nothing.
-        hint: String,
+        hint: Box<str>,
     },
     /// The files hold other data sets only.
     #[error("{file}: wanted rows whose 'subset' is '{wanted}', found only: {}", .found.join(", "))]
@@ -177,9 +177,9 @@ impl Suite {
         SourceSplits::of(&found).ok_or_else(|| DomainError::NoFile {
             domain: card.name.clone(),
             role: "source",
-            suite: self.place(),
+            suite: self.place().into(),
             wanted: "train.parquet",
-            hint: self.hint_of(card, &found),
+            hint: self.hint_of(card, &found).into(),
             found,
         })
     }
@@ -190,9 +190,9 @@ impl Suite {
         Portion::of_target(&found).ok_or_else(|| DomainError::NoFile {
             domain: card.name.clone(),
             role: "target",
-            suite: self.place(),
+            suite: self.place().into(),
             wanted: "test.parquet or validation.parquet",
-            hint: self.hint_of(card, &found),
+            hint: self.hint_of(card, &found).into(),
             found,
         })
     }
@@ -260,9 +260,9 @@ impl Suite {
             return Err(DomainError::NoFile {
                 domain: card.name.clone(),
                 role: "source or target",
-                suite: self.place(),
+                suite: self.place().into(),
                 wanted: "a file for each split that is read",
-                hint: self.hint_of(card, &found),
+                hint: self.hint_of(card, &found).into(),
                 found,
             });
         }

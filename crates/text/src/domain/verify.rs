@@ -62,9 +62,9 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
         return Err(DomainError::NoFile {
             domain: card.name.clone(),
             role: "domain",
-            suite: suite.place(),
+            suite: suite.place().into(),
             wanted: "train.parquet, validation.parquet or test.parquet",
-            hint: suite.hint_of(card, &splits),
+            hint: suite.hint_of(card, &splits).into(),
             found: splits,
         });
     }

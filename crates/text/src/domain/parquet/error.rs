@@ -99,13 +99,13 @@ pub enum TableError {
         /// The file.
         file: String,
         /// `row 7` or `line 7`.
-        place: String,
+        place: Box<str>,
         /// The name of both.
         name: String,
         /// What differs.
         differs: &'static str,
         /// The file and place of the first.
-        first: String,
+        first: Box<str>,
         /// How to go on.
         advice: &'static str,
     },
