@@ -41,7 +41,7 @@ pub struct T5Config {
     #[serde(default = "relu_when_absent")]
     pub feed_forward_proj: String,
     /// `false` in v1.1: the output head is a matrix of its own. `true` in v1.0: it is the
-    /// embedding. Of a checkpoint that is loaded, what its weights say ([`T5Config::of_weights`]).
+    /// embedding. Of a checkpoint that is loaded, what its weights say.
     #[serde(default = "tied_when_absent")]
     pub tie_word_embeddings: bool,
     /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of

@@ -40,7 +40,7 @@ pub enum Schema {
 /// What is known about a domain without opening its files.
 ///
 /// A card of one's own has to have `name` and `task`, and for labelled texts `texts` and `labels`;
-/// [`Fields`] has what stands for the rest.
+/// `Fields` has what stands for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct Card {

@@ -1,6 +1,6 @@
 //! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`,
 //! `answers`) and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`), read from either whichever the card
-//! names; [`answers`](super::answers) reads the answers. `facts`, a list of texts, is ours and optional;
+//! names; `answers` reads the answers. `facts`, a list of texts, is ours and optional;
 //! MRQA's tokens, detected spans and `subset` are not read here.
 //!
 //! `answer_start` counts code points. It says which of several places with an answer's text is meant,

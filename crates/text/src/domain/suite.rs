@@ -25,7 +25,7 @@ pub const HUB: &str = "hub";
 pub enum Suite {
     /// The generated miniature domains, compiled into the binary.
     Mini,
-    /// A folder of real data in the Hub's schemas, where [`layout`](super::layout) finds them.
+    /// A folder of real data in the Hub's schemas, where `layout` finds them.
     Folder(PathBuf),
     /// The Hub's cache, where `promptshift fetch` leaves the files that the cards name.
     Hub {
