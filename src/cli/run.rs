@@ -86,8 +86,9 @@ impl Run {
     }
 }
 
-/// What follows what was typed on a worker's command line: how many there are, and
+/// What follows what was typed on a worker's command line, before how many workers there are.
 pub const WORKER: &str = "--worker";
 
-/// what the shell made of a transfer's targets, which a worker's own standard output does not tell.
+/// What comes behind that, before the file that the shell made of a transfer's targets: a worker's own
+/// standard output does not tell it.
 pub const REDIRECTED: &str = "--redirected";

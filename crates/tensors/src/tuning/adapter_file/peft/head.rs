@@ -1,7 +1,7 @@
 //! The head that PEFT trains with an adapter of a BERT and saves beside it, `weight` `[outputs, D]` and `bias`
 //! `[outputs]`: `classifier` of `SEQ_CLS`, or `qa_outputs` of no `task_type`, as one of `modules_to_save`.
 //!
-//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, 0.17 to 0.21) takes `token_type_ids` and
+//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) takes `token_type_ids` and
 //! does not pass them on: what was trained under it has read question and passage as one text, as no BERT does here,
 //! and what was trained here would answer otherwise under it. Without a `task_type` PEFT passes all on.
 
