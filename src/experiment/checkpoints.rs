@@ -20,7 +20,7 @@ use crate::material::Test;
 use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
-use promptshift_numbers::record::seal::{opened, sealed};
+use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_numbers::score::Metric;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Encoding, encode};
@@ -70,9 +70,7 @@ fn passed_before(kept: &Path, of: String) -> Result<Passed, HaltError> {
             });
         }
     };
-    let found = opened(&bytes)
-        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
-    let found: Passed = found.map_err(|found| HaltError::Malformed {
+    let found: Passed = opened_as(&bytes).map_err(|found| HaltError::Malformed {
         path: path(),
         found,
     })?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{opened, sealed};
+use super::seal::{opened_as, sealed};
 use super::{Provenance, Role, Score, packed};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
@@ -190,10 +190,8 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
         wanted: wanted.to_owned(),
         found,
     };
-    let record = opened(&contents(&path)?)
-        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
-    let record: EnsembleRecord =
-        record.map_err(|found| malformed(&path, "an ensemble's record", found))?;
+    let record: EnsembleRecord = opened_as(&contents(&path)?)
+        .map_err(|found| malformed(&path, "an ensemble's record", found))?;
     if record.version != ENSEMBLE_VERSION || record.members.is_empty() {
         let found = format!("{} of {} members", record.version, record.members.len());
         return Err(malformed(&path, "version 1 with members", found));

@@ -1,6 +1,7 @@
 //! JSON that tells whether it was changed since it was written: its last key is the hash of the rest.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use promptshift_text::hash::sha256;
@@ -37,6 +38,14 @@ pub fn opened(bytes: &[u8]) -> Result<Value, String> {
         )),
         _ => Ok(value),
     }
+}
+
+/// [`opened`], as what it should be.
+///
+/// # Errors
+/// As [`opened`], or it is something else, in words.
+pub fn opened_as<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_value(opened(bytes)?).map_err(|error| error.to_string())
 }
 
 /// The hash of a value, whatever the blanks and the order of keys that it was read from.

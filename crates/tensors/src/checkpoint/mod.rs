@@ -2,6 +2,7 @@
 //! each to be taken once and none to be left over.
 
 pub(crate) mod config_keys;
+pub(crate) mod seal;
 mod weight_files;
 mod weights;
 

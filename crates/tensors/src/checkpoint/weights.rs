@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::CheckpointError;
+use super::{CheckpointError, seal};
 use promptshift_text::foreign;
 
 /// A buffer of old exports of BERT: the whole numbers from 0 on, which are no weights.
@@ -99,6 +99,7 @@ impl Weights {
                 path: path.to_string(),
                 source,
             })?;
+        seal::check(bytes).map_err(|found| damaged(path, found))?;
         for (name, view) in file.tensors() {
             if name.ends_with(POSITIONS) {
                 continue;

@@ -16,7 +16,7 @@ use super::method::ParameterPath;
 use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_file, trains};
 use crate::backbone::Backbone;
-use crate::checkpoint::{Weights, floats};
+use crate::checkpoint::{Weights, floats, seal};
 use crate::network::Config;
 use promptshift_numbers::recipe::{
     DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
@@ -91,7 +91,7 @@ pub(super) fn to_bytes(
             weights.put(&path, shape, values);
         }
     });
-    weights.to_bytes(metadata.entries())
+    seal::sealed(metadata.entries(), |metadata| weights.to_bytes(metadata))
 }
 
 /// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
@@ -147,10 +147,7 @@ impl AdapterFile {
     fn open_file(path: &Path) -> Result<Self, PromptFileError> {
         let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
         let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
-        let (_, header) = SafeTensors::read_metadata(&bytes)
-            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
-        let entries = header.metadata().clone().unwrap_or_default();
-        let metadata = Metadata::parse(&entries, path)?;
+        let metadata = Metadata::read(&bytes, path, WANTED)?;
         let no_recipe = |e: serde_json::Error| wrong(format!("a recipe, but {e}"));
         let recipe: Recipe = match &metadata.made {
             Made::Tuned { recipe, .. } => serde_json::from_str(recipe).map_err(no_recipe)?,

@@ -7,6 +7,7 @@ use super::Tuned;
 use super::adapter_file;
 use super::method::delta;
 use super::prompt_file::{self, Metadata, Vectors};
+use crate::checkpoint::seal;
 use crate::network::Config;
 use promptshift_numbers::record::store::StoreError;
 use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
@@ -49,7 +50,8 @@ impl Tuned {
             ),
             (None, None) => {
                 let weights = self.backbone.weights();
-                ("model.safetensors", weights.to_bytes(metadata.entries()))
+                let write = |metadata| weights.to_bytes(metadata);
+                ("model.safetensors", seal::sealed(metadata.entries(), write))
             }
         };
         let path = folder.join(name);

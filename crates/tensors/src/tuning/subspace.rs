@@ -16,7 +16,6 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
-use safetensors::SafeTensors;
 
 use super::Tuned;
 use super::adapter_file::tensors;
@@ -25,7 +24,7 @@ use super::method::{About, Delta, Family};
 use super::prompt::{PromptError, SoftPrompt};
 use super::prompt_file::{Made, Metadata, Origin, PromptFile, PromptFileError, Vectors};
 use crate::backbone::Backbone;
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Weights, seal};
 use crate::network::{Config, Network};
 use promptshift_numbers::inspect::principal::principal;
 use promptshift_numbers::recipe::{Recipe, SubspaceRecipe};
@@ -182,9 +181,7 @@ impl SubspaceFile {
         let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
         let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
         let mut tensors = tensors(&bytes, path, WANTED)?;
-        let (_, header) = SafeTensors::read_metadata(&bytes)
-            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
-        let metadata = Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)?;
+        let metadata = Metadata::read(&bytes, path, WANTED)?;
         let (Some((mean_shape, mean)), Some((shape, directions))) =
             (tensors.remove(MEAN), tensors.remove(DIRECTIONS))
         else {
@@ -219,7 +216,9 @@ impl SubspaceFile {
         weights.put(MEAN, vec![*length, *width], mean.clone());
         let shape = vec![*dimension, *length, *width];
         weights.put(DIRECTIONS, shape, directions.clone());
-        weights.to_bytes(self.metadata.entries())
+        seal::sealed(self.metadata.entries(), |metadata| {
+            weights.to_bytes(metadata)
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::error::{IoContext, StoreError};
 use super::{PARTIAL, Store, sync, write_synced};
 use crate::recipe::Recipe;
-use crate::record::seal::{opened, sealed};
+use crate::record::seal::{opened_as, sealed};
 use crate::record::search::Trial;
 use crate::record::{Cell, Provenance, difference};
 use promptshift_text::process::token;
@@ -64,9 +64,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let bytes = fs::read(&path).at("read", &path)?;
-        let found = opened(&bytes)
-            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
-        let found: Trials = found.map_err(|found| StoreError::Malformed {
+        let found: Trials = opened_as(&bytes).map_err(|found| StoreError::Malformed {
             path: path.clone(),
             wanted: "the trials that promptshift writes there; without the file they are made anew"
                 .to_owned(),

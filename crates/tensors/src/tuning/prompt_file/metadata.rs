@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use safetensors::SafeTensors;
+
 use super::{OtherBackbone, PromptFileError};
 use crate::backbone::Backbone;
+use crate::checkpoint::seal;
 use crate::network::Kind;
 use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
@@ -27,6 +30,30 @@ const NETWORK: &str = "network";
 
 /// The key of [`Made::Imported::head`].
 const HEAD: &str = "head";
+
+/// Every key that is written, the seal's among them.
+const KEYS: [&str; 20] = [
+    "format",
+    "promptshift_version",
+    "backbone",
+    "backbone_sha256",
+    "tokenizer_sha256",
+    NETWORK,
+    "method",
+    "source",
+    "seed",
+    "recipe",
+    WORDING,
+    LONGEST_INPUT,
+    "imported_from",
+    "imported_sha256",
+    "delta",
+    HEAD,
+    SUBSPACE,
+    "explained",
+    TUNED_ON,
+    seal::KEY,
+];
 
 /// Where tuned vectors or weights come from and what they belong to.
 #[derive(Debug, Clone, PartialEq)]
@@ -313,14 +340,27 @@ impl Metadata {
             .collect()
     }
 
+    /// Reads it from the bytes of a safetensors file that promptshift wrote, which errors call `path`.
+    ///
+    /// # Errors
+    /// The file is none, or was changed since; a key is absent or unknown.
+    pub(in crate::tuning) fn read(
+        bytes: &[u8],
+        path: &Path,
+        wanted: &str,
+    ) -> Result<Self, PromptFileError> {
+        let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+        seal::check(bytes).map_err(wrong)?;
+        Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)
+    }
+
     /// Reads what [`Metadata::entries`] wrote.
     ///
     /// # Errors
-    /// A key is absent.
-    pub(in crate::tuning) fn parse(
-        entries: &HashMap<String, String>,
-        path: &Path,
-    ) -> Result<Self, PromptFileError> {
+    /// A key is absent or unknown.
+    fn parse(entries: &HashMap<String, String>, path: &Path) -> Result<Self, PromptFileError> {
         let get = |key: &str| {
             entries.get(key).cloned().ok_or_else(|| {
                 PromptFileError::wrong(
@@ -330,6 +370,10 @@ impl Metadata {
                 )
             })
         };
+        if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let wanted = "no key in its metadata but those that promptshift writes";
+            return Err(PromptFileError::wrong(path, wanted, format!("'{unknown}'")));
+        }
         let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
             (None, Some(prompts)) => Made::Subspace {
                 prompts: prompts.clone(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 
 use super::{Metadata, PromptFileError, Vectors};
-use crate::checkpoint::{Weights, floats};
+use crate::checkpoint::{Weights, floats, seal};
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "prompt.safetensors";
@@ -16,17 +16,24 @@ pub const TENSOR: &str = "prompt";
 /// Reads the bytes of a `prompt.safetensors`; `path` is what errors call it.
 pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Vectors, Metadata), PromptFileError> {
     let wanted = "a prompt.safetensors, a .npy or the folder of a PEFT prompt";
-    let unreadable = |found: String| PromptFileError::wrong(path, wanted, found);
-    let (_, header) = SafeTensors::read_metadata(bytes)
-        .map_err(|e| unreadable(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+    let unreadable = |e| {
+        PromptFileError::wrong(
+            path,
+            wanted,
+            format!("{} bytes, no safetensors: {e}", bytes.len()),
+        )
+    };
+    SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+    // What another program wrote is best told by its tensors.
     let vectors = tensor(bytes, TENSOR, path)?;
-    let metadata = Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)?;
+    let metadata = Metadata::read(bytes, path, wanted)?;
     Ok((vectors, metadata))
 }
 
 /// The file's bytes.
 pub fn to_bytes(vectors: &Vectors, metadata: &Metadata) -> Vec<u8> {
-    safetensors(TENSOR, vectors, metadata.entries())
+    let write = |metadata| safetensors(TENSOR, vectors, metadata);
+    seal::sealed(metadata.entries(), write)
 }
 
 /// The only tensor of a safetensors file, which must have this name; f16 and bf16 become f32.
