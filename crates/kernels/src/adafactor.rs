@@ -11,11 +11,9 @@
 //! The reference is Burn's [`Adafactor`](burn::optim::Adafactor), which makes some ten tensors of the
 //! gradient's size; the optimiser in `train` takes it on other devices.
 
-use burn::backend::Flex;
 use burn::tensor::Tensor;
-use burn_flex::FlexTensor;
 
-use super::flex::{self, contiguous, values, values_mut};
+use super::flex::{self, from_flex, into_flex, values, values_mut};
 use super::vector::{LANES, dot, sum_lanes, vectorised};
 
 pub use super::flex::is_fused;
@@ -155,14 +153,6 @@ pub fn unfactored(
         );
     });
     (from_flex(parameter), from_flex(moment))
-}
-
-fn into_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
-    contiguous((tensor.try_into_primitive::<Flex>()).expect("a tensor that the fused step takes"))
-}
-
-fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
-    Tensor::from_primitive::<Flex>(tensor)
 }
 
 /// Means of `G² + ε₁` over each row and each column.

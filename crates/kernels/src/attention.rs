@@ -7,7 +7,8 @@
 //! - `dS = P (dP - rowsum(P dP))`, where `dP = dO Vᵀ`
 //! - `dQ = dS K`, `dK = dSᵀ Q`, `dbias = Σ examples and pairs of one distance of dS`
 //!
-//! `dK` and `dV` are sums over the heads that share a key head.
+//! `dK` and `dV` are sums over the heads that share a key head. With weights dropped by a mask `M`,
+//! `P ⊙ M` stands for `P` in `O` and `dV`, and `M ⊙ dO Vᵀ` is `dP`.
 //!
 //! The forward saves `logZ` of every row instead of `P`; the backward computes the scores again,
 //! and `P = exp(scores - logZ)` from them. Both go through the queries in blocks, so that the
@@ -16,6 +17,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
+use super::dropout::Mask;
 use super::flex;
 pub use bias::DistanceBias;
 use call::Call;
@@ -40,6 +42,29 @@ pub enum Visible<'a> {
     Counts(&'a [usize]),
 }
 
+/// How the tensors of a call are divided, and what each query sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads<'a> {
+    /// Examples, `B`.
+    pub batch: usize,
+    /// Heads of queries, `H`.
+    pub heads: usize,
+    /// Which keys a query may look at.
+    pub visible: Visible<'a>,
+    /// Which weights are dropped.
+    pub dropped: Option<Dropped>,
+}
+
+/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
+/// then query where there is one for each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dropped {
+    /// Every weight by itself, as in BERT.
+    Each(Mask),
+    /// The same keys for every query, as in T5.
+    Keys(Mask),
+}
+
 /// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without
 /// any visible key gives 0. Head `h` of the queries looks at head `h / (H / G)` of the keys.
 ///
@@ -54,12 +79,10 @@ pub fn attention(
     key: Tensor<2>,
     value: Tensor<2>,
     bias: Option<DistanceBias>,
-    batch: usize,
-    heads: usize,
-    visible: Visible,
+    how: Heads,
 ) -> Tensor<2> {
     let free = bias.as_ref().map_or(0, |bias| bias.free);
-    let call = Call::new(query.dims(), key.dims(), batch, heads, visible, free);
+    let call = Call::new(query.dims(), key.dims(), how, free);
     assert_eq!(
         key.dims(),
         value.dims(),
@@ -71,7 +94,7 @@ pub fn attention(
         "attention: the bias is [H, Tq + Tk - free - 1]"
     );
     if !flex::is_fused(&query) {
-        return reference(query, key, value, bias, batch, heads, visible);
+        return reference(query, key, value, bias, how);
     }
     let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
     Tensor::from_dispatch(match bias {
@@ -89,27 +112,9 @@ pub fn reference(
     key: Tensor<2>,
     value: Tensor<2>,
     bias: Option<DistanceBias>,
-    batch: usize,
-    heads: usize,
-    visible: Visible,
+    how: Heads,
 ) -> Tensor<2> {
-    reweighted(query, key, value, bias, batch, heads, visible, |weights| {
-        weights
-    })
-}
-
-/// [`reference()`] with the weights `[B, H, Tq, Tk]` changed before they are used: dropout.
-#[allow(clippy::too_many_arguments)]
-pub fn reweighted(
-    query: Tensor<2>,
-    key: Tensor<2>,
-    value: Tensor<2>,
-    bias: Option<DistanceBias>,
-    batch: usize,
-    heads: usize,
-    visible: Visible,
-    change: impl FnOnce(Tensor<4>) -> Tensor<4>,
-) -> Tensor<2> {
+    let Heads { batch, heads, .. } = how;
     let [query_rows, width] = query.dims();
     let [key_rows, key_width] = key.dims();
     let (queries, keys) = (query_rows / batch, key_rows / batch);
@@ -132,7 +137,7 @@ pub fn reweighted(
     if let Some(bias) = bias {
         scores = scores + bias.of_pairs(queries, keys).unsqueeze();
     }
-    let (hidden, shape): (Vec<bool>, _) = match visible {
+    let (hidden, shape): (Vec<bool>, _) = match how.visible {
         Visible::Lengths(lengths) => {
             let row = |&length: &usize| (0..keys).map(move |key| key >= length);
             (lengths.iter().flat_map(row).collect(), [batch, 1, 1, keys])
@@ -152,7 +157,19 @@ pub fn reweighted(
     // Filled before the softmax so that hidden keys weigh nothing, and after it so that a row
     // without any visible key is 0 rather than a mean of hidden values.
     let weights = softmax(scores.mask_fill(hidden.clone(), -1e9), 3).mask_fill(hidden, 0.0);
-    change(weights)
+    let weights = match how.dropped {
+        None => weights,
+        Some(dropped) => {
+            let (mask, rows) = match dropped {
+                Dropped::Each(mask) => (mask, queries),
+                Dropped::Keys(mask) => (mask, 1),
+            };
+            let mask = mask.rows(batch * heads * rows, keys);
+            let mask = TensorData::new(mask, [batch, heads, rows, keys]);
+            weights * Tensor::from_data(mask, &device.without_autodiff())
+        }
+    };
+    weights
         .matmul(value)
         .swap_dims(1, 2)
         .reshape([query_rows, width])

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use burn::backend::{DispatchDevice, TensorMetadata};
+use burn::backend::{DispatchDevice, Flex, TensorMetadata};
 use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
@@ -16,6 +16,20 @@ const ELEMENTS_PER_TASK: usize = 16 * 1024;
 pub fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
+}
+
+/// The tensor's values on Flex, [`contiguous`].
+///
+/// # Panics
+/// It is not one that [`is_fused`] takes.
+pub fn into_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    contiguous(
+        (tensor.try_into_primitive::<Flex>()).expect("a tensor that the fused version takes"),
+    )
+}
+
+pub fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(tensor)
 }
 
 /// The same values in row-major order without gaps: a copy only where they are not.
@@ -76,6 +90,22 @@ pub fn for_each_share_of_two(
         .zip(two.par_chunks_mut(length))
         .enumerate();
     shares.for_each(|(index, (one, two))| work(index * length, one, two));
+}
+
+/// Like [`for_each_share`], for three buffers of one length, value by value.
+pub fn for_each_share_of_three(
+    [one, two, three]: [&mut [f32]; 3],
+    work: impl Fn(usize, [&mut [f32]; 3]) + Sync,
+) {
+    let length = ELEMENTS_PER_TASK;
+    if one.len() <= length {
+        return work(0, [one, two, three]);
+    }
+    let shares = (one.par_chunks_mut(length))
+        .zip(two.par_chunks_mut(length))
+        .zip(three.par_chunks_mut(length))
+        .enumerate();
+    shares.for_each(|(index, ((one, two), three))| work(index * length, [one, two, three]));
 }
 
 /// The results of `work` for every share of `data`, in order, each with where the share starts.

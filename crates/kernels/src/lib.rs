@@ -1,10 +1,10 @@
 //! Fused operations: the steps of a network that many small tensor operations would make slow.
 //!
-//! Each file but one holds an operation of the network: its formula, the public function, the same in plain Burn
+//! Each file but two holds an operation of the network: its formula, the public function, the same in plain Burn
 //! operations (`reference`), and a forward and a backward for the Flex backend. The public function
 //! takes the fused version for f32 on Flex, with or without automatic differentiation, and the
-//! reference on any other device; tests compare the two. The exception, `adafactor`, is the step of
-//! the optimiser.
+//! reference on any other device; tests compare the two. The exceptions, `adafactor` and `adamw`, are the
+//! steps of the optimisers.
 //!
 //! - A backward computes the gradients that the graph asks for and no others; without any, nothing
 //!   is saved.
@@ -14,9 +14,11 @@
 //!   in rather than clone them.
 
 pub mod adafactor;
+pub mod adamw;
 pub mod affine;
 pub mod attention;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod gated;
 pub mod gelu;
 pub mod layer_norm;
@@ -32,8 +34,9 @@ mod testing;
 mod vector;
 
 pub use affine::affine;
-pub use attention::{DistanceBias, Visible, attention};
+pub use attention::{DistanceBias, Dropped, Heads, Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
+pub use dropout::{Mask, Rows, dropout};
 pub use gated::{gated_gelu, gated_silu};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;

@@ -152,6 +152,15 @@ pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
     sum_lanes(lanes)
 }
 
+vectorised! {
+    /// Each value becomes its product with its factor.
+    pub fn multiply_by<A>(values: &mut [f32], factors: &[f32]) {
+        for (value, factor) in values.iter_mut().zip(factors) {
+            *value *= factor;
+        }
+    }
+}
+
 /// The largest value, or negative infinity where there is none. Ignores not-a-number.
 #[inline(always)]
 pub fn largest(values: &[f32]) -> f32 {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Visible;
+use super::{Dropped, Heads, Visible};
 
 /// [`Visible`], owned.
 #[derive(Clone, Debug)]
@@ -28,17 +28,12 @@ pub struct Call {
     /// Keys before the others that have no bias.
     pub(super) free: usize,
     visible: Keys,
+    pub(super) dropped: Option<Dropped>,
 }
 
 impl Call {
-    pub(super) fn new(
-        query: [usize; 2],
-        key: [usize; 2],
-        batch: usize,
-        heads: usize,
-        seen: Visible,
-        free: usize,
-    ) -> Self {
+    pub(super) fn new(query: [usize; 2], key: [usize; 2], how: Heads, free: usize) -> Self {
+        let Heads { batch, heads, .. } = how;
         assert!(
             batch > 0 && heads > 0,
             "attention: at least one example and one head"
@@ -60,7 +55,7 @@ impl Call {
             free <= keys,
             "attention: no more keys without a bias than keys"
         );
-        let visible = match seen {
+        let visible = match how.visible {
             Visible::Lengths(lengths) => {
                 assert_eq!(
                     lengths.len(),
@@ -95,6 +90,7 @@ impl Call {
             width,
             free,
             visible,
+            dropped: how.dropped,
         }
     }
 

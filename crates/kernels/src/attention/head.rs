@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::Dropped;
 use super::call::Call;
 use crate::flex;
 use crate::matrix::{Matrix, MatrixMut};
-use crate::vector::{dot, exp_shifted, largest, vectorised};
+use crate::vector::{dot, exp_shifted, largest, multiply_by, vectorised};
 
 /// One head of one example.
 pub(super) struct Head<'a> {
@@ -13,6 +14,8 @@ pub(super) struct Head<'a> {
     pub(super) key: Matrix<'a>,
     pub(super) value: Matrix<'a>,
     pub(super) bias: Option<&'a [f32]>,
+    /// Its number among the heads of all examples, one example after the other.
+    pub(super) index: usize,
     pub(super) example: usize,
     pub(super) call: &'a Call,
 }
@@ -39,6 +42,7 @@ impl Head<'_> {
             log_z[0] = self.forward_one(output.row(0), scratch);
             return;
         }
+        let mut mask = WeightMask::new(self);
         for block in self.call.blocks() {
             let keys = self.call.visible_to_block(self.example, &block);
             if keys == 0 {
@@ -49,6 +53,7 @@ impl Head<'_> {
             for (row, query) in scores.chunks_exact_mut(keys).zip(block.clone()) {
                 let (seen, hidden) = row.split_at_mut(self.call.visible(self.example, query));
                 log_z[query] = softmax_row(seen, self.bias_row(query));
+                mask.drop_from(seen, query);
                 hidden.fill(0.0);
             }
             let weights = Matrix::new(scores, block.len(), keys, keys);
@@ -65,6 +70,7 @@ impl Head<'_> {
         let weights = &mut scratch[..seen];
         score_one(weights, self.query.row(0), self.key);
         let log_z = softmax_row(weights, self.bias_row(0));
+        WeightMask::new(self).drop_from(weights, 0);
         mix_one(output, weights, self.value);
         log_z
     }
@@ -76,6 +82,7 @@ impl Head<'_> {
         dy: Matrix,
         scratch: Scratch,
     ) {
+        let mut mask = WeightMask::new(self);
         for block in self.call.blocks() {
             let (first, count) = (block.start, block.len());
             let keys = self.call.visible_to_block(self.example, &block);
@@ -95,7 +102,9 @@ impl Head<'_> {
                 let seen = self.call.visible(self.example, query);
                 let (weights, hidden) = weights.split_at_mut(seen);
                 let (dscores, dhidden) = dscores.split_at_mut(seen);
+                mask.drop_from(dscores, query);
                 softmax_row_backward(weights, dscores, self.bias_row(query), log_z[query]);
+                mask.drop_again_from(weights);
                 hidden.fill(0.0);
                 dhidden.fill(0.0);
                 if let Some(dbias) = gradients.dbias.as_deref_mut() {
@@ -134,6 +143,49 @@ impl Head<'_> {
             free: self.call.free,
             values: &bias[self.call.bias_start(query)..],
         })
+    }
+}
+
+/// A row of the mask that drops weights, or none.
+struct WeightMask<'a> {
+    dropped: Option<Dropped>,
+    /// The head whose weights they are, and a row of its mask.
+    head: &'a Head<'a>,
+    row: Vec<f32>,
+    /// Which row that is.
+    held: Option<usize>,
+}
+
+impl<'a> WeightMask<'a> {
+    fn new(head: &'a Head<'a>) -> Self {
+        let dropped = head.call.dropped;
+        WeightMask {
+            dropped,
+            head,
+            row: vec![0.0; dropped.map_or(0, |_| head.call.keys)],
+            held: None,
+        }
+    }
+
+    /// Multiplies the weights of a query, or their gradients, by the mask.
+    fn drop_from(&mut self, weights: &mut [f32], query: usize) {
+        let (mask, wanted) = match self.dropped {
+            None => return,
+            Some(Dropped::Each(mask)) => (mask, self.head.index * self.head.call.queries + query),
+            Some(Dropped::Keys(mask)) => (mask, self.head.index),
+        };
+        if self.held != Some(wanted) {
+            mask.fill(wanted, &mut self.row);
+            self.held = Some(wanted);
+        }
+        multiply_by(weights, &self.row);
+    }
+
+    /// The same by the row of the mask that was taken last.
+    fn drop_again_from(&self, weights: &mut [f32]) {
+        if self.dropped.is_some() {
+            multiply_by(weights, &self.row);
+        }
     }
 }
 

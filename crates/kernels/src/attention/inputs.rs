@@ -236,6 +236,7 @@ impl<'a> Views<'a> {
             key: self.key.head(index / call.shared, call.keys, of_keys),
             value: self.value.head(index / call.shared, call.keys, of_keys),
             bias: (self.bias).map(|bias| &bias[head * distances..][..distances]),
+            index,
             example: index / call.heads,
             call,
         }

@@ -1,7 +1,8 @@
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
-use super::{DistanceBias, Visible, attention, reference};
+use super::{DistanceBias, Dropped, Heads, Visible, attention, reference};
+use crate::dropout::Mask;
 use crate::testing::{Input, Role, check, check_differences, layouts, noise, roles};
 
 #[derive(Clone, Copy, Debug)]
@@ -55,28 +56,43 @@ impl Sizes {
     }
 }
 
-type Attention =
-    fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<DistanceBias>, usize, usize, Visible) -> Tensor<2>;
+type Attention = fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<DistanceBias>, Heads) -> Tensor<2>;
 
 /// Query, key, value and perhaps a bias as inputs.
 fn with(
     attention: Attention,
     sizes: Sizes,
     visible: Visible<'_>,
+    dropped: Option<Dropped>,
 ) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
     move |inputs| {
         let [query, key, value] = [0, 1, 2].map(|index: usize| inputs[index].clone());
         let bias = (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone()).behind(sizes.free));
-        attention(query, key, value, bias, sizes.batch, sizes.heads, visible)
+        let how = Heads {
+            batch: sizes.batch,
+            heads: sizes.heads,
+            visible,
+            dropped,
+        };
+        attention(query, key, value, bias, how)
     }
 }
 
-fn check_sizes(sizes: Sizes, visible: Visible, inputs: &[Input]) {
+fn check_sizes(sizes: Sizes, visible: Visible, dropped: Option<Dropped>, inputs: &[Input]) {
     check(
-        &with(attention, sizes, visible),
-        &with(reference, sizes, visible),
+        &with(attention, sizes, visible, dropped),
+        &with(reference, sizes, visible, dropped),
         inputs,
     );
+}
+
+fn dropped() -> impl Strategy<Value = Option<Dropped>> {
+    let mask = |seed| Mask::new(0.3, seed, 5);
+    prop_oneof![
+        Just(None),
+        (1..1000_u64).prop_map(move |seed| Some(Dropped::Each(mask(seed)))),
+        (1..1000_u64).prop_map(move |seed| Some(Dropped::Keys(mask(seed)))),
+    ]
 }
 
 proptest! {
@@ -88,6 +104,7 @@ proptest! {
         which in 0..3_usize,
         free in 0..4_usize,
         biased in any::<bool>(),
+        dropped in dropped(),
         roles in [roles(), roles(), roles(), roles()],
         layout in layouts(),
         seed in 1..1000_u64,
@@ -101,7 +118,7 @@ proptest! {
         }
         let (lengths, counts) = (sizes.lengths(seed), sizes.counts(seed));
         let visible = [Visible::Causal, Visible::Lengths(&lengths), Visible::Counts(&counts)];
-        check_sizes(sizes, visible[which], &inputs[..if biased { 4 } else { 3 }]);
+        check_sizes(sizes, visible[which], dropped, &inputs[..if biased { 4 } else { 3 }]);
     }
 }
 
@@ -116,14 +133,20 @@ fn agrees_with_the_reference_at_the_size_of_a_miniature() {
         width: 32,
         free: 0,
     };
-    check_sizes(sizes, Visible::Causal, &sizes.inputs(1));
+    check_sizes(sizes, Visible::Causal, None, &sizes.inputs(1));
     check_sizes(
         sizes,
         Visible::Lengths(&[150, 3, 0, 128, 65]),
+        Some(Dropped::Each(Mask::new(0.1, 2, 0))),
         &sizes.inputs(2),
     );
     let sharing = Sizes { shared: 4, ..sizes };
-    check_sizes(sharing, Visible::Causal, &sharing.inputs(3));
+    check_sizes(
+        sharing,
+        Visible::Causal,
+        Some(Dropped::Keys(Mask::new(0.1, 3, 0))),
+        &sharing.inputs(3),
+    );
 }
 
 #[test]
@@ -137,19 +160,44 @@ fn gradients_are_differences() {
         width: 2,
         free: 0,
     };
-    check_differences(&with(attention, sizes, Visible::Causal), &sizes.inputs(3));
+    check_differences(
+        &with(attention, sizes, Visible::Causal, None),
+        &sizes.inputs(3),
+    );
     let counts = Visible::Counts(&[1, 3, 2, 0, 2, 3]);
     let sharing = Sizes {
         heads: 4,
         shared: 2,
         ..sizes
     };
-    check_differences(&with(attention, sharing, counts), &sharing.inputs(3));
+    check_differences(
+        &with(
+            attention,
+            sharing,
+            counts,
+            Some(Dropped::Keys(Mask::new(0.4, 1, 0))),
+        ),
+        &sharing.inputs(3),
+    );
     let lengths = Visible::Lengths(&[2, 3]);
-    check_differences(&with(attention, sizes, lengths), &sizes.inputs(4));
-    check_differences(&with(attention, sizes, lengths), &sizes.inputs(5)[..3]);
+    check_differences(
+        &with(
+            attention,
+            sizes,
+            lengths,
+            Some(Dropped::Each(Mask::new(0.4, 2, 0))),
+        ),
+        &sizes.inputs(4),
+    );
+    check_differences(
+        &with(attention, sizes, lengths, None),
+        &sizes.inputs(5)[..3],
+    );
     let prefixed = Sizes { free: 2, ..sizes };
-    check_differences(&with(attention, prefixed, lengths), &prefixed.inputs(6));
+    check_differences(
+        &with(attention, prefixed, lengths, None),
+        &prefixed.inputs(6),
+    );
 }
 
 #[test]
@@ -172,7 +220,7 @@ fn each_input_alone_has_its_gradient() {
                 Role::Frozen
             };
         }
-        check_sizes(sizes, Visible::Lengths(&[20, 7, 13]), &inputs);
+        check_sizes(sizes, Visible::Lengths(&[20, 7, 13]), None, &inputs);
     }
 }
 
@@ -199,9 +247,12 @@ fn joint_projections_are_sliced_without_a_copy() {
                 part(1),
                 part(2),
                 None,
-                2,
-                2,
-                Visible::Lengths(&[12, 5]),
+                Heads {
+                    batch: 2,
+                    heads: 2,
+                    visible: Visible::Lengths(&[12, 5]),
+                    dropped: None,
+                },
             )
         }
     };
@@ -223,7 +274,13 @@ fn a_query_without_keys_gives_zero() {
     let [query, key, value, _] = sizes
         .inputs(8)
         .map(|input| Tensor::<2>::ones(input.shape, &burn::tensor::Device::flex()));
-    let output = attention(query, key, value, None, 2, 1, Visible::Lengths(&[0, 3]));
+    let how = Heads {
+        batch: 2,
+        heads: 1,
+        visible: Visible::Lengths(&[0, 3]),
+        dropped: None,
+    };
+    let output = attention(query, key, value, None, how);
     let wanted = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
     assert_eq!(output.into_data().try_to_vec::<f32>().unwrap(), wanted);
 }

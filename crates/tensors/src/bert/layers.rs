@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::parts::{
     Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output, behind, lengthened,
 };
-use promptshift_kernels::{self as kernels, Visible, attention};
+use promptshift_kernels::{self as kernels, Heads, Visible};
 
 /// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
 #[derive(Module, Debug)]
@@ -41,13 +41,13 @@ impl Attention {
         let reach = prefix.map_or(0, |prefix| prefix.key.dims()[0]);
         let Memory { key, value } = behind(prefix, memory, batch);
         let seen = lengthened(reach, layout.lengths());
-        let visible = Visible::Lengths(&seen);
-        let mixed = if dropout.is_off() {
-            kernels::attention(query, key, value, None, batch, self.heads, visible)
-        } else {
-            let drop = |weights| dropout.each(weights);
-            attention::reweighted(query, key, value, None, batch, self.heads, visible, drop)
+        let how = Heads {
+            batch,
+            heads: self.heads,
+            visible: Visible::Lengths(&seen),
+            dropped: dropout.weights(),
         };
+        let mixed = kernels::attention(query, key, value, None, how);
         adapted_output(
             self.adapter.as_ref(),
             self.output.forward(layout.pack(mixed)),

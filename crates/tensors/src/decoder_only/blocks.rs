@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::parts::{Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output};
-use promptshift_kernels::{self as kernels, Rotation, Visible};
+use promptshift_kernels::{self as kernels, Heads, Rotation, Visible};
 
 /// A block.
 #[derive(Module, Debug)]
@@ -89,8 +89,14 @@ impl Attention {
         let View {
             layout, visible, ..
         } = view;
-        let (query, batch) = (layout.fill(query), layout.batch());
-        let mixed = kernels::attention(query, key, value, None, batch, self.heads, visible);
+        let how = Heads {
+            batch: layout.batch(),
+            heads: self.heads,
+            visible,
+            // Dropout falls on what attention and feed-forward give.
+            dropped: None,
+        };
+        let mixed = kernels::attention(layout.fill(query), key, value, None, how);
         let mixed = layout.pack(mixed);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }

@@ -1,17 +1,16 @@
-//! Inverted dropout: T5's, with one mask for all positions of a sequence, and the usual one.
+//! Inverted dropout of a training: T5's, with one mask for all positions of a sequence, and the usual one.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use burn::tensor::Tensor;
 
-use super::pick;
+use promptshift_kernels::{self as kernels, Dropped, Mask, Rows};
 
-/// The source of dropout masks. Its random numbers are its own, so that a seed gives the same
-/// masks whatever else runs; at rate 0 it changes nothing and draws nothing.
+/// The source of dropout masks: each use takes the next of its seed, so that a seed gives the same masks
+/// whatever else runs. At rate 0 it changes nothing and takes none.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     rate: f64,
-    rng: ChaCha8Rng,
+    seed: u64,
+    taken: u64,
 }
 
 impl Dropout {
@@ -19,19 +18,19 @@ impl Dropout {
     pub fn new(rate: f64, seed: u64) -> Self {
         Dropout {
             rate,
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            seed,
+            taken: 0,
         }
     }
 
-    /// How many random numbers were drawn, as [`went_on`](Self::went_on) takes it.
-    pub fn drawn(&self) -> u64 {
-        self.rng.get_word_pos() as u64
+    /// How many masks were taken, as [`went_on`](Self::went_on) takes it.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
-    /// The same source after so many were drawn.
-    pub fn went_on(mut self, drawn: u64) -> Self {
-        self.rng.set_word_pos(drawn.into());
-        self
+    /// The same source after so many masks.
+    pub fn went_on(self, taken: u64) -> Self {
+        Dropout { taken, ..self }
     }
 
     /// No dropout: evaluation.
@@ -39,92 +38,42 @@ impl Dropout {
         Dropout::new(0.0, 0)
     }
 
-    /// Whether values pass unchanged.
-    pub fn is_off(&self) -> bool {
-        self.rate == 0.0
-    }
-
-    /// Drops features of `x` `[B·T, D]`, the same ones at every position of a sequence
-    /// (T5X drops with `broadcast_dims=(-2,)`).
+    /// Drops features of `x` `[B·T, D]`, the same ones at every position of a sequence.
     pub fn rows(&mut self, x: Tensor<2>, batch: usize) -> Tensor<2> {
-        if self.is_off() {
-            return x;
-        }
-        let [rows, width] = x.dims();
-        let mask = self
-            .mask(batch * width, &x.device())
-            .reshape([batch, 1, width]);
-        (x.reshape([batch, rows / batch, width]) * mask).reshape([rows, width])
+        let lengths = vec![x.dims()[0] / batch; batch];
+        self.packed_rows(x, &lengths)
     }
 
     /// [`rows`](Self::rows) of sequences of these lengths, one behind the other.
     pub fn packed_rows(&mut self, x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
-        if self.is_off() {
-            return x;
+        match self.mask() {
+            Some(mask) => kernels::dropout(x, mask, Rows::Sequences(lengths)),
+            None => x,
         }
-        let [_, width] = x.dims();
-        let masks = (self.mask(lengths.len() * width, &x.device())).reshape([lengths.len(), width]);
-        let whose: Vec<usize> = (lengths.iter().enumerate())
-            .flat_map(|(sequence, &length)| std::iter::repeat_n(sequence, length))
-            .collect();
-        x * pick(masks, &whose)
     }
 
-    /// Drops attention probabilities `[B, H, Tq, Tk]`, the same keys for every query.
-    pub fn probabilities(&mut self, p: Tensor<4>) -> Tensor<4> {
-        if self.is_off() {
-            return p;
+    /// Drops every value of `x` `[N, D]` by itself, as BERT does.
+    pub fn each(&mut self, x: Tensor<2>) -> Tensor<2> {
+        match self.mask() {
+            Some(mask) => kernels::dropout(x, mask, Rows::Each),
+            None => x,
         }
-        let [batch, heads, _, keys] = p.dims();
-        let mask = self.mask(batch * heads * keys, &p.device());
-        p * mask.reshape([batch, heads, 1, keys])
     }
 
-    /// Drops every value by itself, as BERT does.
-    pub fn each<const D: usize>(&mut self, x: Tensor<D>) -> Tensor<D> {
-        if self.is_off() {
-            return x;
-        }
-        let shape = x.shape();
-        let mask = self.mask(shape.num_elements(), &x.device());
-        x * mask.reshape(shape)
+    /// Which weights of attention are dropped where every query loses the same keys, as in T5.
+    pub fn keys(&mut self) -> Option<Dropped> {
+        self.mask().map(Dropped::Keys)
     }
 
-    fn mask(&mut self, count: usize, device: &Device) -> Tensor<1> {
-        let kept = (1.0 / (1.0 - self.rate)) as f32;
-        let values: Vec<f32> = (0..count)
-            .map(|_| {
-                if self.rng.random_bool(self.rate) {
-                    0.0
-                } else {
-                    kept
-                }
-            })
-            .collect();
-        Tensor::from_data(
-            TensorData::new(values, [count]),
-            &device.clone().without_autodiff(),
-        )
+    /// Which weights of attention are dropped where each is by itself, as in BERT.
+    pub fn weights(&mut self) -> Option<Dropped> {
+        self.mask().map(Dropped::Each)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_packed_sequence_drops_what_it_drops_side_by_side() {
-        let (lengths, width) = ([2, 1], 64);
-        let ones = |rows: usize| Tensor::<2>::ones([rows, width], &Device::flex());
-        let packed = Dropout::new(0.5, 7).packed_rows(ones(3), &lengths);
-        // The second sequence's second row fills it up.
-        let filled = Dropout::new(0.5, 7).rows(ones(4), 2);
-        let packed: Vec<f32> = packed.to_data().try_to_vec().expect("f32");
-        let filled: Vec<f32> = filled.to_data().try_to_vec().expect("f32");
-        assert_eq!(packed, filled[..3 * width]);
-        let (first, second) = (&packed[..width], &packed[2 * width..]);
-        assert_eq!(first, &packed[width..2 * width], "one mask for a sequence");
-        assert_ne!(first, second, "another one for the next");
-        assert!(packed.contains(&0.0) && packed.contains(&2.0));
+    fn mask(&mut self) -> Option<Mask> {
+        (self.rate > 0.0).then(|| {
+            self.taken += 1;
+            Mask::new(self.rate, self.seed, self.taken - 1)
+        })
     }
 }

@@ -6,8 +6,11 @@
 //! scale is measured once, before the first step.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
-use burn::optim::{AdamW, AdamWConfig, AdamWState, LearningRate, ModuleOptimizer, Optimizer};
+use burn::optim::{AdamWState, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
+use promptshift_numbers::recipe::AdamWRecipe;
+
+use crate::train::adamw::AdamW;
 
 /// Gains start at 1 and need far less than that: they move at a fifth of the step.
 const GAIN_SCALE: f64 = 0.2;
@@ -15,12 +18,14 @@ const GAIN_SCALE: f64 = 0.2;
 /// AdamW with β = (0.9, 0.98) and no weight decay, whose step for each tensor of `module` is the
 /// learning rate times the tensor's root mean square now.
 pub fn scaled_adamw<M: Module>(module: &M) -> ModuleOptimizer {
-    let adamw = AdamWConfig::new()
-        .with_beta_1(0.9)
-        .with_beta_2(0.98)
-        .with_epsilon(1e-8)
-        .with_weight_decay(0.0)
-        .build();
+    let adamw = AdamW::new(&AdamWRecipe {
+        // What a step is given is what counts.
+        learning_rate: 0.0,
+        beta_1: 0.9,
+        beta_2: 0.98,
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+    });
     let mut groups = Groups {
         optimizer: Some(ModuleOptimizer::from(adamw.clone())),
         adamw,

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::parts::{Adapter, Dropout, Linear, Memory, adapted, adapted_output};
-use promptshift_kernels::{self as kernels, DistanceBias, Visible, attention};
+use promptshift_kernels::{self as kernels, DistanceBias, Heads, Visible};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
 #[derive(Module, Debug)]
@@ -62,12 +62,13 @@ impl Attention {
     ) -> Tensor<2> {
         let query = self.query.forward(x);
         let Memory { key, value } = memory;
-        let mixed = if dropout.is_off() {
-            kernels::attention(query, key, value, bias, batch, self.heads, visible)
-        } else {
-            let drop = |weights| dropout.probabilities(weights);
-            attention::reweighted(query, key, value, bias, batch, self.heads, visible, drop)
+        let how = Heads {
+            batch,
+            heads: self.heads,
+            visible,
+            dropped: dropout.keys(),
         };
+        let mixed = kernels::attention(query, key, value, bias, how);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }

@@ -137,11 +137,11 @@ pub fn fit(
             let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
             let state = kept.state;
             batches.skip(state.step);
-            let (step, drawn) = (state.step, state.dropout);
+            let (step, masks) = (state.step, state.dropout_masks);
             finished(watch(Progress::GoesOn { step }))?;
             validate(&best)?;
             let run = Run::went_on(start.valid(), best, state);
-            (fresh(start).went_on(trained, optimizer, step, drawn), run)
+            (fresh(start).went_on(trained, optimizer, step, masks), run)
         }
     };
     loop {
@@ -252,7 +252,7 @@ impl Run {
             of: halts.of().to_owned(),
             step: trainer.steps_taken(),
             ids: halt::ids(trainer.tuned()),
-            dropout: trainer.drawn(),
+            dropout_masks: trainer.masks_taken(),
             curve: self.curve.clone(),
             best_step: self.best_step,
             best_score: self.best_score,

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::tuning::Tuned;
 use promptshift_numbers::record::CurvePoint;
-use promptshift_numbers::record::seal::{opened, sealed};
+use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_text::hash::{sha256, sha256_file};
 use promptshift_text::process::token;
 
@@ -109,8 +109,8 @@ pub(super) struct State {
     pub step: usize,
     /// The trained tensors' ids, in the model's order: the optimiser knows them by these.
     pub ids: Vec<u64>,
-    /// Random numbers that dropout has drawn.
-    pub dropout: u64,
+    /// Masks that dropout has taken.
+    pub dropout_masks: u64,
     pub curve: Vec<CurvePoint>,
     pub best_step: usize,
     pub best_score: f64,
@@ -150,9 +150,7 @@ impl Halts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(HaltError::Io { path, source }),
         };
-        let kept = opened(&bytes)
-            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
-        let kept: Kept = kept.map_err(|found| HaltError::Malformed { path, found })?;
+        let kept: Kept = opened_as(&bytes).map_err(|found| HaltError::Malformed { path, found })?;
         Ok((kept.state.of == self.of).then_some(kept))
     }
 

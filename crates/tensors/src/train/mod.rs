@@ -1,6 +1,7 @@
 //! Training: one step for everything that is trained, one flat loop for every tuning method.
 
 mod adafactor;
+pub(crate) mod adamw;
 mod clip;
 mod fit;
 mod halt;

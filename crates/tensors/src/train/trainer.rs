@@ -79,9 +79,9 @@ impl Trainer {
         self.tuned.as_ref().expect("no step is under way")
     }
 
-    /// How many random numbers dropout has drawn.
-    pub(super) fn drawn(&self) -> u64 {
-        self.dropout.drawn()
+    /// How many masks dropout has taken.
+    pub(super) fn masks_taken(&self) -> u64 {
+        self.dropout.taken()
     }
 
     /// The optimiser.
@@ -89,18 +89,18 @@ impl Trainer {
         &self.optimizer
     }
 
-    /// The same trainer as it was after `step` steps, when dropout had drawn so many random numbers.
+    /// The same trainer as it was after `step` steps, when dropout had taken so many masks.
     pub(super) fn went_on(
         self,
         tuned: Tuned,
         optimizer: ModuleOptimizer,
         step: usize,
-        drawn: u64,
+        masks: u64,
     ) -> Self {
         Trainer {
             tuned: Some(tuned),
             optimizer,
-            dropout: self.dropout.went_on(drawn),
+            dropout: self.dropout.went_on(masks),
             step,
             ..self
         }

@@ -1,0 +1,133 @@
+//! Burn's AdamW, whose step on Flex is [`kernels::adamw`](promptshift_kernels::adamw): the same bits,
+//! without ten tensors of the gradient's size.
+
+use burn::optim::{
+    AdamW as Plain, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer,
+};
+use burn::tensor::{Device, Tensor};
+
+use promptshift_kernels::adamw::{self as fused, Moments};
+use promptshift_numbers::recipe::AdamWRecipe;
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub struct AdamW {
+    plain: Plain,
+    betas: [f32; 2],
+    epsilon: f32,
+    weight_decay: f32,
+}
+
+impl AdamW {
+    /// The optimiser of a recipe, whose learning rate is given step by step.
+    pub fn new(recipe: &AdamWRecipe) -> Self {
+        let betas = [recipe.beta_1 as f32, recipe.beta_2 as f32];
+        let (epsilon, weight_decay) = (recipe.epsilon as f32, recipe.weight_decay as f32);
+        AdamW {
+            plain: AdamWConfig::new()
+                .with_beta_1(betas[0])
+                .with_beta_2(betas[1])
+                .with_epsilon(epsilon)
+                .with_weight_decay(weight_decay)
+                .build(),
+            betas,
+            epsilon,
+            weight_decay,
+        }
+    }
+}
+
+impl Optimizer for AdamW {
+    type State<const D: usize> = AdamWState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        if !fused::is_fused(&tensor) {
+            return self.plain.step(lr, tensor, grad, state);
+        }
+        let shape = tensor.shape();
+        let count = [shape.num_elements()];
+        let step = fused::Step {
+            size: lr,
+            betas: self.betas,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            time: state.as_ref().map_or(0, |state| state.momentum.time) + 1,
+        };
+        let moments = state.map(|AdamWState { momentum }| Moments {
+            first: momentum.moment_1.reshape(count),
+            second: momentum.moment_2.reshape(count),
+        });
+        let (tensor, moments) =
+            fused::step(tensor.reshape(count), grad.reshape(count), moments, &step);
+        let state = AdamWState::new(AdaptiveMomentumState::new(
+            step.time,
+            moments.first.reshape(shape.clone()),
+            moments.second.reshape(shape.clone()),
+        ));
+        (tensor.reshape(shape), Some(state))
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        Plain::to_device(state, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Some steps with gradients drawn anew, by the fused step and by Burn's.
+    fn check<const D: usize>(weight_decay: f64, shape: [usize; D], seed: u64) {
+        let optimizer = AdamW::new(&AdamWRecipe {
+            learning_rate: 0.1,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay,
+        });
+        let device = Device::flex();
+        device.seed(seed);
+        let draw = |scale| Tensor::<D>::random(shape, Distribution::Normal(0.0, scale), &device);
+        let start = draw(0.5);
+        let (mut one, mut other) = ((start.clone(), None), (start.clone(), None));
+        for step in 0..4 {
+            // The second gradient is far smaller, and has a row or a value of zeros.
+            let mut grad = draw(if step == 1 { 1e-6 } else { 2.0 });
+            grad = grad.slice_fill(0..1, 0.0);
+            one = optimizer.step(0.1, one.0, grad.clone(), one.1);
+            other = optimizer.plain.step(0.1, other.0, grad, other.1);
+            let [a, b] = [&one.0, &other.0].map(|tensor| tensor.clone().into_data());
+            a.assert_eq(&b, true);
+        }
+        let moved = (one.0 - start).abs().max().into_scalar::<f32>();
+        assert!(moved > 1e-4, "moved by {moved}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn the_fused_step_is_burn_s_to_the_bit(
+            (height, width) in (2..50_usize, 1..70_usize),
+            weight_decay in prop_oneof![Just(0.0), Just(0.01)],
+            seed in 1..1000_u64,
+        ) {
+            check(weight_decay, [height, width], seed);
+            check(weight_decay, [height * width], seed);
+        }
+    }
+
+    #[test]
+    fn the_fused_step_is_burn_s_over_many_shares() {
+        check(0.01, [700, 128], 3);
+        check(0.0, [50_000], 4);
+    }
+}
