@@ -335,7 +335,8 @@ impl ChunkReader for Input {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::sample::{list_of, read, texts, write, write_squad};
+    use crate::domain::sample::{list_of, read, texts, write, write_in, write_squad};
+    use ::parquet::basic::Compression;
     use arrow::array::{ListArray, StringArray};
     use arrow::compute::cast;
     use arrow::datatypes::Int32Type;
@@ -348,6 +349,26 @@ mod tests {
     fn message(path: &Path) -> String {
         let found = read(path, &["context"], |batch| batch.texts("context"));
         found.expect_err("a bad file").to_string()
+    }
+
+    #[test]
+    fn every_compression_that_writers_use_is_read() {
+        let folder = folder();
+        let contexts = ["C é.", "D.", "C é.", "E."];
+        for (name, compression) in [
+            ("none", Compression::UNCOMPRESSED),
+            ("snappy", Compression::SNAPPY),
+            ("gzip", Compression::GZIP(Default::default())),
+            ("brotli", Compression::BROTLI(Default::default())),
+            ("lz4", Compression::LZ4),
+            ("lz4_raw", Compression::LZ4_RAW),
+            ("zstd", Compression::ZSTD(Default::default())),
+        ] {
+            let columns = vec![("context", texts(&contexts))];
+            let path = write_in(compression, &folder.path().join(name), columns);
+            let found = read(&path, &["context"], |batch| batch.texts("context"));
+            assert_eq!(found.expect(name), contexts, "{name}");
+        }
     }
 
     #[test]

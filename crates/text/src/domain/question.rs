@@ -4,7 +4,7 @@
 //! MRQA's tokens, detected spans and `subset` are not read here.
 //!
 //! `answer_start` counts code points. It says which of several places with an answer's text is meant,
-//! which only heads that learn places need: where it is absent or wrong (`verify` tells), the first is.
+//! which only heads that learn places need: where it is absent or wrong (a note and `verify` tell), the first is.
 
 use super::answers;
 use super::card::Schema;
@@ -37,8 +37,8 @@ fn name_column(schema: Schema, has: impl Fn(&str) -> bool) -> &'static str {
     if has(other) && !has(own) { other } else { own }
 }
 
-/// The rows of a batch.
-pub fn rows(schema: Schema, batch: &Batch) -> Result<Vec<Row>, TableError> {
+/// The rows of a batch, and how many of them say where their first answer stands, but say it wrongly.
+pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     let id = name_column(schema, |column| batch.has(column));
     let names = batch.names(id)?;
     let contexts = batch.texts(CONTEXT)?;
@@ -50,22 +50,35 @@ pub fn rows(schema: Schema, batch: &Batch) -> Result<Vec<Row>, TableError> {
         vec![Vec::new(); names.len()]
     };
     let texts = names.into_iter().zip(contexts).zip(questions);
-    texts
+    let mut misplaced = 0;
+    let rows: Result<Vec<Row>, TableError> = texts
         .zip(answers.into_iter().zip(facts))
         .enumerate()
         .map(|(row, (((name, context), question), (answers, facts)))| {
             let first = &answers[0];
-            let start = first.start;
+            let start = (first.start).and_then(|start| byte_of(&first.text, &context, start));
+            misplaced += usize::from(first.start.is_some() && start.is_none());
             Ok(Row::Question(QuestionRow {
                 id: name.ok_or_else(|| batch.null(id, "a name", row))?,
-                answer_start: start.and_then(|start| byte_of(&first.text, &context, start)),
+                answer_start: start,
                 context,
                 question,
                 answers: answers.into_iter().map(|answer| answer.text).collect(),
                 facts,
             }))
         })
-        .collect()
+        .collect();
+    Ok((rows?, misplaced))
+}
+
+/// What a report has to say about misplaced answers; nothing where there are none.
+pub fn note(misplaced: usize) -> Option<String> {
+    (misplaced > 0).then(|| {
+        format!(
+            "{misplaced} of the rows read have an answer_start, counted in characters, at which their answer \
+             does not stand: a head that learns places is shown the first place where it does"
+        )
+    })
 }
 
 /// The byte of the context's code point `start`, if the answer stands there.
@@ -83,7 +96,7 @@ mod tests {
 
     fn questions_of(path: &Path) -> Result<Vec<QuestionRow>, TableError> {
         let columns = columns(Schema::Squad, &TableFile::Disk(path.into()).open()?);
-        let rows = read(path, &columns, |batch| rows(Schema::Squad, batch))?;
+        let rows = read(path, &columns, |batch| Ok(rows(Schema::Squad, batch)?.0))?;
         Ok(rows
             .into_iter()
             .filter_map(|row| match row {
@@ -121,6 +134,32 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_do_not_stand_where_they_say_are_counted() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let columns = |golds: &[&[&str]]| {
+            vec![
+                ("id", texts(&["a", "b"])),
+                ("context", texts(&["Cé x.", "D."])),
+                ("question", texts(&["Q?", "R?"])),
+                ("answers", answers(golds)),
+            ]
+        };
+        let count = |golds: &[&[&str]]| {
+            let path = write(&folder.path().join("a.parquet"), columns(golds));
+            let columns = super::columns(Schema::Squad, &TableFile::Disk(path.clone()).open()?);
+            let counts = read(&path, &columns, |batch| {
+                Ok(vec![rows(Schema::Squad, batch)?.1])
+            })?;
+            Ok::<usize, TableError>(counts.iter().sum())
+        };
+        // The starts are 0.
+        assert_eq!(count(&[&["Cé"], &["D"]]).expect("a whole file"), 0);
+        assert_eq!(count(&[&["x"], &["D"]]).expect("a whole file"), 1);
+        assert_eq!(note(0), None);
+        assert!(note(1).is_some_and(|note| note.starts_with("1 of the rows read")));
+    }
+
+    #[test]
     fn names_are_text_or_integers_in_either_column() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = |names: Vec<(&str, arrow::array::ArrayRef)>| {
@@ -132,7 +171,7 @@ mod tests {
         };
         let named = |schema: Schema, path: &Path| -> Result<Vec<String>, TableError> {
             let columns = columns(schema, &TableFile::Disk(path.into()).open()?);
-            let rows = read(path, &columns, |batch| rows(schema, batch))?;
+            let rows = read(path, &columns, |batch| Ok(rows(schema, batch)?.0))?;
             Ok(rows.iter().map(|row| row.id().to_string()).collect())
         };
         let (squad, mrqa) = (Schema::Squad, Schema::Mrqa);

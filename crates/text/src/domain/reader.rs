@@ -82,6 +82,8 @@ pub struct Reader<'a> {
     rows_before: usize,
     /// Rows read, those of other data sets among them.
     pub rows_read: usize,
+    /// Rows that say wrongly where their answer stands.
+    pub misplaced: usize,
     /// Other data sets that the files hold.
     pub left_out: BTreeSet<String>,
 }
@@ -104,6 +106,7 @@ impl<'a> Reader<'a> {
             names: Names::default(),
             rows_before: 0,
             rows_read: 0,
+            misplaced: 0,
             left_out: BTreeSet::new(),
         }
     }
@@ -152,7 +155,8 @@ impl<'a> Reader<'a> {
                 self.rows_read += batch.rows();
                 let (batch, others) = own::rows(self.card, batch.behind(self.rows_before))?;
                 self.left_out.extend(others);
-                let rows = layout.rows(&batch)?;
+                let (rows, misplaced) = layout.rows(&batch)?;
+                self.misplaced += misplaced;
                 let places = (0..rows.len()).map(|row| batch.place(row));
                 self.names.keep_new(rows, places).map(Some)
             }
@@ -211,14 +215,16 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn rows(self, batch: &Batch) -> Result<Vec<Row>, TableError> {
-        match self {
-            Layout::Questions(schema) => question::rows(schema, batch),
+    /// The rows, and how many of them say wrongly where their answer stands.
+    fn rows(self, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
+        let rows = match self {
+            Layout::Questions(schema) => return question::rows(schema, batch),
             Layout::Glue(card) => glue::rows(card, batch),
             Layout::Multirc(card) => multirc::rows(card, batch),
             Layout::Record => record::rows(batch),
             Layout::Wsc => wsc::rows(batch),
-        }
+        };
+        Ok((rows?, 0))
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::Compression;
 use ::parquet::file::properties::WriterProperties;
 use arrow::array::{
     ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     new_empty_array,
 };
 use arrow::datatypes::{DataType, Field};
-use flate2::Compression;
+use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 
 use super::card::{self, Card};
@@ -28,6 +29,11 @@ pub fn card(name: &str) -> Card {
 
 /// Writes columns as a file, in row groups of three rows.
 pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
+    write_in(Compression::UNCOMPRESSED, path, columns)
+}
+
+/// [`write`], compressed.
+pub fn write_in(compression: Compression, path: &Path, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
     fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
@@ -35,6 +41,7 @@ pub fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
     .expect("columns of one length");
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(3))
+        .set_compression(compression)
         .build();
     let file = File::create(path).expect("a new file");
     let mut writer =
@@ -133,7 +140,7 @@ pub fn write_squad(path: &Path, rows: usize) -> PathBuf {
 /// Writes a gzipped text.
 pub fn gzip(path: &Path, text: &str) -> PathBuf {
     let file = File::create(path).expect("a new file");
-    let mut writer = GzEncoder::new(file, Compression::fast());
+    let mut writer = GzEncoder::new(file, Level::fast());
     writer.write_all(text.as_bytes()).expect("written");
     writer.finish().expect("finished");
     path.to_path_buf()

@@ -13,7 +13,7 @@ use super::parquet::{TableError, TableFile};
 use super::reader::{self, DataFile, Reader};
 use super::row::Row;
 use super::wording::Wording;
-use super::{AnswerForm, Example, Split, names, own, remote, template};
+use super::{AnswerForm, Example, Split, names, own, question, remote, template};
 
 /// The name of [`Suite::Mini`].
 pub const MINI: &str = "mini";
@@ -306,8 +306,11 @@ impl Suite {
             )
         });
         let repeats = names::note(reader.repeats()).map(|note| format!("{}: {note}", portion.file));
+        let misplaced =
+            question::note(reader.misplaced).map(|note| format!("{}: {note}", portion.file));
         let notes: Vec<String> = (portion.note().into_iter())
             .chain(repeats)
+            .chain(misplaced)
             .chain(drawn)
             .collect();
         Ok(Loaded {
