@@ -131,3 +131,115 @@ fn a_missing_cell_is_missing_and_never_zero() {
         .code(0)
         .stdout(contains("| model tuning, 1 | missing | missing |"));
 }
+
+/// A short transfer of both methods, undamaged.
+fn run_in(folder: &Path) -> PathBuf {
+    let home = folder.join("run");
+    let short = [
+        "transfer",
+        "squad->textbookqa",
+        "--steps",
+        "2",
+        "--seeds",
+        "1",
+        "--eval-rows",
+        "4",
+        "--out",
+    ];
+    let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
+    command.args(short).arg(&home).assert().success();
+    home
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Whoever reads this file of a run: the arguments of the verb.
+fn reader(home: &Path, file: &Path) -> Option<Vec<String>> {
+    let text = |path: &Path| path.to_str().expect("Unicode").to_string();
+    let name = file.file_name()?.to_str()?;
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| word.to_string())
+            .collect::<Vec<_>>()
+    };
+    match name {
+        "prompt.safetensors" => Some([words(&["prompt", "show"]), vec![text(file)]].concat()),
+        "plan.json" => Some(
+            [
+                words(&[
+                    "transfer",
+                    "squad->textbookqa",
+                    "--steps",
+                    "2",
+                    "--seeds",
+                    "1",
+                ]),
+                words(&["--eval-rows", "4", "--quiet", "--out"]),
+                vec![text(home)],
+            ]
+            .concat(),
+        ),
+        // Nothing reads a whole model back but `--model`, which wants its tokenizer beside it.
+        "model.safetensors" => None,
+        _ if name.ends_with(".json") || name.ends_with(".jsonl") => {
+            Some([words(&["report"]), vec![text(home)]].concat())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_run_is_found_or_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = run_in(folder.path());
+    let mut kinds = std::collections::BTreeSet::new();
+    for file in files_below(&home) {
+        let Some(arguments) = reader(&home, &file) else {
+            continue;
+        };
+        let run = || {
+            let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
+            command.args(&arguments).output().expect("it runs")
+        };
+        let undamaged = run();
+        assert!(undamaged.status.success(), "{arguments:?}: {undamaged:?}");
+        let bytes = fs::read(&file).expect("readable");
+        let name = file.file_name().expect("a name").to_str().expect("Unicode");
+        kinds.insert(name.to_string());
+        for nth in 0..5 {
+            let mut damaged = bytes.clone();
+            let place = (2 * nth + 1) * bytes.len() / 10;
+            damaged[place] ^= 1 << (nth + 1);
+            fs::write(&file, &damaged).expect("written");
+            let found = run();
+            let told = String::from_utf8_lossy(&found.stderr);
+            let place = format!("{}, byte {place}: {told}", file.display());
+            assert!(!told.contains("panicked"), "{place}");
+            match found.status.success() {
+                true => assert_eq!(found.stdout, undamaged.stdout, "{place}"),
+                false => assert!(told.contains(name), "{place}"),
+            }
+        }
+        fs::write(&file, &bytes).expect("written");
+    }
+    for kind in [
+        "plan.json",
+        "record.json",
+        "textbookqa.jsonl",
+        "prompt.safetensors",
+    ] {
+        assert!(kinds.contains(kind), "no {kind} in {kinds:?}");
+    }
+}
