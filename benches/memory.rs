@@ -98,12 +98,12 @@ fn group<'a>(c: &'a mut Criterion<Bytes>, name: &str) -> BenchmarkGroup<'a, Byte
 
 fn train_step(c: &mut Criterion<Bytes>) {
     let device = bed::device();
-    let mut measure = |backbone: &Backbone, method: Method, examples: usize, length: usize| {
+    let mut measure = |backbone: &Backbone, method, dropout, [examples, length]: [usize; 2]| {
         let batch = bed::batch(backbone, examples, length);
-        let mut trainer = bed::trainer(backbone, method);
+        let mut trainer = bed::trainer(backbone, method, dropout);
         // The optimiser's state is there from the second step on.
         trainer.step(&batch).expect("a finite loss");
-        let id = BenchmarkId::new(format!("{}/{}", method.name(), backbone.name), length);
+        let id = BenchmarkId::new(bed::name(backbone, method, dropout), length);
         let mut whole = group(c, "peak_memory/train_step");
         whole.bench_function(id.clone(), |b| {
             b.iter_custom(|steps| {
@@ -133,11 +133,13 @@ fn train_step(c: &mut Criterion<Bytes>) {
     };
     let nano = bed::nano(&device);
     for method in bed::trained() {
-        measure(&nano, method, 16, 128);
+        measure(&nano, method, 0.0, [16, 128]);
     }
     let small = bed::small(&device);
     for method in [Method::Prompt, Method::Lora, Method::Model] {
-        measure(&small, method, 8, 256);
+        for dropout in [0.0, bed::DROPOUT] {
+            measure(&small, method, dropout, [8, 256]);
+        }
     }
 }
 

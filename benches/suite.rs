@@ -132,10 +132,10 @@ fn train_step(c: &mut Criterion) {
     group.sample_size(10);
     group.warm_up_time(Duration::from_millis(500));
     group.measurement_time(Duration::from_secs(2));
-    let mut time = |backbone: &Backbone, method: Method, examples: usize, length: usize| {
+    let mut time = |backbone: &Backbone, method, dropout, [examples, length]: [usize; 2]| {
         let batch = bed::batch(backbone, examples, length);
         let tokens = batch.inputs.count() + batch.targets.count();
-        let mut trainer = bed::trainer(backbone, method);
+        let mut trainer = bed::trainer(backbone, method, dropout);
         let loss = trainer.step(&batch).expect("a finite loss");
         assert_eq!(
             loss.tokens,
@@ -143,7 +143,7 @@ fn train_step(c: &mut Criterion) {
             "every target token counts"
         );
         group.throughput(Throughput::Elements(tokens as u64));
-        let id = BenchmarkId::new(format!("{}/{}", method.name(), backbone.name), length);
+        let id = BenchmarkId::new(bed::name(backbone, method, dropout), length);
         group.bench_function(id, |b| {
             b.iter(|| {
                 trainer.step(&batch).expect("a finite loss");
@@ -153,11 +153,13 @@ fn train_step(c: &mut Criterion) {
     };
     let nano = bed::nano(&device);
     for method in bed::trained() {
-        time(&nano, method, 16, 128);
+        time(&nano, method, 0.0, [16, 128]);
     }
     let small = bed::small(&device);
     for method in [Method::Prompt, Method::Lora, Method::Model] {
-        time(&small, method, 8, 256);
+        for dropout in [0.0, bed::DROPOUT] {
+            time(&small, method, dropout, [8, 256]);
+        }
     }
     group.finish();
 }

@@ -90,8 +90,20 @@ pub fn tensors(backbone: &Backbone, method: Method, trainer: &Trainer) -> Tensor
     TensorBytes::of(trainer.tuned(), &recipe(backbone, method).optimizer)
 }
 
-/// A training with a method's default recipe, without dropout.
-pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
+/// The paper's dropout, of everything that is not the miniature.
+pub const DROPOUT: f64 = 0.1;
+
+/// A benchmark's name: the method and the model, and the dropout where there is some.
+pub fn name(backbone: &Backbone, method: Method, dropout: f64) -> String {
+    let name = format!("{}/{}", method.name(), backbone.name);
+    match dropout {
+        0.0 => name,
+        rate => format!("{name}-dropout-{rate}"),
+    }
+}
+
+/// A training with a method's default recipe, but for the dropout.
+pub fn trainer(backbone: &Backbone, method: Method, dropout: f64) -> Trainer {
     let recipe = recipe(backbone, method);
     let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0)
         .expect("default recipes can be met");
@@ -102,7 +114,7 @@ pub fn trainer(backbone: &Backbone, method: Method) -> Trainer {
         steps: usize::MAX,
     };
     let objective = Objective {
-        dropout: 0.0,
+        dropout,
         ..recipe.objective
     };
     let optimizer = optimizer(&recipe.optimizer);
