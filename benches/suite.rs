@@ -1,7 +1,7 @@
 //! Throughput of every part, on fixed work: `cargo bench --bench suite`.
 //!
 //! Ids are paths, such as `train_step/prompt/small/256`: what, which method or file, which model,
-//! how many input tokens. Methods are timed on the same batch. Each work's answer is checked before
+//! how many input tokens; `small-dropout-0.1` is the model with the paper's dropout. Methods are timed on the same batch. Each work's answer is checked before
 //! it is timed, and each timing ends when the device has finished. `PROMPTSHIFT_DEVICE` names the
 //! device.
 
