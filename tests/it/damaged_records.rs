@@ -106,6 +106,26 @@ fn an_edited_score_is_found_out() {
 }
 
 #[test]
+fn a_share_of_more_than_all_is_named() {
+    let (_folder, home) = copy();
+    let record = home.join("prompt-seed0/record.json");
+    // A record from before there were seals, of which anything may have been changed.
+    let text = fs::read_to_string(&record).expect("readable");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    value.as_object_mut().expect("an object").remove("sha256");
+    value["evaluations"][0]["floor"] = 1e12.into();
+    fs::write(&record, value.to_string()).expect("written");
+    refused(
+        &home,
+        &[
+            "prompt-seed0",
+            "the floor of squad in [0, 1]",
+            "1000000000000",
+        ],
+    );
+}
+
+#[test]
 fn a_record_that_is_there_twice_is_named_twice() {
     let (_folder, home) = copy();
     copy_folder(&home.join("prompt-seed0"), &home.join("prompt-seed0-copy"));

@@ -61,6 +61,16 @@ pub enum ReportError {
         /// What the record says.
         found: String,
     },
+    /// A record that says a share of more than all, or of less than nothing.
+    #[error("{}: wanted {what} in [0, 1], found {found}", folder.display())]
+    Share {
+        /// The record's folder.
+        folder: PathBuf,
+        /// What it is a share of.
+        what: String,
+        /// What the record says.
+        found: f64,
+    },
     /// Source and target ask for different things, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
     Tasks {

@@ -18,6 +18,10 @@ const POSITIONS: &str = "embeddings.position_ids";
 /// `torch.compile`, or within a trainer's dictionary.
 const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "state_dict.", "model_state_dict."];
 
+/// How often the bytes of a `pytorch_model.bin` may be numbers of one tensor or another: a tensor with several names is
+/// saved once, and T5's embedding has four.
+const SHARED: u64 = 16;
+
 /// The tensors of a weights file, f32, by name: shape and values.
 #[derive(Debug, Clone)]
 pub struct Weights {
@@ -124,10 +128,23 @@ impl Weights {
         let file = foreign::read(|| PytorchReader::new(path))
             .map_err(|found| damaged(&shown, found))?
             .map_err(wrong)?;
+        let length = std::fs::metadata(path).map_err(|source| CheckpointError::Io {
+            path: shown.clone(),
+            source,
+        })?;
+        // A tensor of steps of 0 holds one number as often as its shape says, and needs no file for that.
+        let mut left = length.len().saturating_mul(SHARED);
         for (name, tensor) in file.into_tensors() {
             if name.ends_with(POSITIONS) {
                 continue;
             }
+            left = (left.checked_sub(bytes_of(&tensor))).ok_or_else(|| {
+                let found = format!(
+                    "'{name}' of shape {:?}, with which its tensors hold over {SHARED} times as many bytes as the file",
+                    tensor.shape()
+                );
+                damaged(&shown, found)
+            })?;
             let kind = match tensor.dtype() {
                 DType::F32 => Ok(Float::F32),
                 DType::F16 => Ok(Float::F16),
@@ -384,6 +401,12 @@ impl Float {
                 .collect(),
         }
     }
+}
+
+/// The bytes of a tensor's numbers.
+fn bytes_of(tensor: &pytorch_reader::Tensor) -> u64 {
+    let sizes = tensor.shape().iter().map(|size| *size as u64);
+    sizes.fold(tensor.dtype().size() as u64, u64::saturating_mul)
 }
 
 /// How many tensors an error names.

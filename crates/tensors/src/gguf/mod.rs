@@ -132,6 +132,8 @@ impl Gguf {
             Some(other) => return Err(format!("general.alignment {other:?}")),
         };
         let data = reader.at().next_multiple_of(alignment);
+        // Tensors that share bytes could be many times as large as the file, in memory.
+        let mut of_all = 0_usize;
         for (name, place) in &mut places {
             let count = (place.dims.iter()).try_fold(1_usize, |product, &dim| {
                 product.checked_mul(dim).filter(|_| dim > 0)
@@ -144,6 +146,13 @@ impl Gguf {
             place.start = data.saturating_add(place.start);
             if place.start.saturating_add(size) > reader.length() {
                 return Err(format!("a file that ends within tensor '{name}'"));
+            }
+            of_all = of_all.saturating_add(size);
+            if of_all > reader.length() {
+                return Err(format!(
+                    "tensors of more bytes than the {} of the file, '{name}' in those of another",
+                    reader.length()
+                ));
             }
         }
         Ok((values, places))
@@ -252,6 +261,24 @@ mod tests {
         bytes.extend(format.to_le_bytes());
         bytes.extend(start.to_le_bytes());
         bytes
+    }
+
+    #[test]
+    fn tensors_in_the_same_bytes_are_refused() {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        let names = ["a", "b", "c"];
+        bytes.extend([names.len() as u64, 0].map(u64::to_le_bytes).concat());
+        for name in names {
+            let (dimensions, size, format, start) = (1_u32, 256_u64, 0_u32, 0_u64);
+            bytes.extend((name.len() as u64).to_le_bytes());
+            bytes.extend(name.as_bytes());
+            bytes.extend(dimensions.to_le_bytes());
+            bytes.extend(size.to_le_bytes());
+            bytes.extend(format.to_le_bytes());
+            bytes.extend(start.to_le_bytes());
+        }
+        bytes.extend([0; 1_100]);
+        assert!(error(&bytes).contains("tensors of more bytes than the"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! PEFT's folders of adapters are read as well, and written.
 
 mod peft;
+mod sizes;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -255,6 +256,10 @@ impl AdapterFile {
             // Whatever it starts from, it is filled.
             prompt.init = PromptInit::Uniform;
         }
+        let numbers = tensors.values().map(|(_, values)| values.len()).sum();
+        sizes::check(&start, &backbone.config, numbers).map_err(|found| {
+            PromptFileError::wrong(&self.path, "a recipe of its tensors' sizes", found)
+        })?;
         let tuned = place(backbone, &start, &Labels::default(), 0).map_err(|error| {
             PromptFileError::wrong(&self.path, "a recipe that can be met", error.to_string())
         })?;

@@ -7,6 +7,7 @@
 mod batch;
 mod error;
 mod mistaken;
+mod pages;
 
 pub use batch::Batch;
 pub use error::TableError;
@@ -103,12 +104,21 @@ impl TableFile {
         if length == 0 {
             return Err(not_parquet("0 bytes".to_string()));
         }
+        let pages = match self {
+            TableFile::Disk(path) => File::open(path).ok(),
+            // It is what was compiled in.
+            TableFile::Compiled { .. } => None,
+        };
         let opened = foreign::read(|| ParquetRecordBatchReaderBuilder::try_new(input));
         let builder = match opened.and_then(|opened| opened.map_err(|error| error.to_string())) {
             Ok(builder) => builder,
             Err(found) => return Err(not_parquet(found)),
         };
-        let table = Table { file, builder };
+        let table = Table {
+            file,
+            builder,
+            pages,
+        };
         if table.rows() == 0 {
             return Err(TableError::Empty { file: table.file });
         }
@@ -134,6 +144,8 @@ pub(super) fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
 pub struct Table {
     file: String,
     builder: ParquetRecordBatchReaderBuilder<Input>,
+    /// The same file, for a look at its pages before they are read.
+    pages: Option<File>,
 }
 
 /// Rows decoded at a time.
@@ -167,6 +179,7 @@ impl Table {
             self.check_compression(place, &leaf.path().parts()[0])?;
             read.push(place);
         }
+        self.check_pages(&read)?;
         let mask = ProjectionMask::leaves(self.builder.parquet_schema(), read);
         let builder = self
             .builder
@@ -197,6 +210,26 @@ impl Table {
                 found: fields.iter().map(|field| field.name().clone()).collect(),
             }),
         }
+    }
+
+    /// Whether the pages of the leaves at these places can be what they say.
+    fn check_pages(&self, leaves: &[usize]) -> Result<(), TableError> {
+        let Some(file) = &self.pages else {
+            return Ok(());
+        };
+        let groups = self.builder.metadata().row_groups();
+        let check = || {
+            let mut columns =
+                (groups.iter()).flat_map(|group| leaves.iter().map(|&leaf| group.column(leaf)));
+            columns.try_for_each(|column| pages::check(file, column))
+        };
+        foreign::read(check)
+            .and_then(|checked| checked)
+            .map_err(|found| TableError::NotParquet {
+                file: self.file.clone(),
+                found,
+                advice: error::CUT,
+            })
     }
 
     /// Whether a column, the leaf at this place, can be decompressed.
@@ -325,6 +358,13 @@ impl ChunkReader for Input {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        // What is read from a file is allocated first, at the word of a header.
+        if start.saturating_add(length as u64) > self.len() {
+            return Err(ParquetError::EOF(format!(
+                "{length} bytes from {start} on, of {}",
+                self.len()
+            )));
+        }
         match self {
             Input::Disk(file) => file.get_bytes(start, length),
             Input::Compiled(bytes) => Bytes::from_static(bytes).get_bytes(start, length),
@@ -336,7 +376,10 @@ impl ChunkReader for Input {
 mod tests {
     use super::*;
     use crate::domain::sample::{list_of, read, texts, write, write_in, write_squad};
-    use ::parquet::basic::Compression;
+    use ::parquet::arrow::ArrowWriter;
+    use ::parquet::basic::{Compression, ZstdLevel};
+    use ::parquet::file::properties::WriterProperties;
+    use arrow::array::RecordBatch;
     use arrow::array::{ListArray, StringArray};
     use arrow::compute::cast;
     use arrow::datatypes::Int32Type;
@@ -401,6 +444,37 @@ mod tests {
             let message = message(&path);
             assert!(message.contains(part), "{message}");
         }
+    }
+
+    #[test]
+    fn a_size_in_a_header_is_no_allocation() {
+        let folder = folder();
+        let path = folder.path().join("large.parquet");
+        // A page of more than two million bytes: its size takes four bytes, which hold up to 2²⁷.
+        let column = texts(&["mill ".repeat(500_000).as_str()]);
+        let batch = RecordBatch::try_from_iter([("context", column)]).expect("one column");
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_dictionary_enabled(false)
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).expect("a schema");
+        writer.write(&batch).expect("written");
+        writer.close().expect("a footer");
+        fs::write(&path, &bytes).expect("a file");
+        assert!(read(&path, &["context"], |batch| batch.texts("context")).is_ok());
+
+        // Behind the file's magic number and the page's type.
+        assert_eq!(bytes[4..7], [0x15, 0x00, 0x15]);
+        assert!(bytes[7..10].iter().all(|byte| *byte >= 0x80) && bytes[10] < 0x80);
+        bytes[7..11].copy_from_slice(&[0xfe, 0xff, 0xff, 0x7f]);
+        fs::write(&path, &bytes).expect("a file");
+        let message = message(&path);
+        assert!(
+            message.contains("that says it unpacks to 134217727"),
+            "{message}"
+        );
     }
 
     #[test]

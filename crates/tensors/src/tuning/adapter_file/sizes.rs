@@ -1,0 +1,103 @@
+//! Sizes in a saved recipe. Places are made by them before they are filled, so none is taken at its word.
+
+use crate::network::Config;
+use crate::tuning::Parameters;
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, PrefixForm, Recipe};
+
+/// What is placed beside a backbone may have as many numbers as the backbone, and so many for each of the file's: a
+/// network that makes prefixes is placed, though only they are saved.
+const FOR_EACH: usize = 64;
+
+/// No size is larger, whatever the file's: no product of a few of them is too large a number.
+const LARGEST: usize = 1 << 24;
+
+/// Whether a recipe's places can be those of a file of so many numbers.
+///
+/// # Errors
+/// They can't; what the recipe says, in words.
+pub(super) fn check(recipe: &Recipe, config: &Config, numbers: usize) -> Result<(), String> {
+    for (what, size) in sizes(recipe) {
+        if size == 0 || size > LARGEST {
+            return Err(format!("{what} {size}"));
+        }
+    }
+    let placed = Parameters::of(recipe, config).total - config.parameters();
+    let most = (config.parameters()).saturating_add(numbers.saturating_mul(FOR_EACH));
+    match placed <= most {
+        true => Ok(()),
+        false => Err(format!(
+            "places for {placed} numbers, of which the file has {numbers}"
+        )),
+    }
+}
+
+/// The sizes that a recipe names, each of at least 1.
+fn sizes(recipe: &Recipe) -> Vec<(&'static str, usize)> {
+    let mut sizes = Vec::new();
+    sizes.extend(
+        recipe
+            .prompt
+            .iter()
+            .map(|prompt| ("a prompt's length of", prompt.length)),
+    );
+    if let Some(HeadForm::Classes(classes) | HeadForm::Words(classes)) = recipe.head {
+        sizes.push(("a head's classes of", classes));
+    }
+    match &recipe.delta {
+        Some(DeltaRecipe::Lora(lora)) => {
+            // 0 where a map has none.
+            let ranks = lora.ranks.iter().copied().filter(|rank| *rank > 0);
+            sizes.extend(ranks.chain([lora.rank]).map(|rank| ("a rank of", rank)));
+        }
+        Some(DeltaRecipe::Prefix(prefix)) => {
+            sizes.push(("a prefix's length of", prefix.length));
+            if let PrefixForm::Network { hidden } = prefix.form {
+                sizes.push(("hidden units of", hidden));
+            }
+        }
+        Some(DeltaRecipe::Adapters(adapters)) => {
+            sizes.push(("a reduction by", adapters.reduction));
+        }
+        Some(DeltaRecipe::Ladder(ladder)) => sizes.push(("a reduction by", ladder.reduction)),
+        Some(DeltaRecipe::PromptNetwork(network)) => {
+            sizes.push(("hidden units of", network.hidden));
+        }
+        Some(DeltaRecipe::Subspace(subspace)) => {
+            sizes.push(("a prompt's length of", subspace.length));
+            sizes.push(("coordinates of", subspace.dimension));
+        }
+        _ => {}
+    }
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptshift_numbers::recipe::{Defaults, Method};
+
+    fn config() -> Config {
+        let json = r#"{"model_type": "gpt2", "vocab_size": 16, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 32}"#;
+        Config::parse(json.as_bytes(), "config.json").expect("a GPT-2")
+    }
+
+    #[test]
+    fn default_recipes_are_taken_and_sizes_without_end_are_not() {
+        let lora = Recipe::default_for(Defaults::DecoderOnly, Method::Lora);
+        let numbers = Parameters::of(&lora, &config()).trainable;
+        assert_eq!(check(&lora, &config(), numbers), Ok(()));
+        for (rank, found) in [
+            (0, "a rank of 0"),
+            (usize::MAX, "a rank of 18446744073709551615"),
+            (1 << 20, "places for"),
+        ] {
+            let mut changed = lora.clone();
+            let Some(DeltaRecipe::Lora(lora)) = &mut changed.delta else {
+                panic!("a LoRA");
+            };
+            lora.rank = rank;
+            let error = check(&changed, &config(), numbers).expect_err("no such rank");
+            assert!(error.starts_with(found), "{error}");
+        }
+    }
+}

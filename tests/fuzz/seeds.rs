@@ -1,0 +1,324 @@
+//! Where fuzzing starts: files of each kind that are right, from the repository's own. What is committed is taken
+//! as it is where it is small, else a smaller one of the kind is made.
+
+use std::path::Path;
+
+use arrow::array::ArrayRef;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use promptshift::tuning::adapter_file::AdapterFile;
+use promptshift::tuning::prompt_file::{self, PromptFile};
+
+use crate::readers::{BETWEEN, CONFIGS, T5_TOKENIZER, backbones, committed, repository};
+
+#[allow(dead_code)]
+#[path = "../it/hostile/files.rs"]
+mod files;
+
+use files::{answers, columns, integers, lists, null_texts, questions, texts};
+
+/// Files of a kind, each of which its reader accepts.
+///
+/// # Panics
+/// There is no kind of this name, or a committed file is not there.
+pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
+    match kind {
+        "parquet_rows" => parquet_rows(),
+        "mrqa_lines" => mrqa_lines(),
+        "card" => cards(),
+        "template" => named("datasets/templates", "toml"),
+        "verbalizer" => verbalizers(),
+        "safetensors" => golden(&[
+            "t5_v1_1_tiny/model.safetensors",
+            "bert_tiny/model.safetensors",
+            "bert_words_tiny/model.safetensors",
+            "llama_tiny/model.safetensors",
+            "gpt2_tiny/model.safetensors",
+        ]),
+        "config" => CONFIGS.map(committed).to_vec(),
+        "pytorch_model" => golden(&["t5_v1_0_tiny/pytorch_model.bin"]),
+        "gguf" => golden(&["llama_tiny/model.gguf"]),
+        "tokenizer_json" => {
+            let mut files = golden(&[
+                "bert_tiny/tokenizer.json",
+                "llama_tiny/tokenizer.json",
+                "gpt2_tiny/tokenizer.json",
+            ]);
+            files.push(T5_TOKENIZER.as_bytes().to_vec());
+            files
+        }
+        "spiece_model" => golden(&[
+            "sentencepiece_tiny/unigram.model",
+            "sentencepiece_tiny/byte_fallback.model",
+        ]),
+        "vocab_txt" => golden(&["bert_tiny/vocab.txt"]),
+        "npy" => numpy(),
+        "prompt_folder" => peft_folders(Tuned::Prompt),
+        "adapter_folder" => peft_folders(Tuned::Adapter),
+        "own_prompt" => own(Tuned::Prompt),
+        "own_adapter" => own(Tuned::Adapter),
+        "record" => vec![record()],
+        "predictions" => vec![prediction_lines()],
+        other => panic!("no kind '{other}'"),
+    }
+}
+
+/// What a file was tuned as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tuned {
+    Prompt,
+    Adapter,
+}
+
+fn golden(names: &[&str]) -> Vec<Vec<u8>> {
+    let names = names.iter();
+    names
+        .map(|name| committed(&format!("tests/golden/{name}")))
+        .collect()
+}
+
+/// The files of a committed folder with this ending, in the order of their names.
+fn named(folder: &str, ending: &str) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(repository().join(folder)).expect("a committed folder");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|found| found == ending));
+    paths.sort();
+    let read = |path: &Path| std::fs::read(path).expect("a committed file");
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// A few rows in each of the layouts.
+fn parquet_rows() -> Vec<Vec<u8>> {
+    let pairs: files::Columns = vec![
+        ("question1", texts(&["The mill is old.", "It turns."])),
+        ("question2", texts(&["The mill is old.", "It stands."])),
+        ("label", integers(&[1, 0])),
+        ("idx", integers(&[0, 1])),
+    ];
+    let subsets: files::Columns = vec![
+        ("subset", texts(&["RACE", "DROP"])),
+        ("context", texts(&["C", "D"])),
+        ("qid", texts(&["a", "b"])),
+        ("question", null_texts(&[Some("What?"), Some("Which?")])),
+        ("answers", lists(&[&["C"], &["D"]])),
+    ];
+    let index = |parts: &[(&'static str, [i64; 2])]| -> ArrayRef {
+        let parts = parts
+            .iter()
+            .map(|(part, numbers)| (*part, integers(numbers)));
+        columns::structure(parts.collect())
+    };
+    let options: files::Columns = vec![
+        ("paragraph", texts(&["The mill is old.", "It turns."])),
+        ("question", texts(&["What is old?", "What turns?"])),
+        ("answer", texts(&["The mill.", "The brook."])),
+        (
+            "idx",
+            index(&[
+                ("paragraph", [0, 0]),
+                ("question", [0, 1]),
+                ("answer", [0, 1]),
+            ]),
+        ),
+        ("label", integers(&[1, 0])),
+    ];
+    let cloze: files::Columns = vec![
+        ("passage", texts(&["Ann met Bob.", "Bob met Ann."])),
+        (
+            "query",
+            texts(&["@placeholder met Bob.", "@placeholder met Ann."]),
+        ),
+        ("entities", lists(&[&["Ann", "Bob"], &["Ann", "Bob"]])),
+        ("idx", index(&[("passage", [0, 1]), ("query", [0, 1])])),
+        ("answers", lists(&[&["Ann"], &["Bob"]])),
+    ];
+    let referents: files::Columns = vec![
+        (
+            "text",
+            texts(&["Ann met Bob, and she waved.", "Bob met Ann, and he waved."]),
+        ),
+        ("span1_index", integers(&[0, 0])),
+        ("span2_index", integers(&[4, 4])),
+        ("span1_text", texts(&["Ann", "Bob"])),
+        ("span2_text", texts(&["she", "he"])),
+        ("label", integers(&[1, 1])),
+    ];
+    let squad = files::with(questions(), ("answers", answers(&[&["C"], &["D"]])));
+    let folder = folder();
+    [squad, pairs, subsets, options, cloze, referents]
+        .map(|columns| files::table(&folder.path().join("rows.parquet"), columns))
+        .into_iter()
+        // As another writer lays a file out: compressed, in dictionaries.
+        .chain([committed("datasets/mini/qqp/validation.parquet")])
+        .collect()
+}
+
+fn mrqa_lines() -> Vec<Vec<u8>> {
+    let text = concat!(
+        r#"{"header": {"dataset": "RACE", "split": "dev"}}"#,
+        "\n",
+        r#"{"id": "", "context": "The mill is old.", "qas": [{"qid": "a", "question": "What is old?", "#,
+        r#""answers": ["The mill"], "detected_answers": [{"text": "The mill", "char_spans": [[0, 7]], "#,
+        r#""token_spans": [[0, 1]]}]}, {"qid": "b", "question": "How is it?", "answers": ["old"], "#,
+        r#""detected_answers": [{"text": "old", "char_spans": [[12, 14]]}]}]}"#,
+        "\n"
+    );
+    vec![text.as_bytes().to_vec(), files::gzip(text)]
+}
+
+/// Bundled cards under another name, without what only bundled ones have.
+fn cards() -> Vec<Vec<u8>> {
+    let names = [
+        "squad",
+        "race",
+        "mrqa_squad",
+        "qqp",
+        "copa",
+        "multirc",
+        "record",
+        "wsc",
+    ];
+    let cards = names.map(|name| {
+        let text = String::from_utf8(committed(&format!("datasets/{name}.toml"))).expect("text");
+        let lines = text.lines().filter(|line| !line.starts_with("miniature"));
+        let own = lines.map(|line| match line.starts_with("name = ") {
+            true => "name = \"own\"",
+            false => line,
+        });
+        own.map(|line| format!("{line}\n"))
+            .collect::<String>()
+            .into_bytes()
+    });
+    cards.to_vec()
+}
+
+fn verbalizers() -> Vec<Vec<u8>> {
+    let texts = [
+        "about = \"plain\"\n[words]\nnot_duplicate = [\"no\"]\nduplicate = [\"yes\", \"right\"]\n",
+        "about = \"sums\"\naggregate = \"sum\"\n[words]\nnot_equivalent = [\"no\"]\nequivalent = [\"yes\"]\n",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+fn numpy() -> Vec<Vec<u8>> {
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 32), }\n";
+    vec![
+        committed("tests/golden/peft_tiny/exported.npy"),
+        files::npy(header, &[0; 256]),
+    ]
+}
+
+/// The folders of PEFT that hold a prompt, or those that hold an adapter: configuration, a zero, tensors.
+fn peft_folders(wanted: Tuned) -> Vec<Vec<u8>> {
+    let folders = peft_paths(wanted);
+    let packed = folders.iter().map(|folder| {
+        let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed file");
+        let mut bytes = read("adapter_config.json");
+        bytes.push(BETWEEN);
+        bytes.extend(read("adapter_model.safetensors"));
+        bytes
+    });
+    packed.collect()
+}
+
+fn peft_paths(wanted: Tuned) -> Vec<std::path::PathBuf> {
+    let of = |home: &str, names: &[&str]| {
+        let home = repository().join("tests/golden").join(home);
+        names.iter().map(|name| home.join(name)).collect::<Vec<_>>()
+    };
+    match wanted {
+        Tuned::Prompt => [
+            of("peft_tiny", &["trained", "ptuning"]),
+            of("peft_llama_tiny", &["prompt", "ptuning"]),
+            of("peft_gpt2_tiny", &["prompt", "ptuning"]),
+        ]
+        .concat(),
+        Tuned::Adapter => [
+            of("peft_bert_tiny", &["ia3", "lora", "lora_spans"]),
+            of("peft_gpt2_tiny", &["ia3", "lora", "lora_pattern"]),
+            of("peft_llama_tiny", &["ia3", "lora", "lora_partial"]),
+            of("peft_tiny", &["ia3", "prefix_even", "prefix_odd"]),
+        ]
+        .concat(),
+    }
+}
+
+/// promptshift's own files: what was imported from PEFT, and a prompt that was tuned here.
+fn own(wanted: Tuned) -> Vec<Vec<u8>> {
+    let backbones = backbones();
+    let imported = peft_paths(wanted).into_iter().map(|path| {
+        let made = backbones.iter().find_map(|backbone| match wanted {
+            Tuned::Prompt => {
+                let prompt = PromptFile::open(&path).expect("a committed prompt");
+                let metadata = prompt.adopt(backbone).ok()?;
+                Some(prompt_file::to_bytes(&prompt.vectors, &metadata))
+            }
+            Tuned::Adapter => {
+                let adapter = AdapterFile::open(&path).expect("a committed adapter");
+                adapter.adopt(backbone).ok()
+            }
+        });
+        made.expect("it fits one of the networks")
+    });
+    let tuned = match wanted {
+        Tuned::Prompt => vec![committed(
+            "reports/inspect/of-race/prompt-seed0/prompt.safetensors",
+        )],
+        Tuned::Adapter => Vec::new(),
+    };
+    imported.chain(tuned).collect()
+}
+
+/// Where a small record is.
+const RECORD: &str = "reports/minilm-qqp-to-mrpc/untuned";
+
+/// A record, a zero, and a few of its predictions.
+fn record() -> Vec<u8> {
+    let mut bytes = committed(&format!("{RECORD}/record.json"));
+    bytes.push(BETWEEN);
+    bytes.extend(recorded_lines());
+    bytes
+}
+
+/// The first predictions of that record's source.
+fn recorded_lines() -> Vec<u8> {
+    let record: Value =
+        serde_json::from_slice(&committed(&format!("{RECORD}/record.json"))).expect("JSON");
+    let name = record["evaluations"][0]["predictions"]
+        .as_str()
+        .expect("a file's name");
+    let packed = committed(&format!("{RECORD}/{name}.gz"));
+    let mut text = String::new();
+    std::io::Read::read_to_string(
+        &mut flate2::read::MultiGzDecoder::new(&packed[..]),
+        &mut text,
+    )
+    .expect("gzipped lines");
+    text.split_inclusive('\n')
+        .take(4)
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// Lines as `predict` writes them.
+fn prediction_lines() -> Vec<u8> {
+    let lines = recorded_lines();
+    let lines = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .flat_map(|line| {
+            let mut line: Value = serde_json::from_slice(line).expect("a prediction");
+            line["domain"] = "qqp".into();
+            line["token_ids"] = vec![5, 1].into();
+            format!("{line}\n").into_bytes()
+        })
+        .collect()
+}
