@@ -600,18 +600,8 @@ fn an_interrupt_leaves_no_half_written_record() {
     use std::time::{Duration, Instant};
 
     let folder = folder();
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin("promptshift"))
-        .current_dir(folder.path())
-        .args([
-            "transfer",
-            "squad->race",
-            "--seeds",
-            "1",
-            "--out",
-            "out",
-            "--steps",
-            "100000",
-        ])
+    let words = "transfer squad->race --seeds 1 --out out --steps 100000";
+    let mut child = crate::ends::program(folder.path(), words)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -15,9 +15,19 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-fn program(folder: &Path, words: &str) -> Command {
+/// The program as a shell starts it, which ignores no signal: what starts the tests may ignore some.
+pub fn program(folder: &Path, words: &str) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("promptshift"));
     command.current_dir(folder).args(words.split(' '));
+    // SAFETY: between fork and exec, `signal` is among what may be called.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
     command
 }
 
