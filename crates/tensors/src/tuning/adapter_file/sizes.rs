@@ -8,6 +8,9 @@ use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, PrefixForm, Recipe};
 /// network that makes prefixes is placed, though only they are saved.
 const FOR_EACH: usize = 64;
 
+/// So many numbers are placed whatever the file's: on a tiny backbone the network is the larger by far.
+const ALWAYS: usize = 1 << 20;
+
 /// No size is larger, whatever the file's: no product of a few of them is too large a number.
 const LARGEST: usize = 1 << 24;
 
@@ -22,7 +25,8 @@ pub(super) fn check(recipe: &Recipe, config: &Config, numbers: usize) -> Result<
         }
     }
     let placed = Parameters::of(recipe, config).total - config.parameters();
-    let most = (config.parameters()).saturating_add(numbers.saturating_mul(FOR_EACH));
+    let for_each = numbers.saturating_mul(FOR_EACH);
+    let most = (config.parameters().saturating_add(ALWAYS)).saturating_add(for_each);
     match placed <= most {
         true => Ok(()),
         false => Err(format!(
