@@ -115,14 +115,15 @@ fn a_share_of_more_than_all_is_named() {
     value.as_object_mut().expect("an object").remove("sha256");
     value["evaluations"][0]["floor"] = 1e12.into();
     fs::write(&record, value.to_string()).expect("written");
-    refused(
-        &home,
-        &[
-            "prompt-seed0",
-            "the floor of squad in [0, 1]",
-            "1000000000000",
-        ],
-    );
+    Command::cargo_bin("promptshift")
+        .expect("cargo builds it")
+        .arg("report")
+        .arg(&home)
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("prompt-seed0").and(contains("the floor of squad in [0, 1]")))
+        .stderr(contains("1000000000000"));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn used(tokenizer: &Tokenizer, vocabulary: usize) {
     let all: Vec<u32> = (0..vocabulary as u32 + 2).collect();
     tokenizer.decode(&all);
     tokenizer.sentinel(0);
-    (
+    let _ = (
         tokenizer.end(),
         tokenizer.pad(),
         tokenizer.mask(),

@@ -111,7 +111,7 @@ fn prompt(path: &std::path::Path) -> Outcome {
         Ok(prompt) => prompt,
         refused => return Outcome::of(refused),
     };
-    (prompt.tuned_on(), prompt.wording(), prompt.longest_input());
+    let _ = (prompt.tuned_on(), prompt.wording(), prompt.longest_input());
     let out = Place::new();
     BACKBONES.with(|backbones| {
         let put = backbones.iter().enumerate().map(|(at, backbone)| {
@@ -139,7 +139,7 @@ fn adapter(path: &std::path::Path) -> Outcome {
         Ok(adapter) => adapter,
         refused => return Outcome::of(refused),
     };
-    (adapter.source(), adapter.wording(), adapter.longest_input());
+    let _ = (adapter.source(), adapter.wording(), adapter.longest_input());
     let out = Place::new();
     BACKBONES.with(|backbones| {
         let put = backbones.iter().enumerate().map(|(at, backbone)| {
