@@ -700,7 +700,8 @@ fn models_are_refused_by_file_tensor_and_shapes() {
                 let model = model(folder);
                 std::fs::remove_file(model.join("model.safetensors")).expect("copied");
                 // One number in steps of 0, as often as its shape says.
-                let pickle = b"\x80\x02}X\x0d\0\0\0shared.weightctorch._utils\n_rebuild_tensor_v2\n((\
+                let pickle =
+                    b"\x80\x02}X\x0d\0\0\0shared.weightctorch._utils\n_rebuild_tensor_v2\n((\
                     X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQK\0\
                     (J\xff\xff\xff\x00J\x04\0\0\0tK\0K\0\x86\x89ccollections\nOrderedDict\n)RtRs.";
                 let bytes = zip(&[("m/data.pkl", pickle), ("m/data/0", &[0; 4])]);
