@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use promptshift_text::hash::sha256;
+use promptshift_text::hash::{hexadecimal, sha256};
+use sha2::{Digest, Sha256};
 
 /// How the entry begins in the header.
 const BEGIN: &[u8] = b"\"sha256\":\"";
@@ -36,9 +37,12 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     let Some(place) = place(bytes) else {
         return Ok(());
     };
-    let mut zeroed = bytes.to_vec();
-    zeroed[place..place + DIGITS].fill(b'0');
-    match sha256(&zeroed).as_bytes() == &bytes[place..place + DIGITS] {
+    // Piece by piece: a whole model is not copied for its zeros.
+    let mut hasher = Sha256::new();
+    hasher.update(&bytes[..place]);
+    hasher.update([b'0'; DIGITS]);
+    hasher.update(&bytes[place + DIGITS..]);
+    match hexadecimal(&hasher.finalize()).as_bytes() == &bytes[place..place + DIGITS] {
         true => Ok(()),
         false => Err(format!(
             "content that is not what its header's {KEY} says: it was edited or damaged"
