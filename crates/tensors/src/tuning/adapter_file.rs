@@ -5,20 +5,13 @@
 mod peft;
 mod sizes;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Tensor, TensorData};
-use safetensors::SafeTensors;
-
-use super::method::ParameterPath;
 use super::prompt_file::{Made, Metadata, PromptFileError};
-use super::{Labels, Parameter, Tuned, lora, method, peft_folder, place, prompt_file, trains};
+use super::trained_tensors::{self, Tensors};
+use super::{Labels, Tuned, lora, peft_folder, place, prompt_file};
 use crate::backbone::Backbone;
-use crate::checkpoint::{Weights, floats, seal};
-use crate::network::Config;
 use promptshift_numbers::recipe::{
     DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
 };
@@ -68,48 +61,6 @@ pub enum Origin<'a> {
         /// changes what the adapter answers.
         unknown: &'a [String],
     },
-}
-
-/// Shape and values by name.
-pub(super) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
-
-/// The file's bytes: every parameter of `tuned` that the recipe trains.
-pub(super) fn to_bytes(
-    tuned: &Tuned,
-    recipe: &Recipe,
-    config: &Config,
-    metadata: &Metadata,
-) -> Vec<u8> {
-    let mut weights = Weights::empty("");
-    method::visit(tuned, |parameter| {
-        let Parameter {
-            path,
-            shape,
-            values,
-            ..
-        } = parameter;
-        if trains(recipe, &path, config) {
-            weights.put(&path, shape, values);
-        }
-    });
-    seal::sealed(metadata.entries(), |metadata| weights.to_bytes(metadata))
-}
-
-/// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
-pub(super) fn tensors(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, PromptFileError> {
-    let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let values =
-            floats(&view).ok_or_else(|| wrong(format!("'{name}' of {:?}", view.dtype())))?;
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(wrong(format!("{value} in '{name}'")));
-        }
-        tensors.insert(name, (view.shape().to_vec(), values));
-    }
-    Ok(tensors)
 }
 
 /// The recipe of a delta that another program trained: how is not known, and nothing reads it.
@@ -171,7 +122,7 @@ impl AdapterFile {
             contents: Contents::Own {
                 metadata,
                 recipe: Box::new(recipe),
-                tensors: tensors(&bytes, path, WANTED)?,
+                tensors: trained_tensors::parse(&bytes, path, WANTED)?,
             },
         })
     }
@@ -263,27 +214,8 @@ impl AdapterFile {
         let tuned = place(backbone, &start, &Labels::default(), 0).map_err(|error| {
             PromptFileError::wrong(&self.path, "a recipe that can be met", error.to_string())
         })?;
-        let mut fill = Fill {
-            path: ParameterPath::default(),
-            left: tensors.clone(),
-            trains: |path: &str| trains(recipe, path, &backbone.config),
-            wrong: None,
-        };
-        let tuned = tuned.finished().map(&mut fill);
-        let found = fill.wrong.or_else(|| {
-            fill.left
-                .keys()
-                .next()
-                .map(|name| format!("'{name}' as well"))
-        });
-        match found {
-            None => Ok(tuned),
-            Some(found) => Err(PromptFileError::wrong(
-                &self.path,
-                "the tensors that its recipe trains",
-                found,
-            )),
-        }
+        let (tuned, tensors) = (tuned.finished(), tensors.clone());
+        trained_tensors::filled(tuned, tensors, recipe, &backbone.config, &self.path)
     }
 
     /// Its bytes as an `adapter.safetensors` for `backbone`.
@@ -314,7 +246,12 @@ impl AdapterFile {
         };
         let metadata = Metadata::imported(made, backbone);
         let recipe = imported(delta, head);
-        Ok(to_bytes(&tuned, &recipe, &backbone.config, &metadata))
+        Ok(trained_tensors::to_bytes(
+            &tuned,
+            &recipe,
+            &backbone.config,
+            &metadata,
+        ))
     }
 
     /// Writes PEFT's folder where nothing is yet.
@@ -364,45 +301,6 @@ impl AdapterFile {
                 })
             }
             Contents::Peft(adapter) => adapter.onto(backbone),
-        }
-    }
-}
-
-/// Puts a file's tensors where they belong.
-struct Fill<F> {
-    path: ParameterPath,
-    left: Tensors,
-    trains: F,
-    /// The first thing that did not fit.
-    wrong: Option<String>,
-}
-
-impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.to_string();
-        if !(self.trains)(&name) {
-            return param;
-        }
-        let wanted = param.val().dims();
-        match self.left.remove(&name) {
-            Some((shape, values)) if shape == wanted => {
-                let data = TensorData::new(values, wanted);
-                Param::from_tensor(Tensor::from_data(data, &param.val().device()))
-            }
-            found => {
-                let found = found.map_or("nothing".to_string(), |(shape, _)| format!("{shape:?}"));
-                self.wrong
-                    .get_or_insert(format!("{found} for '{name}' {wanted:?}"));
-                param
-            }
         }
     }
 }

@@ -26,6 +26,7 @@ mod prompt_places;
 mod save;
 mod scratch;
 pub mod subspace;
+mod trained_tensors;
 mod warp;
 
 use burn::module::{Module, ModuleVisitor, Param};

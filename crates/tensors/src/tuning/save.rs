@@ -7,11 +7,16 @@ use super::Tuned;
 use super::adapter_file;
 use super::method::delta;
 use super::prompt_file::{self, Metadata, Vectors};
+use super::trained_tensors;
 use crate::checkpoint::seal;
 use crate::network::Config;
+use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::record::store::StoreError;
 use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
 use promptshift_text::hash::sha256;
+
+/// The name of a whole model's file, which is Hugging Face's.
+pub(super) const MODEL: &str = "model.safetensors";
 
 impl Tuned {
     /// The prompt as plain numbers, where there is one.
@@ -34,7 +39,19 @@ impl Tuned {
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
         let metadata = Metadata::of_cell(cell, config.kind(), provenance);
-        let adapted = cell.recipe.as_ref().filter(|recipe| {
+        self.save_as(cell.recipe.as_ref(), config, &metadata, folder)
+    }
+
+    /// Writes what a recipe came to into `folder`, in the form that it has for others: a prompt, an adapter or
+    /// a whole model.
+    pub(super) fn save_as(
+        &self,
+        recipe: Option<&Recipe>,
+        config: &Config,
+        metadata: &Metadata,
+        folder: &Path,
+    ) -> Result<SavedDelta, StoreError> {
+        let adapted = recipe.filter(|recipe| {
             let delta = recipe.delta.as_ref().map(delta);
             let headed = recipe.head.is_some() && !recipe.is_model_tuning();
             headed || delta.is_some_and(|delta| delta.leaves_adapter())
@@ -42,28 +59,35 @@ impl Tuned {
         let (name, bytes) = match (adapted, self.vectors()) {
             (Some(recipe), _) => (
                 adapter_file::FILE,
-                adapter_file::to_bytes(self, recipe, config, &metadata),
+                trained_tensors::to_bytes(self, recipe, config, metadata),
             ),
-            (None, Some(vectors)) => (
-                prompt_file::FILE,
-                prompt_file::to_bytes(&vectors, &metadata),
-            ),
+            (None, Some(vectors)) => (prompt_file::FILE, prompt_file::to_bytes(&vectors, metadata)),
             (None, None) => {
                 let weights = self.backbone.weights();
                 let write = |metadata| weights.to_bytes(metadata);
-                ("model.safetensors", seal::sealed(metadata.entries(), write))
+                (MODEL, seal::sealed(metadata.entries(), write))
             }
         };
-        let path = folder.join(name);
-        std::fs::write(&path, &bytes).map_err(|source| StoreError::Io {
-            action: "write",
-            path: path.clone(),
-            source,
-        })?;
-        Ok(SavedDelta {
-            file: name.to_string(),
-            bytes: bytes.len() as u64,
-            sha256: sha256(&bytes),
-        })
+        write(name, &bytes, folder)
+    }
+}
+
+/// Writes a file of this name.
+pub(super) fn write(name: &str, bytes: &[u8], folder: &Path) -> Result<SavedDelta, StoreError> {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).map_err(|source| StoreError::Io {
+        action: "write",
+        path: path.clone(),
+        source,
+    })?;
+    Ok(delta_of(name, bytes))
+}
+
+/// What is recorded of a file of this name.
+pub(super) fn delta_of(name: &str, bytes: &[u8]) -> SavedDelta {
+    SavedDelta {
+        file: name.to_string(),
+        bytes: bytes.len() as u64,
+        sha256: sha256(bytes),
     }
 }

@@ -18,11 +18,11 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 
 use super::Tuned;
-use super::adapter_file::tensors;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
 use super::prompt::{PromptError, SoftPrompt};
 use super::prompt_file::{Made, Metadata, Origin, PromptFile, PromptFileError, Vectors};
+use super::trained_tensors;
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, seal};
 use crate::network::{Config, Network};
@@ -180,7 +180,7 @@ impl SubspaceFile {
     pub fn open(path: &Path) -> Result<(Self, String), PromptFileError> {
         let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
         let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
-        let mut tensors = tensors(&bytes, path, WANTED)?;
+        let mut tensors = trained_tensors::parse(&bytes, path, WANTED)?;
         let metadata = Metadata::read(&bytes, path, WANTED)?;
         let (Some((mean_shape, mean)), Some((shape, directions))) =
             (tensors.remove(MEAN), tensors.remove(DIRECTIONS))

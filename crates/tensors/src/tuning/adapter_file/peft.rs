@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Origin, Tensors, tensors};
+use super::Origin;
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::decoder_only::Shape;
@@ -23,6 +23,7 @@ use crate::network::{Config as NetworkConfig, Kind};
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::{self, Config, Task};
 use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::trained_tensors::{self, Tensors};
 use modules::ROOT;
 use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 
@@ -72,7 +73,7 @@ impl Adapter {
             base_model: config.base_model(),
             config,
             method,
-            tensors: saved(tensors(
+            tensors: saved(trained_tensors::parse(
                 &file.bytes,
                 &file.path,
                 "PEFT's tensors, finite numbers",
