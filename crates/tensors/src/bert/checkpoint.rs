@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::BertConfig;
 use super::embeddings::Embeddings;
+use super::head::Head;
 use super::layers::{Attention, Block, FeedForward};
 use super::masked::MaskedWords;
 use super::model::Bert;
@@ -177,6 +178,40 @@ impl Bert {
         Ok(model)
     }
 
+    /// The same network with all of `weights` in place of its own, the inverse of [`Bert::weights`]: its head
+    /// is filled as well. What no training moves and no such file says stays as it is: the tokenizer's ids, the
+    /// masked-word head and the classes' words.
+    ///
+    /// # Errors
+    /// As [`Bert::load`], or the head is absent or has another shape.
+    pub fn with_weights(
+        &self,
+        config: &BertConfig,
+        mut weights: Weights,
+    ) -> Result<Self, CheckpointError> {
+        let device = self.device();
+        let head = match &self.head {
+            None => None,
+            Some(Head { form, .. }) => {
+                let name = head_name(*form);
+                let shape = [form.outputs(), config.hidden_size];
+                let rows = weights.take(&format!("{name}.weight"), shape, &device)?;
+                let bias = weights.take(&format!("{name}.bias"), [form.outputs()], &device)?;
+                Some(Head {
+                    map: Linear::of_rows(rows).with_bias(bias),
+                    form: *form,
+                })
+            }
+        };
+        Ok(Bert {
+            head,
+            masked: self.masked.clone(),
+            separator: self.separator,
+            mask: self.mask,
+            ..Bert::load(config, weights, &device)?
+        })
+    }
+
     /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the
     /// head's as `classifier` or `qa_outputs`, under which Transformers looks for it.
     pub fn weights(&self) -> Weights {
@@ -229,13 +264,17 @@ impl Bert {
             out.put_tensor(&format!("{MASKED}bias"), masked.bias.clone());
         }
         if let Some(head) = &self.head {
-            let name = match head.form {
-                HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
-                HeadForm::Span => "qa_outputs",
-            };
-            put_linear(&mut out, name, &head.map);
+            put_linear(&mut out, head_name(head.form), &head.map);
         }
         out
+    }
+}
+
+/// What a head is called in a checkpoint.
+fn head_name(form: HeadForm) -> &'static str {
+    match form {
+        HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
+        HeadForm::Span => "qa_outputs",
     }
 }
 

@@ -105,6 +105,21 @@ impl Network {
         }
     }
 
+    /// The same network with all of `weights` in place of its own, those of a head that was put on it among
+    /// them: the inverse of [`Network::weights`], where [`Network::load`] leaves such a head aside. `config` is
+    /// the network's own.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
+    pub fn with_weights(&self, config: &Config, weights: Weights) -> Result<Self, CheckpointError> {
+        match (self, config) {
+            (Network::Bert(bert), Config::Bert(config)) => {
+                Ok(bert.with_weights(config, weights)?.into())
+            }
+            _ => Network::load(config, weights, &self.device()),
+        }
+    }
+
     /// The input embedding `[V, D]`.
     pub fn embedding(&self) -> Tensor<2> {
         match self {
