@@ -509,6 +509,23 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
 }
 
 #[test]
+fn what_training_left_is_restored_to_the_bit() {
+    let (ground, examples) = (ground(), classes());
+    let anew = backbone(&folder());
+    for method in methods() {
+        let recipe = recipe(method, HeadForm::Classes(2));
+        ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
+    }
+    // Files have another name for a head of places.
+    let context = "the cat sat un able by the red mill , 19 02 .";
+    let questions = ["red mill", "the cat", "19 02"].map(|answer| asked("was ?", context, answer));
+    for method in [Method::Model, Method::Lora] {
+        let recipe = recipe(method, HeadForm::Span);
+        ground.is_the_same_once_restored(method, &recipe, &questions, &anew);
+    }
+}
+
+#[test]
 fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
     let ground = ground();
     for method in methods() {

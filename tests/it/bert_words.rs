@@ -21,6 +21,7 @@ use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::tuning::{self, Labels, Tuned};
 use serde_json::Value;
 
+use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, values};
 
 /// A domain's own with classes of these words, and where they are.
@@ -190,6 +191,36 @@ fn a_method_trains_the_words_vectors_with_its_own() {
         )
     };
     assert_eq!(logits(&untuned), logits(&other_seed));
+}
+
+#[test]
+fn what_training_left_under_a_head_of_words_is_restored_to_the_bit() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let wording = wording(&words(folder.path(), ["red", "town"]));
+    let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
+    let load = || {
+        let backbone = load("bert_words_tiny").asked(&wording, &card);
+        backbone.expect("words")
+    };
+    let ground = Ground {
+        labels: vec!["no".to_string(), "yes".to_string()],
+        ..Ground::of(load())
+    };
+    let texts = [["the cat sat", "red mill"], ["river", "the town"]];
+    let examples = texts.map(|pair| example(&pair.map(str::to_string)));
+    for method in [Method::Model, Method::Prompt, Method::Lora] {
+        let mut recipe = Recipe {
+            head: Some(HeadForm::Words(2)),
+            ..Recipe::default_for(Defaults::Encoder, method)
+        };
+        recipe.budget.steps = 3;
+        recipe.budget.evaluate_every = 3;
+        recipe.budget.batch_size = 2;
+        if let Some(prompt) = &mut recipe.prompt {
+            prompt.length = 3;
+        }
+        ground.is_the_same_once_restored(method, &recipe, &examples, &load());
+    }
 }
 
 fn promptshift(folder: &Path) -> Command {

@@ -426,6 +426,28 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
 }
 
 #[test]
+fn what_training_left_is_restored_to_the_bit() {
+    let ground = ground();
+    let anew = load("llama_tiny");
+    for method in methods() {
+        ground.is_the_same_once_restored(method, &recipe(method, 3), &examples(), &anew);
+    }
+}
+
+/// A GPT-2's maps are joint in its files.
+#[test]
+fn what_training_left_of_a_gpt2_is_restored_to_the_bit() {
+    let ground = Ground {
+        backbone: load("gpt2_tiny"),
+        ..ground().reading(32)
+    };
+    let anew = load("gpt2_tiny");
+    for method in [Method::Model, Method::Bitfit, Method::Ptuning] {
+        ground.is_the_same_once_restored(method, &recipe(method, 3), &examples(), &anew);
+    }
+}
+
+#[test]
 fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
     let ground = ground();
     for method in methods() {

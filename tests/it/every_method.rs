@@ -15,10 +15,11 @@ use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
-use promptshift::record::{Cell, SavedDelta};
+use promptshift::record::{Cell, Provenance, SavedDelta};
 use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
 use promptshift::tuning::adapter_file::{self, AdapterFile};
-use promptshift::tuning::prompt_file::{self, PromptFile, PromptFileError};
+use promptshift::tuning::prompt_file::{self, Metadata, PromptFile, PromptFileError};
+use promptshift::tuning::trained::{SavedTraining, restored, save_trained};
 use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
 
 use crate::tuning::subspace_for;
@@ -62,12 +63,16 @@ impl Ground {
         Ground { limits, ..self }
     }
 
-    pub fn apply(&self, recipe: &Recipe) -> Tuned {
-        let words = Labels {
+    fn words(&self, recipe: &Recipe) -> Labels {
+        Labels {
             preamble: PREAMBLE.to_vec(),
             subspace: subspace_for(recipe, &self.backbone),
             ..Labels::default()
-        };
+        }
+    }
+
+    pub fn apply(&self, recipe: &Recipe) -> Tuned {
+        let words = self.words(recipe);
         tuning::apply(&self.backbone, recipe, &words, self.seed).expect("a valid recipe")
     }
 
@@ -134,6 +139,13 @@ impl Ground {
         recipe: &Recipe,
         folder: &Path,
     ) -> SavedDelta {
+        let (cell, provenance) = self.cell(method, recipe);
+        tuned
+            .save(&cell, &self.backbone.config, &provenance, folder)
+            .expect("written")
+    }
+
+    fn cell(&self, method: Method, recipe: &Recipe) -> (Cell, Provenance) {
         let origin = Origin {
             command: String::new(),
             data_sha256: BTreeMap::new(),
@@ -161,10 +173,7 @@ impl Ground {
             trials: None,
             recipe: Some(recipe.clone()),
         };
-        let provenance = provenance::collect(origin);
-        tuned
-            .save(&cell, &self.backbone.config, &provenance, folder)
-            .expect("written")
+        (cell, provenance::collect(origin))
     }
 
     /// That training moves every tensor that the recipe trains and no other; what it came to.
@@ -230,6 +239,51 @@ impl Ground {
         saved
     }
 
+    /// That what training left is the same once it was written and read again, onto a backbone that was loaded
+    /// anew: every parameter, what it answers, and what it comes to when it is tuned on; what was written.
+    pub fn is_the_same_once_restored(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        examples: &[Example],
+        anew: &Backbone,
+    ) -> SavedTraining {
+        let name = method.name();
+        let config = &self.backbone.config;
+        let left = self.train(recipe, examples).best;
+        let (cell, provenance) = self.cell(method, recipe);
+        let metadata = Metadata::of_cell(&cell, config.kind(), &provenance);
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = save_trained(&left, recipe, config, &metadata, folder.path());
+        let saved = saved.expect("written");
+        let path = folder.path().join(&saved.trained.file);
+        let words = self.words(recipe);
+        let restored = restored(anew, recipe, &words, self.seed, &path).expect("its own");
+        assert!(values(&left) == values(&restored), "{name}");
+
+        let answering = [&left, &restored].map(|tuned| tuned.clone().finished());
+        let [one, other] = answering.each_ref().map(values);
+        assert!(one == other, "{name}: finished");
+        let [one, other] = answering.map(|tuned| self.answers(&tuned, examples));
+        assert_eq!(one, other, "{name}");
+        let alone = self.save(&left.clone().finished(), method, recipe, folder.path());
+        assert_eq!(alone, saved.answering, "{name}");
+
+        if recipe.trains() {
+            let mut on = recipe.clone();
+            on.budget.steps = 2;
+            on.budget.evaluate_every = 1;
+            on.objective.dropout = 0.1;
+            let [one, other] = [left, restored].map(|tuned| {
+                let start = tuning::resumed(tuned, &on, config);
+                self.fit(start, &on, examples)
+            });
+            assert_eq!(losses(&one), losses(&other), "{name}");
+            assert!(values(&one.best) == values(&other.best), "{name}: tuned on");
+        }
+        saved
+    }
+
     /// That a training that is broken off, behind a step and behind a validation, ends to the bit as if it had
     /// not been; and that another training does not go on from it.
     pub fn goes_on_as_if_it_had_not_been_broken_off(
@@ -269,12 +323,6 @@ impl Ground {
         });
         let end = end.expect("a finite loss");
         assert_eq!(from, Some(4), "{name}");
-        let losses = |fitted: &Fitted| -> Vec<(usize, Option<u64>)> {
-            let points = fitted.curve.iter();
-            points
-                .map(|point| (point.step, point.train_loss.map(f64::to_bits)))
-                .collect()
-        };
         assert_eq!(losses(&whole), losses(&end), "{name}");
         assert_eq!((whole.best_step, whole.tokens), (end.best_step, end.tokens));
         let (one, other) = (by_path(&whole.best), by_path(&end.best));
@@ -291,6 +339,14 @@ impl Ground {
             "{name}: what another training left is not gone on from"
         );
     }
+}
+
+/// The bits of the loss on the way.
+fn losses(fitted: &Fitted) -> Vec<(usize, Option<u64>)> {
+    let points = fitted.curve.iter();
+    points
+        .map(|point| (point.step, point.train_loss.map(f64::to_bits)))
+        .collect()
 }
 
 /// The file of a method that leaves a whole model behind.

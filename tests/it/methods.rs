@@ -18,6 +18,7 @@ use promptshift::train::{FitError, Progress, fit};
 use promptshift::tuning::adapter_file::AdapterFile;
 use promptshift::tuning::prompt_file::Vectors;
 use promptshift::tuning::subspace::Subspace;
+use promptshift::tuning::trained;
 use promptshift::tuning::{self, Labels, Parameters, Tuned};
 
 use crate::every_method::Ground;
@@ -223,6 +224,19 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
         ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
     }
     assert!(bits() == before, "an adapter has changed the backbone");
+}
+
+#[test]
+fn what_training_left_is_restored_to_the_bit() {
+    let (ground, anew) = (Ground::of(nano()).reading(32), nano());
+    for method in methods() {
+        let (recipe, examples) = (recipe(method, 3), examples(method, 12));
+        let saved = ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
+        let parameters = Parameters::of(&recipe, &ground.backbone.config);
+        if parameters.stored != parameters.trainable {
+            assert_eq!(saved.trained.file, trained::FILE, "{}", method.name());
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod prompt_places;
 mod save;
 mod scratch;
 pub mod subspace;
+pub mod trained;
 mod trained_tensors;
 mod warp;
 

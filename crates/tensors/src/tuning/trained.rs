@@ -1,0 +1,171 @@
+//! What training left, to be read again to the bit: what answers from it later, or is tuned further, does as if
+//! it had stayed in memory.
+//!
+//! What a run leaves for others ([`Tuned::save`]) is not always all of it: P-tuning leaves the prompt and not the
+//! network that makes it. Which file holds all of it is decided here:
+//!
+//! | file | after | tensors |
+//! |---|---|---|
+//! | `model.safetensors` | model tuning, from random weights too, under any head | all, by Hugging Face's names |
+//! | `adapter.safetensors` | methods that leave an adapter and throw nothing away | what was trained, by path |
+//! | `trained.safetensors` | all others | what was trained, by path |
+//!
+//! The first two are the files that [`Tuned::save`] writes: weights are not written twice. What is in none of
+//! them, the backbone and what a method draws and freezes, the backbone's files and the seed give again.
+
+use std::fs;
+use std::path::Path;
+
+use super::prompt_file::{Made, Metadata, PromptFileError};
+use super::trained_tensors::{self, filled};
+use super::{Labels, Tuned, TuningError, fits, place, save};
+use crate::backbone::Backbone;
+use crate::checkpoint::{CheckpointError, Weights};
+use crate::network::Config;
+use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
+use promptshift_numbers::record::SavedDelta;
+use promptshift_numbers::record::difference;
+use promptshift_numbers::record::store::StoreError;
+
+/// The file's name in a folder.
+pub const FILE: &str = "trained.safetensors";
+
+/// What a file is refused for, where it is none.
+const WANTED: &str = "what a training of promptshift left";
+
+/// The files that a training left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedTraining {
+    /// The prompt, adapter or model that answers: [`Tuned::save`]'s.
+    pub answering: SavedDelta,
+    /// What [`restored`] reads; the same file where that holds all of it.
+    pub trained: SavedDelta,
+}
+
+/// What training left that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainedError {
+    /// The file is absent, damaged, of another training, or does not hold the recipe's tensors.
+    #[error(transparent)]
+    File(#[from] PromptFileError),
+    /// A whole model's weights are not those of the backbone's configuration.
+    #[error(transparent)]
+    Weights(#[from] CheckpointError),
+    /// The method can't be put on the backbone.
+    #[error(transparent)]
+    Places(#[from] TuningError),
+}
+
+/// Whether a recipe trains a whole model, which is saved as one.
+fn leaves_model(recipe: &Recipe) -> bool {
+    recipe.is_model_tuning() || matches!(recipe.delta, Some(DeltaRecipe::RandomWeights))
+}
+
+/// Writes what training left into `folder`: as it answers, and where that is not all of it, `trained.safetensors`
+/// beside it. `tuned` is off the tape and has what only training needs: before [`Tuned::finished`]. `metadata`
+/// names the recipe and the seed.
+///
+/// # Errors
+/// A file can't be written.
+pub fn save_trained(
+    tuned: &Tuned,
+    recipe: &Recipe,
+    config: &Config,
+    metadata: &Metadata,
+    folder: &Path,
+) -> Result<SavedTraining, StoreError> {
+    let finished = tuned.clone().finished();
+    let answering = finished.save_as(Some(recipe), config, metadata, folder)?;
+    let trained = match leaves_model(recipe) {
+        true => answering.clone(),
+        false => {
+            let bytes = trained_bytes(tuned, recipe, config, metadata);
+            match save::delta_of(&answering.file, &bytes) {
+                same if same == answering => same,
+                _ => save::write(FILE, &bytes, folder)?,
+            }
+        }
+    };
+    Ok(SavedTraining { answering, trained })
+}
+
+/// A `trained.safetensors`: every tensor that the recipe trains, by its path in [`Tuned`].
+pub fn trained_bytes(
+    tuned: &Tuned,
+    recipe: &Recipe,
+    config: &Config,
+    metadata: &Metadata,
+) -> Vec<u8> {
+    trained_tensors::to_bytes(tuned, recipe, config, metadata)
+}
+
+/// What [`save_trained`] was given, to the bit, from the file that it calls `trained`. Backbone, recipe, words and
+/// seed are those that [`apply`](super::apply) was given: what is drawn and frozen is drawn again. Nothing is on
+/// the tape; [`resumed`](super::resumed) puts it there.
+///
+/// # Errors
+/// The file is absent or damaged, it was left by another recipe or seed or on another backbone, or its tensors
+/// are not all of those that the recipe trains, these alone, of the right shapes and finite.
+pub fn restored(
+    backbone: &Backbone,
+    recipe: &Recipe,
+    words: &Labels,
+    seed: u64,
+    path: &Path,
+) -> Result<Tuned, TrainedError> {
+    let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
+    let metadata = Metadata::read(&bytes, path, WANTED)?;
+    metadata.check(path, backbone)?;
+    check_training(&metadata, recipe, seed, path)?;
+    fits(recipe, backbone.config.kind())?;
+    if leaves_model(recipe) {
+        let weights = Weights::parse(&bytes, &path.display().to_string())?;
+        drop(bytes);
+        // Every number is the file's: nothing of another start has to be drawn for it.
+        let start = Tuned::untuned_on(backbone, recipe.head, seed);
+        return Ok(Tuned {
+            backbone: start.backbone.with_weights(&backbone.config, weights)?,
+            ..start
+        });
+    }
+    let tensors = trained_tensors::parse(&bytes, path, WANTED)?;
+    drop(bytes);
+    let start = place(backbone, recipe, words, seed)?;
+    Ok(filled(start, tensors, recipe, &backbone.config, path)?)
+}
+
+/// Whether a file was left by the training of this recipe and seed: with others, its tensors may fit and mean
+/// something else.
+fn check_training(
+    metadata: &Metadata,
+    recipe: &Recipe,
+    seed: u64,
+    path: &Path,
+) -> Result<(), PromptFileError> {
+    let wrong = |wanted: String, found: String| Err(PromptFileError::wrong(path, wanted, found));
+    let Made::Tuned {
+        recipe: made,
+        seed: made_with,
+        ..
+    } = &metadata.made
+    else {
+        return wrong(WANTED.to_string(), metadata.title());
+    };
+    if *made_with != seed.to_string() {
+        return wrong(format!("a training with seed {seed}"), made_with.clone());
+    }
+    let made: Recipe = match serde_json::from_str(made) {
+        Ok(made) => made,
+        Err(error) => return wrong(WANTED.to_string(), format!("a recipe, but {error}")),
+    };
+    match difference::first(recipe, &made) {
+        None => Ok(()),
+        Some(other) => wrong(
+            format!("a training with {} {}", other.field, other.first),
+            other.second,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
