@@ -30,7 +30,7 @@ fn count(kind: Kind) -> u64 {
     });
     let once = match kind.name {
         "safetensors" | "config" | "gguf" => 250,
-        "own_prompt" | "own_adapter" | "record" => 250,
+        "own_prompt" | "own_adapter" | "trained" | "record" => 250,
         _ => 500,
     };
     times * once

@@ -8,9 +8,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{self, PromptFile};
+use promptshift::tuning::prompt_file::{self, Made, Metadata, PromptFile};
+use promptshift::tuning::trained::save_trained;
+use promptshift::tuning::{self, Labels};
 
-use crate::readers::{BETWEEN, CONFIGS, T5_TOKENIZER, backbones, committed, repository};
+use crate::readers::{
+    BETWEEN, CONFIGS, SEED, T5_TOKENIZER, backbones, committed, recipes, repository,
+    trained_backbone,
+};
 
 #[allow(dead_code)]
 #[path = "../it/hostile/files.rs"]
@@ -58,6 +63,7 @@ pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
         "adapter_folder" => peft_folders(Tuned::Adapter),
         "own_prompt" => own(Tuned::Prompt),
         "own_adapter" => own(Tuned::Adapter),
+        "trained" => trained(),
         "record" => vec![record()],
         "predictions" => vec![prediction_lines()],
         other => panic!("no kind '{other}'"),
@@ -274,6 +280,36 @@ fn own(wanted: Tuned) -> Vec<Vec<u8>> {
         Tuned::Adapter => Vec::new(),
     };
     imported.chain(tuned).collect()
+}
+
+/// What trainings of no steps leave.
+fn trained() -> Vec<Vec<u8>> {
+    let backbones = backbones();
+    let backbone = trained_backbone(&backbones);
+    let folder = folder();
+    let left = recipes().map(|recipe| {
+        let metadata = Metadata {
+            version: "0".to_string(),
+            backbone: backbone.name.clone(),
+            backbone_sha256: backbone.model_sha256.clone(),
+            tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+            network: Some(backbone.config.kind()),
+            made: Made::Tuned {
+                method: "any".to_string(),
+                source: "squad".to_string(),
+                seed: SEED.to_string(),
+                recipe: serde_json::to_string(&recipe).expect("plain data"),
+                wording: Box::default(),
+                longest_input: None,
+            },
+        };
+        let start = tuning::apply(backbone, &recipe, &Labels::default(), SEED);
+        let start = start.expect("it fits").off_tape();
+        let saved = save_trained(&start, &recipe, &backbone.config, &metadata, folder.path());
+        let file = saved.expect("written").trained.file;
+        std::fs::read(folder.path().join(file)).expect("written")
+    });
+    left.to_vec()
 }
 
 /// Where a small record is.

@@ -14,7 +14,7 @@ use promptshift::memory;
 
 pub use models::{CONFIGS, T5_TOKENIZER};
 pub use place::{committed, repository};
-pub use tuned::backbones;
+pub use tuned::{SEED, backbones, recipes, trained_backbone};
 
 /// What became of the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct Kind {
 pub const BETWEEN: u8 = 0;
 
 /// Every kind.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 20] = [
     kind("parquet_rows", text::parquet_rows),
     kind("mrqa_lines", text::mrqa_lines),
     kind("card", text::card),
@@ -83,6 +83,7 @@ pub const KINDS: [Kind; 19] = [
     kind("adapter_folder", tuned::adapter_folder),
     kind("own_prompt", tuned::own_prompt),
     kind("own_adapter", tuned::own_adapter),
+    kind("trained", tuned::trained),
     kind("record", records::record),
     kind("predictions", records::predictions),
 ];

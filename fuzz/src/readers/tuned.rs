@@ -9,11 +9,12 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Evidence, Example, Gold, Pair, TextNames};
 use promptshift::eval::ask::Asker;
-use promptshift::recipe::Limits;
+use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::adapter_file::AdapterFile;
 use promptshift::tuning::prompt_file::{Format, PromptFile};
 use promptshift::tuning::subspace::SubspaceFile;
-use promptshift::tuning::{Tuned, head_form, within};
+use promptshift::tuning::trained::{self, restored};
+use promptshift::tuning::{Labels, Tuned, head_form, within};
 
 use super::models::T5_TOKENIZER;
 use super::place::{Place, committed, repository};
@@ -29,6 +30,30 @@ const LIMITS: Limits = Limits {
 thread_local! {
     /// Networks that prompts and adapters are put on: a T5, a BERT, a Llama, a GPT-2 and the miniature.
     static BACKBONES: Vec<Backbone> = backbones();
+}
+
+/// The seed of the trainings whose files are read.
+pub const SEED: u64 = 1;
+
+/// Trainings whose files are read: one that leaves tensors by their paths and one that leaves a whole model.
+pub fn recipes() -> [Recipe; 2] {
+    let mut small = Recipe::default_for(Defaults::DecoderOnly, Method::Ptuning);
+    if let Some(prompt) = &mut small.prompt {
+        prompt.length = 2;
+    }
+    if let Some(DeltaRecipe::PromptNetwork(network)) = &mut small.delta {
+        network.hidden = 4;
+    }
+    [
+        small,
+        Recipe::default_for(Defaults::DecoderOnly, Method::Model),
+    ]
+}
+
+/// What they were trained on.
+pub fn trained_backbone(backbones: &[Backbone]) -> &Backbone {
+    let mut named = backbones.iter();
+    (named.find(|backbone| backbone.name == "llama_tiny")).expect("a committed model")
 }
 
 /// Networks that prompts and adapters are put on.
@@ -193,4 +218,20 @@ pub fn own_prompt(bytes: &[u8]) -> Outcome {
 pub fn own_adapter(bytes: &[u8]) -> Outcome {
     let place = Place::new();
     adapter(&place.file("adapter.safetensors", bytes))
+}
+
+/// What a training left, as a later one goes on from it.
+pub fn trained(bytes: &[u8]) -> Outcome {
+    let place = Place::new();
+    let path = place.file(trained::FILE, bytes);
+    BACKBONES.with(|backbones| {
+        let backbone = trained_backbone(backbones);
+        Outcome::any(recipes().iter().map(|recipe| {
+            let tuned = restored(backbone, recipe, &Labels::default(), SEED, &path);
+            if let Ok(tuned) = &tuned {
+                answered(tuned, backbone);
+            }
+            Outcome::of(tuned)
+        }))
+    })
 }
