@@ -10,6 +10,7 @@ mod data;
 mod datasets;
 mod estimate;
 mod examples;
+mod export;
 mod fetch;
 mod inspect;
 mod interrupt;
@@ -92,6 +93,8 @@ enum Verb {
     Report(report::Arguments),
     /// Put all records found into one table: a row for each method and model.
     Leaderboard(leaderboard::Arguments),
+    /// Write records as two tables for pandas, polars and R: cells and examples.
+    Export(export::Arguments),
     /// Compare two sets of records or predictions: exit code 1 where the second loses.
     Compare(compare::Arguments),
     /// Copy records without the texts of their rows, to be published where the data can't.
@@ -222,6 +225,7 @@ impl Cli {
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
+            Verb::Export(arguments) => Ok(export::run(&arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Redact(arguments) => Ok(redact::run(&arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),

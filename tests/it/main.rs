@@ -14,6 +14,7 @@ mod devices;
 #[cfg(unix)]
 mod ends;
 mod every_method;
+mod export;
 mod full_size;
 mod hostile;
 mod hub;

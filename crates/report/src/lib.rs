@@ -2,7 +2,8 @@
 //!
 //! [`study`] puts records that belong together side by side, [`evidence`] checks their metrics
 //! against their predictions, [`comparison`] is the analysis, and [`markdown`], [`figures`],
-//! [`page`], [`terminal`] and [`json`] show it. [`leaderboard`] has all studies in one table.
+//! [`page`], [`terminal`] and [`json`] show it. [`leaderboard`] has all studies in one table, and
+//! [`export`] has the records themselves as tables for other programs.
 
 pub mod ablation;
 pub mod bench;
@@ -13,6 +14,7 @@ pub mod disagreement;
 pub mod ensemble;
 mod error;
 pub mod evidence;
+pub mod export;
 pub mod figures;
 pub mod inspection;
 pub mod json;

@@ -93,16 +93,48 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
 /// # Errors
 /// As [`check`], or the file system says no.
 pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), NewFileError> {
-    check(path)?;
-    let partial = Partial(partial(path)?);
-    fs::create_dir(&partial.0)
-        .and_then(|()| {
-            for (name, bytes) in files {
-                write_synced(&partial.0.join(name), bytes)?;
-            }
-            fs::rename(&partial.0, path)
+    let folder = NewFolder::begin(path)?;
+    for (name, bytes) in files {
+        write_synced(&folder.path().join(name), bytes).map_err(|source| failed(path, source))?;
+    }
+    folder.finish()
+}
+
+/// A folder whose files are too large to be held before they are written: it has its name once it is
+/// finished, and is gone when dropped before.
+#[derive(Debug)]
+pub struct NewFolder {
+    path: PathBuf,
+    partial: Partial,
+}
+
+impl NewFolder {
+    /// Makes it, under another name.
+    ///
+    /// # Errors
+    /// As [`check`], or the file system says no.
+    pub fn begin(path: &Path) -> Result<NewFolder, NewFileError> {
+        check(path)?;
+        let partial = Partial(partial(path)?);
+        fs::create_dir(&partial.0).map_err(|source| failed(path, source))?;
+        Ok(NewFolder {
+            path: path.to_owned(),
+            partial,
         })
-        .map_err(|source| failed(path, source))
+    }
+
+    /// Where its files are written until it is finished. Who writes them syncs them.
+    pub fn path(&self) -> &Path {
+        &self.partial.0
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// The name is taken since, or the file system says no.
+    pub fn finish(self) -> Result<(), NewFileError> {
+        fs::rename(self.path(), &self.path).map_err(|source| failed(&self.path, source))
+    }
 }
 
 fn failed(path: &Path, source: io::Error) -> NewFileError {
@@ -180,6 +212,7 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// What is not finished, removed when dropped; after a renaming there is nothing to remove.
+#[derive(Debug)]
 struct Partial(PathBuf);
 
 impl Drop for Partial {
@@ -228,6 +261,24 @@ mod tests {
             ["a.jsonl", "b"],
             "nothing half-written"
         );
+    }
+
+    #[test]
+    fn a_folder_that_is_not_finished_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("tables");
+        let begun = NewFolder::begin(&path).expect("new");
+        fs::write(begun.path().join("half"), "a").expect("written");
+        assert!(!path.exists());
+        drop(begun);
+        assert!(names(folder.path()).is_empty());
+
+        let begun = NewFolder::begin(&path).expect("new");
+        fs::write(begun.path().join("whole"), "a").expect("written");
+        write_folder(&path, &[("early", b"1".to_vec())]).expect("new");
+        begun.finish().expect_err("taken meanwhile");
+        assert_eq!(names(&path), ["early"]);
+        assert_eq!(names(folder.path()), ["tables"]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod trials;
 mod unfinished;
 
 pub use error::StoreError;
-pub use read::{StoredRecord, find, is_record, read};
+pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File};

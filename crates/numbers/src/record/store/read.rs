@@ -59,15 +59,21 @@ const DEEPEST: usize = 6;
 
 /// Every record in a folder and below it, in the order of their paths.
 pub fn find(folder: &Path) -> Result<Vec<StoredRecord>, StoreError> {
-    let Places { homes, .. } = search(folder)?;
-    if homes.is_empty() {
-        return Err(StoreError::NoRecords {
-            path: folder.to_owned(),
-        });
-    }
+    let homes = record_folders(folder)?;
     // Side by side, and then in order: the first error is the same whichever is met first.
     let read: Vec<_> = homes.par_iter().map(|home| read(home)).collect();
     read.into_iter().collect()
+}
+
+/// The folders of the records that [`find`] reads, for those who [`read`] one after another.
+pub fn record_folders(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let Places { homes, .. } = search(folder)?;
+    match homes.is_empty() {
+        true => Err(StoreError::NoRecords {
+            path: folder.to_owned(),
+        }),
+        false => Ok(homes),
+    }
 }
 
 /// Every output folder at a folder and below it, in the order of their paths.
