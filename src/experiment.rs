@@ -1,14 +1,16 @@
-//! The straight line: open the source → tune → predict on source and targets → score → record.
+//! The straight line: training → answers → record. What was trained or answered before is taken from the
+//! [store](promptshift_numbers::store); a record is put together from it.
 
+mod answer;
 mod checkpoints;
+mod context;
 pub mod ensemble;
-mod evaluate;
+mod join;
 mod k_shot;
-mod lab;
 mod outcome;
-mod run;
+mod runner;
 mod search;
-mod tune;
+mod train;
 mod words;
 
 use std::ops::ControlFlow;
@@ -18,15 +20,16 @@ use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{DeltaRecipe, Limits};
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::store::{StoreError, StoredRecord};
+use promptshift_numbers::record::folder::{StoreError, StoredRecord};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::eval::{self, EvalError};
 use promptshift_tensors::train::{FitError, HaltError, Progress, set_aside};
+use promptshift_tensors::tuning::trained::TrainedError;
 use promptshift_tensors::tuning::{self, TuningError};
 
-pub use evaluate::{prediction, score_answer};
-pub use lab::{Lab, Searched};
+pub use answer::{prediction, score_answer, stored};
 pub use outcome::{Outcome, SomeFailed};
+pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 
 /// An experiment that could not be done.
@@ -66,7 +69,10 @@ pub enum ExperimentError {
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted,
-    /// A record can't be written or read.
+    /// What a training left can't be read.
+    #[error(transparent)]
+    Trained(#[from] TrainedError),
+    /// A record, or something of the store, can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A run that was to be done elsewhere.
@@ -89,12 +95,10 @@ pub enum Event<'a> {
         /// Which trial, from 1.
         number: usize,
     },
-    /// A cell starts.
-    Started(&'a Cell),
     /// Training goes on.
     Training(Progress<'a>),
     /// Tuning goes on with a few examples of a target.
-    GoingOn {
+    TuningOn {
         /// The target.
         domain: &'a str,
         /// `K`.
@@ -118,16 +122,24 @@ pub enum Event<'a> {
         /// Where it is now.
         now: &'a Path,
     },
+    /// Another process trains what is wanted: it is waited for.
+    Waiting(&'a StoreError),
+    /// It trains still.
+    StillWaiting,
     /// A cell's record is written.
     Recorded(&'a StoredRecord),
-    /// A cell failed; the plan goes on without it.
-    Failed(&'a ExperimentError),
+    /// A cell failed, and why; the plan goes on without it.
+    Failed(&'a str),
 }
 
 /// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the
 /// words for the source's classes.
 pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
-    let words = plan.wording.words(&material.source.card).into_iter();
+    let words = plan
+        .setting
+        .wording
+        .words(&material.source.card)
+        .into_iter();
     let mut ids: Vec<u32> = (words.flatten())
         .flat_map(|word| backbone.tokenizer.encode(word))
         .collect();
@@ -152,7 +164,7 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<Li
     let mut most = 0;
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, backbone.config.kind())?;
-        let words = words(recipe, &plan.wording, &material.source, backbone, 0)?;
+        let words = words(recipe, &plan.setting.wording, &material.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
             Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
@@ -163,12 +175,12 @@ pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<Li
             tuning::check(prompt, &words, backbone.config.vocabulary())?;
         }
     }
-    tuning::within(plan.limits, most, &backbone.config)
+    tuning::within(plan.setting.limits, most, &backbone.config)
 }
 
 impl ExperimentError {
     /// Whether one cell alone came to nothing: it is kept as failed, and the plan goes on without it.
-    fn is_of_cell(&self) -> bool {
+    pub(crate) fn is_of_cell(&self) -> bool {
         matches!(
             self,
             ExperimentError::Fit { .. } | ExperimentError::Unanswered { .. }

@@ -5,10 +5,11 @@ pub mod cli;
 pub mod experiment;
 pub mod material;
 pub mod plan;
+pub mod study;
 
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{
-    excerpt, hygiene, inspect, predictions, provenance, recipe, record, score, stats,
+    excerpt, hygiene, inspect, predictions, provenance, recipe, record, score, stats, store,
 };
 pub use promptshift_report as report;
 pub use promptshift_tensors::{

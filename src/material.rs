@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use crate::plan::Plan;
 use promptshift_numbers::hygiene::{self, Seen};
 use promptshift_numbers::recipe::Limits;
-use promptshift_numbers::record::Role;
 use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_numbers::record::{Role, Setting};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{encode, readings};
 use promptshift_text::domain::allotment::{Portion, SourceSplits};
@@ -16,7 +17,7 @@ use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 use promptshift_text::domain::draw::Take;
 use promptshift_text::domain::mixture;
 use promptshift_text::domain::suite::{DomainError, Rows, Suite};
-use promptshift_text::domain::{Example, Split};
+use promptshift_text::domain::{AnswerForm, Example, Split, fingerprint};
 
 /// Rows that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,31 @@ pub(crate) struct Source {
     pub(crate) card: Card,
     pub(crate) train: Pool,
     pub(crate) validation: Pool,
+    hashes: OnceLock<SourceHashes>,
+}
+
+/// What training on a source depends on: SHA-256 of the rows of each of its domains.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceHashes {
+    /// Of the training rows as they are learnt.
+    pub(crate) train: Vec<String>,
+    /// Of the validation rows as they are scored.
+    pub(crate) validation: Vec<String>,
+}
+
+impl Source {
+    /// The rows' hashes, which are computed once.
+    pub(crate) fn hashes(&self) -> &SourceHashes {
+        self.hashes.get_or_init(|| {
+            let of = |pool: &Pool, hash: fn(&[Example]) -> String| {
+                pool.members().into_iter().map(hash).collect()
+            };
+            SourceHashes {
+                train: of(&self.train, fingerprint::of_training),
+                validation: of(&self.validation, fingerprint::of_scoring),
+            }
+        })
+    }
 }
 
 /// Rows that are only ever scored.
@@ -87,6 +113,7 @@ pub(crate) struct Pool {
     pub(crate) examples: Vec<Example>,
     /// One for each domain.
     pub(crate) parts: Vec<Part>,
+    inputs: OnceLock<Vec<String>>,
 }
 
 /// One domain's rows of a pool.
@@ -105,6 +132,7 @@ impl Pool {
         let mut pool = Pool {
             examples: Vec::new(),
             parts: Vec::new(),
+            inputs: OnceLock::new(),
         };
         for card in members {
             let mut loaded = load(card)?;
@@ -141,6 +169,34 @@ impl Pool {
         }
     }
 
+    /// The rows at these places, ascending.
+    pub(crate) fn at(&self, places: &[usize]) -> Pool {
+        let mut pool = Pool {
+            examples: places.iter().map(|&at| self.examples[at].clone()).collect(),
+            parts: Vec::new(),
+            inputs: OnceLock::new(),
+        };
+        for part in &self.parts {
+            let before = |end: usize| places.partition_point(|&at| at < end);
+            let rows = before(part.rows.start)..before(part.rows.end);
+            if !rows.is_empty() {
+                pool.parts.push(Part {
+                    card: part.card.clone(),
+                    rows,
+                    sha256: part.sha256.clone(),
+                    note: None,
+                });
+            }
+        }
+        pool
+    }
+
+    /// The hash of what a model is asked by each row; computed once.
+    pub(crate) fn inputs(&self) -> &[String] {
+        let all = || self.examples.iter().map(fingerprint::of_input).collect();
+        self.inputs.get_or_init(all)
+    }
+
     /// Each domain's examples.
     pub(crate) fn members(&self) -> Vec<&[Example]> {
         let of_part = |part: &Part| &self.examples[part.rows.clone()];
@@ -154,61 +210,63 @@ impl Material {
     /// # Errors
     /// A domain is unknown, absent or damaged.
     pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, MaterialError> {
-        let suite: &Suite = &plan.suite;
-        let resolved = catalogue.resolve(&plan.transfer, suite)?;
+        let (suite, setting): (&Suite, &Setting) = (&plan.suite, &plan.setting);
+        let resolved = catalogue.resolve(&setting.transfer(), suite)?;
         let card = mixture::card(&resolved.sources);
         let members: Vec<Card> = (resolved.sources.iter())
             .map(|member| mixture::member(member, &card))
             .collect();
-        let load = |card: &Card, portion: &Portion, rows: Option<usize>| {
-            suite.load(
-                card,
-                portion,
-                Take::at_most(rows),
-                plan.answers,
-                &plan.wording,
-            )
+        let load = |card: &Card, portion: &Portion, rows: Option<usize>, form: AnswerForm| {
+            suite.load(card, portion, Take::at_most(rows), form, &setting.wording)
         };
-        let of_source = |card: &Card, portion: fn(SourceSplits) -> Portion, rows| {
-            load(card, &portion(suite.source(card)?), rows)
+        let of_training = setting.answers.of_training();
+        let to_learn = |card: &Card, portion: &Portion, rows: Option<usize>| {
+            load(card, portion, rows, of_training)
         };
-        let scored = |portion: fn(SourceSplits) -> Portion, most: Option<usize>| {
+        let of_source = |card: &Card, portion: fn(SourceSplits) -> Portion, rows, form| {
+            load(card, &portion(suite.source(card)?), rows, form)
+        };
+        let scored = |portion: fn(SourceSplits) -> Portion, most: Option<usize>, form| {
             let rows = |fewest: Option<usize>| fewest.or(most);
             Pool::of_equal(&members, |card, fewest| {
-                of_source(card, portion, rows(fewest))
+                of_source(card, portion, rows(fewest), form)
             })
         };
         let source = Source {
             train: Pool::of(&members, |card| {
-                of_source(card, |splits| splits.train, plan.train_rows)
+                of_source(card, |splits| splits.train, setting.train_rows, of_training)
             })?,
             validation: scored(
                 |splits| splits.validation,
-                plan.validation_rows.or(plan.eval_rows),
+                setting.validation_rows.or(setting.eval_rows),
+                of_training,
             )?,
+            hashes: OnceLock::new(),
             card,
         };
         let mut tests = vec![Test {
             card: source.card.clone(),
             role: Role::Source,
-            rows: scored(|splits| splits.test, plan.eval_rows)?,
+            rows: scored(|splits| splits.test, setting.eval_rows, setting.answers)?,
         }];
         for card in resolved.targets {
             tests.push(Test {
                 card: card.clone(),
                 role: Role::Target,
                 rows: Pool::of(std::slice::from_ref(card), |card| {
-                    load(card, &suite.target(card)?, plan.eval_rows)
+                    load(
+                        card,
+                        &suite.target(card)?,
+                        setting.eval_rows,
+                        setting.answers,
+                    )
                 })?,
             });
         }
-        let most = plan
-            .tune_on
-            .as_ref()
-            .and_then(|tune_on| tune_on.examples.last());
+        let most = (setting.tune_on.as_ref()).and_then(|tune_on| tune_on.examples.last());
         let samples = match most {
             Some(&most) => (tests[1..].iter())
-                .map(|test| Sample::read(test, &source.card, most, suite, &load))
+                .map(|test| Sample::read(test, &source.card, most, suite, &to_learn))
                 .collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
@@ -369,7 +427,8 @@ fn mixed(plan: &Plan, source: &Source) -> Option<String> {
     if counts.len() < 2 {
         return None;
     }
-    let shares = plan.mixing.shares(&counts);
+    let mixing = plan.setting.mixing.unwrap_or_default();
+    let shares = mixing.shares(&counts);
     let named: Vec<String> = (source.train.parts.iter().zip(&counts).zip(shares))
         .map(|((part, rows), share)| format!("{share} of {rows} of {}", part.card.name))
         .collect();
@@ -377,7 +436,7 @@ fn mixed(plan: &Plan, source: &Source) -> Option<String> {
         "{}: an epoch of training takes {} ({} mixing); validation and test have as many of each",
         source.card.name,
         named.join(", "),
-        plan.mixing
+        mixing
     ))
 }
 

@@ -1,11 +1,10 @@
 //! `promptshift ablate length`: the paper's ablations, one command each. A setting is a plan like that
-//! of `transfer`, with an output folder of its own below the ablation's; what has a record is not run
+//! of `transfer`, with an output folder of its own below the ablation's; what was trained before is not trained
 //! again.
 
 mod backbones;
 mod ensemble;
 mod prompts;
-mod runs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,25 +12,23 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::command::command;
 use super::data::Data;
 use super::run::{Run, SMALL};
+use super::study::Session;
 use super::transfer::answer_form;
 use super::values::{Seeds, at_least_one};
-use super::{estimate, interrupt, model, output, print};
-use crate::experiment;
-use crate::material::Material;
+use super::{interrupt, output};
 use crate::plan::Plan;
+use crate::study::{Part, Prepared, Study};
 use promptshift_numbers::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift_numbers::record::ablation::{self, Ablation, Kind, Setting};
-use promptshift_numbers::record::{Cell, ensemble as ensemble_record};
+use promptshift_numbers::record::ablation::{self, Ablation, Kind};
+use promptshift_numbers::record::{Setting, ensemble as ensemble_record};
 use promptshift_report as report;
 use promptshift_report::sheet::Sheet;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::catalogue::Catalogue;
-use promptshift_text::domain::mixture::Mixing;
-use promptshift_text::domain::wording::Wording;
 use promptshift_text::transfer::Transfer;
-use runs::Runs;
 
 /// Flags of `ablate`.
 #[derive(Debug, Args)]
@@ -73,6 +70,9 @@ struct Shared {
     /// Training rows at most, drawn: the same ones in every setting.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
+    /// Rows at most of the source's validation split, drawn likewise; 500 where none are given.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    validation_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn likewise.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     eval_rows: Option<usize>,
@@ -80,20 +80,13 @@ struct Shared {
     run: Run,
 }
 
-/// What an ablation of the miniature has by default: by the estimate of `--dry-run`, about ten
-/// minutes on two cores.
-struct Miniature {
+/// What an ablation has by default. Recipes, their steps among them, are those of `transfer`, so that what both
+/// share is trained once.
+struct Usual {
     transfer: &'static str,
     seeds: u64,
-    steps: usize,
+    /// Of the miniature.
     eval_rows: usize,
-}
-
-/// One setting with the plan that it stands for.
-struct Planned {
-    setting: Setting,
-    plan: Plan,
-    cells: Vec<Cell>,
 }
 
 /// Runs it.
@@ -124,55 +117,67 @@ pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
 }
 
 impl Shared {
-    /// The plan of some methods on a backbone, with their default recipes but for what was typed. On
-    /// the miniature, `miniature` holds for what was not; published models have their papers' recipes.
+    /// The plan of some methods on a backbone, with their default recipes but for what was typed; `usual` holds for
+    /// what was not.
     fn plan(
         &self,
         backbone: &BackboneChoice,
         methods: &[Method],
         catalogue: &Catalogue,
-        miniature: &Miniature,
+        usual: &Usual,
     ) -> anyhow::Result<Plan> {
         let suite = self.data.suite(catalogue)?;
-        let typed = self.transfer.as_deref().unwrap_or(miniature.transfer);
+        let typed = self.transfer.as_deref().unwrap_or(usual.transfer);
         let transfer = Transfer::parse(&[typed.to_string()])?;
         let transfer = catalogue.resolve(&transfer, &suite)?.transfer();
         let task = catalogue.source(&transfer.source)?.task;
         let config = backbone.config()?;
         let small = config.parameters() < SMALL;
-        let of_default = |value: usize| Some(value).filter(|_| small);
-        let steps = self.steps.or(of_default(miniature.steps));
         let recipes = match small {
             true => Defaults::Nano,
             false => backbone.defaults(&config),
         };
         let recipe = |method: &Method| {
             let mut recipe = Recipe::default_for(recipes, *method);
-            if let Some(steps) = steps.filter(|_| recipe.trains()) {
+            if let Some(steps) = self.steps.filter(|_| recipe.trains()) {
                 recipe.budget = recipe.budget.lasting(steps);
             }
             (*method, recipe)
         };
         Ok(Plan {
-            transfer,
+            setting: Setting {
+                answers: answer_form(None, &config)?,
+                mixing: transfer.is_of_mixture().then(Default::default),
+                train_rows: self.train_rows,
+                validation_rows: Some(self.validation_rows.unwrap_or(Setting::VALIDATION_ROWS)),
+                eval_rows: self.eval_rows.or(Some(usual.eval_rows).filter(|_| small)),
+                ..Setting::new(
+                    &transfer,
+                    &backbone.name(),
+                    &suite.name(),
+                    Limits::default_for(task),
+                )
+            },
             suite,
-            answers: answer_form(None, &config)?,
-            wording: Wording::default(),
-            limits: Limits::default_for(task),
+            cards: self.data.cards(),
             backbone: backbone.clone(),
             methods: methods.to_vec(),
             seeds: match &self.seeds {
                 Some(Seeds(seeds)) => seeds.clone(),
-                None => (0..miniature.seeds).collect(),
+                None => (0..usual.seeds).collect(),
             },
-            recipes: methods.iter().map(recipe).collect::<BTreeMap<_, _>>(),
+            recipes: (methods.iter().filter(|method| **method != Method::Untuned))
+                .map(recipe)
+                .collect::<BTreeMap<_, _>>(),
             trials: None,
-            mixing: Mixing::default(),
-            tune_on: None,
-            train_rows: self.train_rows,
-            validation_rows: None,
-            eval_rows: self.eval_rows.or(of_default(miniature.eval_rows)),
         })
+    }
+
+    /// The study, prepared.
+    fn session(&self, study: Study) -> Result<Session<'_>, Failure> {
+        let (device, voice) = (self.run.on.find()?, self.run.voice());
+        let prepared = Prepared::of(study, device, &mut |note| voice.say(note))?;
+        Session::new(&self.run, prepared, command(None))
     }
 
     /// `runs/ablate-length-squad-to-drop` where nothing else was said.
@@ -186,47 +191,26 @@ impl Shared {
     }
 }
 
-/// Runs the cells of every setting that have no record yet, and writes the report.
-fn run_settings(kind: Kind, shared: &Shared, mut planned: Vec<Planned>) -> Result<(), Failure> {
-    let catalogue = shared.data.catalogue()?;
-    let first = planned.first().expect("an ablation has settings");
-    let out = shared.out(kind.name(), &first.plan.transfer);
-    let first_limits = first.plan.limits;
-    let material = Material::read(&first.plan, &catalogue)?;
-    let mut runs = Runs::new(shared, &material, &out)?;
-    // Settings are compared: where one has positions for shorter inputs alone, all have those.
-    let mut limits = first_limits;
-    for Planned { plan, .. } in &planned {
-        let backbone = runs.backbone(plan)?;
-        let found =
-            experiment::check(plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
-        if found.input < limits.input {
-            model::say_cut(&limits, &found, &backbone, shared.run.voice());
-            limits = found;
-        }
-    }
-    for one in &mut planned {
-        one.plan.limits = limits;
-        one.cells.iter_mut().for_each(|cell| cell.limits = limits);
-    }
+/// Runs what is missing of every setting, and writes the report.
+fn run_parts(kind: Kind, shared: &Shared, parts: Vec<Part>) -> Result<(), Failure> {
+    let transfer = parts
+        .first()
+        .expect("an ablation has settings")
+        .plan
+        .setting
+        .transfer();
+    let out = shared.out(kind.name(), &transfer);
+    let variants = parts
+        .iter()
+        .filter_map(|part| part.variant.clone())
+        .collect();
+    let mut session = shared.session(Study { parts })?;
     if shared.run.dry_run {
-        for Planned { plan, setting, .. } in &planned {
-            let backbone = runs.backbone(plan)?;
-            let described = estimate::describe(plan, &material, &backbone);
-            print::text(format_args!(
-                "{}, {}:\n{described}",
-                setting.place, setting.series
-            ))?;
-        }
-        return Ok(());
+        return session.describe();
     }
     interrupt::listen()?;
-    if shared.run.worker().is_some() {
-        return runs.serve(&planned);
-    }
-    let settings = planned.iter().map(|one| one.setting.clone()).collect();
-    Ablation::new(kind, settings).claim(&out)?;
-    let outcome = runs.run(&planned)?;
+    Ablation::new(kind, variants).claim(&out)?;
+    let outcome = session.run(&out)?;
     finish(shared, &out)?;
     Ok(outcome.complete()?)
 }

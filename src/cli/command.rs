@@ -1,22 +1,11 @@
-//! The command line as it was typed, to be typed again.
+//! The command as it was typed.
 
 use std::ffi::{OsStr, OsString};
-
-use super::run::WORKER;
-
-/// The command line after the program's name, without what makes a worker of it.
-pub(super) fn typed() -> Vec<OsString> {
-    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let Some(at) = words.iter().rposition(|word| word == WORKER) {
-        words.truncate(at);
-    }
-    words
-}
 
 /// The command as a shell takes it. Where a shell took `squad->textbookqa` apart, `halved` is the word that
 /// it left and the file that it made of the rest: they stand together again.
 pub(super) fn command(halved: Option<(&str, &str)>) -> String {
-    in_words(typed(), halved)
+    in_words(std::env::args_os().skip(1).collect(), halved)
 }
 
 fn in_words(typed: Vec<OsString>, mut halved: Option<(&str, &str)>) -> String {

@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::Failure;
 use super::print;
 use promptshift_numbers::predictions;
-use promptshift_numbers::record::store::find;
+use promptshift_numbers::record::folder::find;
 use promptshift_report::number::{difference, list, metric_title, p_value, percent};
 use promptshift_report::paired::sets::{Set, of_lines, of_records};
 use promptshift_report::paired::{Row, compare};

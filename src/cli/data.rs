@@ -52,6 +52,11 @@ impl Data {
         }
     }
 
+    /// The cards of the user's own domains.
+    pub fn cards(&self) -> Vec<PathBuf> {
+        self.domains.clone()
+    }
+
     /// The bundled domains and the user's own.
     ///
     /// # Errors

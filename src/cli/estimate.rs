@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use crate::experiment::{ExperimentError, Runner, ToDo};
 use crate::material::{Material, TokenCounts};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{Limits, Method, Recipe};
@@ -13,23 +14,33 @@ use promptshift_tensors::batch::{encode, inputs};
 use promptshift_tensors::parts::Dropout;
 use promptshift_tensors::tuning::Tuned;
 
-/// The plan in words, with an estimate of its time from the arithmetic that it needs and the rate at
-/// which this machine answers some of the source's rows untuned. Training has another rate, and runs side by
-/// side are faster than one after another: the estimate is given within a factor.
-pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String {
-    let tokens = material.tokens(backbone, &plan.limits);
-    let rate = answering_rate(backbone, material, &plan.limits);
+/// The plan in words, what of it the store has, and an estimate of the time that the rest takes: from the arithmetic
+/// that it needs and the rate at which this machine answers some of the source's rows untuned. Training has another
+/// rate, and runs side by side are faster than one after another: the estimate is given within a factor.
+///
+/// # Errors
+/// The store can't be read.
+pub fn describe(
+    plan: &Plan,
+    material: &Material,
+    runner: &Runner,
+) -> Result<String, ExperimentError> {
+    let backbone = runner.backbone();
+    let setting = &plan.setting;
+    let tokens = material.tokens(backbone, &setting.limits);
+    let rate = answering_rate(backbone, material, &setting.limits);
     let mut text = format!(
         "{} on '{}' with {} ({} parameters)\n",
-        plan.transfer,
-        plan.suite.name(),
-        plan.backbone.name(),
+        setting.transfer(),
+        setting.suite,
+        setting.model,
         backbone.config.parameters(),
     );
     for note in material.notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
     let mut total = Duration::ZERO;
+    let mut all = ToDo::default();
     let mut searched = BTreeSet::new();
     for cell in plan.cells() {
         if let (Some(recipe), Some(trials)) = (&cell.recipe, cell.trials)
@@ -46,13 +57,17 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
             )
             .expect("strings take text");
         }
-        let training = cell
-            .recipe
-            .as_ref()
-            .map_or(0.0, |recipe| recipe_flop(recipe, backbone, &tokens));
+        let to_do = runner.to_do(std::slice::from_ref(&cell))?;
+        all = all.and(to_do);
+        let training = match (&cell.recipe, to_do.trainings) {
+            (Some(recipe), 1..) => recipe_flop(recipe, backbone, &tokens),
+            _ => 0.0,
+        };
+        let evaluations = to_do.evaluations + to_do.evaluations_found;
+        let share = to_do.evaluations as f64 / evaluations.max(1) as f64;
         let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs)
-            + k_shot_flop(&cell, plan, backbone, &tokens);
-        let time = Duration::from_secs_f64((training + evaluation) / rate);
+            + k_shot_flop(&cell, backbone, &tokens);
+        let time = Duration::from_secs_f64((training + share * evaluation) / rate);
         total += time;
         let name = match cell.method {
             Method::Untuned => "untuned".to_string(),
@@ -67,16 +82,39 @@ pub fn describe(plan: &Plan, material: &Material, backbone: &Backbone) -> String
             ),
             None => String::new(),
         };
-        writeln!(text, "  {name}{recipe}: about {}", in_words(time)).expect("strings take text");
+        let time = match (to_do.is_nothing(), to_do.trainings_found) {
+            (true, _) => "there".to_owned(),
+            (false, 1..) => format!("trained, about {} of evaluation", in_words(time)),
+            (false, _) => format!("about {}", in_words(time)),
+        };
+        writeln!(text, "  {name}{recipe}: {time}").expect("strings take text");
     }
     writeln!(
         text,
-        "{} cells, about {} here (within a factor of two or three)",
-        plan.cells().len(),
+        "{}, about {} here (within a factor of two or three)",
+        count(&all),
         in_words(total)
     )
     .expect("strings take text");
-    text
+    Ok(text)
+}
+
+/// What is there and what is left, in words.
+pub fn count(to_do: &ToDo) -> String {
+    format!(
+        "{} found, {} to do; {} found, {} to do",
+        of(to_do.trainings_found, "training"),
+        to_do.trainings,
+        of(to_do.evaluations_found, "evaluation"),
+        to_do.evaluations
+    )
+}
+
+fn of(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
 }
 
 /// Steps and validations of one training. The backward pass costs as much as the forward for the
@@ -105,14 +143,14 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
 
 /// Steps with a few examples of each target, and its answers again; the target's inputs are taken to be as
 /// long as the source's.
-fn k_shot_flop(cell: &Cell, plan: &Plan, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
-    let (Some(tune_on), Some(recipe)) = (&cell.tune_on, &cell.recipe) else {
+fn k_shot_flop(cell: &Cell, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
+    let (Some(tune_on), Some(recipe)) = (&cell.setting.tune_on, &cell.recipe) else {
         return 0.0;
     };
     if !recipe.trains() {
         return 0.0;
     }
-    let targets = plan.transfer.targets.len() as f64;
+    let targets = cell.setting.targets.len() as f64;
     let share = targets / (targets + 1.0);
     let answers = forward_flop(
         backbone,

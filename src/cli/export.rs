@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use promptshift_numbers::record::store::{read, record_folders};
+use promptshift_numbers::record::folder::{read, record_folders};
 use promptshift_report::export::{Format, Tables, Written};
 use promptshift_text::new_file::NewFolder;
 

@@ -9,7 +9,7 @@ use super::progress::Voice;
 use super::{Failure, model, output, print, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
-use promptshift_numbers::record::store;
+use promptshift_numbers::record::folder::{is_record, read};
 use promptshift_numbers::score::Metric;
 use promptshift_report::inspection::{Inspected, Scored, Vocabulary, sheet};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
@@ -164,17 +164,17 @@ fn scored(path: &Path) -> anyhow::Result<Option<Scored>> {
         true => path,
         false => path.parent().unwrap_or(path),
     };
-    if !store::is_record(folder) {
+    if !is_record(folder) {
         return Ok(None);
     }
-    let record = store::read(folder)?.record;
+    let record = read(folder)?.record;
     let scores = record.evaluations.iter().filter_map(|evaluation| {
         let score = (evaluation.metrics).get(Metric::main(evaluation.task).name())?;
         Some((evaluation.domain.clone(), *score))
     });
     Ok(Some(Scored {
         scores: scores.collect(),
-        source: record.cell.source,
+        source: record.cell.setting.source,
     }))
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use promptshift_numbers::record::store::{find, unfinished};
+use promptshift_numbers::record::folder::{find, unfinished};
 use promptshift_report::{leaderboard, terminal};
 use promptshift_text::new_file;
 

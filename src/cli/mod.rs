@@ -5,7 +5,6 @@ mod adapter;
 mod command;
 mod compare;
 mod completions;
-mod crew;
 mod data;
 mod datasets;
 mod estimate;
@@ -33,12 +32,14 @@ mod redirection;
 mod report;
 mod run;
 mod score;
+mod study;
 mod template;
 mod transfer;
 mod values;
 mod verbalizer;
 mod verify;
 mod wording;
+mod workers;
 
 use std::fmt;
 use std::io::Write;
@@ -47,6 +48,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::experiment::ExperimentError;
+use crate::study::PrepareError;
 use promptshift_tensors::eval::EvalError;
 
 /// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
@@ -105,6 +107,9 @@ enum Verb {
     Pretrain(pretrain::Arguments),
     /// Make the miniature domains again.
     Datasets(datasets::Arguments),
+    /// Take jobs from another process of this program.
+    #[command(hide = true)]
+    Worker,
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
 }
@@ -156,7 +161,7 @@ impl fmt::Display for Failure {
             }
             Failure::Loss => f.write_str("significant loss"),
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records and the steps taken are kept, and the same command goes on from them; \
+                "interrupted: complete records and the steps taken are kept, and the same command resumes from them; \
                  nothing half-written is left",
             ),
         }
@@ -166,6 +171,13 @@ impl fmt::Display for Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
+        let is_usage = matches!(
+            error.downcast_ref(),
+            Some(PrepareError::Words(_) | PrepareError::Tuning(_))
+        );
+        if is_usage {
+            return Failure::Usage(error);
+        }
         match (error.downcast_ref(), error.downcast_ref()) {
             (Some(ExperimentError::Interrupted), _) | (_, Some(EvalError::Interrupted)) => {
                 Failure::Interrupted
@@ -231,6 +243,7 @@ impl Cli {
             Verb::Score(arguments) => Ok(score::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),
+            Verb::Worker => workers::work(),
             Verb::Completions(arguments) => Ok(completions::run(arguments)?),
         }
     }

@@ -30,24 +30,20 @@ impl Model {
     }
 }
 
-/// Loads a backbone, and says what has to be said of it. A process that works for another leaves that to it.
+/// Loads a backbone, and says what has to be said of it.
 pub fn load(
     choice: &BackboneChoice,
     device: &Device,
     voice: Voice,
 ) -> Result<Backbone, BackboneError> {
     let backbone = choice.load(device)?;
-    if voice != Voice::Told {
-        backbone.notes.iter().for_each(|note| voice.say(note));
-    }
+    backbone.notes.iter().for_each(|note| voice.say(note));
     Ok(backbone)
 }
 
 /// Says where inputs are cut because positions end, if they are.
 pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, voice: Voice) {
-    if let Some(note) = tuning::cut_at(asked, found, backbone)
-        && voice != Voice::Told
-    {
+    if let Some(note) = tuning::cut_at(asked, found, backbone) {
         voice.say(&note);
     }
 }

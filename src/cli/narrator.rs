@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::crew::message::Job;
 use super::interrupt;
 use super::progress::{Voice, Work};
+use super::workers::message::Job;
 use crate::experiment::Event;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Cell;
 use promptshift_numbers::score::Metric;
 use promptshift_tensors::train::Progress;
 
@@ -51,6 +52,27 @@ impl Narrator {
         }
     }
 
+    /// Names what is told of from here on after a cell.
+    pub fn name(&mut self, cell: &Cell) {
+        self.at += 1;
+        let cell_name = match cell.method {
+            Method::Untuned => "untuned".to_owned(),
+            method => format!("{}, seed {}", method.title(), cell.seed),
+        };
+        let setting = match self.setting.as_str() {
+            "" => String::new(),
+            setting => format!("{setting}: "),
+        };
+        self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
+    }
+
+    /// Starts to tell of a cell.
+    pub fn start(&mut self, cell: &Cell) {
+        self.end();
+        self.name(cell);
+        self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
+    }
+
     pub fn tell(&mut self, event: Event) {
         match event {
             Event::Found(stored) => {
@@ -70,43 +92,24 @@ impl Narrator {
                 self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
                 self.work = Some(self.voice.work(&self.name, self.steps));
             }
-            Event::Started(cell) => {
-                self.at += 1;
-                self.end();
-                let cell_name = match cell.method {
-                    Method::Untuned => "untuned".to_owned(),
-                    method => format!("{}, seed {}", method.title(), cell.seed),
-                };
-                let setting = match self.setting.as_str() {
-                    "" => String::new(),
-                    setting => format!("{setting}: "),
-                };
-                self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
-                self.steps = cell.recipe.as_ref().map_or(0, |r| r.budget.steps);
-                if self.steps > 0 {
-                    self.work = Some(self.voice.work(&self.name, self.steps));
-                }
-            }
             Event::Training(Progress::GoesOn { step }) => {
                 self.voice
-                    .say(&format!("{} goes on from step {step}", self.name));
+                    .say(&format!("{} resumes from step {step}", self.name));
             }
             Event::Training(Progress::Step { step, loss, .. }) => {
-                if let Some(work) = &mut self.work {
-                    work.at(step, &format!("loss {loss:.3}"));
-                }
+                let (voice, name, steps) = (self.voice, &self.name, self.steps);
+                let work = self.work.get_or_insert_with(|| voice.work(name, steps));
+                work.at(step, &format!("loss {loss:.3}"));
             }
             Event::Training(Progress::Validated(point)) => {
-                if let Some(work) = &self.work {
-                    work.say(&format!(
-                        "{} step {}: source validation {:.1} %",
-                        self.name,
-                        point.step,
-                        100.0 * point.validation_score
-                    ));
-                }
+                self.voice.say(&format!(
+                    "{} step {}: source validation {:.1} %",
+                    self.name,
+                    point.step,
+                    100.0 * point.validation_score
+                ));
             }
-            Event::GoingOn {
+            Event::TuningOn {
                 domain,
                 examples,
                 steps,
@@ -141,9 +144,14 @@ impl Narrator {
                     now.display()
                 ));
             }
-            Event::Failed(error) => {
+            Event::Waiting(error) => {
                 self.end();
-                self.voice.say(&format!("{}: failed: {error}", self.name));
+                (self.voice).say(&format!("{}: waits for its training: {error}", self.name));
+            }
+            Event::StillWaiting => {}
+            Event::Failed(reason) => {
+                self.end();
+                self.voice.say(&format!("{}: failed: {reason}", self.name));
             }
             Event::Recorded(stored) => {
                 self.end();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use promptshift_numbers::record::store::{StoredRecord, Unfinished};
+use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 use promptshift_report::bench::{self, Benchmarks};
 use promptshift_report::sheet::Sheet;
 use promptshift_report::{self as report, json, terminal};

@@ -177,7 +177,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(|(example, answer)| Line {
             domain: card.name.clone(),
             tuned_on: source.as_ref().map(|source| source.name.clone()),
-            prediction: experiment::prediction(example, &answer, asked, card),
+            prediction: experiment::prediction(
+                example,
+                &experiment::stored(String::new(), &answer),
+                asked,
+                card,
+            ),
             token_ids: answer.token_ids,
         })
         .collect();

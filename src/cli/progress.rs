@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::crew::message::{Message, tell};
 use super::print;
+use super::workers::message::{Message, tell};
 
 /// All bars of the process, one below the other.
 static BARS: LazyLock<MultiProgress> =

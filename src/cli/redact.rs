@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use promptshift_numbers::record::ensemble;
+use promptshift_numbers::record::folder::{StoredRecord, find};
 use promptshift_numbers::record::redaction::redacted;
-use promptshift_numbers::record::store::{StoredRecord, find};
 use promptshift_text::new_file;
 
 /// Flags of `redact`.

@@ -8,14 +8,11 @@ use anyhow::bail;
 use promptshift_text::transfer::{Transfer, shell_redirection};
 
 /// The transfer that was typed, and the name of the file that the shell sends the report to if it
-/// took the arrow apart; `told` is that file where standard output is not the shell's.
+/// took the arrow apart.
 ///
 /// # Errors
 /// No transfer, or half of one with standard output not in a file that completes it.
-pub fn transfer(
-    words: &[String],
-    told: Option<&str>,
-) -> anyhow::Result<(Transfer, Option<String>)> {
+pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> {
     let [word] = words else {
         return Ok((Transfer::parse(words)?, None));
     };
@@ -24,7 +21,7 @@ pub fn transfer(
     }
     let wanted =
         format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
-    let Some(file) = told.map(str::to_owned).or_else(stdout_file) else {
+    let Some(file) = stdout_file() else {
         bail!(
             "'{word}' is half a transfer, and standard output is no file of this folder; {wanted}"
         );

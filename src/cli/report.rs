@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ablate, output};
-use promptshift_numbers::record::store::{find, unfinished};
+use promptshift_numbers::record::folder::{find, unfinished};
 use promptshift_report::bench::Benchmarks;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::t5::T5Config;

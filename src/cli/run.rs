@@ -1,15 +1,16 @@
-//! The flags of every verb that runs a plan: where to compute, how much at a time, where to write, how
+//! The flags of every verb that runs a study: where to compute, how much at a time, what is kept where, how
 //! much to say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::crew::Crew;
 use super::on::On;
 use super::output;
 use super::progress::Voice;
 use super::values::at_least_one;
+use crate::experiment::{Keep, Keeping};
+use promptshift_numbers::store::Reuse;
 use promptshift_tensors::device;
 
 #[derive(Debug, Args)]
@@ -21,20 +22,25 @@ pub struct Run {
     /// has fewer than 20 million parameters and is computed on the CPU; otherwise one.
     #[arg(long, short, value_name = "N", value_parser = at_least_one)]
     jobs: Option<usize>,
-    /// Take runs from standard input, as one of so many processes.
-    #[arg(long, hide = true, value_name = "N")]
-    worker: Option<usize>,
-    /// The file that the shell sent the worker's starter's output to.
-    #[arg(long, hide = true, value_name = "FILE", requires = "worker")]
-    pub redirected: Option<String>,
     /// The folder for records, predictions, figures and the report; a folder of the plan's own
     /// under runs/ where none is given.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreFlag,
+    /// Which weights the store keeps: deltas (what was tuned: all of a model for model tuning), all (those at model
+    /// tuning's checkpoints too, so that targets asked for later have effective robustness), or none (a later
+    /// evaluation trains again). Where none is given: all for a model of fewer than 20 million parameters, else deltas.
+    #[arg(long, value_name = "WHICH")]
+    keep: Option<KeepFlag>,
+    /// Which trainings and answers of the store are taken: same (computed by the same arithmetic on the same kind of
+    /// processor and device) or any, which the report then says.
+    #[arg(long, value_name = "WHICH", default_value = "same")]
+    reuse: ReuseFlag,
     /// Write report.html as well: the same report as one page that opens from disk.
     #[arg(long)]
     html: bool,
-    /// Print the plan and what it will cost, and stop.
+    /// Print the plan, what of it is there already and what the rest will cost, and stop.
     #[arg(long)]
     pub dry_run: bool,
     /// Say nothing on standard error but errors.
@@ -42,22 +48,48 @@ pub struct Run {
     quiet: bool,
 }
 
+/// Where trainings and answers are kept.
+#[derive(Debug, Args)]
+pub struct StoreFlag {
+    /// The store: where trainings and answers are kept and found again, by any later command.
+    #[arg(
+        long,
+        env = "PROMPTSHIFT_STORE",
+        default_value = "runs/store",
+        value_name = "DIR"
+    )]
+    store: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KeepFlag {
+    All,
+    Deltas,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReuseFlag {
+    Same,
+    Any,
+}
+
 /// A model of fewer parameters is a miniature: several of them fit into any memory, and tensors are too
 /// small to keep several threads busy.
 pub const SMALL: usize = 20_000_000;
 
+impl StoreFlag {
+    pub fn path(&self) -> &Path {
+        &self.store
+    }
+}
+
 impl Run {
     pub fn voice(&self) -> Voice {
-        match (self.worker, self.quiet) {
-            (Some(_), _) => Voice::Told,
-            (None, true) => Voice::Quiet,
-            (None, false) => Voice::of_terminal(),
+        match self.quiet {
+            true => Voice::Quiet,
+            false => Voice::of_terminal(),
         }
-    }
-
-    /// Of how many processes this one is, if it takes its runs from another.
-    pub fn worker(&self) -> Option<usize> {
-        self.worker
     }
 
     /// How many runs go on side by side, on a model of so many parameters.
@@ -66,29 +98,27 @@ impl Run {
             true => rayon::current_num_threads(),
             false => 1,
         };
-        self.worker.or(self.jobs).unwrap_or(unasked)
+        self.jobs.unwrap_or(unasked)
     }
 
-    /// The processes for runs side by side, if there are to be any; `redirected` is the file that the
-    /// shell made of a transfer's targets.
-    pub fn crew(&self, parameters: usize, redirected: Option<String>) -> Option<Crew> {
-        let size = self.side_by_side(parameters);
-        let voice = self.voice();
-        (size > 1).then_some(Crew {
-            size,
-            redirected,
-            voice,
-        })
+    /// What is kept and what is taken, of a model of so many parameters.
+    pub fn keeping(&self, parameters: usize) -> Keeping {
+        Keeping {
+            keep: match self.keep {
+                Some(KeepFlag::All) => Keep::All,
+                Some(KeepFlag::Deltas) => Keep::Deltas,
+                Some(KeepFlag::None) => Keep::None,
+                None if parameters < SMALL => Keep::All,
+                None => Keep::Deltas,
+            },
+            reuse: match self.reuse {
+                ReuseFlag::Same => Reuse::Same,
+                ReuseFlag::Any => Reuse::Any,
+            },
+        }
     }
 
     pub fn files(&self) -> output::Files {
         output::Files::of_flag(self.html)
     }
 }
-
-/// What follows what was typed on a worker's command line, before how many workers there are.
-pub const WORKER: &str = "--worker";
-
-/// What comes behind that, before the file that the shell made of a transfer's targets: a worker's own
-/// standard output does not tell it.
-pub const REDIRECTED: &str = "--redirected";

@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::experiment::score_answer;
 use promptshift_numbers::predictions::{self, Line};
-use promptshift_numbers::record::store::find;
+use promptshift_numbers::record::folder::find;
 use promptshift_numbers::record::{Prediction, Score, Texts};
 use promptshift_numbers::score::{Metric, metrics};
 use promptshift_text::domain::card::Card;
@@ -57,7 +57,7 @@ fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyho
                 stored.folder.display()
             );
         }
-        let source = catalogue.source(&stored.record.cell.source)?;
+        let source = catalogue.source(&stored.record.cell.setting.source)?;
         for (evaluation, predictions) in stored.record.evaluations.iter().zip(&stored.predictions) {
             let target = catalogue.source(&evaluation.domain)?;
             let scores: Vec<Score> = predictions

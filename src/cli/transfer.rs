@@ -10,28 +10,19 @@ use clap::Args;
 
 use super::Failure;
 use super::command::command;
-use super::crew::message::Job;
-use super::crew::{self, Crew};
 use super::data::Data;
-use super::estimate;
 use super::interrupt;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
-use super::model::{self, Model};
-use super::narrator::Narrator;
+use super::model::Model;
 use super::output::{self, Form};
-use super::print;
-use super::progress::Voice;
 use super::run::Run;
+use super::study::Session;
 use super::values::{Answers, Init, Seeds, at_least_one, trials};
 use super::wording;
-use crate::experiment::{self, Event, Lab, Outcome};
-use crate::material::Material;
-use crate::plan::Plan;
-use promptshift_numbers::provenance::Origin;
+use crate::study::{Prepared, Study};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::{Store, folder_name, unfinished};
-use promptshift_tensors::backbone::Backbone;
+use promptshift_numbers::record::folder::unfinished;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::transfer::ALL;
 
@@ -125,8 +116,8 @@ pub struct Arguments {
     /// a mixture, of each source.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     train_rows: Option<usize>,
-    /// Rows at most of the source's validation split, which choose steps and recipes, drawn in the same way; as
-    /// many as of evaluated ones where none are given.
+    /// Rows at most of the source's validation split, which choose steps and recipes, drawn in the same way; 500
+    /// where none are given.
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     validation_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn in the same way.
@@ -145,18 +136,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = arguments.data.catalogue()?;
     let choice = arguments.model.choice()?;
     let config = choice.config()?;
-    let (mut plan, redirected) =
+    let (plan, redirected) =
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         voice.say(&format!(
             "The shell took `>` for itself: running '{}' and writing the report to the file \
              '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
-            plan.transfer, plan.transfer
+            plan.setting.transfer(),
+            plan.setting.transfer()
         ));
     }
     let defaults = plan.backbone.defaults(&config);
     let all = arguments.methods.iter().any(|name| name == ALL);
-    if all && arguments.run.worker().is_none() {
+    if all {
         for method in Method::ALL {
             if !plan.methods.contains(&method) {
                 voice.say(&format!(
@@ -168,45 +160,16 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     }
     let device = arguments.run.on.find()?;
-    let material = Material::read(&plan, &catalogue)?;
-    let backbone = model::load(&plan.backbone, &device, voice)?;
-    let backbone = (backbone.asked(&plan.wording, &material.source.card))
-        .map_err(|e| Failure::Usage(e.into()))?;
-    experiment::resolve(&mut plan, &material, &backbone);
-    let limits =
-        experiment::check(&plan, &material, &backbone).map_err(|e| Failure::Usage(e.into()))?;
-    model::say_cut(&plan.limits, &limits, &backbone, voice);
-    plan.limits = limits;
+    let prepared = Prepared::of(Study::of(plan), device, &mut |note| voice.say(note))?;
+    let plan = &prepared.study.parts[0].plan;
+    let out = (arguments.run.out.clone()).unwrap_or_else(|| default_out(plan));
+    let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
+    let mut session = Session::new(&arguments.run, prepared, command(halved))?;
     if arguments.run.dry_run {
-        return Ok(print::text(estimate::describe(
-            &plan, &material, &backbone,
-        ))?);
+        return session.describe();
     }
     interrupt::listen()?;
-    let out = arguments
-        .run
-        .out
-        .clone()
-        .unwrap_or_else(|| default_out(&plan));
-    let first = plan.cells().into_iter().next().expect("the untuned cell");
-    let worker = arguments.run.worker().is_some();
-    let store = match worker {
-        true => Store::join(&out, &first)?,
-        false => Store::open(&out, &first)?,
-    };
-    let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
-    let origin = origin(&arguments, halved, &material, &backbone);
-    let lab = Lab::new(&material, &backbone, &store, origin);
-    if worker {
-        return work(&plan, &lab, voice);
-    }
-    let mut narrator = Narrator::new(voice, plan.cells().len());
-    let parameters = backbone.config.parameters();
-    let outcome = match arguments.run.crew(parameters, redirected.clone()) {
-        Some(crew) => side_by_side(&plan, &lab, &crew, &mut narrator)?,
-        None => lab.run(&plan, &mut narrator.watch())?,
-    };
-    narrator.end();
+    let outcome = session.run(&out)?;
     if outcome.records.is_empty() {
         // There is nothing to report on but why.
         return Ok(outcome.complete()?);
@@ -220,70 +183,4 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     output::write(&outcome.records, &unfinished(&out)?, &out, files, form)?;
     voice.say(&format!("report: {}", out.join("report.md").display()));
     Ok(outcome.complete()?)
-}
-
-/// Runs the plan by a crew: first the searches, since cells depend on them.
-fn side_by_side(
-    plan: &Plan,
-    lab: &Lab,
-    crew: &Crew,
-    narrator: &mut Narrator,
-) -> Result<Outcome, Failure> {
-    let methods = plan.searched_methods();
-    let searches = methods.iter().enumerate().map(|(at, method)| Job {
-        name: format!("{SEARCH}{}", method.name()),
-        number: at + 1,
-        of: methods.len(),
-    });
-    crew.work(searches.collect())?;
-    let cells = lab.searched(plan, &mut narrator.watch())?;
-    let mut jobs = Vec::new();
-    for (at, (cell, _)) in cells.iter().enumerate() {
-        match lab.found(cell)? {
-            Some(found) => narrator.tell(Event::Found(&found)),
-            None => jobs.push(Job {
-                name: folder_name(cell),
-                number: at + 1,
-                of: cells.len(),
-            }),
-        }
-    }
-    let failed = crew.work(jobs)?;
-    Ok(lab.gather(&cells, &failed)?)
-}
-
-/// The beginning of the name of a job that is a method's search.
-const SEARCH: &str = "search-";
-
-/// Does the runs of the plan that another process gives out.
-fn work(plan: &Plan, lab: &Lab, voice: Voice) -> Result<(), Failure> {
-    crew::serve(|job| {
-        let mut narrator = Narrator::of_job(voice, job, "");
-        if let Some(name) = job.name.strip_prefix(SEARCH) {
-            let method = method(name).map_err(Failure::Usage)?;
-            lab.search(plan, method, &mut narrator.watch())?;
-            return Ok(None);
-        }
-        let mut cells = lab.searched(plan, &mut narrator.watch())?;
-        cells.retain(|(cell, _)| folder_name(cell) == job.name);
-        let outcome = lab.run_cells(cells, &mut narrator.watch())?;
-        Ok(outcome.failed.into_iter().next())
-    })
-}
-
-fn origin(
-    arguments: &Arguments,
-    halved: Option<(&str, &str)>,
-    material: &Material,
-    backbone: &Backbone,
-) -> Origin {
-    Origin {
-        command: command(halved),
-        data_sha256: material.hashes(),
-        model_sha256: backbone.model_sha256.clone(),
-        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
-        device: arguments.run.on.device.clone(),
-        threads: rayon::current_num_threads(),
-        side_by_side: arguments.run.worker().unwrap_or(1),
-    }
 }

@@ -3,33 +3,25 @@
 //!
 //! Training knows nothing of it: it shows its steps to whoever watches and takes no score back. Each
 //! checkpoint is at twice the steps of the one before, since scores rise fast at first and the line is
-//! to reach down to methods that score less than model tuning ends at.
+//! to reach down to methods that score less than model tuning ends at. What was answered at a checkpoint is in the
+//! store as any other answer.
 
-use std::fs;
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-
-use super::evaluate::score_answer;
-use super::run::Run;
-use super::{Event, ExperimentError, unanswered};
-use crate::material::Test;
-use promptshift_numbers::recipe::{Limits, Method};
+use super::answer::score_answer;
+use super::context::{Context, at_step};
+use super::runner::Runner;
+use super::train::step_file;
+use super::{Event, ExperimentError};
+use crate::material::Pool;
+use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
-use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_numbers::score::Metric;
-use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::batch::{Encoding, encode};
-use promptshift_tensors::eval::predict::Answer;
+use promptshift_numbers::store::{Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
-use promptshift_tensors::train::{HaltError, Progress};
+use promptshift_tensors::train::Progress;
 use promptshift_tensors::tuning::Tuned;
-use promptshift_text::domain::Example;
-use promptshift_text::domain::card::Card;
 use promptshift_text::domain::draw::drawn;
 
 /// Checkpoints of a training that is long enough.
@@ -50,176 +42,169 @@ fn places(steps: usize) -> Vec<usize> {
     halves.filter(|step| *step >= first).collect()
 }
 
-/// The file of those that were passed.
-const KEPT: &str = "checkpoints.json";
-
-/// Those that the same training passed before it was broken off.
-fn passed_before(kept: &Path, of: String) -> Result<Passed, HaltError> {
-    let none = |of| Passed {
-        of,
-        checkpoints: Vec::new(),
-    };
-    let path = || kept.to_owned();
-    let bytes = match fs::read(kept) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(none(of)),
-        Err(source) => {
-            return Err(HaltError::Io {
-                path: path(),
-                source,
-            });
-        }
-    };
-    let found: Passed = opened_as(&bytes).map_err(|found| HaltError::Malformed {
-        path: path(),
-        found,
-    })?;
-    match found.of == of {
-        true => Ok(found),
-        false => Ok(none(of)),
+/// The steps at which a training is looked at; none but of model tuning.
+fn steps_of(subject: &Subject) -> Vec<usize> {
+    match subject.method {
+        Method::Model => places(subject.recipe.budget.steps),
+        _ => Vec::new(),
     }
 }
 
-/// The checkpoints of one training.
+/// The rows that checkpoints are scored on.
+fn rows(pool: &Pool) -> Vec<usize> {
+    let names = pool.examples.iter().map(|example| example.id.as_str());
+    drawn(names, EXAMPLES)
+}
+
+/// The checkpoints of one training while it goes on.
 pub(super) struct Checkpoints<'a> {
-    run: Run<'a>,
+    runner: &'a Runner<'a>,
+    context: Context<'a>,
+    of: Of,
     steps: Vec<usize>,
-    rows: Vec<Rows<'a>>,
-    passed: Passed,
-    kept: PathBuf,
     error: Option<ExperimentError>,
 }
 
-/// The checkpoints that were passed, as they are kept beside what the training goes on from.
-#[derive(Serialize, Deserialize)]
-struct Passed {
-    /// What training they are of.
-    of: String,
-    checkpoints: Vec<Checkpoint>,
-}
-
-/// The examples of one domain that checkpoints are scored on.
-struct Rows<'a> {
-    card: &'a Card,
-    examples: Vec<Example>,
-    encodings: Vec<Encoding>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(test: &'a Test, backbone: &Backbone, limits: &Limits) -> Self {
-        let all = &test.rows.examples;
-        let names = all.iter().map(|example| example.id.as_str());
-        let examples: Vec<Example> = (drawn(names, EXAMPLES).into_iter())
-            .map(|place| all[place].clone())
-            .collect();
-        Rows {
-            card: &test.card,
-            encodings: encode(&examples, &backbone.tokenizer, limits),
-            examples,
-        }
-    }
-}
-
 impl<'a> Checkpoints<'a> {
-    /// Those of a cell, of which some may have been passed before its training was broken off: they are
-    /// in `begun`, by the training's name. There are none but of model tuning.
-    ///
-    /// # Errors
-    /// What was kept of them can't be read.
-    pub(super) fn of(run: Run<'a>, begun: &Path, of: String) -> Result<Self, HaltError> {
-        let Run {
-            cell,
-            material,
-            backbone,
-        } = run;
-        let steps = match (&cell.recipe, cell.method) {
-            (Some(recipe), Method::Model) => places(recipe.budget.steps),
-            _ => Vec::new(),
-        };
-        let kept = begun.join(KEPT);
-        let tests = material.tests.iter().filter(|_| !steps.is_empty());
+    pub(super) fn of(
+        runner: &'a Runner<'a>,
+        context: Context<'a>,
+        subject: &Subject,
+    ) -> Result<Self, ExperimentError> {
         Ok(Checkpoints {
-            run,
-            rows: tests
-                .map(|test| Rows::of(test, backbone, &cell.limits))
-                .collect(),
-            steps,
-            passed: passed_before(&kept, of)?,
-            kept,
+            runner,
+            context,
+            of: context.of(Some(subject))?,
+            steps: steps_of(subject),
             error: None,
         })
     }
 
-    /// Scores the model if the step that was taken is one of the checkpoints.
-    pub(super) fn see(&mut self, event: &Event) {
-        if let Event::Training(Progress::Step { step, tuned, .. }) = event
-            && self.steps.contains(step)
-            && self.passed.checkpoints.iter().all(|one| one.step != *step)
-        {
-            // A training's peak is its own.
-            let scored = memory::apart(|| self.score(*step, &tuned.off_tape()));
-            let kept = scored.and_then(|checkpoint| {
-                self.passed.checkpoints.push(checkpoint);
-                Ok(self.keep()?)
-            });
-            if let Err(error) = kept {
+    /// Has the model answer if the step that was taken is one of the checkpoints; `keep` is given it then. Says
+    /// whether to go on.
+    pub(super) fn see(
+        &mut self,
+        event: &Event,
+        keep: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
+    ) -> ControlFlow<()> {
+        let Event::Training(Progress::Step { step, tuned, .. }) = event else {
+            return ControlFlow::Continue(());
+        };
+        if !self.steps.contains(step) {
+            return ControlFlow::Continue(());
+        }
+        // A training's peak is its own.
+        let passed = memory::apart(|| {
+            let tuned = tuned.off_tape();
+            keep(*step, &tuned)?;
+            self.runner
+                .answer_at_step(self.context, &self.of, *step, &mut || Ok(tuned.clone()))
+        });
+        match passed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
                 self.error.get_or_insert(error);
+                ControlFlow::Break(())
             }
         }
     }
 
-    fn keep(&self) -> Result<(), HaltError> {
-        let io = |source| HaltError::Io {
-            path: self.kept.clone(),
-            source,
-        };
-        let json = sealed(&self.passed);
-        let partial = self.kept.with_extension("partial");
-        fs::create_dir_all(self.kept.parent().unwrap_or(Path::new(""))).map_err(io)?;
-        fs::write(&partial, json).map_err(io)?;
-        fs::rename(&partial, &self.kept).map_err(io)
+    /// What went wrong at one, if anything did.
+    pub(super) fn passed(self) -> Result<(), ExperimentError> {
+        self.error.map_or(Ok(()), Err)
     }
+}
 
-    /// Those that were passed, in the order of their steps.
-    ///
-    /// # Errors
-    /// They could not be kept, or the model gave no numbers at one.
-    pub(super) fn passed(self) -> Result<Vec<Checkpoint>, ExperimentError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(self.passed.checkpoints),
+impl Runner<'_> {
+    /// Has a training's checkpoints answer what they were not asked before, where their weights were kept.
+    pub(super) fn answer_at_steps(
+        &self,
+        context: Context,
+        training: &StoredTraining,
+    ) -> Result<(), ExperimentError> {
+        let subject = &training.record.subject;
+        let of = context.of(Some(subject))?;
+        for step in steps_of(subject) {
+            let path = step_file(&training.folder, step);
+            if path.exists() {
+                let tuned = &mut || context.restored(&path);
+                self.answer_at_step(context, &of, step, tuned)?;
+            }
         }
+        Ok(())
     }
 
-    fn score(&self, step: usize, tuned: &Tuned) -> Result<Checkpoint, ExperimentError> {
-        let metric = Metric::main(self.run.source().card.task);
-        let started = Instant::now();
-        let scores = (self.rows.iter())
-            .map(|rows| {
-                Ok(CheckpointScore {
-                    domain: rows.card.name.clone(),
-                    examples: rows.examples.len(),
-                    score: metric.value(&self.scores(tuned, rows)?),
-                })
-            })
-            .collect::<Result<_, ExperimentError>>()?;
-        Ok(Checkpoint {
-            step,
-            metric: metric.name().to_owned(),
-            scores,
-            seconds: started.elapsed().as_secs_f64(),
-        })
+    fn answer_at_step(
+        &self,
+        context: Context,
+        of: &Of,
+        step: usize,
+        tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
+    ) -> Result<(), ExperimentError> {
+        let mut loaded = None;
+        for test in &context.material.tests {
+            let asked = context.asked(at_step(of, step), test);
+            let drawn = rows(&test.rows);
+            let missing = self.unanswered(&asked, &test.rows.at(&drawn))?;
+            let places: Vec<usize> = missing.into_iter().map(|at| drawn[at]).collect();
+            if places.is_empty() {
+                continue;
+            }
+            if loaded.is_none() {
+                loaded = Some(tuned()?);
+            }
+            let tuned = loaded.as_ref().expect("just loaded");
+            let go_on = &mut |_: Event| ControlFlow::Continue(());
+            self.answer(context, asked, tuned, (test, &places), None, go_on)?;
+        }
+        Ok(())
     }
 
-    fn scores(&self, tuned: &Tuned, rows: &Rows) -> Result<Vec<Score>, ExperimentError> {
-        let asker = self.run.asker();
-        let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = asker.answers(tuned, rows.card, &rows.encodings, go_on);
-        let answers = answers.map_err(|error| unanswered(error, self.run.cell, &rows.card.name))?;
-        let score = |(example, answer): (&Example, Answer)| {
-            score_answer(&answer.text, &example.gold, asker.source, rows.card)
-        };
-        Ok(rows.examples.iter().zip(answers).map(score).collect())
+    /// The scores of a training's checkpoints: those at which every domain's rows were answered.
+    pub(super) fn checkpoints(
+        &self,
+        context: Context,
+        training: &StoredTraining,
+    ) -> Result<Vec<Checkpoint>, ExperimentError> {
+        let subject = &training.record.subject;
+        let of = context.of(Some(subject))?;
+        let metric = Metric::main(context.source().card.task);
+        let mut found = Vec::new();
+        'steps: for step in steps_of(subject) {
+            let mut scores = Vec::new();
+            let mut seconds = 0.0;
+            for test in &context.material.tests {
+                let asked = context.asked(at_step(&of, step), test);
+                let rows = test.rows.at(&rows(&test.rows));
+                let answered = self.store.answers(&asked, &self.environment, self.reuse)?;
+                let Some(given) = answered.give(rows.inputs()) else {
+                    continue 'steps;
+                };
+                seconds += given.seconds;
+                let values: Vec<Score> = (rows.examples.iter().zip(&given.answers))
+                    .map(|(example, answer)| {
+                        score_answer(
+                            &answer.text,
+                            &example.gold,
+                            &context.source().card,
+                            &test.card,
+                        )
+                    })
+                    .collect();
+                scores.push(CheckpointScore {
+                    domain: test.card.name.clone(),
+                    examples: values.len(),
+                    score: metric.value(&values),
+                });
+            }
+            found.push(Checkpoint {
+                step,
+                metric: metric.name().to_owned(),
+                scores,
+                seconds,
+            });
+        }
+        Ok(found)
     }
 }
 

@@ -10,7 +10,7 @@ use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::ensemble::{
     ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleLine, EnsembleRecord, Member, MemberLine, to_file,
 };
-use promptshift_numbers::record::store::{StoreError, StoredRecord};
+use promptshift_numbers::record::folder::{StoreError, StoredRecord};
 use promptshift_numbers::record::{Evaluation, difference};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
@@ -96,7 +96,7 @@ pub fn run(
         prompts.push(vectors);
     }
     let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>())?;
-    let limits = first.record.cell.limits;
+    let limits = first.record.cell.setting.limits;
     let mut evaluations = Vec::new();
     let mut files = Vec::new();
     for test in &material.tests {
@@ -107,9 +107,9 @@ pub fn run(
     let cell = &first.record.cell;
     let record = EnsembleRecord {
         version: ENSEMBLE_VERSION,
-        source: cell.source.clone(),
-        model: cell.model.clone(),
-        suite: cell.suite.clone(),
+        source: cell.setting.source.clone(),
+        model: cell.setting.model.clone(),
+        suite: cell.setting.suite.clone(),
         backbone_parameters: backbone.config.parameters(),
         members,
         provenance,
@@ -134,7 +134,7 @@ fn alike(first: &StoredRecord, second: &StoredRecord) -> Result<(), EnsembleRunE
 
 /// That a record's prompt was tuned in the default wording.
 fn default_wording(stored: &StoredRecord) -> Result<(), EnsembleRunError> {
-    let wording = &stored.record.cell.wording;
+    let wording = &stored.record.cell.setting.wording;
     if wording.is_default() {
         return Ok(());
     }

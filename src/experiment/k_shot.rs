@@ -7,81 +7,112 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::run::Run;
+use super::context::{Context, after};
+use super::runner::Runner;
 use super::{Event, ExperimentError, failed, finished};
-use promptshift_numbers::record::k_shot::KShot;
-use promptshift_numbers::record::store::Draft;
+use crate::material::Test;
+use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::store::{Asked, FewShot, Of};
 use promptshift_tensors::train::{Progress, TrainingSet, fit};
 use promptshift_tensors::tuning::{self, Tuned};
-use promptshift_text::domain::Example;
+use promptshift_text::domain::{Example, fingerprint};
 
-impl Run<'_> {
-    /// Every K of every target, from `start`, which is as training on the source left it. Nothing for a
-    /// method that trains nothing.
-    pub fn k_shots(
-        &self,
-        start: &Tuned,
-        draft: &Draft,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<Vec<KShot>, ExperimentError> {
-        let Run {
-            cell,
-            material,
-            backbone,
-        } = *self;
-        let (Some(tune_on), Some(of_source)) = (&cell.tune_on, &cell.recipe) else {
-            return Ok(Vec::new());
+/// Tuning on with K examples of one target.
+pub(super) struct Shot<'a> {
+    /// The target.
+    pub test: &'a Test,
+    /// The examples, in the order in which they were drawn.
+    pub examples: Vec<Example>,
+    /// How it is tuned on.
+    pub recipe: Recipe,
+    /// How the target's rows are asked afterwards.
+    pub asked: Asked,
+}
+
+impl<'a> Context<'a> {
+    /// Every K of every target. Nothing for a method that trains nothing.
+    pub fn shots(&self, of: &Of) -> Vec<Shot<'a>> {
+        let cell = self.cell;
+        let (Some(tune_on), Some(of_source)) = (&cell.setting.tune_on, &cell.recipe) else {
+            return Vec::new();
         };
         if !of_source.trains() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let mut found = Vec::new();
-        for (sample, test) in material.samples.iter().zip(material.targets()) {
+        let mut shots = Vec::new();
+        for (sample, test) in self.material.samples.iter().zip(self.material.targets()) {
             let drawn = drawn(&sample.examples, cell.seed);
             for &count in &tune_on.examples {
-                let recipe = tune_on.recipe(of_source, count);
                 let examples: Vec<Example> =
                     drawn[..count].iter().map(|&row| row.clone()).collect();
-                let train = TrainingSet::of_target(&examples, &backbone.tokenizer, &cell.limits);
-                finished(watch(Event::GoingOn {
-                    domain: &test.card.name,
+                let few_shot = FewShot {
                     examples: count,
-                    steps: recipe.budget.steps,
-                }))?;
-                let tuned = tuning::resumed(start.clone(), &recipe, &backbone.config);
-                // Nothing is selected: what comes later is taken to be better.
-                let mut snapshots = 0.0;
-                let mut later = |_: &Tuned| {
-                    snapshots += 1.0;
-                    Ok(snapshots)
+                    rows_sha256: fingerprint::of_training(&examples),
+                    steps: tune_on.steps,
                 };
-                let fitted = fit(
-                    tuned,
-                    &train,
-                    &recipe,
-                    cell.seed,
-                    None,
-                    &mut later,
-                    &mut |progress| match progress {
-                        Progress::Step { .. } => watch(Event::Training(progress)),
-                        // No score: `later` only keeps the last step.
-                        _ => ControlFlow::Continue(()),
-                    },
-                )
-                .map_err(|error| failed(error, cell))?;
-                let tuned = fitted.best.finished();
-                let file = format!("{}@{count}-shot", test.card.name);
-                found.push(KShot {
-                    examples: count,
-                    ids: examples.into_iter().map(|example| example.id).collect(),
-                    steps: fitted.steps,
-                    batch_size: recipe.budget.batch_size,
-                    train_seconds: fitted.training.as_secs_f64(),
-                    evaluation: self.evaluate(&tuned, test, &file, draft, watch)?,
+                shots.push(Shot {
+                    test,
+                    recipe: tune_on.recipe(of_source, count),
+                    asked: self.asked(after(of, few_shot), test),
+                    examples,
                 });
             }
         }
-        Ok(found)
+        shots
+    }
+}
+
+impl Runner<'_> {
+    /// Tunes on with a few examples, from `start`, which is as training on the source left it, and has the target's
+    /// rows at these places answered.
+    pub(super) fn shoot(
+        &self,
+        context: Context,
+        shot: Shot,
+        start: &Tuned,
+        places: &[usize],
+        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), ExperimentError> {
+        let (cell, backbone) = (context.cell, context.backbone);
+        let recipe = &shot.recipe;
+        let limits = &cell.setting.limits;
+        let train = TrainingSet::of_target(&shot.examples, &backbone.tokenizer, limits);
+        finished(watch(Event::TuningOn {
+            domain: &shot.test.card.name,
+            examples: shot.examples.len(),
+            steps: recipe.budget.steps,
+        }))?;
+        let tuned = tuning::resumed(start.clone(), recipe, &backbone.config);
+        // Nothing is selected: what comes later is taken to be better.
+        let mut snapshots = 0.0;
+        let mut later = |_: &Tuned| {
+            snapshots += 1.0;
+            Ok(snapshots)
+        };
+        let fitted = fit(
+            tuned,
+            &train,
+            recipe,
+            cell.seed,
+            None,
+            &mut later,
+            &mut |progress| match progress {
+                Progress::Step { .. } => watch(Event::Training(progress)),
+                // No score: `later` only keeps the last step.
+                _ => ControlFlow::Continue(()),
+            },
+        )
+        .map_err(|error| failed(error, cell))?;
+        let seconds = Some(fitted.training.as_secs_f64());
+        let tuned = fitted.best.finished();
+        self.answer(
+            context,
+            shot.asked,
+            &tuned,
+            (shot.test, places),
+            seconds,
+            watch,
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a plan came to.
 
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 
 /// What a plan came to.
 #[derive(Debug, Default)]

@@ -1,23 +1,24 @@
 //! The search for a method's recipe: as many trials as for any other, on the source alone.
 
 use std::ops::ControlFlow;
+use std::thread;
+use std::time::Duration;
 
-use super::lab::identity;
-use super::run::Run;
-use super::tune::Kept;
-use super::{Event, ExperimentError, Lab, finished, past_damage};
+use super::runner::Runner;
+use super::{Event, ExperimentError, finished, past_damage};
 use crate::plan::Plan;
-use promptshift_numbers::provenance;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
-use promptshift_numbers::record::{Cell, Provenance};
+use promptshift_numbers::store::Work;
 use promptshift_tensors::train::{FitError, Fitted, Halts};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
 pub const SEED: u64 = 1_000_000;
 
-impl Lab<'_> {
+impl Runner<'_> {
     /// The search for a method's recipe, as many trials as the plan says; those that were made already
     /// are not made again. The plan's seeds have no part in them.
     ///
@@ -32,60 +33,74 @@ impl Lab<'_> {
         method: Method,
         watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<Search, ExperimentError> {
-        let provenance = provenance::collect(self.origin.clone());
         let cell = plan.cell(method, SEED);
         let (Some(base), Some(count)) = (&cell.recipe, cell.trials) else {
             panic!("the plan has trials for the method");
         };
-        let mut trials = self.store.trials(&cell, base, &provenance)?;
-        trials.truncate(count);
-        for recipe in base.grid(count).into_iter().skip(trials.len()) {
-            let learning_rate = recipe.optimizer.learning_rate();
-            let trial = Cell {
-                recipe: Some(recipe),
-                ..cell.clone()
+        let subject = self.context(&cell).subject().expect("it has a recipe");
+        let kept = || self.store.trials(&subject, &self.environment);
+        let mut trials = kept()?;
+        if trials.len() < count {
+            let name = format!("search-{}", self.environment.name(&subject));
+            let work = loop {
+                match self.store.begin(&name) {
+                    Err(error @ StoreError::Busy { .. }) => {
+                        finished(watch(Event::Waiting(&error)))?;
+                        thread::sleep(Duration::from_secs(1));
+                    }
+                    work => break work?,
+                }
             };
-            let number = trials.len() + 1;
-            finished(watch(Event::Trying {
-                cell: &trial,
-                number,
-            }))?;
-            trials.push(Trial {
-                learning_rate,
-                end: self.attempt(&trial, &provenance, watch)?,
-            });
-            self.store.keep_trials(&cell, base, &provenance, &trials)?;
+            trials = kept()?;
+            for recipe in base.grid(count).into_iter().skip(trials.len()) {
+                let learning_rate = recipe.optimizer.learning_rate();
+                let trial = Cell {
+                    recipe: Some(recipe),
+                    ..cell.clone()
+                };
+                let number = trials.len() + 1;
+                finished(watch(Event::Trying {
+                    cell: &trial,
+                    number,
+                }))?;
+                trials.push(Trial {
+                    learning_rate,
+                    end: self.attempt(&trial, &work, watch)?,
+                });
+                self.store
+                    .keep_trials(&subject, &self.environment, &trials)?;
+                work.clear()?;
+            }
         }
+        trials.truncate(count);
         Ok(Search::of(SEED, trials))
     }
 
-    /// Trains one trial, or goes on where it was broken off.
+    /// Trains one trial, or resumes it where it was broken off.
     fn attempt(
         &self,
         cell: &Cell,
-        provenance: &Provenance,
+        work: &Work,
         watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<TrialEnd, ExperimentError> {
         let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
-        let run = Run {
-            cell,
-            material: self.material,
-            backbone: self.backbone,
-        };
-        let (begun, of) = (self.store.trial_begun(cell)?, identity(cell, provenance));
-        past_damage(&begun, watch, |watch| {
-            let tuned = run.applied(recipe)?;
-            let mut halts = Halts::new(begun.clone(), of.clone());
-            let fitted = run.fit_on_source(tuned, &run.training_set(), Some(&mut halts), watch);
-            ended(fitted)
+        let context = self.context(cell);
+        let subject = context.subject().expect("it has a recipe");
+        let of = self.environment.name(&subject);
+        past_damage(&work.begun(), watch, |watch| {
+            let tuned = context.applied(recipe)?;
+            let mut halts = Halts::new(work.begun(), of.clone());
+            let fitted =
+                context.fit_on_source(tuned, &context.training_set(), Some(&mut halts), watch);
+            ended(fitted.map(|(fitted, _)| fitted))
         })
     }
 }
 
 /// What came of a trial.
-fn ended(fitted: Result<(Fitted, Kept), FitError>) -> Result<TrialEnd, ExperimentError> {
+fn ended(fitted: Result<Fitted, FitError>) -> Result<TrialEnd, ExperimentError> {
     match fitted {
-        Ok((fitted, _)) => {
+        Ok(fitted) => {
             let best = fitted
                 .curve
                 .iter()

@@ -185,7 +185,7 @@ fn promptshift(folder: &Path, arguments: &str) -> assert_cmd::assert::Assert {
         .assert()
 }
 
-const TINY: &str = "--seeds 2 --steps 2 --train-rows 8 --eval-rows 6";
+const TINY: &str = "--seeds 2 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6";
 
 #[test]
 fn an_ensemble_is_made_told_of_and_inspected() {
@@ -339,8 +339,9 @@ fn verdicts(report: &str) -> Vec<&str> {
 /// Runs an ablation with one seed, and again: its report has these rows, with the seeds of each, and a verdict on
 /// each of so many conclusions; the second run adds nothing.
 fn is_run_once(folder: &Path, what: &str, title: &str, rows: &[&str], conclusions: usize) {
-    let run =
-        format!("ablate {what} --seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --out ablation");
+    let run = format!(
+        "ablate {what} --seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --out ablation"
+    );
     let title = format!("# {title}\n");
     promptshift(folder, &run).success().stdout(contains(title));
     let out = folder.join("ablation");

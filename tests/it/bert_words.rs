@@ -268,6 +268,8 @@ fn a_run_and_its_adapter_answer_by_words() {
         .args([
             "--eval-rows",
             "6",
+            "--validation-rows",
+            "6",
             "--seeds",
             "1",
             "--methods",

@@ -304,11 +304,11 @@ fn a_key_that_is_not_known_reaches_the_user_the_record_and_the_report() {
     let (code, said) = run(
         &model,
         "transfer squad->duorc --model . --methods prompt --seeds 1 --steps 1 --jobs 1 \
-        --train-rows 4 --eval-rows 2 --batch-size 2 --out o",
+        --train-rows 4 --eval-rows 2 --validation-rows 2 --batch-size 2 --out o",
     );
     assert_eq!(code, 0, "{said}");
     assert_eq!(said.matches("logits_scaling 8.0").count(), 1, "{said}");
-    let records = promptshift::record::store::find(&model.path().join("o")).expect("records");
+    let records = promptshift::record::folder::find(&model.path().join("o")).expect("records");
     assert_eq!(records.len(), 2);
     for stored in records {
         let notes = stored.record.model_notes;
@@ -345,14 +345,14 @@ fn answers_that_are_no_numbers_are_a_failed_run_and_no_score() {
     let (code, said) = run(
         &model,
         "transfer squad->duorc --model . --methods prompt --seeds 1 --steps 1 --jobs 1 \
-        --train-rows 4 --eval-rows 2 --batch-size 2 --out o",
+        --train-rows 4 --eval-rows 2 --validation-rows 2 --batch-size 2 --out o",
     );
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains("NaN or infinite") || said.contains("not a finite number"),
         "{said}"
     );
-    let records = promptshift::record::store::find(&model.path().join("o"));
+    let records = promptshift::record::folder::find(&model.path().join("o"));
     assert!(records.map_or(true, |records| records.is_empty()));
 }
 
@@ -409,18 +409,18 @@ fn inputs_end_where_positions_do_and_it_is_said() {
     let (code, said) = run(
         &model,
         "transfer squad->duorc --model . --methods prompt --prompt-length 20 --seeds 1 \
-        --steps 1 --jobs 1 --train-rows 4 --eval-rows 2 --batch-size 2 --out o",
+        --steps 1 --jobs 1 --train-rows 4 --eval-rows 2 --validation-rows 2 --batch-size 2 --out o",
     );
     assert_eq!(code, 0, "{said}");
     assert!(
         said.contains("cut after 43 tokens instead of 512: it has 160 positions"),
         "{said}"
     );
-    let records = promptshift::record::store::find(&model.path().join("o")).expect("records");
+    let records = promptshift::record::folder::find(&model.path().join("o")).expect("records");
     assert_eq!(records.len(), 2);
     let mut tuned = None;
     for stored in &records {
-        assert_eq!(stored.record.cell.limits.input, 43);
+        assert_eq!(stored.record.cell.setting.limits.input, 43);
         assert!(stored.record.model_notes[0].contains("cut after 43 tokens"));
         if stored.record.training.is_some() {
             tuned = Some(stored);

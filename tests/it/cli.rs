@@ -24,7 +24,7 @@ fn folder() -> TempDir {
 }
 
 /// A transfer so short that a test can afford it: nothing is learnt.
-const TINY: [&str; 8] = [
+const TINY: [&str; 10] = [
     "--steps",
     "2",
     "--batch-size",
@@ -32,6 +32,8 @@ const TINY: [&str; 8] = [
     "--train-rows",
     "8",
     "--eval-rows",
+    "6",
+    "--validation-rows",
     "6",
 ];
 
@@ -191,7 +193,7 @@ fn every_spelling_of_a_transfer_is_understood() {
             .arg("--dry-run")
             .assert()
             .success()
-            .stdout(contains("squad->race").and(contains("cells")));
+            .stdout(contains("squad->race").and(contains("10 to do")));
     }
     promptshift(&folder)
         .args(["transfer", "squad->all", "--dry-run"])
@@ -367,6 +369,7 @@ fn runs_side_by_side_give_the_records_of_runs_one_by_one() {
         promptshift(&folder)
             .args(["transfer", "squad->race", "--seeds", "2", "--trials", "2"])
             .args(["--out", out, "--jobs", jobs])
+            .args(["--store", &format!("store-{jobs}")])
             .args(TINY)
             .assert()
             .success()
@@ -395,13 +398,10 @@ fn runs_side_by_side_give_the_records_of_runs_one_by_one() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
     promptshift(&folder)
-        .args(["transfer", "squad->race", "--seeds", "2", "--trials", "2"])
-        .args(["--out", "alone"])
-        .args(TINY)
-        .args(["--worker", "2"])
+        .arg("worker")
         .assert()
-        .code(1)
-        .stderr(contains("another promptshift is writing to, found one"));
+        .code(2)
+        .stderr(contains("for this program's own use"));
 }
 
 #[test]
@@ -607,16 +607,21 @@ fn an_interrupt_leaves_no_half_written_record() {
         .spawn()
         .expect("it runs");
     let out = folder.path().join("out");
-    let named = |start: &str| {
-        let entries = std::fs::read_dir(&out).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names
-            .filter(|name| name.starts_with(start) && name.contains("prompt-seed0"))
-            .count()
+    let drafts = || {
+        let work = folder.path().join("runs/store/work");
+        let entries = std::fs::read_dir(work).into_iter().flatten().flatten();
+        (entries.filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("prompt-seed0")
+        }))
+        .filter(|entry| entry.path().join("draft").exists())
+        .count()
     };
     let untuned = out.join("untuned/record.json");
     let started = Instant::now();
-    while !(named(".partial-") == 1 && untuned.exists()) {
+    while !(drafts() == 1 && untuned.exists()) {
         assert!(
             started.elapsed() < Duration::from_secs(120),
             "training never started"
@@ -629,16 +634,13 @@ fn an_interrupt_leaves_no_half_written_record() {
         .expect("kill is there");
     assert!(killed.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
-    assert_eq!(named(".partial-"), 0, "the half-written cell is gone");
-    assert!(untuned.exists(), "the whole one is kept");
-    // Nothing is kept of a training whose first validation was not at its end.
-    if named("begun-") == 1 {
-        promptshift(&folder)
-            .args(["report", "out"])
-            .assert()
-            .success()
-            .stdout(contains("unfinished"));
-    }
+    assert_eq!(drafts(), 0, "the half-written training is gone");
+    assert!(untuned.exists(), "the whole record is kept");
+    promptshift(&folder)
+        .args(["report", "out"])
+        .assert()
+        .success()
+        .stdout(contains("unfinished"));
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_run_keeps_what_its_statistics_need() {
             .code(0)
     };
     let transfer = "transfer squad->textbookqa --methods prompt --seeds 1 --steps 2 --batch-size 2 \
-                    --train-rows 8 --eval-rows 6 --out out --quiet";
+                    --train-rows 8 --eval-rows 6 --validation-rows 6 --out out --quiet";
     run(&transfer.split(' ').collect::<Vec<_>>());
     let home = folder.path().join("out/prompt-seed0");
     let record = fs::read_to_string(home.join("record.json")).expect("readable");

@@ -165,10 +165,17 @@ fn run_in(folder: &Path) -> PathBuf {
         "1",
         "--eval-rows",
         "4",
+        "--validation-rows",
+        "4",
         "--out",
     ];
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
-    command.args(short).arg(&home).assert().success();
+    command
+        .current_dir(folder)
+        .args(short)
+        .arg(&home)
+        .assert()
+        .success();
     home
 }
 
@@ -207,7 +214,14 @@ fn reader(home: &Path, file: &Path) -> Option<Vec<String>> {
                     "--seeds",
                     "1",
                 ]),
-                words(&["--eval-rows", "4", "--quiet", "--out"]),
+                words(&[
+                    "--eval-rows",
+                    "4",
+                    "--validation-rows",
+                    "4",
+                    "--quiet",
+                    "--out",
+                ]),
                 vec![text(home)],
             ]
             .concat(),
@@ -232,7 +246,11 @@ fn a_flipped_bit_anywhere_in_a_run_is_found_or_changes_nothing() {
         };
         let run = || {
             let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
-            command.args(&arguments).output().expect("it runs")
+            command
+                .current_dir(folder.path())
+                .args(&arguments)
+                .output()
+                .expect("it runs")
         };
         let undamaged = run();
         assert!(undamaged.status.success(), "{arguments:?}: {undamaged:?}");
@@ -263,4 +281,64 @@ fn a_flipped_bit_anywhere_in_a_run_is_found_or_changes_nothing() {
     ] {
         assert!(kinds.contains(kind), "no {kind} in {kinds:?}");
     }
+}
+
+/// Predictions of every cell below a folder, by their paths in it.
+fn predictions(out: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let files = files_below(out).into_iter();
+    let lines = files.filter(|file| file.extension().is_some_and(|end| end == "jsonl"));
+    lines
+        .map(|file| {
+            let name = file.strip_prefix(out).expect("below").to_owned();
+            (name, fs::read(&file).expect("readable"))
+        })
+        .collect()
+}
+
+/// What was trained and answered for one target is used for two; whatever bit of it is flipped before.
+#[test]
+fn a_flipped_bit_anywhere_in_the_store_is_found_or_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run_in(folder.path());
+    let store = folder.path().join("runs/store");
+    let untouched = folder.path().join("untouched");
+    copy_folder(&store, &untouched);
+    let run = |out: &str| {
+        let words = "transfer squad->textbookqa,race --steps 2 --seeds 1 --eval-rows 4 --validation-rows 4 --jobs 1";
+        Command::cargo_bin("promptshift")
+            .expect("cargo builds it")
+            .current_dir(folder.path())
+            .args(words.split(' '))
+            .args(["--quiet", "--out", out])
+            .output()
+            .expect("it runs")
+    };
+    assert!(run("wanted").status.success());
+    let wanted = predictions(&folder.path().join("wanted"));
+    let mut found = 0;
+    for file in files_below(&untouched) {
+        let bytes = fs::read(&file).expect("readable");
+        for place in [bytes.len() / 3, bytes.len() * 9 / 10] {
+            fs::remove_dir_all(&store).expect("removed");
+            copy_folder(&untouched, &store);
+            let inside = file.strip_prefix(&untouched).expect("below");
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 4;
+            fs::write(store.join(inside), damaged).expect("written");
+            let out = format!("out-{found}-{place}");
+            let ended = run(&out);
+            let told = String::from_utf8_lossy(&ended.stderr);
+            let at = format!("{}, byte {place}: {told}", inside.display());
+            assert!(!told.contains("panicked"), "{at}");
+            let name = file.file_name().expect("a name").to_string_lossy();
+            match ended.status.success() {
+                true => assert!(predictions(&folder.path().join(&out)) == wanted, "{at}"),
+                false => {
+                    assert!(told.contains(&*name), "{at}");
+                    found += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 10, "{found} of the damages were found");
 }

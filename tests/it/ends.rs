@@ -40,7 +40,7 @@ fn ended(command: &mut Command) -> (Option<i32>, String) {
 }
 
 /// A run of two methods and their search, in a few seconds.
-const RUN: &str = "transfer squad->race --out out --seeds 2 --steps 12 --batch-size 2 --train-rows 8 --eval-rows 4 \
+const RUN: &str = "transfer squad->race --out out --seeds 2 --steps 12 --batch-size 2 --train-rows 8 --eval-rows 4 --validation-rows 4 \
                    --methods prompt,model --trials 2";
 
 /// Verbs that write to standard output what they were asked for.
@@ -114,7 +114,7 @@ fn a_full_disk_is_an_error() {
 fn a_name_that_is_no_text_is_a_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let name = OsString::from_vec(b"u8\xff".to_vec());
-    let words = "transfer squad->race --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --jobs 2";
+    let words = "transfer squad->race --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --validation-rows 2 --jobs 2";
     let (code, said) = ended(program(folder.path(), words).arg("--out").arg(&name));
     assert_eq!(code, Some(0), "{said}");
     let record = folder.path().join(name).join("untuned/record.json");
@@ -127,7 +127,7 @@ fn a_name_that_is_no_text_is_a_name() {
 #[test]
 fn a_word_of_the_transfer_is_also_a_folder_s_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let words = "transfer squad race --out squad --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2";
+    let words = "transfer squad race --out squad --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --validation-rows 2";
     let (code, said) = ended(&mut program(folder.path(), words));
     assert_eq!(code, Some(0), "{said}");
     let record = folder.path().join("squad/untuned/record.json");
@@ -141,7 +141,7 @@ fn a_word_of_the_transfer_is_also_a_folder_s_name() {
 
 /// Starts a long training and waits until it is under way.
 fn training(folder: &Path, before: impl FnOnce(&mut Command)) -> Child {
-    let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --batch-size 2 \
+    let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --validation-rows 4 --batch-size 2 \
                  --methods prompt --jobs 1";
     let mut command = program(folder, words);
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -167,9 +167,26 @@ fn signal(name: &str, process: u32) {
     assert!(status.expect("kill is there").success());
 }
 
-/// The folders of `out` that begin so.
+/// What a broken-off training of the store in this folder resumes from.
+fn begun(folder: &Path) -> Vec<PathBuf> {
+    let work = beginning(&folder.join("runs/store/work"), "prompt-seed0");
+    let begun = work.iter().map(|work| work.join("begun"));
+    begun.filter(|begun| begun.exists()).collect()
+}
+
+/// What was set aside of it.
+fn damaged(folder: &Path) -> Vec<PathBuf> {
+    let work = beginning(&folder.join("runs/store/work"), "prompt-seed0");
+    work.iter()
+        .flat_map(|work| beginning(work, "damaged-"))
+        .collect()
+}
+
+/// What there is in a folder that begins so.
 fn beginning(out: &Path, start: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(out).expect("readable");
+    let Ok(entries) = fs::read_dir(out) else {
+        return Vec::new();
+    };
     entries
         .map(|entry| entry.expect("readable"))
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(start))
@@ -185,7 +202,7 @@ fn what_was_trained_is_kept_whichever_signal_ends_it() {
         signal(name, child.id());
         assert_eq!(child.wait().expect("it ends").code(), Some(code), "{name}");
         let out = folder.path().join("out");
-        let begun = beginning(&out, "begun-prompt-seed0");
+        let begun = begun(folder.path());
         assert!(
             begun.iter().any(|begun| begun.join("halt.json").exists()),
             "{name}"
@@ -223,7 +240,7 @@ fn what_a_killed_start_left_blocks_nobody() {
     fs::create_dir(&out).expect("made");
     fs::write(out.join(".partial-plan.json"), "").expect("written");
     fs::create_dir(out.join(".partial-0123456789abcdef-claim")).expect("made");
-    let words = "transfer squad->race --out out --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2";
+    let words = "transfer squad->race --out out --seeds 1 --steps 1 --batch-size 1 --train-rows 2 --eval-rows 2 --validation-rows 2";
     let (code, said) = ended(&mut program(folder.path(), words));
     assert_eq!(code, Some(0), "{said}");
     assert!(beginning(&out, ".").is_empty());
@@ -233,7 +250,7 @@ fn what_a_killed_start_left_blocks_nobody() {
 fn two_at_once_are_told_apart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut child = training(folder.path(), |_| {});
-    let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --batch-size 2 \
+    let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --validation-rows 4 --batch-size 2 \
                  --methods prompt";
     let (code, said) = ended(&mut program(folder.path(), words));
     assert_eq!(code, Some(1));
@@ -249,20 +266,13 @@ fn a_damaged_kept_training_is_set_aside() {
     let mut child = training(folder.path(), |_| {});
     signal("-TERM", child.id());
     child.wait().expect("it ends");
-    let out = folder.path().join("out");
-    let [begun] = beginning(&out, "begun-prompt-seed0")
-        .try_into()
-        .expect("one");
     for end in [
         "halt.json",
         "trained.safetensors",
         "best.safetensors",
         "optimizer.bpk",
     ] {
-        let begun = match beginning(&out, "begun-prompt-seed0").pop() {
-            Some(begun) => begun,
-            None => begun.clone(),
-        };
+        let [begun] = begun(folder.path()).try_into().expect("one");
         let files = fs::read_dir(&begun)
             .expect("readable")
             .map(|file| file.expect("readable").path());
@@ -274,7 +284,7 @@ fn a_damaged_kept_training_is_set_aside() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 4;
         fs::write(&file, bytes).expect("written");
-        let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 \
+        let words = "transfer squad->race --seeds 1 --out out --steps 100000 --train-rows 8 --eval-rows 4 --validation-rows 4 \
                      --batch-size 2 --methods prompt --jobs 1";
         let mut again = program(folder.path(), words);
         let mut child = again
@@ -283,7 +293,7 @@ fn a_damaged_kept_training_is_set_aside() {
             .spawn()
             .expect("it runs");
         let started = Instant::now();
-        while beginning(&out, "damaged-").is_empty() {
+        while damaged(folder.path()).is_empty() {
             assert!(
                 started.elapsed() < Duration::from_secs(60),
                 "{end}: not set aside"
@@ -305,7 +315,7 @@ fn a_damaged_kept_training_is_set_aside() {
             "{end}: {said}"
         );
         assert!(said.contains(end), "{end}: {said}");
-        for aside in beginning(&out, "damaged-") {
+        for aside in damaged(folder.path()) {
             fs::remove_dir_all(aside).expect("removed");
         }
     }
@@ -368,6 +378,7 @@ fn killed_and_done(kills: usize, seed: u64) {
         // Now and then from the start, so that every part of a run is met.
         if out.join("report.md").exists() || kill % 12 == 0 {
             let _ = fs::remove_dir_all(&out);
+            let _ = fs::remove_dir_all(folder.path().join("runs"));
         }
         let mut child = program(folder.path(), RUN)
             .args(["--jobs", "2"])
@@ -417,15 +428,13 @@ fn killed_and_done(kills: usize, seed: u64) {
     for (name, bytes) in &wanted {
         assert!(found[name] == *bytes, "{} differs", name.display());
     }
-    for start in [
-        ".",
-        "begun-",
-        "damaged-",
-        "search-prompt-begun",
-        "search-model-begun",
-    ] {
-        assert_eq!(beginning(&out, start), Vec::<PathBuf>::new(), "left over");
+    let store = folder.path().join("runs/store");
+    let mut left = beginning(&out, ".");
+    left.extend(beginning(&store.join("work"), ""));
+    for kind in ["trainings", "searches", "reports"] {
+        left.extend(beginning(&store.join(kind), "."));
     }
+    assert_eq!(left, Vec::<PathBuf>::new(), "left over");
 }
 
 /// The processes that a process has started.

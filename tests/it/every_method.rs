@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use promptshift::backbone::Backbone;
 use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
-use promptshift::domain::wording::Wording;
-use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::domain::{Example, Task};
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
-use promptshift::record::{Cell, Provenance, SavedDelta};
+use promptshift::record::{Cell, Provenance, SavedDelta, Setting};
 use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
+use promptshift::transfer::Transfer;
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, Metadata, PromptFile, PromptFileError};
 use promptshift::tuning::trained::{SavedTraining, restored, save_trained};
@@ -156,20 +156,17 @@ impl Ground {
             side_by_side: 1,
         };
         let cell = Cell {
-            source: "squad".to_string(),
-            targets: vec!["textbookqa".to_string()],
+            setting: Setting::new(
+                &Transfer {
+                    source: "squad".to_owned(),
+                    targets: vec!["textbookqa".to_owned()],
+                },
+                &self.backbone.name,
+                "mini",
+                self.limits,
+            ),
             method,
             seed: self.seed,
-            model: self.backbone.name.clone(),
-            suite: "mini".to_string(),
-            answers: AnswerForm::Padded,
-            wording: Wording::default(),
-            mixing: None,
-            tune_on: None,
-            train_rows: None,
-            validation_rows: None,
-            eval_rows: None,
-            limits: self.limits,
             trials: None,
             recipe: Some(recipe.clone()),
         };

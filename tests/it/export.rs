@@ -11,7 +11,7 @@ use assert_cmd::assert::Assert;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use predicates::prelude::*;
 use predicates::str::contains;
-use promptshift::record::store::find;
+use promptshift::record::folder::find;
 
 fn reports(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports");

@@ -585,7 +585,16 @@ fn fetched_domains_are_a_suite() {
             "1",
             "--quiet",
         ]);
-        command.args(["--train-rows", "40", "--eval-rows", "20", "--out", "out"]);
+        command.args([
+            "--train-rows",
+            "40",
+            "--eval-rows",
+            "20",
+            "--validation-rows",
+            "20",
+            "--out",
+            "out",
+        ]);
         command
     };
     let missing = contains("squad").and(contains("promptshift fetch"));
@@ -634,7 +643,16 @@ fn mrqa_is_a_part_of_what_was_fetched() {
     mrqa("squad->textbookqa")
         .args(["--methods", "prompt", "--seeds", "1", "--steps", "1"])
         .args(["--batch-size", "2", "--prompt-length", "4", "--quiet"])
-        .args(["--train-rows", "8", "--eval-rows", "4", "--out", "out"])
+        .args([
+            "--train-rows",
+            "8",
+            "--eval-rows",
+            "4",
+            "--validation-rows",
+            "4",
+            "--out",
+            "out",
+        ])
         .assert()
         .success()
         .stdout(contains("# squad → textbookqa"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::str::contains;
-use promptshift::record::store::{StoredRecord, find};
+use promptshift::record::folder::{StoredRecord, find};
 
 fn promptshift(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -31,7 +31,15 @@ fn transfer(folder: &Path, out: &str, more: &[&str]) {
             "--train-rows",
             "8",
         ])
-        .args(["--eval-rows", "6", "--quiet", "--out", out])
+        .args([
+            "--eval-rows",
+            "6",
+            "--validation-rows",
+            "6",
+            "--quiet",
+            "--out",
+            out,
+        ])
         .args(more)
         .assert()
         .success();
@@ -120,6 +128,8 @@ fn a_curve_goes_on_from_what_was_tuned_and_leaves_zero_shot_as_it_is() {
             "8",
             "--eval-rows",
             "6",
+            "--validation-rows",
+            "6",
             "--out",
             "few",
             "--tune-on",
@@ -146,6 +156,8 @@ fn a_target_without_enough_to_tune_on_is_refused() {
                 "transfer",
                 transfer,
                 "--eval-rows",
+                "6",
+                "--validation-rows",
                 "6",
                 "--train-rows",
                 "8",

@@ -9,7 +9,7 @@ use promptshift::domain::mixture::Mixing;
 use promptshift::domain::{Example, Task};
 use promptshift::hygiene::Seen;
 use promptshift::recipe::Limits;
-use promptshift::record::store::find;
+use promptshift::record::folder::find;
 use promptshift::train::TrainingSet;
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn promptshift(folder: &std::path::Path) -> Command {
     command
 }
 
-const TINY: [&str; 12] = [
+const TINY: [&str; 14] = [
     "--methods",
     "prompt",
     "--seeds",
@@ -33,6 +33,8 @@ const TINY: [&str; 12] = [
     "--train-rows",
     "8",
     "--eval-rows",
+    "6",
+    "--validation-rows",
     "6",
 ];
 
@@ -60,8 +62,8 @@ fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
         "{name}"
     );
     let record = &prompt.record;
-    assert_eq!(record.cell.source, "squad+race");
-    assert_eq!(record.cell.mixing, Some(Mixing::Equal));
+    assert_eq!(record.cell.setting.source, "squad+race");
+    assert_eq!(record.cell.setting.mixing, Some(Mixing::Equal));
     let domains: Vec<&str> = record
         .evaluations
         .iter()

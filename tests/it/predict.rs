@@ -261,6 +261,8 @@ fn a_tuned_prompt_knows_its_backbone_and_its_source() {
             "8",
             "--eval-rows",
             "6",
+            "--validation-rows",
+            "6",
         ])
         .assert()
         .success();

@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use promptshift::domain::wording::Template;
-use promptshift::record::store::find;
+use promptshift::record::folder::find;
 
 fn promptshift(folder: &Path, words: &str) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -58,6 +58,7 @@ fn what_is_proposed_is_a_template_that_can_be_tuned_with() {
     let record = &find(&folder.join("run")).expect("records")[0].record;
     let used = record
         .cell
+        .setting
         .wording
         .template
         .as_ref()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use promptshift::record::store::find;
+use promptshift::record::folder::find;
 use promptshift::record::{ablation, ensemble};
 use promptshift::report::bench::{self, Benchmarks};
 use promptshift::report::leaderboard::leaderboard;

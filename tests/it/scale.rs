@@ -9,14 +9,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use promptshift::domain::wording::Wording;
-use promptshift::domain::{AnswerForm, Split, Task};
+use promptshift::domain::{Split, Task};
 use promptshift::recipe::{Limits, Method, Recipe};
-use promptshift::record::store::Store;
+use promptshift::record::folder::{RunFolder, write_predictions};
 use promptshift::record::{
-    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Traits,
+    Cell, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, Score, Setting, Traits,
 };
 use promptshift::score::metrics;
+use promptshift::transfer::Transfer;
 
 const DOMAINS: [&str; 8] = ["squad", "a", "b", "c", "d", "e", "f", "g"];
 const SEEDS: u64 = 5;
@@ -65,24 +65,21 @@ fn predictions(domain: usize, run: u64, examples: usize) -> Vec<Prediction> {
 
 fn cell(method: Method, seed: u64) -> Cell {
     Cell {
-        source: DOMAINS[0].to_owned(),
-        targets: DOMAINS[1..].iter().map(|name| (*name).to_owned()).collect(),
+        setting: Setting::new(
+            &Transfer {
+                source: DOMAINS[0].to_owned(),
+                targets: DOMAINS[1..].iter().map(|name| (*name).to_owned()).collect(),
+            },
+            "t5",
+            "generated",
+            Limits {
+                input: 360,
+                target: 16,
+                answer: 16,
+            },
+        ),
         method,
         seed,
-        model: "t5".to_owned(),
-        suite: "generated".to_owned(),
-        answers: AnswerForm::Padded,
-        wording: Wording::default(),
-        mixing: None,
-        tune_on: None,
-        train_rows: None,
-        validation_rows: None,
-        eval_rows: None,
-        limits: Limits {
-            input: 360,
-            target: 16,
-            answer: 16,
-        },
         trials: None,
         recipe: Some(Recipe::paper_prompt()),
     }
@@ -107,7 +104,7 @@ fn provenance() -> Provenance {
 
 /// Writes the records of two methods; returns the number of predictions.
 fn write(folder: &Path, examples: usize) -> usize {
-    let store = Store::open(folder, &cell(Method::Prompt, 0)).expect("an empty folder");
+    let store = RunFolder::open(folder, &[cell(Method::Prompt, 0)]).expect("an empty folder");
     let mut count = 0;
     for (method, offset) in [(Method::Prompt, 0), (Method::Model, SEEDS)] {
         for seed in 0..SEEDS {
@@ -119,9 +116,8 @@ fn write(folder: &Path, examples: usize) -> usize {
                 .map(|(domain, name)| {
                     let predictions = predictions(domain, offset + seed, examples);
                     let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
-                    let file = draft
-                        .write_predictions(name, &predictions)
-                        .expect("written");
+                    let file =
+                        write_predictions(draft.path(), name, &predictions).expect("written");
                     count += predictions.len();
                     Evaluation {
                         domain: (*name).to_owned(),
@@ -158,6 +154,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     k_shots: Vec::new(),
                     evaluations,
                     validation: None,
+                    answered: Vec::new(),
                     texts: Default::default(),
                 })
                 .expect("finished");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::str::contains;
-use promptshift::record::store::find;
+use promptshift::record::folder::find;
 use promptshift::tuning::prompt_file::PromptFile;
 use promptshift::tuning::subspace::SubspaceFile;
 
@@ -14,7 +14,8 @@ fn promptshift(folder: &Path, words: &str) -> Command {
     command
 }
 
-const TINY: &str = "--steps 3 --batch-size 2 --train-rows 8 --eval-rows 6 --quiet";
+const TINY: &str =
+    "--steps 3 --batch-size 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --quiet";
 
 #[test]
 fn a_prompt_is_tuned_in_the_subspace_of_earlier_ones() {

@@ -390,6 +390,8 @@ fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
         "8",
         "--eval-rows",
         "6",
+        "--validation-rows",
+        "6",
         "--seeds",
         "1",
         "--methods",

@@ -1,5 +1,6 @@
 //! Numbers: recipes, records, scores and the statistics of shift. No tensors.
 
+mod claim;
 pub mod excerpt;
 pub mod hygiene;
 pub mod inspect;
@@ -9,3 +10,4 @@ pub mod recipe;
 pub mod record;
 pub mod score;
 pub mod stats;
+pub mod store;

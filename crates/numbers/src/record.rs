@@ -1,10 +1,11 @@
 //! The record of one cell (a method with a seed on one transfer): everything that the report
-//! prints, with where it came from. Written once, atomically, and never overwritten: see [`store`].
+//! prints, with where it came from. Written once, atomically, and never overwritten: see [`folder`].
 
 pub mod ablation;
 pub mod checkpoint;
 pub mod difference;
 pub mod ensemble;
+pub mod folder;
 pub mod hygiene;
 pub mod k_shot;
 pub mod memory;
@@ -12,16 +13,16 @@ mod packed;
 pub mod redaction;
 pub mod seal;
 pub mod search;
-pub mod store;
+mod setting;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Limits, Method, Recipe, TuneOn};
-use promptshift_text::domain::mixture::Mixing;
-use promptshift_text::domain::wording::Wording;
-use promptshift_text::domain::{AnswerForm, Split, Task};
+use crate::recipe::{Method, Recipe};
+use promptshift_text::domain::{Split, Task};
+
+pub use setting::Setting;
 
 /// The version of the record's schema.
 pub const RECORD_VERSION: u32 = 1;
@@ -61,6 +62,9 @@ pub struct Record {
     /// the untuned backbone, and in records from before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<ValidationAnswers>,
+    /// Where answers come from that were computed apart from the training: another command, another machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<Provenance>,
     /// Whether the texts of rows and answers are in it.
     #[serde(default, skip_serializing_if = "Texts::are_kept")]
     pub texts: Texts,
@@ -97,40 +101,13 @@ pub struct ValidationAnswers {
 /// The identity of a record: two runs with equal cells give equal records, apart from clocks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// The domain that is trained on; of a mixture all of them, as in `squad+newsqa`.
-    pub source: String,
-    /// The domains that are only evaluated.
-    pub targets: Vec<String>,
+    /// What all cells of a study share.
+    #[serde(flatten)]
+    pub setting: Setting,
     /// What is tuned.
     pub method: Method,
     /// The seed of initialisation, order of examples and dropout.
     pub seed: u64,
-    /// The backbone's name: `nano` or a folder's name.
-    pub model: String,
-    /// The suite that the domains were read from: `mini` or a folder's name.
-    pub suite: String,
-    /// How right answers are written when predictions are compared with them; records from before
-    /// there was a choice have them padded.
-    #[serde(default)]
-    pub answers: AnswerForm,
-    /// How examples are worded and answers read; records without it have the paper's way.
-    #[serde(default, skip_serializing_if = "Wording::is_default")]
-    pub wording: Wording,
-    /// How the domains of a mixture are mixed; absent where the source is one domain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mixing: Option<Mixing>,
-    /// How tuning goes on with a few examples of each target; absent where it is left at zero-shot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tune_on: Option<TuneOn>,
-    /// At most so many training rows of each source.
-    pub train_rows: Option<usize>,
-    /// At most so many rows of the source's validation split, where that is not as the evaluated ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_rows: Option<usize>,
-    /// At most so many rows of each evaluated split.
-    pub eval_rows: Option<usize>,
-    /// Sequence lengths, the same for every method.
-    pub limits: Limits,
     /// Trials of the search that chose the recipe; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
@@ -225,6 +202,9 @@ pub struct Training {
     pub checkpoints: Vec<checkpoint::Checkpoint>,
     /// What tuning left behind: the prompt or the whole model.
     pub saved: SavedDelta,
+    /// Its name in the store. Absent in records from before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_as: Option<String>,
 }
 
 /// How far training moved what it trains: Euclidean norms over the numbers of all trainable tensors

@@ -13,8 +13,8 @@ use super::sheet::{Section, Sheet, generated};
 use super::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::ablation::{Kind, Setting, StoredAblation};
-use promptshift_numbers::record::store::{End, StoredRecord, Unfinished};
+use promptshift_numbers::record::ablation::{Kind, StoredAblation, Variant};
+use promptshift_numbers::record::folder::{End, StoredRecord, Unfinished};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{mean, standard_deviation};
@@ -22,7 +22,7 @@ use promptshift_numbers::stats::panel::Panel;
 
 /// One method in one setting.
 struct Row<'a> {
-    setting: &'a Setting,
+    setting: &'a Variant,
     method: Method,
     records: Vec<&'a StoredRecord>,
 }
@@ -123,9 +123,14 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
         reading.push(format!("**Without a record**: {}.", list(&unfinished)));
     }
     Ok(Sheet {
-        title: format!("{}: {} → {}", title(kind), cell.source, list(&cell.targets)),
+        title: format!(
+            "{}: {} → {}",
+            title(kind),
+            cell.setting.source,
+            list(&cell.setting.targets)
+        ),
         question: question(kind).to_owned(),
-        note: generated(&cell.suite),
+        note: generated(&cell.setting.suite),
         findings: claims::findings(kind, &table, &axis),
         figures: vec![figure],
         sections: vec![table.scores(metric), table.costs()],
@@ -135,11 +140,11 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
 }
 
 /// A run that the table lacks, and why.
-fn without_record(setting: &Setting, unfinished: &Unfinished) -> String {
+fn without_record(setting: &Variant, unfinished: &Unfinished) -> String {
     let Cell { method, seed, .. } = &unfinished.cell;
     let end = match &unfinished.end {
         End::Failed { reason } => format!("failed ({reason})"),
-        End::Begun => "unfinished".to_owned(),
+        End::Missing => "unfinished".to_owned(),
     };
     let (folder, method) = (&setting.folder, method.title());
     format!("{folder}, {method}, seed {seed}: {end}")
@@ -391,7 +396,7 @@ enum On {
     Targets,
 }
 
-fn axis(kind: Kind, settings: &[Setting]) -> Axis {
+fn axis(kind: Kind, settings: &[Variant]) -> Axis {
     let mut places: Vec<String> = Vec::new();
     for setting in settings {
         if !places.contains(&setting.place) {
@@ -444,10 +449,10 @@ fn origin(study: &Study) -> Vec<String> {
         ),
         format!(
             "Suite {}, model {}; training rows: {}, rows of each evaluated split: {}.",
-            cell.suite,
-            cell.model,
-            rows(cell.train_rows),
-            rows(cell.eval_rows)
+            cell.setting.suite,
+            cell.setting.model,
+            rows(cell.setting.train_rows),
+            rows(cell.setting.eval_rows)
         ),
         format!("`{}`", from.command),
     ]

@@ -11,7 +11,7 @@ use super::stall::{self, Stall};
 use super::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Stop;
-use promptshift_numbers::record::store::End;
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::median;
 
 /// Inputs cut beyond this share are worth a word.
@@ -92,7 +92,7 @@ fn not_zero_shot(study: &Study, comparison: &Comparison) -> Option<Caution> {
                 Before::Domains(domains) => {
                     let seen = domains
                         .iter()
-                        .filter(|domain| cell.targets.contains(domain));
+                        .filter(|domain| cell.setting.targets.contains(domain));
                     let seen: BTreeSet<&str> = seen.map(String::as_str).collect();
                     let seen: Vec<&str> = seen.into_iter().collect();
                     (!seen.is_empty())
@@ -257,7 +257,7 @@ fn failed(comparison: &Comparison) -> Vec<Caution> {
             .without_record(method)
             .filter_map(|run| match &run.end {
                 End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
-                End::Begun => None,
+                End::Missing => None,
             })
             .collect();
         (!runs.is_empty()).then(|| {
@@ -279,7 +279,7 @@ fn failed(comparison: &Comparison) -> Vec<Caution> {
 /// Runs that are under way, or whose process was killed.
 fn begun(comparison: &Comparison) -> Option<Caution> {
     let runs: Vec<String> = (comparison.unfinished.iter())
-        .filter(|run| run.end == End::Begun)
+        .filter(|run| run.end == End::Missing)
         .map(|run| format!("{} with seed {}", run.method.title(), run.seed))
         .collect();
     (!runs.is_empty()).then(|| {

@@ -24,7 +24,7 @@ use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
 use promptshift_numbers::recipe::{Before, Method};
-use promptshift_numbers::record::store::End;
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::{Evaluation, Role};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
@@ -177,7 +177,7 @@ fn before(study: &Study) -> Vec<String> {
     let cells = study.records().iter().map(|stored| &stored.record.cell);
     let domains: BTreeSet<String> = cells
         .filter_map(|cell| match cell.recipe.as_ref()?.before() {
-            Before::Domains(domains) => Some((&cell.source, domains)),
+            Before::Domains(domains) => Some((&cell.setting.source, domains)),
             Before::Nothing | Before::Unknown => None,
         })
         .flat_map(|(source, domains)| domains.iter().filter(move |&domain| domain != source))
@@ -352,15 +352,15 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         .map(|method| method_result(study, &panels, &scores, method, second))
         .collect();
     let mut comparison = Comparison {
-        source: cell.source.clone(),
-        mixing: cell.mixing,
+        source: cell.setting.source.clone(),
+        mixing: cell.setting.mixing,
         before: before(study),
-        targets: cell.targets.clone(),
-        model: cell.model.clone(),
-        suite: cell.suite.clone(),
+        targets: cell.setting.targets.clone(),
+        model: cell.setting.model.clone(),
+        suite: cell.setting.suite.clone(),
         task,
-        answers: cell.answers,
-        wording: cell.wording.clone(),
+        answers: cell.setting.answers,
+        wording: cell.setting.wording.clone(),
         metric: main.name(),
         second_metric: second.name(),
         resamples: bootstrap.resamples,

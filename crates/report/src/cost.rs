@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::number::{bytes, whole};
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::memory::PeakParts;
-use promptshift_numbers::record::store::StoredRecord;
 use promptshift_numbers::record::{Evaluation, Training};
 
 /// The cost of one method over its seeds.

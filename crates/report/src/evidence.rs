@@ -1,7 +1,7 @@
 //! From stored predictions to the numbers that statistics are made of.
 
 use super::error::ReportError;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::{self, Metric};
 use promptshift_numbers::stats::panel::Sample;

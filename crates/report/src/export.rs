@@ -20,8 +20,8 @@ use serde::Serialize;
 use super::error::ReportError;
 use super::evidence;
 use column::Column;
-use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::record::{Cell, Setting};
 
 /// The version of both tables: raised when a column is renamed, removed or means something else.
 pub const VERSION: u32 = 1;
@@ -165,8 +165,8 @@ impl Table {
 }
 
 /// What a record's study held fixed.
-fn setting(cell: &Cell) -> &Cell {
-    cell
+fn setting(cell: &Cell) -> &Setting {
+    &cell.setting
 }
 
 /// The word that `record.json` has for one of a few possible values: `extractive_qa`.

@@ -8,16 +8,16 @@ use promptshift_numbers::recipe::{
     Recipe, Reduction, Schedule, SecondMoment,
 };
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
 use promptshift_numbers::record::memory::{Moment, PeakParts};
-use promptshift_numbers::record::store::StoredRecord;
 use promptshift_numbers::record::{
     Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
-    Record, Role, SavedDelta, Score, Stop, Texts, Training, Traits, ValidationAnswers,
+    Record, Role, SavedDelta, Score, Setting, Stop, Texts, Training, Traits, ValidationAnswers,
 };
 use promptshift_numbers::score;
-use promptshift_text::domain::wording::Wording;
-use promptshift_text::domain::{AnswerForm, Split, Task};
+use promptshift_text::domain::{Split, Task};
+use promptshift_text::transfer::Transfer;
 
 /// Groups of questions.
 const WORDS: [&str; 3] = ["who", "what", "when"];
@@ -102,24 +102,21 @@ impl Fixture {
         let record = Record {
             version: RECORD_VERSION,
             cell: Cell {
-                source: self.domains[0].0.to_owned(),
-                targets: names(1..),
+                setting: Setting::new(
+                    &Transfer {
+                        source: self.domains[0].0.to_owned(),
+                        targets: names(1..),
+                    },
+                    "nano",
+                    "mini",
+                    Limits {
+                        input: 256,
+                        target: 16,
+                        answer: 16,
+                    },
+                ),
                 method,
                 seed,
-                model: "nano".to_owned(),
-                suite: "mini".to_owned(),
-                answers: AnswerForm::Padded,
-                wording: Wording::default(),
-                mixing: None,
-                tune_on: None,
-                train_rows: None,
-                validation_rows: None,
-                eval_rows: None,
-                limits: Limits {
-                    input: 256,
-                    target: 16,
-                    answer: 16,
-                },
                 trials: None,
                 recipe: tuned.then(|| recipe(method)),
             },
@@ -142,6 +139,7 @@ impl Fixture {
                 predictions: "validation.jsonl".to_owned(),
                 predictions_sha256: "0".repeat(64),
             }),
+            answered: Vec::new(),
             texts: Texts::Kept,
         };
         // As good as the test split of the source, answered by another run.
@@ -435,6 +433,7 @@ fn training(method: Method, seed: u64, height: f64) -> Training {
             bytes: if prompt { 10_480 } else { 5_852_320 },
             sha256: "e".repeat(64),
         },
+        stored_as: None,
     }
 }
 

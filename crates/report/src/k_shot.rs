@@ -11,7 +11,7 @@ use super::number::metric_title;
 use super::study::Study;
 use promptshift_numbers::recipe::{Method, TuneOn};
 use promptshift_numbers::record::Prediction;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{Estimate, standard_deviation};
@@ -61,7 +61,7 @@ impl KShots {
 
 /// The curves of a study; none where no method was tuned on.
 pub(super) fn k_shots(study: &Study, metric: Metric) -> Option<KShots> {
-    let tune_on = study.cell().tune_on.clone()?;
+    let tune_on = study.cell().setting.tune_on.clone()?;
     let methods: Vec<Method> = Method::ALL
         .into_iter()
         .filter(|method| {

@@ -16,7 +16,7 @@ use super::page::{Tables, page};
 use super::study::{Study, studies_by_recipe};
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_numbers::record::difference;
-use promptshift_numbers::record::store::{End, StoredRecord, Unfinished};
+use promptshift_numbers::record::folder::{End, StoredRecord, Unfinished};
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_text::domain::{AnswerForm, Task};
 
@@ -201,7 +201,7 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         recipe: None,
         seeds: result.seeds.clone(),
         failed_seeds: (comparison.without_record(result.method))
-            .filter(|run| run.end != End::Begun)
+            .filter(|run| run.end != End::Missing)
             .map(|run| run.seed)
             .collect(),
         metric: comparison.metric,

@@ -39,7 +39,7 @@ pub use error::ReportError;
 
 use comparison::Comparison;
 use figures::Figure;
-use promptshift_numbers::record::store::{StoredRecord, Unfinished};
+use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 use study::Study;
 
 /// The analysis of records, which takes most of a report's time: it may be shown several times.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Training};
 
 /// A loss that ends above this share of its first value has not moved.

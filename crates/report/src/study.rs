@@ -7,7 +7,7 @@ use super::error::ReportError;
 use super::evidence;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::difference;
-use promptshift_numbers::record::store::{StoredRecord, Unfinished};
+use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 use promptshift_numbers::record::{Cell, Evaluation, Training};
 
 /// Records that may be compared; never empty.
@@ -159,16 +159,20 @@ fn sorted<'a>(
 fn alike(one: &Cell, other: &Cell) -> bool {
     let key = |cell: &Cell| {
         (
-            cell.source.clone(),
-            cell.targets.clone(),
-            cell.model.clone(),
-            cell.suite.clone(),
-            cell.answers,
-            cell.wording.clone(),
-            cell.mixing,
-            cell.tune_on.clone(),
-            [cell.train_rows, cell.validation_rows, cell.eval_rows],
-            cell.limits,
+            cell.setting.source.clone(),
+            cell.setting.targets.clone(),
+            cell.setting.model.clone(),
+            cell.setting.suite.clone(),
+            cell.setting.answers,
+            cell.setting.wording.clone(),
+            cell.setting.mixing,
+            cell.setting.tune_on.clone(),
+            [
+                cell.setting.train_rows,
+                cell.setting.validation_rows,
+                cell.setting.eval_rows,
+            ],
+            cell.setting.limits,
         )
     };
     key(one) == key(other)

@@ -3,8 +3,8 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::*;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart};
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
-use promptshift_numbers::record::store::End;
 use promptshift_numbers::record::{Score, Stop, Texts};
 
 /// A rendered report.
@@ -158,7 +158,7 @@ fn a_method_of_which_every_run_failed_is_failed() {
 fn a_run_that_was_begun_is_unfinished() {
     let (records, begun) = without(
         |method, seed| (method, seed) == (Method::Prompt, 2),
-        End::Begun,
+        End::Missing,
     );
     let text = render_with(&records, &begun, "figures")
         .expect("consistent")

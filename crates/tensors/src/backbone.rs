@@ -7,6 +7,7 @@ mod tokenizer_file;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointError, WeightFiles, Weights, config_keys};
 use crate::gguf::{self, Gguf, GgufError};
@@ -24,7 +25,8 @@ use tokenizer_file::{Beginning, TokenizerFile};
 pub const NANO: &str = "nano";
 
 /// Which backbone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackboneChoice {
     /// The bundled miniature, pre-trained on generated text.
     Nano,

@@ -34,16 +34,6 @@ impl Process {
     pub fn is_gone(&self) -> bool {
         self.machine == *MACHINE && started(self.pid) != Some(self.started)
     }
-
-    /// Whether it is the one that started this one.
-    pub fn is_parent(&self) -> bool {
-        #[cfg(unix)]
-        let parent = std::os::unix::process::parent_id();
-        // Other systems do not tell.
-        #[cfg(not(unix))]
-        let parent = self.pid;
-        self.pid == parent && !self.is_gone()
-    }
 }
 
 /// The machine's boot and the namespace of its process numbers, as Linux tells them; elsewhere a name that

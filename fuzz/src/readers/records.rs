@@ -2,8 +2,8 @@
 
 use promptshift::hash::sha256;
 use promptshift::predictions;
+use promptshift::record::folder::{find, unfinished};
 use promptshift::record::seal::sealed;
-use promptshift::record::store::{find, unfinished};
 use promptshift::record::{Prediction, Score};
 use promptshift::report::analyse;
 use promptshift::score::metrics;

@@ -6,21 +6,20 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Miniature, Planned, Shared, run_settings};
+use super::{Shared, Usual, run_parts};
 use crate::cli::Failure;
+use crate::study::Part;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::ablation::{Kind, Setting};
+use promptshift_numbers::record::ablation::{Kind, Variant};
 use promptshift_report::ablation::{ADAPTED, SENTINEL, SPANS};
 use promptshift_report::number::whole;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::wording::Opening;
 
-/// Two to five models with three seeds: an estimated two minutes on two cores for each model of
-/// nano's size.
-const DEFAULTS: Miniature = Miniature {
+/// Three seeds of each model.
+const DEFAULTS: Usual = Usual {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
-    steps: 200,
     eval_rows: 200,
 };
 
@@ -88,14 +87,17 @@ pub(super) fn objective(arguments: &Objectives) -> Result<(), Failure> {
     let models = [(SPANS, spans), (SENTINEL, spans), (ADAPTED, adapted)];
     let models = models.map(|(place, model)| (place.to_owned(), model.clone()));
     let (kind, shared) = (Kind::Objective, &arguments.shared);
-    let mut settings = planned(kind, shared, &models, &[Method::Prompt]).map_err(Failure::Usage)?;
+    let mut settings = parts(kind, shared, &models, &[Method::Prompt]).map_err(Failure::Usage)?;
     for one in &mut settings {
-        if one.setting.place == SENTINEL {
-            one.plan.wording.opening = Opening::Sentinel;
-            one.cells = one.plan.cells();
+        if one
+            .variant
+            .as_ref()
+            .is_some_and(|variant| variant.place == SENTINEL)
+        {
+            one.plan.setting.wording.opening = Opening::Sentinel;
         }
     }
-    run_settings(kind, shared, settings)
+    run_parts(kind, shared, settings)
 }
 
 /// Runs `ablate lm-steps`.
@@ -125,33 +127,32 @@ fn run(
     models: &[(String, String)],
     methods: &[Method],
 ) -> Result<(), Failure> {
-    let settings = planned(kind, shared, models, methods).map_err(Failure::Usage)?;
-    run_settings(kind, shared, settings)
+    let settings = parts(kind, shared, models, methods).map_err(Failure::Usage)?;
+    run_parts(kind, shared, settings)
 }
 
-fn planned(
+fn parts(
     kind: Kind,
     shared: &Shared,
     models: &[(String, String)],
     methods: &[Method],
-) -> anyhow::Result<Vec<Planned>> {
+) -> anyhow::Result<Vec<Part>> {
     let catalogue = shared.data.catalogue()?;
-    let mut planned = Vec::new();
+    let methods = [&[Method::Untuned], methods].concat();
+    let mut parts = Vec::new();
     for (at, (place, model)) in models.iter().enumerate() {
         if models[..at].iter().any(|(other, _)| other == place) {
             bail!("{} {place}: wanted each once", kind.name());
         }
         let choice = BackboneChoice::parse(model)?;
-        let plan = shared.plan(&choice, methods, &catalogue, &DEFAULTS)?;
-        planned.push(Planned {
-            setting: Setting {
+        parts.push(Part {
+            variant: Some(Variant {
                 folder: format!("{}-{}", kind.name(), place.replace([',', ' '], "")),
                 place: place.clone(),
                 series: "all".to_owned(),
-            },
-            cells: plan.cells(),
-            plan,
+            }),
+            plan: shared.plan(&choice, &methods, &catalogue, &DEFAULTS)?,
         });
     }
-    Ok(planned)
+    Ok(parts)
 }

@@ -5,25 +5,22 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::runs::Runs;
-use super::{Miniature, Planned, Shared, finish};
-use crate::cli::Failure;
-use crate::cli::{estimate, interrupt, print};
+use super::{Shared, Usual, finish};
+use crate::cli::command::command;
+use crate::cli::{Failure, interrupt, study};
 use crate::experiment::ensemble::{self, EnsembleRunError};
-use crate::material::Material;
 use crate::plan::Plan;
+use crate::study::{Part, Study};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::ablation::Setting;
+use promptshift_numbers::record::ablation::Variant;
 use promptshift_numbers::record::ensemble::{is_in, write};
-use promptshift_numbers::record::store::{StoredRecord, find};
+use promptshift_numbers::record::folder::{StoredRecord, find};
 use promptshift_tensors::backbone::BackboneChoice;
-use promptshift_text::transfer::Transfer;
 
 /// Five prompts, as the paper has them, on all targets.
-const DEFAULTS: Miniature = Miniature {
+const DEFAULTS: Usual = Usual {
     transfer: "squad->all",
     seeds: 5,
-    steps: 400,
     eval_rows: 500,
 };
 
@@ -38,7 +35,7 @@ pub(super) struct Arguments {
     model: String,
     /// Take the prompts that a finished `transfer` left in this folder, all its seeds, instead of
     /// tuning some; transfer, rows and recipe are then those of its records.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "seeds", "steps", "train_rows", "eval_rows"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "seeds", "steps", "train_rows", "validation_rows", "eval_rows"])]
     from: Option<PathBuf>,
 }
 
@@ -52,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(folder) => {
             let found = tuned_prompts(folder)?;
             let suite = shared.data.suite(&catalogue).map_err(Failure::Usage)?;
-            let plan = plan_of(&found, suite, &choice);
+            let plan = plan_of(&found, suite, shared.data.cards(), &choice);
             (plan, Some(found))
         }
         None => {
@@ -62,32 +59,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             (plan, None)
         }
     };
-    let out = shared.out("ensemble", &plan.transfer);
-    let material = Material::read(&plan, &catalogue)?;
-    let mut runs = Runs::new(shared, &material, &out)?;
-    let backbone = runs.backbone(&plan)?;
+    let out = shared.out("ensemble", &plan.setting.transfer());
+    let variant = Variant {
+        folder: PROMPTS.to_owned(),
+        place: plan.seeds.len().to_string(),
+        series: Method::Prompt.title().to_owned(),
+    };
+    let part = Part {
+        variant: Some(variant),
+        plan,
+    };
+    let mut session = shared.session(Study { parts: vec![part] })?;
     if shared.run.dry_run {
-        return Ok(print::text(estimate::describe(
-            &plan, &material, &backbone,
-        ))?);
+        return session.describe();
     }
     interrupt::listen()?;
     let records = match found {
         Some(found) => found,
         None => {
-            let planned = Planned {
-                setting: Setting {
-                    folder: PROMPTS.to_owned(),
-                    place: plan.seeds.len().to_string(),
-                    series: Method::Prompt.title().to_owned(),
-                },
-                cells: plan.tuned_cells(),
-                plan,
-            };
-            if shared.run.worker().is_some() {
-                return runs.serve(&[planned]);
-            }
-            let outcome = runs.run(&[planned])?;
+            let outcome = session.run(&out)?;
             // Fewer prompts would be another ensemble than the one that was asked for.
             outcome.complete()?;
             outcome.records
@@ -97,11 +87,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         voice.say(&format!("{} has an ensemble already", out.display()));
         return finish(shared, &out);
     }
-    let origin = runs.origin(&backbone);
+    let backbone = session.prepared().backbone(0)?;
+    let material = &session.prepared().material;
+    let origin = study::origin(
+        material,
+        &backbone,
+        &command(None),
+        &shared.run.on.device,
+        1,
+    );
     let mut work = None;
     let run = ensemble::run(
         &records,
-        &material,
+        material,
         &backbone,
         &origin,
         &mut |domain, done, total| {
@@ -148,16 +146,15 @@ fn tuned_prompts(folder: &Path) -> Result<Vec<StoredRecord>, Failure> {
 fn plan_of(
     records: &[StoredRecord],
     suite: promptshift_text::domain::suite::Suite,
+    cards: Vec<PathBuf>,
     choice: &BackboneChoice,
 ) -> Plan {
     let cell = &records[0].record.cell;
     let recipe = cell.recipe.clone();
     Plan {
-        transfer: Transfer {
-            source: cell.source.clone(),
-            targets: cell.targets.clone(),
-        },
+        setting: cell.setting.clone(),
         suite,
+        cards,
         backbone: choice.clone(),
         methods: vec![cell.method],
         seeds: records.iter().map(|r| r.record.cell.seed).collect(),
@@ -165,14 +162,6 @@ fn plan_of(
             .map(|recipe| (cell.method, recipe))
             .into_iter()
             .collect(),
-        limits: cell.limits,
-        answers: cell.answers,
-        wording: cell.wording.clone(),
         trials: cell.trials,
-        mixing: cell.mixing.unwrap_or_default(),
-        tune_on: cell.tune_on.clone(),
-        train_rows: cell.train_rows,
-        validation_rows: cell.validation_rows,
-        eval_rows: cell.eval_rows,
     }
 }

@@ -2,22 +2,22 @@
 
 use clap::Args;
 
-use super::{Miniature, Planned, Shared, run_settings};
+use super::{Shared, Usual, run_parts};
 use crate::cli::Failure;
 use crate::cli::values::Init;
 use crate::plan::Plan;
+use crate::study::Part;
 use promptshift_numbers::recipe::{Method, PromptInit};
-use promptshift_numbers::record::ablation::{Kind, Setting};
+use promptshift_numbers::record::ablation::{Kind, Variant};
 use promptshift_report::ablation::{LABELS, UNIFORM, VOCAB};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::Task;
 
 /// Five lengths, or four starts, with three seeds. Starts from class labels need a source with some, as qqp; the
 /// miniature does not learn that one in so few steps.
-const MINIATURE: Miniature = Miniature {
+const USUAL: Usual = Usual {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
-    steps: 200,
     eval_rows: 200,
 };
 
@@ -80,20 +80,20 @@ pub(super) fn length(arguments: &Lengths) -> Result<(), Failure> {
     let catalogue = shared.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let base = shared
-        .plan(&choice, &[Method::Prompt], &catalogue, &MINIATURE)
+        .plan(&choice, &[Method::Prompt], &catalogue, &USUAL)
         .map_err(Failure::Usage)?;
-    let mut planned = Vec::new();
+    let mut parts = Vec::new();
     for Init(init) in &arguments.inits {
         for &length in &arguments.lengths {
-            let setting = Setting {
+            let variant = Variant {
                 folder: format!("length-{length}-{}", folder_name(init)),
                 place: length.to_string(),
                 series: name(init),
             };
-            planned.push(with(&base, setting, Some(length), init));
+            parts.push(with(&base, variant, Some(length), init));
         }
     }
-    run_settings(Kind::Length, shared, distinct(planned)?)
+    run_parts(Kind::Length, shared, distinct(parts)?)
 }
 
 /// Runs `ablate init`.
@@ -102,9 +102,9 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
     let catalogue = shared.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let base = shared
-        .plan(&choice, &[Method::Prompt], &catalogue, &MINIATURE)
+        .plan(&choice, &[Method::Prompt], &catalogue, &USUAL)
         .map_err(Failure::Usage)?;
-    let source = catalogue.source(&base.transfer.source)?;
+    let source = catalogue.source(&base.setting.source)?;
     let mut inits: Vec<PromptInit> = arguments.inits.iter().map(|Init(i)| i.clone()).collect();
     if inits.is_empty() {
         inits = vec![
@@ -117,7 +117,7 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
         }
         inits.push(PromptInit::Text(default_text(source.task).to_owned()));
     }
-    let planned = (inits.iter().enumerate())
+    let parts = (inits.iter().enumerate())
         .map(|(at, init)| {
             // Texts and files are numbered where there are several.
             let before = inits[..at].iter().filter(|other| name(other) == name(init));
@@ -128,19 +128,19 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
                 ),
                 _ => (format!("init-{}", folder_name(init)), name(init)),
             };
-            let setting = Setting {
+            let variant = Variant {
                 folder,
                 place,
                 series: Method::Prompt.title().to_owned(),
             };
-            with(&base, setting, arguments.prompt_length, init)
+            with(&base, variant, arguments.prompt_length, init)
         })
         .collect();
-    run_settings(Kind::Init, shared, distinct(planned)?)
+    run_parts(Kind::Init, shared, distinct(parts)?)
 }
 
 /// The plan with another prompt.
-fn with(base: &Plan, setting: Setting, length: Option<usize>, init: &PromptInit) -> Planned {
+fn with(base: &Plan, variant: Variant, length: Option<usize>, init: &PromptInit) -> Part {
     let mut plan = base.clone();
     for recipe in plan.recipes.values_mut() {
         if let Some(prompt) = &mut recipe.prompt {
@@ -148,26 +148,24 @@ fn with(base: &Plan, setting: Setting, length: Option<usize>, init: &PromptInit)
             prompt.init = init.clone();
         }
     }
-    Planned {
-        setting,
-        cells: plan.tuned_cells(),
+    Part {
+        variant: Some(variant),
         plan,
     }
 }
 
 /// Settings with folders of their own.
-fn distinct(planned: Vec<Planned>) -> Result<Vec<Planned>, Failure> {
-    for (at, one) in planned.iter().enumerate() {
-        let folder = &one.setting.folder;
-        if planned[..at]
-            .iter()
-            .any(|other| other.setting.folder == *folder)
-        {
-            let twice = anyhow::anyhow!("{folder}: wanted each setting once");
-            return Err(Failure::Usage(twice));
+fn distinct(parts: Vec<Part>) -> Result<Vec<Part>, Failure> {
+    let folder = |part: &Part| part.variant.as_ref().map(|variant| variant.folder.clone());
+    for (at, one) in parts.iter().enumerate() {
+        if parts[..at].iter().any(|other| folder(other) == folder(one)) {
+            let name = folder(one).unwrap_or_default();
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "{name}: wanted each setting once"
+            )));
         }
     }
-    Ok(planned)
+    Ok(parts)
 }
 
 /// A start's name in reports.

@@ -14,6 +14,7 @@ use promptshift_numbers::recipe::{
     DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe, SubspaceStart,
     TuneOn,
 };
+use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Config;
 use promptshift_tensors::tuning::subspace::SubspaceFile;
@@ -31,8 +32,7 @@ pub fn plan(
     config: &Config,
 ) -> anyhow::Result<(Plan, Option<String>)> {
     let suite = arguments.data.suite(catalogue)?;
-    let (transfer, redirected) =
-        redirection::transfer(&arguments.transfer, arguments.run.redirected.as_deref())?;
+    let (transfer, redirected) = redirection::transfer(&arguments.transfer)?;
     let resolved = catalogue.resolve(&transfer, &suite)?;
     let known = Wording::default();
     let transfer = resolved.transfer();
@@ -102,26 +102,40 @@ pub fn plan(
         }
         recipes.insert(method, recipe);
     }
+    if !methods.contains(&Method::Untuned) {
+        methods.insert(0, Method::Untuned);
+    }
     Ok((
         Plan {
-            transfer,
+            setting: Setting {
+                answers: answer_form(arguments.answers, config)?,
+                wording,
+                mixing: (transfer.is_of_mixture()).then(|| arguments.mixing.unwrap_or_default()),
+                tune_on: tune_on(arguments),
+                train_rows: arguments.train_rows,
+                validation_rows: Some(
+                    arguments
+                        .validation_rows
+                        .unwrap_or(Setting::VALIDATION_ROWS),
+                ),
+                eval_rows: arguments.eval_rows,
+                ..Setting::new(
+                    &transfer,
+                    &backbone.name(),
+                    &suite.name(),
+                    Limits::default_for(task),
+                )
+            },
             suite,
-            answers: answer_form(arguments.answers, config)?,
-            wording,
-            limits: Limits::default_for(task),
+            cards: arguments.data.cards(),
             backbone,
             methods,
             seeds: match &arguments.seeds {
                 Some(Seeds(seeds)) => seeds.clone(),
                 None => default_seeds(tuned.len()),
             },
-            mixing: arguments.mixing.unwrap_or_default(),
-            tune_on: tune_on(arguments),
             trials: arguments.trials,
             recipes,
-            train_rows: arguments.train_rows,
-            validation_rows: arguments.validation_rows,
-            eval_rows: arguments.eval_rows,
         },
         redirected,
     ))

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{self, StoreError, StoredRecord, Unfinished};
+use super::folder::{self, StoreError, StoredRecord, Unfinished};
 use promptshift_text::new_file::{self, NewFileError};
 
 const FILE: &str = "ablation.json";
@@ -40,12 +40,12 @@ pub struct Ablation {
     /// What is varied.
     pub kind: Kind,
     /// In the order of the report.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<Variant>,
 }
 
-/// One setting.
+/// One of the settings that are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
+pub struct Variant {
     /// Its folder below the ablation's.
     pub folder: String,
     /// Where it stands on the figure's axis, in words: `20`.
@@ -113,7 +113,7 @@ impl Kind {
 
 impl Ablation {
     /// Of these settings.
-    pub fn new(kind: Kind, settings: Vec<Setting>) -> Self {
+    pub fn new(kind: Kind, settings: Vec<Variant>) -> Self {
         Ablation {
             program: "promptshift".to_owned(),
             kind,
@@ -162,12 +162,12 @@ pub fn read(out: &Path) -> Result<StoredAblation, AblationError> {
             unfinished.push(Vec::new());
             continue;
         }
-        records.push(match store::find(&folder) {
+        records.push(match folder::find(&folder) {
             Ok(found) => found,
             Err(StoreError::NoRecords { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
         });
-        unfinished.push(store::unfinished(&folder)?);
+        unfinished.push(folder::unfinished(&folder)?);
     }
     Ok(StoredAblation {
         ablation,

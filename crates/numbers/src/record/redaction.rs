@@ -1,7 +1,7 @@
 //! Records without the texts of their rows: what can be published where the data can't.
 
+use crate::record::folder::{StoredRecord, prediction_lines};
 use crate::record::seal::sealed;
-use crate::record::store::{StoredRecord, prediction_lines};
 use crate::record::{Prediction, Record, Score, Texts};
 use promptshift_text::domain::Task;
 use promptshift_text::hash::sha256;

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use super::column::Column;
 use super::{setting, word};
 use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::k_shot::KShot;
-use promptshift_numbers::record::store::StoredRecord;
 use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training};
 
 /// One evaluation of a record.

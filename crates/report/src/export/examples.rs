@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::column::Column;
 use super::{setting, word};
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Cell, Evaluation, Prediction, Score, Traits};
 use promptshift_text::domain::Split;
 

@@ -3,12 +3,12 @@
 use super::table::MISSING;
 use crate::comparison::{Comparison, UnfinishedRun};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::End;
+use promptshift_numbers::record::folder::End;
 
 /// Instead of a method's numbers: whether any of its runs failed, or was begun at least.
 pub fn of_method(comparison: &Comparison, method: Method) -> &'static str {
     let runs: Vec<&UnfinishedRun> = comparison.without_record(method).collect();
-    let failed = runs.iter().find(|run| run.end != End::Begun);
+    let failed = runs.iter().find(|run| run.end != End::Missing);
     word(failed.or(runs.first()).copied())
 }
 
@@ -25,6 +25,6 @@ fn word(run: Option<&UnfinishedRun>) -> &'static str {
     match run.map(|run| &run.end) {
         None => MISSING,
         Some(End::Failed { .. }) => "failed",
-        Some(End::Begun) => "unfinished",
+        Some(End::Missing) => "unfinished",
     }
 }

@@ -16,8 +16,11 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
         .iter()
         .map(|stored| &stored.record.provenance)
         .collect();
+    // Answers may be another command's than the training is.
+    let answered = (study.records().iter()).flat_map(|stored| &stored.record.answered);
+    let computed: Vec<&Provenance> = origins.iter().copied().chain(answered).collect();
     let all = |field: fn(&Provenance) -> String| -> Vec<String> {
-        let values: BTreeSet<String> = origins.iter().map(|origin| field(origin)).collect();
+        let values: BTreeSet<String> = computed.iter().map(|origin| field(origin)).collect();
         values.into_iter().collect()
     };
     let commands = all(|origin| origin.command.clone());
@@ -42,25 +45,25 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
             "rows",
             vec![format!(
                 "training {}, validation {}, scored {}",
-                rows(cell.train_rows),
-                rows(cell.validation_rows.or(cell.eval_rows)),
-                rows(cell.eval_rows)
+                rows(cell.setting.train_rows),
+                rows(cell.setting.validation_rows.or(cell.setting.eval_rows)),
+                rows(cell.setting.eval_rows)
             )],
         ),
         (
             "longest sequences in tokens",
             vec![format!(
                 "input {}, training target {}, answer {}",
-                cell.limits.input, cell.limits.target, cell.limits.answer
+                cell.setting.limits.input, cell.setting.limits.target, cell.setting.limits.answer
             )],
         ),
         ("model", vec![comparison.model.clone()]),
     ];
-    if let Some(template) = &cell.wording.template {
+    if let Some(template) = &cell.setting.wording.template {
         let hash = format!("{}: {}", plain(&template.name), template.sha256);
         facts.push(("template SHA-256", vec![hash]));
     }
-    if let Some(verbalizer) = &cell.wording.verbalizer {
+    if let Some(verbalizer) = &cell.setting.wording.verbalizer {
         let hash = format!("{}: {}", plain(&verbalizer.name), verbalizer.sha256);
         facts.push(("verbalizer SHA-256", vec![hash]));
     }

@@ -8,7 +8,7 @@ use crate::number::{
 };
 use crate::statistics::AgainstModel;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::End;
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::mean;
 
 /// The name of the column of p values.
@@ -89,7 +89,7 @@ fn by_method(comparison: &Comparison) -> TextTable {
 
 fn named(comparison: &Comparison, result: &MethodResult) -> String {
     let failed = (comparison.without_record(result.method))
-        .filter(|run| run.end != End::Begun)
+        .filter(|run| run.end != End::Missing)
         .count();
     let failed = match failed {
         0 => String::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use promptshift_numbers::predictions::Line;
 use promptshift_numbers::record::Prediction;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 
 /// Runs to be compared with another set's.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +49,7 @@ fn of_record(stored: StoredRecord) -> Run {
         ..
     } = stored;
     let (cell, origin) = (&record.cell, &record.provenance);
-    let limits = &cell.limits;
+    let limits = &cell.setting.limits;
     let mut facts = BTreeMap::from([
         (
             "cut: the longest input".to_owned(),
@@ -61,10 +61,10 @@ fn of_record(stored: StoredRecord) -> Run {
         ),
         (
             "the form of right answers".to_owned(),
-            cell.answers.name().to_owned(),
+            cell.setting.answers.name().to_owned(),
         ),
     ]);
-    let template = cell.wording.template.as_ref();
+    let template = cell.setting.wording.template.as_ref();
     let template = template.map_or("T5's own", |template| &template.text);
     facts.insert("the template".to_owned(), template.to_owned());
     for evaluation in &record.evaluations {

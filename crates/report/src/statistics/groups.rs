@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::cluster::ratio_estimate;
 use promptshift_numbers::stats::estimate::Estimate;

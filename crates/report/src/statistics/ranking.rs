@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::study::Study;
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::stats::estimate::mean;
 use promptshift_numbers::stats::ranking::auroc;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::store::StoredRecord;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::estimate::Interval;
 use promptshift_numbers::stats::holm::holm;
 use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};

@@ -11,7 +11,7 @@ use super::trained_tensors;
 use crate::checkpoint::seal;
 use crate::network::Config;
 use promptshift_numbers::recipe::Recipe;
-use promptshift_numbers::record::store::StoreError;
+use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
 use promptshift_text::hash::sha256;
 
@@ -62,14 +62,16 @@ impl Tuned {
                 trained_tensors::to_bytes(self, recipe, config, metadata),
             ),
             (None, Some(vectors)) => (prompt_file::FILE, prompt_file::to_bytes(&vectors, metadata)),
-            (None, None) => {
-                let weights = self.backbone.weights();
-                let write = |metadata| weights.to_bytes(metadata);
-                (MODEL, seal::sealed(metadata.entries(), write))
-            }
+            (None, None) => (MODEL, model_bytes(self, metadata)),
         };
         write(name, &bytes, folder)
     }
+}
+
+/// A whole model's file.
+pub(super) fn model_bytes(tuned: &Tuned, metadata: &Metadata) -> Vec<u8> {
+    let weights = tuned.backbone.weights();
+    seal::sealed(metadata.entries(), |metadata| weights.to_bytes(metadata))
 }
 
 /// Writes a file of this name.

@@ -25,7 +25,7 @@ use crate::network::Config;
 use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
 use promptshift_numbers::record::SavedDelta;
 use promptshift_numbers::record::difference;
-use promptshift_numbers::record::store::StoreError;
+use promptshift_numbers::record::folder::StoreError;
 
 /// The file's name in a folder.
 pub const FILE: &str = "trained.safetensors";
@@ -89,14 +89,18 @@ pub fn save_trained(
     Ok(SavedTraining { answering, trained })
 }
 
-/// A `trained.safetensors`: every tensor that the recipe trains, by its path in [`Tuned`].
+/// The bytes of a file that [`restored`] reads: a whole model's weights, or every tensor that the recipe trains by
+/// its path in [`Tuned`].
 pub fn trained_bytes(
     tuned: &Tuned,
     recipe: &Recipe,
     config: &Config,
     metadata: &Metadata,
 ) -> Vec<u8> {
-    trained_tensors::to_bytes(tuned, recipe, config, metadata)
+    match leaves_model(recipe) {
+        true => save::model_bytes(tuned, metadata),
+        false => trained_tensors::to_bytes(tuned, recipe, config, metadata),
+    }
 }
 
 /// What [`save_trained`] was given, to the bit, from the file that it calls `trained`. Backbone, recipe, words and

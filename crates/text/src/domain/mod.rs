@@ -12,6 +12,7 @@ pub mod card;
 pub mod catalogue;
 pub mod describe;
 pub mod draw;
+pub mod fingerprint;
 pub mod glue;
 pub mod label;
 mod layout;
@@ -96,6 +97,14 @@ pub enum AnswerForm {
 }
 
 impl AnswerForm {
+    /// The form of the rows that training learns and chooses its step by, whichever form evaluation asks for.
+    pub fn of_training(self) -> AnswerForm {
+        match self {
+            AnswerForm::Padded | AnswerForm::Raw => AnswerForm::Padded,
+            AnswerForm::Continued => AnswerForm::Continued,
+        }
+    }
+
     /// The name typed and recorded.
     pub fn name(self) -> &'static str {
         match self {

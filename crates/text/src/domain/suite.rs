@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::allotment::{Portion, SourceSplits};
@@ -21,7 +22,8 @@ pub const MINI: &str = "mini";
 pub const HUB: &str = "hub";
 
 /// Where a domain's rows are read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Suite {
     /// The generated miniature domains, compiled into the binary.
     Mini,
@@ -37,7 +39,8 @@ pub enum Suite {
 }
 
 /// Domains of the Hub that form a suite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// All of them.
     Whole,

@@ -122,17 +122,18 @@ impl Metadata {
         let recipe = serde_json::to_string(&cell.recipe).expect("a recipe is plain data");
         Metadata {
             version: provenance.version.clone(),
-            backbone: cell.model.clone(),
+            backbone: cell.setting.model.clone(),
             backbone_sha256: provenance.model_sha256.clone(),
             tokenizer_sha256: provenance.tokenizer_sha256.clone(),
             network: Some(network),
             made: Made::Tuned {
                 method: cell.method.name().to_string(),
-                source: cell.source.clone(),
+                source: cell.setting.source.clone(),
                 seed: cell.seed.to_string(),
                 recipe,
-                wording: Box::new(cell.wording.clone()),
-                longest_input: Some(cell.limits.input).filter(|&input| input < Limits::INPUT),
+                wording: Box::new(cell.setting.wording.clone()),
+                longest_input: Some(cell.setting.limits.input)
+                    .filter(|&input| input < Limits::INPUT),
             },
         }
     }

@@ -1,5 +1,4 @@
-//! Cells that were begun and have no record: those whose training failed, and those whose folder
-//! still bears the name of what is not finished.
+//! Cells that were asked for and have no record: those that failed, and those that were not done.
 
 use std::fs;
 use std::path::Path;
@@ -7,21 +6,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::{IoContext, StoreError};
-use super::read::outs;
-use super::{PARTIAL, PLAN, Plan, folder_name};
+use super::read::{is_record, outs};
+use super::{PLAN, folder_name, read_plan};
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance, RECORD_VERSION};
 
 /// The beginning and the end of the name of a file that tells of a failed cell.
 const FAILED: (&str, &str) = ("failed-", ".json");
 
-/// The beginning of the name of what a training that was broken off goes on from.
-const BEGUN: &str = "begun-";
-
-/// A cell that was begun and has no record.
+/// A cell that was asked for and has no record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unfinished {
-    /// What was asked for; without its recipe where only a folder's name tells of it.
+    /// What was asked for; without its recipe where it was not done.
     pub cell: Cell,
     /// How far it came.
     pub end: End,
@@ -36,8 +32,8 @@ pub enum End {
         /// Why, in words.
         reason: String,
     },
-    /// It was begun: it is under way, or its process was killed.
-    Begun,
+    /// It was not done: it is under way, or the command ended before.
+    Missing,
 }
 
 /// What is kept of a cell that failed.
@@ -52,11 +48,6 @@ struct Failure {
 /// The name of the file that tells of a cell's failure.
 pub(super) fn failure_name(cell: &Cell) -> String {
     format!("{}{}{}", FAILED.0, folder_name(cell), FAILED.1)
-}
-
-/// The name of the folder of what a cell's training goes on from.
-pub(super) fn begun_name(cell: &Cell) -> String {
-    format!("{BEGUN}{}", folder_name(cell))
 }
 
 /// The failure of a cell as it is written.
@@ -79,52 +70,33 @@ pub(super) fn failure_json(cell: &Cell, reason: &str, provenance: &Provenance) -
 pub fn unfinished(folder: &Path) -> Result<Vec<Unfinished>, StoreError> {
     let mut found = Vec::new();
     for out in outs(folder)? {
-        let marker = out.join(PLAN);
-        let mut names = Vec::new();
+        let plan = read_plan(&out.join(PLAN))?;
+        let mut failures = Vec::new();
         for entry in fs::read_dir(&out).at("list", &out)? {
             let name = entry.at("list", &out)?.file_name();
-            names.push(name.to_string_lossy().into_owned());
+            let name = name.to_string_lossy();
+            let cell = (name.strip_prefix(FAILED.0)).and_then(|rest| rest.strip_suffix(FAILED.1));
+            failures.extend(cell.map(str::to_owned));
         }
-        names.sort();
-        for name in &names {
-            if let Some(rest) = name.strip_prefix(FAILED.0)
-                && rest.ends_with(FAILED.1)
-            {
-                found.push(failed(&out.join(name))?);
-                continue;
-            }
-            let Some(cell) = begun_cell(name) else {
-                continue;
-            };
-            // A training that was kept and goes on has both folders.
-            let mut others = names.iter().take_while(|other| *other != name);
-            if others.any(|other| begun_cell(other) == Some(cell)) {
+        failures.sort();
+        for cell in &failures {
+            found.push(failed(
+                &out.join(format!("{}{cell}{}", FAILED.0, FAILED.1)),
+            )?);
+        }
+        for cell in &plan.cells {
+            if failures.contains(cell) || is_record(&out.join(cell)) {
                 continue;
             }
             if let Some((method, seed)) = method_and_seed(cell) {
-                let plan: Plan = parse(&marker, "the plan that promptshift writes there")?;
                 found.push(Unfinished {
                     cell: plan.cell(method, seed),
-                    end: End::Begun,
+                    end: End::Missing,
                 });
             }
         }
     }
     Ok(found)
-}
-
-/// The cell that a folder's name says was begun: being written, or broken off and kept.
-fn begun_cell(name: &str) -> Option<&str> {
-    let is_token =
-        |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some(rest) = name.strip_prefix(PARTIAL) {
-        return match rest.split_once('-') {
-            Some((token, cell)) if is_token(token) => Some(cell),
-            _ => Some(rest),
-        };
-    }
-    let rest = name.strip_prefix(BEGUN)?;
-    Some(rest.split_once('.').map_or(rest, |(cell, _)| cell))
 }
 
 fn failed(path: &Path) -> Result<Unfinished, StoreError> {

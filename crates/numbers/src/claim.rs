@@ -1,8 +1,8 @@
-//! Who writes an output folder.
+//! Who writes a folder.
 //!
 //! ```text
-//! <out>/.claim/owner.json   whose it is
-//! <out>/.claim/beat         written every few seconds while its owner lives
+//! <folder>/.claim/owner.json   whose it is
+//! <folder>/.claim/beat         written every few seconds while its owner lives
 //! ```
 //!
 //! The folder is given its name by a renaming, of which one process succeeds on every file system. (Locks of
@@ -20,11 +20,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PARTIAL;
-use super::error::{IoContext, StoreError};
+use crate::record::folder::{IoContext, PARTIAL, StoreError};
 use promptshift_text::process::{Process, token};
 
-pub(super) const CLAIM: &str = ".claim";
+pub(crate) const CLAIM: &str = ".claim";
 const OWNER: &str = "owner.json";
 const BEAT: &str = "beat";
 
@@ -41,29 +40,39 @@ struct Owner {
     /// The name of its machine, for people.
     host: String,
     process: Process,
+    /// The process that it works for, if it is a worker: without that, it is to write nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    works_for: Option<Process>,
     /// A name that no other claim has.
     token: String,
 }
 
-/// The right to write an output folder.
+impl Owner {
+    fn is_gone(&self) -> bool {
+        self.process.is_gone() || self.works_for.as_ref().is_some_and(Process::is_gone)
+    }
+}
+
+/// The right to write a folder.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     place: PathBuf,
     owner: Owner,
-    /// Ends the signs of life when dropped; a worker gives none, its starter does.
+    /// Ends the signs of life when dropped.
     life: Option<Sender<()>>,
 }
 
 impl Claim {
-    /// Claims an output folder.
+    /// Claims a folder, for the process that `works_for` names if this one is a worker.
     ///
     /// # Errors
     /// Another process writes it, or the file system says no.
-    pub fn take(out: &Path) -> Result<Claim, StoreError> {
+    pub fn take(out: &Path, works_for: Option<&Process>) -> Result<Claim, StoreError> {
         let place = out.join(CLAIM);
         let owner = Owner {
             host: host(),
             process: Process::this(),
+            works_for: works_for.cloned(),
             token: token(),
         };
         let own = out.join(format!("{PARTIAL}{}-claim", owner.token));
@@ -84,24 +93,6 @@ impl Claim {
             owner,
             life: Some(life),
         })
-    }
-
-    /// Shares the claim of the process that started this one.
-    ///
-    /// # Errors
-    /// That process has none on this folder.
-    pub fn join(out: &Path) -> Result<Claim, StoreError> {
-        let place = out.join(CLAIM);
-        match owner(&place) {
-            Some(owner) if owner.process.is_parent() => Ok(Claim {
-                place,
-                owner,
-                life: None,
-            }),
-            _ => Err(StoreError::NotOpen {
-                path: out.to_owned(),
-            }),
-        }
     }
 
     /// Checks that the claim is held still: to be asked before anything is written that others see.
@@ -167,7 +158,7 @@ fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
 fn is_over(owner: Option<&Owner>, own: &Path, place: &Path) -> bool {
     let here = Process::this().machine;
     match owner {
-        Some(owner) if owner.process.machine == here => owner.process.is_gone(),
+        Some(owner) if owner.process.machine == here => owner.is_gone(),
         _ => is_silent(own, place),
     }
 }
@@ -226,6 +217,7 @@ mod tests {
         let owner = Owner {
             host: "there".to_owned(),
             process,
+            works_for: None,
             token: token(),
         };
         let place = out.join(CLAIM);
@@ -260,14 +252,14 @@ mod tests {
     #[test]
     fn a_folder_has_one_owner_and_then_another() {
         let out = tempfile::tempdir().expect("a temporary folder");
-        let claim = Claim::take(out.path()).expect("nobody has it");
+        let claim = Claim::take(out.path(), None).expect("nobody has it");
         claim.check().expect("held");
-        let error = Claim::take(out.path()).expect_err("taken");
+        let error = Claim::take(out.path(), None).expect_err("taken");
         assert!(matches!(error, StoreError::Busy { .. }), "{error}");
         assert!(error.to_string().contains(&std::process::id().to_string()));
         drop(claim);
         assert!(names(out.path()).is_empty(), "nothing is left over");
-        Claim::take(out.path()).expect("free again");
+        Claim::take(out.path(), None).expect("free again");
     }
 
     #[test]
@@ -277,7 +269,7 @@ mod tests {
         gone.started += 1;
         left(out.path(), gone);
         let claims: Vec<_> = thread::scope(|scope| {
-            let take = || scope.spawn(|| Claim::take(out.path()));
+            let take = || scope.spawn(|| Claim::take(out.path(), None));
             let started: Vec<_> = (0..8).map(|_| take()).collect();
             started
                 .into_iter()
@@ -303,7 +295,7 @@ mod tests {
             owner,
             life: None,
         };
-        let claim = Claim::take(out.path()).expect("its owner is gone");
+        let claim = Claim::take(out.path(), None).expect("its owner is gone");
         claim.check().expect("held");
         // The former one, were it still to go on, would write nothing.
         let error = stopped.check().expect_err("lost");
@@ -314,7 +306,7 @@ mod tests {
     fn an_owner_elsewhere_is_followed_when_it_is_silent() {
         let out = tempfile::tempdir().expect("a temporary folder");
         left(out.path(), elsewhere());
-        let error = Claim::take(out.path()).expect_err("it may live");
+        let error = Claim::take(out.path(), None).expect_err("it may live");
         assert!(error.to_string().contains("process 1 on there"), "{error}");
         let beat = File::options()
             .write(true)
@@ -322,20 +314,18 @@ mod tests {
         let long_ago = SystemTime::now() - SILENT - Duration::from_secs(5);
         beat.and_then(|beat| beat.set_modified(long_ago))
             .expect("set");
-        Claim::take(out.path()).expect("it is silent");
+        Claim::take(out.path(), None).expect("it is silent");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn a_worker_shares_its_starters_claim_alone() {
+    fn a_worker_without_its_starter_is_followed() {
         let out = tempfile::tempdir().expect("a temporary folder");
-        assert!(matches!(
-            Claim::join(out.path()),
-            Err(StoreError::NotOpen { .. })
-        ));
-        left(out.path(), elsewhere());
-        assert!(matches!(
-            Claim::join(out.path()),
-            Err(StoreError::NotOpen { .. })
-        ));
+        let mut gone = Process::this();
+        gone.started += 1;
+        let stopped = Claim::take(out.path(), Some(&gone)).expect("nobody has it");
+        let claim = Claim::take(out.path(), None).expect("its starter is gone");
+        claim.check().expect("held");
+        stopped.check().expect_err("lost");
     }
 }

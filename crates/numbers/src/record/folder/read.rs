@@ -13,6 +13,7 @@ use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
     ValidationAnswers, difference, packed,
 };
+use crate::store::MARKER;
 use promptshift_text::hash::sha256;
 
 /// A record as it was read from its folder.
@@ -99,6 +100,10 @@ fn search(folder: &Path) -> Result<Places, StoreError> {
 fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), StoreError> {
     if is_record(folder) {
         places.homes.push(folder.to_owned());
+        return Ok(());
+    }
+    if folder.join(MARKER).is_file() {
+        // A store holds no records.
         return Ok(());
     }
     if folder.join(PLAN).is_file() {
@@ -197,15 +202,17 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Record, StoreError> {
 
 /// The evaluations are of the cell's source and targets, in that order.
 fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
-    let wanted: Vec<(&str, Role)> = std::iter::once((record.cell.source.as_str(), Role::Source))
-        .chain(
-            record
-                .cell
-                .targets
-                .iter()
-                .map(|target| (target.as_str(), Role::Target)),
-        )
-        .collect();
+    let wanted: Vec<(&str, Role)> =
+        std::iter::once((record.cell.setting.source.as_str(), Role::Source))
+            .chain(
+                record
+                    .cell
+                    .setting
+                    .targets
+                    .iter()
+                    .map(|target| (target.as_str(), Role::Target)),
+            )
+            .collect();
     let found: Vec<(&str, Role)> = record
         .evaluations
         .iter()
@@ -231,8 +238,9 @@ fn check_domains(path: &Path, record: &Record) -> Result<(), StoreError> {
 /// The scores with a few examples are of each target and each number that the cell asks for, in that order,
 /// or there are none.
 fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
-    let counts = (record.cell.tune_on.iter()).flat_map(|tune_on| tune_on.examples.iter().copied());
-    let wanted = (record.cell.targets.iter())
+    let counts =
+        (record.cell.setting.tune_on.iter()).flat_map(|tune_on| tune_on.examples.iter().copied());
+    let wanted = (record.cell.setting.targets.iter())
         .flat_map(|target| counts.clone().map(move |count| (target.as_str(), count)));
     let wanted: Vec<(&str, usize)> = wanted.collect();
     let found: Vec<(&str, usize)> = (record.k_shots.iter())
@@ -254,7 +262,7 @@ fn check_k_shots(path: &Path, record: &Record) -> Result<(), StoreError> {
     })
 }
 
-fn read_predictions(
+pub(crate) fn read_predictions(
     record: &Path,
     file: &str,
     recorded_sha256: &str,

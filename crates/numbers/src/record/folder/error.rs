@@ -35,6 +35,17 @@ pub enum StoreError {
         /// One thing in it.
         found: String,
     },
+    /// The store's folder holds something that promptshift did not write.
+    #[error(
+        "{} holds '{found}' and no store.json, so it is no store of promptshift's; choose a new or empty folder \
+         with --store", path.display()
+    )]
+    ForeignStore {
+        /// The folder.
+        path: PathBuf,
+        /// One thing in it.
+        found: String,
+    },
     /// The place is taken by a run with another plan or recipe.
     #[error(
         "{} is of another run: its {field} is {found}, asked for was {wanted}; \
@@ -64,12 +75,6 @@ pub enum StoreError {
         /// The claim.
         path: PathBuf,
     },
-    /// A worker's folder that no process gives out runs for.
-    #[error("{}: wanted a folder that another promptshift is writing to, found one that none is", path.display())]
-    NotOpen {
-        /// The folder.
-        path: PathBuf,
-    },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]
     Exists {
@@ -95,7 +100,7 @@ pub enum StoreError {
 }
 
 /// Adds action and path to an input or output error.
-pub(super) trait IoContext<T> {
+pub(crate) trait IoContext<T> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, StoreError>;
 }
 

@@ -1,15 +1,16 @@
-//! Asking what was tuned, and scoring what it answers.
+//! Asking a model, and scoring what it answers. What was answered before is not asked again.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::run::Run;
+use super::context::Context;
+use super::runner::Runner;
 use super::{Event, ExperimentError, unanswered};
 use crate::material::{Part, Pool, Test};
-use promptshift_numbers::excerpt;
-use promptshift_numbers::record::store::Draft;
-use promptshift_numbers::record::{Evaluation, Prediction, Score, Traits};
-use promptshift_numbers::score::{self, score};
+use promptshift_numbers::provenance;
+use promptshift_numbers::record::{Prediction, Score, Traits};
+use promptshift_numbers::score::score;
+use promptshift_numbers::store::{Asked, Batch, StoredAnswer};
 use promptshift_tensors::batch::{Encoding, encode};
 use promptshift_tensors::eval::EvalError;
 use promptshift_tensors::eval::ask::Asker;
@@ -17,54 +18,63 @@ use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::Tuned;
 use promptshift_text::domain::card::Card;
-use promptshift_text::domain::{Example, Gold, Split};
+use promptshift_text::domain::{Example, Gold};
 use promptshift_text::domain::{label, traits};
 
-impl Run<'_> {
-    /// Answers one domain's test rows, scores them and writes the predictions as `name`.
-    pub fn evaluate(
+impl Runner<'_> {
+    /// The places of a test set's rows that have no answer yet, as they are asked here.
+    pub(super) fn unanswered(
         &self,
+        asked: &Asked,
+        rows: &Pool,
+    ) -> Result<Vec<usize>, ExperimentError> {
+        let answered = self.store.answers(asked, &self.environment, self.reuse)?;
+        Ok(answered.missing(rows.inputs()))
+    }
+
+    /// Has the rows of a domain at these places answered, off the tape, and keeps the answers.
+    pub(super) fn answer(
+        &self,
+        context: Context,
+        asked: Asked,
         tuned: &Tuned,
-        test: &Test,
-        name: &str,
-        draft: &Draft,
+        (test, places): (&Test, &[usize]),
+        few_shot_seconds: Option<f64>,
         watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<Evaluation, ExperimentError> {
-        let examples = &test.rows.examples;
+    ) -> Result<(), ExperimentError> {
+        if places.is_empty() {
+            return Ok(());
+        }
         let domain = &test.card.name;
-        let source = self.source();
+        let provenance = provenance::collect(self.origin.clone());
+        let rows = test.rows.at(places);
+        let total = rows.examples.len();
         let started = Instant::now();
         let (found, peak_bytes) = peak_of(|| {
-            let encodings = encode(examples, &self.backbone.tokenizer, &self.cell.limits);
-            answers(&self.asker(), tuned, &test.rows, &encodings, &mut |done| {
+            let limits = &context.cell.setting.limits;
+            let encodings = encode(&rows.examples, &context.backbone.tokenizer, limits);
+            let asker = context.asker(&context.cell.setting.wording);
+            answers(&asker, tuned, &rows, &encodings, &mut |done| {
                 watch(Event::Predicting {
                     domain,
                     done,
-                    total: examples.len(),
+                    total,
                 })
             })
         });
-        let found = found.map_err(|error| unanswered(error, self.cell, domain))?;
-        let seconds = started.elapsed().as_secs_f64();
-        let predictions = predictions(&test.rows, &found, &source.card, &test.card);
-        let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
-        let file = draft.write_predictions(name, &predictions)?;
-        Ok(Evaluation {
-            domain: domain.clone(),
-            role: test.role,
-            task: test.card.task,
-            split: Split::Test,
-            examples: predictions.len(),
-            cut_inputs: predictions.iter().filter(|p| p.cut).count(),
-            metrics: score::metrics(test.card.task, &scores),
-            floor: score::floor(&source.train.examples, examples),
-            seconds,
-            generated_tokens: predictions.iter().map(|p| p.output_tokens as u64).sum(),
+        let found = found.map_err(|error| unanswered(error, context.cell, domain))?;
+        self.store.keep_answers(&Batch {
+            asked,
+            environment: self.environment.clone(),
+            provenance,
+            seconds: started.elapsed().as_secs_f64(),
+            few_shot_seconds,
             peak_bytes,
-            predictions: file.file,
-            predictions_sha256: file.sha256,
-            excerpts: excerpt::of(examples),
-        })
+            answers: (rows.inputs().iter().zip(&found))
+                .map(|(row, found)| stored(row.clone(), found))
+                .collect(),
+        })?;
+        Ok(())
     }
 }
 
@@ -89,10 +99,23 @@ pub(super) fn answers(
     Ok(answers)
 }
 
+/// An answer as it is kept, to the row of this hash.
+pub fn stored(row: String, answer: &Answer) -> StoredAnswer {
+    StoredAnswer {
+        row,
+        text: answer.text.clone(),
+        log_prob: answer.log_prob,
+        class_log_probs: answer.class_log_probs.clone(),
+        input_tokens: answer.input_tokens,
+        output_tokens: answer.token_ids.len(),
+        cut: answer.cut,
+    }
+}
+
 /// What answers to all of a pool are worth.
 pub(super) fn predictions(
     pool: &Pool,
-    answers: &[Answer],
+    answers: &[&StoredAnswer],
     source: &Card,
     asked: &Card,
 ) -> Vec<Prediction> {
@@ -115,7 +138,12 @@ pub(super) fn predictions(
 }
 
 /// One answer and what it is worth.
-pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Card) -> Prediction {
+pub fn prediction(
+    example: &Example,
+    answer: &StoredAnswer,
+    source: &Card,
+    target: &Card,
+) -> Prediction {
     Prediction {
         id: example.id.clone(),
         passage: example.passage.clone(),
@@ -129,7 +157,7 @@ pub fn prediction(example: &Example, answer: &Answer, source: &Card, target: &Ca
         log_prob: answer.log_prob,
         class_log_probs: answer.class_log_probs.clone(),
         input_tokens: answer.input_tokens,
-        output_tokens: answer.token_ids.len(),
+        output_tokens: answer.output_tokens,
         cut: answer.cut,
         traits: Some(Traits {
             domain: None,

@@ -5,31 +5,31 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::recipe::Recipe;
+use crate::recipe::Limits;
 use crate::record::{Evaluation, Provenance, Role, Score, Traits, ValidationAnswers};
-use promptshift_text::domain::wording::Wording;
-use promptshift_text::domain::{AnswerForm, Split, Task};
+use promptshift_text::domain::{Split, Task};
+use promptshift_text::transfer::Transfer;
 
 fn cell(seed: u64) -> Cell {
     Cell {
-        source: "squad".to_owned(),
-        targets: vec!["race".to_owned()],
+        setting: Setting {
+            eval_rows: Some(2),
+            ..Setting::new(
+                &Transfer {
+                    source: "squad".to_owned(),
+                    targets: vec!["race".to_owned()],
+                },
+                "nano",
+                "mini",
+                Limits {
+                    input: 64,
+                    target: 8,
+                    answer: 8,
+                },
+            )
+        },
         method: Method::Prompt,
         seed,
-        model: "nano".to_owned(),
-        suite: "mini".to_owned(),
-        answers: AnswerForm::Padded,
-        wording: Wording::default(),
-        mixing: None,
-        tune_on: None,
-        train_rows: None,
-        validation_rows: None,
-        eval_rows: Some(2),
-        limits: Limits {
-            input: 64,
-            target: 8,
-            answer: 8,
-        },
         trials: None,
         recipe: None,
     }
@@ -60,9 +60,8 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
     let evaluations = [("squad", Role::Source), ("race", Role::Target)]
         .into_iter()
         .map(|(domain, role)| {
-            let written = draft
-                .write_predictions(domain, &predictions(domain))
-                .expect("written");
+            let written =
+                write_predictions(draft.path(), domain, &predictions(domain)).expect("written");
             Evaluation {
                 domain: domain.to_owned(),
                 role,
@@ -106,6 +105,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         k_shots: Vec::new(),
         evaluations,
         validation: None,
+        answered: Vec::new(),
         texts: Default::default(),
     }
 }
@@ -113,7 +113,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
 /// A folder with one finished cell.
 fn written() -> (tempfile::TempDir, StoredRecord) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let record = record(&cell(1), &draft);
     let stored = draft.finish(&record).expect("finished");
@@ -135,7 +135,7 @@ fn what_was_written_is_found_again() {
         find(folder.path()).expect("found"),
         std::slice::from_ref(&stored)
     );
-    let store = Store::open(folder.path(), &cell(1)).expect("our own folder");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("our own folder");
     assert_eq!(store.existing(&cell(1)).expect("readable"), Some(stored));
     assert_eq!(store.existing(&cell(2)).expect("readable"), None);
     let error = message(store.begin(&cell(1)));
@@ -145,7 +145,7 @@ fn what_was_written_is_found_again() {
 #[test]
 fn what_newer_records_hold_is_read_and_guarded() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let mut record = record(&cell(1), &draft);
     let mut answers = predictions("squad");
@@ -154,9 +154,7 @@ fn what_newer_records_hold_is_read_and_guarded() {
         question_word: Some("who".to_owned()),
         answer_position: Some(0.25),
     });
-    let written = draft
-        .write_predictions("squad@validation", &answers)
-        .expect("written");
+    let written = write_predictions(draft.path(), "squad@validation", &answers).expect("written");
     record.validation = Some(ValidationAnswers {
         examples: 2,
         predictions: written.file,
@@ -200,10 +198,10 @@ fn packed_predictions_are_read_as_they_were() {
 fn another_cell_in_the_same_place_names_the_field() {
     let (folder, stored) = written();
     let mut other = cell(1);
-    other.eval_rows = Some(3);
-    let error = message(Store::open(folder.path(), &other));
+    other.setting.eval_rows = Some(3);
+    let error = message(RunFolder::open(folder.path(), std::slice::from_ref(&other)));
     assert!(error.contains("eval_rows is 2, asked for was 3"), "{error}");
-    let store = Store::open(folder.path(), &cell(1)).expect("our own folder");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("our own folder");
     let mut recipe = crate::recipe::Recipe::paper_prompt();
     recipe.budget.steps = 7;
     let mut other = cell(1);
@@ -283,12 +281,15 @@ fn changed_and_cut_files_are_told() {
 fn folders_of_others_are_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
-    let error = message(Store::open(folder.path(), &cell(1)));
+    let error = message(RunFolder::open(folder.path(), &[cell(1)]));
     assert!(error.contains("'thesis.tex'"), "{error}");
-    let error = message(Store::open(&folder.path().join("thesis.tex"), &cell(1)));
+    let error = message(RunFolder::open(
+        &folder.path().join("thesis.tex"),
+        &[cell(1)],
+    ));
     assert!(error.contains("is a file"), "{error}");
     fs::write(folder.path().join(PLAN), "{}").expect("written");
-    let error = message(Store::open(folder.path(), &cell(1)));
+    let error = message(RunFolder::open(folder.path(), &[cell(1)]));
     assert!(error.contains("plan.json: wanted the plan"), "{error}");
     let error = message(find(folder.path()));
     assert!(error.contains("no record.json"), "{error}");
@@ -306,7 +307,7 @@ fn what_killed_runs_left_is_removed() {
     fs::create_dir(&left).expect("made");
     fs::write(left.join(RECORD), "{\"version\": 1").expect("written");
     assert_eq!(find(folder.path()).expect("the finished one").len(), 1);
-    let store = Store::open(folder.path(), &cell(2)).expect("our own folder");
+    let store = RunFolder::open(folder.path(), &[cell(2)]).expect("our own folder");
     assert!(!left.exists());
     let draft = store.begin(&cell(2)).expect("nothing is there");
     let writing = draft.path().to_owned();
@@ -318,17 +319,17 @@ fn what_killed_runs_left_is_removed() {
 #[test]
 fn a_folder_has_one_writer() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
-    let error = message(Store::open(folder.path(), &cell(2)));
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
+    let error = message(RunFolder::open(folder.path(), &[cell(2)]));
     assert!(error.contains("another promptshift is writing"), "{error}");
     drop(store);
-    Store::open(folder.path(), &cell(2)).expect("the first writer is gone");
+    RunFolder::open(folder.path(), &[cell(2)]).expect("the first writer is gone");
 }
 
 #[test]
 fn numbers_that_are_none_do_not_become_records() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let mut record = record(&cell(1), &draft);
     record.evaluations[0]
@@ -345,7 +346,7 @@ fn numbers_that_are_none_do_not_become_records() {
 #[test]
 fn a_failed_cell_is_told_of_until_it_has_a_record() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let provenance = record(&cell(1), &draft).provenance;
     draft.fail("the loss is NaN", &provenance).expect("written");
@@ -354,29 +355,27 @@ fn a_failed_cell_is_told_of_until_it_has_a_record() {
         cell: cell(1),
         end: End::Failed { reason },
     };
-    assert_eq!(
-        unfinished(folder.path()).expect("readable"),
-        std::slice::from_ref(&failed)
-    );
-    // A second try, under way.
-    let draft = store.begin(&cell(1)).expect("nothing is there");
-    let begun = Unfinished {
-        end: End::Begun,
-        ..failed.clone()
+    let found = unfinished(folder.path()).expect("readable");
+    assert_eq!(found, std::slice::from_ref(&failed));
+    // A second try, and a cell that was not asked for before.
+    drop(store);
+    let store = RunFolder::open(folder.path(), &[cell(2), cell(1)]).expect("of one setting");
+    let missing = Unfinished {
+        cell: cell(2),
+        end: End::Missing,
     };
-    assert_eq!(
-        unfinished(folder.path()).expect("readable"),
-        [begun, failed]
-    );
+    let found = unfinished(folder.path()).expect("readable");
+    assert_eq!(found, [failed, missing.clone()]);
+    let draft = store.begin(&cell(1)).expect("nothing is there");
     let record = record(&cell(1), &draft);
     draft.finish(&record).expect("finished");
-    assert_eq!(unfinished(folder.path()).expect("readable"), []);
+    assert_eq!(unfinished(folder.path()).expect("readable"), [missing]);
 }
 
 #[test]
 fn an_edited_failure_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
+    let store = RunFolder::open(folder.path(), &[cell(1)]).expect("an empty folder is fine");
     let draft = store.begin(&cell(1)).expect("nothing is there");
     let provenance = record(&cell(1), &draft).provenance;
     draft.fail("the loss is NaN", &provenance).expect("written");
@@ -385,34 +384,4 @@ fn an_edited_failure_is_named() {
     fs::write(&file, &text[..text.len() / 2]).expect("cut");
     let error = message(unfinished(folder.path()));
     assert!(error.contains("failed-prompt-seed1.json"), "{error}");
-}
-
-#[test]
-fn trials_are_kept_for_the_same_recipe_alone() {
-    use crate::record::search::{Trial, TrialEnd};
-
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(folder.path(), &cell(1)).expect("an empty folder is fine");
-    let draft = store.begin(&cell(1)).expect("nothing is there");
-    let provenance = record(&cell(1), &draft).provenance;
-    let recipe = Recipe::miniature_prompt();
-    let none = store.trials(&cell(1), &recipe, &provenance);
-    assert_eq!(none.expect("no file"), []);
-    let reason = "NaN".to_owned();
-    let trial = Trial {
-        learning_rate: 0.3,
-        end: TrialEnd::Failed { reason },
-    };
-    for count in 1..3 {
-        let trials = vec![trial.clone(); count];
-        store
-            .keep_trials(&cell(1), &recipe, &provenance, &trials)
-            .expect("written");
-        let found = store.trials(&cell(1), &recipe, &provenance);
-        assert_eq!(found.expect("its own"), trials);
-    }
-    let mut other = recipe.clone();
-    other.budget.steps += 1;
-    let error = message(store.trials(&cell(1), &other, &provenance));
-    assert!(error.contains("recipe.budget.steps"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The folder that records lie in.
+//! The folder of a report: its records, and what they are for.
 //!
 //! ```text
 //! <out>/plan.json              what the folder is for
@@ -7,23 +7,22 @@
 //!         record.json          the Record
 //!         squad.jsonl          predictions, one Prediction a line
 //!         ...                  the saved delta
-//! <out>/search-model.json         the trials of a search
 //! <out>/failed-model-seed0.json   why a cell has no record
-//! <out>/begun-model-seed0.TOKEN/  what a training that was broken off goes on from
-//! <out>/.partial-TOKEN-model-seed0/  a cell that is being written, or was when its process was killed
+//! <out>/.partial-TOKEN-model-seed0/  a record that is being written, or was when its process was killed
 //! ```
 //!
-//! A cell is written into its `.partial-` folder, read back, synced to disk and renamed once, so
-//! that a folder without that prefix is always complete. `TOKEN` is the claim's: a process that was stopped
-//! while another took over writes nothing into what is the other's.
+//! A record is put together from what the [store](crate::store) holds, and stands alone: the folder can be copied,
+//! published and rendered again without the store. It is written into its `.partial-` folder, read back, synced to
+//! disk and renamed once, so that a folder without that prefix is always complete. `TOKEN` is the claim's: a process
+//! that was stopped while another took over writes nothing into what is the other's.
 
-mod claim;
 mod error;
 mod read;
-mod trials;
 mod unfinished;
 
+pub(crate) use error::IoContext;
 pub use error::StoreError;
+pub(crate) use read::read_predictions;
 pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
@@ -33,85 +32,49 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{Limits, Method, TuneOn};
+use crate::recipe::Method;
 use crate::record::difference;
 use crate::record::seal::sealed;
-use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record};
-use promptshift_text::domain::AnswerForm;
-use promptshift_text::domain::mixture::Mixing;
-use promptshift_text::domain::wording::Wording;
+use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Setting};
 use promptshift_text::hash::sha256;
 
-use claim::Claim;
-use error::IoContext;
+use crate::claim::{CLAIM, Claim};
 use promptshift_text::process::token;
-use unfinished::{begun_name, failure_json, failure_name};
+use unfinished::{failure_json, failure_name};
 
 const PLAN: &str = "plan.json";
 const RECORD: &str = "record.json";
-const PARTIAL: &str = ".partial-";
+pub(crate) const PARTIAL: &str = ".partial-";
 
-/// What an output folder is for: the part of a [`Cell`] that all its cells share.
+/// What an output folder is for: the setting that all its cells share, and which cells were asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Plan {
     program: String,
     record_version: u32,
-    source: String,
-    targets: Vec<String>,
-    model: String,
-    suite: String,
-    #[serde(default)]
-    answers: AnswerForm,
-    #[serde(default, skip_serializing_if = "Wording::is_default")]
-    wording: Wording,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mixing: Option<Mixing>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tune_on: Option<TuneOn>,
-    train_rows: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    validation_rows: Option<usize>,
-    eval_rows: Option<usize>,
-    limits: Limits,
+    #[serde(flatten)]
+    setting: Setting,
+    /// The folders of all cells that any command asked for, in order; none in folders from before they were listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cells: Vec<String>,
 }
 
 impl Plan {
-    fn of(cell: &Cell) -> Plan {
+    fn of(cells: &[Cell]) -> Plan {
+        let first = cells.first().expect("a plan has cells");
         Plan {
             program: "promptshift".to_owned(),
             record_version: RECORD_VERSION,
-            source: cell.source.clone(),
-            targets: cell.targets.clone(),
-            model: cell.model.clone(),
-            suite: cell.suite.clone(),
-            answers: cell.answers,
-            wording: cell.wording.clone(),
-            mixing: cell.mixing,
-            tune_on: cell.tune_on.clone(),
-            train_rows: cell.train_rows,
-            validation_rows: cell.validation_rows,
-            eval_rows: cell.eval_rows,
-            limits: cell.limits,
+            setting: first.setting.clone(),
+            cells: cells.iter().map(folder_name).collect(),
         }
     }
 
     /// A cell of the plan, as far as the plan says.
-    fn cell(self, method: Method, seed: u64) -> Cell {
+    fn cell(&self, method: Method, seed: u64) -> Cell {
         Cell {
-            source: self.source,
-            targets: self.targets,
+            setting: self.setting.clone(),
             method,
             seed,
-            model: self.model,
-            suite: self.suite,
-            answers: self.answers,
-            wording: self.wording,
-            mixing: self.mixing,
-            tune_on: self.tune_on,
-            train_rows: self.train_rows,
-            validation_rows: self.validation_rows,
-            eval_rows: self.eval_rows,
-            limits: self.limits,
             trials: None,
             recipe: None,
         }
@@ -120,16 +83,22 @@ impl Plan {
 
 /// An output folder, claimed against other writers for as long as this value lives.
 #[derive(Debug)]
-pub struct Store {
+pub struct RunFolder {
     out: PathBuf,
     claim: Claim,
 }
 
-impl Store {
-    /// Opens the output folder that `cell` belongs in, making it where it does not exist, and
-    /// clears away what killed runs left.
-    pub fn open(out: &Path, cell: &Cell) -> Result<Store, StoreError> {
-        let plan = Plan::of(cell);
+impl RunFolder {
+    /// Opens the output folder that these cells belong in, all of one setting, making it where it does not
+    /// exist, and clears away what killed runs left.
+    ///
+    /// # Errors
+    /// It is of another setting, of another program, or another process writes it.
+    ///
+    /// # Panics
+    /// There are no cells.
+    pub fn open(out: &Path, cells: &[Cell]) -> Result<RunFolder, StoreError> {
+        let plan = Plan::of(cells);
         if out.exists() && !out.is_dir() {
             return Err(StoreError::NotAFolder {
                 path: out.to_owned(),
@@ -141,27 +110,15 @@ impl Store {
         if !marker.exists() {
             check_is_ours(out)?;
         }
-        let claim = Claim::take(out)?;
-        if !marker.exists() {
+        let claim = Claim::take(out, None)?;
+        if marker.exists() {
+            extend(out, &marker, plan)?;
+        } else {
             check_is_ours(out)?;
             write_plan(out, &marker, &plan)?;
         }
-        agree(&marker, &plan)?;
         clear_leftovers(out)?;
-        Ok(Store {
-            out: out.to_owned(),
-            claim,
-        })
-    }
-
-    /// Joins the process that has the output folder open, to write a cell that it gives out.
-    ///
-    /// # Errors
-    /// The folder is not for the cell, or the process that started this one has it not open.
-    pub fn join(out: &Path, cell: &Cell) -> Result<Store, StoreError> {
-        let claim = Claim::join(out)?;
-        agree(&out.join(PLAN), &Plan::of(cell))?;
-        Ok(Store {
+        Ok(RunFolder {
             out: out.to_owned(),
             claim,
         })
@@ -206,52 +163,12 @@ impl Store {
             fs::remove_dir_all(&folder).at("remove the left-over folder", &folder)?;
         }
         fs::create_dir(&folder).at("make the folder", &folder)?;
-        let begun = self.adopted(&begun_name(cell))?;
         Ok(Draft {
             store: self,
             cell: cell.clone(),
             partial: Partial(folder),
-            begun,
             home,
         })
-    }
-
-    /// The folder of this claim's for what a training goes on from: one that an earlier claim left under
-    /// `name` is now this one's.
-    fn adopted(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let own = self.out.join(format!("{name}.{}", self.claim.token()));
-        for left in self.left(name)? {
-            if left == own {
-                continue;
-            }
-            match own.exists() {
-                true => fs::remove_dir_all(&left).at("remove the left-over", &left)?,
-                false => fs::rename(&left, &own).at("take over", &left)?,
-            }
-        }
-        Ok(own)
-    }
-
-    /// What claims left under `name`, this one too.
-    fn left(&self, name: &str) -> Result<Vec<PathBuf>, StoreError> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.out).at("list", &self.out)? {
-            let entry = entry.at("list", &self.out)?;
-            let is_of = |found: &str| {
-                let end = found.strip_prefix(name);
-                end.is_some_and(|end| end.is_empty() || end.starts_with('.'))
-            };
-            if entry.file_name().to_str().is_some_and(is_of) {
-                found.push(entry.path());
-            }
-        }
-        Ok(found)
-    }
-
-    /// Removes what claims left under `name`.
-    fn clear(&self, name: &str) -> Result<(), StoreError> {
-        let mut left = self.left(name)?.into_iter();
-        left.try_for_each(|path| fs::remove_dir_all(&path).at("remove", &path))
     }
 }
 
@@ -277,10 +194,9 @@ impl Drop for Partial {
 /// A cell that is being written: invisible until [`Draft::finish`], gone when dropped before.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    store: &'a Store,
+    store: &'a RunFolder,
     cell: Cell,
     partial: Partial,
-    begun: PathBuf,
     home: PathBuf,
 }
 
@@ -294,31 +210,15 @@ pub struct PredictionsFile {
 }
 
 impl Draft<'_> {
-    /// The folder to save the tuned delta in.
+    /// The folder to put the tuned delta in.
     pub fn path(&self) -> &Path {
         &self.partial.0
     }
 
-    /// The folder for what the cell's training goes on from if it is broken off; gone when the cell has
-    /// its record, or has failed.
-    pub fn begun(&self) -> &Path {
-        &self.begun
-    }
-
-    /// Writes predictions as JSON lines: those of a domain's evaluation under its name.
-    pub fn write_predictions(
-        &self,
-        domain: &str,
-        predictions: &[Prediction],
-    ) -> Result<PredictionsFile, StoreError> {
-        let lines = prediction_lines(predictions);
-        let file = format!("{domain}.jsonl");
-        let path = self.path().join(&file);
-        write_synced(&path, &lines).at("write", &path)?;
-        Ok(PredictionsFile {
-            file,
-            sha256: sha256(&lines),
-        })
+    /// The name that the folder will have.
+    pub fn name(&self) -> &str {
+        let name = self.home.file_name();
+        name.and_then(|name| name.to_str()).unwrap_or_default()
     }
 
     /// Writes why the cell has no record, over what an earlier try said, and gives the cell up.
@@ -330,7 +230,6 @@ impl Draft<'_> {
         let place = self.store.out.join(name);
         self.store.claim.check()?;
         fs::rename(&path, &place).at("write", &place)?;
-        self.store.clear(&begun_name(&self.cell))?;
         sync(&self.store.out)
     }
 
@@ -354,11 +253,29 @@ impl Draft<'_> {
         if failed.exists() {
             fs::remove_file(&failed).at("remove", &failed)?;
         }
-        self.store.clear(&begun_name(&self.cell))?;
         sync(&self.store.out)?;
         stored.folder = self.home.clone();
         Ok(stored)
     }
+}
+
+/// Writes predictions into a folder as JSON lines: those of a domain's evaluation under its name.
+///
+/// # Errors
+/// The file can't be written.
+pub fn write_predictions(
+    folder: &Path,
+    domain: &str,
+    predictions: &[Prediction],
+) -> Result<PredictionsFile, StoreError> {
+    let lines = prediction_lines(predictions);
+    let file = format!("{domain}.jsonl");
+    let path = folder.join(&file);
+    write_synced(&path, &lines).at("write", &path)?;
+    Ok(PredictionsFile {
+        file,
+        sha256: sha256(&lines),
+    })
 }
 
 /// Predictions as a file has them: JSON, one a line.
@@ -376,7 +293,7 @@ fn check_is_ours(out: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(out).at("list", out)? {
         let name = entry.at("list", out)?.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with(PARTIAL) && !name.starts_with(claim::CLAIM) {
+        if !name.starts_with(PARTIAL) && !name.starts_with(CLAIM) {
             return Err(StoreError::Foreign {
                 path: out.to_owned(),
                 found: name.into_owned(),
@@ -396,23 +313,36 @@ fn write_plan(out: &Path, marker: &Path, plan: &Plan) -> Result<(), StoreError> 
     sync(out)
 }
 
-/// Checks that the folder is for the plan at hand.
-fn agree(marker: &Path, plan: &Plan) -> Result<(), StoreError> {
-    let text = fs::read_to_string(marker).at("read", marker)?;
-    let found: Plan = serde_json::from_str(&text).map_err(|error| StoreError::Malformed {
-        path: marker.to_owned(),
-        wanted: "the plan that promptshift writes there".to_owned(),
-        found: error.to_string(),
-    })?;
-    match difference::first(&found, plan) {
-        None => Ok(()),
-        Some(difference) => Err(StoreError::OtherCell {
+/// Checks that the folder is for the setting at hand, and lists the cells that are new.
+fn extend(out: &Path, marker: &Path, plan: Plan) -> Result<(), StoreError> {
+    let mut found = read_plan(marker)?;
+    if let Some(difference) = difference::first(&found.setting, &plan.setting) {
+        return Err(StoreError::OtherCell {
             path: marker.to_owned(),
             field: difference.field,
             wanted: difference.second,
             found: difference.first,
-        }),
+        });
     }
+    let before = found.cells.len();
+    for cell in plan.cells {
+        if !found.cells.contains(&cell) {
+            found.cells.push(cell);
+        }
+    }
+    match found.cells.len() == before {
+        true => Ok(()),
+        false => write_plan(out, marker, &found),
+    }
+}
+
+fn read_plan(marker: &Path) -> Result<Plan, StoreError> {
+    let text = fs::read_to_string(marker).at("read", marker)?;
+    serde_json::from_str(&text).map_err(|error| StoreError::Malformed {
+        path: marker.to_owned(),
+        wanted: "the plan that promptshift writes there".to_owned(),
+        found: error.to_string(),
+    })
 }
 
 /// Removes what killed runs left.
@@ -433,21 +363,21 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// Syncs a folder's files and the folder itself.
-fn sync_files(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_files(folder: &Path) -> Result<(), StoreError> {
     for entry in fs::read_dir(folder).at("list", folder)? {
         sync(&entry.at("list", folder)?.path())?;
     }
     sync(folder)
 }
 
-fn sync(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync(path: &Path) -> Result<(), StoreError> {
     // Only unix opens folders as files.
     if cfg!(unix) || path.is_file() {
         File::open(path)

@@ -1,71 +1,91 @@
-//! Runs side by side: each in a process of its own, which is this program again with the same command
-//! line and `--worker`. A small model keeps one thread busier than many threads that share each of its
-//! small products; and in a process of its own a run's peak memory is its own.
+//! Runs side by side: each in a process of its own, `promptshift worker`, which is given the study as data. A small
+//! model keeps one thread busier than many threads that share each of its small products; and in a process of its
+//! own a run's peak memory is its own.
 //!
-//! The process that was started by the user holds the output folder's lock, gives out the runs one by
-//! one, says what its workers tell, and writes the report.
+//! The process that was started by the user gives out the jobs one by one, says what its workers tell, and puts
+//! records and report together.
 
 pub mod message;
 mod worker;
 
-pub use worker::serve;
+pub use worker::work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow};
 
 use super::Failure;
-use super::command::typed;
 use super::interrupt;
 use super::progress::{Voice, Work};
-use super::run::{REDIRECTED, WORKER};
-use message::{Job, Message};
+use message::{Assignment, Job, Message};
 
-/// What starts a worker: the command line as it was typed, and how many there are.
+/// The verb that starts a worker.
+pub const WORKER: &str = "worker";
+
+/// Several workers on one study.
 #[derive(Debug)]
-pub struct Crew {
-    /// How many run side by side.
-    pub size: usize,
-    /// The file that the shell made of a transfer's targets.
-    pub redirected: Option<String>,
+pub struct Workers {
+    /// What each is told first; it says how many there are.
+    pub assignment: Assignment,
     /// How the user is told.
     pub voice: Voice,
 }
 
-/// What is left to do, and what came of the rest.
-struct Board {
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// What came of it is in the store.
+    Done,
+    /// Its training or model failed, and why.
+    Failed(String),
+}
+
+/// What is left to do.
+struct Queue {
     jobs: VecDeque<Job>,
-    failed: BTreeMap<String, String>,
     broken: bool,
 }
 
-impl Crew {
-    /// Has every job done, each by the next process that is free. Those whose training failed are given
-    /// back with the reason, by name.
+impl Workers {
+    /// Has every job done, each by the next worker that is free; `ended` is told of each, on this thread.
     ///
     /// # Errors
-    /// A process can't be started, or ends before its job does; the others end theirs first.
-    pub fn work(&self, jobs: Vec<Job>) -> Result<BTreeMap<String, String>, Failure> {
-        let size = self.size.min(jobs.len());
-        let board = Mutex::new(Board {
+    /// A worker can't be started, or ends before its job does, or `ended` fails; the others end their jobs first.
+    pub fn run(
+        &self,
+        jobs: Vec<Job>,
+        ended: &mut dyn FnMut(Job, Ended) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let size = self.assignment.side_by_side.min(jobs.len());
+        let queue = Mutex::new(Queue {
             jobs: jobs.into(),
-            failed: BTreeMap::new(),
             broken: false,
         });
+        let mut told = Ok(());
         let ends: Vec<Result<(), Failure>> = thread::scope(|scope| {
+            let (send, receive) = mpsc::channel();
             let workers: Vec<_> = (0..size)
                 .map(|_| {
-                    scope.spawn(|| {
-                        let end = self.employ(size, &board);
-                        locked(&board).broken |= end.is_err();
+                    let (send, queue) = (send.clone(), &queue);
+                    scope.spawn(move || {
+                        let end = self.employ(size, queue, &send);
+                        locked(queue).broken |= end.is_err();
                         end
                     })
                 })
                 .collect();
+            drop(send);
+            for (job, end) in receive {
+                if told.is_ok() {
+                    told = ended(job, end);
+                    locked(&queue).broken |= told.is_err();
+                }
+            }
             let joined = workers.into_iter().map(|worker| worker.join());
             joined
                 .map(|end| end.unwrap_or_else(|_| Err(anyhow!("a thread ended early").into())))
@@ -75,20 +95,20 @@ impl Crew {
             return Err(Failure::Interrupted);
         }
         ends.into_iter().collect::<Result<(), Failure>>()?;
-        Ok(board
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .failed)
+        told
     }
 
     /// One of `size` workers, from its start until nothing is left to do.
-    fn employ(&self, size: usize, board: &Mutex<Board>) -> Result<(), Failure> {
+    fn employ(
+        &self,
+        size: usize,
+        queue: &Mutex<Queue>,
+        ended: &Sender<(Job, Ended)>,
+    ) -> Result<(), Failure> {
         let threads = (rayon::current_num_threads() / size).max(1);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut worker = Command::new(&program)
-            .args(typed())
-            .args([WORKER, &size.to_string()])
-            .args(self.redirected.iter().flat_map(|file| [REDIRECTED, file]))
+            .arg(WORKER)
             .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -97,28 +117,37 @@ impl Crew {
         let mut orders = worker.stdin.take();
         let told = worker.stdout.take().expect("standard output is a pipe");
         let mut told = BufReader::new(told).lines();
-        loop {
-            let job = {
-                let mut board = locked(board);
-                match board.broken || interrupt::flow().is_break() {
-                    true => None,
-                    false => board.jobs.pop_front(),
-                }
-            };
-            let Some(job) = job else { break };
-            let order = serde_json::to_string(&job).expect("a job is plain data");
-            if let Some(orders) = &mut orders {
+        let order = |orders: &mut Option<ChildStdin>, order: String| {
+            if let Some(orders) = orders {
                 // A worker that is no more is met below, where nothing more is told.
                 let _ = writeln!(orders, "{order}");
             }
-            match self.listen(&mut told, &mut orders)? {
-                Some(Message::Done) => {}
-                Some(Message::Failed(reason)) => {
-                    locked(board).failed.insert(job.name, reason);
+        };
+        let assignment = serde_json::to_string(&self.assignment).context(
+            "a path that is no Unicode can't be told to another process: wanted other names, or --jobs 1",
+        )?;
+        order(&mut orders, assignment);
+        loop {
+            let job = {
+                let mut queue = locked(queue);
+                match queue.broken || interrupt::flow().is_break() {
+                    true => None,
+                    false => queue.jobs.pop_front(),
                 }
+            };
+            let Some(job) = job else { break };
+            order(
+                &mut orders,
+                serde_json::to_string(&job).expect("plain data"),
+            );
+            let end = match self.listen(&mut told, &mut orders)? {
+                Some(Message::Done) => Ended::Done,
+                Some(Message::Failed(reason)) => Ended::Failed(reason),
                 Some(Message::Error(error)) => return Err(anyhow!(error).into()),
                 _ => return Err(left(&mut worker, &job)),
-            }
+            };
+            // Who listens ends after all workers.
+            let _ = ended.send((job, end));
         }
         drop(orders);
         worker.wait().context("cannot wait for a process")?;
@@ -164,8 +193,8 @@ impl Crew {
 }
 
 /// What a thread that panicked leaves is whole: it is changed in single steps.
-fn locked(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A worker ended before its job did.
@@ -175,8 +204,8 @@ fn left(worker: &mut Child, job: &Job) -> Failure {
         Err(error) => error.to_string(),
     };
     anyhow!(
-        "{}: the process that ran it ended before it was done ({how}); the same command goes on from \
-         the complete records, and with --jobs 1 it takes the least memory",
+        "{}: the process that ran it ended before it was done ({how}); the same command resumes from what is \
+         complete, and with --jobs 1 it takes the least memory",
         job.name
     )
     .into()

@@ -1,0 +1,210 @@
+//! What costs computing, kept once and found again: trainings, and the answers of what they left.
+//!
+//! ```text
+//! <store>/store.json                      that this is a store
+//! <store>/trainings/prompt-seed0-1f…/     one folder a training: see [`training`]
+//! <store>/answers/prompt-seed0-1f…/       what it answered, on whatever it was asked: see [`answers`]
+//! <store>/searches/prompt-….json          the trials of a search for a recipe
+//! <store>/work/prompt-seed0-1f…/          a training that is under way, or was broken off
+//! <store>/reports/….json                  which folders of reports were put together from what
+//! ```
+//!
+//! A training is named by what its result depends on, an answer by its training and how a row was put: see
+//! [`Subject`] and [`Asked`]. Scores, records and reports are computed from them and kept elsewhere
+//! ([`record::folder`](crate::record::folder)). Any number of processes may use one store at a time: whoever trains
+//! something claims it, and others wait for it.
+
+mod answers;
+mod prune;
+mod searches;
+mod training;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::claim::Claim;
+use crate::record::folder::{IoContext, PARTIAL, StoreError, sync, write_synced};
+use promptshift_text::process::{Process, token};
+
+pub use answers::{Answered, Asked, Batch, FewShot, Given, Of, StoredAnswer};
+pub use prune::{Entry, Unreferenced};
+pub use training::{Environment, Reuse, StoredTraining, Subject, TrainingRecord};
+
+/// The number of the arithmetic that results come from: raised by hand when the same training would give other
+/// numbers, or the same model other answers. `tests/it/arithmetic.rs` holds what some give now.
+pub const ARITHMETIC: u32 = 1;
+
+pub(crate) const MARKER: &str = "store.json";
+const TRAININGS: &str = "trainings";
+const ANSWERS: &str = "answers";
+const SEARCHES: &str = "searches";
+const WORK: &str = "work";
+const REPORTS: &str = "reports";
+
+/// What store.json holds.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Marker {
+    program: String,
+    store_version: u32,
+}
+
+/// An open store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    works_for: Option<Process>,
+}
+
+impl Store {
+    /// A store to look into, which need not be there yet. Nothing is made.
+    pub fn at(root: &Path) -> Store {
+        Store {
+            root: root.to_owned(),
+            works_for: None,
+        }
+    }
+
+    /// Opens a store, making it where there is none. A worker says for which process it works: without that it is
+    /// to write nothing more.
+    ///
+    /// # Errors
+    /// The folder holds something else, or can't be made.
+    pub fn open(root: &Path, works_for: Option<Process>) -> Result<Store, StoreError> {
+        fs::create_dir_all(root).at("make the folder", root)?;
+        let wanted = Marker {
+            program: "promptshift".to_owned(),
+            store_version: 1,
+        };
+        let path = root.join(MARKER);
+        if !path.exists() {
+            let mut entries = fs::read_dir(root).at("list", root)?;
+            let is_ours = |name: &str| name.starts_with(PARTIAL) || name == MARKER;
+            let foreign = entries.find_map(|entry| {
+                let name = entry.ok()?.file_name().to_string_lossy().into_owned();
+                (!is_ours(&name)).then_some(name)
+            });
+            if let Some(found) = foreign {
+                return Err(StoreError::ForeignStore {
+                    path: root.to_owned(),
+                    found,
+                });
+            }
+            let mut json = serde_json::to_vec_pretty(&wanted).expect("plain data");
+            json.push(b'\n');
+            put(root, &path, &json)?;
+        }
+        let bytes = fs::read(&path).at("read", &path)?;
+        let malformed = |found: String| StoreError::Malformed {
+            path: path.clone(),
+            wanted: "a store of version 1".to_owned(),
+            found,
+        };
+        let found: Marker = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
+        if found != wanted {
+            return Err(malformed(format!("version {}", found.store_version)));
+        }
+        Ok(Store {
+            root: root.to_owned(),
+            works_for,
+        })
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Claims what has this name, to train it.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`]: another process trains it; or the file system says no.
+    pub fn begin(&self, name: &str) -> Result<Work, StoreError> {
+        let folder = self.root.join(WORK).join(name);
+        let claim = loop {
+            fs::create_dir_all(&folder).at("make the folder", &folder)?;
+            match Claim::take(&folder, self.works_for.as_ref()) {
+                // Who had it last has just removed the folder.
+                Err(_) if !folder.exists() => {}
+                taken => break taken?,
+            }
+        };
+        let draft = folder.join(DRAFT);
+        for entry in fs::read_dir(&folder).at("list", &folder)? {
+            let entry = entry.at("list", &folder)?;
+            let name = entry.file_name();
+            if name == DRAFT || name.to_string_lossy().starts_with(PARTIAL) {
+                let path = entry.path();
+                fs::remove_dir_all(&path).at("remove the left-over", &path)?;
+            }
+        }
+        fs::create_dir(&draft).at("make the folder", &draft)?;
+        Ok(Work {
+            place: self.root.join(TRAININGS).join(name),
+            folder,
+            claim,
+        })
+    }
+}
+
+/// Of [`Work`]: what is being written.
+const DRAFT: &str = "draft";
+/// Of [`Work`]: what a training that was broken off resumes from.
+const BEGUN: &str = "begun";
+
+/// A training that this process has claimed: see [`Store::begin`].
+#[derive(Debug)]
+pub struct Work {
+    folder: PathBuf,
+    place: PathBuf,
+    claim: Claim,
+}
+
+impl Work {
+    /// The folder to write what training leaves in; gone when this value is dropped without being finished.
+    pub fn draft(&self) -> PathBuf {
+        self.folder.join(DRAFT)
+    }
+
+    /// The folder for what the training resumes from if it is broken off. It need not exist.
+    pub fn begun(&self) -> PathBuf {
+        self.folder.join(BEGUN)
+    }
+
+    /// Removes what the training would resume from.
+    ///
+    /// # Errors
+    /// It can't be removed.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let begun = self.begun();
+        match begun.exists() {
+            true => fs::remove_dir_all(&begun).at("remove", &begun),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if self.claim.check().is_ok() {
+            // Best effort: what stays is removed by whoever claims it next.
+            let _ = fs::remove_dir_all(self.draft());
+            if !self.begun().exists() {
+                let _ = fs::remove_dir_all(&self.folder);
+            }
+        }
+    }
+}
+
+/// Writes a file beside its place and gives it its name.
+fn put(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fs::create_dir_all(folder).at("make the folder", folder)?;
+    let partial = folder.join(format!("{PARTIAL}{}", token()));
+    write_synced(&partial, bytes).at("write", &partial)?;
+    fs::rename(&partial, path).at("write", path)?;
+    sync(folder)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::recipe::{Limits, Method, Recipe};
+use crate::record::folder::write_predictions;
+use crate::record::{CurvePoint, Provenance, SavedDelta, Stop, Training, ValidationAnswers};
+use promptshift_text::domain::Task;
+use promptshift_text::domain::wording::Wording;
+
+const LIMITS: Limits = Limits {
+    input: 64,
+    target: 8,
+    answer: 8,
+};
+
+fn subject(seed: u64) -> Subject {
+    Subject {
+        model_sha256: "m".to_owned(),
+        tokenizer_sha256: "t".to_owned(),
+        task: Task::ExtractiveQa,
+        labels: Vec::new(),
+        train_sha256: vec!["a".to_owned()],
+        validation_sha256: vec!["b".to_owned()],
+        mixing: None,
+        wording: Wording::default(),
+        limits: LIMITS,
+        method: Method::Prompt,
+        recipe: Recipe::miniature_prompt(),
+        seed,
+    }
+}
+
+fn environment(processor: &str) -> Environment {
+    Environment {
+        arithmetic: ARITHMETIC,
+        device: "cpu".to_owned(),
+        processor: processor.to_owned(),
+    }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        version: "0".to_owned(),
+        revision: "r".to_owned(),
+        command: "c".to_owned(),
+        data_sha256: BTreeMap::new(),
+        model_sha256: "m".to_owned(),
+        tokenizer_sha256: "t".to_owned(),
+        device: "cpu".to_owned(),
+        processor: "p".to_owned(),
+        threads: 1,
+        side_by_side: 1,
+        software: BTreeMap::new(),
+        started_unix_seconds: 7,
+    }
+}
+
+/// Trains nothing, and keeps what that left.
+fn train(store: &Store, subject: &Subject, environment: &Environment) -> StoredTraining {
+    let name = environment.name(subject);
+    let work = store.begin(&name).expect("nobody trains it");
+    let draft = work.draft();
+    let weights = b"weights";
+    fs::write(draft.join("prompt.safetensors"), weights).expect("written");
+    let file = write_predictions(&draft, "squad@validation", &[]).expect("written");
+    let saved = SavedDelta {
+        file: "prompt.safetensors".to_owned(),
+        bytes: weights.len() as u64,
+        sha256: "s".to_owned(),
+    };
+    let record = TrainingRecord {
+        subject: subject.clone(),
+        environment: environment.clone(),
+        provenance: provenance(),
+        training: Training {
+            trainable_parameters: 1,
+            total_parameters: 2,
+            examples: 3,
+            cut_inputs: 0,
+            steps: 1,
+            best_step: 1,
+            stop: Stop::Budget,
+            curve: vec![CurvePoint {
+                step: 1,
+                train_loss: None,
+                validation_score: 0.5,
+            }],
+            tokens: 10,
+            train_seconds: 1.0,
+            validation_seconds: 1.0,
+            peak_bytes: 1,
+            peak_parts: None,
+            movement: None,
+            checkpoints: Vec::new(),
+            saved: saved.clone(),
+            stored_as: Some(name),
+        },
+        validation: ValidationAnswers {
+            examples: 0,
+            predictions: file.file,
+            predictions_sha256: file.sha256,
+        },
+        trained: saved,
+    };
+    work.finish(&record).expect("finished")
+}
+
+fn opened() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(&folder.path().join("store"), None).expect("made");
+    (folder, store)
+}
+
+#[test]
+fn a_training_is_found_by_all_that_it_depends_on() {
+    let (_folder, store) = opened();
+    let here = environment("here");
+    let find = |subject: &Subject, environment: &Environment, reuse| {
+        store
+            .training(subject, environment, reuse)
+            .expect("readable")
+    };
+    assert_eq!(find(&subject(0), &here, Reuse::Any), None);
+    let stored = train(&store, &subject(0), &here);
+    assert_eq!(find(&subject(0), &here, Reuse::Same), Some(stored.clone()));
+    assert!(stored.trained().is_some());
+    assert_eq!(find(&subject(1), &here, Reuse::Any), None);
+    let mut longer = subject(0);
+    longer.recipe.budget.steps += 1;
+    assert_eq!(find(&longer, &here, Reuse::Any), None);
+    // On another machine it is another training, unless that is said not to matter.
+    let there = environment("there");
+    assert_eq!(find(&subject(0), &there, Reuse::Same), None);
+    assert_eq!(find(&subject(0), &there, Reuse::Any), Some(stored.clone()));
+    stored.forget_weights().expect("removed");
+    let found = find(&subject(0), &here, Reuse::Same).expect("its numbers stay");
+    assert_eq!(found.trained(), None);
+}
+
+#[test]
+fn what_is_trained_is_trained_by_one() {
+    let (_folder, store) = opened();
+    let work = store.begin("prompt").expect("nobody trains it");
+    let busy = store.begin("prompt").expect_err("it is trained");
+    assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+    store.begin("model").expect("another one");
+    fs::create_dir(work.begun()).expect("made");
+    fs::write(work.draft().join("half"), "x").expect("written");
+    drop(work);
+    let work = store.begin("prompt").expect("broken off");
+    assert!(work.begun().exists(), "what it resumes from stays");
+    assert!(
+        !work.draft().join("half").exists(),
+        "what is half written goes"
+    );
+    work.clear().expect("removed");
+    drop(work);
+    let left = fs::read_dir(store.path().join(WORK)).expect("there");
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_changed_byte_of_a_training_is_found() {
+    let (_folder, store) = opened();
+    let here = environment("here");
+    let stored = train(&store, &subject(0), &here);
+    let path = stored.folder.join("training.json");
+    let text = fs::read_to_string(&path).expect("written");
+    let edited = text.replace("\"validation_score\": 0.5", "\"validation_score\": 0.6");
+    fs::write(&path, edited).expect("written");
+    let error = store
+        .training(&subject(0), &here, Reuse::Same)
+        .expect_err("edited");
+    assert!(error.to_string().contains("training.json"), "{error}");
+}
+
+fn asked() -> Asked {
+    Asked {
+        of: Of::Training {
+            name: subject(0).name(),
+            step: None,
+            few_shot: None,
+        },
+        domain: "squad+race".to_owned(),
+        wording: Wording::default(),
+        labels: Vec::new(),
+        limits: LIMITS,
+    }
+}
+
+fn batch(rows: &[&str], processor: &str) -> Batch {
+    let answer = |row: &&str| StoredAnswer {
+        row: (*row).to_owned(),
+        text: format!("{row} by {processor}"),
+        log_prob: -0.1,
+        class_log_probs: None,
+        input_tokens: 3,
+        output_tokens: 2,
+        cut: false,
+    };
+    Batch {
+        asked: asked(),
+        environment: environment(processor),
+        provenance: provenance(),
+        seconds: 2.0,
+        few_shot_seconds: None,
+        peak_bytes: 5,
+        answers: rows.iter().map(answer).collect(),
+    }
+}
+
+#[test]
+fn rows_that_were_answered_are_not_missing() {
+    let (_folder, store) = opened();
+    let rows = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
+    let answered = |reuse| {
+        let found = store.answers(&asked(), &environment("here"), reuse);
+        found.expect("readable")
+    };
+    assert_eq!(
+        answered(Reuse::Same).missing(&rows(&["a", "b", "a"])),
+        [0, 1]
+    );
+    store
+        .keep_answers(&batch(&["a", "b"], "here"))
+        .expect("kept");
+    store
+        .keep_answers(&batch(&["b", "c"], "there"))
+        .expect("kept");
+    let same = answered(Reuse::Same);
+    assert_eq!(same.missing(&rows(&["a", "b", "c"])), [2]);
+    assert!(same.give(&rows(&["a", "c"])).is_none());
+    let given = same.give(&rows(&["b"])).expect("answered");
+    assert_eq!(
+        (given.seconds, given.peak_bytes),
+        (1.0, 5),
+        "half of the batch"
+    );
+    let any = answered(Reuse::Any);
+    let given = any.give(&rows(&["a", "b", "c"])).expect("answered");
+    let texts: Vec<&str> = given
+        .answers
+        .iter()
+        .map(|answer| answer.text.as_str())
+        .collect();
+    assert_eq!(texts, ["a by here", "b by here", "c by there"]);
+    assert_eq!(given.seconds, 3.0);
+    // Another way to ask has answers of its own.
+    let mut other = asked();
+    other.limits.answer += 1;
+    let found = store
+        .answers(&other, &environment("here"), Reuse::Any)
+        .expect("readable");
+    assert_eq!(found.missing(&rows(&["a"])), [0]);
+}
+
+#[test]
+fn what_no_report_is_of_can_go() {
+    let (folder, store) = opened();
+    let here = environment("here");
+    for seed in 0..2 {
+        train(&store, &subject(seed), &here);
+    }
+    store.keep_answers(&batch(&["a"], "here")).expect("kept");
+    let report = folder.path().join("report");
+    fs::create_dir(&report).expect("made");
+    let of = |seed| std::collections::BTreeSet::from([subject(seed).name()]);
+    store.refer(&report, of(0)).expect("written");
+    let names = || {
+        let found = store.unreferenced().expect("readable");
+        found
+            .iter()
+            .map(|one| one.folder.clone())
+            .collect::<Vec<_>>()
+    };
+    let own = |seed| store.path().join(TRAININGS).join(here.name(&subject(seed)));
+    assert_eq!(names(), [own(1)]);
+    let referred: Vec<bool> = (store.entries().expect("readable").iter())
+        .map(|entry| entry.is_referred_to)
+        .collect();
+    assert_eq!(referred.iter().filter(|of| **of).count(), 1);
+    store.refer(&report, of(1)).expect("written");
+    assert_eq!(names(), Vec::<std::path::PathBuf>::new());
+    fs::remove_dir(&report).expect("removed");
+    assert_eq!(names().len(), 3, "two trainings and the answers of one");
+    for one in store.unreferenced().expect("readable") {
+        store.remove(&one).expect("removed");
+    }
+    assert_eq!(store.entries().expect("readable").len(), 0);
+}
+
+#[test]
+fn a_folder_of_something_else_is_no_store() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("thesis.tex"), "x").expect("written");
+    let error = Store::open(folder.path(), None).expect_err("not a store");
+    assert!(error.to_string().contains("'thesis.tex'"), "{error}");
+}

@@ -1,0 +1,268 @@
+//! Trainings: what each depends on, and what it left.
+//!
+//! ```text
+//! <store>/trainings/<name>/training.json           the TrainingRecord
+//!                          squad@validation.jsonl  source validation as the kept step answers it
+//!                          prompt.safetensors      what was tuned, for use
+//!                          ...                     and what it is tuned or evaluated again from
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, TRAININGS, Work};
+use crate::recipe::{Limits, Method, Recipe};
+use crate::record::folder::{
+    IoContext, StoreError, read_predictions, sync, sync_files, write_synced,
+};
+use crate::record::seal::{opened_as, sealed};
+use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
+use promptshift_text::domain::Task;
+use promptshift_text::domain::mixture::Mixing;
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::hash::sha256;
+
+const RECORD: &str = "training.json";
+
+/// What the result of a training depends on, besides where it is computed. Its hash is the training's name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// SHA-256 of the backbone's weights.
+    pub model_sha256: String,
+    /// SHA-256 of its tokenizer.
+    pub tokenizer_sha256: String,
+    /// What the source asks.
+    pub task: Task,
+    /// The source's class strings.
+    pub labels: Vec<String>,
+    /// SHA-256 of the training rows as they are put to the model, in their order; one for each source.
+    pub train_sha256: Vec<String>,
+    /// SHA-256 of the validation rows with their right answers, likewise.
+    pub validation_sha256: Vec<String>,
+    /// How several sources are mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
+    /// How examples are worded and source validation is asked.
+    pub wording: Wording,
+    /// Sequence lengths.
+    pub limits: Limits,
+    /// What is tuned.
+    pub method: Method,
+    /// How.
+    pub recipe: Recipe,
+    /// The seed of initialisation, order of examples and dropout.
+    pub seed: u64,
+}
+
+/// Where a result was computed, as far as its last bits depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// [`ARITHMETIC`](super::ARITHMETIC).
+    pub arithmetic: u32,
+    /// `cpu` or `cuda`: which of several is all the same.
+    pub device: String,
+    /// The processor's name.
+    pub processor: String,
+}
+
+/// Which results are taken for what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    /// Those of this arithmetic, kind of device and processor.
+    Same,
+    /// Those of any, which the report then names.
+    Any,
+}
+
+/// What training.json holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// What it depends on.
+    pub subject: Subject,
+    /// Where it was computed.
+    pub environment: Environment,
+    /// What the files that it read are, who computed it, and when.
+    pub provenance: Provenance,
+    /// How it went.
+    pub training: Training,
+    /// Source validation at the kept step.
+    pub validation: ValidationAnswers,
+    /// The file that it is tuned or evaluated again from, which may be the one for use. It may be gone: `--keep none`.
+    pub trained: SavedDelta,
+}
+
+/// A training that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTraining {
+    /// Its name in the store.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The record.
+    pub record: TrainingRecord,
+    /// Its answers to source validation.
+    pub validation: Vec<Prediction>,
+}
+
+impl StoredTraining {
+    /// The file that it is tuned or evaluated again from, unless it was not kept.
+    pub fn trained(&self) -> Option<PathBuf> {
+        Some(self.folder.join(&self.record.trained.file)).filter(|path| path.exists())
+    }
+
+    /// Removes its weights; its numbers stay.
+    ///
+    /// # Errors
+    /// They can't be removed.
+    pub fn forget_weights(&self) -> Result<(), StoreError> {
+        let record = &self.record;
+        for file in [&record.trained.file, &record.training.saved.file] {
+            let path = self.folder.join(file);
+            if path.exists() {
+                fs::remove_file(&path).at("remove", &path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subject {
+    /// `prompt-seed0-1f0a9c…`: the same for all environments.
+    pub fn name(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a subject is plain data");
+        let hash = &sha256(&json)[..16];
+        format!("{}-seed{}-{hash}", self.method.name(), self.seed)
+    }
+}
+
+impl Environment {
+    /// The name of a training in this environment.
+    pub fn name(&self, subject: &Subject) -> String {
+        let json = serde_json::to_vec(self).expect("plain data");
+        format!("{}-{}", subject.name(), &sha256(&json)[..4])
+    }
+}
+
+impl Store {
+    /// The training of a subject, if there is one of this environment, or of any where `reuse` says so.
+    ///
+    /// # Errors
+    /// It can't be read, or was changed since it was written.
+    pub fn training(
+        &self,
+        subject: &Subject,
+        environment: &Environment,
+        reuse: Reuse,
+    ) -> Result<Option<StoredTraining>, StoreError> {
+        let all = self.root.join(TRAININGS);
+        let own = all.join(environment.name(subject));
+        if own.exists() {
+            return read(&own).map(Some);
+        }
+        if reuse == Reuse::Same || !all.exists() {
+            return Ok(None);
+        }
+        let mut others = Vec::new();
+        for entry in fs::read_dir(&all).at("list", &all)? {
+            let name = entry.at("list", &all)?.file_name();
+            let of = name.to_string_lossy();
+            if of
+                .rsplit_once('-')
+                .is_some_and(|(of, _)| of == subject.name())
+            {
+                others.push(all.join(name));
+            }
+        }
+        others.sort();
+        others.first().map(|other| read(other)).transpose()
+    }
+
+    /// Every training, in the order of their names.
+    ///
+    /// # Errors
+    /// One can't be read, or was changed since it was written.
+    pub fn trainings(&self) -> Result<Vec<StoredTraining>, StoreError> {
+        let all = self.root.join(TRAININGS);
+        if !all.exists() {
+            return Ok(Vec::new());
+        }
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(&all).at("list", &all)? {
+            folders.push(entry.at("list", &all)?.path());
+        }
+        folders.sort();
+        folders.iter().map(|folder| read(folder)).collect()
+    }
+}
+
+impl Work {
+    /// Writes the record beside what is in the [draft](Work::draft), reads it back, and gives the training its
+    /// name; what it would have resumed from goes.
+    ///
+    /// # Errors
+    /// It can't be written, or another process has taken the work over.
+    pub fn finish(self, record: &TrainingRecord) -> Result<StoredTraining, StoreError> {
+        let draft = self.draft();
+        let path = draft.join(RECORD);
+        write_synced(&path, &sealed(record)).at("write", &path)?;
+        let mut stored = read(&draft)?;
+        sync_files(&draft)?;
+        self.claim.check()?;
+        let all = self.place.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(all).at("make the folder", all)?;
+        if self.place.exists() {
+            return Err(StoreError::Exists {
+                path: self.place.clone(),
+            });
+        }
+        fs::rename(&draft, &self.place).at("give its final name to", &draft)?;
+        sync(all)?;
+        self.clear()?;
+        stored.folder.clone_from(&self.place);
+        stored.name = name_of(&self.place);
+        Ok(stored)
+    }
+}
+
+fn name_of(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn read(folder: &Path) -> Result<StoredTraining, StoreError> {
+    let path = folder.join(RECORD);
+    let bytes = fs::read(&path).at("read", &path)?;
+    let record: TrainingRecord = opened_as(&bytes).map_err(|found| StoreError::Malformed {
+        path: path.clone(),
+        wanted: "what promptshift writes of a training; without its folder it is trained anew"
+            .to_owned(),
+        found,
+    })?;
+    let ValidationAnswers {
+        examples,
+        predictions,
+        predictions_sha256,
+    } = &record.validation;
+    let validation = read_predictions(&path, predictions, predictions_sha256, *examples)?;
+    for saved in [&record.trained, &record.training.saved] {
+        let file = folder.join(&saved.file);
+        if let Ok(found) = fs::metadata(&file)
+            && found.len() != saved.bytes
+        {
+            return Err(StoreError::Malformed {
+                path: file,
+                wanted: format!("{} bytes, as {RECORD} says", saved.bytes),
+                found: format!("{} bytes", found.len()),
+            });
+        }
+    }
+    Ok(StoredTraining {
+        name: name_of(folder),
+        folder: folder.to_owned(),
+        record,
+        validation,
+    })
+}

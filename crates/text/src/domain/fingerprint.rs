@@ -1,0 +1,72 @@
+//! Hashes of rows as a model is given them: what was computed of a row holds for every row that it can't tell apart.
+
+use sha2::{Digest, Sha256};
+
+use super::{Example, Gold};
+use crate::hash::hexadecimal;
+
+/// SHA-256 in the making, of parts that are kept apart.
+struct Parts(Sha256);
+
+impl Parts {
+    fn new() -> Self {
+        Parts(Sha256::new())
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn add_number(&mut self, number: usize) {
+        self.add(&(number as u64).to_le_bytes());
+    }
+
+    fn add_input(&mut self, example: &Example) {
+        self.add(example.input.as_bytes());
+        for &at in &example.soft {
+            self.add_number(at);
+        }
+        for range in [&example.pair.first, &example.pair.second] {
+            self.add_number(range.start);
+            self.add_number(range.end);
+        }
+    }
+
+    fn add_target(&mut self, example: &Example) {
+        self.add_input(example);
+        self.add(example.target.as_bytes());
+        self.add_number(example.pair.answer.map_or(0, |at| at + 1));
+    }
+
+    fn hex(self) -> String {
+        hexadecimal(&self.0.finalize())
+    }
+}
+
+/// Names what a model is asked by an example: 32 hexadecimal digits.
+pub fn of_input(example: &Example) -> String {
+    let mut parts = Parts::new();
+    parts.add_input(example);
+    let mut hex = parts.hex();
+    hex.truncate(32);
+    hex
+}
+
+/// SHA-256 of rows as they are learnt, in their order: inputs and targets.
+pub fn of_training(rows: &[Example]) -> String {
+    let mut parts = Parts::new();
+    rows.iter().for_each(|row| parts.add_target(row));
+    parts.hex()
+}
+
+/// SHA-256 of rows as they are scored, in their order: inputs and right answers.
+pub fn of_scoring(rows: &[Example]) -> String {
+    let mut parts = Parts::new();
+    for row in rows {
+        parts.add_input(row);
+        let gold: &Gold = &row.gold;
+        parts.add(&serde_json::to_vec(gold).expect("right answers are plain data"));
+    }
+    parts.hex()
+}

@@ -1,0 +1,340 @@
+//! Runs a study: finds what is there, computes what is missing, here or by workers, and puts the records together.
+
+use std::path::Path;
+
+use super::Failure;
+use super::estimate;
+use super::narrator::Narrator;
+use super::print;
+use super::progress::Voice;
+use super::run::Run;
+use super::workers::message::{Assignment, Job, Task};
+use super::workers::{Ended, Workers};
+use crate::experiment::{Event, Keep, Outcome, Runner, Searched, ToDo};
+use crate::material::Material;
+use crate::study::Prepared;
+use promptshift_numbers::provenance::Origin;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::folder::{RunFolder, folder_name};
+use promptshift_numbers::store::Store;
+use promptshift_tensors::backbone::Backbone;
+use promptshift_text::process::Process;
+
+/// What results say of where they come from.
+pub fn origin(
+    material: &Material,
+    backbone: &Backbone,
+    command: &str,
+    device: &str,
+    side_by_side: usize,
+) -> Origin {
+    Origin {
+        command: command.to_owned(),
+        data_sha256: material.hashes(),
+        model_sha256: backbone.model_sha256.clone(),
+        tokenizer_sha256: backbone.tokenizer_sha256.clone(),
+        device: device.to_owned(),
+        threads: rayon::current_num_threads(),
+        side_by_side,
+    }
+}
+
+/// A study that is run, with the flags that say how.
+pub struct Session<'a> {
+    flags: &'a Run,
+    prepared: Prepared,
+    command: String,
+    side_by_side: usize,
+    largest: usize,
+}
+
+impl<'a> Session<'a> {
+    /// Of a prepared study; records name `command`.
+    ///
+    /// # Errors
+    /// A model's configuration can't be read.
+    pub fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
+        let mut largest = 0;
+        for part in &prepared.study.parts {
+            largest = largest.max(part.plan.backbone.config()?.parameters());
+        }
+        Ok(Session {
+            side_by_side: flags.side_by_side(largest),
+            largest,
+            flags,
+            prepared,
+            command,
+        })
+    }
+
+    /// The prepared study.
+    pub fn prepared(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
+    /// Prints every part's plan, what of it is there, and what the rest will cost.
+    ///
+    /// # Errors
+    /// The store can't be read, or standard output not be written.
+    pub fn describe(&mut self) -> Result<(), Failure> {
+        let store = Store::at(self.flags.store.path());
+        for at in 0..self.prepared.study.parts.len() {
+            let text = self.with_runner(at, &store, |runner, prepared| {
+                let part = &prepared.study.parts[at];
+                let described = estimate::describe(&part.plan, &prepared.material, runner)?;
+                Ok(match &part.variant {
+                    Some(variant) => format!("{}, {}:\n{described}", variant.place, variant.series),
+                    None => described,
+                })
+            })?;
+            print::text(text)?;
+        }
+        Ok(())
+    }
+
+    /// Computes what is missing and writes the records that are, into the folders of the parts below `out`.
+    ///
+    /// # Errors
+    /// It is interrupted, or something can't be read or written; what was computed stays.
+    pub fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
+        let mut folders = Vec::new();
+        for part in &self.prepared.study.parts {
+            folders.push(RunFolder::open(&part.folder(out), &part.plan.cells())?);
+        }
+        let store = Store::open(self.flags.store.path(), None)?;
+        self.say_what_is_there(&store, &folders)?;
+        match self.side_by_side > 1 {
+            true => self.by_workers(&store, &folders),
+            false => self.one_by_one(&store, &folders),
+        }
+    }
+
+    fn voice(&self) -> Voice {
+        self.flags.voice()
+    }
+
+    /// Calls `with` with what runs the cells of a part.
+    fn with_runner<T>(
+        &mut self,
+        part: usize,
+        store: &Store,
+        with: impl FnOnce(&Runner, &Prepared) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let backbone = self.prepared.backbone(part)?;
+        let material = &self.prepared.material;
+        let device = &self.flags.on.device;
+        let origin = origin(
+            material,
+            &backbone,
+            &self.command,
+            device,
+            self.side_by_side,
+        );
+        let keeping = self.flags.keeping(self.largest);
+        with(
+            &Runner::new(material, &backbone, store, origin, keeping),
+            &self.prepared,
+        )
+    }
+
+    fn say_what_is_there(&mut self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
+        let mut to_do = ToDo::default();
+        for (at, folder) in folders.iter().enumerate() {
+            let of_part = self.with_runner(at, store, |runner, prepared| {
+                let mut cells = prepared.study.parts[at].plan.cells();
+                // Of a search that is to be made, the recipes are not known yet.
+                cells.retain(|cell| cell.trials.is_none());
+                let mut missing = Vec::new();
+                for cell in cells {
+                    if runner.found(&cell, folder)?.is_none() {
+                        missing.push(cell);
+                    }
+                }
+                Ok(runner.to_do(&missing)?)
+            })?;
+            to_do = to_do.and(of_part);
+        }
+        if to_do != ToDo::default() {
+            let weights = match self.flags.keeping(self.largest).keep {
+                Keep::All => "; all weights are kept",
+                Keep::Deltas => "; what is tuned is kept, but not the weights at checkpoints",
+                Keep::None => "; no weights are kept",
+            };
+            let kept = match to_do.trainings {
+                0 => String::new(),
+                _ => format!("{weights} in {}", store.path().display()),
+            };
+            self.voice()
+                .say(&format!("{}{kept}", estimate::count(&to_do)));
+        }
+        Ok(())
+    }
+
+    fn one_by_one(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::default();
+        let (voice, of) = (self.voice(), folders.len());
+        for (at, folder) in folders.iter().enumerate() {
+            if let Some(variant) = &self.prepared.study.parts[at].variant {
+                let (place, series) = (&variant.place, &variant.series);
+                voice.say(&format!("setting {} of {of}: {place}, {series}", at + 1));
+            }
+            self.with_runner(at, store, |runner, prepared| {
+                let plan = &prepared.study.parts[at].plan;
+                let mut narrator = Narrator::new(voice, plan.cells().len());
+                let cells = runner.searched(plan, &mut narrator.watch())?;
+                for searched in cells {
+                    let cell = &searched.0;
+                    if let Some(found) = runner.found(cell, folder)? {
+                        narrator.tell(Event::Found(&found));
+                        outcome.records.push(found);
+                        continue;
+                    }
+                    narrator.start(cell);
+                    let reason = match runner.compute(cell, &mut narrator.watch()) {
+                        Ok(()) => None,
+                        Err(error) if error.is_of_cell() => Some(error.to_string()),
+                        Err(error) => return Err(error.into()),
+                    };
+                    record(
+                        runner,
+                        searched,
+                        folder,
+                        reason,
+                        &mut narrator,
+                        &mut outcome,
+                    )?;
+                }
+                narrator.end();
+                Ok(())
+            })?;
+        }
+        Ok(outcome)
+    }
+
+    fn by_workers(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
+        let workers = Workers {
+            assignment: Assignment {
+                works_for: Process::this(),
+                study: self.prepared.study.clone(),
+                store: store.path().to_owned(),
+                keeping: self.flags.keeping(self.largest),
+                device: self.flags.on.device.clone(),
+                command: self.command.clone(),
+                side_by_side: self.side_by_side,
+            },
+            voice: self.voice(),
+        };
+        // First the searches, since cells depend on them.
+        let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
+            .flat_map(|(part, one)| {
+                (one.plan.searched_methods().into_iter()).map(move |method| (part, method))
+            })
+            .collect();
+        let of = searches.len();
+        let jobs = (searches.into_iter().enumerate()).map(|(at, (part, method))| Job {
+            name: format!("search-{}", method.name()),
+            part,
+            task: Task::Search(method),
+            number: at + 1,
+            of,
+        });
+        workers.run(jobs.collect(), &mut |_, _| Ok(()))?;
+        let mut cells = Vec::new();
+        for part in 0..folders.len() {
+            let searched = self.with_runner(part, store, |runner, prepared| {
+                let mut narrator = Narrator::new(workers.voice, 0);
+                Ok(runner.searched(&prepared.study.parts[part].plan, &mut narrator.watch())?)
+            })?;
+            cells.extend(
+                searched
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, cell)| (part, at, cell)),
+            );
+        }
+        let of = cells.len();
+        // By the places of the cells in the report's order.
+        let mut outcomes: Vec<Outcome> = (0..of).map(|_| Outcome::default()).collect();
+        let mut jobs = Vec::new();
+        for (number, (part, at, (cell, _))) in cells.iter().enumerate() {
+            let found = self.with_runner(*part, store, |runner, _| {
+                Ok(runner.found(cell, &folders[*part])?)
+            })?;
+            match found {
+                Some(found) => {
+                    Narrator::new(workers.voice, of).tell(Event::Found(&found));
+                    outcomes[number].records.push(found);
+                }
+                None => jobs.push(Job {
+                    name: self.job_name(*part, cell),
+                    part: *part,
+                    task: Task::Cell(*at),
+                    number: number + 1,
+                    of,
+                }),
+            }
+        }
+        workers.run(jobs, &mut |job, ended| {
+            let (part, _, searched) = &cells[job.number - 1];
+            let variant = &self.prepared.study.parts[*part].variant;
+            let place = variant
+                .as_ref()
+                .map_or(String::new(), |variant| variant.place.clone());
+            let mut narrator = Narrator::of_job(workers.voice, &job, &place);
+            narrator.name(&searched.0);
+            let reason = match ended {
+                Ended::Done => None,
+                Ended::Failed(reason) => Some(reason),
+            };
+            let outcome = &mut outcomes[job.number - 1];
+            self.with_runner(*part, store, |runner, _| {
+                record(
+                    runner,
+                    searched.clone(),
+                    &folders[*part],
+                    reason,
+                    &mut narrator,
+                    outcome,
+                )
+            })
+        })?;
+        let mut all = Outcome::default();
+        for outcome in outcomes {
+            all.records.extend(outcome.records);
+            all.failed.extend(outcome.failed);
+        }
+        Ok(all)
+    }
+
+    fn job_name(&self, part: usize, cell: &Cell) -> String {
+        match &self.prepared.study.parts[part].variant {
+            Some(variant) => format!("{}/{}", variant.folder, folder_name(cell)),
+            None => folder_name(cell),
+        }
+    }
+}
+
+/// Writes what a cell came to.
+fn record(
+    runner: &Runner,
+    searched: Searched,
+    folder: &RunFolder,
+    failed: Option<String>,
+    narrator: &mut Narrator,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    match failed {
+        None => {
+            let stored = runner.record(searched, folder)?;
+            narrator.tell(Event::Recorded(&stored));
+            outcome.records.push(stored);
+        }
+        Some(reason) => {
+            runner.record_failure(&searched.0, &reason, folder)?;
+            narrator.tell(Event::Failed(&reason));
+            outcome.failed.push(reason);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! A worker: `promptshift worker` takes a study and then jobs of it from its standard input, until there are no more.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::{Context, anyhow};
+
+use super::message::{Assignment, Job, Message, Task, tell};
+use crate::cli::narrator::Narrator;
+use crate::cli::progress::Voice;
+use crate::cli::{Failure, interrupt, study};
+use crate::experiment::Runner;
+use crate::study::Prepared;
+use promptshift_numbers::store::Store;
+use promptshift_tensors::device;
+
+/// Takes a study and does what it is given of it.
+///
+/// # Errors
+/// An order can't be read. Errors of the study or a job are told to the process that gave it.
+pub fn work() -> Result<(), Failure> {
+    interrupt::listen()?;
+    let mut orders = orders().into_iter();
+    let Some(first) = orders.next() else {
+        return Err(Failure::Usage(anyhow!(
+            "worker: it is for this program's own use, and takes a study from standard input"
+        )));
+    };
+    let assignment: Assignment = read(first)?;
+    let mut worker = match Worker::of(assignment) {
+        Ok(worker) => worker,
+        Err(failure) => {
+            tell_error(&failure);
+            return Ok(());
+        }
+    };
+    for order in orders {
+        let job: Job = read(order)?;
+        match worker.run(&job) {
+            Ok(None) => tell(&Message::Done),
+            Ok(Some(reason)) => tell(&Message::Failed(reason)),
+            // Who interrupted this process knows.
+            Err(Failure::Interrupted) => return Ok(()),
+            Err(failure) => tell_error(&failure),
+        }
+    }
+    Ok(())
+}
+
+struct Worker {
+    assignment: Assignment,
+    prepared: Prepared,
+    store: Store,
+}
+
+impl Worker {
+    fn of(assignment: Assignment) -> Result<Self, Failure> {
+        let device = device::find(&assignment.device)?;
+        // What is to be said of models, the process that it works for has said.
+        let prepared = Prepared::of(assignment.study.clone(), device, &mut |_| {})?;
+        let store = Store::open(&assignment.store, Some(assignment.works_for.clone()))?;
+        Ok(Worker {
+            assignment,
+            prepared,
+            store,
+        })
+    }
+
+    /// Does a job; says why its training or model failed, if it did.
+    fn run(&mut self, job: &Job) -> Result<Option<String>, Failure> {
+        let assignment = &self.assignment;
+        let backbone = self.prepared.backbone(job.part)?;
+        let origin = study::origin(
+            &self.prepared.material,
+            &backbone,
+            &assignment.command,
+            &assignment.device,
+            assignment.side_by_side,
+        );
+        let material = &self.prepared.material;
+        let runner = Runner::new(material, &backbone, &self.store, origin, assignment.keeping);
+        let part = &self.prepared.study.parts[job.part];
+        let place = part.variant.as_ref().map_or("", |variant| &variant.place);
+        let mut narrator = Narrator::of_job(Voice::Told, job, place);
+        match job.task {
+            Task::Search(method) => {
+                runner.search(&part.plan, method, &mut narrator.watch())?;
+                Ok(None)
+            }
+            Task::Cell(at) => {
+                let cells = runner.searched(&part.plan, &mut narrator.watch())?;
+                let (cell, _) = cells.get(at).context("no such cell of the study")?;
+                narrator.start(cell);
+                let computed = runner.compute(cell, &mut narrator.watch());
+                narrator.end();
+                match computed {
+                    Ok(()) => Ok(None),
+                    Err(error) if error.is_of_cell() => Ok(Some(error.to_string())),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+fn tell_error(failure: &Failure) {
+    let text = failure.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    tell(&Message::Error(text.to_string()));
+}
+
+fn read<T: for<'a> serde::Deserialize<'a>>(order: io::Result<String>) -> Result<T, Failure> {
+    let order = order.context("cannot read an order")?;
+    Ok(serde_json::from_str(&order)
+        .with_context(|| format!("worker: it is for this program's own use; found '{order}'"))?)
+}
+
+/// What comes on standard input. Its end breaks off what is being done: whoever gave the orders wants
+/// no more of it, or is no more.
+fn orders() -> mpsc::Receiver<io::Result<String>> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        for order in io::stdin().lines() {
+            if send.send(order).is_err() {
+                return;
+            }
+        }
+        interrupt::ask();
+    });
+    receive
+}

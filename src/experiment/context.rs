@@ -1,0 +1,168 @@
+//! A cell with what it is run on, and what its results are named by.
+
+use super::words::words;
+use crate::material::{Material, Source, Test};
+use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
+use promptshift_numbers::record::Cell;
+use promptshift_numbers::store::{Asked, FewShot, Of, Subject};
+use promptshift_tensors::backbone::Backbone;
+use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::network::Writes;
+use promptshift_tensors::train::TrainingSet;
+use promptshift_tensors::tuning::{self, NoHead, Tuned, TuningError};
+use promptshift_text::domain::wording::{ScoreBy, Wording};
+
+/// A cell, the rows and the backbone that it is run on.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub cell: &'a Cell,
+    pub material: &'a Material,
+    pub backbone: &'a Backbone,
+}
+
+impl<'a> Context<'a> {
+    pub fn source(&self) -> &'a Source {
+        &self.material.source
+    }
+
+    /// The backbone with the cell's method on it, as its seed draws it.
+    pub fn applied(&self, recipe: &Recipe) -> Result<Tuned, TuningError> {
+        tuning::apply(self.backbone, recipe, &self.words(recipe)?, self.cell.seed)
+    }
+
+    /// What the recipe speaks of, in tokens.
+    pub fn words(&self, recipe: &Recipe) -> Result<tuning::Labels, TuningError> {
+        let (cell, backbone) = (self.cell, self.backbone);
+        words(
+            recipe,
+            &cell.setting.wording,
+            self.source(),
+            backbone,
+            cell.seed,
+        )
+    }
+
+    /// The backbone as it was pre-trained, under the head that the task needs.
+    pub fn untuned(&self) -> Result<Tuned, NoHead> {
+        Ok(Tuned::untuned_on(
+            self.backbone,
+            self.head()?,
+            self.cell.seed,
+        ))
+    }
+
+    fn head(&self) -> Result<Option<HeadForm>, NoHead> {
+        let card = &self.source().card;
+        let score_by = self.cell.setting.wording.score_by;
+        tuning::head_form(
+            &self.backbone.config,
+            card.task,
+            card.labels.len(),
+            score_by,
+        )
+    }
+
+    /// The source's training rows, mixed as the cell says where there are several sources.
+    pub fn training_set(&self) -> TrainingSet {
+        TrainingSet::of_sources(
+            &self.source().train.members(),
+            self.cell.setting.mixing.unwrap_or_default(),
+            &self.backbone.tokenizer,
+            &self.cell.setting.limits,
+        )
+    }
+
+    /// What has to be said of the model.
+    pub fn model_notes(&self) -> Vec<String> {
+        let whole = Limits::default_for(self.source().card.task);
+        let cut = tuning::cut_at(&whole, &self.cell.setting.limits, self.backbone);
+        self.backbone.notes.iter().cloned().chain(cut).collect()
+    }
+
+    /// How the cell asks its model, in this wording.
+    pub fn asker(&self, wording: &'a Wording) -> Asker<'a> {
+        Asker {
+            source: &self.source().card,
+            wording,
+            tokenizer: &self.backbone.tokenizer,
+            limits: &self.cell.setting.limits,
+        }
+    }
+
+    /// The wording that training chooses its step in: what a model writes counts there, whatever evaluation goes
+    /// by. A head that ranks words is another model, and is asked in its own way.
+    pub fn training_wording(&self) -> Wording {
+        let mut wording = self.cell.setting.wording.clone();
+        if self.backbone.config.writes() == Writes::Tokens {
+            wording.score_by = ScoreBy::Generation;
+        }
+        wording
+    }
+
+    /// What the cell's training depends on; `None` for the untuned backbone.
+    pub fn subject(&self) -> Option<Subject> {
+        let (cell, source) = (self.cell, self.source());
+        let recipe = cell.recipe.clone()?;
+        let hashes = source.hashes();
+        Some(Subject {
+            model_sha256: self.backbone.model_sha256.clone(),
+            tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
+            task: source.card.task,
+            labels: source.card.labels.clone(),
+            train_sha256: hashes.train.clone(),
+            validation_sha256: hashes.validation.clone(),
+            mixing: cell.setting.mixing,
+            wording: self.training_wording(),
+            limits: cell.setting.limits,
+            method: cell.method,
+            recipe,
+            seed: cell.seed,
+        })
+    }
+
+    /// What answers as what the cell's training left, or as the untuned backbone.
+    pub fn of(&self, subject: Option<&Subject>) -> Result<Of, NoHead> {
+        Ok(match subject {
+            Some(subject) => Of::Training {
+                name: subject.name(),
+                step: None,
+                few_shot: None,
+            },
+            None => Of::Untuned {
+                model_sha256: self.backbone.model_sha256.clone(),
+                tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
+                head: self.head()?,
+                seed: self.cell.seed,
+            },
+        })
+    }
+
+    /// How the rows of a domain are asked.
+    pub fn asked(&self, of: Of, test: &Test) -> Asked {
+        Asked {
+            of,
+            domain: test.card.name.clone(),
+            wording: self.cell.setting.wording.clone(),
+            labels: self.source().card.labels.clone(),
+            limits: self.cell.setting.limits,
+        }
+    }
+}
+
+/// The same training at another step.
+pub(super) fn at_step(of: &Of, step: usize) -> Of {
+    changed(of, |at, _| *at = Some(step))
+}
+
+/// The same training, tuned on with a few examples.
+pub(super) fn after(of: &Of, few_shot: FewShot) -> Of {
+    changed(of, |_, after| *after = Some(few_shot))
+}
+
+fn changed(of: &Of, change: impl FnOnce(&mut Option<usize>, &mut Option<FewShot>)) -> Of {
+    let mut of = of.clone();
+    if let Of::Training { step, few_shot, .. } = &mut of {
+        change(step, few_shot);
+    }
+    of
+}

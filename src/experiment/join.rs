@@ -1,0 +1,275 @@
+//! A cell's record, put together from what the store has. Nothing is computed here that needs a model.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::ExperimentError;
+use super::answer::predictions;
+use super::context::Context;
+use super::runner::{Runner, Searched};
+use crate::material::Test;
+use promptshift_numbers::excerpt;
+use promptshift_numbers::provenance;
+use promptshift_numbers::record::folder::{
+    Draft, RunFolder, StoreError, StoredRecord, write_predictions,
+};
+use promptshift_numbers::record::k_shot::KShot;
+use promptshift_numbers::record::{
+    Cell, Evaluation, Provenance, RECORD_VERSION, Record, Score, Texts, Training, ValidationAnswers,
+};
+use promptshift_numbers::score;
+use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
+use promptshift_text::domain::Split;
+
+impl Runner<'_> {
+    /// The record of a cell in a folder, if it is there and of the same inputs.
+    ///
+    /// # Errors
+    /// It can't be read, or is of other inputs.
+    pub fn found(
+        &self,
+        cell: &Cell,
+        folder: &RunFolder,
+    ) -> Result<Option<StoredRecord>, ExperimentError> {
+        let found = folder.existing(cell)?;
+        if let Some(found) = &found {
+            found.check_inputs(&provenance::collect(self.origin.clone()))?;
+        }
+        Ok(found)
+    }
+
+    /// Writes why a cell has no record.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn record_failure(
+        &self,
+        cell: &Cell,
+        reason: &str,
+        folder: &RunFolder,
+    ) -> Result<(), ExperimentError> {
+        let provenance = provenance::collect(self.origin.clone());
+        Ok(folder.begin(cell)?.fail(reason, &provenance)?)
+    }
+
+    /// Writes the record of a cell that was [computed](Runner::compute).
+    ///
+    /// # Errors
+    /// Something of it was not computed, or a file can't be read or written.
+    pub fn record(
+        &self,
+        (cell, search): Searched,
+        folder: &RunFolder,
+    ) -> Result<StoredRecord, ExperimentError> {
+        let context = self.context(&cell);
+        let draft = folder.begin(&cell)?;
+        let lost = || ExperimentError::Lost {
+            name: draft.name().to_owned(),
+        };
+        let subject = context.subject();
+        let training = match &subject {
+            Some(subject) => Some(self.training(subject)?.ok_or_else(lost)?),
+            None => None,
+        };
+        let of = context.of(subject.as_ref())?;
+        let mut sources = Sources::default();
+        let mut evaluations = Vec::new();
+        for test in &self.material.tests {
+            let asked = context.asked(of.clone(), test);
+            let found =
+                self.evaluation(context, &asked, test, &test.card.name, &draft, &mut sources)?;
+            evaluations.push(found.ok_or_else(lost)?.0);
+        }
+        let mut k_shots = Vec::new();
+        for shot in context.shots(&of) {
+            let file = format!("{}@{}-shot", shot.test.card.name, shot.examples.len());
+            let found =
+                self.evaluation(context, &shot.asked, shot.test, &file, &draft, &mut sources)?;
+            let (evaluation, train_seconds) = found.ok_or_else(lost)?;
+            k_shots.push(KShot {
+                examples: shot.examples.len(),
+                ids: shot
+                    .examples
+                    .into_iter()
+                    .map(|example| example.id)
+                    .collect(),
+                steps: shot.recipe.budget.steps,
+                batch_size: shot.recipe.budget.batch_size,
+                train_seconds,
+                evaluation,
+            });
+        }
+        let (trained, validation) = match &training {
+            Some(training) => {
+                let (trained, validation) = self.copied(context, training, &draft)?;
+                (Some(trained), Some(validation))
+            }
+            None => (None, None),
+        };
+        // What was measured is the training's, or without one the first answers'.
+        let measured = (training
+            .as_ref()
+            .map(|training| &training.record.provenance))
+        .or(sources.all.first());
+        let measured = measured.ok_or_else(lost)?.clone();
+        let mut notes = self.material.notes.clone();
+        notes.extend(
+            training
+                .as_ref()
+                .and_then(|training| self.elsewhere(training)),
+        );
+        let record = Record {
+            version: RECORD_VERSION,
+            notes,
+            model_notes: context.model_notes(),
+            hygiene: self.hygiene(context).to_vec(),
+            training: trained,
+            search,
+            evaluations,
+            k_shots,
+            validation,
+            answered: sources.besides(&measured),
+            provenance: Provenance {
+                data_sha256: self.origin.data_sha256.clone(),
+                ..measured
+            },
+            texts: Texts::Kept,
+            cell: cell.clone(),
+        };
+        let stored = draft.finish(&record)?;
+        let name = match &training {
+            Some(training) => training.record.subject.name(),
+            None => of.folder(),
+        };
+        self.store.refer(folder.path(), BTreeSet::from([name]))?;
+        Ok(stored)
+    }
+
+    /// One domain's evaluation with its predictions as `name`, and the seconds of tuning on before it; `None` if rows
+    /// were not answered.
+    fn evaluation(
+        &self,
+        context: Context,
+        asked: &Asked,
+        test: &Test,
+        name: &str,
+        draft: &Draft,
+        sources: &mut Sources,
+    ) -> Result<Option<(Evaluation, f64)>, ExperimentError> {
+        let examples = &test.rows.examples;
+        let source = context.source();
+        let answered = self.store.answers(asked, &self.environment, self.reuse)?;
+        let Some(given) = answered.give(test.rows.inputs()) else {
+            return Ok(None);
+        };
+        sources.add(&given);
+        let predictions = predictions(&test.rows, &given.answers, &source.card, &test.card);
+        let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
+        let file = write_predictions(draft.path(), name, &predictions)?;
+        let evaluation = Evaluation {
+            domain: test.card.name.clone(),
+            role: test.role,
+            task: test.card.task,
+            split: Split::Test,
+            examples: predictions.len(),
+            cut_inputs: predictions.iter().filter(|p| p.cut).count(),
+            metrics: score::metrics(test.card.task, &scores),
+            floor: score::floor(&source.train.examples, examples),
+            seconds: given.seconds,
+            generated_tokens: predictions.iter().map(|p| p.output_tokens as u64).sum(),
+            peak_bytes: given.peak_bytes,
+            predictions: file.file,
+            predictions_sha256: file.sha256,
+            excerpts: excerpt::of(examples),
+        };
+        Ok(Some((evaluation, given.few_shot_seconds)))
+    }
+
+    /// A training as a record has it, its files beside. Weights are a link where the file system has such, since they
+    /// may be large; predictions are a copy, which may be packed.
+    fn copied(
+        &self,
+        context: Context,
+        training: &StoredTraining,
+        draft: &Draft,
+    ) -> Result<(Training, ValidationAnswers), ExperimentError> {
+        let record = &training.record;
+        let path = |file: &str| (training.folder.join(file), draft.path().join(file));
+        let copy = |from: &Path, to: &Path| fs::copy(from, to).map(|_| ());
+        let (answers, copied) = path(&record.validation.predictions);
+        let (weights, linked) = path(&record.training.saved.file);
+        let mut done = copy(&answers, &copied);
+        // Weights may have been let go.
+        if done.is_ok() && weights.exists() {
+            done = fs::hard_link(&weights, &linked).or_else(|_| copy(&weights, &linked));
+        }
+        done.map_err(|source| StoreError::Io {
+            action: "copy from",
+            path: training.folder.clone(),
+            source,
+        })?;
+        let trained = Training {
+            checkpoints: self.checkpoints(context, training)?,
+            ..record.training.clone()
+        };
+        Ok((trained, record.validation.clone()))
+    }
+
+    /// What has to be said of a training that was computed elsewhere.
+    fn elsewhere(&self, training: &StoredTraining) -> Option<String> {
+        let (there, here) = (&training.record.environment, &self.environment);
+        (self.reuse == Reuse::Any && there != here).then(|| {
+            format!(
+                "{} was trained by arithmetic {} on {} ({}), and this is arithmetic {} on {} ({}): taken since \
+                 --reuse any was asked for",
+                training.record.subject.name(),
+                there.arithmetic,
+                there.processor,
+                there.device,
+                here.arithmetic,
+                here.processor,
+                here.device
+            )
+        })
+    }
+}
+
+/// Where the answers of a record come from.
+#[derive(Default)]
+struct Sources {
+    all: Vec<Provenance>,
+}
+
+impl Sources {
+    fn add(&mut self, given: &Given) {
+        for batch in &given.batches {
+            let is_known = |known: &Provenance| is_same_run(known, &batch.provenance);
+            if !self.all.iter().any(is_known) {
+                self.all.push(batch.provenance.clone());
+            }
+        }
+    }
+
+    /// Those of other commands than this one's.
+    fn besides(self, provenance: &Provenance) -> Vec<Provenance> {
+        let mut all = self.all;
+        all.retain(|other| !is_same_run(other, provenance));
+        all
+    }
+}
+
+/// Whether two things were computed by the same command on the same machine.
+fn is_same_run(one: &Provenance, other: &Provenance) -> bool {
+    let run = |of: &Provenance| {
+        let Provenance {
+            revision,
+            command,
+            device,
+            processor,
+            ..
+        } = of;
+        [revision, command, device, processor].map(String::to_owned)
+    };
+    run(one) == run(other)
+}

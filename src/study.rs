@@ -1,0 +1,157 @@
+//! A study: what is computed and compared by one command, as data; and all that it needs, read and checked.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::experiment;
+use crate::material::{Material, MaterialError};
+use crate::plan::Plan;
+use promptshift_numbers::recipe::Limits;
+use promptshift_numbers::record::ablation::Variant;
+use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, WordsError};
+use promptshift_tensors::device::Device;
+use promptshift_tensors::tuning::{self, TuningError};
+use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+
+/// One plan, or those of an ablation, which differ in one thing and are run on the same rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    /// In the order of the report.
+    pub parts: Vec<Part>,
+}
+
+/// One plan of a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which one of an ablation's it is; none where there is one.
+    pub variant: Option<Variant>,
+    /// The plan.
+    pub plan: Plan,
+}
+
+impl Study {
+    /// The study of one plan.
+    pub fn of(plan: Plan) -> Self {
+        Study {
+            parts: vec![Part {
+                variant: None,
+                plan,
+            }],
+        }
+    }
+}
+
+impl Part {
+    /// The folder of its records below the study's.
+    pub fn folder(&self, out: &Path) -> PathBuf {
+        match &self.variant {
+            Some(variant) => out.join(&variant.folder),
+            None => out.to_owned(),
+        }
+    }
+}
+
+/// A study that can't be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A card of the user's own can't be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// Rows can't be had.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+    /// A model can't be loaded.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// A model can't be asked in the plan's words.
+    #[error(transparent)]
+    Words(#[from] WordsError),
+    /// A method can't be put on a model.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
+}
+
+/// A study with its rows read, its models loaded, and everything resolved and checked.
+pub struct Prepared {
+    /// The study, resolved.
+    pub study: Study,
+    /// Its rows, the same for all parts.
+    pub material: Material,
+    device: Device,
+    loaded: Option<(BackboneChoice, Backbone)>,
+}
+
+impl Prepared {
+    /// Reads the rows, loads the models and resolves and checks every plan. `say` is told what has to be said of a
+    /// model.
+    ///
+    /// # Errors
+    /// Rows or a model can't be had, or a method can't be put on one.
+    ///
+    /// # Panics
+    /// The study has no parts.
+    pub fn of(
+        study: Study,
+        device: Device,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self, PrepareError> {
+        let first = &study.parts.first().expect("a study has parts").plan;
+        let catalogue = Catalogue::with(&first.cards)?;
+        let asked = first.setting.limits;
+        let mut prepared = Prepared {
+            material: Material::read(first, &catalogue)?,
+            study,
+            device,
+            loaded: None,
+        };
+        // Parts are compared: where one has positions for shorter inputs alone, all have those.
+        let mut limits: Limits = asked;
+        for at in 0..prepared.study.parts.len() {
+            let is_new = prepared.is_new(at);
+            let backbone = prepared.backbone(at)?;
+            if is_new {
+                backbone.notes.iter().for_each(|note| say(note));
+            }
+            let plan = &mut prepared.study.parts[at].plan;
+            experiment::resolve(plan, &prepared.material, &backbone);
+            let found = experiment::check(plan, &prepared.material, &backbone)?;
+            if found.input < limits.input || at == 0 {
+                if let Some(note) = tuning::cut_at(&asked, &found, &backbone) {
+                    say(&note);
+                }
+                limits = found;
+            }
+        }
+        for part in &mut prepared.study.parts {
+            part.plan.setting.limits = limits;
+        }
+        Ok(prepared)
+    }
+
+    /// The model of a part, made ready for its wording; the last one that was loaded is kept, since parts of one
+    /// model follow each other.
+    ///
+    /// # Errors
+    /// It can't be loaded, or not be asked in the plan's words.
+    pub fn backbone(&mut self, part: usize) -> Result<Backbone, PrepareError> {
+        let plan = &self.study.parts[part].plan;
+        let loaded = match &self.loaded {
+            Some((known, backbone)) if *known == plan.backbone => backbone.clone(),
+            _ => {
+                // The one before is let go first: two may not fit.
+                self.loaded = None;
+                let backbone = plan.backbone.load(&self.device)?;
+                self.loaded = Some((plan.backbone.clone(), backbone.clone()));
+                backbone
+            }
+        };
+        Ok(loaded.asked(&plan.setting.wording, &self.material.source.card)?)
+    }
+
+    /// Whether a part's model is not the one that is loaded.
+    fn is_new(&self, part: usize) -> bool {
+        let wanted = &self.study.parts[part].plan.backbone;
+        (self.loaded.as_ref()).is_none_or(|(known, _)| known != wanted)
+    }
+}
