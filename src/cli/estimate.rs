@@ -204,7 +204,8 @@ fn answering_rate(backbone: &Backbone, material: &Material, limits: &Limits) -> 
     (0..TIMES).map(|_| rate()).fold(0.0, f64::max)
 }
 
-fn in_words(time: Duration) -> String {
+/// A time in its unit: `12 s`, `7 min`, `1.5 h`.
+pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 90.0 {
         format!("{seconds:.0} s")

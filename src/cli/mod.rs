@@ -31,6 +31,7 @@ mod redact;
 mod redirection;
 mod report;
 mod run;
+mod runs;
 mod score;
 mod study;
 mod template;
@@ -93,6 +94,8 @@ enum Verb {
     Verify(verify::Arguments),
     /// Render stored records again.
     Report(report::Arguments),
+    /// Show what the store of trainings holds, and remove what no report refers to.
+    Runs(runs::Arguments),
     /// Put all records found into one table: a row for each method and model.
     Leaderboard(leaderboard::Arguments),
     /// Write records as two tables for pandas, polars and R: cells and examples.
@@ -236,6 +239,7 @@ impl Cli {
             Verb::Fetch(arguments) => fetch::run(&arguments),
             Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
+            Verb::Runs(arguments) => runs::run(&arguments),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
             Verb::Export(arguments) => Ok(export::run(&arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),

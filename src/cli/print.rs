@@ -31,3 +31,18 @@ pub fn line(line: impl Display) -> anyhow::Result<()> {
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Asks a question on standard error, and waits for the line that is typed. Whether it says yes.
+///
+/// # Errors
+/// Standard input can't be read.
+pub fn ask(question: impl Display) -> anyhow::Result<bool> {
+    let mut error = io::stderr().lock();
+    let _ = write!(error, "{question} [y/N] ").and_then(|()| error.flush());
+    let mut answer = String::new();
+    (io::stdin().read_line(&mut answer)).context("cannot read standard input")?;
+    let answer = answer.trim();
+    Ok(["y", "yes"]
+        .iter()
+        .any(|yes| answer.eq_ignore_ascii_case(yes)))
+}

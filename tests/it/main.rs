@@ -30,6 +30,7 @@ mod predict;
 mod prompts;
 mod propose;
 mod reports;
+mod runs;
 mod scale;
 mod subspace;
 mod tokenizer;

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -108,10 +108,29 @@ impl Claim {
         }
     }
 
+    /// Who has claimed another folder of the same file system, by whose clock an owner's silence is measured.
+    pub fn holder_of(&self, out: &Path) -> Option<String> {
+        held(&out.join(CLAIM), || written(&self.place))
+    }
+
     /// A name that no other claim has: what is not finished bears it.
     pub fn token(&self) -> &str {
         &self.owner.token
     }
+}
+
+/// Who has claimed a folder, in words; `None` where nobody has, or its owner is gone. Nothing is written: the silence
+/// of an owner on another machine is measured by this one's clock.
+pub(crate) fn holder(out: &Path) -> Option<String> {
+    held(&out.join(CLAIM), || Ok(SystemTime::now()))
+}
+
+fn held(place: &Path, now: impl Fn() -> io::Result<SystemTime>) -> Option<String> {
+    if !place.exists() {
+        return None;
+    }
+    let found = owner(place);
+    (!is_over(found.as_ref(), now, place)).then(|| in_words(found))
 }
 
 impl Drop for Claim {
@@ -132,13 +151,10 @@ fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
             Err(_) => {}
         }
         let found = owner(place);
-        if !is_over(found.as_ref(), own, place) {
+        if !is_over(found.as_ref(), || written(own), place) {
             return Err(StoreError::Busy {
                 path: place.parent().unwrap_or(place).to_owned(),
-                owner: found.map_or_else(
-                    || "a process that does not say who it is".to_owned(),
-                    |Owner { host, process, .. }| format!("process {} on {host}", process.pid),
-                ),
+                owner: in_words(found),
             });
         }
         let aside = place.with_file_name(format!("{PARTIAL}{token}-stale"));
@@ -154,27 +170,32 @@ fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
     }
 }
 
+fn in_words(owner: Option<Owner>) -> String {
+    owner.map_or_else(
+        || "a process that does not say who it is".to_owned(),
+        |Owner { host, process, .. }| format!("process {} on {host}", process.pid),
+    )
+}
+
 /// Whether a claim's owner is gone.
-fn is_over(owner: Option<&Owner>, own: &Path, place: &Path) -> bool {
+fn is_over(owner: Option<&Owner>, now: impl Fn() -> io::Result<SystemTime>, place: &Path) -> bool {
     let here = Process::this().machine;
     match owner {
         Some(owner) if owner.process.machine == here => owner.is_gone(),
-        _ => is_silent(own, place),
+        // The last sign of life is long past.
+        _ => match (now(), written(place)) {
+            (Ok(now), Ok(last)) => now
+                .duration_since(last)
+                .is_ok_and(|silence| silence > SILENT),
+            _ => false,
+        },
     }
 }
 
-/// Whether the last sign of life is long past, by the clock of the file system itself.
-fn is_silent(own: &Path, place: &Path) -> bool {
-    let written = |claim: &Path| {
-        let beat = fs::metadata(claim.join(BEAT));
-        beat.or_else(|_| fs::metadata(claim))?.modified()
-    };
-    match (written(own), written(place)) {
-        (Ok(now), Ok(last)) => now
-            .duration_since(last)
-            .is_ok_and(|silence| silence > SILENT),
-        _ => false,
-    }
+/// When a claim gave its last sign of life, by the clock of its file system.
+fn written(claim: &Path) -> io::Result<SystemTime> {
+    let beat = fs::metadata(claim.join(BEAT));
+    beat.or_else(|_| fs::metadata(claim))?.modified()
 }
 
 fn owner(place: &Path) -> Option<Owner> {
@@ -208,7 +229,6 @@ fn host() -> String {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::time::SystemTime;
 
     use super::*;
 
@@ -257,7 +277,10 @@ mod tests {
         let error = Claim::take(out.path(), None).expect_err("taken");
         assert!(matches!(error, StoreError::Busy { .. }), "{error}");
         assert!(error.to_string().contains(&std::process::id().to_string()));
+        let owner = holder(out.path()).expect("claimed");
+        assert!(owner.contains(&std::process::id().to_string()), "{owner}");
         drop(claim);
+        assert_eq!(holder(out.path()), None);
         assert!(names(out.path()).is_empty(), "nothing is left over");
         Claim::take(out.path(), None).expect("free again");
     }
@@ -290,6 +313,7 @@ mod tests {
         let mut gone = Process::this();
         gone.started += 1;
         let owner = left(out.path(), gone);
+        assert_eq!(holder(out.path()), None);
         let stopped = Claim {
             place: out.path().join(CLAIM),
             owner,
@@ -308,12 +332,18 @@ mod tests {
         left(out.path(), elsewhere());
         let error = Claim::take(out.path(), None).expect_err("it may live");
         assert!(error.to_string().contains("process 1 on there"), "{error}");
+        let another = tempfile::tempdir().expect("a temporary folder");
+        let claim = Claim::take(another.path(), None).expect("nobody has it");
+        let seen = || [holder(out.path()), claim.holder_of(out.path())];
+        let there = Some("process 1 on there".to_owned());
+        assert_eq!(seen(), [there.clone(), there]);
         let beat = File::options()
             .write(true)
             .open(out.path().join(CLAIM).join(BEAT));
         let long_ago = SystemTime::now() - SILENT - Duration::from_secs(5);
         beat.and_then(|beat| beat.set_modified(long_ago))
             .expect("set");
+        assert_eq!(seen(), [None, None]);
         Claim::take(out.path(), None).expect("it is silent");
     }
 

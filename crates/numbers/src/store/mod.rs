@@ -7,6 +7,7 @@
 //! <store>/searches/prompt-….json          the trials of a search for a recipe
 //! <store>/work/prompt-seed0-1f…/          a training that is under way, or was broken off
 //! <store>/reports/….json                  which folders of reports were put together from what
+//! <store>/processes/…/                    a process that uses the store: see [`processes`]
 //! ```
 //!
 //! A training is named by what its result depends on, an answer by its training and how a row was put: see
@@ -15,12 +16,14 @@
 //! something claims it, and others wait for it.
 
 mod answers;
+mod processes;
 mod prune;
 mod searches;
 mod training;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +32,9 @@ use crate::record::folder::{IoContext, PARTIAL, StoreError, sync, write_synced};
 use promptshift_text::process::{Process, token};
 
 pub use answers::{Answered, Asked, Batch, FewShot, Given, Of, StoredAnswer};
-pub use prune::{Entry, Unreferenced};
-pub use training::{Environment, Reuse, StoredTraining, Subject, TrainingRecord};
+use processes::User;
+pub use prune::{Begun, Entry, Kind, Pruning, Unreferenced};
+pub use training::{Environment, FoundTraining, Reuse, StoredTraining, Subject, TrainingRecord};
 
 /// The number of the arithmetic that results come from: raised by hand when the same training would give other
 /// numbers, or the same model other answers. `tests/it/arithmetic.rs` holds what some give now.
@@ -50,11 +54,23 @@ struct Marker {
     store_version: u32,
 }
 
+impl Marker {
+    fn this() -> Marker {
+        Marker {
+            program: "promptshift".to_owned(),
+            store_version: 1,
+        }
+    }
+}
+
 /// An open store.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     works_for: Option<Process>,
+    /// That this process uses it; `None` of a store to look into.
+    #[expect(dead_code, reason = "it is held for as long as the store is open")]
+    user: Option<Arc<User>>,
 }
 
 impl Store {
@@ -63,21 +79,41 @@ impl Store {
         Store {
             root: root.to_owned(),
             works_for: None,
+            user: None,
         }
     }
 
     /// Opens a store, making it where there is none. A worker says for which process it works: without that it is
-    /// to write nothing more.
+    /// to write nothing more. While another process [removes](Store::prune) something, it is waited for.
     ///
     /// # Errors
     /// The folder holds something else, or can't be made.
     pub fn open(root: &Path, works_for: Option<Process>) -> Result<Store, StoreError> {
         fs::create_dir_all(root).at("make the folder", root)?;
-        let wanted = Marker {
-            program: "promptshift".to_owned(),
-            store_version: 1,
-        };
+        let store = Store::at(root);
+        if !store.exists()? {
+            let mut json = serde_json::to_vec_pretty(&Marker::this()).expect("plain data");
+            json.push(b'\n');
+            put(root, &root.join(MARKER), &json)?;
+        }
+        let user = User::register(root, works_for.as_ref())?;
+        Ok(Store {
+            works_for,
+            user: Some(Arc::new(user)),
+            ..store
+        })
+    }
+
+    /// Whether there is a store, which the first training makes.
+    ///
+    /// # Errors
+    /// The folder holds something else, or a store of another version.
+    pub fn exists(&self) -> Result<bool, StoreError> {
+        let root = &self.root;
         let path = root.join(MARKER);
+        if !root.exists() {
+            return Ok(false);
+        }
         if !path.exists() {
             let mut entries = fs::read_dir(root).at("list", root)?;
             let is_ours = |name: &str| name.starts_with(PARTIAL) || name == MARKER;
@@ -85,15 +121,17 @@ impl Store {
                 let name = entry.ok()?.file_name().to_string_lossy().into_owned();
                 (!is_ours(&name)).then_some(name)
             });
-            if let Some(found) = foreign {
-                return Err(StoreError::ForeignStore {
-                    path: root.to_owned(),
-                    found,
-                });
+            match foreign {
+                // Another process may have made the store between the two looks.
+                Some(found) if !path.exists() => {
+                    return Err(StoreError::ForeignStore {
+                        path: root.to_owned(),
+                        found,
+                    });
+                }
+                Some(_) => {}
+                None => return Ok(path.exists()),
             }
-            let mut json = serde_json::to_vec_pretty(&wanted).expect("plain data");
-            json.push(b'\n');
-            put(root, &path, &json)?;
         }
         let bytes = fs::read(&path).at("read", &path)?;
         let malformed = |found: String| StoreError::Malformed {
@@ -102,13 +140,10 @@ impl Store {
             found,
         };
         let found: Marker = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
-        if found != wanted {
-            return Err(malformed(format!("version {}", found.store_version)));
+        match found == Marker::this() {
+            true => Ok(true),
+            false => Err(malformed(format!("version {}", found.store_version))),
         }
-        Ok(Store {
-            root: root.to_owned(),
-            works_for,
-        })
     }
 
     /// Its folder.
@@ -195,6 +230,23 @@ impl Drop for Work {
             }
         }
     }
+}
+
+/// The folders in a folder with their names, in the order of these; none of a folder that is not there.
+fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = Vec::new();
+    if !all.exists() {
+        return Ok(found);
+    }
+    for entry in fs::read_dir(all).at("list", all)? {
+        let entry = entry.at("list", all)?;
+        let path = entry.path();
+        if path.is_dir() {
+            found.push((entry.file_name().to_string_lossy().into_owned(), path));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Writes a file beside its place and gives it its name.

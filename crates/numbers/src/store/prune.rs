@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ANSWERS, REPORTS, Store, StoredTraining, put};
-use crate::record::folder::{IoContext, StoreError};
+use super::training::{FoundTraining, of_any_environment};
+use super::{ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, WORK, folders, processes, put};
+use crate::claim::{Claim, holder};
+use crate::record::folder::{IoContext, PARTIAL, StoreError};
 use promptshift_text::hash::sha256;
 
 /// A folder of records that was put together from the store.
@@ -44,19 +46,53 @@ impl Place {
 }
 
 /// A training with its size.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Entry {
-    /// The training.
-    pub training: StoredTraining,
+    /// Its name in the store.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The training, or why it can't be read.
+    pub training: Result<StoredTraining, StoreError>,
     /// Bytes of its folder and of its answers.
     pub bytes: u64,
     /// Whether a report that is still there is of it.
     pub is_referred_to: bool,
 }
 
+/// A training that is under way or was broken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// Its name in the store; that of a search begins with `search-`.
+    pub name: String,
+    /// The folder with what it resumes from.
+    pub folder: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The process that trains it now, in words; `None` of one that was broken off.
+    pub claimed_by: Option<String>,
+}
+
+/// What kind of folder no report is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A training's answers, or those of a model that was not tuned.
+    Answers,
+    /// A training.
+    Training,
+    /// A training that was broken off.
+    BrokenOff,
+    /// What was being removed when its process ended.
+    LeftOver,
+}
+
 /// A folder that no report is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreferenced {
+    /// Of what.
+    pub kind: Kind,
+    /// Its name in the store.
+    pub name: String,
     /// The folder.
     pub folder: PathBuf,
     /// Its size.
@@ -89,105 +125,218 @@ impl Store {
     /// Every training with its size.
     ///
     /// # Errors
-    /// One can't be read.
+    /// The store can't be read.
     pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let referred = self.referred()?;
-        let entry = |training: StoredTraining| {
-            let name = of_any_environment(&training.name);
-            let answers = self.root.join(ANSWERS).join(name);
+        let entry = |found: FoundTraining| {
+            let of = of_any_environment(&found.name);
+            let answers = self.root.join(ANSWERS).join(of);
             Ok(Entry {
-                bytes: size(&training.folder)? + size(&answers)?,
-                is_referred_to: referred.contains(name),
-                training,
+                bytes: size(&found.folder)? + size(&answers)?,
+                is_referred_to: referred.contains(of),
+                name: found.name,
+                folder: found.folder,
+                training: found.training,
             })
         };
         self.trainings()?.into_iter().map(entry).collect()
     }
 
-    /// What no report is of that is still there.
+    /// Every training that is under way or was broken off.
+    ///
+    /// # Errors
+    /// A folder can't be read.
+    pub fn begun(&self) -> Result<Vec<Begun>, StoreError> {
+        let mut begun = Vec::new();
+        for (name, folder) in folders(&self.root.join(WORK))? {
+            if !name.starts_with(PARTIAL) {
+                begun.push(Begun {
+                    bytes: size(&folder)?,
+                    claimed_by: holder(&folder),
+                    name,
+                    folder,
+                });
+            }
+        }
+        Ok(begun)
+    }
+
+    /// What no report is of that is still there, in the order of their folders. Trainings that were broken off are
+    /// among it, those under way are not.
     ///
     /// # Errors
     /// A folder can't be read.
     pub fn unreferenced(&self) -> Result<Vec<Unreferenced>, StoreError> {
         let referred = self.referred()?;
         let mut found = Vec::new();
-        for kind in [super::TRAININGS, ANSWERS] {
-            let all = self.root.join(kind);
-            if !all.exists() {
-                continue;
-            }
-            for entry in fs::read_dir(&all).at("list", &all)? {
-                let entry = entry.at("list", &all)?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let of = match kind {
-                    ANSWERS => name.as_str(),
-                    _ => of_any_environment(&name),
+        for (of, kind) in [
+            (ANSWERS, Kind::Answers),
+            (TRAININGS, Kind::Training),
+            (WORK, Kind::BrokenOff),
+        ] {
+            for (name, folder) in folders(&self.root.join(of))? {
+                let kind = match name.starts_with(PARTIAL) {
+                    true => Kind::LeftOver,
+                    false => kind,
                 };
-                if !referred.contains(of) {
-                    let folder = entry.path();
+                let is_needed = match kind {
+                    Kind::Answers => referred.contains(&name),
+                    Kind::Training => referred.contains(of_any_environment(&name)),
+                    Kind::BrokenOff => holder(&folder).is_some(),
+                    Kind::LeftOver => false,
+                };
+                if !is_needed {
                     found.push(Unreferenced {
                         bytes: size(&folder)?,
+                        kind,
+                        name,
                         folder,
                     });
                 }
             }
         }
-        found.sort_by(|one, other| one.folder.cmp(&other.folder));
         Ok(found)
     }
 
-    /// Removes a folder of [`unreferenced`](Store::unreferenced).
+    /// Bytes of all that it holds.
     ///
     /// # Errors
-    /// It can't be removed.
-    pub fn remove(&self, one: &Unreferenced) -> Result<(), StoreError> {
-        fs::remove_dir_all(&one.folder).at("remove", &one.folder)
+    /// A folder can't be read.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        size(&self.root)
+    }
+
+    /// The folders of reports that are not where they were when they were written: they count as removed.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn missing_reports(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let reports = self.reports()?.into_iter();
+        let missing = reports.filter(|(_, report)| !report.folder.path().is_dir());
+        Ok(missing.map(|(_, report)| report.folder.path().to_owned()).collect())
+    }
+
+    /// The right to remove from the store.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]: another process uses the store; or it can't be claimed or read.
+    pub fn prune(&self) -> Result<Pruning<'_>, StoreError> {
+        let claim = processes::exclusive(&self.root)?;
+        Ok(Pruning {
+            store: self,
+            claim,
+            needless: self.unreferenced()?,
+        })
     }
 
     /// What reports are of whose folders are still there.
     fn referred(&self) -> Result<BTreeSet<String>, StoreError> {
-        let reports = self.root.join(REPORTS);
-        let mut referred = BTreeSet::new();
-        if !reports.exists() {
-            return Ok(referred);
+        let reports = self.reports()?.into_iter();
+        let there = reports.filter(|(_, report)| report.folder.path().is_dir());
+        Ok(there.flat_map(|(_, report)| report.of).collect())
+    }
+
+    /// Every folder of records that was put together from the store, with the file that says so.
+    fn reports(&self) -> Result<Vec<(PathBuf, Report)>, StoreError> {
+        let all = self.root.join(REPORTS);
+        let mut reports = Vec::new();
+        if !all.exists() {
+            return Ok(reports);
         }
-        for entry in fs::read_dir(&reports).at("list", &reports)? {
-            let path = entry.at("list", &reports)?.path();
+        for entry in fs::read_dir(&all).at("list", &all)? {
+            let path = entry.at("list", &all)?.path();
             if path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
             let bytes = fs::read(&path).at("read", &path)?;
-            let report: Report =
-                serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
-                    path,
-                    wanted: "which folder of records is of which trainings".to_owned(),
-                    found: error.to_string(),
-                })?;
-            if report.folder.path().is_dir() {
-                referred.extend(report.of);
+            let report = serde_json::from_slice(&bytes).map_err(|error| StoreError::Malformed {
+                path: path.clone(),
+                wanted: "which folder of records is of which trainings".to_owned(),
+                found: error.to_string(),
+            })?;
+            reports.push((path, report));
+        }
+        reports.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(reports)
+    }
+}
+
+/// The right to remove from a store: no other process opens it as long as this value lives.
+#[derive(Debug)]
+pub struct Pruning<'a> {
+    store: &'a Store,
+    claim: Claim,
+    /// What can be removed.
+    needless: Vec<Unreferenced>,
+}
+
+impl Pruning<'_> {
+    /// Removes a folder of [`unreferenced`](Store::unreferenced), unless a report has come to be of it since it was
+    /// listed or a process trains it. Whether it is removed.
+    ///
+    /// # Errors
+    /// It can't be removed.
+    pub fn remove(&self, one: &Unreferenced) -> Result<bool, StoreError> {
+        if !(self.needless.iter()).any(|needless| needless.folder == one.folder) {
+            return Ok(false);
+        }
+        if !one.folder.exists() {
+            return Ok(true);
+        }
+        self.claim.check()?;
+        // Held until it is removed.
+        let claimed = match one.kind {
+            Kind::Training => self.store.begin(&one.name).map(|work| (Some(work), None)),
+            Kind::BrokenOff => Claim::take(&one.folder, None).map(|claim| (None, Some(claim))),
+            Kind::Answers | Kind::LeftOver => Ok((None, None)),
+        };
+        let _held = match claimed {
+            Err(StoreError::Busy { .. }) => return Ok(false),
+            claimed => claimed?,
+        };
+        let aside = match one.kind {
+            Kind::LeftOver => one.folder.clone(),
+            // Half of it must not have the name of all of it.
+            _ => {
+                let name = format!("{PARTIAL}{}-{}", self.claim.token(), one.name);
+                let aside = one.folder.with_file_name(name);
+                fs::rename(&one.folder, &aside).at("set aside", &one.folder)?;
+                aside
+            }
+        };
+        fs::remove_dir_all(&aside).at("remove", &aside)?;
+        Ok(true)
+    }
+
+    /// Forgets the reports whose folders are gone.
+    ///
+    /// # Errors
+    /// The store can't be read, or a file not be removed.
+    pub fn forget_missing_reports(&self) -> Result<(), StoreError> {
+        for (path, report) in self.store.reports()? {
+            if !report.folder.path().is_dir() {
+                fs::remove_file(&path).at("remove", &path)?;
             }
         }
-        Ok(referred)
+        Ok(())
     }
 }
 
-/// A training's name without its environment.
-fn of_any_environment(name: &str) -> &str {
-    name.rsplit_once('-').map_or(name, |(of, _)| of)
-}
-
-/// Bytes of all files in a folder; 0 of none.
+/// Bytes of all files in a folder; 0 of none. What another process removes meanwhile counts nothing.
 fn size(folder: &Path) -> Result<u64, StoreError> {
-    if !folder.exists() {
-        return Ok(0);
-    }
+    let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let entries = match fs::read_dir(folder) {
+        Err(error) if gone(&error) => return Ok(0),
+        entries => entries.at("list", folder)?,
+    };
     let mut bytes = 0;
-    for entry in fs::read_dir(folder).at("list", folder)? {
+    for entry in entries {
         let entry = entry.at("list", folder)?;
-        let metadata = entry.metadata().at("look at", &entry.path())?;
-        bytes += match metadata.is_dir() {
-            true => size(&entry.path())?,
-            false => metadata.len(),
+        bytes += match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => size(&entry.path())?,
+            Ok(metadata) => metadata.len(),
+            Err(error) if gone(&error) => 0,
+            Err(error) => return Err(error).at("look at", &entry.path()),
         };
     }
     Ok(bytes)

@@ -283,10 +283,160 @@ fn what_no_report_is_of_can_go() {
     assert_eq!(names(), Vec::<std::path::PathBuf>::new());
     fs::remove_dir(&report).expect("removed");
     assert_eq!(names().len(), 3, "two trainings and the answers of one");
-    for one in store.unreferenced().expect("readable") {
-        store.remove(&one).expect("removed");
+    let found = store.unreferenced().expect("readable");
+    let kinds: Vec<Kind> = found.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [Kind::Answers, Kind::Training, Kind::Training]);
+    assert_eq!(
+        store.missing_reports().expect("readable"),
+        [report.canonicalize().unwrap_or(report)]
+    );
+    // Not beside a process that uses the store, even if it trains nothing now.
+    let in_use = store.prune().expect_err("it is open");
+    assert!(matches!(in_use, StoreError::InUse { .. }), "{in_use}");
+    let root = store.path().to_owned();
+    drop(store);
+    let store = Store::at(&root);
+    let pruning = store.prune().expect("nobody uses it");
+    for one in &found {
+        assert!(pruning.remove(one).expect("removed"));
     }
+    pruning.forget_missing_reports().expect("removed");
+    drop(pruning);
     assert_eq!(store.entries().expect("readable").len(), 0);
+    assert_eq!(store.unreferenced().expect("readable"), []);
+    assert_eq!(
+        store.missing_reports().expect("readable"),
+        Vec::<PathBuf>::new()
+    );
+    let left = |of: &str| fs::read_dir(root.join(of)).expect("there").count();
+    assert_eq!([TRAININGS, ANSWERS, WORK, REPORTS].map(left), [0; 4]);
+}
+
+/// A store with a training of each of these seeds, closed.
+fn closed(seeds: std::ops::Range<u64>) -> (tempfile::TempDir, Store) {
+    let (folder, store) = opened();
+    for seed in seeds {
+        train(&store, &subject(seed), &environment("here"));
+    }
+    let store = Store::at(store.path());
+    (folder, store)
+}
+
+#[test]
+fn what_is_trained_now_stays() {
+    let (_folder, store) = closed(0..2);
+    let here = environment("here");
+    let folder = |seed| store.path().join(WORK).join(here.name(&subject(seed)));
+    // A search was broken off, and what was trained of seed 1 is being trained again.
+    let broken_off = store.path().join(WORK).join("search-prompt");
+    fs::create_dir_all(broken_off.join(BEGUN)).expect("made");
+    fs::write(broken_off.join(BEGUN).join("step"), "1234").expect("written");
+    let listed = store.unreferenced().expect("readable");
+    fs::create_dir_all(folder(1)).expect("made");
+    let claim = Claim::take(&folder(1), None).expect("nobody has it");
+    let begun = store.begun().expect("readable");
+    let told: Vec<_> = (begun.iter())
+        .map(|begun| (begun.name.as_str(), begun.claimed_by.is_some()))
+        .collect();
+    let under_way = here.name(&subject(1));
+    assert_eq!(told, [(&*under_way, true), ("search-prompt", false)]);
+    assert_eq!(begun[1].bytes, 4);
+    let kinds: Vec<Kind> = listed.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [Kind::Training, Kind::Training, Kind::BrokenOff]);
+    let pruning = store.prune().expect("nobody has opened it");
+    let mut listed = listed;
+    listed.sort_by_key(|one| one.name != under_way);
+    let removed: Vec<bool> = (listed.iter())
+        .map(|one| pruning.remove(one).expect("claimed, or removed"))
+        .collect();
+    assert_eq!(removed, [false, true, true]);
+    claim.check().expect("held still");
+    let left: Vec<String> = (store.entries().expect("readable").into_iter())
+        .map(|entry| entry.name)
+        .collect();
+    assert_eq!(left, [under_way]);
+    assert!(!broken_off.exists());
+}
+
+#[test]
+fn what_a_report_has_come_to_be_of_stays() {
+    let (folder, store) = closed(0..1);
+    let listed = store.unreferenced().expect("readable");
+    let of = std::collections::BTreeSet::from([subject(0).name()]);
+    store.refer(folder.path(), of).expect("written");
+    let pruning = store.prune().expect("nobody uses it");
+    assert!(!pruning.remove(&listed[0]).expect("looked at"));
+    assert_eq!(store.entries().expect("readable").len(), 1);
+}
+
+#[test]
+fn a_half_removed_training_is_none() {
+    let (_folder, store) = closed(0..2);
+    let here = environment("here");
+    let own = store.path().join(TRAININGS).join(here.name(&subject(0)));
+    let aside = own.with_file_name(format!("{PARTIAL}1-{}", here.name(&subject(0))));
+    fs::rename(&own, &aside).expect("renamed");
+    for reuse in [Reuse::Same, Reuse::Any] {
+        let found = store.training(&subject(0), &here, reuse).expect("readable");
+        assert_eq!(found, None);
+    }
+    let trainings = store.trainings().expect("readable");
+    let names: Vec<&str> = trainings.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(names, [here.name(&subject(1))]);
+    let listed = store.unreferenced().expect("readable");
+    let left_over: Vec<_> = (listed.iter())
+        .filter(|one| one.kind == Kind::LeftOver)
+        .collect();
+    assert_eq!(left_over.len(), 1);
+    let pruning = store.prune().expect("nobody uses it");
+    assert!(pruning.remove(left_over[0]).expect("removed"));
+    assert!(!aside.exists());
+}
+
+#[test]
+fn one_damaged_training_does_not_hide_the_others() {
+    let (_folder, store) = closed(0..2);
+    let path = store.path().join(TRAININGS);
+    let damaged = environment("here").name(&subject(0));
+    fs::write(path.join(&damaged).join("training.json"), "{").expect("written");
+    for entry in store.entries().expect("readable") {
+        assert_eq!(entry.training.is_err(), entry.name == damaged);
+    }
+}
+
+#[test]
+fn who_opens_a_store_waits_while_something_is_removed() {
+    let (_folder, store) = closed(0..1);
+    let pruning = store.prune().expect("nobody uses it");
+    let busy = store.prune().expect_err("it is pruned");
+    assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+    let listed = store.unreferenced().expect("readable");
+    std::thread::scope(|scope| {
+        let opened = scope.spawn(|| {
+            let store = Store::open(store.path(), None).expect("free again");
+            store.entries().expect("readable").len()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!opened.is_finished());
+        assert!(pruning.remove(&listed[0]).expect("removed"));
+        drop(pruning);
+        assert_eq!(opened.join().expect("no panic"), 0);
+    });
+}
+
+#[test]
+fn to_look_makes_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::at(&folder.path().join("store"));
+    assert!(!store.exists().expect("looked at"));
+    assert_eq!(store.entries().expect("readable").len(), 0);
+    assert_eq!(store.begun().expect("readable"), []);
+    assert_eq!(store.unreferenced().expect("readable"), []);
+    assert_eq!(store.bytes().expect("readable"), 0);
+    assert!(!store.path().exists());
+    let opened = Store::open(store.path(), None).expect("made");
+    assert!(store.exists().expect("looked at"));
+    drop(opened);
 }
 
 #[test]
@@ -295,4 +445,6 @@ fn a_folder_of_something_else_is_no_store() {
     fs::write(folder.path().join("thesis.tex"), "x").expect("written");
     let error = Store::open(folder.path(), None).expect_err("not a store");
     assert!(error.to_string().contains("'thesis.tex'"), "{error}");
+    let error = Store::at(folder.path()).exists().expect_err("not a store");
+    assert!(matches!(error, StoreError::ForeignStore { .. }), "{error}");
 }

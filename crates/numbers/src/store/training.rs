@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, TRAININGS, Work};
+use super::{Store, TRAININGS, Work, folders};
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::folder::{
-    IoContext, StoreError, read_predictions, sync, sync_files, write_synced,
+    IoContext, PARTIAL, StoreError, read_predictions, sync, sync_files, write_synced,
 };
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
@@ -107,6 +107,17 @@ pub struct StoredTraining {
     pub validation: Vec<Prediction>,
 }
 
+/// A folder of a training.
+#[derive(Debug)]
+pub struct FoundTraining {
+    /// Its name in the store.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The training, or why it can't be read.
+    pub training: Result<StoredTraining, StoreError>,
+}
+
 impl StoredTraining {
     /// The file that it is tuned or evaluated again from, unless it was not kept.
     pub fn trained(&self) -> Option<PathBuf> {
@@ -162,39 +173,38 @@ impl Store {
         if own.exists() {
             return read(&own).map(Some);
         }
-        if reuse == Reuse::Same || !all.exists() {
+        if reuse == Reuse::Same {
             return Ok(None);
         }
-        let mut others = Vec::new();
-        for entry in fs::read_dir(&all).at("list", &all)? {
-            let name = entry.at("list", &all)?.file_name();
-            let of = name.to_string_lossy();
-            if of
-                .rsplit_once('-')
-                .is_some_and(|(of, _)| of == subject.name())
-            {
-                others.push(all.join(name));
-            }
-        }
-        others.sort();
-        others.first().map(|other| read(other)).transpose()
+        let others = folders(&all)?;
+        let of_subject =
+            |(name, _): &&(String, PathBuf)| of_any_environment(name) == subject.name();
+        let first = others.iter().find(of_subject);
+        first.map(|(_, other)| read(other)).transpose()
     }
 
-    /// Every training, in the order of their names.
+    /// Every training, in the order of their names, with what can't be read of it as an error. What is being removed
+    /// is not among them.
     ///
     /// # Errors
-    /// One can't be read, or was changed since it was written.
-    pub fn trainings(&self) -> Result<Vec<StoredTraining>, StoreError> {
-        let all = self.root.join(TRAININGS);
-        if !all.exists() {
-            return Ok(Vec::new());
+    /// They can't be listed.
+    pub fn trainings(&self) -> Result<Vec<FoundTraining>, StoreError> {
+        let mut found = Vec::new();
+        for (name, folder) in folders(&self.root.join(TRAININGS))? {
+            if name.starts_with(PARTIAL) {
+                continue;
+            }
+            let training = read(&folder);
+            // Another process may have removed it meanwhile.
+            if folder.exists() {
+                found.push(FoundTraining {
+                    name,
+                    folder,
+                    training,
+                });
+            }
         }
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(&all).at("list", &all)? {
-            folders.push(entry.at("list", &all)?.path());
-        }
-        folders.sort();
-        folders.iter().map(|folder| read(folder)).collect()
+        Ok(found)
     }
 }
 
@@ -225,6 +235,11 @@ impl Work {
         stored.name = name_of(&self.place);
         Ok(stored)
     }
+}
+
+/// A training's name without its environment.
+pub(super) fn of_any_environment(name: &str) -> &str {
+    name.rsplit_once('-').map_or(name, |(of, _)| of)
 }
 
 fn name_of(folder: &Path) -> String {

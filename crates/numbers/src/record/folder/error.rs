@@ -69,6 +69,17 @@ pub enum StoreError {
         /// Which one.
         owner: String,
     },
+    /// Something is to be removed from a store that another process uses.
+    #[error(
+        "{} is in use by another promptshift: {owner}; nothing is removed from a store before that has ended",
+        path.display()
+    )]
+    InUse {
+        /// The store.
+        path: PathBuf,
+        /// Which one.
+        owner: String,
+    },
     /// Another process has taken the folder over.
     #[error("{}: another promptshift has taken over this folder, as if this process had ended; nothing more is written", path.display())]
     Lost {
