@@ -261,12 +261,19 @@ fn row(entry: &Entry) -> Vec<String> {
     let unknown = || "—".to_owned();
     let known = entry.training.as_ref().map(Known::of);
     let told = |tell: fn(&Known) -> String| known.as_ref().map_or_else(|_| unknown(), tell);
+    // Of a training that can't be read, its name says this much: `lora-seed1-1f…`.
+    let named = entry.name.split_once("-seed");
+    let (method, seed) = match (&known, named) {
+        (Ok(known), _) => (known.method.to_owned(), known.seed.to_string()),
+        (Err(_), Some((method, rest))) => {
+            let seed = rest.split('-').next().unwrap_or_default();
+            (format!("{method}, damaged"), seed.to_owned())
+        }
+        (Err(_), None) => ("damaged".to_owned(), unknown()),
+    };
     vec![
-        known.as_ref().map_or_else(
-            |_| format!("{} (damaged)", entry.name),
-            |known| known.method.to_owned(),
-        ),
-        told(|known| known.seed.to_string()),
+        method,
+        seed,
         told(|known| known.source.to_owned()),
         told(|known| known.model_sha256.chars().take(7).collect()),
         told(|known| known.steps.to_string()),

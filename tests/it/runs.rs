@@ -5,6 +5,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
+use promptshift::store::Store;
 use serde_json::Value;
 
 fn promptshift(folder: &Path, arguments: &[&str]) -> Command {
@@ -80,6 +81,14 @@ fn what_no_report_refers_to_is_listed_and_removed() {
         .code(2)
         .stdout(contains("training").and(contains("untuned-")))
         .stderr(contains("nothing was removed").and(contains("--yes")));
+    assert_eq!(trainings(folder).len(), 1);
+    // Nor is anything removed beside a process that uses the store.
+    let store = Store::open(&folder.join("runs/store"), None).expect("a store");
+    promptshift(folder, &["runs", "--prune", "--yes"])
+        .assert()
+        .code(1)
+        .stderr(contains("in use").and(contains(std::process::id().to_string())));
+    drop(store);
     assert_eq!(trainings(folder).len(), 1);
     let pruned = printed(folder, &["runs", "--prune", "--yes"]);
     assert!(pruned.contains("Removed 3 folders, "), "{pruned}");
