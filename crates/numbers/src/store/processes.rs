@@ -46,6 +46,12 @@ impl User {
                 taken => break taken?,
             }
         };
+        for (_, other) in folders(&root.join(PROCESSES))? {
+            if other != folder && claim.holder_of(&other).is_none() {
+                // Its process has ended. What can't be removed hinders nobody.
+                let _ = fs::remove_dir_all(&other);
+            }
+        }
         let user = User {
             folder,
             claim: Some(claim),
@@ -87,8 +93,6 @@ pub(super) fn exclusive(root: &Path) -> Result<Claim, StoreError> {
                 owner,
             });
         }
-        // Its process has ended. What can't be removed hinders nobody.
-        let _ = fs::remove_dir_all(&folder);
     }
     Ok(claim)
 }

@@ -213,7 +213,9 @@ impl Store {
     pub fn missing_reports(&self) -> Result<Vec<PathBuf>, StoreError> {
         let reports = self.reports()?.into_iter();
         let missing = reports.filter(|(_, report)| !report.folder.path().is_dir());
-        Ok(missing.map(|(_, report)| report.folder.path().to_owned()).collect())
+        Ok(missing
+            .map(|(_, report)| report.folder.path().to_owned())
+            .collect())
     }
 
     /// The right to remove from the store.
