@@ -45,6 +45,7 @@ pub fn describe(
     for cell in plan.cells() {
         if let (Some(recipe), Some(trials)) = (&cell.recipe, cell.trials)
             && searched.insert(cell.method)
+            && runner.found_search(plan, cell.method)?.is_none()
         {
             let flop = trials as f64 * recipe_flop(recipe, backbone, &tokens);
             let time = Duration::from_secs_f64(flop / rate);
@@ -57,7 +58,7 @@ pub fn describe(
             )
             .expect("strings take text");
         }
-        let to_do = runner.to_do(std::slice::from_ref(&cell))?;
+        let to_do = runner.to_do(plan, &cell)?;
         all = all.and(to_do);
         let training = match (&cell.recipe, to_do.trainings) {
             (Some(recipe), 1..) => recipe_flop(recipe, backbone, &tokens),

@@ -142,16 +142,19 @@ impl<'a> Session<'a> {
         let mut to_do = ToDo::default();
         for (at, folder) in folders.iter().enumerate() {
             let of_part = self.with_runner(at, store, |runner, prepared| {
-                let mut cells = prepared.study.parts[at].plan.cells();
-                // Of a search that is to be made, the recipes are not known yet.
-                cells.retain(|cell| cell.trials.is_none());
-                let mut missing = Vec::new();
-                for cell in cells {
-                    if runner.found(&cell, folder)?.is_none() {
-                        missing.push(cell);
+                let plan = &prepared.study.parts[at].plan;
+                let mut to_do = ToDo::default();
+                for cell in plan.cells() {
+                    let known = runner.known(plan, &cell)?;
+                    let is_there = match known {
+                        Some(cell) => runner.found(&cell, folder)?.is_some(),
+                        None => false,
+                    };
+                    if !is_there {
+                        to_do = to_do.and(runner.to_do(plan, &cell)?);
                     }
                 }
-                Ok(runner.to_do(&missing)?)
+                Ok(to_do)
             })?;
             to_do = to_do.and(of_part);
         }

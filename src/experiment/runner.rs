@@ -114,24 +114,39 @@ impl<'a> Runner<'a> {
         self.backbone
     }
 
-    /// What is left to compute of some cells.
+    /// A plan's cell with the recipe that it is run with; `None` while that has to be searched.
     ///
     /// # Errors
     /// The store can't be read.
-    pub fn to_do(&self, cells: &[Cell]) -> Result<ToDo, ExperimentError> {
-        let of_cell = |cell| self.to_do_of(self.context(cell));
-        (cells.iter().map(of_cell)).try_fold(ToDo::default(), |all, one| Ok(all.and(one?)))
+    pub fn known(&self, plan: &Plan, cell: &Cell) -> Result<Option<Cell>, ExperimentError> {
+        if cell.trials.is_none() {
+            return Ok(Some(cell.clone()));
+        }
+        let search = self.found_search(plan, cell.method)?;
+        Ok(search.map(|search| with_search(cell.clone(), Some(search)).0))
+    }
+
+    /// What is left to compute of a plan's cell: all of it, while its recipe has to be searched.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn to_do(&self, plan: &Plan, cell: &Cell) -> Result<ToDo, ExperimentError> {
+        if let Some(cell) = self.known(plan, cell)? {
+            return self.to_do_of(self.context(&cell));
+        }
+        let context = self.context(cell);
+        let subject = context.subject();
+        let shots = context.shots(&context.of(subject.as_ref())?).len();
+        Ok(ToDo {
+            trainings: 1,
+            evaluations: self.material.tests.len() + shots,
+            ..ToDo::default()
+        })
     }
 
     fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
         let mut to_do = ToDo::default();
         let subject = context.subject();
-        if let Some(subject) = &subject {
-            match self.training(subject)? {
-                Some(_) => to_do.trainings_found += 1,
-                None => to_do.trainings += 1,
-            }
-        }
         let of = context.of(subject.as_ref())?;
         let zero_shot = context
             .material
@@ -146,6 +161,15 @@ impl<'a> Runner<'a> {
             match self.unanswered(&asked, &test.rows)?.is_empty() {
                 true => to_do.evaluations_found += 1,
                 false => to_do.evaluations += 1,
+            }
+        }
+        if let Some(subject) = &subject {
+            match self.training(subject)? {
+                // Without its weights it is trained again where something is to be evaluated.
+                Some(found) if to_do.evaluations == 0 || found.trained().is_some() => {
+                    to_do.trainings_found += 1;
+                }
+                _ => to_do.trainings += 1,
             }
         }
         Ok(to_do)
@@ -234,13 +258,9 @@ impl<'a> Runner<'a> {
         for method in plan.searched_methods() {
             searches.insert(method, self.search(plan, method, watch)?);
         }
-        let searched = |mut cell: Cell| {
+        let searched = |cell: Cell| {
             let search = searches.get(&cell.method).cloned();
-            if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
-                let chosen = search.trials[search.chosen].learning_rate;
-                recipe.optimizer = recipe.optimizer.clone().at(chosen);
-            }
-            (cell, search)
+            with_search(cell, search)
         };
         Ok(plan.cells().into_iter().map(searched).collect())
     }
@@ -249,4 +269,13 @@ impl<'a> Runner<'a> {
         let limits = &context.cell.setting.limits;
         (self.hygiene).get_or_init(|| self.material.hygiene(self.backbone, limits))
     }
+}
+
+/// A cell with the recipe that a search found.
+fn with_search(mut cell: Cell, search: Option<Search>) -> Searched {
+    if let (Some(recipe), Some(search)) = (&mut cell.recipe, &search) {
+        let chosen = search.trials[search.chosen].learning_rate;
+        recipe.optimizer = recipe.optimizer.clone().at(chosen);
+    }
+    (cell, search)
 }

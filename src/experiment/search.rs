@@ -19,6 +19,27 @@ use promptshift_tensors::train::{FitError, Fitted, Halts};
 pub const SEED: u64 = 1_000_000;
 
 impl Runner<'_> {
+    /// The search for a method's recipe, if the store has all of its trials.
+    ///
+    /// # Errors
+    /// They can't be read.
+    ///
+    /// # Panics
+    /// The plan searches none for the method.
+    pub fn found_search(
+        &self,
+        plan: &Plan,
+        method: Method,
+    ) -> Result<Option<Search>, ExperimentError> {
+        let cell = plan.cell(method, SEED);
+        let count = cell.trials.expect("the plan has trials for the method");
+        let subject = self.context(&cell).subject().expect("it has a recipe");
+        let mut trials = self.store.trials(&subject, &self.environment)?;
+        let is_whole = trials.len() >= count;
+        trials.truncate(count);
+        Ok(is_whole.then(|| Search::of(SEED, trials)))
+    }
+
     /// The search for a method's recipe, as many trials as the plan says; those that were made already
     /// are not made again. The plan's seeds have no part in them.
     ///
