@@ -7,7 +7,7 @@ use std::path::Path;
 use super::ExperimentError;
 use super::answer::predictions;
 use super::context::Context;
-use super::runner::{Runner, Searched};
+use super::runner::{Keep, Runner, Searched};
 use crate::material::Test;
 use promptshift_numbers::excerpt;
 use promptshift_numbers::provenance;
@@ -143,6 +143,10 @@ impl Runner<'_> {
             None => of.folder(),
         };
         self.store.refer(folder.path(), BTreeSet::from([name]))?;
+        // Not before: the record's folder has what was tuned in any case.
+        if let (Some(training), Keep::None) = (&training, self.keep) {
+            training.forget_weights()?;
+        }
         Ok(stored)
     }
 

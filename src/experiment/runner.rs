@@ -238,9 +238,6 @@ impl<'a> Runner<'a> {
                 self.shoot(context, shot, &start, &places, watch)?;
             }
         }
-        if let (Some(training), Keep::None) = (&training, self.keep) {
-            training.forget_weights()?;
-        }
         Ok(())
     }
 

@@ -72,15 +72,17 @@ impl Runner<'_> {
         training: &StoredTraining,
         watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<Tuned, ExperimentError> {
-        match training.trained() {
-            Some(path) => context.restored(&path),
-            None => {
-                let recipe = &training.record.subject.recipe;
-                let tuned = context.applied(recipe)?;
-                let fitted = context.fit_on_source(tuned, &context.training_set(), None, watch);
-                Ok(fitted.map_err(|error| failed(error, context.cell))?.0.best)
+        if let Some(path) = training.trained() {
+            match context.restored(&path) {
+                // Another process has just let it go.
+                Err(_) if !path.exists() => {}
+                restored => return restored,
             }
         }
+        let recipe = &training.record.subject.recipe;
+        let tuned = context.applied(recipe)?;
+        let fitted = context.fit_on_source(tuned, &context.training_set(), None, watch);
+        Ok(fitted.map_err(|error| failed(error, context.cell))?.0.best)
     }
 
     fn train(
