@@ -2,6 +2,7 @@
 
 mod ablate;
 mod architecture;
+mod arithmetic;
 mod bert;
 mod bert_words;
 mod checkpoints;
