@@ -33,6 +33,7 @@ mod propose;
 mod reports;
 mod runs;
 mod scale;
+mod store_flags;
 mod subspace;
 mod tokenizer;
 mod tuning;
