@@ -143,8 +143,10 @@ impl Runner<'_> {
             None => of.folder(),
         };
         self.store.refer(folder.path(), BTreeSet::from([name]))?;
-        // Not before: the record's folder has what was tuned in any case.
-        if let (Some(training), Keep::None) = (&training, self.keep) {
+        // Not before: the record's folder has what was tuned in any case. What another command trained, it kept.
+        if let (Some(training), Keep::None) = (&training, self.keep)
+            && training.record.provenance.command == self.origin.command
+        {
             training.forget_weights()?;
         }
         Ok(stored)
