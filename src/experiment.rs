@@ -13,17 +13,16 @@ mod search;
 mod train;
 mod words;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{DeltaRecipe, Limits};
-use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::{StoreError, StoredRecord};
+use promptshift_numbers::record::{Cell, CurvePoint};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::eval::{self, EvalError};
-use promptshift_tensors::train::{FitError, HaltError, Progress, set_aside};
+use promptshift_tensors::eval;
+use promptshift_tensors::train::{FitError, HaltError, set_aside};
 use promptshift_tensors::tuning::trained::TrainedError;
 use promptshift_tensors::tuning::{self, TuningError};
 
@@ -31,6 +30,14 @@ pub use answer::{prediction, score_answer, stored};
 pub use outcome::{Outcome, SomeFailed};
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
+
+/// Work that is to end: whoever watches it wants no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Who watches an experiment: is told of every event, and may end the work there.
+pub type Watch<'a> = dyn FnMut(Event) -> Result<(), Interrupted> + 'a;
 
 /// An experiment that could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +75,7 @@ pub enum ExperimentError {
     Halt(#[from] HaltError),
     /// The watcher broke it off.
     #[error("interrupted")]
-    Interrupted,
+    Interrupted(#[from] Interrupted),
     /// What a training left can't be read.
     #[error(transparent)]
     Trained(#[from] TrainedError),
@@ -95,8 +102,20 @@ pub enum Event<'a> {
         /// Which trial, from 1.
         number: usize,
     },
-    /// Training goes on.
-    Training(Progress<'a>),
+    /// A training that was broken off resumes.
+    Resumed {
+        /// Steps taken before.
+        step: usize,
+    },
+    /// A training step was taken.
+    Step {
+        /// Steps taken.
+        step: usize,
+        /// The step's mean loss a target token.
+        loss: f64,
+    },
+    /// Source validation was scored.
+    Validated(CurvePoint),
     /// Tuning goes on with a few examples of a target.
     TuningOn {
         /// The target.
@@ -192,47 +211,25 @@ impl ExperimentError {
 /// and the training starts over.
 fn past_damage<T>(
     begun: &Path,
-    watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    mut run: impl FnMut(&mut dyn FnMut(Event) -> ControlFlow<()>) -> Result<T, ExperimentError>,
+    watch: &mut Watch,
+    mut run: impl FnMut(&mut Watch) -> Result<T, ExperimentError>,
 ) -> Result<T, ExperimentError> {
     match run(watch) {
         Err(ExperimentError::Halt(error)) if error.is_damage() => {
             let now = set_aside(begun)?;
-            finished(watch(Event::SetAside {
+            watch(Event::SetAside {
                 error: &error,
                 now: &now,
-            }))?;
+            })?;
             run(watch)
         }
         ended => ended,
     }
 }
 
-/// What was not broken off.
-fn finished<T>(flow: ControlFlow<(), T>) -> Result<T, ExperimentError> {
-    match flow {
-        ControlFlow::Continue(value) => Ok(value),
-        ControlFlow::Break(()) => Err(ExperimentError::Interrupted),
-    }
-}
-
-/// Questions to a cell's model that came to no answers.
-fn unanswered(error: EvalError, cell: &Cell, domain: &str) -> ExperimentError {
-    match error {
-        EvalError::Interrupted => ExperimentError::Interrupted,
-        EvalError::NotFinite(source) => ExperimentError::Unanswered {
-            method: cell.method.title(),
-            seed: cell.seed,
-            domain: domain.to_owned(),
-            source,
-        },
-    }
-}
-
 /// Training of a cell that ended early.
 fn failed(error: FitError, cell: &Cell) -> ExperimentError {
     match error {
-        FitError::Interrupted => ExperimentError::Interrupted,
         FitError::Halt(error) => error.into(),
         source => ExperimentError::Fit {
             method: cell.method.title(),

@@ -2,12 +2,13 @@
 //! half-written stays and what was trained is kept; the second one ends the program at once.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+use crate::experiment::Interrupted;
 
 /// Whether the work is to end.
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -44,10 +45,13 @@ pub fn ask() {
 }
 
 /// Whether to go on.
-pub fn flow() -> ControlFlow<()> {
+///
+/// # Errors
+/// The work is to end.
+pub fn check() -> Result<(), Interrupted> {
     match ASKED.load(Ordering::Relaxed) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+        true => Err(Interrupted),
+        false => Ok(()),
     }
 }
 

@@ -48,9 +48,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::experiment::ExperimentError;
+use crate::experiment::Interrupted;
 use crate::study::PrepareError;
-use promptshift_tensors::eval::EvalError;
 
 /// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
 /// much it loses.
@@ -181,11 +180,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         if is_usage {
             return Failure::Usage(error);
         }
-        match (error.downcast_ref(), error.downcast_ref()) {
-            (Some(ExperimentError::Interrupted), _) | (_, Some(EvalError::Interrupted)) => {
-                Failure::Interrupted
-            }
-            _ => Failure::Run(error),
+        match error.root_cause().is::<Interrupted>() {
+            true => Failure::Interrupted,
+            false => Failure::Run(error),
         }
     }
 }

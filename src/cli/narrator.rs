@@ -1,15 +1,12 @@
 //! What the user is told while cells are run.
 
-use std::ops::ControlFlow;
-
 use super::interrupt;
 use super::progress::{Voice, Work};
 use super::workers::message::Job;
-use crate::experiment::Event;
+use crate::experiment::{Event, Interrupted};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::score::Metric;
-use promptshift_tensors::train::Progress;
 
 /// Tells of one event after the other.
 pub struct Narrator {
@@ -45,10 +42,10 @@ impl Narrator {
     }
 
     /// Tells of every event, and goes on until Ctrl-C.
-    pub fn watch(&mut self) -> impl FnMut(Event) -> ControlFlow<()> {
+    pub fn watch(&mut self) -> impl FnMut(Event) -> Result<(), Interrupted> {
         |event| {
             self.tell(event);
-            interrupt::flow()
+            interrupt::check()
         }
     }
 
@@ -92,16 +89,16 @@ impl Narrator {
                 self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
                 self.work = Some(self.voice.work(&self.name, self.steps));
             }
-            Event::Training(Progress::GoesOn { step }) => {
+            Event::Resumed { step } => {
                 self.voice
                     .say(&format!("{} resumes from step {step}", self.name));
             }
-            Event::Training(Progress::Step { step, loss, .. }) => {
+            Event::Step { step, loss } => {
                 let (voice, name, steps) = (self.voice, &self.name, self.steps);
                 let work = self.work.get_or_insert_with(|| voice.work(name, steps));
                 work.at(step, &format!("loss {loss:.3}"));
             }
-            Event::Training(Progress::Validated(point)) => {
+            Event::Validated(point) => {
                 self.voice.say(&format!(
                     "{} step {}: source validation {:.1} %",
                     self.name,

@@ -254,12 +254,14 @@ fn answers(
 ) -> Result<Vec<Answer>, Failure> {
     let encodings = encode(examples, asker.tokenizer, asker.limits);
     let mut work = voice.work(&format!("predicting on {}", card.name), examples.len());
-    let answers = asker.answers(tuned, card, &encodings, &mut |done| {
-        work.at(done, "");
-        interrupt::flow()
+    let mut answering = asker.answering(tuned, card, &encodings)?;
+    let seen = answering.try_for_each(|done| -> Result<(), Failure> {
+        work.at(done?, "");
+        Ok(interrupt::check()?)
     });
     work.end();
-    Ok(answers?)
+    seen?;
+    Ok(answering.finish()?)
 }
 
 /// The domain that the prompt or adapter was tuned on, if it is one whose label strings are read as

@@ -17,8 +17,9 @@ use promptshift_numbers::record::Score;
 use promptshift_numbers::score::{Metric, score};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::ask::Asker;
-use promptshift_tensors::eval::propose::{Proposal, proposals};
+use promptshift_tensors::eval::propose::{Proposal, Proposer};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::draw::Take;
@@ -126,15 +127,7 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
     let tuned = Tuned::untuned(backbone.model.clone());
     let limits = tuning::within(Limits::default_for(card.task), 0, &backbone.config)?;
     interrupt::listen()?;
-    let found = proposals(
-        &tuned,
-        &examples,
-        spans,
-        &backbone.tokenizer,
-        &limits,
-        &mut |_| interrupt::flow(),
-    );
-    let mut found = found?.unwrap_or_default();
+    let mut found = proposals(&tuned, &examples, spans, &backbone, &limits)?;
     if found.is_empty() {
         return Err(Failure::from(anyhow!(
             "'{}' fills in no missing span of {} rows of {}: wanted a T5 that was pre-trained by span corruption",
@@ -182,6 +175,33 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the backbone fills into the missing spans of the examples, the most probable first.
+fn proposals(
+    tuned: &Tuned,
+    examples: &[Example],
+    spans: usize,
+    backbone: &Backbone,
+    limits: &Limits,
+) -> Result<Vec<Proposal>, Failure> {
+    let Some(proposer) = Proposer::new(tuned, examples, spans, &backbone.tokenizer, limits) else {
+        return Ok(Vec::new());
+    };
+    let mut filling = proposer.filling();
+    go_through(&mut filling)?;
+    let mut ranking = proposer.ranking(&filling.finish()?);
+    go_through(&mut ranking)?;
+    Ok(ranking.finish()?)
+}
+
+/// Has every batch answered, unless the work is to end.
+fn go_through(batches: &mut impl Iterator<Item = Result<usize, NotFinite>>) -> Result<(), Failure> {
+    for done in batches {
+        done?;
+        interrupt::check()?;
+    }
+    Ok(())
+}
+
 /// The main metric of the untuned backbone on validation rows, in [0, 1].
 fn scored(
     tuned: &Tuned,
@@ -202,7 +222,9 @@ fn scored(
         limits,
     };
     let encodings = encode(examples, &backbone.tokenizer, limits);
-    let answers = asker.answers(tuned, card, &encodings, &mut |_| interrupt::flow())?;
+    let mut answering = asker.answering(tuned, card, &encodings)?;
+    go_through(&mut answering)?;
+    let answers = answering.finish()?;
     let scores: Vec<Score> = (examples.iter().zip(&answers))
         .map(|(example, answer)| score(&answer.text, &example.gold, &card.labels))
         .collect();

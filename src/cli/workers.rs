@@ -91,9 +91,7 @@ impl Workers {
                 .map(|end| end.unwrap_or_else(|_| Err(anyhow!("a thread ended early").into())))
                 .collect()
         });
-        if interrupt::flow().is_break() {
-            return Err(Failure::Interrupted);
-        }
+        interrupt::check()?;
         ends.into_iter().collect::<Result<(), Failure>>()?;
         told
     }
@@ -130,7 +128,7 @@ impl Workers {
         loop {
             let job = {
                 let mut queue = locked(queue);
-                match queue.broken || interrupt::flow().is_break() {
+                match queue.broken || interrupt::check().is_err() {
                     true => None,
                     false => queue.jobs.pop_front(),
                 }
@@ -163,7 +161,7 @@ impl Workers {
     ) -> Result<Option<Message>, Failure> {
         let mut work: Option<Work> = None;
         for line in told {
-            if interrupt::flow().is_break() {
+            if interrupt::check().is_err() {
                 *orders = None;
             }
             let line = line.context("cannot hear a process")?;

@@ -1,19 +1,17 @@
 //! Asking a model, and scoring what it answers. What was answered before is not asked again.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::context::Context;
 use super::runner::Runner;
-use super::{Event, ExperimentError, unanswered};
+use super::{Event, ExperimentError, Watch};
 use crate::material::{Part, Pool, Test};
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::{Prediction, Score, Traits};
 use promptshift_numbers::score::score;
 use promptshift_numbers::store::{Asked, Batch, StoredAnswer};
-use promptshift_tensors::batch::{Encoding, encode};
-use promptshift_tensors::eval::EvalError;
-use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::batch::encode;
+use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::Tuned;
@@ -40,29 +38,43 @@ impl Runner<'_> {
         tuned: &Tuned,
         (test, places): (&Test, &[usize]),
         few_shot_seconds: Option<f64>,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         if places.is_empty() {
             return Ok(());
         }
         let domain = &test.card.name;
+        let unanswered = |source: NotFinite| ExperimentError::Unanswered {
+            method: context.cell.method.title(),
+            seed: context.cell.seed,
+            domain: domain.clone(),
+            source,
+        };
         let provenance = provenance::collect(self.origin.clone());
         let rows = test.rows.at(places);
         let total = rows.examples.len();
         let started = Instant::now();
-        let (found, peak_bytes) = peak_of(|| {
+        let (found, peak_bytes) = peak_of(|| -> Result<Vec<Answer>, ExperimentError> {
             let limits = &context.cell.setting.limits;
             let encodings = encode(&rows.examples, &context.backbone.tokenizer, limits);
             let asker = context.asker(&context.cell.setting.wording);
-            answers(&asker, tuned, &rows, &encodings, &mut |done| {
-                watch(Event::Predicting {
-                    domain,
-                    done,
-                    total,
-                })
-            })
+            let mut answers = Vec::with_capacity(total);
+            for part in &rows.parts {
+                let encodings = &encodings[part.rows.clone()];
+                let answering = asker.answering(tuned, &part.card, encodings);
+                let mut answering = answering.map_err(unanswered)?;
+                for done in &mut answering {
+                    watch(Event::Predicting {
+                        domain,
+                        done: answers.len() + done.map_err(unanswered)?,
+                        total,
+                    })?;
+                }
+                answers.extend(answering.finish().map_err(unanswered)?);
+            }
+            Ok(answers)
         });
-        let found = found.map_err(|error| unanswered(error, context.cell, domain))?;
+        let found = found?;
         self.store.keep_answers(&Batch {
             asked,
             environment: self.environment.clone(),
@@ -76,27 +88,6 @@ impl Runner<'_> {
         })?;
         Ok(())
     }
-}
-
-/// Answers to all of a pool, domain by domain.
-pub(super) fn answers(
-    asker: &Asker,
-    tuned: &Tuned,
-    pool: &Pool,
-    encodings: &[Encoding],
-    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Vec<Answer>, EvalError> {
-    let mut answers = Vec::with_capacity(encodings.len());
-    for part in &pool.parts {
-        let before = answers.len();
-        answers.extend(asker.answers(
-            tuned,
-            &part.card,
-            &encodings[part.rows.clone()],
-            &mut |done| watch(before + done),
-        )?);
-    }
-    Ok(answers)
 }
 
 /// An answer as it is kept, to the row of this hash.

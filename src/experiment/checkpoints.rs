@@ -1,18 +1,16 @@
 //! Model tuning scored on its way, on source and targets: points of the line that effective robustness
 //! is measured against.
 //!
-//! Training knows nothing of it: it shows its steps to whoever watches and takes no score back. Each
+//! Training knows nothing of it: it shows its steps to whoever goes through them and takes no score back. Each
 //! checkpoint is at twice the steps of the one before, since scores rise fast at first and the line is
 //! to reach down to methods that score less than model tuning ends at. What was answered at a checkpoint is in the
 //! store as any other answer.
-
-use std::ops::ControlFlow;
 
 use super::answer::score_answer;
 use super::context::{Context, at_step};
 use super::runner::Runner;
 use super::train::step_file;
-use super::{Event, ExperimentError};
+use super::{ExperimentError, Watch};
 use crate::material::Pool;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Score;
@@ -20,7 +18,6 @@ use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
-use promptshift_tensors::train::Progress;
 use promptshift_tensors::tuning::Tuned;
 use promptshift_text::domain::draw::drawn;
 
@@ -62,7 +59,6 @@ pub(super) struct Checkpoints<'a> {
     context: Context<'a>,
     of: Of,
     steps: Vec<usize>,
-    error: Option<ExperimentError>,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -76,42 +72,26 @@ impl<'a> Checkpoints<'a> {
             context,
             of: context.of(Some(subject))?,
             steps: steps_of(subject),
-            error: None,
         })
     }
 
-    /// Has the model answer if the step that was taken is one of the checkpoints; `keep` is given it then. Says
-    /// whether to go on.
-    pub(super) fn see(
-        &mut self,
-        event: &Event,
+    /// Has the model answer if the step that was taken is one of the checkpoints; `keep` is given it then.
+    pub(super) fn pass(
+        &self,
+        step: usize,
+        tuned: &Tuned,
         keep: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
-    ) -> ControlFlow<()> {
-        let Event::Training(Progress::Step { step, tuned, .. }) = event else {
-            return ControlFlow::Continue(());
-        };
-        if !self.steps.contains(step) {
-            return ControlFlow::Continue(());
+    ) -> Result<(), ExperimentError> {
+        if !self.steps.contains(&step) {
+            return Ok(());
         }
         // A training's peak is its own.
-        let passed = memory::apart(|| {
+        memory::apart(|| {
             let tuned = tuned.off_tape();
-            keep(*step, &tuned)?;
+            keep(step, &tuned)?;
             self.runner
-                .answer_at_step(self.context, &self.of, *step, &mut || Ok(tuned.clone()))
-        });
-        match passed {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.error.get_or_insert(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    /// What went wrong at one, if anything did.
-    pub(super) fn passed(self) -> Result<(), ExperimentError> {
-        self.error.map_or(Ok(()), Err)
+                .answer_at_step(self.context, &self.of, step, &mut || Ok(tuned.clone()))
+        })
     }
 }
 
@@ -154,8 +134,8 @@ impl Runner<'_> {
                 loaded = Some(tuned()?);
             }
             let tuned = loaded.as_ref().expect("just loaded");
-            let go_on = &mut |_: Event| ControlFlow::Continue(());
-            self.answer(context, asked, tuned, (test, &places), None, go_on)?;
+            let watch: &mut Watch = &mut |_| Ok(());
+            self.answer(context, asked, tuned, (test, &places), None, watch)?;
         }
         Ok(())
     }

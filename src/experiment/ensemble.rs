@@ -1,9 +1,8 @@
 //! Many prompts over one backbone: every domain's test rows answered by all of them in one pass.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::score_answer;
+use super::{Interrupted, score_answer};
 use crate::material::{Material, Test};
 use promptshift_numbers::provenance::{self, Origin};
 use promptshift_numbers::recipe::Limits;
@@ -14,8 +13,8 @@ use promptshift_numbers::record::folder::{StoreError, StoredRecord};
 use promptshift_numbers::record::{Evaluation, difference};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
-use promptshift_tensors::eval::ensemble::{MemberAnswer, answers};
-use promptshift_tensors::eval::{self, EvalError};
+use promptshift_tensors::eval;
+use promptshift_tensors::eval::ensemble::{MemberAnswer, answering};
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::bank::{BankError, PromptBank};
 use promptshift_tensors::tuning::prompt_file::{PromptFile, PromptFileError, Vectors};
@@ -56,7 +55,7 @@ pub enum EnsembleRunError {
     },
     /// The watcher broke it off.
     #[error("interrupted")]
-    Interrupted,
+    Interrupted(#[from] Interrupted),
     /// The prompts give no answers.
     #[error("{domain}: {source}")]
     Unanswered {
@@ -81,7 +80,7 @@ pub fn run(
     material: &Material,
     backbone: &Backbone,
     origin: &Origin,
-    watch: &mut dyn FnMut(&str, usize, usize) -> ControlFlow<()>,
+    watch: &mut dyn FnMut(&str, usize, usize) -> Result<(), Interrupted>,
 ) -> Result<Written, EnsembleRunError> {
     let first = records.first().ok_or(BankError::Empty)?;
     let provenance = provenance::collect(origin.clone());
@@ -173,7 +172,7 @@ fn evaluate(
     material: &Material,
     backbone: &Backbone,
     limits: &Limits,
-    watch: &mut dyn FnMut(&str, usize, usize) -> ControlFlow<()>,
+    watch: &mut dyn FnMut(&str, usize, usize) -> Result<(), Interrupted>,
 ) -> Result<(EnsembleEvaluation, (String, Vec<u8>)), EnsembleRunError> {
     let examples = &test.rows.examples;
     let domain = &test.card.name;
@@ -183,23 +182,18 @@ fn evaluate(
         .collect();
     let encodings = encode(examples, &backbone.tokenizer, limits);
     let started = Instant::now();
-    let (found, peak_bytes) = peak_of(|| {
-        answers(
-            bank,
-            &encodings,
-            &labels,
-            &backbone.tokenizer,
-            limits,
-            &mut |done| watch(domain, done, examples.len()),
-        )
+    let unanswered = |source| EnsembleRunError::Unanswered {
+        domain: domain.clone(),
+        source,
+    };
+    let (found, peak_bytes) = peak_of(|| -> Result<_, EnsembleRunError> {
+        let mut answering = answering(bank, &encodings, &labels, &backbone.tokenizer, limits);
+        for done in &mut answering {
+            watch(domain, done.map_err(unanswered)?, examples.len())?;
+        }
+        answering.finish().map_err(unanswered)
     });
-    let found = found.map_err(|error| match error {
-        EvalError::Interrupted => EnsembleRunError::Interrupted,
-        EvalError::NotFinite(source) => EnsembleRunError::Unanswered {
-            domain: domain.clone(),
-            source,
-        },
-    })?;
+    let found = found?;
     let seconds = started.elapsed().as_secs_f64();
     let line = |(example, members): (&Example, Vec<MemberAnswer>)| EnsembleLine {
         id: example.id.clone(),

@@ -1,19 +1,17 @@
 //! Beside zero-shot: tuning goes on with a few examples of a target, and its test rows are answered
 //! again.
 
-use std::ops::ControlFlow;
-
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::context::{Context, after};
 use super::runner::Runner;
-use super::{Event, ExperimentError, failed, finished};
+use super::{Event, ExperimentError, Watch, failed};
 use crate::material::Test;
 use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::store::{Asked, FewShot, Of};
-use promptshift_tensors::train::{Progress, TrainingSet, fit};
+use promptshift_tensors::train::{self, FitError, Fitting, TrainingSet};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::{Example, fingerprint};
 
@@ -71,38 +69,34 @@ impl Runner<'_> {
         shot: Shot,
         start: &Tuned,
         places: &[usize],
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         let (cell, backbone) = (context.cell, context.backbone);
         let recipe = &shot.recipe;
         let limits = &cell.setting.limits;
         let train = TrainingSet::of_target(&shot.examples, &backbone.tokenizer, limits);
-        finished(watch(Event::TuningOn {
+        watch(Event::TuningOn {
             domain: &shot.test.card.name,
             examples: shot.examples.len(),
             steps: recipe.budget.steps,
-        }))?;
+        })?;
         let tuned = tuning::resumed(start.clone(), recipe, &backbone.config);
-        // Nothing is selected: what comes later is taken to be better.
+        let failed = |error: FitError| failed(error, cell);
+        let mut fit = Fitting::new(tuned, &train, recipe, cell.seed, None).map_err(failed)?;
         let mut snapshots = 0.0;
-        let mut later = |_: &Tuned| {
-            snapshots += 1.0;
-            Ok(snapshots)
-        };
-        let fitted = fit(
-            tuned,
-            &train,
-            recipe,
-            cell.seed,
-            None,
-            &mut later,
-            &mut |progress| match progress {
-                Progress::Step { .. } => watch(Event::Training(progress)),
-                // No score: `later` only keeps the last step.
-                _ => ControlFlow::Continue(()),
-            },
-        )
-        .map_err(|error| failed(error, cell))?;
+        while let Some(event) = fit.next_event().map_err(failed)? {
+            match event {
+                train::Event::Step { step, loss } => watch(Event::Step { step, loss })?,
+                train::Event::ValidationDue => {
+                    // Nothing is selected: what comes later is taken to be better.
+                    snapshots += 1.0;
+                    fit.validate(|_| Ok(snapshots)).map_err(failed)?;
+                }
+                // It is kept nowhere.
+                train::Event::Resumed { .. } => {}
+            }
+        }
+        let fitted = fit.finish();
         let seconds = Some(fitted.training.as_secs_f64());
         let tuned = fitted.best.finished();
         self.answer(

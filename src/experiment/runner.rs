@@ -2,12 +2,11 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use super::{Event, ExperimentError};
+use super::{ExperimentError, Watch};
 use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::provenance::{self, Origin};
@@ -197,11 +196,7 @@ impl<'a> Runner<'a> {
     ///
     /// # Errors
     /// `watch` breaks it off, training fails or the model gives no numbers, or the store can't be written or read.
-    pub fn compute(
-        &self,
-        cell: &Cell,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<(), ExperimentError> {
+    pub fn compute(&self, cell: &Cell, watch: &mut Watch) -> Result<(), ExperimentError> {
         let context = self.context(cell);
         let subject = context.subject();
         let (training, mut tuned) = match &subject {
@@ -213,16 +208,15 @@ impl<'a> Runner<'a> {
             None => (None, Some(context.untuned()?)),
         };
         let of = context.of(subject.as_ref())?;
-        let mut loaded =
-            |watch: &mut dyn FnMut(Event) -> ControlFlow<()>| -> Result<Tuned, ExperimentError> {
-                match (&tuned, &training) {
-                    (Some(tuned), _) => Ok(tuned.clone()),
-                    (None, Some(training)) => Ok(tuned
-                        .insert(self.reopened(context, training, watch)?)
-                        .clone()),
-                    (None, None) => Ok(context.untuned()?),
-                }
-            };
+        let mut loaded = |watch: &mut Watch| -> Result<Tuned, ExperimentError> {
+            match (&tuned, &training) {
+                (Some(tuned), _) => Ok(tuned.clone()),
+                (None, Some(training)) => Ok(tuned
+                    .insert(self.reopened(context, training, watch)?)
+                    .clone()),
+                (None, None) => Ok(context.untuned()?),
+            }
+        };
         for test in &self.material.tests {
             let asked = context.asked(of.clone(), test);
             let places = self.unanswered(&asked, &test.rows)?;
@@ -249,7 +243,7 @@ impl<'a> Runner<'a> {
     pub fn searched(
         &self,
         plan: &Plan,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<Vec<Searched>, ExperimentError> {
         let mut searches = BTreeMap::new();
         for method in plan.searched_methods() {

@@ -1,18 +1,17 @@
 //! The search for a method's recipe: as many trials as for any other, on the source alone.
 
-use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
 use super::runner::Runner;
-use super::{Event, ExperimentError, finished, past_damage};
+use super::{Event, ExperimentError, Watch, past_damage};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
 use promptshift_numbers::store::Work;
-use promptshift_tensors::train::{FitError, Fitted, Halts};
+use promptshift_tensors::train::{Fitted, Halts};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
@@ -52,7 +51,7 @@ impl Runner<'_> {
         &self,
         plan: &Plan,
         method: Method,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<Search, ExperimentError> {
         let cell = plan.cell(method, SEED);
         let (Some(base), Some(count)) = (&cell.recipe, cell.trials) else {
@@ -66,7 +65,7 @@ impl Runner<'_> {
             let work = loop {
                 match self.store.begin(&name) {
                     Err(error @ StoreError::Busy { .. }) => {
-                        finished(watch(Event::Waiting(&error)))?;
+                        watch(Event::Waiting(&error))?;
                         thread::sleep(Duration::from_secs(1));
                     }
                     work => break work?,
@@ -80,10 +79,10 @@ impl Runner<'_> {
                     ..cell.clone()
                 };
                 let number = trials.len() + 1;
-                finished(watch(Event::Trying {
+                watch(Event::Trying {
                     cell: &trial,
                     number,
-                }))?;
+                })?;
                 trials.push(Trial {
                     learning_rate,
                     end: self.attempt(&trial, &work, watch)?,
@@ -102,7 +101,7 @@ impl Runner<'_> {
         &self,
         cell: &Cell,
         work: &Work,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<TrialEnd, ExperimentError> {
         let recipe = cell.recipe.as_ref().expect("a trial is of a recipe");
         let context = self.context(cell);
@@ -110,16 +109,16 @@ impl Runner<'_> {
         let of = self.environment.name(&subject);
         past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
-            let mut halts = Halts::new(work.begun(), of.clone());
-            let fitted =
-                context.fit_on_source(tuned, &context.training_set(), Some(&mut halts), watch);
+            let halts = Some(Halts::new(work.begun(), of.clone()));
+            let train = context.training_set();
+            let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _| Ok(()), watch);
             ended(fitted.map(|(fitted, _)| fitted))
         })
     }
 }
 
 /// What came of a trial.
-fn ended(fitted: Result<Fitted, FitError>) -> Result<TrialEnd, ExperimentError> {
+fn ended(fitted: Result<Fitted, ExperimentError>) -> Result<TrialEnd, ExperimentError> {
     match fitted {
         Ok(fitted) => {
             let best = fitted
@@ -132,10 +131,9 @@ fn ended(fitted: Result<Fitted, FitError>) -> Result<TrialEnd, ExperimentError> 
                 train_seconds: fitted.training.as_secs_f64(),
             })
         }
-        Err(FitError::Interrupted) => Err(ExperimentError::Interrupted),
-        Err(FitError::Halt(error)) => Err(error.into()),
-        Err(error @ (FitError::NotFinite(_) | FitError::Validation(_))) => Ok(TrialEnd::Failed {
-            reason: error.to_string(),
+        Err(ExperimentError::Fit { source, .. }) => Ok(TrialEnd::Failed {
+            reason: source.to_string(),
         }),
+        Err(error) => Err(error),
     }
 }

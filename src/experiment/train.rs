@@ -1,16 +1,15 @@
 //! Training: on the source alone, the best step chosen on source validation, once for every cell that it is of.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::answer::{answers, predictions, stored};
+use super::answer::{predictions, stored};
 use super::checkpoints::Checkpoints;
 use super::context::Context;
 use super::runner::{Keep, Runner};
-use super::{Event, ExperimentError, failed, finished, past_damage};
+use super::{Event, ExperimentError, Watch, failed, past_damage};
 use promptshift_numbers::provenance;
 use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::record::folder::{StoreError, write_predictions};
@@ -18,10 +17,10 @@ use promptshift_numbers::record::{Score, Training, ValidationAnswers};
 use promptshift_numbers::score::{Metric, score};
 use promptshift_numbers::store::{StoredTraining, Subject, TrainingRecord, Work};
 use promptshift_tensors::batch::encode;
-use promptshift_tensors::eval::EvalError;
+use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
-use promptshift_tensors::train::{FitError, Fitted, Halts, TrainingSet, fit};
+use promptshift_tensors::train::{self, FitError, Fitted, Fitting, Halts, TrainingSet};
 use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::prompt_file::Metadata;
 use promptshift_tensors::tuning::trained::{restored, save_trained, trained_bytes};
@@ -39,7 +38,7 @@ impl Runner<'_> {
         &self,
         context: Context,
         subject: &Subject,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<Trained, ExperimentError> {
         let mut told = false;
         loop {
@@ -54,11 +53,11 @@ impl Runner<'_> {
                 },
                 Err(error @ StoreError::Busy { .. }) => {
                     if !told {
-                        finished(watch(Event::Waiting(&error)))?;
+                        watch(Event::Waiting(&error))?;
                         told = true;
                     }
                     thread::sleep(AGAIN);
-                    finished(watch(Event::StillWaiting))?;
+                    watch(Event::StillWaiting)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -70,7 +69,7 @@ impl Runner<'_> {
         &self,
         context: Context,
         training: &StoredTraining,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<Tuned, ExperimentError> {
         if let Some(path) = training.trained() {
             match context.restored(&path) {
@@ -81,8 +80,9 @@ impl Runner<'_> {
         }
         let recipe = &training.record.subject.recipe;
         let tuned = context.applied(recipe)?;
-        let fitted = context.fit_on_source(tuned, &context.training_set(), None, watch);
-        Ok(fitted.map_err(|error| failed(error, context.cell))?.0.best)
+        let train = context.training_set();
+        let (fitted, _) = context.fit_on_source(tuned, &train, None, &mut |_, _| Ok(()), watch)?;
+        Ok(fitted.best)
     }
 
     fn train(
@@ -90,7 +90,7 @@ impl Runner<'_> {
         context: Context,
         subject: &Subject,
         work: Work,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
+        watch: &mut Watch,
     ) -> Result<Trained, ExperimentError> {
         let (cell, backbone) = (context.cell, context.backbone);
         let recipe = &subject.recipe;
@@ -101,8 +101,8 @@ impl Runner<'_> {
         let (fitted, kept, sizes, peak_bytes) = past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
             let sizes = (tuned.trainable_parameters(), tuned.parameter_count());
-            let mut halts = Halts::new(work.begun(), name.clone());
-            let mut checkpoints = Checkpoints::of(self, context, subject)?;
+            let halts = Halts::new(work.begun(), name.clone());
+            let checkpoints = Checkpoints::of(self, context, subject)?;
             let mut keep_step = |step: usize, tuned: &Tuned| match self.keep {
                 Keep::All => {
                     let bytes = trained_bytes(tuned, recipe, &backbone.config, &metadata);
@@ -110,16 +110,11 @@ impl Runner<'_> {
                 }
                 Keep::Deltas | Keep::None => Ok(()),
             };
-            let (fitted, peak_bytes) = peak_of(|| {
-                context.fit_on_source(tuned, &train, Some(&mut halts), &mut |event| {
-                    match checkpoints.see(&event, &mut keep_step) {
-                        ControlFlow::Continue(()) => watch(event),
-                        broken => broken,
-                    }
-                })
-            });
-            checkpoints.passed()?;
-            let (fitted, kept) = fitted.map_err(|error| failed(error, cell))?;
+            let mut at_step =
+                |step: usize, tuned: &Tuned| checkpoints.pass(step, tuned, &mut keep_step);
+            let (fitted, peak_bytes) =
+                peak_of(|| context.fit_on_source(tuned, &train, Some(halts), &mut at_step, watch));
+            let (fitted, kept) = fitted?;
             Ok((fitted, kept, sizes, peak_bytes))
         })?;
         let best = fitted.best;
@@ -175,14 +170,16 @@ impl Context<'_> {
     }
 
     /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at
-    /// that step are kept.
+    /// that step are kept. `at_step` is shown every step's parameters. What `halts` keeps is kept once more where the
+    /// training is broken off.
     pub fn fit_on_source(
         &self,
         tuned: Tuned,
         train: &TrainingSet,
-        halts: Option<&mut Halts>,
-        watch: &mut dyn FnMut(Event) -> ControlFlow<()>,
-    ) -> Result<(Fitted, Kept), FitError> {
+        halts: Option<Halts>,
+        at_step: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
+        watch: &mut Watch,
+    ) -> Result<(Fitted, Kept), ExperimentError> {
         let (cell, source) = (self.cell, self.source());
         let recipe: &Recipe = cell.recipe.as_ref().expect("what is trained has a recipe");
         let metric = Metric::main(source.card.task);
@@ -191,9 +188,12 @@ impl Context<'_> {
         let asker = Context { ..*self }.asker(&wording);
         let encodings = encode(validation, &self.backbone.tokenizer, &cell.setting.limits);
         let mut kept = Kept::default();
-        let mut validate = |tuned: &Tuned| -> Result<f64, EvalError> {
-            let go_on = &mut |_| ControlFlow::Continue(());
-            let answers = answers(&asker, tuned, &source.validation, &encodings, go_on)?;
+        let mut validate = |tuned: &Tuned| -> Result<f64, NotFinite> {
+            let mut answers = Vec::with_capacity(encodings.len());
+            for part in &source.validation.parts {
+                let encodings = &encodings[part.rows.clone()];
+                answers.extend(asker.answering(tuned, &part.card, encodings)?.finish()?);
+            }
             let scores: Vec<Score> = validation
                 .iter()
                 .zip(&answers)
@@ -203,16 +203,29 @@ impl Context<'_> {
             kept.offer(score, answers);
             Ok(score)
         };
-        let fitted = fit(
-            tuned,
-            train,
-            recipe,
-            cell.seed,
-            halts,
-            &mut validate,
-            &mut |progress| watch(Event::Training(progress)),
-        )?;
-        Ok((fitted, kept))
+        let failed = |error: FitError| failed(error, cell);
+        let mut fit = Fitting::new(tuned, train, recipe, cell.seed, halts).map_err(failed)?;
+        while let Some(event) = fit.next_event().map_err(failed)? {
+            let seen = match event {
+                train::Event::Resumed { step } => {
+                    watch(Event::Resumed { step })?;
+                    validate(fit.best()).map_err(|error| failed(error.into()))?;
+                    Ok(())
+                }
+                train::Event::Step { step, loss } => {
+                    at_step(step, fit.tuned()).and_then(|()| Ok(watch(Event::Step { step, loss })?))
+                }
+                train::Event::ValidationDue => {
+                    let point = fit.validate(&mut validate).map_err(failed)?;
+                    watch(Event::Validated(point)).map_err(ExperimentError::from)
+                }
+            };
+            if let Err(stop) = seen {
+                fit.keep()?;
+                return Err(stop);
+            }
+        }
+        Ok((fit.finish(), kept))
     }
 }
 
@@ -224,7 +237,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Keeps the answers if [`fit`] keeps their step: the highest score, the earlier of equals.
+    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier of equals.
     fn offer(&mut self, score: f64, answers: Vec<Answer>) {
         if self.score.is_none_or(|best| score > best) {
             *self = Kept {

@@ -2,7 +2,6 @@
 //! batch beside prompts by themselves.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -11,7 +10,7 @@ use predicates::str::contains;
 use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
 use promptshift::domain::Task;
-use promptshift::eval::ensemble::answers;
+use promptshift::eval::ensemble::answering;
 use promptshift::eval::predict::predict;
 use promptshift::parts::{Dropout, Tokens};
 use promptshift::pretrain::PretrainRecipe;
@@ -43,15 +42,10 @@ fn prompts_in_one_batch_answer_as_each_by_itself() {
     let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>());
     let bank = bank.expect("one shape");
     let label = backbone.tokenizer.encode("duplicate");
-    let found = answers(
-        &bank,
-        &encodings,
-        std::slice::from_ref(&label),
-        &backbone.tokenizer,
-        &limits,
-        &mut |_| ControlFlow::Continue(()),
-    )
-    .expect("numbers");
+    let labels = [label.clone()];
+    let found = answering(&bank, &encodings, &labels, &backbone.tokenizer, &limits)
+        .finish()
+        .expect("numbers");
     let ended: Vec<u32> = label
         .iter()
         .copied()
@@ -59,15 +53,9 @@ fn prompts_in_one_batch_answer_as_each_by_itself() {
         .collect();
     for (member, prompt) in prompts.iter().enumerate() {
         let alone = Tuned::prompted(backbone.model.clone(), prompt);
-        let wanted = predict(
-            &alone,
-            &encodings,
-            &backbone.tokenizer,
-            &[],
-            &limits,
-            &mut |_| ControlFlow::Continue(()),
-        )
-        .expect("numbers");
+        let wanted = predict(&alone, &encodings, &backbone.tokenizer, &[], &limits)
+            .finish()
+            .expect("numbers");
         for ((found, wanted), encoding) in found.iter().zip(&wanted).zip(&encodings) {
             let found = &found[member];
             assert_eq!(found.answer.token_ids, wanted.token_ids);

@@ -5,8 +5,6 @@
 //! PROMPTSHIFT_DEVICE=wgpu cargo test --features wgpu --test it devices
 //! ```
 
-use std::ops::ControlFlow;
-
 use burn::module::Module;
 use burn::tensor::Device;
 use promptshift::backbone::BackboneChoice;
@@ -56,15 +54,8 @@ fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
         })
         .collect();
     let tuned = trainer.into_tuned().valid().finished();
-    let answers = predict(
-        &tuned,
-        &encodings,
-        &backbone.tokenizer,
-        &[],
-        &limits,
-        &mut |_| ControlFlow::Continue(()),
-    );
-    (losses, answers.expect("numbers"))
+    let answering = predict(&tuned, &encodings, &backbone.tokenizer, &[], &limits);
+    (losses, answering.finish().expect("numbers"))
 }
 
 fn device() -> Device {

@@ -2,7 +2,6 @@
 //! `bert`.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +14,7 @@ use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
 use promptshift::record::{Cell, Provenance, SavedDelta, Setting};
-use promptshift::train::{FitError, Fitted, Halts, Progress, TrainingSet, fit};
+use promptshift::train::{Event, Fitted, Fitting, Halts, TrainingSet};
 use promptshift::transfer::Transfer;
 use promptshift::tuning::adapter_file::{self, AdapterFile};
 use promptshift::tuning::prompt_file::{self, Metadata, PromptFile, PromptFileError};
@@ -38,10 +37,6 @@ pub struct Ground {
 }
 
 static SCORES: AtomicUsize = AtomicUsize::new(0);
-
-fn go_on(_: Progress) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
 
 impl Ground {
     /// With questions on passages.
@@ -87,48 +82,17 @@ impl Ground {
 
     /// Trains from this start and keeps the last step.
     pub fn fit(&self, start: Tuned, recipe: &Recipe, examples: &[Example]) -> Fitted {
-        let fitted = self.fit_kept(start, recipe, examples, None, &mut go_on);
-        fitted.expect("a finite loss")
-    }
-
-    fn fit_kept(
-        &self,
-        start: Tuned,
-        recipe: &Recipe,
-        examples: &[Example],
-        halts: Option<&mut Halts>,
-        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Fitted, FitError> {
         let set = self.training_set(examples);
-        // Better than any before, in this training and in what it goes on from.
-        let mut later_is_better = |_: &Tuned| {
-            let score = SCORES.fetch_add(1, Ordering::Relaxed);
-            Ok(score as f64)
-        };
-        fit(
-            start,
-            &set,
-            recipe,
-            self.seed,
-            halts,
-            &mut later_is_better,
-            watch,
-        )
+        let mut fit = Fitting::new(start, &set, recipe, self.seed, None).expect("nothing was kept");
+        while next(&mut fit).is_some() {}
+        fit.finish()
     }
 
     pub fn answers(&self, tuned: &Tuned, examples: &[Example]) -> Vec<Answer> {
         let tokenizer = &self.backbone.tokenizer;
         let encodings = encode(examples, tokenizer, &self.limits);
-        let go_on = &mut |_| ControlFlow::Continue(());
-        let answers = predict(
-            tuned,
-            &encodings,
-            tokenizer,
-            &self.labels,
-            &self.limits,
-            go_on,
-        );
-        answers.expect("numbers")
+        let answering = predict(tuned, &encodings, tokenizer, &self.labels, &self.limits);
+        answering.finish().expect("numbers")
     }
 
     /// What a cell's run leaves in `folder`.
@@ -295,47 +259,57 @@ impl Ground {
         recipe.objective.dropout = 0.1;
         let whole = self.train(&recipe, examples);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let halts = |of: &str| Halts::new(folder.path().join("begun"), of.to_owned());
-        let train = |of: &str, watch: &mut dyn FnMut(Progress) -> ControlFlow<()>| {
-            let start = self.apply(&recipe);
-            self.fit_kept(start, &recipe, examples, Some(&mut halts(of)), watch)
+        let set = self.training_set(examples);
+        let begin = |of: &str| {
+            let halts = Halts::new(folder.path().join("begun"), of.to_owned());
+            let fit = Fitting::new(self.apply(&recipe), &set, &recipe, self.seed, Some(halts));
+            fit.expect("what was kept can be read")
         };
         // Behind a step, behind a validation, and again.
         for last in [3, 4] {
-            let end = train("this", &mut |progress: Progress| match progress {
-                Progress::Step { step, .. } if step == last && step % 2 == 1 => {
-                    ControlFlow::Break(())
+            let mut fit = begin("this");
+            let mut taken = 0;
+            while let Some(event) = next(&mut fit) {
+                match event {
+                    Event::Step { step, .. } if step == last && step % 2 == 1 => break,
+                    Event::Step { step, .. } => taken = step,
+                    Event::ValidationDue if taken == last => break,
+                    _ => {}
                 }
-                Progress::Validated(point) if point.step == last => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            });
-            assert!(matches!(end, Err(FitError::Interrupted)), "{name}");
-        }
-        let mut from = None;
-        let end = train("this", &mut |progress: Progress| {
-            if let Progress::GoesOn { step } = progress {
-                from = Some(step);
             }
-            ControlFlow::Continue(())
-        });
-        let end = end.expect("a finite loss");
-        assert_eq!(from, Some(4), "{name}");
+            fit.keep().expect("a folder to write to");
+        }
+        let mut fit = begin("this");
+        let resumed = next(&mut fit);
+        assert!(
+            matches!(resumed, Some(Event::Resumed { step: 4 })),
+            "{name}: {resumed:?}"
+        );
+        while next(&mut fit).is_some() {}
+        let end = fit.finish();
         assert_eq!(losses(&whole), losses(&end), "{name}");
         assert_eq!((whole.best_step, whole.tokens), (end.best_step, end.tokens));
         let (one, other) = (by_path(&whole.best), by_path(&end.best));
         for (path, parameter) in &one {
             assert_eq!(bits(parameter), bits(&other[path]), "{name}: {path}");
         }
-        let mut fresh = true;
-        let _ = train("another", &mut |progress: Progress| {
-            fresh &= !matches!(progress, Progress::GoesOn { .. });
-            ControlFlow::Continue(())
-        });
+        let first = next(&mut begin("another"));
         assert!(
-            fresh,
+            !matches!(first, Some(Event::Resumed { .. })),
             "{name}: what another training left is not gone on from"
         );
     }
+}
+
+/// The next event of a training; a validation that is due is done, and scores better than any before it, in this
+/// training and in what it resumes from.
+fn next(fit: &mut Fitting) -> Option<Event> {
+    let event = fit.next_event().expect("a finite loss");
+    if let Some(Event::ValidationDue) = event {
+        let score = SCORES.fetch_add(1, Ordering::Relaxed) as f64;
+        fit.validate(|_| Ok(score)).expect("a score");
+    }
+    event
 }
 
 /// The bits of the loss on the way.

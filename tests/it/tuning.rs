@@ -1,7 +1,6 @@
 //! What prompt and model tuning move and what they leave alone, starts of prompts, and rows for other tests.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -17,7 +16,7 @@ use promptshift::parts::{Dropout, Entries, Tokens};
 use promptshift::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PromptInit, PromptRecipe, Recipe,
 };
-use promptshift::train::{Fitted, TrainingSet, fit};
+use promptshift::train::{Event, Fitted, Fitting, TrainingSet};
 use promptshift::tuning::prompt_file::Vectors;
 use promptshift::tuning::subspace::Subspace;
 use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
@@ -90,21 +89,16 @@ fn tuned(backbone: &Backbone, recipe: &Recipe, seed: u64) -> Tuned {
 fn train(backbone: &Backbone, recipe: &Recipe, examples: &[Example], seed: u64) -> Fitted {
     let limits = Limits::default_for(Task::ExtractiveQa);
     let set = TrainingSet::of_source(examples, &backbone.tokenizer, &limits);
-    let mut step = 0.0;
-    let mut later_is_better = |_: &Tuned| {
-        step += 1.0;
-        Ok(step)
-    };
-    fit(
-        tuned(backbone, recipe, seed),
-        &set,
-        recipe,
-        seed,
-        None,
-        &mut later_is_better,
-        &mut |_| ControlFlow::Continue(()),
-    )
-    .expect("a finite loss")
+    let mut fit = Fitting::new(tuned(backbone, recipe, seed), &set, recipe, seed, None)
+        .expect("nothing was kept");
+    let mut later_is_better = 0.0;
+    while let Some(event) = fit.next_event().expect("a finite loss") {
+        if let Event::ValidationDue = event {
+            later_is_better += 1.0;
+            fit.validate(|_| Ok(later_is_better)).expect("a score");
+        }
+    }
+    fit.finish()
 }
 
 fn short(method: Method, steps: usize) -> Recipe {

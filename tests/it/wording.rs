@@ -1,7 +1,5 @@
 //! Templates, verbalizers and what answers are chosen by: in the library, and as a user meets them.
 
-use std::ops::ControlFlow;
-
 use assert_cmd::Command;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
@@ -15,6 +13,7 @@ use promptshift::domain::draw::Take;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::{Opening, ScoreBy, Template, Verbalizer, Wording};
 use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::eval::Answering;
 use promptshift::eval::ask::Asker;
 use promptshift::eval::predict::Answer;
 use promptshift::parts::{Dropout, Tokens};
@@ -61,9 +60,8 @@ fn answers(
         tokenizer: &backbone.tokenizer,
         limits: &limits(),
     };
-    let go_on = &mut |_| ControlFlow::Continue(());
-    let answers = asker.answers(tuned, card, encodings, go_on);
-    answers.expect("numbers")
+    let answering = asker.answering(tuned, card, encodings);
+    answering.and_then(Answering::finish).expect("numbers")
 }
 
 fn log_sum(logs: &[f64]) -> f64 {

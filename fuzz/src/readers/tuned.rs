@@ -8,6 +8,7 @@ use promptshift::device::Device;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Evidence, Example, Gold, Pair, TextNames};
+use promptshift::eval::Answering;
 use promptshift::eval::ask::Asker;
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::adapter_file::AdapterFile;
@@ -125,9 +126,7 @@ pub fn answered(tuned: &Tuned, backbone: &Backbone) {
     };
     let encodings = encode(&[example()], &backbone.tokenizer, &limits);
     // A network of damaged weights may give no numbers.
-    let _ = asker.answers(tuned, card, &encodings, &mut |_| {
-        std::ops::ControlFlow::Continue(())
-    });
+    let _ = (asker.answering(tuned, card, &encodings)).and_then(Answering::finish);
 }
 
 /// Opens a prompt, puts it on every network, and makes other files of it.

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Shared, Usual, finish};
 use crate::cli::command::command;
 use crate::cli::{Failure, interrupt, study};
-use crate::experiment::ensemble::{self, EnsembleRunError};
+use crate::experiment::ensemble;
 use crate::plan::Plan;
 use crate::study::{Part, Study};
 use promptshift_numbers::recipe::Method;
@@ -109,16 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 *work = voice.work(&what, total);
             }
             work.at(done, "");
-            interrupt::flow()
+            interrupt::check()
         },
     );
     if let Some(work) = work {
         work.end();
     }
-    let (record, files) = match run {
-        Err(EnsembleRunError::Interrupted) => return Err(Failure::Interrupted),
-        other => other?,
-    };
+    let (record, files) = run?;
     std::fs::create_dir_all(&out)?;
     write(&out, &record, files)?;
     finish(shared, &out)

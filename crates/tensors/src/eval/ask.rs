@@ -1,11 +1,9 @@
 //! Asking a model for answers in the way that a [`Wording`] says: by what it writes, or by which
 //! class's words it finds most probable.
 
-use std::ops::ControlFlow;
-
-use super::EvalError;
 use super::likelihood::{log_likelihoods, of_classes};
-use super::predict::{Answer, predict};
+use super::predict::{Answer, generated};
+use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, encode};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
@@ -34,64 +32,61 @@ struct Word {
 }
 
 impl Asker<'_> {
-    /// Answers to the encodings of a domain's examples, in their order. `watch` is told how many are done and may
-    /// break the work off.
+    /// Answers to the encodings of a domain's examples.
     ///
     /// `tuned` must be off the tape.
     ///
     /// # Errors
-    /// `watch` breaks it off, or the network gives no numbers.
-    pub fn answers(
-        &self,
-        tuned: &Tuned,
+    /// To inputs without content, by which scores are calibrated, the network gives no numbers.
+    pub fn answering<'b>(
+        &'b self,
+        tuned: &'b Tuned,
         card: &Card,
-        encodings: &[Encoding],
-        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>, EvalError> {
-        match self.wording.score_by {
-            ScoreBy::Generation => self.generated(tuned, encodings, watch),
-            ScoreBy::Likelihood => self.ranked(tuned, encodings, None, watch),
+        encodings: &'b [Encoding],
+    ) -> Result<Answering<'b, Answer>, NotFinite> {
+        Ok(match self.wording.score_by {
+            ScoreBy::Generation => self.generating(tuned, encodings),
+            ScoreBy::Likelihood => self.ranking(tuned, encodings, None),
             ScoreBy::Calibrated => {
                 let empty = without_content(card, self.wording);
                 let empty = encode(&empty, self.tokenizer, self.limits);
-                let shares = self.shares(tuned, &empty, &mut |_| ControlFlow::Continue(()))?;
-                let prior = log_mean(&shares);
-                self.ranked(tuned, encodings, Some(&prior), watch)
+                let answers = self.ranking(tuned, &empty, None).finish()?;
+                let shares = answers.into_iter().map(|answer| answer.class_log_probs);
+                let prior = log_mean(&shares.flatten().collect::<Vec<_>>());
+                self.ranking(tuned, encodings, Some(prior))
             }
-        }
+        })
     }
 
-    fn generated(
-        &self,
-        tuned: &Tuned,
-        encodings: &[Encoding],
-        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>, EvalError> {
-        let labels = &self.source.labels;
-        let mut answers = predict(tuned, encodings, self.tokenizer, labels, self.limits, watch)?;
-        for answer in &mut answers {
-            answer.text = self.wording.read(&answer.text, self.source).to_string();
-        }
-        Ok(answers)
+    fn generating<'b>(
+        &'b self,
+        tuned: &'b Tuned,
+        encodings: &'b [Encoding],
+    ) -> Answering<'b, Answer> {
+        Answering::new(encodings, POSITIONS, move |batch| {
+            let labels = &self.source.labels;
+            let mut answers = generated(tuned, batch, self.tokenizer, labels, self.limits)?;
+            for answer in &mut answers {
+                answer.text = self.wording.read(&answer.text, self.source).to_string();
+            }
+            Ok(answers)
+        })
     }
 
     /// The class of the largest share, the first of equals; with a prior, of the largest share over
     /// it.
-    fn ranked(
-        &self,
-        tuned: &Tuned,
-        encodings: &[Encoding],
-        prior: Option<&[f64]>,
-        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>, EvalError> {
+    fn ranking<'b>(
+        &'b self,
+        tuned: &'b Tuned,
+        encodings: &'b [Encoding],
+        prior: Option<Vec<f64>>,
+    ) -> Answering<'b, Answer> {
         let words = self.words();
-        let likelihoods = self.likelihoods(tuned, encodings, &words, watch)?;
-        let answers = encodings
-            .iter()
-            .zip(likelihoods)
-            .map(|(encoding, words_log)| {
+        Answering::new(encodings, POSITIONS, move |batch| {
+            let likelihoods = self.likelihoods(tuned, batch, &words)?;
+            let answers = batch.iter().zip(likelihoods).map(|(encoding, words_log)| {
                 let mut shares = self.of_classes(&words, &words_log);
-                if let Some(prior) = prior {
+                if let Some(prior) = &prior {
                     divide(&mut shares, prior);
                 }
                 let class = first_largest(&shares);
@@ -109,34 +104,21 @@ impl Asker<'_> {
                     cut: encoding.cut,
                 }
             });
-        Ok(answers.collect())
-    }
-
-    /// The logarithm of each class's share, `[encoding][class]`.
-    fn shares(
-        &self,
-        tuned: &Tuned,
-        encodings: &[Encoding],
-        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Vec<f64>>, EvalError> {
-        let words = self.words();
-        let found = self.likelihoods(tuned, encodings, &words, watch)?;
-        let shares = found.iter().map(|found| self.of_classes(&words, found));
-        Ok(shares.collect())
+            Ok(answers.collect())
+        })
     }
 
     fn likelihoods(
         &self,
         tuned: &Tuned,
-        encodings: &[Encoding],
+        batch: &[&Encoding],
         words: &[Word],
-        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Vec<f64>>, EvalError> {
+    ) -> Result<Vec<Vec<f64>>, NotFinite> {
         if self.tokenizer.pair().is_some() {
-            return of_classes(tuned, encodings, self.tokenizer.pad(), watch);
+            return of_classes(tuned, batch, self.tokenizer.pad());
         }
         let ids: Vec<Vec<u32>> = words.iter().map(|word| word.ids.clone()).collect();
-        log_likelihoods(tuned, encodings, &ids, self.tokenizer.pad(), watch)
+        log_likelihoods(tuned, batch, &ids, self.tokenizer.pad())
     }
 
     /// Every class's words, class by class; of a model of pairs the first of each, which is what its head

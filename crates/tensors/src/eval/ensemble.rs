@@ -1,20 +1,14 @@
 //! THE BORDER back from tensors to text, for several prompts at once: examples → every member's
 //! answer, and what it gives each class label.
 
-use std::ops::ControlFlow;
-
 use super::predict::Answer;
-use super::{EvalError, NotFinite, go_on};
-use crate::batch::{Encoding, buckets};
+use super::{Answering, NotFinite, POSITIONS};
+use crate::batch::Encoding;
 use crate::parts::{Dropout, Generated, Tokens};
 use crate::t5::Encoded;
 use crate::tokenizer::Tokenizer;
 use crate::tuning::bank::PromptBank;
 use promptshift_numbers::recipe::Limits;
-
-/// Padded input positions of one batch, all members' rows together; as in
-/// [`predict`](super::predict::predict).
-const POSITIONS: usize = 8_192;
 
 /// What one member says to one example.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,31 +21,20 @@ pub struct MemberAnswer {
 }
 
 /// Every member's answer to every encoding, `[example][member]`, each batch through the backbone
-/// once. `labels` are the class strings' tokens, without end of sequence. `watch` is told how many
-/// examples are done and may break the work off.
-///
-/// # Errors
-/// `watch` breaks it off, or the network gives no numbers.
-pub fn answers(
-    bank: &PromptBank,
-    encodings: &[Encoding],
-    labels: &[Vec<u32>],
-    tokenizer: &Tokenizer,
-    limits: &Limits,
-    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Vec<Vec<MemberAnswer>>, EvalError> {
-    let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
-    let mut found: Vec<Vec<MemberAnswer>> = vec![Vec::new(); encodings.len()];
-    let mut done = 0;
-    for group in buckets(&lengths, POSITIONS / bank.size()) {
-        let inputs: Vec<&[u32]> = group
-            .iter()
-            .map(|&i| encodings[i].input.as_slice())
-            .collect();
+/// once, all members' rows together. `labels` are the class strings' tokens, without end of sequence.
+pub fn answering<'a>(
+    bank: &'a PromptBank,
+    encodings: &'a [Encoding],
+    labels: &'a [Vec<u32>],
+    tokenizer: &'a Tokenizer,
+    limits: &'a Limits,
+) -> Answering<'a, Vec<MemberAnswer>> {
+    Answering::new(encodings, POSITIONS / bank.size(), move |batch| {
+        let inputs: Vec<&[u32]> = batch.iter().map(|e| e.input.as_slice()).collect();
         let encoded = bank.encode(&Tokens::padded(&inputs, tokenizer.pad()));
         let ends = [tokenizer.end()];
         let outputs = bank.backbone.generate(&encoded, &ends, limits.answer);
-        let rows = bank.size() * group.len();
+        let rows = bank.size() * batch.len();
         let given: Vec<Vec<f64>> = labels
             .iter()
             .map(|label| label_log_probs(bank, &encoded, rows, label, tokenizer))
@@ -61,25 +44,24 @@ pub fn answers(
             given.chain([output.log_prob])
         };
         NotFinite::check(outputs.iter().enumerate().map(of_row))?;
-        // Rows are member by member, and within a member in the group's order.
+        let mut found = vec![Vec::with_capacity(bank.size()); batch.len()];
+        // Rows are member by member, and within a member in the batch's order.
         for (row, Generated { ids, log_prob }) in outputs.into_iter().enumerate() {
-            let i = group[row % group.len()];
+            let i = row % batch.len();
             found[i].push(MemberAnswer {
                 answer: Answer {
                     text: tokenizer.decode(&ids),
                     log_prob,
                     class_log_probs: None,
-                    input_tokens: lengths[i],
+                    input_tokens: batch[i].input.len(),
                     token_ids: ids,
-                    cut: encodings[i].cut,
+                    cut: batch[i].cut,
                 },
                 label_log_probs: given.iter().map(|of_rows| of_rows[row]).collect(),
             });
         }
-        done += group.len();
-        go_on(watch(done))?;
-    }
-    Ok(found)
+        Ok(found)
+    })
 }
 
 /// The log-probability of one label's string in every row.

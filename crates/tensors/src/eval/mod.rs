@@ -1,6 +1,6 @@
 //! From tensors back to text: predictions.
 
-use std::ops::ControlFlow;
+use crate::batch::{Encoding, buckets};
 
 pub mod ask;
 pub mod ensemble;
@@ -8,15 +8,72 @@ mod likelihood;
 pub mod predict;
 pub mod propose;
 
-/// Questions that came to no answers.
-#[derive(Debug, thiserror::Error)]
-pub enum EvalError {
-    /// The watcher broke it off.
-    #[error("interrupted")]
-    Interrupted,
-    /// The network gave something else than numbers.
-    #[error(transparent)]
-    NotFinite(#[from] NotFinite),
+/// Padded input positions of one batch: enough to keep two cores busy, little enough that scores
+/// of a T5-base fit beside its weights.
+const POSITIONS: usize = 8_192;
+
+/// Encodings that are answered batch by batch, those of like length together: an iterator that says after each batch
+/// how many are done. Whoever has it stops by asking for no more.
+#[must_use = "nothing is answered until it is asked for"]
+pub struct Answering<'a, T> {
+    encodings: &'a [Encoding],
+    batches: std::vec::IntoIter<Vec<usize>>,
+    answer: Box<AnswerBatch<'a, T>>,
+    found: Vec<Option<T>>,
+    done: usize,
+}
+
+/// Answers to one batch, in its order.
+type AnswerBatch<'a, T> = dyn FnMut(&[&Encoding]) -> Result<Vec<T>, NotFinite> + 'a;
+
+impl<'a, T> Answering<'a, T> {
+    /// Of batches of so many padded input positions at most.
+    fn new(
+        encodings: &'a [Encoding],
+        positions: usize,
+        answer: impl FnMut(&[&Encoding]) -> Result<Vec<T>, NotFinite> + 'a,
+    ) -> Self {
+        let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
+        Answering {
+            encodings,
+            batches: buckets(&lengths, positions).into_iter(),
+            answer: Box::new(answer),
+            found: encodings.iter().map(|_| None).collect(),
+            done: 0,
+        }
+    }
+
+    /// Answers what is left, and gives all answers in the encodings' order.
+    ///
+    /// # Errors
+    /// The network gives no numbers.
+    ///
+    /// # Panics
+    /// It was an error before.
+    pub fn finish(mut self) -> Result<Vec<T>, NotFinite> {
+        self.try_for_each(|done| done.map(drop))?;
+        let found = (self.found.into_iter())
+            .map(|answer| answer.expect("every encoding is in exactly one batch"));
+        Ok(found.collect())
+    }
+}
+
+impl<T> Iterator for Answering<'_, T> {
+    type Item = Result<usize, NotFinite>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let places = self.batches.next()?;
+        let batch: Vec<&Encoding> = places.iter().map(|&i| &self.encodings[i]).collect();
+        let answers = match (self.answer)(&batch) {
+            Ok(answers) => answers,
+            Err(error) => return Some(Err(error)),
+        };
+        for (&i, answer) in places.iter().zip(answers) {
+            self.found[i] = Some(answer);
+        }
+        self.done += places.len();
+        Some(Ok(self.done))
+    }
 }
 
 /// Log-probabilities that are no finite numbers: what a network makes of weights or states that overflowed. An
@@ -45,14 +102,6 @@ impl NotFinite {
             0 => Ok(()),
             bad => Err(NotFinite { bad, of }),
         }
-    }
-}
-
-/// Whether to go on.
-fn go_on(flow: ControlFlow<()>) -> Result<(), EvalError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(EvalError::Interrupted),
     }
 }
 

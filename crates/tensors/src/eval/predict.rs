@@ -1,17 +1,11 @@
 //! THE BORDER back from tensors to text: examples → generated answers.
 
-use std::ops::ControlFlow;
-
-use super::{EvalError, NotFinite, go_on};
-use crate::batch::{Encoding, buckets, inputs};
+use super::{Answering, NotFinite, POSITIONS};
+use crate::batch::{Encoding, inputs};
 use crate::parts::{Dropout, Generated};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Limits;
-
-/// Padded input positions of one batch: enough to keep two cores busy, little enough that scores
-/// of a T5-base fit beside its weights.
-pub(super) const POSITIONS: usize = 8_192;
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,46 +27,41 @@ pub struct Answer {
     pub cut: bool,
 }
 
-/// Greedy answers to the encodings' inputs, in their order; a classifier's in the words of `labels`. `watch` is told how many are done and may break
-/// the work off.
+/// Greedy answers to the encodings' inputs; a classifier's in the words of `labels`.
 ///
 /// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
-///
-/// # Errors
-/// `watch` breaks it off, or the network gives no numbers.
-pub fn predict(
+pub fn predict<'a>(
+    tuned: &'a Tuned,
+    encodings: &'a [Encoding],
+    tokenizer: &'a Tokenizer,
+    labels: &'a [String],
+    limits: &'a Limits,
+) -> Answering<'a, Answer> {
+    Answering::new(encodings, POSITIONS, move |batch| {
+        generated(tuned, batch, tokenizer, labels, limits)
+    })
+}
+
+/// The answers to one batch, as [`predict`] gives them.
+pub(super) fn generated(
     tuned: &Tuned,
-    encodings: &[Encoding],
+    batch: &[&Encoding],
     tokenizer: &Tokenizer,
     labels: &[String],
     limits: &Limits,
-    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Vec<Answer>, EvalError> {
-    let lengths: Vec<usize> = encodings.iter().map(|e| e.input.len()).collect();
-    let mut answers: Vec<Option<Answer>> = vec![None; encodings.len()];
-    let mut done = 0;
-    for group in buckets(&lengths, POSITIONS) {
-        let chosen: Vec<&Encoding> = group.iter().map(|&i| &encodings[i]).collect();
-        let tokens = inputs(&chosen, tokenizer.pad());
-        let encoded = tuned.encode(&tokens, &mut Dropout::off());
-        let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
-        NotFinite::check(outputs.iter().map(|output| [output.log_prob]))?;
-        for (&i, Generated { ids, log_prob }) in group.iter().zip(outputs) {
-            answers[i] = Some(Answer {
-                text: text(&ids, &encodings[i], tokenizer, labels),
-                log_prob,
-                class_log_probs: None,
-                input_tokens: lengths[i],
-                token_ids: ids,
-                cut: encodings[i].cut,
-            });
-        }
-        done += group.len();
-        go_on(watch(done))?;
-    }
-    let answers = answers
-        .into_iter()
-        .map(|answer| answer.expect("every example is in exactly one group"));
+) -> Result<Vec<Answer>, NotFinite> {
+    let encoded = tuned.encode(&inputs(batch, tokenizer.pad()), &mut Dropout::off());
+    let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
+    NotFinite::check(outputs.iter().map(|output| [output.log_prob]))?;
+    let answers =
+        (batch.iter().zip(outputs)).map(|(encoding, Generated { ids, log_prob })| Answer {
+            text: text(&ids, encoding, tokenizer, labels),
+            log_prob,
+            class_log_probs: None,
+            input_tokens: encoding.input.len(),
+            token_ids: ids,
+            cut: encoding.cut,
+        });
     Ok(answers.collect())
 }
 

@@ -7,11 +7,10 @@
 //! model's mask would be; here the answer stands at the end, where a T5 writes it.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use super::EvalError;
 use super::likelihood::log_likelihoods;
-use super::predict::predict;
+use super::predict::{Answer, predict};
+use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, encode};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
@@ -29,71 +28,137 @@ pub struct Proposal {
     pub examples: usize,
 }
 
-/// What the backbone fills into `spans` missing spans of the examples' inputs, each with its answer
-/// behind it; the most probable for all of them first. Examples that would be cut are left out. `None`
-/// where the tokenizer has no names for missing spans.
-///
-/// `tuned` must be off the tape.
-///
-/// # Errors
-/// `watch` breaks it off, or the network gives no numbers.
-pub fn proposals(
-    tuned: &Tuned,
-    examples: &[Example],
-    spans: usize,
-    tokenizer: &Tokenizer,
-    limits: &Limits,
-    watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Option<Vec<Proposal>>, EvalError> {
-    let sentinels: Option<Vec<u32>> = (0..=spans).map(|k| tokenizer.sentinel(k)).collect();
-    let Some(sentinels) = sentinels else {
-        return Ok(None);
-    };
-    let answered: Vec<Example> = (examples.iter())
-        .map(|example| Example {
-            input: format!("{} {}", example.input, example.target),
-            ..example.clone()
+/// A backbone that fills missing spans of examples' inputs, each with its answer behind it: first in
+/// [each by itself](Self::filling), then [what is most probable for all of them](Self::ranking).
+pub struct Proposer<'a> {
+    tuned: &'a Tuned,
+    tokenizer: &'a Tokenizer,
+    limits: &'a Limits,
+    sentinels: Vec<u32>,
+    encodings: Vec<Encoding>,
+}
+
+impl<'a> Proposer<'a> {
+    /// For examples with so many missing spans; those that would be cut are left out. `None` where the tokenizer has
+    /// no names for missing spans.
+    ///
+    /// `tuned` must be off the tape.
+    pub fn new(
+        tuned: &'a Tuned,
+        examples: &[Example],
+        spans: usize,
+        tokenizer: &'a Tokenizer,
+        limits: &'a Limits,
+    ) -> Option<Self> {
+        let sentinels: Vec<u32> = (0..=spans)
+            .map(|k| tokenizer.sentinel(k))
+            .collect::<Option<_>>()?;
+        let answered: Vec<Example> = (examples.iter())
+            .map(|example| Example {
+                input: format!("{} {}", example.input, example.target),
+                ..example.clone()
+            })
+            .collect();
+        let missing = |encoding: &Encoding| {
+            let found = encoding.input.iter().filter(|id| sentinels.contains(id));
+            found.copied().eq(sentinels[..spans].iter().copied())
+        };
+        let mut encodings = encode(&answered, tokenizer, limits);
+        encodings.retain(|encoding| !encoding.cut && missing(encoding));
+        Some(Proposer {
+            tuned,
+            tokenizer,
+            limits,
+            sentinels,
+            encodings,
         })
-        .collect();
-    let missing = |encoding: &Encoding| {
-        let found = encoding.input.iter().filter(|id| sentinels.contains(id));
-        found.copied().eq(sentinels[..spans].iter().copied())
-    };
-    let mut encodings = encode(&answered, tokenizer, limits);
-    encodings.retain(|encoding| !encoding.cut && missing(encoding));
-    let answers = predict(tuned, &encodings, tokenizer, &[], limits, watch)?;
-    let mut fillings: BTreeMap<Vec<Vec<u32>>, usize> = BTreeMap::new();
-    for answer in &answers {
-        if let Some(filling) = filling(&answer.token_ids, &sentinels, tokenizer.end()) {
-            *fillings.entry(filling).or_default() += 1;
+    }
+
+    /// What each example leads to by itself.
+    pub fn filling(&self) -> Answering<'_, Answer> {
+        predict(
+            self.tuned,
+            &self.encodings,
+            self.tokenizer,
+            &[],
+            self.limits,
+        )
+    }
+
+    /// How probable what was filled in somewhere is for all examples.
+    pub fn ranking(&self, answers: &[Answer]) -> Ranking<'_> {
+        let end = self.tokenizer.end();
+        let mut fillings: BTreeMap<Vec<Vec<u32>>, usize> = BTreeMap::new();
+        for answer in answers {
+            if let Some(filling) = filling(&answer.token_ids, &self.sentinels, end) {
+                *fillings.entry(filling).or_default() += 1;
+            }
+        }
+        // What says the same is one, however it is cut into tokens.
+        let mut texts: BTreeMap<Vec<String>, (Vec<Vec<u32>>, usize)> = BTreeMap::new();
+        for (filling, count) in fillings {
+            let spans = filling.iter().map(|ids| self.tokenizer.decode(ids));
+            let spans: Vec<String> = spans.map(|text| text.trim().to_owned()).collect();
+            if spans.iter().any(|text| !text.is_empty()) {
+                texts.entry(spans).or_insert((filling, 0)).1 += count;
+            }
+        }
+        let words: Vec<Vec<u32>> = (texts.values())
+            .map(|(filling, _)| written(filling, &self.sentinels, end))
+            .collect();
+        let (tuned, pad) = (self.tuned, self.tokenizer.pad());
+        Ranking {
+            texts: (texts.into_iter())
+                .map(|(spans, (_, examples))| (spans, examples))
+                .collect(),
+            likelihoods: Answering::new(&self.encodings, POSITIONS, move |batch| {
+                log_likelihoods(tuned, batch, &words, pad)
+            }),
         }
     }
-    // What says the same is one, however it is cut into tokens.
-    let mut texts: BTreeMap<Vec<String>, (Vec<Vec<u32>>, usize)> = BTreeMap::new();
-    for (filling, count) in fillings {
-        let spans: Vec<String> = filling.iter().map(|ids| tokenizer.decode(ids)).collect();
-        let spans: Vec<String> = spans.iter().map(|text| text.trim().to_owned()).collect();
-        if spans.iter().any(|text| !text.is_empty()) {
-            texts.entry(spans).or_insert((filling, 0)).1 += count;
-        }
+}
+
+/// Fillings that are ranked by how probable they are for all examples: an iterator that says after each batch how
+/// many examples are done.
+#[must_use = "nothing is ranked until it is asked for"]
+pub struct Ranking<'a> {
+    /// What is filled in, and how many examples lead to it.
+    texts: Vec<(Vec<String>, usize)>,
+    likelihoods: Answering<'a, Vec<f64>>,
+}
+
+impl Iterator for Ranking<'_> {
+    type Item = Result<usize, NotFinite>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.likelihoods.next()
     }
-    let words: Vec<Vec<u32>> = (texts.values())
-        .map(|(filling, _)| written(filling, &sentinels, tokenizer.end()))
-        .collect();
-    let found = log_likelihoods(tuned, &encodings, &words, tokenizer.pad(), watch)?;
-    let mean = |word: usize| {
-        let sum: f64 = found.iter().map(|of_words| of_words[word]).sum();
-        sum / found.len() as f64
-    };
-    let mut proposals: Vec<Proposal> = (texts.into_iter().enumerate())
-        .map(|(word, (spans, (_, examples)))| Proposal {
-            spans,
-            log_likelihood: mean(word),
-            examples,
-        })
-        .collect();
-    proposals.sort_by(|one, other| other.log_likelihood.total_cmp(&one.log_likelihood));
-    Ok(Some(proposals))
+}
+
+impl Ranking<'_> {
+    /// Asks for what is left, and gives all fillings, the most probable first.
+    ///
+    /// # Errors
+    /// The network gives no numbers.
+    ///
+    /// # Panics
+    /// It was an error before.
+    pub fn finish(self) -> Result<Vec<Proposal>, NotFinite> {
+        let found = self.likelihoods.finish()?;
+        let mean = |word: usize| {
+            let sum: f64 = found.iter().map(|of_words| of_words[word]).sum();
+            sum / found.len() as f64
+        };
+        let mut proposals: Vec<Proposal> = (self.texts.into_iter().enumerate())
+            .map(|(word, (spans, examples))| Proposal {
+                spans,
+                log_likelihood: mean(word),
+                examples,
+            })
+            .collect();
+        proposals.sort_by(|one, other| other.log_likelihood.total_cmp(&one.log_likelihood));
+        Ok(proposals)
+    }
 }
 
 /// What an answer fills into each span, as span corruption writes it: each sentinel, then its words; `None`

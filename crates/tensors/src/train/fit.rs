@@ -1,21 +1,21 @@
 //! The one loop that every tuning method is trained by.
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
+use burn::optim::ModuleOptimizer;
 
-use super::halt::{self, HaltError, Halts, Kept, State};
+use super::halt::{self, HaltError, Halts, State};
 use super::movement::movement;
 use super::optimizer::optimizer;
 use super::peak::{Peak, TensorBytes};
 use super::trainer::{Course, NotFinite, Trainer};
 use super::training_set::TrainingSet;
 use crate::batch::Batches;
-use crate::eval::{self, EvalError};
+use crate::eval;
 use crate::memory;
 use crate::tuning::Tuned;
-use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::recipe::{Budget, Recipe};
 use promptshift_numbers::record::memory::{Moment, PeakParts};
 use promptshift_numbers::record::{CurvePoint, Movement, Stop};
 
@@ -27,22 +27,10 @@ pub enum FitError {
     NotFinite(#[from] NotFinite),
     /// So did what was asked of it between steps.
     #[error("source validation: {0}")]
-    Validation(#[source] eval::NotFinite),
-    /// The watcher broke it off.
-    #[error("interrupted")]
-    Interrupted,
-    /// What it would go on from later can't be written, or read.
+    Validation(#[from] eval::NotFinite),
+    /// What it would resume from later can't be written, or read.
     #[error(transparent)]
     Halt(#[from] HaltError),
-}
-
-impl From<EvalError> for FitError {
-    fn from(error: EvalError) -> Self {
-        match error {
-            EvalError::Interrupted => FitError::Interrupted,
-            EvalError::NotFinite(error) => FitError::Validation(error),
-        }
-    }
 }
 
 /// What training came to.
@@ -70,12 +58,12 @@ pub struct Fitted {
     pub movement: Option<Movement>,
 }
 
-/// What a watcher of the training is told. It can look at the model, and tells the loop nothing but
-/// whether to go on.
+/// What a training came to next.
 #[derive(Debug, Clone, Copy)]
-pub enum Progress<'a> {
-    /// A training that was broken off goes on.
-    GoesOn {
+pub enum Event {
+    /// It resumes from a checkpoint. A caller that collects what the best step answers at validation asks
+    /// [`Fitting::best`] once more.
+    Resumed {
         /// Steps taken before.
         step: usize,
     },
@@ -85,112 +73,20 @@ pub enum Progress<'a> {
         step: usize,
         /// The step's mean loss a target token.
         loss: f64,
-        /// The parameters after it, on the tape.
-        tuned: &'a Tuned,
     },
-    /// Source validation was scored.
-    Validated(&'a CurvePoint),
+    /// The parameters are to be scored, with [`Fitting::validate`]; it is said again until they are.
+    ValidationDue,
 }
 
-/// Trains `tuned` on the source's training set. `validate` scores a snapshot on source
-/// validation, in [0, 1]; the snapshot with the highest score is kept, the earlier of equals.
-/// Both closures may break the training off. With `halts` it is kept now and then, and when it is
-/// broken off, and goes on from there: `validate` is then shown the best snapshot so far once more.
-///
-/// # Errors
-/// The loss or what `validate` is answered stops being a finite number, a closure breaks the training off,
-/// or it can't be kept.
-pub fn fit(
-    tuned: Tuned,
-    train: &TrainingSet,
-    recipe: &Recipe,
-    seed: u64,
-    mut halts: Option<&mut Halts>,
-    validate: &mut dyn FnMut(&Tuned) -> Result<f64, EvalError>,
-    watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Fitted, FitError> {
-    let budget = &recipe.budget;
-    let course = Course {
-        learning_rate: recipe.optimizer.learning_rate(),
-        schedule: recipe.schedule,
-        steps: budget.steps,
-    };
-    let tensors = TensorBytes::of(&tuned, &recipe.optimizer);
-    let mut batches = Batches::mixed(
-        train.encodings(),
-        train.shares(),
-        budget.batch_size,
-        train.pad(),
-        seed,
-    );
-    let fresh = |tuned| {
-        let optimizer = optimizer(&recipe.optimizer);
-        Trainer::new(tuned, optimizer, course, recipe.objective.clone(), seed)
-    };
-    let (mut trainer, mut run) = match broken_off(halts.as_deref())? {
-        None => {
-            let run = Run::of(tuned.valid());
-            (fresh(tuned), run)
-        }
-        Some((halts, kept)) => {
-            let [start, trained, best] = halts.restored(&kept, tuned)?;
-            let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
-            let state = kept.state;
-            batches.skip(state.step);
-            let (step, masks) = (state.step, state.dropout_masks);
-            finished(watch(Progress::GoesOn { step }))?;
-            validate(&best)?;
-            let run = Run::went_on(start.valid(), best, state);
-            (fresh(start).went_on(trained, optimizer, step, masks), run)
-        }
-    };
-    loop {
-        let step = trainer.steps_taken();
-        let is_due = step.is_multiple_of(budget.evaluate_every) || step == budget.steps;
-        let flow = if is_due && run.scored_step() != Some(step) {
-            run.validate(&trainer, validate, watch)?
-        } else if budget.patience.is_some_and(|most| run.stale >= most) {
-            return Ok(run.end(&trainer, &tensors, Stop::Patience));
-        } else if step == budget.steps {
-            return Ok(run.end(&trainer, &tensors, Stop::Budget));
-        } else {
-            let started = Instant::now();
-            let batch = batches.next_batch();
-            let loss = trainer.step(&batch)?;
-            run.training += started.elapsed();
-            run.tokens += (batch.inputs.count() + batch.targets.count()) as u64;
-            run.loss.add(loss.sum, loss.tokens);
-            watch(Progress::Step {
-                step: trainer.steps_taken(),
-                loss: loss.sum / loss.tokens as f64,
-                tuned: trainer.tuned(),
-            })
-        };
-        if let Some(halts) = &mut halts
-            && (flow.is_break() || halts.is_due())
-        {
-            run.keep(&trainer, halts)?;
-        }
-        finished(flow)?;
-    }
-}
-
-/// What the same training left when it was broken off, if it was.
-fn broken_off(halts: Option<&Halts>) -> Result<Option<(&Halts, Kept)>, HaltError> {
-    let Some(halts) = halts else { return Ok(None) };
-    Ok(halts.find()?.map(|kept| (halts, kept)))
-}
-
-/// What was not broken off.
-fn finished(flow: ControlFlow<()>) -> Result<(), FitError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(FitError::Interrupted),
-    }
-}
-
-/// What is remembered while the loop runs.
-struct Run {
+/// A training under way. Whoever has it asks for one event after the other, and stops by asking no more.
+pub struct Fitting<'a> {
+    trainer: Trainer,
+    batches: Batches<'a>,
+    budget: &'a Budget,
+    tensors: TensorBytes,
+    halts: Option<Halts>,
+    /// The step that it resumes from, until that is said.
+    resumed: Option<usize>,
     /// The parameters before the first step, off the tape.
     start: Tuned,
     best: Tuned,
@@ -207,29 +103,83 @@ struct Run {
     peak: Option<Peak>,
 }
 
-impl Run {
-    /// Before the first step.
-    fn of(start: Tuned) -> Self {
-        Run {
-            best: start.clone(),
-            start,
-            best_step: 0,
-            best_score: f64::NEG_INFINITY,
-            stale: 0,
-            curve: Vec::new(),
-            loss: MeanLoss::default(),
-            tokens: 0,
-            training: Duration::ZERO,
-            validation: Duration::ZERO,
-            peak: None,
-        }
+impl<'a> Fitting<'a> {
+    /// Of `tuned` on the source's training set, before its first step. With `halts` it is kept now and then, and
+    /// resumes from what was kept.
+    ///
+    /// # Errors
+    /// What was kept can't be read.
+    pub fn new(
+        tuned: Tuned,
+        train: &'a TrainingSet,
+        recipe: &'a Recipe,
+        seed: u64,
+        halts: Option<Halts>,
+    ) -> Result<Self, FitError> {
+        let budget = &recipe.budget;
+        let course = Course {
+            learning_rate: recipe.optimizer.learning_rate(),
+            schedule: recipe.schedule,
+            steps: budget.steps,
+        };
+        let fresh = |tuned: Tuned, halts| {
+            let start = tuned.valid();
+            Fitting {
+                tensors: TensorBytes::of(&tuned, &recipe.optimizer),
+                trainer: Trainer::new(
+                    tuned,
+                    optimizer(&recipe.optimizer),
+                    course,
+                    recipe.objective.clone(),
+                    seed,
+                ),
+                batches: Batches::mixed(
+                    train.encodings(),
+                    train.shares(),
+                    budget.batch_size,
+                    train.pad(),
+                    seed,
+                ),
+                budget,
+                halts,
+                resumed: None,
+                best: start.clone(),
+                start,
+                best_step: 0,
+                best_score: f64::NEG_INFINITY,
+                stale: 0,
+                curve: Vec::new(),
+                loss: MeanLoss::default(),
+                tokens: 0,
+                training: Duration::ZERO,
+                validation: Duration::ZERO,
+                peak: None,
+            }
+        };
+        let Some(halts) = halts else {
+            return Ok(fresh(tuned, None));
+        };
+        let Some(kept) = halts.find()? else {
+            return Ok(fresh(tuned, Some(halts)));
+        };
+        let [start, trained, best] = halts.restored(&kept, tuned)?;
+        let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
+        Ok(fresh(start, Some(halts)).resumed(trained, best, optimizer, kept.state))
     }
 
-    /// After it was kept. Peaks are those of the part that is still to come, which has all kinds of steps.
-    fn went_on(start: Tuned, best: Tuned, state: State) -> Self {
+    /// As it was when it was kept. Peaks are those of the part that is still to come, which has all kinds of steps.
+    fn resumed(
+        mut self,
+        trained: Tuned,
+        best: Tuned,
+        optimizer: ModuleOptimizer,
+        state: State,
+    ) -> Self {
         let (sum, tokens) = state.loss;
-        Run {
-            start,
+        self.batches.skip(state.step);
+        Fitting {
+            trainer: (self.trainer).went_on(trained, optimizer, state.step, state.dropout_masks),
+            resumed: Some(state.step),
             best,
             best_step: state.best_step,
             best_score: state.best_score,
@@ -239,53 +189,78 @@ impl Run {
             tokens: state.tokens,
             training: Duration::from_secs_f64(state.training_seconds),
             validation: Duration::from_secs_f64(state.validation_seconds),
-            peak: None,
+            ..self
         }
     }
 
-    /// Keeps it as it is between two steps. Before the first validation there is nothing to keep.
-    fn keep(&self, trainer: &Trainer, halts: &mut Halts) -> Result<(), HaltError> {
-        if self.curve.is_empty() {
-            return Ok(());
+    /// The parameters as they are, on the tape.
+    pub fn tuned(&self) -> &Tuned {
+        self.trainer.tuned()
+    }
+
+    /// The parameters with the highest score so far, the earlier of equals, off the tape.
+    pub fn best(&self) -> &Tuned {
+        &self.best
+    }
+
+    /// Goes on to the next event, with a step if one is to be taken; `None` once the training has ended.
+    ///
+    /// # Errors
+    /// The loss stops being a finite number, or the training can't be kept.
+    pub fn next_event(&mut self) -> Result<Option<Event>, FitError> {
+        if self.halts.as_ref().is_some_and(Halts::is_due) {
+            self.keep()?;
         }
-        let state = State {
-            of: halts.of().to_owned(),
-            step: trainer.steps_taken(),
-            ids: halt::ids(trainer.tuned()),
-            dropout_masks: trainer.masks_taken(),
-            curve: self.curve.clone(),
-            best_step: self.best_step,
-            best_score: self.best_score,
-            stale: self.stale,
-            loss: (self.loss.sum, self.loss.tokens),
-            tokens: self.tokens,
-            training_seconds: self.training.as_secs_f64(),
-            validation_seconds: self.validation.as_secs_f64(),
-        };
-        halts.keep(&state, [trainer.tuned(), &self.best], trainer.optimizer())
-    }
-
-    /// The step that was scored last.
-    fn scored_step(&self) -> Option<usize> {
-        self.curve.last().map(|point| point.step)
-    }
-
-    /// Scores the parameters on source validation; says whether to go on.
-    fn validate(
-        &mut self,
-        trainer: &Trainer,
-        validate: &mut dyn FnMut(&Tuned) -> Result<f64, EvalError>,
-        watch: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, FitError> {
+        if let Some(step) = self.resumed.take() {
+            return Ok(Some(Event::Resumed { step }));
+        }
+        if self.is_validation_due() {
+            return Ok(Some(Event::ValidationDue));
+        }
+        if self.stop().is_some() {
+            return Ok(None);
+        }
         let started = Instant::now();
-        let snapshot = trainer.tuned().valid();
-        let (before, steps) = (memory::allocated(), trainer.steps_taken());
-        let (score, peak) = Peak::of(Moment::Validation, before, steps, || validate(&snapshot));
-        let score = match score {
-            Ok(score) => score,
-            Err(EvalError::Interrupted) => return Ok(ControlFlow::Break(())),
-            Err(EvalError::NotFinite(error)) => return Err(FitError::Validation(error)),
-        };
+        let batch = self.batches.next_batch();
+        let loss = self.trainer.step(&batch)?;
+        self.training += started.elapsed();
+        self.tokens += (batch.inputs.count() + batch.targets.count()) as u64;
+        self.loss.add(loss.sum, loss.tokens);
+        Ok(Some(Event::Step {
+            step: self.trainer.steps_taken(),
+            loss: loss.sum / loss.tokens as f64,
+        }))
+    }
+
+    fn is_validation_due(&self) -> bool {
+        let step = self.trainer.steps_taken();
+        let is_scored = (self.curve.last()).is_some_and(|point| point.step == step);
+        let is_place = step.is_multiple_of(self.budget.evaluate_every) || step == self.budget.steps;
+        is_place && !is_scored
+    }
+
+    /// Why no step is taken any more, where no validation is due.
+    fn stop(&self) -> Option<Stop> {
+        if (self.budget.patience).is_some_and(|most| self.stale >= most) {
+            return Some(Stop::Patience);
+        }
+        (self.trainer.steps_taken() == self.budget.steps).then_some(Stop::Budget)
+    }
+
+    /// Has `score` score the parameters, off the tape, on source validation, in [0, 1]; they are the best so far if
+    /// they score higher than all before.
+    ///
+    /// # Errors
+    /// The network gives no numbers.
+    pub fn validate(
+        &mut self,
+        score: impl FnOnce(&Tuned) -> Result<f64, eval::NotFinite>,
+    ) -> Result<CurvePoint, FitError> {
+        let started = Instant::now();
+        let snapshot = self.trainer.tuned().valid();
+        let (before, steps) = (memory::allocated(), self.trainer.steps_taken());
+        let (score, peak) = Peak::of(Moment::Validation, before, steps, || score(&snapshot));
+        let score = score?;
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
         self.validation += started.elapsed();
         let point = CurvePoint {
@@ -301,21 +276,56 @@ impl Run {
             self.stale = 0;
         }
         self.curve.push(point);
-        Ok(watch(Progress::Validated(&point)))
+        Ok(point)
     }
 
-    fn end(self, trainer: &Trainer, tensors: &TensorBytes, stop: Stop) -> Fitted {
-        let highest = [trainer.peak(), self.peak].into_iter().flatten();
+    /// Keeps it as it is between two events, where it has a place to be kept at: for a caller that stops. Before the
+    /// first validation there is nothing to keep.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep(&mut self) -> Result<(), HaltError> {
+        let Some(halts) = &mut self.halts else {
+            return Ok(());
+        };
+        if self.curve.is_empty() {
+            return Ok(());
+        }
+        let state = State {
+            of: halts.of().to_owned(),
+            step: self.trainer.steps_taken(),
+            ids: halt::ids(self.trainer.tuned()),
+            dropout_masks: self.trainer.masks_taken(),
+            curve: self.curve.clone(),
+            best_step: self.best_step,
+            best_score: self.best_score,
+            stale: self.stale,
+            loss: (self.loss.sum, self.loss.tokens),
+            tokens: self.tokens,
+            training_seconds: self.training.as_secs_f64(),
+            validation_seconds: self.validation.as_secs_f64(),
+        };
+        let tensors = [self.trainer.tuned(), &self.best];
+        halts.keep(&state, tensors, self.trainer.optimizer())
+    }
+
+    /// What it came to.
+    ///
+    /// # Panics
+    /// It has not ended: [`next_event`](Self::next_event) still had something to say.
+    pub fn finish(self) -> Fitted {
+        let stop = self.stop().expect("it has ended");
+        let highest = [self.trainer.peak(), self.peak].into_iter().flatten();
         let on_host = (self.start.backbone.device()).memory_pool_usage().is_none();
         Fitted {
             peak: highest
                 .reduce(Peak::or)
                 .filter(|_| on_host)
-                .map(|peak| peak.parts(tensors)),
-            movement: movement(&self.start, trainer.tuned()),
+                .map(|peak| peak.parts(&self.tensors)),
+            movement: movement(&self.start, self.trainer.tuned()),
             best: self.best,
             best_step: self.best_step,
-            steps: trainer.steps_taken(),
+            steps: self.trainer.steps_taken(),
             stop,
             curve: self.curve,
             tokens: self.tokens,

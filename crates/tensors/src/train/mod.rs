@@ -13,7 +13,7 @@ mod trainer;
 mod training_set;
 
 pub use adafactor::PaperAdafactor;
-pub use fit::{FitError, Fitted, Progress, fit};
+pub use fit::{Event, FitError, Fitted, Fitting};
 pub use halt::{HaltError, Halts, set_aside};
 pub use optimizer::optimizer;
 pub use peak::{Peak, TensorBytes};

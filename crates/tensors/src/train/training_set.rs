@@ -1,4 +1,4 @@
-//! Zero-shot as a type: [`fit`](super::fit) takes a [`TrainingSet`], which is made from the training
+//! Zero-shot as a type: [`Fitting`](super::Fitting) takes a [`TrainingSet`], which is made from the training
 //! rows of a transfer's source, or of the sources of a mixture. What is not zero-shot says so:
 //! [`TrainingSet::of_target`].
 
