@@ -4,6 +4,7 @@
 mod answer;
 mod checkpoints;
 mod context;
+pub mod elsewhere;
 pub mod ensemble;
 mod join;
 mod k_shot;
@@ -76,6 +77,9 @@ pub enum ExperimentError {
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
+    /// What was tuned elsewhere can't be read, or is none of this model's.
+    #[error(transparent)]
+    Elsewhere(#[from] elsewhere::ElsewhereError),
     /// What a training left can't be read.
     #[error(transparent)]
     Trained(#[from] TrainedError),
@@ -175,12 +179,18 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
 }
 
 /// Whether every method of the plan can be put on the backbone, before any time is spent. Gives the lengths
-/// that the backbone has positions for, whichever of them it is asked with.
+/// that the backbone has positions for, whichever of them it is asked with, a prompt of `longest` vectors that was
+/// tuned elsewhere among them.
 ///
 /// # Errors
 /// One can't.
-pub fn check(plan: &Plan, material: &Material, backbone: &Backbone) -> Result<Limits, TuningError> {
-    let mut most = 0;
+pub fn check(
+    plan: &Plan,
+    material: &Material,
+    backbone: &Backbone,
+    longest: usize,
+) -> Result<Limits, TuningError> {
+    let mut most = longest;
     for recipe in plan.recipes.values() {
         tuning::fits(recipe, backbone.config.kind())?;
         let words = words(recipe, &plan.setting.wording, &material.source, backbone, 0)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use promptshift_numbers::recipe::{Method, Recipe};
-use promptshift_numbers::record::{Cell, Setting};
+use promptshift_numbers::record::{Cell, Setting, TunedElsewhere};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::suite::Suite;
 
@@ -31,11 +31,14 @@ pub struct Plan {
     pub trials: Option<usize>,
     /// The recipe of each method that trains, where a search begins.
     pub recipes: BTreeMap<Method, Recipe>,
+    /// The runs of what was tuned elsewhere, which are evaluated beside all that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<TunedElsewhere>,
 }
 
 impl Plan {
-    /// Every cell, untuned first if it is among the methods, then seed by seed: an interrupted run leaves whole
-    /// comparisons.
+    /// Every cell, untuned first if it is among the methods, then what was tuned elsewhere, then seed by seed: an
+    /// interrupted run leaves whole comparisons.
     pub fn cells(&self) -> Vec<Cell> {
         let untuned = self.methods.contains(&Method::Untuned);
         let untuned = untuned.then(|| self.cell(Method::Untuned, 0));
@@ -44,7 +47,13 @@ impl Plan {
             tuned.map(move |&method| self.cell(method, seed))
         };
         let tuned = self.seeds.iter().flat_map(of_seed);
-        untuned.into_iter().chain(tuned).collect()
+        let elsewhere = (self.elsewhere.iter().zip(0..)).map(|(given, run)| Cell {
+            elsewhere: Some(given.clone()),
+            ..self.cell(Method::Elsewhere, run)
+        });
+        (untuned.into_iter().chain(elsewhere))
+            .chain(tuned)
+            .collect()
     }
 
     /// The methods whose recipes are searched before their cells are run.
@@ -62,6 +71,7 @@ impl Plan {
             seed,
             trials: self.trials.filter(|_| recipe.is_some_and(Recipe::trains)),
             recipe: recipe.cloned(),
+            elsewhere: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment;
+use crate::experiment::elsewhere::{self, ElsewhereError};
 use crate::material::{Material, MaterialError};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Limits;
@@ -70,6 +71,9 @@ pub enum PrepareError {
     /// A method can't be put on a model.
     #[error(transparent)]
     Tuning(#[from] TuningError),
+    /// What was tuned elsewhere can't be read, or is none of the model's.
+    #[error(transparent)]
+    Elsewhere(#[from] ElsewhereError),
 }
 
 /// A study with its rows read, its models loaded, and everything resolved and checked.
@@ -115,7 +119,8 @@ impl Prepared {
             }
             let plan = &mut prepared.study.parts[at].plan;
             experiment::resolve(plan, &prepared.material, &backbone);
-            let found = experiment::check(plan, &prepared.material, &backbone)?;
+            let longest = elsewhere::resolve(plan, &prepared.material, &backbone, say)?;
+            let found = experiment::check(plan, &prepared.material, &backbone, longest)?;
             if found.input < limits.input || at == 0 {
                 if let Some(note) = tuning::cut_at(&asked, &found, &backbone) {
                     say(&note);

@@ -62,7 +62,7 @@ pub fn batch(backbone: &Backbone, examples: usize, length: usize) -> Batch {
 
 /// The methods that train something; the intrinsic one needs a file first.
 pub fn trained() -> impl Iterator<Item = Method> {
-    Method::ALL.into_iter().filter(|method| {
+    Method::offered().filter(|method| {
         let left_out = [Method::Untuned, Method::Intrinsic];
         !left_out.contains(method) && Recipe::default_for(Defaults::Nano, *method).trains()
     })

@@ -170,6 +170,7 @@ impl Shared {
                 .map(recipe)
                 .collect::<BTreeMap<_, _>>(),
             trials: None,
+            elsewhere: Vec::new(),
         })
     }
 

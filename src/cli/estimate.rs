@@ -72,6 +72,7 @@ pub fn describe(
         total += time;
         let name = match cell.method {
             Method::Untuned => "untuned".to_string(),
+            Method::Elsewhere => format!("{}, run {}", cell.title(), cell.seed),
             method => format!("{}, seed {}", method.title(), cell.seed),
         };
         let recipe = match &cell.recipe {

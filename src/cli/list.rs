@@ -261,7 +261,7 @@ fn methods() -> Table {
     let mut header = vec!["method", "what is tuned"];
     header.extend(RECIPES.map(|(models, _, _)| models));
     let mut table = new_table(&header);
-    for method in Method::ALL {
+    for method in Method::offered() {
         let mut row = vec![method.name().to_string(), about(method).what.to_string()];
         row.extend(RECIPES.map(|(_, defaults, kind)| recipe_on(method, defaults, kind)));
         table.add_row(row);

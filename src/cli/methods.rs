@@ -55,8 +55,7 @@ struct Line {
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let (choice, config) = model(&arguments.model).map_err(Failure::Usage)?;
-    let lines: Vec<Line> = Method::ALL
-        .into_iter()
+    let lines: Vec<Line> = Method::offered()
         .map(|method| line(method, &choice, &config))
         .collect();
     if let Some(file) = &arguments.figure {
@@ -138,8 +137,7 @@ fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
             .map(move |(choice, config)| line(method, choice, config));
         lines.map(|line| Some(line.share).filter(|&share| share > 0.0))
     };
-    let trained = Method::ALL
-        .into_iter()
+    let trained = Method::offered()
         .map(|method| (method.title(), share(method).collect()));
     let trained = trained.filter(|(_, shares): &(_, Vec<_>)| shares.iter().any(Option::is_some));
     Ok(Shares {

@@ -54,6 +54,7 @@ impl Narrator {
         self.at += 1;
         let cell_name = match cell.method {
             Method::Untuned => "untuned".to_owned(),
+            Method::Elsewhere => format!("{}, run {}", cell.title(), cell.seed),
             method => format!("{}, seed {}", method.title(), cell.seed),
         };
         let setting = match self.setting.as_str() {

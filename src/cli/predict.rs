@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::Args;
 
 use super::adapter::warn_of_unknown;
@@ -12,6 +11,7 @@ use super::on::On;
 use super::progress::Voice;
 use super::{Failure, examples, interrupt, transfer, values, wording};
 use crate::experiment;
+use crate::experiment::elsewhere::{check_head, check_places};
 use promptshift_numbers::predictions::{self, Line};
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::recipe::Limits;
@@ -23,11 +23,10 @@ use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
 use promptshift_tensors::tuning::prompt_file::{self, PromptFile};
-use promptshift_tensors::tuning::{self, Tuned, head_form};
+use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
-use promptshift_text::domain::wording::{Template, Wording};
 use promptshift_text::new_file;
 
 /// Flags of `predict`.
@@ -126,7 +125,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         (None, Some(adapter)) => adapter.onto(&backbone)?,
         (None, None) => Tuned::untuned_on(&backbone, words, 0),
     };
-    check_places(&wording, &tuned).map_err(Failure::Usage)?;
+    check_places(&wording, &tuned).map_err(Failure::usage)?;
     if !tuned.answers() {
         return Err(Failure::Usage(anyhow::anyhow!(
             "'{}' is {}, which has no head to answer with: wanted --adapter, an adapter.safetensors \
@@ -135,7 +134,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             backbone.config.kind()
         )));
     }
-    check_head(&tuned, &backbone, asked, &wording).map_err(Failure::Usage)?;
+    check_head(&tuned, &backbone, asked, &wording).map_err(Failure::usage)?;
     if let Some(prompt) = &prompt {
         advise(voice, prompt, &backbone);
     }
@@ -200,48 +199,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         scores.join(", ")
     ));
     Ok(())
-}
-
-/// Whether the head answers what is asked: as many classes as the domain has, or spans.
-fn check_head(
-    tuned: &Tuned,
-    backbone: &Backbone,
-    asked: &Card,
-    wording: &Wording,
-) -> anyhow::Result<()> {
-    let (classes, score_by) = (asked.labels.len(), wording.score_by);
-    let wanted = head_form(&backbone.config, asked.task, classes, score_by)?;
-    match tuned.head() {
-        found if found == wanted => Ok(()),
-        found => bail!(
-            "'{}' asks for {}, and the adapter's head answers with {}: wanted an adapter that was tuned on such a task",
-            asked.name,
-            answers_with(wanted),
-            answers_with(found)
-        ),
-    }
-}
-
-/// What a head answers with, for a message.
-fn answers_with(form: Option<HeadForm>) -> String {
-    match form {
-        Some(HeadForm::Classes(classes)) => format!("one of {classes} classes"),
-        Some(HeadForm::Words(classes)) => format!("one of {classes} words in a masked place"),
-        Some(HeadForm::Span) => "a stretch of the second text".to_string(),
-        None => "nothing".to_string(),
-    }
-}
-
-/// Whether a template that has places for a prompt has as many as the prompt has vectors.
-fn check_places(wording: &Wording, tuned: &Tuned) -> anyhow::Result<()> {
-    let inside = wording.template.as_ref().map_or(0, Template::vectors);
-    match tuned.prompt_length() {
-        Some(length) if inside > 0 && inside != length => bail!(
-            "the prompt has {length} vectors and its template places for {inside}: wanted the \
-             template that it was tuned with"
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// Answers, in the examples' order.

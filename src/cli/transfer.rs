@@ -18,7 +18,7 @@ use super::model::Model;
 use super::output::{self, Form};
 use super::run::Run;
 use super::study::Session;
-use super::values::{Answers, Init, Seeds, at_least_one, trials};
+use super::values::{Answers, Elsewhere, Init, Seeds, at_least_one, trials};
 use super::wording;
 use crate::study::{Prepared, Study};
 use promptshift_numbers::recipe::Method;
@@ -99,6 +99,12 @@ pub struct Arguments {
     subspace: Option<PathBuf>,
     #[command(flatten)]
     lora: Lora,
+    /// Evaluates what someone tuned elsewhere beside all that, in the same tables and tests, as NAME (tuned
+    /// elsewhere): the folder of a PEFT prompt or adapter, a .npy, a file that promptshift left, or the folder of
+    /// a whole fine-tuned model. Several are its runs, as seeds are of a method. How they were tuned, and on which
+    /// rows, is not known, and the report says so.
+    #[arg(long, value_name = "NAME=DIR[,DIR...]")]
+    tuned: Option<Elsewhere>,
     /// At which rates the sources of a mixture are trained on, as T5 mixes tasks: proportional (to
     /// their rows, as if none had more than 65536), proportional:CAP, or equal.
     #[arg(long, value_name = "MIXING")]
@@ -149,7 +155,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let defaults = plan.backbone.defaults(&config);
     let all = arguments.methods.iter().any(|name| name == ALL);
     if all {
-        for method in Method::ALL {
+        for method in Method::offered() {
             if !plan.methods.contains(&method) {
                 voice.say(&format!(
                     "{} is left out of all: {}",

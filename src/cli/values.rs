@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::adapter::warn_of_unknown;
 use promptshift_numbers::recipe::{PromptInit, PromptStart, Recipe};
+use promptshift_numbers::record::TunedElsewhere;
 use promptshift_tensors::tuning::prompt_file::PromptFile;
 use promptshift_text::domain::AnswerForm;
 
@@ -66,6 +67,36 @@ impl FromStr for Init {
                 }
             },
         }))
+    }
+}
+
+/// `--tuned`: the runs of what was tuned elsewhere. What they are is found when the model is there.
+#[derive(Debug, Clone)]
+pub(super) struct Elsewhere(pub(super) Vec<TunedElsewhere>);
+
+impl FromStr for Elsewhere {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || format!("wanted NAME=DIR or NAME=DIR,DIR, found '{text}'");
+        let (name, paths) = text.split_once('=').ok_or_else(wanted)?;
+        let is_plain = |sign: char| sign.is_alphanumeric() || " -_.".contains(sign);
+        if name.trim().is_empty() || !name.chars().all(is_plain) {
+            return Err(format!(
+                "wanted a name of letters, digits, spaces and - _ . before the =, found '{name}'"
+            ));
+        }
+        let mut runs: Vec<TunedElsewhere> = Vec::new();
+        for path in paths.split(',') {
+            if path.is_empty() || runs.iter().any(|run| run.path == path) {
+                return Err(wanted());
+            }
+            if !Path::new(path).exists() {
+                return Err(format!("'{path}' does not exist"));
+            }
+            runs.push(TunedElsewhere::at(name.trim(), path));
+        }
+        Ok(Elsewhere(runs))
     }
 }
 

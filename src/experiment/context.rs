@@ -1,6 +1,7 @@
 //! A cell with what it is run on, and what its results are named by.
 
 use super::words::words;
+use super::{ExperimentError, elsewhere};
 use crate::material::{Material, Source, Test};
 use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
 use promptshift_numbers::record::Cell;
@@ -40,6 +41,17 @@ impl<'a> Context<'a> {
             backbone,
             cell.seed,
         )
+    }
+
+    /// What a cell without a training answers with: what was tuned elsewhere, or else the untuned backbone.
+    pub fn as_given(&self) -> Result<Tuned, ExperimentError> {
+        match &self.cell.elsewhere {
+            Some(given) => {
+                let wording = &self.cell.setting.wording;
+                Ok(elsewhere::reopened(given, self.material, wording, self.backbone)?)
+            }
+            None => Ok(self.untuned()?),
+        }
     }
 
     /// The backbone as it was pre-trained, under the head that the task needs.
@@ -99,7 +111,7 @@ impl<'a> Context<'a> {
         wording
     }
 
-    /// What the cell's training depends on; `None` for the untuned backbone.
+    /// What the cell's training depends on; `None` for the untuned backbone and for what was tuned elsewhere.
     pub fn subject(&self) -> Option<Subject> {
         let (cell, source) = (self.cell, self.source());
         let recipe = cell.recipe.clone()?;
@@ -120,15 +132,20 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// What answers as what the cell's training left, or as the untuned backbone.
+    /// What answers: what the cell's training left, what was tuned elsewhere, or the untuned backbone.
     pub fn of(&self, subject: Option<&Subject>) -> Result<Of, NoHead> {
-        Ok(match subject {
-            Some(subject) => Of::Training {
+        Ok(match (subject, &self.cell.elsewhere) {
+            (Some(subject), _) => Of::Training {
                 name: subject.name(),
                 step: None,
                 few_shot: None,
             },
-            None => Of::Untuned {
+            (None, Some(given)) => Of::Elsewhere {
+                sha256: given.sha256().to_owned(),
+                model_sha256: self.backbone.model_sha256.clone(),
+                tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
+            },
+            (None, None) => Of::Untuned {
                 model_sha256: self.backbone.model_sha256.clone(),
                 tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
                 head: self.head()?,

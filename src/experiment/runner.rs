@@ -205,7 +205,7 @@ impl<'a> Runner<'a> {
                 self.answer_at_steps(context, &training)?;
                 (Some(training), tuned)
             }
-            None => (None, Some(context.untuned()?)),
+            None => (None, None),
         };
         let of = context.of(subject.as_ref())?;
         let mut loaded = |watch: &mut Watch| -> Result<Tuned, ExperimentError> {
@@ -214,7 +214,7 @@ impl<'a> Runner<'a> {
                 (None, Some(training)) => Ok(tuned
                     .insert(self.reopened(context, training, watch)?)
                     .clone()),
-                (None, None) => Ok(context.untuned()?),
+                (None, None) => Ok(tuned.insert(context.as_given()?).clone()),
             }
         };
         for test in &self.material.tests {

@@ -317,7 +317,7 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
     let mut unfit = Vec::new();
     for name in NETWORKS {
         let backbone = load(name);
-        for method in Method::ALL {
+        for method in Method::offered() {
             if method == Method::Untuned {
                 continue;
             }
@@ -381,7 +381,7 @@ fn methods() -> Vec<Method> {
     let fits = |method: &Method| {
         *method != Method::Untuned && tuning::fits(&recipe(*method, 1), config.kind()).is_ok()
     };
-    Method::ALL.into_iter().filter(fits).collect()
+    Method::offered().filter(fits).collect()
 }
 
 /// A method's default recipe in small, for so many steps of batches that differ.

@@ -133,6 +133,7 @@ impl Ground {
             seed: self.seed,
             trials: None,
             recipe: Some(recipe.clone()),
+            elsewhere: None,
         };
         (cell, provenance::collect(origin))
     }

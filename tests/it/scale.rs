@@ -82,6 +82,7 @@ fn cell(method: Method, seed: u64) -> Cell {
         seed,
         trials: None,
         recipe: Some(Recipe::paper_prompt()),
+        elsewhere: None,
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod ablation;
 pub mod checkpoint;
 pub mod difference;
+pub mod elsewhere;
 pub mod ensemble;
 pub mod folder;
 pub mod hygiene;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::recipe::{Method, Recipe};
 use promptshift_text::domain::{Split, Task};
 
+pub use elsewhere::TunedElsewhere;
 pub use setting::Setting;
 
 /// The version of the record's schema.
@@ -47,7 +49,7 @@ pub struct Record {
     /// in records from before they were counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hygiene: Vec<hygiene::Hygiene>,
-    /// How training went; absent for the untuned backbone.
+    /// How training went; absent for the untuned backbone and for what was tuned elsewhere.
     pub training: Option<Training>,
     /// The search that chose the recipe; absent where it was taken as it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,8 +113,21 @@ pub struct Cell {
     /// Trials of the search that chose the recipe; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
-    /// The recipe as resolved; absent for the untuned backbone.
+    /// The recipe as resolved; absent for the untuned backbone and for what was tuned elsewhere.
     pub recipe: Option<Recipe>,
+    /// What was tuned elsewhere and is only evaluated here; absent of everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<TunedElsewhere>,
+}
+
+impl Cell {
+    /// What reports and messages call it: the method, and of what was tuned elsewhere its name as well.
+    pub fn title(&self) -> String {
+        match &self.elsewhere {
+            Some(given) => given.title(),
+            None => self.method.title().to_owned(),
+        }
+    }
 }
 
 /// Where a record comes from.

@@ -55,6 +55,7 @@ pub fn cautions(study: &Study, comparison: &Comparison) -> Vec<Caution> {
         cautions.extend(unfinished(study, result));
     }
     cautions.extend(not_zero_shot(study, comparison));
+    cautions.extend(elsewhere(study, comparison));
     cautions.extend(failed(comparison));
     cautions.extend(begun(comparison));
     cautions.extend(not_adapted(comparison));
@@ -83,7 +84,7 @@ fn not_zero_shot(study: &Study, comparison: &Comparison) -> Option<Caution> {
         .flat_map(|result| study.of(result.method))
         .filter_map(|stored| {
             let cell = &stored.record.cell;
-            let title = cell.method.title();
+            let title = cell.title();
             match cell.recipe.as_ref()?.before() {
                 Before::Nothing => None,
                 Before::Unknown => Some(format!(
@@ -114,6 +115,34 @@ fn not_zero_shot(study: &Study, comparison: &Comparison) -> Option<Caution> {
     })
 }
 
+/// What was tuned elsewhere, of which nobody here knows how.
+fn elsewhere(study: &Study, comparison: &Comparison) -> Option<Caution> {
+    let result = comparison.method(Method::Elsewhere)?;
+    let forms: BTreeSet<&str> = (study.of(Method::Elsewhere).iter())
+        .filter_map(|stored| {
+            let given = stored.record.cell.elsewhere.as_ref()?;
+            Some(given.found.as_ref()?.form.title())
+        })
+        .collect();
+    let forms: Vec<&str> = forms.into_iter().collect();
+    let one = match result.seeds.as_slice() {
+        [_] => " It is one run: its intervals hold the sampling of passages only.",
+        _ => "",
+    };
+    Some(Caution::new(
+        "tuned elsewhere",
+        format!(
+            "**{}** ({}) was not tuned here: its recipe, the rows that it was trained on and how it was selected are \
+             not known. It may have seen rows of {}, test rows among them, so that its scores are no zero-shot claim; \
+             tests against it say whether scores differ, not which way of tuning is better.{one}",
+            plain(&result.title),
+            list(&forms),
+            list(&comparison.targets),
+        ),
+        "the same method tuned here, on the source alone",
+    ))
+}
+
 /// Runs that look as if they had not learned, and the knob to turn.
 fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
     let runs: Vec<String> = study
@@ -130,7 +159,7 @@ fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
             "stalled runs",
             format!(
                 "{} stalled. {}.",
-                capital(result.method.title()),
+                capital(result.title.as_str()),
                 capital(&runs.join("; "))
             ),
             stall::knob(result.method),
@@ -175,7 +204,7 @@ fn not_adapted(comparison: &Comparison) -> Option<Caution> {
 }
 
 fn not_learned(comparison: &Comparison, result: &MethodResult) -> Option<Caution> {
-    let (method, source) = (result.method.title(), &comparison.source);
+    let (method, source) = (result.title.as_str(), &comparison.source);
     let reason = match result.learned(&comparison.domains[0]) {
         Learned::Yes => return None,
         Learned::NotAboveUntuned => format!(
@@ -218,7 +247,7 @@ fn below_floor(comparison: &Comparison, result: &MethodResult) -> Option<Caution
             format!(
                 "{} is not clearly above the floor on {}: nothing is left to lose there, so its \
                  gap measures the source score and not robustness.",
-                capital(result.method.title()),
+                capital(result.title.as_str()),
                 list(&targets)
             ),
             "a larger backbone, or targets nearer to the source",
@@ -242,7 +271,7 @@ fn collapsed(result: &MethodResult) -> Option<Caution> {
             format!(
                 "{} collapsed on the source with seed {}; it is in every mean and interval all \
                  the same.",
-                capital(result.method.title()),
+                capital(result.title.as_str()),
                 list(&seeds)
             ),
             "more seeds; a lower learning rate",
@@ -266,7 +295,7 @@ fn failed(comparison: &Comparison) -> Vec<Caution> {
                 format!(
                     "**{} failed** with {}. Failed runs are in no mean and no interval, which flatters a \
                      method that fails.",
-                    capital(method.title()),
+                    capital(comparison.title(method)),
                     list(&runs)
                 ),
                 stall::knob(method),
@@ -280,7 +309,7 @@ fn failed(comparison: &Comparison) -> Vec<Caution> {
 fn begun(comparison: &Comparison) -> Option<Caution> {
     let runs: Vec<String> = (comparison.unfinished.iter())
         .filter(|run| run.end == End::Missing)
-        .map(|run| format!("{} with seed {}", run.method.title(), run.seed))
+        .map(|run| format!("{} with seed {}", comparison.title(run.method), run.seed))
         .collect();
     (!runs.is_empty()).then(|| {
         Caution::new(
@@ -307,7 +336,7 @@ fn unfinished(study: &Study, result: &MethodResult) -> Option<Caution> {
             "unfinished",
             format!(
                 "{} was best at its last step with seed {}: it may not have finished learning.",
-                capital(result.method.title()),
+                capital(result.title.as_str()),
                 list(&seeds)
             ),
             "more `--steps`, which may change the comparison",
@@ -347,7 +376,9 @@ fn unequal_sources(comparison: &Comparison) -> Option<Caution> {
 
 fn seeds(comparison: &Comparison) -> Vec<Caution> {
     let mut cautions = Vec::new();
-    let sets: BTreeSet<&Vec<u64>> = comparison.tuned().map(|result| &result.seeds).collect();
+    // What was tuned elsewhere has runs, and a caution of its own.
+    let ours = || (comparison.tuned()).filter(|result| result.method != Method::Elsewhere);
+    let sets: BTreeSet<&Vec<u64>> = ours().map(|result| &result.seeds).collect();
     if sets.len() > 1 {
         cautions.push(Caution::new(
             "seeds",
@@ -355,10 +386,9 @@ fn seeds(comparison: &Comparison) -> Vec<Caution> {
             "the same `--seeds` for every method",
         ));
     }
-    let single: Vec<&str> = comparison
-        .tuned()
+    let single: Vec<&str> = ours()
         .filter(|result| result.seeds.len() == 1)
-        .map(|result| result.method.title())
+        .map(|result| result.title.as_str())
         .collect();
     if !single.is_empty() {
         let verb = if single.len() == 1 { "has" } else { "have" };
@@ -372,8 +402,7 @@ fn seeds(comparison: &Comparison) -> Vec<Caution> {
             "`--seeds 5`",
         ));
     }
-    let fewest = comparison
-        .tuned()
+    let fewest = ours()
         .map(|result| result.seeds.len())
         .filter(|n| *n > 1)
         .min();

@@ -20,12 +20,13 @@ use super::cost::{Cost, cost};
 use super::error::ReportError;
 use super::evidence::samples;
 use super::k_shot::{self, KShots};
+use super::number::count;
 use super::statistics::{self, Statistics};
 use super::study::Study;
 use super::verdict;
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::folder::End;
-use promptshift_numbers::record::{Evaluation, Role};
+use promptshift_numbers::record::{Cell, Evaluation, Role};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
@@ -119,6 +120,8 @@ pub struct UnfinishedRun {
 pub struct MethodResult {
     /// The method.
     pub method: Method,
+    /// What tables and sentences call it: `prompt tuning`, `mine (tuned elsewhere)`.
+    pub title: String,
     /// Its seeds, ascending.
     pub seeds: Vec<u64>,
     /// Its scores on each of [`Comparison::domains`].
@@ -190,6 +193,12 @@ impl Comparison {
     /// A method's result, if it has records.
     pub fn method(&self, method: Method) -> Option<&MethodResult> {
         self.methods.iter().find(|result| result.method == method)
+    }
+
+    /// What tables and sentences call a method.
+    pub fn title(&self, method: Method) -> &str {
+        let result = self.method(method);
+        result.map_or(method.title(), |result| &result.title)
     }
 
     /// The methods to tell of: the paper's two, with records or without, and every other tuned one
@@ -292,10 +301,19 @@ impl MethodResult {
         COMPARED.contains(&self.method)
     }
 
-    /// How many parameters it trains: none of what is not trained.
+    /// How many runs it has, in words: of a method that is trained here, one for each seed.
+    pub fn runs(&self) -> String {
+        match self.method {
+            Method::Elsewhere => count(self.seeds.len(), "run"),
+            _ => count(self.seeds.len(), "seed"),
+        }
+    }
+
+    /// How many parameters it trains: none of what is not trained. Of what was tuned elsewhere, those that it has of
+    /// its own.
     pub fn trainable(&self) -> usize {
-        let cost = self.cost.as_ref().and_then(|cost| cost.training.as_ref());
-        cost.map_or(0, |cost| cost.trainable_parameters)
+        let sizes = self.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
+        sizes.map_or(0, |sizes| sizes.trainable_parameters)
     }
 
     /// The score on the source.
@@ -385,6 +403,15 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
     Ok(comparison)
 }
 
+/// What a run is told from others of its method by, and paired with those of other methods. What was tuned elsewhere
+/// shares no seed with what was tuned here.
+fn run(cell: &Cell) -> u64 {
+    match cell.method {
+        Method::Elsewhere => u64::MAX - u64::from(u32::MAX) + cell.seed,
+        _ => cell.seed,
+    }
+}
+
 /// All methods on one domain, in the order of [`Method::ALL`].
 fn panel(study: &Study, metric: Metric, domain: usize) -> Panel {
     let methods = Method::ALL.map(|method| {
@@ -392,7 +419,7 @@ fn panel(study: &Study, metric: Metric, domain: usize) -> Panel {
             .of(method)
             .into_iter()
             .flat_map(|stored| {
-                samples(metric, stored.record.cell.seed, &stored.predictions[domain])
+                samples(metric, run(&stored.record.cell), &stored.predictions[domain])
             })
             .collect()
     });
@@ -452,6 +479,7 @@ fn method_result(
         .collect();
     MethodResult {
         method,
+        title: records[0].record.cell.title(),
         seeds: records
             .iter()
             .map(|stored| stored.record.cell.seed)

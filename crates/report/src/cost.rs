@@ -10,12 +10,25 @@ use promptshift_numbers::record::{Evaluation, Training};
 /// The cost of one method over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
-    /// What training cost; absent for the untuned backbone.
+    /// What was tuned; absent for the untuned backbone.
+    pub sizes: Option<Sizes>,
+    /// What training cost; absent for the untuned backbone and for what was tuned elsewhere.
     pub training: Option<TrainingCost>,
     /// Examples scored a second: all examples over all seconds.
     pub evaluation_examples_per_second: Option<f64>,
     /// The highest number of bytes allocated during an evaluation, over seeds and domains.
     pub evaluation_peak_bytes: u64,
+}
+
+/// How much is tuned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// Numbers that the optimiser may move; of what was tuned elsewhere, those that it has of its own.
+    pub trainable_parameters: usize,
+    /// All numbers of backbone and prompt.
+    pub total_parameters: usize,
+    /// The size of its files, of the largest run's.
+    pub saved_bytes: u64,
 }
 
 /// The cost of training one method.
@@ -59,13 +72,36 @@ pub fn cost(records: &[&StoredRecord]) -> Option<Cost> {
         .iter()
         .map(|evaluation| evaluation.seconds)
         .sum();
+    let training = training(records);
     Some(Cost {
-        training: training(records),
+        sizes: match &training {
+            Some(training) => Some(Sizes {
+                trainable_parameters: training.trainable_parameters,
+                total_parameters: training.total_parameters,
+                saved_bytes: training.saved_bytes,
+            }),
+            None => elsewhere(records),
+        },
+        training,
         evaluation_examples_per_second: rate(examples, seconds),
         evaluation_peak_bytes: evaluations
             .iter()
             .map(|evaluation| evaluation.peak_bytes)
             .max()?,
+    })
+}
+
+/// The sizes of what was tuned elsewhere: of its runs, the largest.
+fn elsewhere(records: &[&StoredRecord]) -> Option<Sizes> {
+    let found = records.iter().filter_map(|stored| {
+        let elsewhere = stored.record.cell.elsewhere.as_ref()?;
+        elsewhere.found.as_ref()
+    });
+    let largest = found.max_by_key(|found| found.parameters)?;
+    Some(Sizes {
+        trainable_parameters: largest.parameters,
+        total_parameters: largest.total_parameters,
+        saved_bytes: largest.bytes,
     })
 }
 

@@ -119,6 +119,7 @@ impl Fixture {
                 seed,
                 trials: None,
                 recipe: tuned.then(|| recipe(method)),
+                elsewhere: None,
             },
             provenance: provenance(&names(0..)),
             notes: Vec::new(),

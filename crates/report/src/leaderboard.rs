@@ -55,6 +55,8 @@ pub struct Row {
     pub model: String,
     /// What was tuned.
     pub method: Method,
+    /// What it is called: `prompt tuning`, `mine (tuned elsewhere)`.
+    pub title: String,
     /// What sets its recipe apart from others of the same method here: `prompt.length 5`. Absent where
     /// there is one recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +77,7 @@ pub struct Row {
     pub mean_gap: Option<Estimate>,
     /// Each target's score.
     pub targets: Vec<Target>,
-    /// Numbers that the optimiser may move; 0 for the untuned backbone.
+    /// Numbers that the optimiser may move, or that what was tuned elsewhere has; 0 for the untuned backbone.
     pub trainable_parameters: usize,
     /// The size of what tuning left behind; absent for the untuned backbone.
     pub saved_bytes: Option<u64>,
@@ -184,6 +186,7 @@ fn rankable(row: &Row) -> (&str, &str, &str, Vec<&str>) {
 fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
     let records = study.of(result.method);
     let training = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
+    let sizes = result.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
     let mut processors: Vec<String> = records
         .iter()
         .map(|stored| stored.record.provenance.processor.clone())
@@ -198,6 +201,7 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         wording: (!comparison.wording.is_default()).then(|| comparison.wording.title()),
         model: comparison.model.clone(),
         method: result.method,
+        title: result.title.clone(),
         recipe: None,
         seeds: result.seeds.clone(),
         failed_seeds: (comparison.without_record(result.method))
@@ -218,8 +222,8 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
                 score: scores.score,
             })
             .collect(),
-        trainable_parameters: training.map_or(0, |cost| cost.trainable_parameters),
-        saved_bytes: training.map(|cost| cost.saved_bytes),
+        trainable_parameters: result.trainable(),
+        saved_bytes: sizes.map(|sizes| sizes.saved_bytes),
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         processors,
@@ -238,8 +242,8 @@ fn titled(row: &Row) -> String {
         .map(|words| plain(words))
         .collect();
     match apart.is_empty() {
-        true => row.method.title().to_owned(),
-        false => format!("{} ({})", row.method.title(), apart.join("; ")),
+        true => row.title.clone(),
+        false => format!("{} ({})", row.title, apart.join("; ")),
     }
 }
 

@@ -68,7 +68,7 @@ pub fn section(
         let featured = comparison.featured();
         let titles: Vec<&str> = featured
             .tuned()
-            .map(|result| result.method.title())
+            .map(|result| result.title.as_str())
             .collect();
         text.push_str(&format!(
             "The first has every method, the others {}: the paper's two, and those that score highest on targets.\n\n",

@@ -121,7 +121,7 @@ fn commonest<'a>(texts: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)>
 /// What to change first for a method that did not learn.
 pub fn knob(method: Method) -> &'static str {
     match method {
-        Method::Untuned => "",
+        Method::Untuned | Method::Elsewhere => "",
         Method::Prompt => {
             "a higher `--learning-rate prompt=…` (the paper takes 0.3), more `--steps`, a start from \
              the vocabulary (`--init vocab`), or a longer prompt (`--prompt-length`)"

@@ -57,12 +57,12 @@ impl<'a> Study<'a> {
         &self.unfinished
     }
 
-    /// The seeds of all tuned methods, with records or without.
+    /// The seeds of all methods that are tuned here, with records or without.
     pub fn seeds(&self) -> BTreeSet<u64> {
         (self.records.iter())
             .map(|stored| &stored.record.cell)
             .chain(self.unfinished.iter().map(|one| &one.cell))
-            .filter(|cell| cell.method != Method::Untuned)
+            .filter(|cell| !matches!(cell.method, Method::Untuned | Method::Elsewhere))
             .map(|cell| cell.seed)
             .collect()
     }
@@ -106,6 +106,10 @@ pub fn studies_by_recipe<'a>(
         let fits = match (cell.method, &cell.recipe) {
             // It has none; that of another output folder stays with the runs of that folder.
             (Method::Untuned, _) => same.next().is_none(),
+            // It has none either, but a name, and runs that are counted in each output folder.
+            (Method::Elsewhere, _) => {
+                same.all(|one| one.title() == cell.title() && one.seed != cell.seed)
+            }
             // Of a cell that was only begun, no recipe is known.
             (_, None) => true,
             (_, recipe) => same.all(|one| difference::first(&one.recipe, recipe).is_none()),
@@ -196,6 +200,9 @@ fn check(study: &Study) -> Result<(), ReportError> {
             });
         }
         same("recipe", pair[0], pair[1], &first.recipe, &second.recipe)?;
+        let name = |cell: &Cell| cell.elsewhere.as_ref().map(|given| given.name.clone());
+        let (one, other) = (name(first), name(second));
+        same("elsewhere.name", pair[0], pair[1], &one, &other)?;
     }
     let first = study.records[0];
     for stored in &study.records[1..] {

@@ -38,5 +38,5 @@ pub fn table(rows: &TextTable) -> Table {
 
 fn seeds(result: &MethodResult) -> String {
     let seeds: Vec<String> = result.seeds.iter().map(u64::to_string).collect();
-    format!("{}: seeds {}", result.method.title(), seeds.join(", "))
+    format!("{}: seeds {}", result.title.as_str(), seeds.join(", "))
 }

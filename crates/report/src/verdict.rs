@@ -16,7 +16,29 @@ pub fn answer(comparison: &Comparison) -> Vec<String> {
             list(&comparison.targets)
         )];
     }
-    vec![losses(comparison, &tuned), compared(comparison, &tuned)]
+    let (elsewhere, ours): (Vec<&MethodResult>, Vec<&MethodResult>) =
+        (tuned.into_iter()).partition(|result| result.method == Method::Elsewhere);
+    let mut answer = match ours.is_empty() {
+        true => Vec::new(),
+        false => vec![losses(comparison, &ours), compared(comparison, &ours)],
+    };
+    answer.extend((elsewhere.iter()).filter_map(|result| given(comparison, result)));
+    answer
+}
+
+/// What was tuned elsewhere scores and loses.
+fn given(comparison: &Comparison, result: &MethodResult) -> Option<String> {
+    Some(format!(
+        "{} ({}) scores {} {} on {} and {} {}, {}; how it was tuned is not known.",
+        capital(&result.title),
+        result.runs(),
+        percent(result.source().score.value),
+        metric_title(comparison.metric),
+        comparison.source,
+        percent(result.mean_target?.value),
+        on_targets(comparison),
+        loss(result.mean_gap?)
+    ))
 }
 
 /// `on textbookqa`, or `on average over 6 targets`.
@@ -44,7 +66,7 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
         .filter_map(|(index, result)| {
             let source = percent(result.source().score.value);
             let (score, gap) = (result.mean_target?, result.mean_gap?);
-            let method = result.method.title();
+            let method = result.title.as_str();
             let seeds = count(result.seeds.len(), "seed");
             let (score, loss) = (percent(score.value), loss(gap));
             Some(match index {
@@ -65,7 +87,7 @@ fn losses(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
             clauses.join("; ")
         ),
     };
-    let idle: Vec<&str> = idle.iter().map(|result| result.method.title()).collect();
+    let idle: Vec<&str> = idle.iter().map(|result| result.title.as_str()).collect();
     let idle = match idle.as_slice() {
         [] => String::new(),
         idle => format!(" {} did not learn {source}.", capital(&list(idle))),
@@ -79,14 +101,9 @@ fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
     let (learned, not): (Vec<&MethodResult>, Vec<&MethodResult>) =
         (others.iter()).partition(|result| result.learned(&comparison.domains[0]) == Learned::Yes);
     let scores = (learned.iter())
-        .filter_map(|result| Some((result.mean_target?.value, result.method.title())));
+        .filter_map(|result| Some((result.mean_target?.value, result.title.as_str())));
     let gaps =
-        (learned.iter()).filter_map(|result| Some((result.mean_gap?.value, result.method.title())));
-    let ends = |all: Vec<(f64, &'static str)>| {
-        let by = |one: &(f64, &str), other: &(f64, &str)| one.0.total_cmp(&other.0);
-        let all = || all.iter().copied();
-        all().min_by(by).zip(all().max_by(by))
-    };
+        (learned.iter()).filter_map(|result| Some((result.mean_gap?.value, result.title.as_str())));
     let Some(((low, lowest), (high, highest))) = ends(scores.collect()) else {
         return String::new();
     };
@@ -96,7 +113,7 @@ fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
     let not = match not.as_slice() {
         [] => String::new(),
         not => {
-            let titles: Vec<&str> = not.iter().map(|result| result.method.title()).collect();
+            let titles: Vec<&str> = not.iter().map(|result| result.title.as_str()).collect();
             format!(" ({} did not)", list(&titles))
         }
     };
@@ -111,6 +128,13 @@ fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
         percent(least),
         percent(most),
     )
+}
+
+/// The least and the most.
+fn ends(all: Vec<(f64, &str)>) -> Option<((f64, &str), (f64, &str))> {
+    let by = |one: &(f64, &str), other: &(f64, &str)| one.0.total_cmp(&other.0);
+    let all = || all.iter().copied();
+    all().min_by(by).zip(all().max_by(by))
 }
 
 fn loss(gap: Estimate) -> String {
@@ -137,7 +161,7 @@ fn compared(comparison: &Comparison, tuned: &[&MethodResult]) -> String {
         .iter()
         .filter(|result| comparison.difference.is_none() || result.is_compared())
         .filter(|result| result.learned(source) != Learned::Yes)
-        .map(|result| result.method.title())
+        .map(|result| result.title.as_str())
         .collect();
     if !unlearned.is_empty() {
         return format!(

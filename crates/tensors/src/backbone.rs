@@ -216,11 +216,7 @@ impl BackboneChoice {
             BackboneChoice::Folder(path) | BackboneChoice::Hub { folder: path, .. } => {
                 let config = self.config()?;
                 let keys = config_keys::unknown(&read(&path.join("config.json"))?);
-                let file = TokenizerFile::find(path, &config)?;
-                let shown = path.join(file.name());
-                let bytes = read(&shown)?;
-                let tokenizer = file.parse(&bytes, &shown.display().to_string(), &config)?;
-                let tokenizer = (tokenizer, sha256(&bytes));
+                let tokenizer = folder_tokenizer(path, &config)?;
                 let begins = Beginning::of_folder(path);
                 let weights = WeightFiles::find(path)?.read()?;
                 let mut backbone = self.build(config, weights, tokenizer, device)?;
@@ -291,6 +287,21 @@ impl BackboneChoice {
             notes,
         })
     }
+}
+
+/// The tokenizer that a model's folder holds, with the SHA-256 of its file.
+///
+/// # Errors
+/// There is none, or it is none of a network of this configuration.
+pub fn folder_tokenizer(
+    folder: &Path,
+    config: &Config,
+) -> Result<(Tokenizer, String), BackboneError> {
+    let file = TokenizerFile::find(folder, config)?;
+    let shown = folder.join(file.name());
+    let bytes = read(&shown)?;
+    let tokenizer = file.parse(&bytes, &shown.display().to_string(), config)?;
+    Ok((tokenizer, sha256(&bytes)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BackboneError> {

@@ -160,5 +160,6 @@ fn plan_of(
             .into_iter()
             .collect(),
         trials: cell.trials,
+        elsewhere: Vec::new(),
     }
 }

@@ -27,7 +27,7 @@ pub fn methods(
     let mut methods = Vec::new();
     for name in names {
         let named = match name.as_str() {
-            ALL => Method::ALL.into_iter().filter(fits).collect(),
+            ALL => Method::offered().filter(fits).collect(),
             name => vec![method(name)?],
         };
         for method in named {
@@ -50,11 +50,11 @@ pub fn left_out(method: Method, defaults: Defaults, kind: Kind) -> String {
 
 /// The method of a name, or an error with the nearest known one.
 pub fn method(name: &str) -> anyhow::Result<Method> {
-    let known = Method::ALL.map(Method::name);
-    if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
+    let known: Vec<&str> = Method::offered().map(Method::name).collect();
+    if let Some(method) = Method::offered().find(|m| m.name() == name) {
         return Ok(method);
     }
-    let hint = match nearest(name, known).first() {
+    let hint = match nearest(name, known.iter().copied()).first() {
         Some(near) => format!("did you mean '{near}'? "),
         None => String::new(),
     };

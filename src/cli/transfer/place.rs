@@ -26,7 +26,11 @@ pub fn default_out(plan: &Plan) -> PathBuf {
     let tuned_on = (setting.tune_on.as_ref()).map_or(Vec::new(), |tune_on| {
         serde_json::to_vec(tune_on).expect("plain data")
     });
-    let hash = &promptshift_text::hash::sha256(&[recipes, worded, mixed, tuned_on].concat())[..8];
+    let elsewhere = match plan.elsewhere.is_empty() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&plan.elsewhere).expect("plain data"),
+    };
+    let hash = &promptshift_text::hash::sha256(&[recipes, worded, mixed, tuned_on, elsewhere].concat())[..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

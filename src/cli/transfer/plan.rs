@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::Arguments;
 use super::methods::methods;
-use crate::cli::values::{Answers, Init, Seeds};
+use crate::cli::values::{Answers, Elsewhere, Init, Seeds};
 use crate::cli::{learning_rate, redirection, wording};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{
@@ -136,6 +136,7 @@ pub fn plan(
             },
             trials: arguments.trials,
             recipes,
+            elsewhere: (arguments.tuned.clone()).map_or(Vec::new(), |Elsewhere(runs)| runs),
         },
         redirected,
     ))

@@ -33,7 +33,7 @@ impl Recipe {
     /// The recipe that a method has by default.
     ///
     /// # Panics
-    /// [`Method::Untuned`] has none.
+    /// [`Method::Untuned`] and [`Method::Elsewhere`] have none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
         match defaults {
             Defaults::Encoder => return Recipe::encoder(method),
@@ -65,6 +65,7 @@ impl Recipe {
         let rates = |nano, other| Rates { nano, other };
         let (delta, rates) = match method {
             Method::Untuned => panic!("the untuned backbone is not trained"),
+            Method::Elsewhere => panic!("how it was tuned is not known"),
             Method::Prompt if nano => return Recipe::miniature_prompt(),
             Method::Prompt => return Recipe::paper_prompt(),
             Method::Model if nano => return Recipe::miniature_model(),

@@ -57,11 +57,13 @@ pub enum Method {
     Scratch,
     /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts.
     Intrinsic,
+    /// A prompt, adapter or whole model that someone tuned: how is not known, and nothing is trained here.
+    Elsewhere,
 }
 
 impl Method {
     /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 25] = [
+    pub const ALL: [Method; 26] = [
         Method::Untuned,
         Method::Prompt,
         Method::Model,
@@ -87,7 +89,14 @@ impl Method {
         Method::FewShot,
         Method::Scratch,
         Method::Intrinsic,
+        Method::Elsewhere,
     ];
+
+    /// Those that can be asked for by name: all but what was tuned elsewhere, which has no recipe.
+    pub fn offered() -> impl Iterator<Item = Method> {
+        let is_offered = |method: &Method| *method != Method::Elsewhere;
+        Method::ALL.into_iter().filter(is_offered)
+    }
 
     /// The name typed at the command line and written into records.
     pub fn name(self) -> &'static str {
@@ -117,6 +126,7 @@ impl Method {
             Method::FewShot => "few-shot",
             Method::Scratch => "scratch",
             Method::Intrinsic => "intrinsic",
+            Method::Elsewhere => "elsewhere",
         }
     }
 
@@ -148,6 +158,7 @@ impl Method {
             Method::FewShot => "examples in context",
             Method::Scratch => "from random weights",
             Method::Intrinsic => "intrinsic prompt tuning",
+            Method::Elsewhere => "tuned elsewhere",
         }
     }
 }

@@ -77,6 +77,7 @@ impl Plan {
             seed,
             trials: None,
             recipe: None,
+            elsewhere: None,
         }
     }
 }

@@ -36,6 +36,15 @@ pub enum Of {
         /// What that was drawn by.
         seed: u64,
     },
+    /// What was tuned elsewhere.
+    Elsewhere {
+        /// SHA-256 of what was tuned.
+        sha256: String,
+        /// SHA-256 of the backbone's weights.
+        model_sha256: String,
+        /// SHA-256 of its tokenizer.
+        tokenizer_sha256: String,
+    },
     /// What a training left.
     Training {
         /// Its [`Subject`](super::Subject)'s name.
@@ -189,11 +198,14 @@ impl Of {
     pub fn folder(&self) -> String {
         match self {
             Of::Training { name, .. } => name.clone(),
-            Of::Untuned { .. } => {
-                let json = serde_json::to_vec(self).expect("plain data");
-                format!("untuned-{}", &sha256(&json)[..16])
-            }
+            Of::Untuned { .. } => self.hashed("untuned"),
+            Of::Elsewhere { .. } => self.hashed("elsewhere"),
         }
+    }
+
+    fn hashed(&self, kind: &str) -> String {
+        let json = serde_json::to_vec(self).expect("plain data");
+        format!("{kind}-{}", &sha256(&json)[..16])
     }
 }
 

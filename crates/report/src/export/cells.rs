@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::column::Column;
 use super::{setting, word};
 use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::record::TunedElsewhere;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training};
@@ -41,6 +42,10 @@ impl<'a> Row<'a> {
 
     fn cell(&self) -> &'a Cell {
         &self.record().cell
+    }
+
+    fn elsewhere(&self) -> Option<&'a TunedElsewhere> {
+        self.cell().elsewhere.as_ref()
     }
 
     fn recipe(&self) -> Option<&'a Recipe> {
@@ -99,6 +104,8 @@ pub(super) fn columns<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::count("batch_size", rows, |row| Some(row.recipe()?.budget.batch_size)),
         Column::count("prompt_length", rows, |row| Some(row.recipe()?.prompt.as_ref()?.length)),
         Column::count("trials", rows, |row| row.cell().trials),
+        Column::text("tuned_elsewhere", rows, |row| Some(row.elsewhere()?.name.as_str())),
+        Column::text("tuned_elsewhere_sha256", rows, |row| Some(row.elsewhere()?.found.as_ref()?.sha256.as_str())),
         Column::text("recipe_json", rows, |row| Some(json(row.recipe()?))),
         Column::count("few_shot_steps", rows, |row| Some(row.shot?.steps)),
         Column::count("few_shot_batch_size", rows, |row| Some(row.shot?.batch_size)),

@@ -19,7 +19,7 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
     let searches = &comparison.statistics.searches;
     searches
         .iter()
-        .map(|one| Entry::Method(one.method))
+        .map(|one| Entry::of(comparison, one.method))
         .collect()
 }
 

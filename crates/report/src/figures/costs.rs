@@ -31,7 +31,7 @@ pub(super) fn size(comparison: &Comparison) -> (u32, u32) {
 
 fn entries(comparison: &Comparison) -> Vec<Entry> {
     let priced = comparison.tuned().filter_map(price);
-    let methods = priced.map(|priced| Entry::Method(priced.result.method));
+    let methods = priced.map(|priced| Entry::of(comparison, priced.result.method));
     methods.chain([Entry::Interval, Entry::Front]).collect()
 }
 

@@ -7,13 +7,14 @@ use super::Drawn;
 use super::style::{
     Anchor, Canvas, FAINT, INK, Point, colour, dashes, line, marker, ring, text, width,
 };
+use crate::comparison::Comparison;
 use promptshift_numbers::recipe::Method;
 
 /// One entry of a legend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// A method's line and marker.
-    Method(Method),
+    /// A method's line and marker, with its title.
+    Method(Method, String),
     /// The floor's dashes.
     Floor,
     /// The thin line of one seed.
@@ -41,9 +42,14 @@ const SAMPLE: i32 = 26;
 const ROW: i32 = 21;
 
 impl Entry {
-    fn name(&self) -> &'static str {
+    /// A method of a comparison.
+    pub fn of(comparison: &Comparison, method: Method) -> Self {
+        Entry::Method(method, comparison.title(method).to_owned())
+    }
+
+    fn name(&self) -> &str {
         match self {
-            Entry::Method(method) => method.title(),
+            Entry::Method(_, title) => title,
             Entry::Floor => "floor",
             Entry::Seed => "one seed",
             Entry::Interval => "95 % interval",
@@ -62,7 +68,7 @@ impl Entry {
         let middle = x + SAMPLE / 2;
         let across = vec![(x, y), (x + SAMPLE, y)];
         match self {
-            Entry::Method(method) => {
+            Entry::Method(method, _) => {
                 line(canvas, across, colour(*method).into(), 3)?;
                 marker(canvas, *method, (middle, y), 5)
             }

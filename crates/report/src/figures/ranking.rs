@@ -65,7 +65,7 @@ pub(super) fn draw(canvas: &Canvas, comparison: &Comparison) -> Drawn {
         let count = whole(result.trainable() as f64);
         text(
             canvas,
-            result.method.title(),
+            result.title.as_str(),
             (MARGIN, row),
             13,
             INK,

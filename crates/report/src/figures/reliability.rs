@@ -64,7 +64,7 @@ fn scaled(comparison: &Comparison) -> bool {
 fn entries(comparison: &Comparison) -> Vec<Entry> {
     let mut entries: Vec<Entry> = tuned(comparison)
         .iter()
-        .map(|one| Entry::Method(one.method))
+        .map(|one| Entry::of(comparison, one.method))
         .collect();
     if scaled(comparison) {
         entries.push(Entry::Scaled);

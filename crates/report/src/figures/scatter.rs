@@ -62,7 +62,7 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
     let tuned = comparison.tuned();
     let mut entries: Vec<Entry> = tuned
         .chain(comparison.method(Method::Untuned))
-        .map(|result| Entry::Method(result.method))
+        .map(|result| Entry::of(comparison, result.method))
         .collect();
     entries.extend([Entry::Interval, Entry::NothingLost]);
     if comparison.method(Method::Model).is_some() {

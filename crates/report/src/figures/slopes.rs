@@ -80,7 +80,9 @@ fn entries(comparison: &Comparison) -> Vec<Entry> {
     let untuned = comparison
         .method(Method::Untuned)
         .map(|result| result.method);
-    let mut entries: Vec<Entry> = tuned.chain(untuned).map(Entry::Method).collect();
+    let mut entries: Vec<Entry> = (tuned.chain(untuned))
+        .map(|method| Entry::of(comparison, method))
+        .collect();
     if comparison.tuned().any(|result| result.seeds.len() > 1) {
         entries.push(Entry::Seed);
     }

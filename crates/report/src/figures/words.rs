@@ -21,7 +21,7 @@ fn each(comparison: &Comparison, words: impl Fn(&MethodResult) -> Option<String>
 fn scores(result: &MethodResult) -> Option<String> {
     Some(format!(
         "{} from {} to {}",
-        result.method.title(),
+        result.title.as_str(),
         percent(result.source().score.value),
         percent(result.mean_target?.value)
     ))
@@ -54,7 +54,7 @@ pub(super) fn scatter(comparison: &Comparison) -> String {
     let gap = |result: &MethodResult| {
         Some(format!(
             "{} loses {}",
-            result.method.title(),
+            result.title.as_str(),
             percent(result.mean_gap?.value)
         ))
     };
@@ -83,7 +83,7 @@ pub(super) fn reliability(comparison: &Comparison) -> String {
             })
             .collect();
         (result.method != Method::Untuned)
-            .then(|| format!("{} {}", result.method.title(), list(&by_domain)))
+            .then(|| format!("{} {}", result.title.as_str(), list(&by_domain)))
     };
     format!(
         "Reliability, the share of right answers against their confidence, {}. Expected calibration \
@@ -99,7 +99,7 @@ pub(super) fn costs(comparison: &Comparison) -> String {
         let amounts = Resource::ALL.map(|resource| resource.words(cost));
         Some(format!(
             "{} scores {} with {}",
-            result.method.title(),
+            result.title.as_str(),
             percent(result.mean_target?.value),
             list(&amounts)
         ))
@@ -117,7 +117,7 @@ pub(super) fn budget(comparison: &Comparison) -> String {
             let (first, last) = (one.expected.first()?, one.expected.last()?);
             Some(format!(
                 "{} from {} after one trial to {} after {}",
-                one.method.title(),
+                comparison.title(one.method),
                 percent(*first),
                 percent(*last),
                 one.expected.len()
@@ -155,7 +155,7 @@ pub(super) fn curves(study: &Study, comparison: &Comparison) -> String {
         (result.method != Method::Untuned).then(|| {
             format!(
                 "{} rises from {} to {}",
-                result.method.title(),
+                result.title.as_str(),
                 percent(first),
                 percent(best)
             )

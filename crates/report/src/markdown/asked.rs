@@ -128,7 +128,7 @@ fn side_by_side(group: &[&Comparison]) -> String {
             rows.push((
                 result.method,
                 vec![
-                    result.method.title().to_owned(),
+                    result.title.clone(),
                     plain(&comparison.wording.title()),
                     percent(result.source().score.value),
                     (result.mean_target).map_or(UNDEFINED.to_owned(), |mean| percent(mean.value)),

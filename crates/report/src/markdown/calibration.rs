@@ -50,7 +50,7 @@ fn table(comparison: &Comparison, methods: &[&MethodCalibration]) -> TextTable {
             let number =
                 |value: Option<f64>| value.map_or(UNDEFINED.to_owned(), |v| format!("{v:.3}"));
             rows.push(vec![
-                format!("{}, {}", method.method.title(), domain.name),
+                format!("{}, {}", comparison.title(method.method), domain.name),
                 share(over_seeds(plain, |c| c.accuracy)),
                 share(over_seeds(plain, |c| c.confidence)),
                 share(over_seeds(plain, |c| c.ece)),

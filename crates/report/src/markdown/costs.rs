@@ -3,7 +3,7 @@
 use super::absent;
 use super::table::{TextTable, UNDEFINED};
 use crate::comparison::Comparison;
-use crate::cost::{Cost, TrainingCost};
+use crate::cost::{Cost, Sizes, TrainingCost};
 use crate::number::{bytes, share, whole};
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
@@ -30,8 +30,8 @@ pub fn table(comparison: &Comparison) -> TextTable {
         })
         .collect();
     let mut header = vec![String::new()];
-    header.extend(methods.iter().map(|method| method.title().to_owned()));
-    let training: [Line<TrainingCost>; 10] = [
+    header.extend(methods.iter().map(|method| comparison.title(*method).to_owned()));
+    let sizes: [Line<Sizes>; 3] = [
         ("trainable parameters", |cost| {
             whole(cost.trainable_parameters as f64)
         }),
@@ -39,6 +39,8 @@ pub fn table(comparison: &Comparison) -> TextTable {
             share(cost.trainable_parameters as f64 / cost.total_parameters as f64)
         }),
         ("stored for each seed", |cost| bytes(cost.saved_bytes)),
+    ];
+    let training: [Line<TrainingCost>; 7] = [
         ("training examples", |cost| whole(cost.examples as f64)),
         ("steps", |cost| whole(cost.steps)),
         ("training tokens", |cost| whole(cost.tokens)),
@@ -60,6 +62,9 @@ pub fn table(comparison: &Comparison) -> TextTable {
         }),
     ];
     let mut rows = Vec::new();
+    for (name, show) in sizes {
+        rows.push(row(name, &costs, |cost| cost.sizes.as_ref().map(show)));
+    }
     for (name, show) in training {
         rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
     }

@@ -52,7 +52,7 @@ fn worst(comparison: &Comparison) -> String {
             let domain = &comparison.domains[target + 1];
             let mut sentence = format!(
                 "**{}** scores lowest on {}, {} {metric} ({} examples)",
-                capital(result.method.title()),
+                capital(result.title.as_str()),
                 domain.name,
                 gap(score.score),
                 whole(domain.examples as f64)
@@ -93,7 +93,7 @@ fn table(comparison: &Comparison, groups: &[DomainGroups]) -> TextTable {
         "group".to_owned(),
         "examples".to_owned(),
     ];
-    header.extend(TUNED.map(|method| format!("{} [95 %]", method.title())));
+    header.extend(TUNED.map(|method| format!("{} [95 %]", comparison.title(method))));
     let mut rows = Vec::new();
     for domain in groups {
         for group in &domain.groups {

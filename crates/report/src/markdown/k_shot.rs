@@ -44,7 +44,7 @@ fn table(comparison: &Comparison, found: &KShots, show: &dyn Fn(&Point) -> Strin
     let mut rows = Vec::new();
     for (target, curves) in comparison.targets.iter().zip(&found.curves) {
         for (method, curve) in found.methods.iter().zip(curves) {
-            let mut row = vec![target.clone(), method.title().to_owned()];
+            let mut row = vec![target.clone(), comparison.title(*method).to_owned()];
             row.extend(curve.points.iter().map(show));
             rows.push(row);
         }

@@ -93,7 +93,21 @@ pub fn section(study: &Study, comparison: &Comparison) -> String {
             let json = serde_json::to_string_pretty(&recipe).expect("a recipe is plain data");
             text.push_str(&format!(
                 "Recipe of {}:\n\n```json\n{json}\n```\n\n",
-                method.title()
+                comparison.title(method)
+            ));
+        }
+    }
+    for stored in study.of(Method::Elsewhere) {
+        if let Some(given) = &stored.record.cell.elsewhere
+            && let Some(found) = &given.found
+        {
+            text.push_str(&format!(
+                "{}, run {}: {} in `{}`, SHA-256 {}.\n\n",
+                given.title(),
+                stored.record.cell.seed,
+                found.form.title(),
+                plain(&given.path),
+                found.sha256
             ));
         }
     }

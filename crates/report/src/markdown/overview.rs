@@ -29,7 +29,7 @@ pub fn section(comparison: &Comparison) -> Option<String> {
     header.push("learned".to_owned());
     let rows = comparison.by_parameters().into_iter().map(|result| {
         let mut row = vec![
-            result.method.title().to_owned(),
+            result.title.clone(),
             whole(result.trainable() as f64),
             spread(result.source().score.value, result.source().deviation),
             (result.mean_target).map_or(UNDEFINED.to_owned(), |score| percent(score.value)),

@@ -37,7 +37,7 @@ fn table(comparison: &Comparison, methods: &[&MethodRanking]) -> TextTable {
     let rows = methods.iter().flat_map(|method| {
         (comparison.domains.iter().zip(&method.domains)).map(|(domain, ranking)| {
             vec![
-                format!("{}, {}", method.method.title(), domain.name),
+                format!("{}, {}", comparison.title(method.method), domain.name),
                 spread(
                     mean(&ranking.auroc).unwrap_or(f64::NAN),
                     standard_deviation(&ranking.auroc),

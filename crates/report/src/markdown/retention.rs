@@ -30,7 +30,7 @@ fn table(comparison: &Comparison, kept: &[&Retention]) -> TextTable {
     let mut header = vec!["retention [95 %]".to_owned()];
     header.extend(
         kept.iter()
-            .map(|retention| retention.method.title().to_owned()),
+            .map(|retention| comparison.title(retention.method).to_owned()),
     );
     let cell = |estimate: Option<Estimate>| estimate.map_or(UNDEFINED.to_owned(), gap);
     let mut rows: Vec<Vec<String>> = comparison

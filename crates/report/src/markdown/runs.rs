@@ -43,7 +43,7 @@ fn table(comparison: &Comparison, runs: &RightAnswers) -> TextTable {
     header.extend(
         methods
             .iter()
-            .map(|method| format!("{} [95 %]", method.title())),
+            .map(|method| format!("{} [95 %]", comparison.title(*method))),
     );
     if !runs.pairs.is_empty() {
         header.extend(["prompt alone", "model alone", "p"].map(str::to_owned));

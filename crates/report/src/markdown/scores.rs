@@ -51,7 +51,7 @@ fn by_method(comparison: &Comparison) -> TextTable {
         .chain([Method::Untuned])
         .map(|method| match comparison.method(method) {
             None => {
-                let mut row = vec![method.title().to_owned()];
+                let mut row = vec![comparison.title(method).to_owned()];
                 let word = absent::of_method(comparison, method);
                 row.resize(header.len(), word.to_owned());
                 row
@@ -96,12 +96,8 @@ fn named(comparison: &Comparison, result: &MethodResult) -> String {
         failed => format!(", {failed} failed"),
     };
     match result.method {
-        Method::Untuned => result.method.title().to_owned(),
-        method => format!(
-            "**{}**, {}{failed}",
-            method.title(),
-            count(result.seeds.len(), "seed")
-        ),
+        Method::Untuned => result.title.clone(),
+        _ => format!("**{}**, {}{failed}", result.title, result.runs()),
     }
 }
 
@@ -110,7 +106,7 @@ fn by_domain(comparison: &Comparison) -> TextTable {
     let mut header = vec![metric.to_owned()];
     let tuned = comparison.told();
     for method in &tuned {
-        header.push(method.title().to_owned());
+        header.push(comparison.title(*method).to_owned());
         header.push("gap [95 %]".to_owned());
         if comparison.statistics.against_model(*method).is_some() {
             header.push(format!("− {} [95 %]", Method::Model.title()));
@@ -261,7 +257,7 @@ pub fn second_table(comparison: &Comparison) -> TextTable {
     let methods: Vec<Method> = (comparison.told().into_iter())
         .chain([Method::Untuned])
         .collect();
-    header.extend(methods.iter().map(|method| method.title().to_owned()));
+    header.extend(methods.iter().map(|method| comparison.title(*method).to_owned()));
     let rows = comparison
         .domains
         .iter()

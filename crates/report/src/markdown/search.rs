@@ -78,7 +78,7 @@ pub fn budget(comparison: &Comparison) -> String {
         ),
         _ => {
             let each: Vec<String> = (trials.iter())
-                .map(|(method, count)| format!("{} {count}", method.title()))
+                .map(|(method, count)| format!("{} {count}", comparison.title(*method)))
                 .collect();
             format!("**not the same for all**: trials of {}", list(&each))
         }

@@ -5,6 +5,7 @@ use super::table::{TextTable, UNDEFINED};
 use crate::comparison::{Comparison, MethodResult};
 use crate::number::percent;
 use crate::study::Study;
+use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Stop;
 
 /// A row for each method and seed of the plan, with a word where it has no record.
@@ -14,8 +15,13 @@ pub fn table(study: &Study, comparison: &Comparison) -> TextTable {
     header.extend(["best step".to_owned(), "ended".to_owned()]);
     let mut rows = Vec::new();
     for method in comparison.told() {
-        for seed in study.seeds() {
-            let mut row = vec![format!("{}, {seed}", method.title())];
+        // The runs of what was tuned elsewhere are counted, and have no seeds.
+        let (runs, run) = match (method, comparison.method(method)) {
+            (Method::Elsewhere, Some(result)) => (result.seeds.iter().copied().collect(), "run "),
+            _ => (study.seeds(), ""),
+        };
+        for seed in runs {
+            let mut row = vec![format!("{}, {run}{seed}", comparison.title(method))];
             let numbers = comparison
                 .method(method)
                 .and_then(|result| numbers(study, result, seed))

@@ -32,7 +32,7 @@ fn table(comparison: &Comparison) -> TextTable {
         })
         .collect();
     for (spread, _) in &spreads {
-        let method = spread.method.title();
+        let method = comparison.title(spread.method);
         header.push(format!("{method}: other seeds"));
         header.push("other passages".to_owned());
     }

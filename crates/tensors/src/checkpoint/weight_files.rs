@@ -77,6 +77,11 @@ impl WeightFiles {
         Ok((weights, hexadecimal(&hash.finalize())))
     }
 
+    /// The files, in the order of their names.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// What errors call them.
     fn shown(&self) -> String {
         let names: Vec<String> = self.files.iter().map(|f| f.display().to_string()).collect();

@@ -151,6 +151,16 @@ impl AdapterFile {
         }
     }
 
+    /// How many numbers it has, where the file alone says so: PEFT's take their places on a backbone first.
+    pub fn numbers(&self) -> Option<usize> {
+        match &self.contents {
+            Contents::Own { tensors, .. } => {
+                Some(tensors.values().map(|(_, values)| values.len()).sum())
+            }
+            Contents::Peft(_) => None,
+        }
+    }
+
     /// The domain that it was tuned on, where it is known.
     pub fn source(&self) -> Option<&str> {
         match self.origin() {
@@ -207,7 +217,7 @@ impl AdapterFile {
             // Whatever it starts from, it is filled.
             prompt.init = PromptInit::Uniform;
         }
-        let numbers = tensors.values().map(|(_, values)| values.len()).sum();
+        let numbers = self.numbers().unwrap_or_default();
         sizes::check(&start, &backbone.config, numbers).map_err(|found| {
             PromptFileError::wrong(&self.path, "a recipe of its tensors' sizes", found)
         })?;

@@ -105,6 +105,12 @@ impl Family {
 /// What is known of a method.
 pub fn about(method: Method) -> About {
     match method {
+        Method::Elsewhere => About {
+            family: Family::None,
+            what: "what was tuned elsewhere: nothing is trained here",
+            paper: "—",
+            code: None,
+        },
         Method::Untuned => About {
             family: Family::None,
             what: "nothing: the model as it was pre-trained",

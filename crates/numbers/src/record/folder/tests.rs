@@ -32,6 +32,7 @@ fn cell(seed: u64) -> Cell {
         seed,
         trials: None,
         recipe: None,
+        elsewhere: None,
     }
 }
 

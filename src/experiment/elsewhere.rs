@@ -1,0 +1,452 @@
+//! What was tuned elsewhere: a prompt, an adapter or a whole model of which only the file is there. It is put on the
+//! study's model and evaluated as everything else is; how it was tuned, and on which rows, nobody here knows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::material::Material;
+use crate::plan::Plan;
+use promptshift_numbers::recipe::HeadForm;
+use promptshift_numbers::record::elsewhere::{Form, Found};
+use promptshift_numbers::record::TunedElsewhere;
+use promptshift_tensors::backbone::{Backbone, BackboneError, folder_tokenizer};
+use promptshift_tensors::checkpoint::{CheckpointError, WeightFiles};
+use promptshift_tensors::network::Config;
+use promptshift_tensors::tokenizer::Tokenizer;
+use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
+use promptshift_tensors::tuning::prompt_file::{self, PromptFile, PromptFileError};
+use promptshift_tensors::tuning::{NoHead, Tuned, head_form};
+use promptshift_text::domain::card::Card;
+use promptshift_text::domain::wording::{Template, Wording};
+use promptshift_text::hash::sha256;
+
+/// Something that can't be evaluated as what was tuned elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum ElsewhereError {
+    /// It can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is nothing that is known here, or of another model.
+    #[error("{}: wanted {wanted}, found {found}", path.display())]
+    Wrong {
+        /// The file or folder.
+        path: PathBuf,
+        /// What should be there.
+        wanted: String,
+        /// What is.
+        found: String,
+    },
+    /// A prompt or adapter that can't be read, or is of another model.
+    #[error(transparent)]
+    File(#[from] PromptFileError),
+    /// A whole model's configuration or weights are wrong.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A whole model's tokenizer is.
+    #[error(transparent)]
+    Tokenizer(#[from] BackboneError),
+    /// The source's task needs a head that there is none of.
+    #[error(transparent)]
+    Head(#[from] NoHead),
+    /// It does not answer what is asked.
+    #[error("{}: {source}", path.display())]
+    Unfit {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: Unfit,
+    },
+}
+
+/// Something tuned that can't be asked in this way.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// The task needs a head that there is none of.
+    #[error(transparent)]
+    NoHead(#[from] NoHead),
+    /// Its head answers something else.
+    #[error(
+        "'{domain}' asks for {}, and the adapter's head answers with {}: wanted an adapter that was tuned on such a task",
+        answers_with(*wanted), answers_with(*found)
+    )]
+    Head {
+        /// The domain that is asked.
+        domain: String,
+        /// The head that it needs.
+        wanted: Option<HeadForm>,
+        /// The head that there is.
+        found: Option<HeadForm>,
+    },
+    /// The template has places for another number of vectors.
+    #[error(
+        "the prompt has {vectors} vectors and its template places for {places}: wanted the template that it was \
+         tuned with"
+    )]
+    Places {
+        /// The prompt's vectors.
+        vectors: usize,
+        /// The template's places.
+        places: usize,
+    },
+}
+
+/// What a head answers with, for a message.
+fn answers_with(form: Option<HeadForm>) -> String {
+    match form {
+        Some(HeadForm::Classes(classes)) => format!("one of {classes} classes"),
+        Some(HeadForm::Words(classes)) => format!("one of {classes} words in a masked place"),
+        Some(HeadForm::Span) => "a stretch of the second text".to_string(),
+        None => "nothing".to_string(),
+    }
+}
+
+/// Whether the head answers what is asked: as many classes as the domain has, or spans.
+///
+/// # Errors
+/// It does not.
+pub fn check_head(
+    tuned: &Tuned,
+    backbone: &Backbone,
+    asked: &Card,
+    wording: &Wording,
+) -> Result<(), Unfit> {
+    let (classes, score_by) = (asked.labels.len(), wording.score_by);
+    let wanted = head_form(&backbone.config, asked.task, classes, score_by)?;
+    match tuned.head() {
+        found if found == wanted => Ok(()),
+        found => Err(Unfit::Head {
+            domain: asked.name.clone(),
+            wanted,
+            found,
+        }),
+    }
+}
+
+/// Whether a template that has places for a prompt has as many as the prompt has vectors.
+///
+/// # Errors
+/// It has not.
+pub fn check_places(wording: &Wording, tuned: &Tuned) -> Result<(), Unfit> {
+    let places = wording.template.as_ref().map_or(0, Template::vectors);
+    match tuned.prompt_length() {
+        Some(vectors) if places > 0 && places != vectors => Err(Unfit::Places { vectors, places }),
+        _ => Ok(()),
+    }
+}
+
+/// Reads everything of a plan that was tuned elsewhere, puts it on the backbone and fills in what it is; `say` is told
+/// what can't be checked. Gives the vectors of the longest prompt among it.
+///
+/// # Errors
+/// Something can't be read, is of another model, or does not answer what the source asks.
+pub fn resolve(
+    plan: &mut Plan,
+    material: &Material,
+    backbone: &Backbone,
+    say: &mut dyn FnMut(&str),
+) -> Result<usize, ElsewhereError> {
+    let mut longest = 0;
+    for given in &mut plan.elsewhere {
+        let path = Path::new(&given.path);
+        let read = Read::of(path, material, &plan.setting.wording, backbone)?;
+        read.notes.iter().for_each(|note| say(note));
+        longest = longest.max(read.tuned.prompt_length().unwrap_or(0));
+        given.found = Some(read.found);
+    }
+    Ok(longest)
+}
+
+/// What was found when the plan was checked, to be asked.
+///
+/// # Errors
+/// It can't be read any more, or is another now.
+pub(super) fn reopened(
+    given: &TunedElsewhere,
+    material: &Material,
+    wording: &Wording,
+    backbone: &Backbone,
+) -> Result<Tuned, ElsewhereError> {
+    let path = Path::new(&given.path);
+    let read = Read::of(path, material, wording, backbone)?;
+    match read.found.sha256 == given.sha256() {
+        true => Ok(read.tuned),
+        false => Err(wrong(
+            path,
+            format!("what was there when the plan was checked ({})", given.sha256()),
+            read.found.sha256,
+        )),
+    }
+}
+
+/// What was tuned elsewhere, on the backbone.
+struct Read {
+    tuned: Tuned,
+    found: Found,
+    /// What can't be checked.
+    notes: Vec<String>,
+}
+
+impl Read {
+    fn of(
+        path: &Path,
+        material: &Material,
+        wording: &Wording,
+        backbone: &Backbone,
+    ) -> Result<Self, ElsewhereError> {
+        let form = form(path)?;
+        let files = files(path, form)?;
+        let mut notes = Vec::new();
+        let mut numbers = None;
+        let tuned = match form {
+            Form::Prompt => {
+                let prompt = PromptFile::open(path)?;
+                numbers = Some(prompt.vectors.values().len());
+                if !matches!(prompt.origin, prompt_file::Origin::Own(_)) {
+                    notes.push(unchecked(path, backbone));
+                }
+                notes.extend(unknown(path, prompt.unknown()));
+                prompt.onto(backbone)?
+            }
+            Form::Adapter => {
+                let adapter = AdapterFile::open(path)?;
+                numbers = adapter.numbers();
+                if matches!(adapter.origin(), adapter_file::Origin::Peft { .. }) {
+                    notes.push(unchecked(path, backbone));
+                }
+                notes.extend(unknown(path, adapter.unknown()));
+                adapter.onto(backbone)?
+            }
+            Form::Model => whole_model(path, material, wording, backbone)?,
+        };
+        let unfit = |source| ElsewhereError::Unfit {
+            path: path.to_owned(),
+            source,
+        };
+        check_places(wording, &tuned).map_err(unfit)?;
+        check_head(&tuned, backbone, &material.source.card, wording).map_err(unfit)?;
+        let total_parameters = tuned.parameter_count();
+        let beside = || {
+            let untuned = Tuned::untuned(backbone.model.clone()).parameter_count();
+            total_parameters.saturating_sub(untuned)
+        };
+        let (sha256, bytes) = hash(&files)?;
+        Ok(Read {
+            found: Found {
+                form,
+                sha256,
+                bytes,
+                parameters: match form {
+                    Form::Model => total_parameters,
+                    Form::Prompt | Form::Adapter => numbers.unwrap_or_else(beside),
+                },
+                total_parameters,
+            },
+            tuned,
+            notes,
+        })
+    }
+}
+
+fn unchecked(path: &Path, backbone: &Backbone) -> String {
+    format!(
+        "{}: its tensors fit '{}', and whether it was tuned for these weights can't be checked",
+        path.display(),
+        backbone.name
+    )
+}
+
+fn unknown<'a>(path: &'a Path, keys: &'a [String]) -> impl Iterator<Item = String> + 'a {
+    keys.iter().map(move |key| {
+        format!(
+            "{}: {key}: a key that promptshift does not know; if it changes what PEFT computes, the answers here are \
+             others",
+            path.display()
+        )
+    })
+}
+
+/// PEFT's configuration of a prompt or adapter.
+const PEFT: &str = "adapter_config.json";
+
+/// What lies at a path.
+fn form(path: &Path) -> Result<Form, ElsewhereError> {
+    let has = |name: &str| path.join(name).exists();
+    if !path.is_dir() {
+        let is_adapter = path.file_name().is_some_and(|name| name == adapter_file::FILE)
+            || AdapterFile::open(path).is_ok();
+        return Ok(match is_adapter {
+            true => Form::Adapter,
+            false => Form::Prompt,
+        });
+    }
+    if has(prompt_file::FILE) {
+        return Ok(Form::Prompt);
+    }
+    if has(adapter_file::FILE) {
+        return Ok(Form::Adapter);
+    }
+    if has(PEFT) {
+        let config = fs::read(path.join(PEFT)).map_err(io(path))?;
+        let config: Value = serde_json::from_slice(&config).unwrap_or(Value::Null);
+        return Ok(match config.get("peft_type").and_then(Value::as_str) {
+            Some("PROMPT_TUNING" | "P_TUNING") => Form::Prompt,
+            _ => Form::Adapter,
+        });
+    }
+    if has("config.json") {
+        return Ok(Form::Model);
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(io(path))? {
+        names.push(entry.map_err(io(path))?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Err(wrong(
+        path,
+        "PEFT's adapter_config.json with adapter_model.safetensors, prompt.safetensors, adapter.safetensors, or a whole \
+         model: config.json, its tokenizer and model.safetensors",
+        match names.as_slice() {
+            [] => "an empty folder".to_owned(),
+            names => names.join(", "),
+        },
+    ))
+}
+
+/// The files that decide what it answers.
+fn files(path: &Path, form: Form) -> Result<Vec<PathBuf>, ElsewhereError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let own = match form {
+        Form::Prompt => Some(prompt_file::FILE),
+        Form::Adapter => Some(adapter_file::FILE),
+        Form::Model => None,
+    };
+    if let Some(own) = own {
+        let own = path.join(own);
+        return Ok(match own.exists() {
+            true => vec![own],
+            false => vec![path.join(PEFT), path.join("adapter_model.safetensors")],
+        });
+    }
+    let mut files = vec![path.join("config.json")];
+    files.extend(WeightFiles::find(path)?.paths().iter().cloned());
+    Ok(files)
+}
+
+/// The SHA-256 of one file, or of the lines that `sha256sum` prints of several; and their size.
+fn hash(files: &[PathBuf]) -> Result<(String, u64), ElsewhereError> {
+    let (mut lines, mut bytes) = (String::new(), 0);
+    for file in files {
+        let contents = fs::read(file).map_err(io(file))?;
+        bytes += contents.len() as u64;
+        let hash = sha256(&contents);
+        if let [_] = files {
+            return Ok((hash, bytes));
+        }
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        lines.push_str(&format!("{hash}  {name}\n"));
+    }
+    Ok((sha256(lines.as_bytes()), bytes))
+}
+
+/// A model's folder as a network in the backbone's place: with its architecture, sizes and tokenizer.
+fn whole_model(
+    path: &Path,
+    material: &Material,
+    wording: &Wording,
+    backbone: &Backbone,
+) -> Result<Tuned, ElsewhereError> {
+    let config = Config::read(&path.join("config.json"))?;
+    check_config(path, &backbone.config, &config)?;
+    let (tokenizer, tokenizer_sha256) = folder_tokenizer(path, &config)?;
+    if tokenizer_sha256 != backbone.tokenizer_sha256 {
+        check_tokenizer(path, &tokenizer, material, backbone)?;
+    }
+    let (weights, _) = WeightFiles::find(path)?.read()?;
+    let card = &material.source.card;
+    let head = head_form(&backbone.config, card.task, card.labels.len(), wording.score_by)?;
+    // Every number is the file's: nothing of another start has to be drawn for it.
+    let start = Tuned::untuned_on(backbone, head, 0);
+    Ok(Tuned {
+        backbone: start.backbone.with_weights(&config, weights)?,
+        ..start
+    })
+}
+
+/// What two configurations of one architecture may differ in: the weights say whether the head is the embedding, and
+/// how weights were drawn no longer matters.
+const FREE: [&str; 5] = [
+    "tied",
+    "tie_word_embeddings",
+    "scale_decoder_outputs",
+    "initializer_range",
+    "model_type",
+];
+
+fn check_config(path: &Path, wanted: &Config, found: &Config) -> Result<(), ElsewhereError> {
+    let path = path.join("config.json");
+    if wanted.kind() != found.kind() {
+        return Err(wrong(&path, wanted.kind(), found.kind()));
+    }
+    let lines = |config: &Config| -> Vec<String> {
+        let text = format!("{config:#?}");
+        (text.lines().map(|line| line.trim().trim_end_matches(',').to_owned()))
+            .filter(|line| !FREE.iter().any(|key| line.starts_with(&format!("{key}:"))))
+            .collect()
+    };
+    let (wanted, found) = (lines(wanted), lines(found));
+    let differs = (wanted.iter().zip(&found)).find(|(wanted, found)| wanted != found);
+    match differs {
+        Some((wanted, found)) => Err(wrong(&path, wanted, found)),
+        None => Ok(()),
+    }
+}
+
+/// Whether another tokenizer's file reads all rows as the backbone's does: libraries write one tokenizer in more than
+/// one way.
+fn check_tokenizer(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    material: &Material,
+    backbone: &Backbone,
+) -> Result<(), ElsewhereError> {
+    let rows = material.tests.iter().flat_map(|test| &test.rows.examples);
+    let texts = rows.map(|row| &row.input);
+    let mut texts = texts.chain(material.source.card.labels.iter());
+    let differs = texts.find(|text| tokenizer.encode(text) != backbone.tokenizer.encode(text));
+    match differs {
+        None => Ok(()),
+        Some(text) => {
+            let start: String = text.chars().take(60).collect();
+            Err(wrong(
+                path,
+                format!("the tokenizer of '{}'", backbone.name),
+                format!("one that reads '{start}…' as other tokens"),
+            ))
+        }
+    }
+}
+
+fn wrong(path: &Path, wanted: impl ToString, found: impl ToString) -> ElsewhereError {
+    ElsewhereError::Wrong {
+        path: path.to_owned(),
+        wanted: wanted.to_string(),
+        found: found.to_string(),
+    }
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> ElsewhereError {
+    let path = path.to_owned();
+    move |source| ElsewhereError::Io {
+        path: path.clone(),
+        source,
+    }
+}
