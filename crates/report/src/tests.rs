@@ -5,7 +5,9 @@ use super::*;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart};
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
-use promptshift_numbers::record::{Score, Stop, Texts};
+use promptshift_numbers::record::elsewhere::{Form, Found};
+use promptshift_numbers::record::{Score, Stop, Texts, TunedElsewhere};
+use promptshift_numbers::stats::estimate::Estimate;
 
 /// A rendered report.
 #[derive(Debug, PartialEq)]
@@ -712,4 +714,83 @@ fn a_start_that_has_seen_a_target_is_told() {
         unknown.contains("it isn't known what it was tuned on"),
         "{unknown}"
     );
+}
+
+/// The prompt's runs, as if someone else had tuned them.
+fn with_elsewhere(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
+    let mut theirs: Vec<StoredRecord> = (records.iter())
+        .filter(|stored| stored.record.cell.method == Method::Prompt)
+        .cloned()
+        .collect();
+    for (stored, run) in theirs.iter_mut().zip(0..) {
+        let cell = &mut stored.record.cell;
+        (cell.method, cell.seed, cell.recipe) = (Method::Elsewhere, run, None);
+        let mut given = TunedElsewhere::at("mine", &format!("their/{run}"));
+        given.found = Some(Found {
+            form: Form::Prompt,
+            sha256: format!("{run}").repeat(64),
+            bytes: 4_321,
+            parameters: 1_234,
+            total_parameters: 56_789,
+        });
+        cell.elsewhere = Some(given);
+        stored.record.training = None;
+        stored.record.validation = None;
+        stored.validation.clear();
+        stored.folder = Path::new("runs").join(format!("elsewhere-seed{run}"));
+    }
+    records.extend(theirs);
+    records
+}
+
+#[test]
+fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
+    let without = Fixture::six_targets().records();
+    let before = render(&without, "figures").expect("consistent");
+    let after = render(&with_elsewhere(without), "figures").expect("consistent");
+    let (one, other) = (&before.comparisons[0], &after.comparisons[0]);
+    assert_eq!(other.methods[..3], one.methods[..]);
+    assert_eq!(other.difference, one.difference);
+    let (prompt, mine) = (
+        other.method(Method::Prompt).expect("there"),
+        other.method(Method::Elsewhere).expect("there"),
+    );
+    assert_eq!(mine.title, "mine (tuned elsewhere)");
+    assert_eq!(mine.source().by_seed, prompt.source().by_seed);
+    assert!(mine.mean_gap.is_some_and(|gap| gap.interval.low < gap.interval.high));
+    let cost = mine.cost.as_ref().expect("it was evaluated");
+    assert!(cost.training.is_none() && mine.trainable() == 1_234);
+    let tests = &other.statistics;
+    let against = tests.against_model(Method::Elsewhere).expect("model tuning");
+    assert!(against.mean.score_p_value.is_some());
+    // Runs of others share no seeds with those that were trained here.
+    let paired = tests.against_model(Method::Prompt).expect("model tuning");
+    let width = |estimate: Estimate| estimate.interval.high - estimate.interval.low;
+    assert_ne!(width(against.mean.difference), width(paired.mean.difference));
+    for words in [
+        "| **mine (tuned elsewhere)**, 3 runs |",
+        "no zero-shot claim",
+        "| mine (tuned elsewhere), run 0 |",
+        "how it was tuned is not known",
+        "run 2: a prompt in `their/2`, SHA-256 2222",
+        "1,234",
+    ] {
+        assert!(after.markdown.contains(words), "{words}: {}", after.markdown);
+    }
+    let svg: String = after.figures.iter().map(|one| one.svg.as_str()).collect();
+    assert!(svg.contains("mine (tuned elsewhere)"));
+    let json = serde_json::to_string(&after.comparisons).expect("plain data");
+    assert!(json.contains("mine (tuned elsewhere)"));
+}
+
+#[test]
+fn runs_of_two_names_are_not_one_method() {
+    let mut records = with_elsewhere(Fixture::one_target().records());
+    let last = records.last_mut().expect("some");
+    let given = last.record.cell.elsewhere.as_mut().expect("a run of mine");
+    given.name = "theirs".to_owned();
+    match render(&records, "figures") {
+        Err(ReportError::Mixed { field, .. }) => assert_eq!(field, "elsewhere.name"),
+        other => panic!("wanted a refusal, found {other:?}"),
+    }
 }

@@ -15,7 +15,7 @@ use records::{recorded_cells, recorded_examples, records};
 const SCHEMA: &str = include_str!("../../../../docs/tables.md");
 
 /// Where a column's value stands in what is recorded: `cells` as JSON pointers.
-const CELLS: [(&str, &str); 57] = [
+const CELLS: [(&str, &str); 59] = [
     ("folder", "/folder"),
     ("source", "/record/cell/source"),
     ("domain", "/evaluation/domain"),
@@ -62,6 +62,11 @@ const CELLS: [(&str, &str); 57] = [
     ("batch_size", "/record/cell/recipe/budget/batch_size"),
     ("prompt_length", "/record/cell/recipe/prompt/length"),
     ("trials", "/record/cell/trials"),
+    ("tuned_elsewhere", "/record/cell/elsewhere/name"),
+    (
+        "tuned_elsewhere_sha256",
+        "/record/cell/elsewhere/found/sha256",
+    ),
     ("few_shot_steps", "/shot/steps"),
     ("few_shot_batch_size", "/shot/batch_size"),
     ("few_shot_train_seconds", "/shot/train_seconds"),
