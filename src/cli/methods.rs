@@ -137,8 +137,7 @@ fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
             .map(move |(choice, config)| line(method, choice, config));
         lines.map(|line| Some(line.share).filter(|&share| share > 0.0))
     };
-    let trained = Method::offered()
-        .map(|method| (method.title(), share(method).collect()));
+    let trained = Method::offered().map(|method| (method.title(), share(method).collect()));
     let trained = trained.filter(|(_, shares): &(_, Vec<_>)| shares.iter().any(Option::is_some));
     Ok(Shares {
         models: models.into_iter().map(str::to_owned).collect(),

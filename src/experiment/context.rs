@@ -48,7 +48,12 @@ impl<'a> Context<'a> {
         match &self.cell.elsewhere {
             Some(given) => {
                 let wording = &self.cell.setting.wording;
-                Ok(elsewhere::reopened(given, self.material, wording, self.backbone)?)
+                Ok(elsewhere::reopened(
+                    given,
+                    self.material,
+                    wording,
+                    self.backbone,
+                )?)
             }
             None => Ok(self.untuned()?),
         }

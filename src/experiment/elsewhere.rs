@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::HeadForm;
-use promptshift_numbers::record::elsewhere::{Form, Found};
 use promptshift_numbers::record::TunedElsewhere;
+use promptshift_numbers::record::elsewhere::{Form, Found};
 use promptshift_tensors::backbone::{Backbone, BackboneError, folder_tokenizer};
 use promptshift_tensors::checkpoint::{CheckpointError, WeightFiles};
 use promptshift_tensors::network::Config;
@@ -179,7 +179,10 @@ pub(super) fn reopened(
         true => Ok(read.tuned),
         false => Err(wrong(
             path,
-            format!("what was there when the plan was checked ({})", given.sha256()),
+            format!(
+                "what was there when the plan was checked ({})",
+                given.sha256()
+            ),
             read.found.sha256,
         )),
     }
@@ -279,7 +282,9 @@ const PEFT: &str = "adapter_config.json";
 fn form(path: &Path) -> Result<Form, ElsewhereError> {
     let has = |name: &str| path.join(name).exists();
     if !path.is_dir() {
-        let is_adapter = path.file_name().is_some_and(|name| name == adapter_file::FILE)
+        let is_adapter = path
+            .file_name()
+            .is_some_and(|name| name == adapter_file::FILE)
             || AdapterFile::open(path).is_ok();
         return Ok(match is_adapter {
             true => Form::Adapter,
@@ -305,7 +310,13 @@ fn form(path: &Path) -> Result<Form, ElsewhereError> {
     }
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(io(path))? {
-        names.push(entry.map_err(io(path))?.file_name().to_string_lossy().into_owned());
+        names.push(
+            entry
+                .map_err(io(path))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
     }
     names.sort();
     Err(wrong(
@@ -372,7 +383,12 @@ fn whole_model(
     }
     let (weights, _) = WeightFiles::find(path)?.read()?;
     let card = &material.source.card;
-    let head = head_form(&backbone.config, card.task, card.labels.len(), wording.score_by)?;
+    let head = head_form(
+        &backbone.config,
+        card.task,
+        card.labels.len(),
+        wording.score_by,
+    )?;
     // Every number is the file's: nothing of another start has to be drawn for it.
     let start = Tuned::untuned_on(backbone, head, 0);
     Ok(Tuned {
@@ -398,9 +414,11 @@ fn check_config(path: &Path, wanted: &Config, found: &Config) -> Result<(), Else
     }
     let lines = |config: &Config| -> Vec<String> {
         let text = format!("{config:#?}");
-        (text.lines().map(|line| line.trim().trim_end_matches(',').to_owned()))
-            .filter(|line| !FREE.iter().any(|key| line.starts_with(&format!("{key}:"))))
-            .collect()
+        (text
+            .lines()
+            .map(|line| line.trim().trim_end_matches(',').to_owned()))
+        .filter(|line| !FREE.iter().any(|key| line.starts_with(&format!("{key}:"))))
+        .collect()
     };
     let (wanted, found) = (lines(wanted), lines(found));
     let differs = (wanted.iter().zip(&found)).find(|(wanted, found)| wanted != found);

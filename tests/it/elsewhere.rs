@@ -102,12 +102,17 @@ fn what_was_tuned_here_answers_the_same_as_if_it_came_from_elsewhere() {
         assert_eq!(found.total_parameters, trained.total_parameters);
     }
     let text = report(folder, "prompts");
-    let row = (text.lines().find(|line| line.starts_with("| mine (tuned elsewhere)")))
-        .unwrap_or_else(|| panic!("no row: {text}"));
+    let row = (text
+        .lines()
+        .find(|line| line.starts_with("| mine (tuned elsewhere)")))
+    .unwrap_or_else(|| panic!("no row: {text}"));
     println!("{row}\n{text}");
     assert!(text.contains("no zero-shot claim"), "{text}");
 
-    for (name, path, form) in [("lora", "lora", Form::Adapter), ("model", "whole", Form::Model)] {
+    for (name, path, form) in [
+        ("lora", "lora", Form::Adapter),
+        ("model", "whole", Form::Model),
+    ] {
         let given = format!("their {name}={path}");
         transfer(folder, name, path_of(path), &["--tuned", &given])
             .assert()
@@ -138,9 +143,14 @@ fn it_is_in_the_report_and_its_json_as_any_method_and_marked() {
     let folder = folder.path();
     tuned(folder);
     let tuned = ["--tuned", "mine=peft"];
-    let printed = transfer(folder, "prompt,model", "out", &[&tuned[..], &["--json"]].concat())
-        .assert()
-        .success();
+    let printed = transfer(
+        folder,
+        "prompt,model",
+        "out",
+        &[&tuned[..], &["--json"]].concat(),
+    )
+    .assert()
+    .success();
     let json: Value = serde_json::from_slice(&printed.get_output().stdout).expect("JSON");
     let text = json.to_string();
     assert!(text.contains("mine (tuned elsewhere)"), "{text}");
@@ -163,10 +173,15 @@ fn it_is_in_the_report_and_its_json_as_any_method_and_marked() {
     // Nothing is evaluated again.
     let mut command = transfer(folder, "prompt,model", "out", &tuned);
     command.assert().success();
-    transfer(folder, "prompt,model", "other", &[&tuned[..], &["--dry-run"]].concat())
-        .assert()
-        .success()
-        .stdout(contains("mine (tuned elsewhere), run 0: there"));
+    transfer(
+        folder,
+        "prompt,model",
+        "other",
+        &[&tuned[..], &["--dry-run"]].concat(),
+    )
+    .assert()
+    .success()
+    .stdout(contains("mine (tuned elsewhere), run 0: there"));
 }
 
 #[test]
@@ -182,7 +197,10 @@ fn what_does_not_fit_is_refused_before_anything_is_trained() {
         }
         assert.stderr(contains("panicked").not());
         let trainings = folder.join(".promptshift/trainings");
-        assert!(!folder.join("out").exists() && !trainings.exists(), "{tuned}");
+        assert!(
+            !folder.join("out").exists() && !trainings.exists(),
+            "{tuned}"
+        );
     };
     refused("mine", 2, &["NAME=DIR"]);
     refused("mi|ne=peft", 2, &["mi|ne"]);
@@ -198,8 +216,7 @@ fn what_does_not_fit_is_refused_before_anything_is_trained() {
     let nano = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/nano");
     whole_model(&folder.join("smaller"), &nano.join("model.safetensors"));
     let config: PathBuf = folder.join("smaller/config.json");
-    let mut json: Value =
-        serde_json::from_slice(&fs::read(&config).expect("there")).expect("JSON");
+    let mut json: Value = serde_json::from_slice(&fs::read(&config).expect("there")).expect("JSON");
     json["num_heads"] = 1.into();
     fs::write(&config, json.to_string()).expect("written");
     refused("mine=smaller", 1, &["config.json", "num_heads: 1"]);

@@ -24,8 +24,7 @@ use crate::tuning::{domain, nano, squad};
 
 /// All methods but the untuned backbone.
 fn methods() -> impl Iterator<Item = Method> {
-    Method::offered()
-        .filter(|&method| method != Method::Untuned)
+    Method::offered().filter(|&method| method != Method::Untuned)
 }
 
 /// The methods that leave a whole model behind.

@@ -218,8 +218,12 @@ fn not_learned(comparison: &Comparison, result: &MethodResult) -> Option<Caution
     Some(Caution::new(
         "learning",
         format!(
-            "**{} did not learn {source}**: {reason}. Its gap says nothing about robustness.",
-            capital(method)
+            "**{} {} {source}**: {reason}. Its gap says nothing about robustness.",
+            capital(method),
+            match result.method {
+                Method::Elsewhere => "does not answer",
+                _ => "did not learn",
+            }
         ),
         stall::knob(result.method),
     ))

@@ -419,7 +419,11 @@ fn panel(study: &Study, metric: Metric, domain: usize) -> Panel {
             .of(method)
             .into_iter()
             .flat_map(|stored| {
-                samples(metric, run(&stored.record.cell), &stored.predictions[domain])
+                samples(
+                    metric,
+                    run(&stored.record.cell),
+                    &stored.predictions[domain],
+                )
             })
             .collect()
     });

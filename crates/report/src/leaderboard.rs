@@ -55,8 +55,9 @@ pub struct Row {
     pub model: String,
     /// What was tuned.
     pub method: Method,
-    /// What it is called: `prompt tuning`, `mine (tuned elsewhere)`.
-    pub title: String,
+    /// What was tuned elsewhere is called this: `mine (tuned elsewhere)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuned_elsewhere: Option<String>,
     /// What sets its recipe apart from others of the same method here: `prompt.length 5`. Absent where
     /// there is one recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,7 +202,7 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
         wording: (!comparison.wording.is_default()).then(|| comparison.wording.title()),
         model: comparison.model.clone(),
         method: result.method,
-        title: result.title.clone(),
+        tuned_elsewhere: (result.method == Method::Elsewhere).then(|| result.title.clone()),
         recipe: None,
         seeds: result.seeds.clone(),
         failed_seeds: (comparison.without_record(result.method))
@@ -241,9 +242,10 @@ fn titled(row: &Row) -> String {
         .flatten()
         .map(|words| plain(words))
         .collect();
+    let title = (row.tuned_elsewhere.as_deref()).unwrap_or(row.method.title());
     match apart.is_empty() {
-        true => row.title.clone(),
-        false => format!("{} ({})", row.title, apart.join("; ")),
+        true => title.to_owned(),
+        false => format!("{title} ({})", apart.join("; ")),
     }
 }
 

@@ -244,11 +244,11 @@ fn reading(comparison: &Comparison) -> Vec<String> {
 /// The methods that a comparison of nearly all leaves out, so that nobody takes them for lost.
 fn absent(comparison: &Comparison) -> Option<String> {
     let told = comparison.told();
-    let absent: Vec<&str> = (Method::ALL.iter())
-        .filter(|&&method| method != Method::Untuned && !told.contains(&method))
-        .map(|method| method.title())
+    let absent: Vec<&str> = (Method::offered())
+        .filter(|&method| method != Method::Untuned && !told.contains(&method))
+        .map(Method::title)
         .collect();
-    (absent.len() < told.len() && !absent.is_empty() && told.len() > Method::ALL.len() / 2).then(|| {
+    (absent.len() < told.len() && !absent.is_empty() && told.len() > Method::offered().count() / 2).then(|| {
         format!(
             "**Not here**: {}. `promptshift methods` says what each needs of a model; WARP tunes words for \
              class labels and needs some, intrinsic prompt tuning a subspace (`--subspace`).",

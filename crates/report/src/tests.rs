@@ -3,9 +3,9 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::*;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart};
+use promptshift_numbers::record::elsewhere::{Form, Found};
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
-use promptshift_numbers::record::elsewhere::{Form, Found};
 use promptshift_numbers::record::{Score, Stop, Texts, TunedElsewhere};
 use promptshift_numbers::stats::estimate::Estimate;
 
@@ -745,7 +745,7 @@ fn with_elsewhere(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
 
 #[test]
 fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
-    let without = Fixture::six_targets().records();
+    let without = Fixture::one_target().records();
     let before = render(&without, "figures").expect("consistent");
     let after = render(&with_elsewhere(without), "figures").expect("consistent");
     let (one, other) = (&before.comparisons[0], &after.comparisons[0]);
@@ -757,16 +757,24 @@ fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
     );
     assert_eq!(mine.title, "mine (tuned elsewhere)");
     assert_eq!(mine.source().by_seed, prompt.source().by_seed);
-    assert!(mine.mean_gap.is_some_and(|gap| gap.interval.low < gap.interval.high));
+    assert!(
+        mine.mean_gap
+            .is_some_and(|gap| gap.interval.low < gap.interval.high)
+    );
     let cost = mine.cost.as_ref().expect("it was evaluated");
     assert!(cost.training.is_none() && mine.trainable() == 1_234);
     let tests = &other.statistics;
-    let against = tests.against_model(Method::Elsewhere).expect("model tuning");
+    let against = tests
+        .against_model(Method::Elsewhere)
+        .expect("model tuning");
     assert!(against.mean.score_p_value.is_some());
     // Runs of others share no seeds with those that were trained here.
     let paired = tests.against_model(Method::Prompt).expect("model tuning");
     let width = |estimate: Estimate| estimate.interval.high - estimate.interval.low;
-    assert_ne!(width(against.mean.difference), width(paired.mean.difference));
+    assert_ne!(
+        width(against.mean.difference),
+        width(paired.mean.difference)
+    );
     for words in [
         "| **mine (tuned elsewhere)**, 3 runs |",
         "no zero-shot claim",
@@ -775,7 +783,11 @@ fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
         "run 2: a prompt in `their/2`, SHA-256 2222",
         "1,234",
     ] {
-        assert!(after.markdown.contains(words), "{words}: {}", after.markdown);
+        assert!(
+            after.markdown.contains(words),
+            "{words}: {}",
+            after.markdown
+        );
     }
     let svg: String = after.figures.iter().map(|one| one.svg.as_str()).collect();
     assert!(svg.contains("mine (tuned elsewhere)"));

@@ -30,7 +30,9 @@ pub fn default_out(plan: &Plan) -> PathBuf {
         true => Vec::new(),
         false => serde_json::to_vec(&plan.elsewhere).expect("plain data"),
     };
-    let hash = &promptshift_text::hash::sha256(&[recipes, worded, mixed, tuned_on, elsewhere].concat())[..8];
+    let hash =
+        &promptshift_text::hash::sha256(&[recipes, worded, mixed, tuned_on, elsewhere].concat())
+            [..8];
     let trials = plan
         .trials
         .map_or(String::new(), |trials| format!("-{trials}-trials"));

@@ -59,7 +59,9 @@ impl TunedElsewhere {
     /// It was not read: a plan is checked before its cells are run.
     pub fn sha256(&self) -> &str {
         let found = self.found.as_ref();
-        &found.expect("a plan is checked before its cells are run").sha256
+        &found
+            .expect("a plan is checked before its cells are run")
+            .sha256
     }
 
     /// `mine (tuned elsewhere)`.

@@ -37,7 +37,9 @@ fn curves<'a>(study: &Study<'a>, comparison: &Comparison) -> Vec<Curves<'a>> {
 }
 
 fn entries(curves: &[Curves]) -> Vec<Entry> {
-    let methods = curves.iter().map(|curves| Entry::Method(curves.method, curves.method.title().to_owned()));
+    let methods = curves
+        .iter()
+        .map(|curves| Entry::Method(curves.method, curves.method.title().to_owned()));
     methods.chain([Entry::Seed]).collect()
 }
 

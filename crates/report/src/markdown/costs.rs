@@ -30,7 +30,11 @@ pub fn table(comparison: &Comparison) -> TextTable {
         })
         .collect();
     let mut header = vec![String::new()];
-    header.extend(methods.iter().map(|method| comparison.title(*method).to_owned()));
+    header.extend(
+        methods
+            .iter()
+            .map(|method| comparison.title(*method).to_owned()),
+    );
     let sizes: [Line<Sizes>; 3] = [
         ("trainable parameters", |cost| {
             whole(cost.trainable_parameters as f64)

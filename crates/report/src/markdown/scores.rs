@@ -257,7 +257,11 @@ pub fn second_table(comparison: &Comparison) -> TextTable {
     let methods: Vec<Method> = (comparison.told().into_iter())
         .chain([Method::Untuned])
         .collect();
-    header.extend(methods.iter().map(|method| comparison.title(*method).to_owned()));
+    header.extend(
+        methods
+            .iter()
+            .map(|method| comparison.title(*method).to_owned()),
+    );
     let rows = comparison
         .domains
         .iter()
