@@ -123,6 +123,7 @@ impl<'a> Context<'a> {
         let hashes = source.hashes();
         Some(Subject {
             model_sha256: self.backbone.model_sha256.clone(),
+            config_sha256: self.backbone.config_sha256(),
             tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
             task: source.card.task,
             labels: source.card.labels.clone(),
@@ -148,10 +149,12 @@ impl<'a> Context<'a> {
             (None, Some(given)) => Of::Elsewhere {
                 sha256: given.sha256().to_owned(),
                 model_sha256: self.backbone.model_sha256.clone(),
+                config_sha256: self.backbone.config_sha256(),
                 tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
             },
             (None, None) => Of::Untuned {
                 model_sha256: self.backbone.model_sha256.clone(),
+                config_sha256: self.backbone.config_sha256(),
                 tokenizer_sha256: self.backbone.tokenizer_sha256.clone(),
                 head: self.head()?,
                 seed: self.cell.seed,

@@ -35,8 +35,30 @@ impl Runner<'_> {
         let found = folder.existing(cell)?;
         if let Some(found) = &found {
             found.check_inputs(&provenance::collect(self.origin.clone()))?;
+            self.check_training(cell, found)?;
         }
         Ok(found)
+    }
+
+    /// Checks that a record is of the training that the cell has now: the same files may be computed with another
+    /// configuration. Records from before there was a store do not say.
+    fn check_training(&self, cell: &Cell, found: &StoredRecord) -> Result<(), ExperimentError> {
+        let stored_as =
+            (found.record.training.as_ref()).and_then(|training| training.stored_as.as_ref());
+        let (Some(stored_as), Some(subject)) = (stored_as, self.context(cell).subject()) else {
+            return Ok(());
+        };
+        let name = subject.name();
+        match stored_as.starts_with(&name) {
+            true => Ok(()),
+            false => Err(StoreError::OtherCell {
+                path: found.folder.clone(),
+                field: "training".to_owned(),
+                wanted: name,
+                found: stored_as.clone(),
+            }
+            .into()),
+        }
     }
 
     /// Writes why a cell has no record.

@@ -313,7 +313,10 @@ fn every_flag_belongs_to_what_the_table_says() {
         ("--score-by", labelled.with("--score-by", "likelihood")),
         ("--tune-on", prompt.with("--tune-on", "2")),
         ("--tune-on-steps", few.with("--tune-on-steps", "2")),
-        ("--tuned", prompt.with("--tuned", "mine=prompt/prompt-seed0")),
+        (
+            "--tuned",
+            prompt.with("--tuned", "mine=prompt/prompt-seed0"),
+        ),
         ("--answers", prompt.with("--answers", "raw")),
         ("--suite", prompt.with("--suite", "mini")),
         ("--data", prompt.with("--data", &same)),

@@ -118,6 +118,14 @@ pub struct Backbone {
     pub notes: Vec<String>,
 }
 
+impl Backbone {
+    /// Names the configuration: the same weights compute something else with other heads, scales or norms.
+    pub fn config_sha256(&self) -> String {
+        // All of it is in its debugging form; that another version writes it otherwise costs a training at most.
+        sha256(format!("{:?}", self.config).as_bytes())
+    }
+}
+
 impl BackboneChoice {
     /// What `--model` means. No network is asked: a model of the Hub must have been fetched.
     ///

@@ -29,6 +29,8 @@ pub enum Of {
     Untuned {
         /// SHA-256 of its weights.
         model_sha256: String,
+        /// SHA-256 of the configuration that they are computed with.
+        config_sha256: String,
         /// SHA-256 of its tokenizer.
         tokenizer_sha256: String,
         /// The head that was put on it, where it takes one.
@@ -42,6 +44,8 @@ pub enum Of {
         sha256: String,
         /// SHA-256 of the backbone's weights.
         model_sha256: String,
+        /// SHA-256 of the configuration that they are computed with.
+        config_sha256: String,
         /// SHA-256 of its tokenizer.
         tokenizer_sha256: String,
     },

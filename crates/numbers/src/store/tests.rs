@@ -16,6 +16,7 @@ const LIMITS: Limits = Limits {
 fn subject(seed: u64) -> Subject {
     Subject {
         model_sha256: "m".to_owned(),
+        config_sha256: "c".to_owned(),
         tokenizer_sha256: "t".to_owned(),
         task: Task::ExtractiveQa,
         labels: Vec::new(),

@@ -31,6 +31,8 @@ const RECORD: &str = "training.json";
 pub struct Subject {
     /// SHA-256 of the backbone's weights.
     pub model_sha256: String,
+    /// SHA-256 of the configuration that they are computed with.
+    pub config_sha256: String,
     /// SHA-256 of its tokenizer.
     pub tokenizer_sha256: String,
     /// What the source asks.
