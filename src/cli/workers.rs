@@ -62,6 +62,11 @@ impl Workers {
         ended: &mut dyn FnMut(Job, Ended) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let size = self.assignment.side_by_side.min(jobs.len());
+        let assignment = serde_json::to_string(&Assignment {
+            side_by_side: size,
+            ..self.assignment.clone()
+        })
+        .context("a path that is no Unicode can't be told to another process: wanted other names, or --jobs 1")?;
         let queue = Mutex::new(Queue {
             jobs: jobs.into(),
             broken: false,
@@ -71,9 +76,9 @@ impl Workers {
             let (send, receive) = mpsc::channel();
             let workers: Vec<_> = (0..size)
                 .map(|_| {
-                    let (send, queue) = (send.clone(), &queue);
+                    let (send, queue, assignment) = (send.clone(), &queue, &assignment);
                     scope.spawn(move || {
-                        let end = self.employ(size, queue, &send);
+                        let end = self.employ(size, assignment, queue, &send);
                         locked(queue).broken |= end.is_err();
                         end
                     })
@@ -100,6 +105,7 @@ impl Workers {
     fn employ(
         &self,
         size: usize,
+        assignment: &str,
         queue: &Mutex<Queue>,
         ended: &Sender<(Job, Ended)>,
     ) -> Result<(), Failure> {
@@ -121,10 +127,7 @@ impl Workers {
                 let _ = writeln!(orders, "{order}");
             }
         };
-        let assignment = serde_json::to_string(&self.assignment).context(
-            "a path that is no Unicode can't be told to another process: wanted other names, or --jobs 1",
-        )?;
-        order(&mut orders, assignment);
+        order(&mut orders, assignment.to_owned());
         loop {
             let job = {
                 let mut queue = locked(queue);

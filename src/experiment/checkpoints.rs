@@ -70,7 +70,7 @@ impl<'a> Checkpoints<'a> {
         Ok(Checkpoints {
             runner,
             context,
-            of: context.of(Some(subject))?,
+            of: context.of(Some(runner.environment.name(subject)))?,
             steps: steps_of(subject),
         })
     }
@@ -103,7 +103,7 @@ impl Runner<'_> {
         training: &StoredTraining,
     ) -> Result<(), ExperimentError> {
         let subject = &training.record.subject;
-        let of = context.of(Some(subject))?;
+        let of = context.of(Some(training.name.clone()))?;
         for step in steps_of(subject) {
             let path = step_file(&training.folder, step);
             if path.exists() {
@@ -147,7 +147,7 @@ impl Runner<'_> {
         training: &StoredTraining,
     ) -> Result<Vec<Checkpoint>, ExperimentError> {
         let subject = &training.record.subject;
-        let of = context.of(Some(subject))?;
+        let of = context.of(Some(training.name.clone()))?;
         let metric = Metric::main(context.source().card.task);
         let mut found = Vec::new();
         'steps: for step in steps_of(subject) {

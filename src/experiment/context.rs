@@ -138,11 +138,11 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// What answers: what the cell's training left, what was tuned elsewhere, or the untuned backbone.
-    pub fn of(&self, subject: Option<&Subject>) -> Result<Of, NoHead> {
-        Ok(match (subject, &self.cell.elsewhere) {
-            (Some(subject), _) => Of::Training {
-                name: subject.name(),
+    /// What answers: what the training of this name left, what was tuned elsewhere, or the untuned backbone.
+    pub fn of(&self, training: Option<String>) -> Result<Of, NoHead> {
+        Ok(match (training, &self.cell.elsewhere) {
+            (Some(name), _) => Of::Training {
+                name,
                 step: None,
                 few_shot: None,
             },

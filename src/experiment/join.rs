@@ -36,6 +36,8 @@ impl Runner<'_> {
         if let Some(found) = &found {
             found.check_inputs(&provenance::collect(self.origin.clone()))?;
             self.check_training(cell, found)?;
+            // The folder may have been moved since it was written.
+            self.refer(&found.record, folder)?;
         }
         Ok(found)
     }
@@ -48,7 +50,10 @@ impl Runner<'_> {
         let (Some(stored_as), Some(subject)) = (stored_as, self.context(cell).subject()) else {
             return Ok(());
         };
-        let name = subject.name();
+        let name = match self.reuse {
+            Reuse::Same => self.environment.name(&subject),
+            Reuse::Any => subject.name(),
+        };
         match stored_as.starts_with(&name) {
             true => Ok(()),
             false => Err(StoreError::OtherCell {
@@ -94,7 +99,7 @@ impl Runner<'_> {
             Some(subject) => Some(self.training(subject)?.ok_or_else(lost)?),
             None => None,
         };
-        let of = context.of(subject.as_ref())?;
+        let of = context.of(training.as_ref().map(|training| training.name.clone()))?;
         let mut sources = Sources::default();
         let mut evaluations = Vec::new();
         for test in &self.material.tests {
@@ -159,12 +164,9 @@ impl Runner<'_> {
             texts: Texts::Kept,
             cell: cell.clone(),
         };
+        // Before the record is there: a killed process leaves no record that nothing is said to be of.
+        self.refer(&record, folder)?;
         let stored = draft.finish(&record)?;
-        let name = match &training {
-            Some(training) => training.record.subject.name(),
-            None => of.folder(),
-        };
-        self.store.refer(folder.path(), BTreeSet::from([name]))?;
         // Not before: the record's folder has what was tuned in any case. What another command trained, it kept.
         if let (Some(training), Keep::None) = (&training, self.keep)
             && training.record.provenance.command == self.origin.command
@@ -172,6 +174,18 @@ impl Runner<'_> {
             training.forget_weights()?;
         }
         Ok(stored)
+    }
+
+    /// Remembers that a folder has a record of a training.
+    fn refer(&self, record: &Record, folder: &RunFolder) -> Result<(), ExperimentError> {
+        let context = self.context(&record.cell);
+        let of = match record.training.as_ref().map(|training| &training.stored_as) {
+            Some(Some(name)) => name.clone(),
+            // Of a record from before there was a store.
+            Some(None) => return Ok(()),
+            None => context.of(None)?.folder(),
+        };
+        Ok(self.store.refer(folder.path(), BTreeSet::from([of]))?)
     }
 
     /// One domain's evaluation with its predictions as `name`, and the seconds of tuning on before it; `None` if rows

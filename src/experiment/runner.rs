@@ -135,7 +135,9 @@ impl<'a> Runner<'a> {
         }
         let context = self.context(cell);
         let subject = context.subject();
-        let shots = context.shots(&context.of(subject.as_ref())?).len();
+        let shots = context
+            .shots(&context.of(self.name(subject.as_ref())?)?)
+            .len();
         Ok(ToDo {
             trainings: 1,
             evaluations: self.material.tests.len() + shots,
@@ -146,7 +148,7 @@ impl<'a> Runner<'a> {
     fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
         let mut to_do = ToDo::default();
         let subject = context.subject();
-        let of = context.of(subject.as_ref())?;
+        let of = context.of(self.name(subject.as_ref())?)?;
         let zero_shot = context
             .material
             .tests
@@ -179,9 +181,26 @@ impl<'a> Runner<'a> {
         &self,
         subject: &Subject,
     ) -> Result<Option<StoredTraining>, ExperimentError> {
-        Ok(self
+        let found = self
             .store
-            .training(subject, &self.environment, self.reuse)?)
+            .training(subject, &self.environment, self.reuse)?;
+        // What another environment trained and did not keep is trained here anew, and is then this one's.
+        let is_here = |found: &StoredTraining| found.record.environment == self.environment;
+        Ok(found.filter(|found| is_here(found) || found.trained().is_some()))
+    }
+
+    /// The name of a subject's training: of the one that is found, or that would be made.
+    pub(super) fn name(
+        &self,
+        subject: Option<&Subject>,
+    ) -> Result<Option<String>, ExperimentError> {
+        let Some(subject) = subject else {
+            return Ok(None);
+        };
+        let found = self.training(subject)?.map(|found| found.name);
+        Ok(Some(
+            found.unwrap_or_else(|| self.environment.name(subject)),
+        ))
     }
 
     pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> Context<'c> {
@@ -207,7 +226,7 @@ impl<'a> Runner<'a> {
             }
             None => (None, None),
         };
-        let of = context.of(subject.as_ref())?;
+        let of = context.of(self.name(subject.as_ref())?)?;
         let mut loaded = |watch: &mut Watch| -> Result<Tuned, ExperimentError> {
             match (&tuned, &training) {
                 (Some(tuned), _) => Ok(tuned.clone()),

@@ -62,10 +62,15 @@ impl Runner<'_> {
         let mut trials = kept()?;
         if trials.len() < count {
             let name = format!("search-{}", self.environment.name(&subject));
+            let mut told = false;
             let work = loop {
                 match self.store.begin(&name) {
                     Err(error @ StoreError::Busy { .. }) => {
-                        watch(Event::Waiting(&error))?;
+                        match told {
+                            true => watch(Event::StillWaiting)?,
+                            false => watch(Event::Waiting(&error))?,
+                        }
+                        told = true;
                         thread::sleep(Duration::from_secs(1));
                     }
                     work => break work?,

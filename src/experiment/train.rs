@@ -120,7 +120,7 @@ impl Runner<'_> {
         let best = fitted.best;
         let draft = work.draft();
         let saved = save_trained(&best, recipe, &backbone.config, &metadata, &draft)?;
-        move_steps(&work.begun(), &draft)?;
+        take_steps(&work.begun(), &draft)?;
         let record = TrainingRecord {
             subject: subject.clone(),
             environment: self.environment.clone(),
@@ -274,14 +274,17 @@ pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
 const STEP: &str = "step-";
 
 /// The weights at the steps that were passed are kept with what is resumed from, and belong to the training.
-fn move_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
+fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     let Ok(entries) = fs::read_dir(begun) else {
         return Ok(());
     };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(STEP) {
             let path = entry.path();
-            fs::rename(&path, draft.join(entry.file_name())).map_err(io("move", &path))?;
+            // They stay there too until the training has its name: it may still be killed.
+            let to = draft.join(entry.file_name());
+            let linked = fs::hard_link(&path, &to).or_else(|_| fs::copy(&path, &to).map(|_| ()));
+            linked.map_err(io("copy", &path))?;
         }
     }
     Ok(())

@@ -616,7 +616,13 @@ fn an_interrupt_leaves_no_half_written_record() {
                 .to_string_lossy()
                 .starts_with("prompt-seed0")
         }))
-        .filter(|entry| entry.path().join("draft").exists())
+        .flat_map(|entry| {
+            std::fs::read_dir(entry.path())
+                .into_iter()
+                .flatten()
+                .flatten()
+        })
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("draft-"))
         .count()
     };
     let untuned = out.join("untuned/record.json");

@@ -170,8 +170,9 @@ fn signal(name: &str, process: u32) {
 /// What a broken-off training of the store in this folder resumes from.
 fn begun(folder: &Path) -> Vec<PathBuf> {
     let work = beginning(&folder.join("runs/store/work"), "prompt-seed0");
-    let begun = work.iter().map(|work| work.join("begun"));
-    begun.filter(|begun| begun.exists()).collect()
+    work.iter()
+        .flat_map(|work| beginning(work, "begun-"))
+        .collect()
 }
 
 /// What was set aside of it.

@@ -147,7 +147,10 @@ fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
     loop {
         match fs::rename(own, place) {
             Ok(()) => return Ok(()),
-            Err(source) if !place.exists() => return Err(source).at("give its final name to", own),
+            // Whoever had it may have let it go since.
+            Err(source) if !place.exists() && !is_taken(&source) => {
+                return Err(source).at("give its final name to", own);
+            }
             Err(_) => {}
         }
         let found = owner(place);
@@ -168,6 +171,12 @@ fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
             Err(source) => return Err(source).at("take over", place),
         }
     }
+}
+
+/// Whether a renaming failed since there was something of that name.
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
+    [AlreadyExists, DirectoryNotEmpty].contains(&error.kind())
 }
 
 fn in_words(owner: Option<Owner>) -> String {

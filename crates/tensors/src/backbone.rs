@@ -119,10 +119,13 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// Names the configuration: the same weights compute something else with other heads, scales or norms.
+    /// Names the configuration: the same weights compute something else with other heads, scales or norms, and the
+    /// same vocabulary with other rules of casing.
     pub fn config_sha256(&self) -> String {
+        const WORDS: &str = "A cased Word, É and ß; 1,000";
         // All of it is in its debugging form; that another version writes it otherwise costs a training at most.
-        sha256(format!("{:?}", self.config).as_bytes())
+        let text = format!("{:?} {:?}", self.config, self.tokenizer.encode(WORDS));
+        sha256(text.as_bytes())
     }
 }
 

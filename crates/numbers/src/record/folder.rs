@@ -359,7 +359,11 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
         } else {
             fs::remove_file(&path)
         };
-        removed.at("remove the left-over", &path)?;
+        match removed {
+            // Another process was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.at("remove the left-over", &path)?,
+        }
     }
     Ok(())
 }

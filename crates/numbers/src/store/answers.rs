@@ -51,7 +51,7 @@ pub enum Of {
     },
     /// What a training left.
     Training {
-        /// Its [`Subject`](super::Subject)'s name.
+        /// Its name in the store, which has the environment that it was trained in.
         name: String,
         /// At this step instead of the one that was kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,7 +277,7 @@ impl Store {
         });
         let mut answered = Answered::default();
         for batch in batches {
-            if reuse == Reuse::Any || &batch.environment == environment {
+            if batch.asked == *asked && (reuse == Reuse::Any || &batch.environment == environment) {
                 answered.add(batch);
             }
         }

@@ -22,6 +22,7 @@ mod searches;
 mod training;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,28 +166,36 @@ impl Store {
                 taken => break taken?,
             }
         };
-        let draft = folder.join(DRAFT);
-        for entry in fs::read_dir(&folder).at("list", &folder)? {
-            let entry = entry.at("list", &folder)?;
-            let name = entry.file_name();
-            if name == DRAFT || name.to_string_lossy().starts_with(PARTIAL) {
-                let path = entry.path();
-                fs::remove_dir_all(&path).at("remove the left-over", &path)?;
-            }
-        }
-        fs::create_dir(&draft).at("make the folder", &draft)?;
-        Ok(Work {
+        let work = Work {
             place: self.root.join(TRAININGS).join(name),
             folder,
             claim,
-        })
+        };
+        for (name, path) in folders(&work.folder)? {
+            // What an earlier owner left: half a training goes, what it resumes from is now this one's.
+            if name.starts_with(DRAFT) {
+                remove(&path)?;
+            } else if name.starts_with(BEGUN) && path != work.begun() {
+                match work.begun().exists() {
+                    true => remove(&path)?,
+                    false => fs::rename(&path, work.begun()).at("take over", &path)?,
+                }
+            }
+        }
+        let draft = work.draft();
+        fs::create_dir(&draft).at("make the folder", &draft)?;
+        Ok(work)
     }
 }
 
-/// Of [`Work`]: what is being written.
-const DRAFT: &str = "draft";
-/// Of [`Work`]: what a training that was broken off resumes from.
-const BEGUN: &str = "begun";
+/// Of [`Work`]: the beginning of the name of what is being written. The claim's token follows: a process that was
+/// stopped while another took over writes nothing into what is the other's.
+const DRAFT: &str = "draft-";
+/// Likewise of what a training that was broken off resumes from.
+const BEGUN: &str = "begun-";
+
+/// The beginning of the name of what was set aside there, to be looked at.
+const DAMAGED: &str = "damaged-";
 
 /// A training that this process has claimed: see [`Store::begin`].
 #[derive(Debug)]
@@ -199,12 +208,12 @@ pub struct Work {
 impl Work {
     /// The folder to write what training leaves in; gone when this value is dropped without being finished.
     pub fn draft(&self) -> PathBuf {
-        self.folder.join(DRAFT)
+        self.folder.join(format!("{DRAFT}{}", self.claim.token()))
     }
 
     /// The folder for what the training resumes from if it is broken off. It need not exist.
     pub fn begun(&self) -> PathBuf {
-        self.folder.join(BEGUN)
+        self.folder.join(format!("{BEGUN}{}", self.claim.token()))
     }
 
     /// Removes what the training would resume from.
@@ -212,11 +221,12 @@ impl Work {
     /// # Errors
     /// It can't be removed.
     pub fn clear(&self) -> Result<(), StoreError> {
-        let begun = self.begun();
-        match begun.exists() {
-            true => fs::remove_dir_all(&begun).at("remove", &begun),
-            false => Ok(()),
+        for (name, path) in folders(&self.folder)? {
+            if name.starts_with(BEGUN) {
+                remove(&path)?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -225,8 +235,15 @@ impl Drop for Work {
         if self.claim.check().is_ok() {
             // Best effort: what stays is removed by whoever claims it next.
             let _ = fs::remove_dir_all(self.draft());
-            if !self.begun().exists() {
-                let _ = fs::remove_dir_all(&self.folder);
+            let is_kept = |name: &str| name.starts_with(BEGUN) || name.starts_with(DAMAGED);
+            let kept = folders(&self.folder);
+            if kept.is_ok_and(|all| !all.iter().any(|(name, _)| is_kept(name))) {
+                // Aside first: who waits for the claim finds all of the folder or nothing.
+                let name = format!("{PARTIAL}{}-work", self.claim.token());
+                let aside = self.folder.with_file_name(name);
+                if fs::rename(&self.folder, &aside).is_ok() {
+                    let _ = fs::remove_dir_all(&aside);
+                }
             }
         }
     }
@@ -247,6 +264,14 @@ fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Removes a folder, unless another process was quicker.
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.at("remove the left-over", path),
+    }
 }
 
 /// Writes a file beside its place and gives it its name.

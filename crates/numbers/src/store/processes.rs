@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folders;
-use crate::claim::Claim;
+use crate::claim::{CLAIM, Claim};
 use crate::record::folder::{IoContext, StoreError};
 use promptshift_text::process::{Process, token};
 
@@ -47,7 +47,9 @@ impl User {
             }
         };
         for (_, other) in folders(&root.join(PROCESSES))? {
-            if other != folder && claim.holder_of(&other).is_none() {
+            // One without a claim is just being made.
+            let has_ended = || other.join(CLAIM).exists() && claim.holder_of(&other).is_none();
+            if other != folder && has_ended() {
                 // Its process has ended. What can't be removed hinders nobody.
                 let _ = fs::remove_dir_all(&other);
             }

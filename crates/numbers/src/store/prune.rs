@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::training::{FoundTraining, of_any_environment};
+use super::training::FoundTraining;
 use super::{ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, WORK, folders, processes, put};
 use crate::claim::{Claim, holder};
 use crate::record::folder::{IoContext, PARTIAL, StoreError};
@@ -116,6 +116,9 @@ impl Store {
         if let Ok(bytes) = fs::read(&path)
             && let Ok(earlier) = serde_json::from_slice::<Report>(&bytes)
         {
+            if report.of.is_subset(&earlier.of) && report.folder == earlier.folder {
+                return Ok(());
+            }
             report.of.extend(earlier.of);
         }
         let json = serde_json::to_vec_pretty(&report).expect("plain data");
@@ -129,11 +132,10 @@ impl Store {
     pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let referred = self.referred()?;
         let entry = |found: FoundTraining| {
-            let of = of_any_environment(&found.name);
-            let answers = self.root.join(ANSWERS).join(of);
+            let answers = self.root.join(ANSWERS).join(&found.name);
             Ok(Entry {
                 bytes: size(&found.folder)? + size(&answers)?,
-                is_referred_to: referred.contains(of),
+                is_referred_to: referred.contains(&found.name),
                 name: found.name,
                 folder: found.folder,
                 training: found.training,
@@ -180,8 +182,7 @@ impl Store {
                     false => kind,
                 };
                 let is_needed = match kind {
-                    Kind::Answers => referred.contains(&name),
-                    Kind::Training => referred.contains(of_any_environment(&name)),
+                    Kind::Answers | Kind::Training => referred.contains(&name),
                     Kind::BrokenOff => holder(&folder).is_some(),
                     Kind::LeftOver => false,
                 };

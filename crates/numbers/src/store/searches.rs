@@ -40,7 +40,10 @@ impl Store {
                 .to_owned(),
             found,
         })?;
-        Ok(found.trials)
+        match found.subject == *subject && found.environment == *environment {
+            true => Ok(found.trials),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// Keeps the trials so far.

@@ -178,7 +178,7 @@ fn a_changed_byte_of_a_training_is_found() {
 fn asked() -> Asked {
     Asked {
         of: Of::Training {
-            name: subject(0).name(),
+            name: environment("here").name(&subject(0)),
             step: None,
             few_shot: None,
         },
@@ -265,7 +265,7 @@ fn what_no_report_is_of_can_go() {
     store.keep_answers(&batch(&["a"], "here")).expect("kept");
     let report = folder.path().join("report");
     fs::create_dir(&report).expect("made");
-    let of = |seed| std::collections::BTreeSet::from([subject(seed).name()]);
+    let of = |seed| std::collections::BTreeSet::from([environment("here").name(&subject(seed))]);
     store.refer(&report, of(0)).expect("written");
     let names = || {
         let found = store.unreferenced().expect("readable");

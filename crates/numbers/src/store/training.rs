@@ -155,7 +155,7 @@ impl Environment {
     /// The name of a training in this environment.
     pub fn name(&self, subject: &Subject) -> String {
         let json = serde_json::to_vec(self).expect("plain data");
-        format!("{}-{}", subject.name(), &sha256(&json)[..4])
+        format!("{}-{}", subject.name(), &sha256(&json)[..8])
     }
 }
 
@@ -173,7 +173,20 @@ impl Store {
         let all = self.root.join(TRAININGS);
         let own = all.join(environment.name(subject));
         if own.exists() {
-            return read(&own).map(Some);
+            let found = read(&own)?;
+            let is_it =
+                found.record.subject == *subject && found.record.environment == *environment;
+            return match is_it {
+                true => Ok(Some(found)),
+                false => Err(StoreError::Malformed {
+                    path: own.join(RECORD),
+                    wanted: "the training that its folder is named after".to_owned(),
+                    found: format!(
+                        "that of {}",
+                        found.record.environment.name(&found.record.subject)
+                    ),
+                }),
+            };
         }
         if reuse == Reuse::Same {
             return Ok(None);
@@ -181,8 +194,10 @@ impl Store {
         let others = folders(&all)?;
         let of_subject =
             |(name, _): &&(String, PathBuf)| of_any_environment(name) == subject.name();
-        let first = others.iter().find(of_subject);
-        first.map(|(_, other)| read(other)).transpose()
+        let Some((_, other)) = others.iter().find(of_subject) else {
+            return Ok(None);
+        };
+        Ok(Some(read(other)?).filter(|found| found.record.subject == *subject))
     }
 
     /// Every training, in the order of their names, with what can't be read of it as an error. What is being removed
@@ -240,7 +255,7 @@ impl Work {
 }
 
 /// A training's name without its environment.
-pub(super) fn of_any_environment(name: &str) -> &str {
+fn of_any_environment(name: &str) -> &str {
     name.rsplit_once('-').map_or(name, |(of, _)| of)
 }
 
