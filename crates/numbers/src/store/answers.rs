@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Reuse};
-use super::{ANSWERS, Store, put};
+use super::{ANSWERS, Store, is_same, put};
 use crate::recipe::{HeadForm, Limits};
 use crate::record::Provenance;
 use crate::record::folder::{IoContext, StoreError};
@@ -277,7 +277,9 @@ impl Store {
         });
         let mut answered = Answered::default();
         for batch in batches {
-            if batch.asked == *asked && (reuse == Reuse::Any || &batch.environment == environment) {
+            if is_same(&batch.asked, asked)
+                && (reuse == Reuse::Any || &batch.environment == environment)
+            {
                 answered.add(batch);
             }
         }

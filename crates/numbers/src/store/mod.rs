@@ -266,6 +266,12 @@ fn folders(all: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     Ok(found)
 }
 
+/// Whether two things are written the same: what only describes them is not.
+fn is_same<T: Serialize>(one: &T, other: &T) -> bool {
+    let value = |thing: &T| serde_json::to_value(thing).expect("plain data");
+    value(one) == value(other)
+}
+
 /// Removes a folder, unless another process was quicker.
 fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_dir_all(path) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Subject};
-use super::{SEARCHES, Store, put};
+use super::{SEARCHES, Store, is_same, put};
 use crate::record::folder::{IoContext, StoreError};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::search::Trial;
@@ -40,7 +40,7 @@ impl Store {
                 .to_owned(),
             found,
         })?;
-        match found.subject == *subject && found.environment == *environment {
+        match is_same(&found.subject, subject) && found.environment == *environment {
             true => Ok(found.trials),
             false => Ok(Vec::new()),
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, TRAININGS, Work, folders};
+use super::{Store, TRAININGS, Work, folders, is_same};
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::folder::{
     IoContext, PARTIAL, StoreError, read_predictions, sync, sync_files, write_synced,
@@ -175,7 +175,7 @@ impl Store {
         if own.exists() {
             let found = read(&own)?;
             let is_it =
-                found.record.subject == *subject && found.record.environment == *environment;
+                is_same(&found.record.subject, subject) && found.record.environment == *environment;
             return match is_it {
                 true => Ok(Some(found)),
                 false => Err(StoreError::Malformed {
@@ -197,7 +197,7 @@ impl Store {
         let Some((_, other)) = others.iter().find(of_subject) else {
             return Ok(None);
         };
-        Ok(Some(read(other)?).filter(|found| found.record.subject == *subject))
+        Ok(Some(read(other)?).filter(|found| is_same(&found.record.subject, subject)))
     }
 
     /// Every training, in the order of their names, with what can't be read of it as an error. What is being removed
