@@ -228,7 +228,7 @@ fn what_does_not_fit_is_refused_before_anything_is_trained() {
 /// A matrix of 2 vectors of 3 numbers, as NumPy writes it.
 fn narrow(folder: &Path) -> &'static str {
     let mut header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".to_owned();
-    while (10 + header.len() + 1) % 64 != 0 {
+    while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

@@ -130,9 +130,12 @@ fn in_short(comparison: &Comparison, others: &[&MethodResult]) -> String {
     )
 }
 
+/// A value and whose it is.
+type Named<'a> = (f64, &'a str);
+
 /// The least and the most.
-fn ends(all: Vec<(f64, &str)>) -> Option<((f64, &str), (f64, &str))> {
-    let by = |one: &(f64, &str), other: &(f64, &str)| one.0.total_cmp(&other.0);
+fn ends(all: Vec<Named>) -> Option<(Named, Named)> {
+    let by = |one: &Named, other: &Named| one.0.total_cmp(&other.0);
     let all = || all.iter().copied();
     all().min_by(by).zip(all().max_by(by))
 }
