@@ -363,7 +363,7 @@ fn what_is_trained_now_stays() {
 fn what_a_report_has_come_to_be_of_stays() {
     let (folder, store) = closed(0..1);
     let listed = store.unreferenced().expect("readable");
-    let of = std::collections::BTreeSet::from([subject(0).name()]);
+    let of = std::collections::BTreeSet::from([environment("here").name(&subject(0))]);
     store.refer(folder.path(), of).expect("written");
     let pruning = store.prune().expect("nobody uses it");
     assert!(!pruning.remove(&listed[0]).expect("looked at"));
