@@ -1,5 +1,6 @@
 //! What a plan works on: the rows of its source and its targets.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -57,7 +58,11 @@ pub struct Material {
     pub(crate) samples: Vec<Sample>,
     /// What the report has to say about the choice of rows.
     pub notes: Vec<String>,
+    counted: RefCell<Vec<Counted>>,
 }
+
+/// What rows are like to a tokenizer, of this SHA-256, within these limits.
+type Counted = (String, Limits, Vec<Hygiene>);
 
 /// What training may look at.
 pub(crate) struct Source {
@@ -285,6 +290,7 @@ impl Material {
             tests,
             samples,
             notes,
+            counted: RefCell::default(),
         })
     }
 
@@ -322,8 +328,23 @@ impl Material {
         }
     }
 
-    /// What the rows are like: source training, source validation, then the evaluated splits.
+    /// What the rows are like: source training, source validation, then the evaluated splits. Counted once for each
+    /// tokenizer and limits, since all rows are tokenized for it.
     pub fn hygiene(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
+        let mut counted = self.counted.borrow_mut();
+        let tokenizer = &backbone.tokenizer_sha256;
+        let known = counted
+            .iter()
+            .find(|(of, within, _)| of == tokenizer && within == limits);
+        if let Some((_, _, hygiene)) = known {
+            return hygiene.clone();
+        }
+        let hygiene = self.count(backbone, limits);
+        counted.push((tokenizer.clone(), *limits, hygiene.clone()));
+        hygiene
+    }
+
+    fn count(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
         let seen = Seen::of(&self.source.train.examples);
         self.pools()
             .flat_map(|(split, pool)| {

@@ -301,7 +301,8 @@ fn in_short(recipe: &Recipe) -> String {
     )
 }
 
-fn new_table(header: &[&str]) -> Table {
+/// A table with lines between its rows alone, as wide as the terminal.
+pub(super) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)

@@ -18,6 +18,7 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::folder::{RunFolder, folder_name};
 use promptshift_numbers::store::Store;
+use promptshift_report::number;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_text::process::Process;
 
@@ -98,6 +99,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// It is interrupted, or something can't be read or written; what was computed stays.
     pub fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
+        // Before anything is made: a folder that is no store is refused.
+        Store::at(self.flags.store.path()).exists()?;
         let mut folders = Vec::new();
         for part in &self.prepared.study.parts {
             folders.push(RunFolder::open(&part.folder(out), &part.plan.cells())?);
@@ -159,14 +162,19 @@ impl<'a> Session<'a> {
             to_do = to_do.and(of_part);
         }
         if to_do != ToDo::default() {
-            let weights = match self.flags.keeping(self.largest).keep {
-                Keep::All => "; all weights are kept",
-                Keep::Deltas => "; what is tuned is kept, but not the weights at checkpoints",
-                Keep::None => "; no weights are kept",
+            let what = match self.flags.keeping(self.largest).keep {
+                Keep::All => Some("all weights"),
+                Keep::Deltas => Some("what is tuned, but no weights at checkpoints"),
+                Keep::None => None,
             };
-            let kept = match to_do.trainings {
-                0 => String::new(),
-                _ => format!("{weights} in {}", store.path().display()),
+            let kept = match (to_do.trainings, what) {
+                (0, _) => String::new(),
+                (_, None) => "; no weights are kept".to_owned(),
+                (_, Some(what)) => format!(
+                    "; {what} will be kept in {}, about {}",
+                    store.path().display(),
+                    number::bytes(to_do.weight_bytes)
+                ),
             };
             self.voice()
                 .say(&format!("{}{kept}", estimate::count(&to_do)));

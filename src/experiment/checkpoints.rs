@@ -40,7 +40,7 @@ fn places(steps: usize) -> Vec<usize> {
 }
 
 /// The steps at which a training is looked at; none but of model tuning.
-fn steps_of(subject: &Subject) -> Vec<usize> {
+pub(super) fn steps_of(subject: &Subject) -> Vec<usize> {
     match subject.method {
         Method::Model => places(subject.recipe.budget.steps),
         _ => Vec::new(),

@@ -377,10 +377,8 @@ fn whole_model(
 ) -> Result<Tuned, ElsewhereError> {
     let config = Config::read(&path.join("config.json"))?;
     check_config(path, &backbone.config, &config)?;
-    let (tokenizer, tokenizer_sha256) = folder_tokenizer(path, &config)?;
-    if tokenizer_sha256 != backbone.tokenizer_sha256 {
-        check_tokenizer(path, &tokenizer, material, backbone)?;
-    }
+    let (tokenizer, _) = folder_tokenizer(path, &config)?;
+    check_tokenizer(path, &tokenizer, material, backbone)?;
     let (weights, _) = WeightFiles::find(path)?.read()?;
     let card = &material.source.card;
     let head = head_form(

@@ -21,6 +21,7 @@ use promptshift_numbers::record::{
 use promptshift_numbers::score;
 use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
 use promptshift_text::domain::Split;
+use promptshift_text::new_file;
 
 impl Runner<'_> {
     /// The record of a cell in a folder, if it is there and of the same inputs.
@@ -150,7 +151,7 @@ impl Runner<'_> {
             version: RECORD_VERSION,
             notes,
             model_notes: context.model_notes(),
-            hygiene: self.hygiene(context).to_vec(),
+            hygiene: (self.material).hygiene(self.backbone, &context.cell.setting.limits),
             training: trained,
             search,
             evaluations,
@@ -244,7 +245,7 @@ impl Runner<'_> {
         let mut done = copy(&answers, &copied);
         // Weights may have been let go.
         if done.is_ok() && weights.exists() {
-            done = fs::hard_link(&weights, &linked).or_else(|_| copy(&weights, &linked));
+            done = new_file::link(&weights, &linked);
         }
         done.map_err(|source| StoreError::Io {
             action: "copy from",

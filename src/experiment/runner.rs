@@ -1,21 +1,25 @@
 //! Where the cells of a plan are run: what the store has of a cell is taken from there, what is missing is computed.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::checkpoints;
 use super::context::Context;
-use super::{ExperimentError, Watch};
+use super::{Event, ExperimentError, Watch};
 use crate::material::Material;
 use crate::plan::Plan;
 use promptshift_numbers::provenance::{self, Origin};
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::search::Search;
-use promptshift_numbers::store::{ARITHMETIC, Environment, Reuse, Store, StoredTraining, Subject};
+use promptshift_numbers::store::{
+    ARITHMETIC, Environment, Reuse, Store, StoredTraining, Subject, Work,
+};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::tuning::Tuned;
+use promptshift_tensors::tuning::{Parameters, Tuned};
 
 /// Which weights the store keeps of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +51,17 @@ pub struct Runner<'a> {
     pub(super) environment: Environment,
     pub(super) keep: Keep,
     pub(super) reuse: Reuse,
-    hygiene: OnceCell<Vec<Hygiene>>,
+}
+
+/// How long to wait before looking again at what another process works at.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Something to be worked at once.
+pub(super) enum Claimed<T> {
+    /// It is done.
+    Done(T),
+    /// It is this process's to do.
+    Work(Work),
 }
 
 /// A cell with the search that its recipe was found by.
@@ -64,6 +78,8 @@ pub struct ToDo {
     pub evaluations_found: usize,
     /// Those with rows that were not.
     pub evaluations: usize,
+    /// Bytes of the weights that the trainings to do will leave in the store.
+    pub weight_bytes: u64,
 }
 
 impl ToDo {
@@ -74,6 +90,7 @@ impl ToDo {
             trainings: self.trainings + other.trainings,
             evaluations_found: self.evaluations_found + other.evaluations_found,
             evaluations: self.evaluations + other.evaluations,
+            weight_bytes: self.weight_bytes + other.weight_bytes,
         }
     }
 
@@ -104,7 +121,6 @@ impl<'a> Runner<'a> {
             origin,
             keep: keeping.keep,
             reuse: keeping.reuse,
-            hygiene: OnceCell::new(),
         }
     }
 
@@ -135,9 +151,8 @@ impl<'a> Runner<'a> {
         }
         let context = self.context(cell);
         let subject = context.subject();
-        let shots = context
-            .shots(&context.of(self.name(subject.as_ref())?)?)
-            .len();
+        let name = subject.map(|subject| self.environment.name(&subject));
+        let shots = context.shots(&context.of(name)?).len();
         Ok(ToDo {
             trainings: 1,
             evaluations: self.material.tests.len() + shots,
@@ -148,7 +163,16 @@ impl<'a> Runner<'a> {
     fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
         let mut to_do = ToDo::default();
         let subject = context.subject();
-        let of = context.of(self.name(subject.as_ref())?)?;
+        let found = match &subject {
+            Some(subject) => self.training(subject)?,
+            None => None,
+        };
+        let name = match (&subject, &found) {
+            (_, Some(found)) => Some(found.name.clone()),
+            (Some(subject), None) => Some(self.environment.name(subject)),
+            (None, None) => None,
+        };
+        let of = context.of(name)?;
         let zero_shot = context
             .material
             .tests
@@ -164,16 +188,29 @@ impl<'a> Runner<'a> {
                 false => to_do.evaluations += 1,
             }
         }
-        if let Some(subject) = &subject {
-            match self.training(subject)? {
-                // Without its weights it is trained again where something is to be evaluated.
-                Some(found) if to_do.evaluations == 0 || found.trained().is_some() => {
-                    to_do.trainings_found += 1;
-                }
-                _ => to_do.trainings += 1,
+        match found {
+            // Without its weights it is trained again where something is to be evaluated.
+            Some(found) if to_do.evaluations == 0 || found.trained().is_some() => {
+                to_do.trainings_found += 1;
+            }
+            _ => {
+                to_do.trainings += usize::from(subject.is_some());
+                to_do.weight_bytes = subject.map_or(0, |subject| self.weight_bytes(&subject));
             }
         }
         Ok(to_do)
+    }
+
+    /// Bytes of the weights that a training will leave in the store: those for use, in single precision, and those at
+    /// its checkpoints where they are kept.
+    fn weight_bytes(&self, subject: &Subject) -> u64 {
+        let stored = Parameters::of(&subject.recipe, &self.backbone.config).stored as u64;
+        let times = match self.keep {
+            Keep::All => 1 + checkpoints::steps_of(subject).len() as u64,
+            Keep::Deltas => 1,
+            Keep::None => 0,
+        };
+        4 * stored * times
     }
 
     /// The training of a subject, if the store has it.
@@ -189,18 +226,33 @@ impl<'a> Runner<'a> {
         Ok(found.filter(|found| is_here(found) || found.trained().is_some()))
     }
 
-    /// The name of a subject's training: of the one that is found, or that would be made.
-    pub(super) fn name(
+    /// Claims the work of this name, unless `done` finds that there is nothing left to do of it. What another process
+    /// works at is waited for.
+    pub(super) fn claimed<T>(
         &self,
-        subject: Option<&Subject>,
-    ) -> Result<Option<String>, ExperimentError> {
-        let Some(subject) = subject else {
-            return Ok(None);
-        };
-        let found = self.training(subject)?.map(|found| found.name);
-        Ok(Some(
-            found.unwrap_or_else(|| self.environment.name(subject)),
-        ))
+        name: &str,
+        done: &dyn Fn() -> Result<Option<T>, ExperimentError>,
+        watch: &mut Watch,
+    ) -> Result<Claimed<T>, ExperimentError> {
+        let mut told = false;
+        loop {
+            if let Some(found) = done()? {
+                return Ok(Claimed::Done(found));
+            }
+            match self.store.begin(name) {
+                // It may have been done between the two looks.
+                Ok(work) => return Ok(done()?.map_or(Claimed::Work(work), Claimed::Done)),
+                Err(error @ StoreError::Busy { .. }) => {
+                    match told {
+                        true => watch(Event::StillWaiting)?,
+                        false => watch(Event::Waiting(&error))?,
+                    }
+                    told = true;
+                    thread::sleep(AGAIN);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> Context<'c> {
@@ -226,7 +278,7 @@ impl<'a> Runner<'a> {
             }
             None => (None, None),
         };
-        let of = context.of(self.name(subject.as_ref())?)?;
+        let of = context.of(training.as_ref().map(|training| training.name.clone()))?;
         let mut loaded = |watch: &mut Watch| -> Result<Tuned, ExperimentError> {
             match (&tuned, &training) {
                 (Some(tuned), _) => Ok(tuned.clone()),
@@ -273,11 +325,6 @@ impl<'a> Runner<'a> {
             with_search(cell, search)
         };
         Ok(plan.cells().into_iter().map(searched).collect())
-    }
-
-    pub(super) fn hygiene(&self, context: Context) -> &[Hygiene] {
-        let limits = &context.cell.setting.limits;
-        (self.hygiene).get_or_init(|| self.material.hygiene(self.backbone, limits))
     }
 }
 

@@ -1,14 +1,10 @@
 //! The search for a method's recipe: as many trials as for any other, on the source alone.
 
-use std::thread;
-use std::time::Duration;
-
-use super::runner::Runner;
+use super::runner::{Claimed, Runner};
 use super::{Event, ExperimentError, Watch, past_damage};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::folder::StoreError;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
 use promptshift_numbers::store::Work;
 use promptshift_tensors::train::{Fitted, Halts};
@@ -58,46 +54,32 @@ impl Runner<'_> {
             panic!("the plan has trials for the method");
         };
         let subject = self.context(&cell).subject().expect("it has a recipe");
-        let kept = || self.store.trials(&subject, &self.environment);
-        let mut trials = kept()?;
-        if trials.len() < count {
-            let name = format!("search-{}", self.environment.name(&subject));
-            let mut told = false;
-            let work = loop {
-                match self.store.begin(&name) {
-                    Err(error @ StoreError::Busy { .. }) => {
-                        match told {
-                            true => watch(Event::StillWaiting)?,
-                            false => watch(Event::Waiting(&error))?,
-                        }
-                        told = true;
-                        thread::sleep(Duration::from_secs(1));
-                    }
-                    work => break work?,
-                }
+        let done = || self.found_search(plan, method);
+        let name = format!("search-{}", self.environment.name(&subject));
+        let work = match self.claimed(&name, &done, watch)? {
+            Claimed::Done(search) => return Ok(search),
+            Claimed::Work(work) => work,
+        };
+        let mut trials = self.store.trials(&subject, &self.environment)?;
+        for recipe in base.grid(count).into_iter().skip(trials.len()) {
+            let learning_rate = recipe.optimizer.learning_rate();
+            let trial = Cell {
+                recipe: Some(recipe),
+                ..cell.clone()
             };
-            trials = kept()?;
-            for recipe in base.grid(count).into_iter().skip(trials.len()) {
-                let learning_rate = recipe.optimizer.learning_rate();
-                let trial = Cell {
-                    recipe: Some(recipe),
-                    ..cell.clone()
-                };
-                let number = trials.len() + 1;
-                watch(Event::Trying {
-                    cell: &trial,
-                    number,
-                })?;
-                trials.push(Trial {
-                    learning_rate,
-                    end: self.attempt(&trial, &work, watch)?,
-                });
-                self.store
-                    .keep_trials(&subject, &self.environment, &trials)?;
-                work.clear()?;
-            }
+            let number = trials.len() + 1;
+            watch(Event::Trying {
+                cell: &trial,
+                number,
+            })?;
+            trials.push(Trial {
+                learning_rate,
+                end: self.attempt(&trial, &work, watch)?,
+            });
+            self.store
+                .keep_trials(&subject, &self.environment, &trials)?;
+            work.clear()?;
         }
-        trials.truncate(count);
         Ok(Search::of(SEED, trials))
     }
 

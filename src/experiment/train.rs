@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use super::answer::{predictions, stored};
 use super::checkpoints::Checkpoints;
 use super::context::Context;
-use super::runner::{Keep, Runner};
+use super::runner::{Claimed, Keep, Runner};
 use super::{Event, ExperimentError, Watch, failed, past_damage};
 use promptshift_numbers::provenance;
 use promptshift_numbers::recipe::Recipe;
@@ -24,9 +22,7 @@ use promptshift_tensors::train::{self, FitError, Fitted, Fitting, Halts, Trainin
 use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::prompt_file::Metadata;
 use promptshift_tensors::tuning::trained::{restored, save_trained, trained_bytes};
-
-/// How long to wait before looking again at what another process trains.
-const AGAIN: Duration = Duration::from_millis(500);
+use promptshift_text::new_file;
 
 /// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
@@ -40,27 +36,10 @@ impl Runner<'_> {
         subject: &Subject,
         watch: &mut Watch,
     ) -> Result<Trained, ExperimentError> {
-        let mut told = false;
-        loop {
-            if let Some(found) = self.training(subject)? {
-                return Ok((found, None));
-            }
-            match self.store.begin(&self.environment.name(subject)) {
-                Ok(work) => match self.training(subject)? {
-                    // It was finished between the two looks.
-                    Some(found) => return Ok((found, None)),
-                    None => return self.train(context, subject, work, watch),
-                },
-                Err(error @ StoreError::Busy { .. }) => {
-                    if !told {
-                        watch(Event::Waiting(&error))?;
-                        told = true;
-                    }
-                    thread::sleep(AGAIN);
-                    watch(Event::StillWaiting)?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let done = || self.training(subject);
+        match self.claimed(&self.environment.name(subject), &done, watch)? {
+            Claimed::Done(found) => Ok((found, None)),
+            Claimed::Work(work) => self.train(context, subject, work, watch),
         }
     }
 
@@ -283,8 +262,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
             let path = entry.path();
             // They stay there too until the training has its name: it may still be killed.
             let to = draft.join(entry.file_name());
-            let linked = fs::hard_link(&path, &to).or_else(|_| fs::copy(&path, &to).map(|_| ()));
-            linked.map_err(io("copy", &path))?;
+            new_file::link(&path, &to).map_err(io("copy", &path))?;
         }
     }
     Ok(())
@@ -293,9 +271,8 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    let partial = path.with_extension("partial");
-    fs::write(&partial, bytes).map_err(io("write", &partial))?;
-    fs::rename(&partial, path).map_err(io("write", path))
+    // A half-written one is written again: what a killed training resumes from is of an earlier step.
+    fs::write(path, bytes).map_err(io("write", path))
 }
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ExperimentError {

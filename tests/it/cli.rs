@@ -608,7 +608,7 @@ fn an_interrupt_leaves_no_half_written_record() {
         .expect("it runs");
     let out = folder.path().join("out");
     let drafts = || {
-        let work = folder.path().join("runs/store/work");
+        let work = folder.path().join("runs/store/unfinished");
         let entries = std::fs::read_dir(work).into_iter().flatten().flatten();
         (entries.filter(|entry| {
             entry

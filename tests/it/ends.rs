@@ -169,7 +169,7 @@ fn signal(name: &str, process: u32) {
 
 /// What a broken-off training of the store in this folder resumes from.
 fn begun(folder: &Path) -> Vec<PathBuf> {
-    let work = beginning(&folder.join("runs/store/work"), "prompt-seed0");
+    let work = beginning(&folder.join("runs/store/unfinished"), "prompt-seed0");
     work.iter()
         .flat_map(|work| beginning(work, "begun-"))
         .collect()
@@ -177,7 +177,7 @@ fn begun(folder: &Path) -> Vec<PathBuf> {
 
 /// What was set aside of it.
 fn damaged(folder: &Path) -> Vec<PathBuf> {
-    let work = beginning(&folder.join("runs/store/work"), "prompt-seed0");
+    let work = beginning(&folder.join("runs/store/unfinished"), "prompt-seed0");
     work.iter()
         .flat_map(|work| beginning(work, "damaged-"))
         .collect()
@@ -431,7 +431,7 @@ fn killed_and_done(kills: usize, seed: u64) {
     }
     let store = folder.path().join("runs/store");
     let mut left = beginning(&out, ".");
-    left.extend(beginning(&store.join("work"), ""));
+    left.extend(beginning(&store.join("unfinished"), ""));
     for kind in ["trainings", "searches", "reports"] {
         left.extend(beginning(&store.join(kind), "."));
     }

@@ -137,6 +137,14 @@ impl NewFolder {
     }
 }
 
+/// Gives a file a second name; where the file system has no links, a copy.
+///
+/// # Errors
+/// The name is taken, or the file system says no.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()))
+}
+
 fn failed(path: &Path, source: io::Error) -> NewFileError {
     let path = path.to_owned();
     match source.kind() {

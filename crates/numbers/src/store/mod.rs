@@ -5,7 +5,7 @@
 //! <store>/trainings/prompt-seed0-1f…/     one folder a training: see [`training`]
 //! <store>/answers/prompt-seed0-1f…/       what it answered, on whatever it was asked: see [`answers`]
 //! <store>/searches/prompt-….json          the trials of a search for a recipe
-//! <store>/work/prompt-seed0-1f…/          a training that is under way, or was broken off
+//! <store>/unfinished/prompt-seed0-1f…/    a training that is under way, or was broken off
 //! <store>/reports/….json                  which folders of reports were put together from what
 //! <store>/processes/…/                    a process that uses the store: see [`processes`]
 //! ```
@@ -45,7 +45,7 @@ pub(crate) const MARKER: &str = "store.json";
 const TRAININGS: &str = "trainings";
 const ANSWERS: &str = "answers";
 const SEARCHES: &str = "searches";
-const WORK: &str = "work";
+const UNFINISHED: &str = "unfinished";
 const REPORTS: &str = "reports";
 
 /// What store.json holds.
@@ -157,7 +157,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Busy`]: another process trains it; or the file system says no.
     pub fn begin(&self, name: &str) -> Result<Work, StoreError> {
-        let folder = self.root.join(WORK).join(name);
+        let folder = self.root.join(UNFINISHED).join(name);
         let claim = loop {
             fs::create_dir_all(&folder).at("make the folder", &folder)?;
             match Claim::take(&folder, self.works_for.as_ref()) {

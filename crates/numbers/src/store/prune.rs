@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::training::FoundTraining;
-use super::{ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, WORK, folders, processes, put};
+use super::{
+    ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
+};
 use crate::claim::{Claim, holder};
 use crate::record::folder::{IoContext, PARTIAL, StoreError};
 use promptshift_text::hash::sha256;
@@ -150,7 +152,7 @@ impl Store {
     /// A folder can't be read.
     pub fn begun(&self) -> Result<Vec<Begun>, StoreError> {
         let mut begun = Vec::new();
-        for (name, folder) in folders(&self.root.join(WORK))? {
+        for (name, folder) in folders(&self.root.join(UNFINISHED))? {
             if !name.starts_with(PARTIAL) {
                 begun.push(Begun {
                     bytes: size(&folder)?,
@@ -174,7 +176,7 @@ impl Store {
         for (of, kind) in [
             (ANSWERS, Kind::Answers),
             (TRAININGS, Kind::Training),
-            (WORK, Kind::BrokenOff),
+            (UNFINISHED, Kind::BrokenOff),
         ] {
             for (name, folder) in folders(&self.root.join(of))? {
                 let kind = match name.starts_with(PARTIAL) {

@@ -156,7 +156,7 @@ fn what_is_trained_is_trained_by_one() {
     );
     work.clear().expect("removed");
     drop(work);
-    let left = fs::read_dir(store.path().join(WORK)).expect("there");
+    let left = fs::read_dir(store.path().join(UNFINISHED)).expect("there");
     assert_eq!(left.count(), 0);
 }
 
@@ -310,7 +310,7 @@ fn what_no_report_is_of_can_go() {
         Vec::<PathBuf>::new()
     );
     let left = |of: &str| fs::read_dir(root.join(of)).expect("there").count();
-    assert_eq!([TRAININGS, ANSWERS, WORK, REPORTS].map(left), [0; 4]);
+    assert_eq!([TRAININGS, ANSWERS, UNFINISHED, REPORTS].map(left), [0; 4]);
 }
 
 /// A store with a training of each of these seeds, closed.
@@ -327,9 +327,14 @@ fn closed(seeds: std::ops::Range<u64>) -> (tempfile::TempDir, Store) {
 fn what_is_trained_now_stays() {
     let (_folder, store) = closed(0..2);
     let here = environment("here");
-    let folder = |seed| store.path().join(WORK).join(here.name(&subject(seed)));
+    let folder = |seed| {
+        store
+            .path()
+            .join(UNFINISHED)
+            .join(here.name(&subject(seed)))
+    };
     // A search was broken off, and what was trained of seed 1 is being trained again.
-    let broken_off = store.path().join(WORK).join("search-prompt");
+    let broken_off = store.path().join(UNFINISHED).join("search-prompt");
     fs::create_dir_all(broken_off.join(BEGUN)).expect("made");
     fs::write(broken_off.join(BEGUN).join("step"), "1234").expect("written");
     let listed = store.unreferenced().expect("readable");
