@@ -61,7 +61,7 @@ pub(super) enum Claimed<T> {
     /// It is done.
     Done(T),
     /// It is this process's to do.
-    Work(Work),
+    Work(Box<Work>),
 }
 
 /// A cell with the search that its recipe was found by.
@@ -241,7 +241,9 @@ impl<'a> Runner<'a> {
             }
             match self.store.begin(name) {
                 // It may have been done between the two looks.
-                Ok(work) => return Ok(done()?.map_or(Claimed::Work(work), Claimed::Done)),
+                Ok(work) => {
+                    return Ok(done()?.map_or_else(|| Claimed::Work(Box::new(work)), Claimed::Done));
+                }
                 Err(error @ StoreError::Busy { .. }) => {
                     match told {
                         true => watch(Event::StillWaiting)?,

@@ -39,7 +39,7 @@ impl Runner<'_> {
         let done = || self.training(subject);
         match self.claimed(&self.environment.name(subject), &done, watch)? {
             Claimed::Done(found) => Ok((found, None)),
-            Claimed::Work(work) => self.train(context, subject, work, watch),
+            Claimed::Work(work) => self.train(context, subject, *work, watch),
         }
     }
 
