@@ -5,7 +5,6 @@ mod answer;
 mod checkpoints;
 mod context;
 pub mod elsewhere;
-pub mod ensemble;
 mod join;
 mod k_shot;
 mod outcome;

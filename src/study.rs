@@ -1,25 +1,43 @@
 //! A study: what is computed and compared by one command, as data; and all that it needs, read and checked.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::experiment;
 use crate::experiment::elsewhere::{self, ElsewhereError};
 use crate::material::{Material, MaterialError};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Limits;
-use promptshift_numbers::record::ablation::Variant;
+use promptshift_numbers::record::ablation::{self, Variant};
+use promptshift_numbers::record::difference;
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, WordsError};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::{self, TuningError};
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
+use promptshift_text::new_file::{self, NewFileError};
 
 /// One plan, or those of an ablation, which differ in one thing and are run on the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Study {
+    /// What its report is about.
+    pub report: ReportKind,
     /// In the order of the report.
     pub parts: Vec<Part>,
+}
+
+/// What the report of a study is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportKind {
+    /// What is lost between a source and its targets.
+    Transfer,
+    /// What difference one thing makes.
+    Ablation(ablation::Kind),
+    /// Prompts that vote.
+    Ensemble,
 }
 
 /// One plan of a study.
@@ -31,14 +49,113 @@ pub struct Part {
     pub plan: Plan,
 }
 
+/// A study as a file has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct StudyFile {
+    /// [`STUDY_VERSION`].
+    promptshift_study: u32,
+    #[serde(flatten)]
+    study: Study,
+}
+
+/// The version of the schema of study files.
+pub const STUDY_VERSION: u32 = 1;
+
+/// A study's file that can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyFileError {
+    /// It can't be written.
+    #[error(transparent)]
+    New(#[from] NewFileError),
+    /// It can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no study's.
+    #[error("{}: wanted a study as --save-plan writes it, found {found}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// It says something that is not understood, or that its other fields contradict.
+    #[error("{}: {field}: not understood: {found}", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// What it says.
+        found: String,
+    },
+}
+
 impl Study {
     /// The study of one plan.
     pub fn of(plan: Plan) -> Self {
         Study {
+            report: ReportKind::Transfer,
             parts: vec![Part {
                 variant: None,
                 plan,
             }],
+        }
+    }
+
+    /// Writes it into a new file.
+    ///
+    /// # Errors
+    /// The file exists or can't be written.
+    ///
+    /// # Panics
+    /// A path of the study is no Unicode.
+    pub fn save(&self, path: &Path) -> Result<(), StudyFileError> {
+        let file = StudyFile {
+            promptshift_study: STUDY_VERSION,
+            study: self.clone(),
+        };
+        let mut json = serde_json::to_vec_pretty(&file).expect("plain data");
+        json.push(b'\n');
+        Ok(new_file::write(path, &json)?)
+    }
+
+    /// Reads what [`save`](Self::save) wrote, or someone edited.
+    ///
+    /// # Errors
+    /// It can't be read, or says anything that is not understood.
+    pub fn read(path: &Path) -> Result<Self, StudyFileError> {
+        let text = fs::read_to_string(path).map_err(|source| StudyFileError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let malformed = |found: String| StudyFileError::Malformed {
+            path: path.to_owned(),
+            found,
+        };
+        let given: Value =
+            serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let file: StudyFile =
+            serde_json::from_value(given.clone()).map_err(|error| malformed(error.to_string()))?;
+        if file.promptshift_study != STUDY_VERSION {
+            let found = format!("version {} of its schema", file.promptshift_study);
+            return Err(malformed(found));
+        }
+        let understood = serde_json::to_value(&file).expect("plain data");
+        if let Some(difference) = difference::first(&given, &understood) {
+            return Err(StudyFileError::Unknown {
+                path: path.to_owned(),
+                field: difference.field,
+                found: difference.first,
+            });
+        }
+        match file.study.parts.is_empty() {
+            true => Err(malformed("no parts".to_owned())),
+            false => Ok(file.study),
         }
     }
 }

@@ -7,25 +7,21 @@ mod ensemble;
 mod prompts;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::command::command;
 use super::data::Data;
+use super::output::Form;
 use super::run::{Run, SMALL};
-use super::study::Session;
+use super::study::Request;
 use super::transfer::answer_form;
 use super::values::{Seeds, at_least_one};
-use super::{interrupt, output};
 use crate::plan::Plan;
-use crate::study::{Part, Prepared, Study};
+use crate::study::{Part, ReportKind, Study};
 use promptshift_numbers::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift_numbers::record::ablation::{self, Ablation, Kind};
-use promptshift_numbers::record::{Setting, ensemble as ensemble_record};
-use promptshift_report as report;
-use promptshift_report::sheet::Sheet;
+use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::transfer::Transfer;
@@ -101,21 +97,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The report of the ablation in a folder, if it holds one.
-///
-/// # Errors
-/// Its files are damaged.
-pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
-    if ablation::is_in(folder) {
-        return Ok(Some(report::ablation::sheet(&ablation::read(folder)?)?));
-    }
-    if ensemble_record::is_in(folder) {
-        let stored = ensemble_record::read(folder)?;
-        return Ok(Some(report::ensemble::sheet(&stored)?));
-    }
-    Ok(None)
-}
-
 impl Shared {
     /// The plan of some methods on a backbone, with their default recipes but for what was typed; `usual` holds for
     /// what was not.
@@ -174,52 +155,13 @@ impl Shared {
         })
     }
 
-    /// The study, prepared.
-    fn session(&self, study: Study) -> Result<Session<'_>, Failure> {
-        let (device, voice) = (self.run.on.find()?, self.run.voice());
-        let prepared = Prepared::of(study, device, &mut |note| voice.say(note))?;
-        Session::new(&self.run, prepared, command(None))
-    }
-
-    /// `runs/ablate-length-squad-to-drop` where nothing else was said.
-    fn out(&self, kind: &str, transfer: &Transfer) -> PathBuf {
-        let targets = match transfer.targets.as_slice() {
-            few @ ([_] | [_, _] | [_, _, _]) => few.join("-"),
-            many => format!("{}-targets", many.len()),
+    /// Runs a study of these parts.
+    fn run(&self, report: ReportKind, parts: Vec<Part>) -> Result<(), Failure> {
+        let request = Request {
+            flags: &self.run,
+            form: Form::of_terminal(),
+            command: command(None),
         };
-        let name = format!("ablate-{kind}-{}-to-{targets}", transfer.source);
-        (self.run.out.clone()).unwrap_or_else(|| Path::new("runs").join(name))
+        request.run(Study { report, parts })
     }
-}
-
-/// Runs what is missing of every setting, and writes the report.
-fn run_parts(kind: Kind, shared: &Shared, parts: Vec<Part>) -> Result<(), Failure> {
-    let transfer = parts
-        .first()
-        .expect("an ablation has settings")
-        .plan
-        .setting
-        .transfer();
-    let out = shared.out(kind.name(), &transfer);
-    let variants = parts
-        .iter()
-        .filter_map(|part| part.variant.clone())
-        .collect();
-    let mut session = shared.session(Study { parts })?;
-    if shared.run.dry_run {
-        return session.describe();
-    }
-    interrupt::listen()?;
-    Ablation::new(kind, variants).claim(&out)?;
-    let outcome = session.run(&out)?;
-    finish(shared, &out)?;
-    Ok(outcome.complete()?)
-}
-
-/// Writes the report of the ablation in `out`.
-fn finish(shared: &Shared, out: &Path) -> Result<(), Failure> {
-    let sheet = sheet(out)?.expect("it has just been written");
-    output::write_sheet(&sheet, out, shared.run.files())?;
-    (shared.run.voice()).say(&format!("report: {}", out.join("report.md").display()));
-    Ok(())
 }

@@ -59,13 +59,12 @@ pub fn describe(
             .expect("strings take text");
         }
         let to_do = runner.to_do(plan, &cell)?;
-        all = all.and(to_do);
-        let training = match (&cell.recipe, to_do.trainings) {
-            (Some(recipe), 1..) => recipe_flop(recipe, backbone, &tokens),
+        let training = match &cell.recipe {
+            Some(recipe) if !to_do.trainings.is_empty() => recipe_flop(recipe, backbone, &tokens),
             _ => 0.0,
         };
-        let evaluations = to_do.evaluations + to_do.evaluations_found;
-        let share = to_do.evaluations as f64 / evaluations.max(1) as f64;
+        let evaluations = to_do.evaluations.len() + to_do.evaluations_found.len();
+        let share = to_do.evaluations.len() as f64 / evaluations.max(1) as f64;
         let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs)
             + k_shot_flop(&cell, backbone, &tokens);
         let time = Duration::from_secs_f64((training + share * evaluation) / rate);
@@ -84,11 +83,12 @@ pub fn describe(
             ),
             None => String::new(),
         };
-        let time = match (to_do.is_nothing(), to_do.trainings_found) {
+        let time = match (to_do.is_nothing(), to_do.trainings_found.is_empty()) {
             (true, _) => "there".to_owned(),
-            (false, 1..) => format!("trained, about {} of evaluation", in_words(time)),
-            (false, _) => format!("about {}", in_words(time)),
+            (false, false) => format!("trained, about {} of evaluation", in_words(time)),
+            (false, true) => format!("about {}", in_words(time)),
         };
+        all.add(to_do);
         writeln!(text, "  {name}{recipe}: {time}").expect("strings take text");
     }
     writeln!(
@@ -105,10 +105,10 @@ pub fn describe(
 pub fn count(to_do: &ToDo) -> String {
     format!(
         "{} found, {} to do; {} found, {} to do",
-        of(to_do.trainings_found, "training"),
-        to_do.trainings,
-        of(to_do.evaluations_found, "evaluation"),
-        to_do.evaluations
+        of(to_do.trainings_found.len(), "training"),
+        to_do.trainings.len(),
+        of(to_do.evaluations_found.len(), "evaluation"),
+        to_do.evaluations.len()
     )
 }
 

@@ -22,6 +22,7 @@ mod model;
 mod narrator;
 mod on;
 mod output;
+mod place;
 mod predict;
 mod pretrain;
 mod print;
@@ -31,6 +32,7 @@ mod redact;
 mod redirection;
 mod report;
 mod run;
+mod run_plan;
 mod runs;
 mod score;
 mod study;
@@ -69,6 +71,8 @@ pub struct Cli {
 enum Verb {
     /// Tune on a source domain, evaluate on it and on targets, report the gaps.
     Transfer(Box<transfer::Arguments>),
+    /// Run what --save-plan of another verb wrote.
+    Run(run_plan::Arguments),
     /// Answer the rows of one file, with or without a soft prompt.
     Predict(predict::Arguments),
     /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
@@ -224,6 +228,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
+            Verb::Run(arguments) => run_plan::run(&arguments),
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Prompt(arguments) => prompt::run(arguments),
             Verb::Adapter(arguments) => adapter::run(arguments),

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
+use promptshift_numbers::record::{ablation, ensemble};
 use promptshift_report::bench::{self, Benchmarks};
 use promptshift_report::sheet::Sheet;
 use promptshift_report::{self as report, json, terminal};
@@ -96,6 +97,29 @@ pub fn write(
         }
     };
     print::text(text)
+}
+
+/// The report of the ablation or ensemble in a folder, if it holds one.
+///
+/// # Errors
+/// Its files are damaged.
+pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
+    if ablation::is_in(folder) {
+        return Ok(Some(report::ablation::sheet(&ablation::read(folder)?)?));
+    }
+    if ensemble::is_in(folder) {
+        return Ok(Some(report::ensemble::sheet(&ensemble::read(folder)?)?));
+    }
+    Ok(None)
+}
+
+/// Writes the report of the ablation or ensemble in `out` there, and prints it.
+///
+/// # Errors
+/// It can't be read, or a file not be written.
+pub fn write_stored(out: &Path, files: Files) -> anyhow::Result<()> {
+    let sheet = sheet(out)?.expect("it has just been written");
+    write_sheet(&sheet, out, files)
 }
 
 /// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ablate, output};
+use super::output;
 use promptshift_numbers::record::folder::{find, unfinished};
 use promptshift_report::bench::Benchmarks;
 use promptshift_tensors::backbone::BackboneChoice;
@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         return output::write_benchmarks(&benchmarks, out);
     }
     if let [folder] = arguments.folders.as_slice()
-        && let Some(sheet) = ablate::sheet(folder)?
+        && let Some(sheet) = output::sheet(folder)?
     {
         let out = arguments.out.as_ref().unwrap_or(folder);
         return output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html));

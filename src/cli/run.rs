@@ -43,6 +43,9 @@ pub struct Run {
     /// Print the plan, what of it is there already and what the rest will cost, and stop.
     #[arg(long)]
     pub dry_run: bool,
+    /// Write what would be run, resolved and checked, into a new file, and stop; `promptshift run FILE` runs it.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub save_plan: Option<PathBuf>,
     /// Say nothing on standard error but errors.
     #[arg(long, short)]
     quiet: bool,

@@ -1,22 +1,25 @@
-//! Runs a study: finds what is there, computes what is missing, here or by workers, and puts the records together.
+//! Runs a study: finds what is there, computes what is missing, here or by workers, puts the records together and
+//! reports on them.
 
 use std::path::Path;
 
 use super::Failure;
-use super::estimate;
 use super::narrator::Narrator;
-use super::print;
+use super::output::{self, Form};
+use super::place::default_out;
 use super::progress::Voice;
 use super::run::Run;
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
+use super::{estimate, interrupt, print};
 use crate::experiment::{Event, Keep, Outcome, Runner, Searched, ToDo};
 use crate::material::Material;
-use crate::study::Prepared;
+use crate::study::{Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::folder::{RunFolder, folder_name};
+use promptshift_numbers::record::ablation::{Ablation, Variant};
+use promptshift_numbers::record::folder::{RunFolder, folder_name, unfinished};
+use promptshift_numbers::record::{Cell, ensemble};
 use promptshift_numbers::store::Store;
 use promptshift_report::number;
 use promptshift_tensors::backbone::Backbone;
@@ -41,8 +44,73 @@ pub fn origin(
     }
 }
 
+/// How a study is run and reported on.
+pub struct Request<'a> {
+    /// The flags that say where and how.
+    pub flags: &'a Run,
+    /// What standard output carries of a transfer's report.
+    pub form: Form,
+    /// The command that records name.
+    pub command: String,
+}
+
+impl Request<'_> {
+    /// Prepares a study, computes what is missing of it and writes its report; or does what the flags ask for instead.
+    ///
+    /// # Errors
+    /// It can't be prepared, is interrupted, or something can't be read or written; what was computed stays.
+    pub fn run(self, study: Study) -> Result<(), Failure> {
+        let Request {
+            flags,
+            form,
+            command,
+        } = self;
+        let (device, voice) = (flags.on.find()?, flags.voice());
+        let prepared = Prepared::of(study, device, &mut |note| voice.say(note))?;
+        if let Some(file) = &flags.save_plan {
+            prepared.study.save(file)?;
+            voice.say(&format!("plan: {}", file.display()));
+            return Ok(());
+        }
+        let out = (flags.out.clone()).unwrap_or_else(|| default_out(&prepared.study));
+        let report = prepared.study.report;
+        let mut session = Session::new(flags, prepared, command)?;
+        if flags.dry_run {
+            return session.describe();
+        }
+        interrupt::listen()?;
+        match report {
+            ReportKind::Transfer => {}
+            ReportKind::Ablation(kind) => Ablation::new(kind, session.variants()).claim(&out)?,
+            ReportKind::Ensemble => ensemble::claim(&out)?,
+        }
+        let outcome = session.run(&out)?;
+        match report {
+            // There is nothing to report on but why.
+            ReportKind::Transfer if outcome.records.is_empty() => return Ok(outcome.complete()?),
+            ReportKind::Transfer => {
+                output::write(
+                    &outcome.records,
+                    &unfinished(&out)?,
+                    &out,
+                    flags.files(),
+                    form,
+                )?;
+            }
+            ReportKind::Ablation(_) => output::write_stored(&out, flags.files())?,
+            ReportKind::Ensemble => {
+                // Fewer prompts would be another ensemble than the one that was asked for.
+                outcome.complete()?;
+                output::write_stored(&out, flags.files())?;
+            }
+        }
+        voice.say(&format!("report: {}", out.join("report.md").display()));
+        Ok(outcome.complete()?)
+    }
+}
+
 /// A study that is run, with the flags that say how.
-pub struct Session<'a> {
+struct Session<'a> {
     flags: &'a Run,
     prepared: Prepared,
     command: String,
@@ -55,7 +123,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A model's configuration can't be read.
-    pub fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
+    fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
         let mut largest = 0;
         for part in &prepared.study.parts {
             largest = largest.max(part.plan.backbone.config()?.parameters());
@@ -69,16 +137,16 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The prepared study.
-    pub fn prepared(&mut self) -> &mut Prepared {
-        &mut self.prepared
+    fn variants(&self) -> Vec<Variant> {
+        let parts = self.prepared.study.parts.iter();
+        parts.filter_map(|part| part.variant.clone()).collect()
     }
 
     /// Prints every part's plan, what of it is there, and what the rest will cost.
     ///
     /// # Errors
     /// The store can't be read, or standard output not be written.
-    pub fn describe(&mut self) -> Result<(), Failure> {
+    fn describe(&mut self) -> Result<(), Failure> {
         let store = Store::at(self.flags.store.path());
         for at in 0..self.prepared.study.parts.len() {
             let text = self.with_runner(at, &store, |runner, prepared| {
@@ -98,7 +166,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// It is interrupted, or something can't be read or written; what was computed stays.
-    pub fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
+    fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
         // Before anything is made: a folder that is no store is refused.
         Store::at(self.flags.store.path()).exists()?;
         let mut folders = Vec::new();
@@ -154,12 +222,12 @@ impl<'a> Session<'a> {
                         None => false,
                     };
                     if !is_there {
-                        to_do = to_do.and(runner.to_do(plan, &cell)?);
+                        to_do.add(runner.to_do(plan, &cell)?);
                     }
                 }
                 Ok(to_do)
             })?;
-            to_do = to_do.and(of_part);
+            to_do.add(of_part);
         }
         if to_do != ToDo::default() {
             let what = match self.flags.keeping(self.largest).keep {
@@ -167,13 +235,13 @@ impl<'a> Session<'a> {
                 Keep::Deltas => Some("what is tuned, but no weights at checkpoints"),
                 Keep::None => None,
             };
-            let kept = match (to_do.trainings, what) {
+            let kept = match (to_do.trainings.len(), what) {
                 (0, _) => String::new(),
                 (_, None) => "; no weights are kept".to_owned(),
                 (_, Some(what)) => format!(
                     "; {what} will be kept in {}, about {}",
                     store.path().display(),
-                    number::bytes(to_do.weight_bytes)
+                    number::bytes(to_do.trainings.values().sum())
                 ),
             };
             self.voice()

@@ -1,7 +1,6 @@
 //! `promptshift transfer 'squad->textbookqa'`: the main job.
 
 mod methods;
-mod place;
 mod plan;
 
 use std::path::PathBuf;
@@ -11,24 +10,21 @@ use clap::Args;
 use super::Failure;
 use super::command::command;
 use super::data::Data;
-use super::interrupt;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
 use super::model::Model;
-use super::output::{self, Form};
+use super::output::Form;
 use super::run::Run;
-use super::study::Session;
+use super::study::Request;
 use super::values::{Answers, Elsewhere, Init, Seeds, at_least_one, trials};
 use super::wording;
-use crate::study::{Prepared, Study};
+use crate::study::Study;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::folder::unfinished;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::transfer::ALL;
 
 use methods::left_out;
 pub(super) use methods::method;
-use place::default_out;
 pub(super) use plan::answer_form;
 use plan::plan;
 
@@ -165,28 +161,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             }
         }
     }
-    let device = arguments.run.on.find()?;
-    let prepared = Prepared::of(Study::of(plan), device, &mut |note| voice.say(note))?;
-    let plan = &prepared.study.parts[0].plan;
-    let out = (arguments.run.out.clone()).unwrap_or_else(|| default_out(plan));
     let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
-    let mut session = Session::new(&arguments.run, prepared, command(halved))?;
-    if arguments.run.dry_run {
-        return session.describe();
-    }
-    interrupt::listen()?;
-    let outcome = session.run(&out)?;
-    if outcome.records.is_empty() {
-        // There is nothing to report on but why.
-        return Ok(outcome.complete()?);
-    }
-    let form = match (arguments.json, &redirected) {
-        (true, _) => Form::Json,
-        (false, Some(_)) => Form::Markdown,
-        (false, None) => Form::of_terminal(),
+    let request = Request {
+        flags: &arguments.run,
+        form: match (arguments.json, &redirected) {
+            (true, _) => Form::Json,
+            (false, Some(_)) => Form::Markdown,
+            (false, None) => Form::of_terminal(),
+        },
+        command: command(halved),
     };
-    let files = arguments.run.files();
-    output::write(&outcome.records, &unfinished(&out)?, &out, files, form)?;
-    voice.say(&format!("report: {}", out.join("report.md").display()));
-    Ok(outcome.complete()?)
+    request.run(Study::of(plan))
 }

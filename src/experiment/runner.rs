@@ -1,6 +1,7 @@
 //! Where the cells of a plan are run: what the store has of a cell is taken from there, what is missing is computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::thread;
 use std::time::Duration;
 
@@ -67,36 +68,31 @@ pub(super) enum Claimed<T> {
 /// A cell with the search that its recipe was found by.
 pub type Searched = (Cell, Option<Search>);
 
-/// What is left to compute of some cells.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What is left to compute of some cells, by the names of trainings and evaluations: what cells share is there once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToDo {
     /// Trainings that the store has.
-    pub trainings_found: usize,
-    /// Trainings that it has not.
-    pub trainings: usize,
-    /// Test sets, by cell and K, that all of whose rows were answered before.
-    pub evaluations_found: usize,
+    pub trainings_found: BTreeSet<String>,
+    /// Trainings that it has not, and the bytes of the weights that each will leave there.
+    pub trainings: BTreeMap<String, u64>,
+    /// Test sets, by what answers them, all of whose rows were answered before.
+    pub evaluations_found: BTreeSet<String>,
     /// Those with rows that were not.
-    pub evaluations: usize,
-    /// Bytes of the weights that the trainings to do will leave in the store.
-    pub weight_bytes: u64,
+    pub evaluations: BTreeSet<String>,
 }
 
 impl ToDo {
-    /// Of two sets of cells.
-    pub fn and(self, other: ToDo) -> ToDo {
-        ToDo {
-            trainings_found: self.trainings_found + other.trainings_found,
-            trainings: self.trainings + other.trainings,
-            evaluations_found: self.evaluations_found + other.evaluations_found,
-            evaluations: self.evaluations + other.evaluations,
-            weight_bytes: self.weight_bytes + other.weight_bytes,
-        }
+    /// Adds what is left of other cells.
+    pub fn add(&mut self, other: ToDo) {
+        self.trainings_found.extend(other.trainings_found);
+        self.trainings.extend(other.trainings);
+        self.evaluations_found.extend(other.evaluations_found);
+        self.evaluations.extend(other.evaluations);
     }
 
     /// Whether nothing is.
     pub fn is_nothing(&self) -> bool {
-        self.trainings == 0 && self.evaluations == 0
+        self.trainings.is_empty() && self.evaluations.is_empty()
     }
 }
 
@@ -149,15 +145,12 @@ impl<'a> Runner<'a> {
         if let Some(cell) = self.known(plan, cell)? {
             return self.to_do_of(self.context(&cell));
         }
-        let context = self.context(cell);
-        let subject = context.subject();
-        let name = subject.map(|subject| self.environment.name(&subject));
-        let shots = context.shots(&context.of(name)?).len();
-        Ok(ToDo {
-            trainings: 1,
-            evaluations: self.material.tests.len() + shots,
-            ..ToDo::default()
-        })
+        let mut to_do = self.to_do_of(self.context(cell))?;
+        // What the search will find is not known: nothing counts as found.
+        to_do.evaluations.append(&mut to_do.evaluations_found);
+        let begun = mem::take(&mut to_do.trainings_found).into_iter();
+        to_do.trainings.extend(begun.map(|name| (name, 0)));
+        Ok(to_do)
     }
 
     fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
@@ -172,7 +165,7 @@ impl<'a> Runner<'a> {
             (Some(subject), None) => Some(self.environment.name(subject)),
             (None, None) => None,
         };
-        let of = context.of(name)?;
+        let of = context.of(name.clone())?;
         let zero_shot = context
             .material
             .tests
@@ -184,18 +177,17 @@ impl<'a> Runner<'a> {
             .map(|shot| (shot.test, shot.asked));
         for (test, asked) in zero_shot.chain(shots) {
             match self.unanswered(&asked, &test.rows)?.is_empty() {
-                true => to_do.evaluations_found += 1,
-                false => to_do.evaluations += 1,
-            }
+                true => to_do.evaluations_found.insert(asked.name()),
+                false => to_do.evaluations.insert(asked.name()),
+            };
         }
-        match found {
+        if let (Some(subject), Some(name)) = (&subject, name) {
             // Without its weights it is trained again where something is to be evaluated.
-            Some(found) if to_do.evaluations == 0 || found.trained().is_some() => {
-                to_do.trainings_found += 1;
-            }
-            _ => {
-                to_do.trainings += usize::from(subject.is_some());
-                to_do.weight_bytes = subject.map_or(0, |subject| self.weight_bytes(&subject));
+            let is_enough =
+                |found: StoredTraining| to_do.evaluations.is_empty() || found.trained().is_some();
+            match found.is_some_and(is_enough) {
+                true => _ = to_do.trainings_found.insert(name),
+                false => _ = to_do.trainings.insert(name, self.weight_bytes(subject)),
             }
         }
         Ok(to_do)

@@ -28,6 +28,7 @@ mod mixture;
 mod parity;
 mod peft;
 mod peft_networks;
+mod plans;
 mod predict;
 mod prompts;
 mod propose;

@@ -355,6 +355,8 @@ fn every_flag_belongs_to_what_the_table_says() {
             assert_eq!(found.trainings.0, 1, "{flag}: others stay: {found:?}");
         }
     }
+    // It runs nothing, and takes no --dry-run.
+    assert_eq!(table.remove("--save-plan"), Some(Of::None));
     assert!(table.is_empty(), "not tried: {table:?}");
 
     // Domains are known by their rows.

@@ -508,12 +508,13 @@ fn cost(stored: &StoredEnsemble) -> Section {
     let record = &stored.record;
     let count = record.members.len();
     let parameters: usize = record.members.iter().map(|member| member.parameters).sum();
-    let together: f64 = record.evaluations.iter().map(|e| e.seconds).sum();
+    let together: Option<f64> = record.evaluations.iter().map(|e| e.seconds).sum();
     let apart: f64 = record.members.iter().map(|member| member.seconds).sum();
-    let peak = record.evaluations.iter().map(|e| e.peak_bytes).max();
+    let peak = record.evaluations.iter().filter_map(|e| e.peak_bytes).max();
     let backbone = record.backbone_parameters;
     let total = backbone + parameters;
-    let models = count * backbone;
+    let largest = record.members.iter().map(|member| member.parameters).max();
+    let models = count * backbone.max(largest.unwrap_or(0));
     let examples: usize = record.evaluations.iter().map(|e| e.examples).sum();
     let row = |name: &str, cells: [String; 4]| {
         let mut row = vec![name.to_owned()];
@@ -540,7 +541,7 @@ fn cost(stored: &StoredEnsemble) -> Section {
                     [
                         "1".to_owned(),
                         whole(total as f64),
-                        format!("{together:.1}"),
+                        together.map_or_else(none, |seconds| format!("{seconds:.1}")),
                         peak.map_or_else(none, bytes),
                     ],
                 ),

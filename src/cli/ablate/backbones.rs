@@ -6,9 +6,9 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Shared, Usual, run_parts};
+use super::{Shared, Usual};
 use crate::cli::Failure;
-use crate::study::Part;
+use crate::study::{Part, ReportKind};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::{Kind, Variant};
 use promptshift_report::ablation::{ADAPTED, SENTINEL, SPANS};
@@ -97,7 +97,7 @@ pub(super) fn objective(arguments: &Objectives) -> Result<(), Failure> {
             one.plan.setting.wording.opening = Opening::Sentinel;
         }
     }
-    run_parts(kind, shared, settings)
+    shared.run(ReportKind::Ablation(kind), settings)
 }
 
 /// Runs `ablate lm-steps`.
@@ -128,7 +128,7 @@ fn run(
     methods: &[Method],
 ) -> Result<(), Failure> {
     let settings = parts(kind, shared, models, methods).map_err(Failure::Usage)?;
-    run_parts(kind, shared, settings)
+    shared.run(ReportKind::Ablation(kind), settings)
 }
 
 fn parts(

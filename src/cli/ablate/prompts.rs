@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::{Shared, Usual, run_parts};
+use super::{Shared, Usual};
 use crate::cli::Failure;
 use crate::cli::values::Init;
 use crate::plan::Plan;
-use crate::study::Part;
+use crate::study::{Part, ReportKind};
 use promptshift_numbers::recipe::{Method, PromptInit};
 use promptshift_numbers::record::ablation::{Kind, Variant};
 use promptshift_report::ablation::{LABELS, UNIFORM, VOCAB};
@@ -93,7 +93,7 @@ pub(super) fn length(arguments: &Lengths) -> Result<(), Failure> {
             parts.push(with(&base, variant, Some(length), init));
         }
     }
-    run_parts(Kind::Length, shared, distinct(parts)?)
+    shared.run(ReportKind::Ablation(Kind::Length), distinct(parts)?)
 }
 
 /// Runs `ablate init`.
@@ -136,7 +136,7 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
             with(&base, variant, arguments.prompt_length, init)
         })
         .collect();
-    run_parts(Kind::Init, shared, distinct(parts)?)
+    shared.run(ReportKind::Ablation(Kind::Init), distinct(parts)?)
 }
 
 /// The plan with another prompt.

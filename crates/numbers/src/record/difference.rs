@@ -43,6 +43,14 @@ fn within(field: &str, one: &Value, other: &Value, found: &mut Vec<Difference>) 
                 within(&inner, &value(first), &value(second), found);
             }
         }
+        // Of things that have fields, the one that differs is named by its place.
+        (Value::Array(first), Value::Array(second))
+            if first.len() == second.len() && first.iter().any(Value::is_object) =>
+        {
+            for (at, (one, other)) in first.iter().zip(second).enumerate() {
+                within(&format!("{field}[{at}]"), one, other, found);
+            }
+        }
         (Value::Number(first), Value::Number(second)) if close(first, second) => {}
         _ if one == other => {}
         _ => found.push(Difference {

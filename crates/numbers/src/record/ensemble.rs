@@ -1,43 +1,62 @@
-//! The record of an ensemble: what every member answered in one pass over one backbone. Votes are not
-//! stored; they are counted from the answers.
+//! An ensemble: the predictions of runs that differ in their seed alone, side by side. It is put together from their
+//! records, with no model at all; votes are counted from the predictions.
+//!
+//! ```text
+//! <out>/ensemble.json             where the records are
+//! <out>/prompts/                  an output folder as any other
+//! ```
+//!
+//! Before version 2, prompts answered together in one pass, which was timed:
 //!
 //! ```text
 //! <out>/ensemble/ensemble.json    the EnsembleRecord
 //! <out>/ensemble/squad.jsonl      an EnsembleLine for each example
 //! ```
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{opened_as, sealed};
-use super::{Provenance, Role, Score, packed};
+use super::folder::{self, StoreError, StoredRecord};
+use super::seal::opened_as;
+use super::{
+    Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference, packed,
+};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
 use promptshift_text::new_file::{self, NewFileError};
 
-/// The version of the schema.
-pub const ENSEMBLE_VERSION: u32 = 1;
+/// The folder of the members' records below an ensemble's.
+pub const MEMBERS: &str = "prompts";
 
-/// The folder's name below an output folder.
-pub const FOLDER: &str = "ensemble";
+/// The folder of an ensemble of version 1 below an output folder.
+const FOLDER: &str = "ensemble";
 
 const FILE: &str = "ensemble.json";
 
-/// N prompts of one source over one backbone.
+/// What the file of an ensemble says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    program: String,
+    version: u32,
+    members: String,
+}
+
+/// N runs of one method on one source and model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleRecord {
-    /// [`ENSEMBLE_VERSION`].
+    /// 2 where it was put together from records, 1 where it was read.
     pub version: u32,
-    /// The domain that all prompts were tuned on.
+    /// The domain that all members were tuned on.
     pub source: String,
     /// The backbone's name.
     pub model: String,
     /// The suite that the domains were read from.
     pub suite: String,
-    /// The backbone's parameters.
+    /// Parameters of the backbone that are the same in all members.
     pub backbone_parameters: usize,
-    /// The prompts, in the order of the votes.
+    /// The members, in the order of the votes.
     pub members: Vec<Member>,
     /// Where every number comes from.
     pub provenance: Provenance,
@@ -45,18 +64,18 @@ pub struct EnsembleRecord {
     pub evaluations: Vec<EnsembleEvaluation>,
 }
 
-/// One prompt.
+/// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// The seed that it was tuned with.
     pub seed: u64,
-    /// Its parameters.
+    /// Its trainable parameters.
     pub parameters: usize,
-    /// SHA-256 of its file.
+    /// SHA-256 of the file that tuning left.
     pub sha256: String,
     /// The main metric on source validation of the step that was kept, in [0, 1].
     pub validation_score: f64,
-    /// Seconds that it took by itself for the same examples, as its own record has them.
+    /// Seconds that it took to answer these examples, as its own record has them.
     pub seconds: f64,
 }
 
@@ -73,13 +92,17 @@ pub struct EnsembleEvaluation {
     pub split: Split,
     /// Examples answered.
     pub examples: usize,
-    /// Seconds from tokens to all members' texts.
-    pub seconds: f64,
-    /// The highest number of bytes allocated on the host.
-    pub peak_bytes: u64,
-    /// The answers' file (JSON lines of [`EnsembleLine`]), relative to the record.
+    /// Seconds from tokens to all members' texts in one pass; version 1 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// The highest number of bytes allocated on the host in that pass; version 1 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+    /// The answers' file of version 1 (JSON lines of [`EnsembleLine`]), relative to the record.
+    #[serde(default)]
     pub answers: String,
     /// Its SHA-256.
+    #[serde(default)]
     pub answers_sha256: String,
 }
 
@@ -103,7 +126,7 @@ pub struct MemberLine {
     pub log_prob: f64,
     /// What the answer is worth.
     pub score: Score,
-    /// The log-probability of each of the source's class labels; empty without labels.
+    /// The log-probability of each of the source's classes; empty where classes were not ranked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_log_probs: Vec<f64>,
 }
@@ -120,6 +143,30 @@ pub struct StoredEnsemble {
 /// An ensemble that can't be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum EnsembleError {
+    /// There are no records to make one of.
+    #[error("an ensemble of no records: wanted at least one")]
+    Empty,
+    /// Records that differ in more than their seed.
+    #[error("{first} and {second} are no ensemble: their {field} differs")]
+    Mixed {
+        /// A record's folder.
+        first: String,
+        /// Another's.
+        second: String,
+        /// What differs besides the seed.
+        field: String,
+    },
+    /// A run that trained nothing.
+    #[error("{folder}: {method} trains nothing: wanted runs that differ in their seed")]
+    Untrained {
+        /// The record's folder.
+        folder: String,
+        /// Its method.
+        method: String,
+    },
+    /// The records can't be read.
+    #[error(transparent)]
+    Records(#[from] StoreError),
     /// It can't be written.
     #[error(transparent)]
     New(#[from] NewFileError),
@@ -143,56 +190,173 @@ pub enum EnsembleError {
     },
 }
 
-/// The lines as they are written, with the name and hash that the record gives them.
-pub fn to_file(domain: &str, lines: &[EnsembleLine]) -> (String, Vec<u8>, String) {
-    let mut bytes = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut bytes, line).expect("a line is plain data");
-        bytes.push(b'\n');
+impl StoredEnsemble {
+    /// The ensemble of some records.
+    ///
+    /// # Errors
+    /// There are none, or they differ in more than their seed.
+    pub fn of(records: &[StoredRecord]) -> Result<Self, EnsembleError> {
+        let first = records.first().ok_or(EnsembleError::Empty)?;
+        let mut members = Vec::new();
+        let mut trained = None;
+        for stored in records {
+            check_alike(first, stored)?;
+            let Some(training) = &stored.record.training else {
+                return Err(EnsembleError::Untrained {
+                    folder: stored.folder.display().to_string(),
+                    method: stored.record.cell.title(),
+                });
+            };
+            trained.get_or_insert(training);
+            members.push(member(&stored.record, training));
+        }
+        let evaluation = |of_first: &Evaluation| EnsembleEvaluation {
+            domain: of_first.domain.clone(),
+            role: of_first.role,
+            task: of_first.task,
+            split: of_first.split,
+            examples: of_first.examples,
+            seconds: None,
+            peak_bytes: None,
+            answers: String::new(),
+            answers_sha256: String::new(),
+        };
+        let of_domain = |at: usize| {
+            let members = records
+                .iter()
+                .map(|stored| stored.predictions[at].as_slice());
+            lines(&members.collect::<Vec<_>>())
+        };
+        let cell = &first.record.cell;
+        let record = EnsembleRecord {
+            version: 2,
+            source: cell.setting.source.clone(),
+            model: cell.setting.model.clone(),
+            suite: cell.setting.suite.clone(),
+            backbone_parameters: trained.map_or(0, |training| {
+                training.total_parameters - training.trainable_parameters
+            }),
+            members,
+            provenance: first.record.provenance.clone(),
+            evaluations: first.record.evaluations.iter().map(evaluation).collect(),
+        };
+        let lines = (0..record.evaluations.len()).map(of_domain).collect();
+        Ok(StoredEnsemble { record, lines })
     }
-    let hash = sha256(&bytes);
-    (format!("{domain}.jsonl"), bytes, hash)
 }
 
-/// Writes an ensemble below `out`, whole or not at all.
+/// Checks that two records differ in nothing but their seed, and were made from the same model and rows.
+fn check_alike(first: &StoredRecord, second: &StoredRecord) -> Result<(), EnsembleError> {
+    let folder = |stored: &StoredRecord| stored.folder.display().to_string();
+    let mixed = |field: String| EnsembleError::Mixed {
+        first: folder(first),
+        second: folder(second),
+        field,
+    };
+    let mut cell = second.record.cell.clone();
+    cell.seed = first.record.cell.seed;
+    if let Some(difference) = difference::first(&first.record.cell, &cell) {
+        return Err(mixed(difference.field));
+    }
+    if let Err(StoreError::OtherCell { field, .. }) = second.check_inputs(&first.record.provenance)
+    {
+        return Err(mixed(field));
+    }
+    let rows = |stored: &StoredRecord| -> Vec<Vec<String>> {
+        let ids = |of: &Vec<Prediction>| of.iter().map(|one| one.id.clone()).collect();
+        stored.predictions.iter().map(ids).collect()
+    };
+    match rows(first) == rows(second) {
+        true => Ok(()),
+        false => Err(mixed("rows".to_owned())),
+    }
+}
+
+fn member(record: &Record, training: &Training) -> Member {
+    let kept = (training.curve.iter()).find(|point| point.step == training.best_step);
+    Member {
+        seed: record.cell.seed,
+        parameters: training.trainable_parameters,
+        sha256: training.saved.sha256.clone(),
+        validation_score: kept.map_or(0.0, |point| point.validation_score),
+        seconds: record.evaluations.iter().map(|one| one.seconds).sum(),
+    }
+}
+
+/// One line an example from each member's predictions, which are of the same examples.
+fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
+    let of_member = |one: &Prediction| MemberLine {
+        prediction: one.prediction.clone(),
+        log_prob: one.log_prob,
+        score: one.score,
+        label_log_probs: one.class_log_probs.clone().unwrap_or_default(),
+    };
+    let first = members[0].iter().enumerate();
+    let line = |(at, example): (usize, &Prediction)| EnsembleLine {
+        id: example.id.clone(),
+        passage: example.passage.clone(),
+        members: members.iter().map(|of| of_member(&of[at])).collect(),
+    };
+    first.map(line).collect()
+}
+
+/// Makes `out` the folder of an ensemble, whose members' records will be in [`MEMBERS`] below it.
 ///
 /// # Errors
-/// Something is there, or it can't be written.
-pub fn write(
-    out: &Path,
-    record: &EnsembleRecord,
-    lines: Vec<(String, Vec<u8>)>,
-) -> Result<(), EnsembleError> {
-    let json = sealed(record);
-    let mut files: Vec<(&str, Vec<u8>)> = vec![(FILE, json)];
-    files.extend(
-        lines
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.clone())),
-    );
-    Ok(new_file::write_folder(&out.join(FOLDER), &files)?)
+/// It can't be written.
+pub fn claim(out: &Path) -> Result<(), EnsembleError> {
+    let path = out.join(FILE);
+    if path.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(out).map_err(|source| EnsembleError::Io {
+        path: out.to_owned(),
+        source,
+    })?;
+    let marker = Marker {
+        program: "promptshift".to_owned(),
+        version: 2,
+        members: MEMBERS.to_owned(),
+    };
+    let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
+    json.push(b'\n');
+    Ok(new_file::write(&path, &json)?)
 }
 
 /// Whether `out` holds an ensemble.
 pub fn is_in(out: &Path) -> bool {
-    out.join(FOLDER).join(FILE).is_file()
+    out.join(FILE).is_file() || out.join(FOLDER).join(FILE).is_file()
 }
 
-/// Reads the ensemble below `out`.
+/// Reads the ensemble in `out`.
 ///
 /// # Errors
-/// A file is absent, or not what was written.
+/// A file is absent or not what was written, or the members are no ensemble.
 pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
-    let folder = out.join(FOLDER);
-    let path = folder.join(FILE);
-    let malformed = |path: &Path, wanted: &str, found: String| EnsembleError::Malformed {
+    let path = out.join(FILE);
+    if !path.is_file() {
+        return read_version_1(&out.join(FOLDER));
+    }
+    let marker: Marker = serde_json::from_slice(&contents(&path)?)
+        .map_err(|error| malformed(&path, "where an ensemble's records are", error.to_string()))?;
+    let mut records = folder::find(&out.join(marker.members))?;
+    records.sort_by_key(|stored| stored.record.cell.seed);
+    StoredEnsemble::of(&records)
+}
+
+fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {
+    EnsembleError::Malformed {
         path: path.to_owned(),
         wanted: wanted.to_owned(),
         found,
-    };
+    }
+}
+
+fn read_version_1(folder: &Path) -> Result<StoredEnsemble, EnsembleError> {
+    let path = folder.join(FILE);
     let record: EnsembleRecord = opened_as(&contents(&path)?)
         .map_err(|found| malformed(&path, "an ensemble's record", found))?;
-    if record.version != ENSEMBLE_VERSION || record.members.is_empty() {
+    if record.version != 1 || record.members.is_empty() {
         let found = format!("{} of {} members", record.version, record.members.len());
         return Err(malformed(&path, "version 1 with members", found));
     }

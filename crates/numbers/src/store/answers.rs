@@ -214,8 +214,8 @@ impl Of {
 }
 
 impl Asked {
-    /// The beginning of the names of its batches.
-    fn name(&self) -> String {
+    /// The beginning of the names of its batches: the domain and a hash of everything else.
+    pub fn name(&self) -> String {
         let json = serde_json::to_vec(self).expect("plain data");
         // A mixture's name has signs that file names should not.
         let plain = |sign: char| {

@@ -50,8 +50,8 @@ fn complementary() -> StoredEnsemble {
         task: Task::ExtractiveQa,
         split: Split::Test,
         examples: 60,
-        seconds: 2.0,
-        peak_bytes: 1_000,
+        seconds: Some(2.0),
+        peak_bytes: Some(1_000),
         answers: format!("{domain}.jsonl"),
         answers_sha256: String::new(),
     };

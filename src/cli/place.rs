@@ -1,13 +1,45 @@
-//! The folder that a plan's records go to where none is named.
+//! The folder that a study's records and report go to where none is named.
 
 use std::path::{Path, PathBuf};
 
 use crate::plan::Plan;
+use crate::study::{ReportKind, Study};
 use promptshift_numbers::record::Setting;
 use promptshift_text::domain::AnswerForm;
+use promptshift_text::transfer::Transfer;
+
+/// A folder under `runs/`.
+///
+/// # Panics
+/// The study has no parts.
+pub fn default_out(study: &Study) -> PathBuf {
+    let plan = &study.parts.first().expect("a study has parts").plan;
+    match study.report {
+        ReportKind::Transfer => of_transfer(plan),
+        ReportKind::Ablation(kind) => of_ablation(kind.name(), &plan.setting.transfer()),
+        ReportKind::Ensemble => of_ablation("ensemble", &plan.setting.transfer()),
+    }
+}
+
+/// `runs/ablate-length-squad-to-drop`.
+pub fn of_ablation(kind: &str, transfer: &Transfer) -> PathBuf {
+    let name = format!(
+        "ablate-{kind}-{}-to-{}",
+        transfer.source,
+        in_short(&transfer.targets)
+    );
+    Path::new("runs").join(name)
+}
+
+fn in_short(targets: &[String]) -> String {
+    match targets.len() {
+        1..=3 => targets.join("-"),
+        count => format!("{count}-targets"),
+    }
+}
 
 /// `runs/squad-to-textbookqa-mini-nano-<hash of the recipes>`.
-pub fn default_out(plan: &Plan) -> PathBuf {
+fn of_transfer(plan: &Plan) -> PathBuf {
     let setting = &plan.setting;
     let recipes = serde_json::to_vec(&(
         &plan.recipes,
@@ -43,10 +75,7 @@ pub fn default_out(plan: &Plan) -> PathBuf {
         model,
         ..
     } = setting;
-    let targets = match targets.len() {
-        1..=3 => targets.join("-"),
-        count => format!("{count}-targets"),
-    };
+    let targets = in_short(targets);
     // A name of the Hub would be two folders.
     let model = model.replace('/', "--");
     let answers = match setting.answers {
