@@ -1,11 +1,50 @@
-//! When a model tuned on one domain meets another, how much does it lose, and does tuning less of it
-//! lose less?
+//! When a model tuned on one domain meets another, how much does it lose, and does tuning fewer of its parameters lose
+//! less?
+//!
+//! # The pipeline
+//!
+//! ```text
+//! command line ─► plan ─► rows and model ─► trainings ─► predictions ─► scores ─► report
+//!    cli        plan, study   material,      experiment    eval          score,     report
+//!                             backbone       (tuning, train)             stats
+//! ```
+//!
+//! 1. [`cli`] reads flags into a [`study`], which is one [`plan`] or several: data that reads back equal.
+//! 2. Rows of the [`domain`]s become the [`material`] of a study; a [`backbone`] is loaded. Everything is checked before
+//!    anything is trained.
+//! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is put on a [`network`], and [`train`]
+//!    fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
+//! 4. [`eval`] turns tensors back into text: a prediction for each row of the source and of every target.
+//! 5. [`score`] scores predictions, [`stats`] estimates gaps with their intervals, and [`report`] writes them down. None of
+//!    the three needs a model.
+//!
+//! Text becomes tensors in [`batch`] and tensors become text in [`eval`], nowhere else.
+//!
+//! # Notation
+//!
+//! | letter | what it counts |
+//! |---|---|
+//! | B | rows of a batch |
+//! | T | tokens of an input, padded |
+//! | P | vectors of a soft prompt |
+//! | D | width of the model's states |
+//! | H | attention heads |
+//! | K | width of a head |
+//! | V | entries of the vocabulary |
+//! | L | layers (blocks) of a stack |
+//!
+//! A soft prompt is `[P, D]`; behind it, an encoder reads `[B, P + T, D]`.
 
+// In the order of the pipeline.
 pub mod cli;
-pub mod experiment;
-pub mod material;
-pub mod plan;
+
 pub mod study;
+
+pub mod plan;
+
+pub mod material;
+
+pub mod experiment;
 
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{

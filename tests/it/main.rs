@@ -12,6 +12,7 @@ mod damaged_records;
 mod decoder_only;
 #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 mod devices;
+mod documents;
 mod elsewhere;
 #[cfg(unix)]
 mod ends;
