@@ -376,6 +376,49 @@ mod run {
     }
 }
 
+/// The fenced blocks of a language.
+fn fenced(page: &str, language: &str) -> Vec<String> {
+    let text = Document::read(page).text;
+    let begins = format!("```{language}\n");
+    let rests = text.split(&begins).skip(1);
+    let blocks = rests.filter_map(|rest| rest.split("```").next());
+    blocks.map(str::to_owned).collect()
+}
+
+/// Runs the program in a folder.
+fn succeeds(folder: &Path, words: &[&str]) {
+    assert_cmd::Command::cargo_bin("promptshift")
+        .expect("cargo builds it")
+        .current_dir(folder)
+        .args(words)
+        .assert()
+        .success();
+}
+
+#[test]
+fn every_file_that_a_page_shows_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let cards = fenced("docs/data.md", "toml");
+    assert_eq!(cards.len(), 2);
+    for card in cards {
+        fs::write(folder.join("card.toml"), card).expect("written");
+        succeeds(folder, &["list", "--domains", "card.toml"]);
+    }
+    for words in fenced("docs/wording.md", "toml") {
+        fs::write(folder.join("words.toml"), words).expect("written");
+        let words = ["--verbalizer", "words.toml", "--dry-run"];
+        succeeds(folder, &[&["transfer", "qqp->mrpc"], &words[..]].concat());
+    }
+    let lines = fenced("docs/tutorial.md", "json");
+    fs::create_dir_all(folder.join("data/handbook")).expect("made");
+    fs::write(folder.join("data/handbook/train.jsonl"), &lines[0]).expect("written");
+    let card = "name = \"handbook\"\ntask = \"qa\"\n";
+    fs::write(folder.join("card.toml"), card).expect("written");
+    let words = ["--data", "data", "--domains", "card.toml"];
+    succeeds(folder, &[&["verify", "handbook"], &words[..]].concat());
+}
+
 /// Long flags of a command and of those below it.
 fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
     for argument in command.get_arguments() {
