@@ -172,14 +172,13 @@ fn split(line: &str) -> Vec<Vec<String>> {
     let mut word: Option<String> = None;
     let mut is_target = false;
     let mut signs = line.chars().peekable();
-    let mut end =
-        |word: &mut Option<String>, is_target: &mut bool, commands: &mut Vec<Vec<String>>| {
-            if let Some(word) = word.take()
-                && !std::mem::take(is_target)
-            {
-                commands.last_mut().expect("one").push(word);
-            }
-        };
+    let end = |word: &mut Option<String>, is_target: &mut bool, commands: &mut Vec<Vec<String>>| {
+        if let Some(word) = word.take()
+            && !std::mem::take(is_target)
+        {
+            commands.last_mut().expect("one").push(word);
+        }
+    };
     while let Some(sign) = signs.next() {
         match sign {
             '\'' | '"' => {
