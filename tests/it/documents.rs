@@ -171,7 +171,7 @@ fn split(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut is_target = false;
-    let mut signs = line.chars().peekable();
+    let mut signs = line.chars();
     let end = |word: &mut Option<String>, is_target: &mut bool, commands: &mut Vec<Vec<String>>| {
         if let Some(word) = word.take()
             && !std::mem::take(is_target)
@@ -261,24 +261,24 @@ fn every_command_is_one() {
     assert!(count > 100, "{count} commands: are blocks found?");
 }
 
-/// Verbs that only look, or write to standard output alone.
-const LOOKS: [&str; 6] = [
-    "list",
-    "methods",
-    "verify",
-    "runs",
-    "completions",
-    "verbalizer",
-];
-
-/// Verbs that stop after their plan.
-const PLANS: [&str; 2] = ["transfer", "ablate"];
-
 #[cfg(unix)]
 mod run {
     use std::process::{Command as Process, Output};
 
     use super::*;
+
+    /// Verbs that only look, or write to standard output alone.
+    const LOOKS: [&str; 6] = [
+        "list",
+        "methods",
+        "verify",
+        "runs",
+        "completions",
+        "verbalizer",
+    ];
+
+    /// Verbs that stop after their plan.
+    const PLANS: [&str; 2] = ["transfer", "ablate"];
 
     /// A folder as a reader has it: the bundled domains and models in their places, and nothing else.
     fn folder() -> tempfile::TempDir {
@@ -629,9 +629,8 @@ fn the_ratios_of_the_benchmarks_were_printed() {
     }
 }
 
-/// A folder that a document names is there: `reports/bench`.
 #[test]
-fn every_report_that_is_listed_is_committed() {
+fn every_committed_report_is_listed() {
     let listed: Vec<PathBuf> = links(&Document::read("reports/README.md"))
         .into_iter()
         .map(PathBuf::from)
