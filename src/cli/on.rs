@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, help};
 use promptshift_tensors::device::{self, Device};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = help::COMPUTING)]
 pub struct On {
-    /// Where to compute: cpu, cuda or cuda:N, vulkan, wgpu; all but the first where they are compiled in.
+    /// cpu; or cuda, cuda:N, vulkan, wgpu where they are compiled in.
     #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
     pub device: String,
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::adapter::warn_of_unknown;
 use super::examples::Examples;
+use super::help;
 use super::model::{self, Model};
 use super::on::On;
 use super::progress::Voice;
@@ -43,30 +44,30 @@ pub struct Arguments {
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
     /// The rows to answer, in the domain's schema: parquet, or MRQA's lines (.jsonl.gz, .jsonl).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = help::DATA)]
     data: PathBuf,
     /// The domain that the rows are of: its schema, its text format, its metrics.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = help::DATA)]
     domain: String,
     /// How right answers are written when predictions are compared with them: padded, with spaces
     /// around punctuation as T5 has them, or raw. Of a T5 only.
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", help_heading = help::EVALUATION)]
     answers: Option<values::Answers>,
     #[command(flatten)]
     wording: wording::Flags,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
-    #[arg(long, value_name = "CARD")]
+    #[arg(long, value_name = "CARD", help_heading = help::DATA)]
     domains: Vec<PathBuf>,
     /// Where the predictions go, an object a line; a file that exists is never overwritten.
-    #[arg(long, value_name = "P.jsonl")]
+    #[arg(long, value_name = "P.jsonl", help_heading = help::OUTPUT)]
     out: PathBuf,
     /// Answer no more than the first N rows.
-    #[arg(long, value_name = "N", value_parser = values::at_least_one)]
+    #[arg(long, value_name = "N", value_parser = values::at_least_one, help_heading = help::DATA)]
     rows: Option<usize>,
     #[command(flatten)]
     on: On,
     /// Say nothing on standard error but errors.
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
 }
 

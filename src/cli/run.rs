@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::on::On;
-use super::output;
 use super::progress::Voice;
 use super::values::at_least_one;
+use super::{help, output};
 use crate::experiment::{Keep, Keeping};
 use promptshift_numbers::store::Reuse;
 use promptshift_tensors::device;
@@ -17,44 +17,49 @@ use promptshift_tensors::device;
 pub struct Run {
     #[command(flatten)]
     pub on: On,
-    /// How many runs go on side by side, each in a process of its own with its share of the threads and
-    /// with a copy of model and rows. Where none is given: as many as there are threads, if the model
-    /// has fewer than 20 million parameters and is computed on the CPU; otherwise one.
-    #[arg(long, short, value_name = "N", value_parser = at_least_one)]
+    /// Runs side by side, each in a process of its own.
+    ///
+    /// Each has its share of the threads and a copy of model and rows. By default as many as there are threads, if the
+    /// model has fewer than 20 million parameters and is computed on the CPU; otherwise one.
+    #[arg(long, short, value_name = "N", value_parser = at_least_one, help_heading = help::COMPUTING)]
     jobs: Option<usize>,
-    /// The folder for records, predictions, figures and the report; a folder of the plan's own
-    /// under runs/ where none is given.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub store: StoreFlag,
-    /// Which weights the store keeps: deltas (what was tuned: all of a model for model tuning), all (those at model
-    /// tuning's checkpoints too, so that targets asked for later have effective robustness), or none (a later
-    /// evaluation trains again). Where none is given: all for a model of fewer than 20 million parameters, else deltas.
-    #[arg(long, value_name = "WHICH")]
+    /// Which weights the store keeps: all, deltas or none.
+    ///
+    /// deltas: what was tuned, which of model tuning is the whole model. all: model tuning's checkpoints too, so that
+    /// targets asked for later have effective robustness. none: a later evaluation trains again. By default all for a
+    /// model of fewer than 20 million parameters, else deltas.
+    #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = help::COMPUTING)]
     keep: Option<KeepFlag>,
-    /// Which trainings and answers of the store are taken: same (computed by the same arithmetic on the same kind of
-    /// processor and device) or any, which the report then says.
-    #[arg(long, value_name = "WHICH", default_value = "same")]
+    /// Which trainings and answers of the store are taken: same or any.
+    ///
+    /// same: computed by the same arithmetic on the same kind of processor and device. any: all of them, which the
+    /// report then says.
+    #[arg(long, value_name = "WHICH", default_value = "same", hide_possible_values = true, help_heading = help::COMPUTING)]
     reuse: ReuseFlag,
-    /// Write report.html as well: the same report as one page that opens from disk.
-    #[arg(long)]
+    /// The folder for records, figures and the report; by default one under runs/.
+    #[arg(long, value_name = "DIR", help_heading = help::OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// Write report.html too: one page that opens from disk.
+    #[arg(long, help_heading = help::OUTPUT)]
     html: bool,
-    /// Print the plan, what of it is there already and what the rest will cost, and stop.
-    #[arg(long)]
+    /// Print the plan, what of it is there and what the rest will cost, and stop.
+    #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
-    /// Write what would be run, resolved and checked, into a new file, and stop; `promptshift run FILE` runs it.
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    /// Write the plan into a new file for `promptshift run`, and stop.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = help::OUTPUT)]
     pub save_plan: Option<PathBuf>,
-    /// Say nothing on standard error but errors.
-    #[arg(long, short)]
+    /// Print only errors on standard error.
+    #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
 }
 
 /// Where trainings and answers are kept.
 #[derive(Debug, Args)]
+#[command(next_help_heading = help::COMPUTING)]
 pub struct StoreFlag {
-    /// The store: where trainings and answers are kept and found again, by any later command.
+    /// Where trainings and answers are kept and found again.
     #[arg(
         long,
         env = "PROMPTSHIFT_STORE",

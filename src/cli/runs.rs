@@ -1,4 +1,4 @@
-//! `promptshift runs`: what the store holds; with `--prune`, what no report refers to goes.
+//! `promptshift list runs`: what the store holds; with `--prune`, what no report refers to goes.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -8,30 +8,30 @@ use clap::Args;
 use comfy_table::{CellAlignment, ColumnConstraint, Table};
 use serde::Serialize;
 
-use super::list::new_table;
+use super::help;
 use super::run::StoreFlag;
-use super::{Failure, estimate, print};
+use super::{Failure, estimate, print, table};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Begun, Entry, Kind, Store, StoredTraining, Unreferenced};
 use promptshift_report::number;
 use promptshift_text::domain::Task;
 
-/// Flags of `runs`.
+/// Flags of `list runs`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     store: StoreFlag,
     /// Print a JSON array instead of the table: an object for each training, for those under way and for those that
     /// were broken off.
-    #[arg(long, conflicts_with = "prune")]
+    #[arg(long, conflicts_with = "prune", help_heading = help::OUTPUT)]
     json: bool,
     /// List the trainings and answers that no report refers to and the trainings that were broken off, ask, and
     /// remove them. A report refers to a training as long as its folder (--out) is where it was written. Nothing is
     /// removed while another promptshift uses the store.
-    #[arg(long)]
+    #[arg(long, help_heading = help::OUTPUT)]
     prune: bool,
     /// With --prune: do not ask. Needed where standard input is no terminal.
-    #[arg(long, requires = "prune")]
+    #[arg(long, requires = "prune", help_heading = help::OUTPUT)]
     yes: bool,
 }
 
@@ -224,7 +224,7 @@ impl Held {
     }
 
     fn table(&self) -> Table {
-        let mut table = new_table(&[
+        let mut table = table::new(&[
             "method",
             "seed",
             "source",
@@ -361,7 +361,7 @@ fn count(folders: &[&Unreferenced]) -> String {
 }
 
 fn removable(found: &[Unreferenced]) -> Table {
-    let mut table = new_table(&["no report refers to", "name", "size"]);
+    let mut table = table::new(&["no report refers to", "name", "size"]);
     for one in found {
         let what = match one.kind {
             Kind::Answers => "answers",

@@ -1,12 +1,12 @@
 //! `promptshift score PATH...`: stored predictions scored again, without any model.
 
-use super::print;
+use super::{print, table};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use crate::experiment::score_answer;
 use promptshift_numbers::predictions::{self, Line};
@@ -31,10 +31,7 @@ pub struct Arguments {
 /// Runs it: a row for each evaluation and metric with the recorded and the new value.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let catalogue = Catalogue::with(&arguments.domains)?;
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_header(["record", "domain", "metric", "recorded", "again"]);
+    let mut table = table::new(&["record", "domain", "metric", "recorded", "again"]);
     for path in &arguments.paths {
         if path.is_file() {
             add_file(&mut table, &catalogue, path)?;
@@ -42,9 +39,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             add_records(&mut table, &catalogue, path)?;
         }
     }
-    for column in table.column_iter_mut().skip(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    table::right_align(&mut table, 3..5);
     print::line(table)
 }
 

@@ -1,17 +1,17 @@
-//! `promptshift template propose DOMAIN`: templates from a backbone's own span filling, scored on the domain's
+//! `promptshift propose template DOMAIN`: templates from a backbone's own span filling, scored on the domain's
 //! validation rows.
 
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::{Args, Subcommand};
-use comfy_table::{CellAlignment, Table, presets};
+use clap::Args;
+use comfy_table::Table;
 
 use super::data::Data;
+use super::help;
 use super::on::On;
-use super::print;
 use super::progress::Voice;
-use super::{Failure, interrupt, model, values};
+use super::{Failure, interrupt, model, print, table, values};
 use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::Score;
 use promptshift_numbers::score::{Metric, score};
@@ -27,30 +27,17 @@ use promptshift_text::domain::wording::{Template, Wording, proposed, skeleton};
 use promptshift_text::domain::{AnswerForm, Example};
 use promptshift_text::new_file;
 
-/// Verbs of `template`.
+/// Lets a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and scores what comes of it
+/// on the domain's validation rows, the model untuned. Each template is written as a file for `--template`; nothing is
+/// overwritten.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Let a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and score what
-    /// comes of it on the domain's validation rows, the model untuned. Each template is written as a file
-    /// for `--template`; nothing is overwritten.
-    Propose(Propose),
-}
-
-/// Flags of `template propose`.
-#[derive(Debug, Args)]
-struct Propose {
     /// The domain that will be tuned on: its training rows lead to the words.
     #[arg(value_name = "DOMAIN")]
     domain: String,
     /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
     /// once it was fetched. One that was pre-trained by span corruption.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     #[command(flatten)]
     data: Data,
@@ -64,19 +51,13 @@ struct Propose {
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     eval_rows: Option<usize>,
     /// The folder for the templates' files, DOMAIN-1.toml and so on.
-    #[arg(long, default_value = "templates", value_name = "DIR")]
+    #[arg(long, default_value = "templates", value_name = "DIR", help_heading = help::OUTPUT)]
     out: PathBuf,
     #[command(flatten)]
     on: On,
     /// Say nothing on standard error but errors.
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
-}
-
-/// Runs it.
-pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Verb::Propose(propose) = &arguments.verb;
-    self::propose(propose)
 }
 
 /// A template with what it is worth.
@@ -87,7 +68,8 @@ struct Scored {
     score: f64,
 }
 
-fn propose(arguments: &Propose) -> Result<(), Failure> {
+/// Runs it.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let voice = match arguments.quiet {
         true => Voice::Quiet,
         false => Voice::of_terminal(),
@@ -99,7 +81,7 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
     let config = choice.config()?;
     if config.t5().is_none() {
         return Err(Failure::Usage(anyhow!(
-            "template propose: only a T5 fills in missing spans, and '{}' is {}",
+            "propose template: only a T5 fills in missing spans, and '{}' is {}",
             arguments.model,
             config.kind()
         )));
@@ -165,7 +147,7 @@ fn propose(arguments: &Propose) -> Result<(), Failure> {
             proposal,
         });
     }
-    print::line(table(&rows, card))?;
+    print::line(of_rows(&rows, card))?;
     voice.say(&format!(
         "{}: a file for each, for --template; scores are of {} untuned on {} validation",
         arguments.out.display(),
@@ -231,10 +213,9 @@ fn scored(
     Ok(Metric::main(card.task).value(&scores))
 }
 
-fn table(rows: &[Scored], card: &Card) -> Table {
-    let mut table = Table::new();
+fn of_rows(rows: &[Scored], card: &Card) -> Table {
     let metric = Metric::main(card.task).name();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = table::new(&[
         "template",
         "text",
         "log-likelihood an example",
@@ -253,8 +234,6 @@ fn table(rows: &[Scored], card: &Card) -> Table {
             format!("{:.1}", 100.0 * row.score),
         ]);
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    table::right_align(&mut table, 2..5);
     table
 }

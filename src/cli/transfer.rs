@@ -10,6 +10,7 @@ use clap::Args;
 use super::Failure;
 use super::command::command;
 use super::data::Data;
+use super::help;
 use super::learning_rate::LearningRate;
 use super::lora::Lora;
 use super::model::Model;
@@ -31,104 +32,115 @@ use plan::plan;
 /// Flags of `transfer`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// SOURCE->TARGET[,TARGET...], in quotes since > is the shell's: 'squad->textbookqa',
-    /// 'squad->all'. SOURCE:TARGET and two words do as well. 'squad+race->textbookqa' tunes one
-    /// prompt, or whatever else, on a mixture of sources.
+    /// SOURCE->TARGET[,TARGET...] in quotes, since > is the shell's.
+    ///
+    /// 'squad->textbookqa', 'squad->all'. SOURCE:TARGET and two words do as well. 'squad+race->textbookqa' tunes on a
+    /// mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
     #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
     data: Data,
-    /// How right answers are written when predictions are compared with them: padded (spaces around
-    /// punctuation, as T5 and the paper score) or raw (as published, as the official scripts are
-    /// given). Questions with passages only; of a T5 only, padded where none is given. A decoder-only
-    /// model reads and writes everything as published.
-    #[arg(long, value_name = "FORM")]
-    answers: Option<Answers>,
+    /// Training rows at most, drawn from all of them.
+    ///
+    /// The same ones whatever the seed or the method. Of a mixture, of each source.
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
+    train_rows: Option<usize>,
+    /// Source validation rows at most, which choose steps and recipes [default: 500].
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
+    validation_rows: Option<usize>,
+    /// Rows at most of each evaluated split.
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
+    eval_rows: Option<usize>,
+    /// Rates of a mixture's sources: proportional, proportional:CAP or equal.
+    ///
+    /// As T5 mixes tasks: proportional to their rows, as if none had more than CAP (65536 where none is given).
+    #[arg(long, value_name = "MIXING", help_heading = help::DATA)]
+    mixing: Option<Mixing>,
     #[command(flatten)]
-    wording: wording::Flags,
-    /// What is tuned: prompt (a soft prompt, the model frozen), model (everything), or others that
-    /// `promptshift methods` lists; all for every one of them. The untuned model is always reported
-    /// beside them.
+    model: Model,
+    /// What is tuned; all for every method of `promptshift list methods`.
+    ///
+    /// prompt: a soft prompt, the model frozen. model: every parameter. The untuned model is always reported beside
+    /// them.
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "prompt,model",
-        value_name = "METHODS"
+        value_name = "METHODS",
+        help_heading = help::TRAINING
     )]
     methods: Vec<String>,
-    /// How many seeds (3 means 0,1,2), or a list of them (7,11). Where none are given 5, and 3 for more
-    /// than five methods.
-    #[arg(long, value_name = "N|LIST")]
+    /// How many seeds (3 means 0,1,2), or a list of them (7,11).
+    ///
+    /// By default 5, and 3 for more than five methods.
+    #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
-    /// Searches each method's recipe first: so many trials, the same number for every method, over its
-    /// learning rate, chosen among by source validation alone; the report tells of all of them.
-    #[arg(long, value_name = "K", value_parser = trials)]
+    /// Search each method's learning rate first, with so many trials.
+    ///
+    /// The same number for every method, chosen among by source validation alone; the report shows all of them.
+    #[arg(long, value_name = "K", value_parser = trials, help_heading = help::TRAINING)]
     trials: Option<usize>,
     /// Training steps at most, instead of the recipe's.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     steps: Option<usize>,
     /// Examples a step, instead of the recipe's.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     batch_size: Option<usize>,
-    /// The optimiser's learning rate, instead of the recipe's: 0.3 where one method is tuned,
-    /// prompt=0.3,model=0.001 where several are.
+    /// Learning rate instead of the recipe's: 0.3, or prompt=0.3,model=0.001.
     #[arg(
         long,
         alias = "lr",
         value_delimiter = ',',
-        value_name = "RATE|METHOD=RATE"
+        value_name = "RATE|METHOD=RATE",
+        help_heading = help::TRAINING
     )]
     learning_rate: Vec<LearningRate>,
     /// Vectors in the soft prompt, instead of the recipe's.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", help_heading = help::TRAINING)]
     prompt_length: Option<usize>,
-    /// How the prompt starts: uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (the
-    /// instruction of the method of that name as well), or file:PROMPT, one that was tuned before, with
-    /// as many vectors as --prompt-length or the recipe says.
-    #[arg(long, value_name = "INIT")]
+    /// How the prompt starts: uniform, vocab, labels, text:WORDS, file:PROMPT, …
+    ///
+    /// uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (the instruction of the method of that name as well),
+    /// or file:PROMPT, one that was tuned before, with as many vectors as --prompt-length or the recipe says.
+    #[arg(long, value_name = "INIT", help_heading = help::TRAINING)]
     init: Option<Init>,
-    /// The subspace that method intrinsic tunes in: what `promptshift prompt subspace` wrote. Without one,
-    /// all leaves that method out.
-    #[arg(long, value_name = "FILE")]
+    /// The subspace that method intrinsic tunes in.
+    ///
+    /// What `promptshift prompt subspace` wrote. Without one, all leaves that method out.
+    #[arg(long, value_name = "FILE", help_heading = help::TRAINING)]
     subspace: Option<PathBuf>,
     #[command(flatten)]
     lora: Lora,
-    /// Evaluates what someone tuned elsewhere beside all that, in the same tables and tests, as NAME (tuned
-    /// elsewhere): the folder of a PEFT prompt or adapter, a .npy, a file that promptshift left, or the folder of
-    /// a whole fine-tuned model. Several are its runs, as seeds are of a method. How they were tuned, and on which
-    /// rows, is not known, and the report says so.
-    #[arg(long, value_name = "NAME=DIR[,DIR...]")]
+    /// Evaluate what was tuned elsewhere beside all that.
+    ///
+    /// In the same tables and tests, as NAME (tuned elsewhere): the folder of a PEFT prompt or adapter, a .npy, a file
+    /// that promptshift left, or the folder of a whole fine-tuned model. Several are its runs, as seeds are of a method.
+    /// How they were tuned, and on which rows, is not known, and the report says so.
+    #[arg(long, value_name = "NAME=DIR[,DIR...]", help_heading = help::EVALUATION)]
     tuned: Option<Elsewhere>,
-    /// At which rates the sources of a mixture are trained on, as T5 mixes tasks: proportional (to
-    /// their rows, as if none had more than 65536), proportional:CAP, or equal.
-    #[arg(long, value_name = "MIXING")]
-    mixing: Option<Mixing>,
-    /// Beside zero-shot: goes on, from what was tuned on the source, with so many examples of each
-    /// target's training split (4,16,64), and reports the K-shot curve. Fixed steps at the recipe's
-    /// learning rate; nothing is selected by any target row. To tune a prompt on a target with all of a
-    /// recipe, start from one: --init file:PROMPT.
-    #[arg(long, value_delimiter = ',', value_name = "K,K,...")]
+    /// Tune on with K examples of each target too, and report the K-shot curve.
+    ///
+    /// Beside zero-shot: from what was tuned on the source, with so many examples of each target's training split
+    /// (4,16,64), for fixed steps at the recipe's learning rate; nothing is selected by any target row. To tune a prompt
+    /// on a target with all of a recipe, start from one: --init file:PROMPT.
+    #[arg(long, value_delimiter = ',', value_name = "K,K,...", help_heading = help::EVALUATION)]
     tune_on: Vec<usize>,
-    /// Steps for each K of --tune-on; 50 where it is not given.
-    #[arg(long, value_name = "N", requires = "tune_on", value_parser = at_least_one)]
+    /// Steps for each K of --tune-on [default: 50].
+    #[arg(long, value_name = "N", requires = "tune_on", value_parser = at_least_one, help_heading = help::EVALUATION)]
     tune_on_steps: Option<usize>,
-    /// Training rows at most, drawn from all of them: the same ones whatever the seed or the method. Of
-    /// a mixture, of each source.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    train_rows: Option<usize>,
-    /// Rows at most of the source's validation split, which choose steps and recipes, drawn in the same way; 500
-    /// where none are given.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    validation_rows: Option<usize>,
-    /// Rows at most of each evaluated split, drawn in the same way.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    eval_rows: Option<usize>,
+    /// How right answers are written when predictions are scored: padded or raw.
+    ///
+    /// padded: spaces around punctuation, as T5 and the paper score, the default. raw: as published, as the official
+    /// scripts are given. For questions with passages, and a T5 only; a decoder-only model reads and writes everything
+    /// as published.
+    #[arg(long, value_name = "FORM", help_heading = help::EVALUATION)]
+    answers: Option<Answers>,
+    #[command(flatten)]
+    wording: wording::Flags,
     #[command(flatten)]
     run: Run,
     /// Print the comparison as JSON instead of the report.
-    #[arg(long)]
+    #[arg(long, help_heading = help::OUTPUT)]
     json: bool,
 }
 

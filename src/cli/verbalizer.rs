@@ -1,4 +1,4 @@
-//! `promptshift verbalizer DOMAIN`: more words for a domain's classes, proposed by a backbone.
+//! `promptshift propose verbalizer DOMAIN`: more words for a domain's classes, proposed by a backbone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::help;
 use super::on::On;
 use super::progress::Voice;
 use super::{Failure, model, print, values};
@@ -14,14 +15,14 @@ use promptshift_tensors::nearest::{Near, nearest};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
 
-/// Flags of `verbalizer`.
+/// Flags of `propose verbalizer`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The domain whose classes need words.
     #[arg(value_name = "DOMAIN")]
     domain: String,
     /// Whose embeddings are looked at: 'nano', a folder that holds a model, or OWNER/NAME of the Hub.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     /// The words to start from, instead of the domain's labels: a name in its card, or a file.
     #[arg(long, value_name = "NAME|FILE")]
@@ -30,7 +31,7 @@ pub struct Arguments {
     #[arg(long, default_value = "5", value_name = "N", value_parser = values::at_least_one)]
     nearest: usize,
     /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
-    #[arg(long, value_name = "CARD")]
+    #[arg(long, value_name = "CARD", help_heading = help::DATA)]
     domains: Vec<PathBuf>,
     #[command(flatten)]
     on: On,

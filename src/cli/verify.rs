@@ -2,11 +2,10 @@
 
 use anyhow::anyhow;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Failure;
 use super::data::Data;
-use super::print;
+use super::{print, table};
 use promptshift_text::domain::verify::{Outcome, verify};
 
 /// Flags of `verify`.
@@ -27,11 +26,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(|name| catalogue.get(name))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| Failure::Usage(error.into()))?;
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["domain", "split", "check", "wanted", "found", ""]);
+    let mut table = table::new(&["domain", "split", "check", "wanted", "found", ""]);
     let (mut failed, mut all) = (0, 0);
     for card in cards {
         for check in verify(&suite, card)? {

@@ -5,27 +5,32 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::Args;
 
+use super::help;
 use promptshift_tensors::network::Config;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 
 /// Flags of every verb that asks a model; all are for a T5.
 #[derive(Debug, Args)]
+#[command(next_help_heading = help::EVALUATION)]
 pub struct Flags {
-    /// What an answer is chosen by: generation (what the model writes, the paper's way), likelihood
-    /// (the class whose words are the most probable), or calibrated (likelihood over that for
-    /// inputs without content; Zhao et al. 2021). The last two need a domain with labels. Of a T5
-    /// only, as the next two; but a BERT with its masked-word head ranks classes by the likelihood of
-    /// their words in a masked place.
+    /// How an answer is chosen: generation, likelihood or calibrated.
+    ///
+    /// generation: what the model writes, the paper's way. likelihood: the class whose words are the most probable.
+    /// calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two need a domain
+    /// with labels. For a T5 only, as the next two flags; but a BERT with its masked-word head ranks classes by the
+    /// likelihood of their words in a masked place.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
-    /// Words for the source's classes instead of its label strings: a name in its card
-    /// ([verbalizers.NAME] in datasets/*.toml), or a TOML file with [words].
+    /// Words for the source's classes instead of its label strings.
+    ///
+    /// A name in its card ([verbalizers.NAME] in datasets/*.toml), or a TOML file with [words].
     #[arg(long, value_name = "NAME|FILE")]
     verbalizer: Option<String>,
-    /// The text around an example's fields instead of T5's own, with {soft:N} for the places of a
-    /// soft prompt's vectors inside it: a name that `promptshift list` shows, or a file in the form
-    /// of datasets/templates/*.toml.
+    /// The text around an example's fields instead of T5's own.
+    ///
+    /// With {soft:N} for the places of a soft prompt's vectors inside it: a name that `promptshift list templates`
+    /// shows, or a file in the form of datasets/templates/*.toml.
     #[arg(long, value_name = "NAME|FILE")]
     template: Option<String>,
 }

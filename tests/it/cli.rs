@@ -667,11 +667,61 @@ fn list_and_completions_print() {
 }
 
 #[test]
+fn lists_fit_a_screen_and_the_old_spellings_still_say_the_same() {
+    let folder = folder();
+    let printed = |line: &str| {
+        let output = promptshift(&folder).args(line.split(' ')).output();
+        let output = output.expect("it ran");
+        assert!(output.status.success(), "{line}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    for line in [
+        "list",
+        "list domains",
+        "list models",
+        "list methods",
+        "list templates",
+        "list suites",
+        "verify race",
+    ] {
+        let widest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+        let text = printed(line);
+        let tables: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with([' ', '─']))
+            .collect();
+        assert!(
+            widest(&tables.join("\n")).is_some_and(|widest| widest <= 120),
+            "{line}: {text}"
+        );
+    }
+    for (old, new) in [
+        (
+            "methods --model small --json",
+            "list methods --model small --json",
+        ),
+        ("runs", "list runs"),
+        (
+            "verbalizer qqp --nearest 2",
+            "propose verbalizer qqp --nearest 2",
+        ),
+        ("template propose --help", "propose template --help"),
+    ] {
+        let usage = |text: String| {
+            text.lines()
+                .filter(|line| !line.starts_with("Usage"))
+                .collect::<String>()
+        };
+        assert_eq!(usage(printed(old)), usage(printed(new)), "{old}");
+    }
+}
+
+#[test]
 fn list_shows_a_recipe_for_each_kind_of_model_that_takes_a_method() {
     let listed = promptshift(&folder()).arg("list").output().expect("it ran");
     let listed = String::from_utf8(listed.stdout).expect("UTF-8");
     let (_, methods) = listed.split_once("\nMethods").expect("the last table");
-    let header = methods.lines().find(|line| line.contains("what is tuned"));
+    let header = methods.lines().find(|line| line.contains("BERT"));
     let header = header.expect("a header");
     for models in ["nano", "other T5", "decoder-only", "BERT"] {
         assert!(header.contains(models), "{header}");
@@ -699,9 +749,10 @@ fn list_shows_a_recipe_for_each_kind_of_model_that_takes_a_method() {
 #[test]
 fn help_names_every_kind_of_model() {
     let folder = folder();
-    for verb in ["transfer", "predict", "methods"] {
+    for verb in [&["transfer"][..], &["predict"], &["list", "methods"]] {
         let mut assert = promptshift(&folder)
-            .args([verb, "--help"])
+            .args(verb)
+            .arg("--help")
             .assert()
             .success();
         for kind in ["T5", "Llama", "GPT-2", "BERT", ".gguf"] {

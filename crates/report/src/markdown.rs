@@ -250,7 +250,7 @@ fn absent(comparison: &Comparison) -> Option<String> {
         .collect();
     (absent.len() < told.len() && !absent.is_empty() && told.len() > Method::offered().count() / 2).then(|| {
         format!(
-            "**Not here**: {}. `promptshift methods` says what each needs of a model; WARP tunes words for \
+            "**Not here**: {}. `promptshift list methods` says what each needs of a model; WARP tunes words for \
              class labels and needs some, intrinsic prompt tuning a subspace (`--subspace`).",
             list(&absent)
         )

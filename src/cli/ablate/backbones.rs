@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Shared, Usual};
 use crate::cli::Failure;
+use crate::cli::help;
 use crate::study::{Part, ReportKind};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::{Kind, Variant};
@@ -29,10 +30,10 @@ pub(super) struct Objectives {
     #[command(flatten)]
     shared: Shared,
     /// A model of span corruption alone.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = help::MODEL)]
     spans: String,
     /// The same model, adapted as a language model.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = help::MODEL)]
     adapted: String,
 }
 
@@ -47,7 +48,7 @@ pub(super) struct LmSteps {
         value_delimiter = ',',
         required = true,
         value_name = "STEPS=MODEL"
-    )]
+    , help_heading = help::MODEL)]
     models: Vec<Adapted>,
 }
 
@@ -57,7 +58,7 @@ pub(super) struct Scales {
     #[command(flatten)]
     shared: Shared,
     /// Models, from the smallest on: models/ablation/pico,nano.
-    #[arg(long, value_delimiter = ',', required = true, value_name = "MODEL")]
+    #[arg(long, value_delimiter = ',', required = true, value_name = "MODEL", help_heading = help::MODEL)]
     models: Vec<String>,
 }
 

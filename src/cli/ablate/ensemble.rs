@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::{Shared, Usual};
-use crate::cli::Failure;
 use crate::cli::output;
 use crate::cli::place::of_ablation;
+use crate::cli::{Failure, help};
 use crate::study::{Part, ReportKind};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::Variant;
@@ -31,11 +31,11 @@ pub(super) struct Arguments {
     shared: Shared,
     /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
     /// once it was fetched.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     /// Let the prompts vote that a finished `transfer` reported in this folder, all its seeds, instead of
     /// tuning some. Nothing is computed: their predictions are there.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run"], help_heading = help::DATA)]
     from: Option<PathBuf>,
 }
 

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Shared, Usual};
 use crate::cli::Failure;
+use crate::cli::help;
 use crate::cli::values::Init;
 use crate::plan::Plan;
 use crate::study::{Part, ReportKind};
@@ -35,15 +36,14 @@ pub(super) struct Lengths {
     #[command(flatten)]
     shared: Shared,
     /// 'nano', a folder that holds a T5, or OWNER/NAME of a model of the Hub, once it was fetched.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     /// The lengths, those of the paper by default.
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "1,5,20,100,150",
-        value_name = "P"
-    )]
+        value_name = "P", help_heading = help::TRAINING)]
     lengths: Vec<usize>,
     /// How the prompts start, a line in the figure each: vocab, uniform, uniform-one-sided, labels,
     /// text:SOME WORDS.
@@ -52,7 +52,7 @@ pub(super) struct Lengths {
         value_delimiter = ',',
         default_value = "vocab",
         value_name = "INIT"
-    )]
+    , help_heading = help::TRAINING)]
     inits: Vec<Init>,
 }
 
@@ -62,15 +62,15 @@ pub(super) struct Inits {
     #[command(flatten)]
     shared: Shared,
     /// 'nano', a folder that holds a T5, or OWNER/NAME of a model of the Hub, once it was fetched.
-    #[arg(long, default_value = "nano", value_name = "MODEL")]
+    #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     /// The starts: uniform in U[-0.5, 0.5] (the paper) and uniform-one-sided in U[0, 0.5) (its code),
     /// vocab, labels where the source has class labels, text:SOME WORDS; all of these by default. Also
     /// file:PROMPT, one that was tuned before. A text can't hold a comma.
-    #[arg(long, value_delimiter = ',', value_name = "INIT")]
+    #[arg(long, value_delimiter = ',', value_name = "INIT", help_heading = help::TRAINING)]
     inits: Vec<Init>,
     /// Vectors in the prompt; the recipe's where none is given.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", help_heading = help::TRAINING)]
     prompt_length: Option<usize>,
 }
 

@@ -1,0 +1,98 @@
+//! The first screen: the three things that people do, then every command by what it is for.
+
+use std::fmt::Write;
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// Headings of flags, in the order of a study.
+pub const DATA: &str = "Data";
+pub const MODEL: &str = "Model";
+pub const TRAINING: &str = "Training";
+pub const EVALUATION: &str = "Evaluation";
+pub const OUTPUT: &str = "Output";
+pub const COMPUTING: &str = "Computing";
+
+/// What people do first.
+const FIRST: &str = "  promptshift transfer 'squad->textbookqa'   tune on SQuAD, score SQuAD and TextbookQA, report the gap
+  promptshift list                           domains, models and methods to choose from
+  promptshift report DIR                     the report again, from its records";
+
+/// Commands by what they are for, in the order in which they are read.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Run", &["transfer", "ablate", "run", "predict"]),
+    (
+        "Read results",
+        &[
+            "report",
+            "compare",
+            "leaderboard",
+            "export",
+            "score",
+            "inspect",
+            "redact",
+        ],
+    ),
+    (
+        "Choose and prepare",
+        &["list", "fetch", "verify", "propose", "prompt", "adapter"],
+    ),
+    ("Shell", &["completions", "help"]),
+];
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line
+that can't be understood; 130, 143, 129 ended by Ctrl-C, SIGTERM or SIGHUP (what was finished stays, and
+the same command resumes). Of `compare`: 0 no significant loss; 1 a significant loss; 3 bad data, or sets
+that can't be compared.";
+
+/// The command line with its first screen.
+pub fn command() -> Command {
+    let command = Cli::command();
+    let screen = first_screen(&command);
+    command.help_template(screen)
+}
+
+fn first_screen(command: &Command) -> String {
+    let mut screen = format!("{{about-with-newline}}\n{FIRST}\n");
+    for (heading, names) in GROUPS {
+        writeln!(screen, "\n{heading}:").expect("strings take text");
+        for name in names {
+            let about = match *name {
+                "help" => "Print this screen, or the help of a command".to_owned(),
+                name => (command.find_subcommand(name))
+                    .and_then(Command::get_about)
+                    .map_or(String::new(), ToString::to_string),
+            };
+            writeln!(screen, "  {name:<12} {about}").expect("strings take text");
+        }
+    }
+    screen + "\n`promptshift COMMAND --help` has every flag, `-h` them in short.\n\n" + EXIT_CODES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_that_is_not_hidden_is_on_the_first_screen_once() {
+        let command = Cli::command();
+        let mut shown: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        shown.retain(|name| *name != "help");
+        shown.sort_unstable();
+        let visible = command.get_subcommands().filter(|one| !one.is_hide_set());
+        let mut visible: Vec<&str> = visible.map(Command::get_name).collect();
+        visible.sort_unstable();
+        assert_eq!(shown, visible);
+        let screen = first_screen(&command);
+        assert!(
+            screen.lines().all(|line| line.chars().count() <= 106),
+            "{screen}"
+        );
+    }
+}
