@@ -1,10 +1,10 @@
 //! Text: domains, their examples and the files that they are read from. No tensors, no statistics.
 
+pub mod atomic_file;
 pub mod domain;
 pub mod foreign;
 pub mod hash;
 pub mod hub;
-pub mod new_file;
 pub mod process;
 pub mod synthetic;
 pub mod transfer;

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::row::hex;
-use super::wording::Spelling;
-use super::{Split, Task};
+use super::splits::Split;
+use super::task::Task;
+use super::wording::spelling::Spelling;
+use crate::hash::sha256;
 
-/// Suites that are no part of what was fetched.
-const RESERVED: [&str; 2] = [super::suite::MINI, super::suite::HUB];
+/// The name of the suite of bundled miniatures, [`Suite::Mini`](super::suite::Suite::Mini).
+pub const MINI: &str = "mini";
+/// The name of the suite of everything that was fetched.
+pub const HUB: &str = "hub";
+
+/// Names of suites that a card's `suites` can't have.
+const RESERVED: [&str; 2] = [MINI, HUB];
 
 /// What a card says of a licence that it does not name.
 const NO_LICENCE: &str = "not stated";
@@ -22,18 +27,18 @@ const NO_LICENCE: &str = "not stated";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schema {
-    /// SQuAD's on the Hub, read by [`question`](super::question).
+    /// SQuAD's on the Hub, read by [`readers::question`](super::readers::question).
     Squad,
-    /// MRQA's on the Hub, read by [`question`](super::question), or as first published, read by
-    /// [`mrqa_lines`](super::mrqa_lines).
+    /// MRQA's on the Hub, read by [`readers::question`](super::readers::question), or as first published, read by
+    /// [`readers::mrqa_lines`](super::readers::mrqa_lines).
     Mrqa,
-    /// Labelled texts as GLUE's and SuperGLUE's on the Hub, read by [`glue`](super::glue).
+    /// Labelled texts as GLUE's and SuperGLUE's on the Hub, read by [`readers::glue`](super::readers::glue).
     Glue,
-    /// MultiRC's on the Hub, read by [`multirc`](super::multirc).
+    /// MultiRC's on the Hub, read by [`readers::multirc`](super::readers::multirc).
     Multirc,
-    /// ReCoRD's on the Hub, read by [`record`](super::record).
+    /// ReCoRD's on the Hub, read by [`readers::record`](super::readers::record).
     Record,
-    /// WSC's on the Hub, read by [`wsc`](super::wsc).
+    /// WSC's on the Hub, read by [`readers::wsc`](super::readers::wsc).
     Wsc,
 }
 
@@ -269,7 +274,7 @@ impl Card {
             });
         }
         Ok(Card {
-            sha256: Some(hex(&Sha256::digest(text.as_bytes()))),
+            sha256: Some(sha256(text.as_bytes())),
             ..card
         })
     }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::Task;
-use super::card::{self, Card, CardError};
+use super::card::{self, Card, CardError, HUB, MINI};
 use super::mixture;
-use super::suite::{HUB, MINI, Part, Suite};
+use super::suite::{Part, Suite};
+use super::task::Task;
 use crate::transfer::{Transfer, sources};
 
 /// Every known domain.
@@ -29,7 +29,7 @@ pub struct Resolved<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     /// No domain has this name.
-    #[error("unknown domain '{name}': {}known: {}", did_you_mean(.nearest), .known.join(", "))]
+    #[error("unknown domain '{name}': {}known: {}", suggestion(.nearest), .known.join(", "))]
     Unknown {
         /// The name typed.
         name: String,
@@ -56,7 +56,7 @@ pub enum CatalogueError {
     /// No suite has this name.
     #[error(
         "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
-        did_you_mean(.nearest), .known.join(", ")
+        suggestion(.nearest), .known.join(", ")
     )]
     UnknownSuite {
         /// The name typed.
@@ -153,7 +153,7 @@ pub enum CatalogueError {
 }
 
 /// `did you mean 'a' or 'b'? `, or nothing.
-fn did_you_mean(nearest: &[String]) -> String {
+fn suggestion(nearest: &[String]) -> String {
     if nearest.is_empty() {
         return String::new();
     }
@@ -194,7 +194,7 @@ impl Catalogue {
     pub fn get(&self, name: &str) -> Result<&Card, CatalogueError> {
         let unknown = || CatalogueError::Unknown {
             name: name.to_string(),
-            nearest: nearest(name, self.cards.iter().map(|card| card.name.as_str())),
+            nearest: did_you_mean(name, self.cards.iter().map(|card| card.name.as_str())),
             known: self.names(),
         };
         self.cards
@@ -239,7 +239,7 @@ impl Catalogue {
             name => {
                 return Err(E::from(CatalogueError::UnknownSuite {
                     name: name.to_string(),
-                    nearest: nearest(name, self.suites()),
+                    nearest: did_you_mean(name, self.suites()),
                     known: self.suites().into_iter().map(str::to_string).collect(),
                 }));
             }
@@ -405,7 +405,7 @@ const SIMILAR: f64 = 0.8;
 const NEARLY_AS_SIMILAR: f64 = 0.03;
 
 /// The known names most like the one typed, whatever its case; the best first.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let typed = name.to_lowercase();
     let mut similar: Vec<(f64, &str)> = known
         .into_iter()
@@ -497,7 +497,7 @@ mod tests {
             ("relation-extraction", "relation_extraction"),
             ("mprc", "mrpc"),
         ] {
-            let found = nearest(typed, catalogue.cards().iter().map(|c| c.name.as_str()));
+            let found = did_you_mean(typed, catalogue.cards().iter().map(|c| c.name.as_str()));
             assert_eq!(found.first().map(String::as_str), Some(best), "{typed}");
         }
     }

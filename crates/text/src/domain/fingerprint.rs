@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Example, Gold};
+use super::example::{Example, Gold};
 use crate::hash::hexadecimal;
 
 /// SHA-256 in the making, of parts that are kept apart.

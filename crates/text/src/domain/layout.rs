@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::Split;
 use super::card::{self, Card};
-use super::reader::{DataFile, LINES};
+use super::readers::{DataFile, LINES};
+use super::splits::Split;
 
 /// Why the files of a split are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -6,29 +6,25 @@
 
 mod batch;
 mod error;
-mod mistaken;
 mod pages;
 
+use self::batch::find;
+use self::error::FIRST;
 pub use batch::Batch;
 pub use error::TableError;
-use mistaken::FIRST;
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::Read;
+use std::path::PathBuf;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
-use arrow::datatypes::{DataType, Field, Fields};
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
-use super::row::hex;
-use crate::foreign;
+use crate::{foreign, hash};
 
 /// A parquet file, not yet opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +51,14 @@ impl TableFile {
 
     /// SHA-256 of its bytes.
     pub fn sha256(&self) -> Result<String, TableError> {
-        let digest = match self {
-            TableFile::Disk(path) => digest_of(path).map_err(|error| TableError::Open {
+        match self {
+            TableFile::Disk(path) => hash::sha256_file(path).map_err(|error| TableError::Open {
                 file: self.name(),
                 wanted: "a parquet file",
                 found: error.to_string(),
-            })?,
-            TableFile::Compiled { bytes, .. } => Sha256::digest(bytes).to_vec(),
-        };
-        Ok(hex(&digest))
+            }),
+            TableFile::Compiled { bytes, .. } => Ok(hash::sha256(bytes)),
+        }
     }
 
     /// Reads the footer.
@@ -94,7 +89,7 @@ impl TableFile {
         let length = input.len();
         let first = input.get_bytes(0, FIRST.min(length as usize));
         let not_parquet = |found: String| {
-            let advice = mistaken::advice(&first.unwrap_or_default());
+            let advice = error::advice(&first.unwrap_or_default());
             TableError::NotParquet {
                 file: self.name(),
                 found,
@@ -123,20 +118,6 @@ impl TableFile {
             return Err(TableError::Empty { file: table.file });
         }
         Ok(table)
-    }
-}
-
-/// SHA-256 of a file's bytes.
-pub(super) fn digest_of(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(hasher.finalize().to_vec());
-        }
-        hasher.update(&buffer[..length]);
     }
 }
 
@@ -265,38 +246,6 @@ fn stands_at(column: &str, path: &[String]) -> bool {
     names.peek().is_none()
 }
 
-/// The type of a field, in structs and in lists of them too, by its dotted name; of a list of structs
-/// it is a list of that field.
-pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
-    if let Some((_, field)) = fields.find(column) {
-        return Some(field.data_type().clone());
-    }
-    let (name, rest) = column.split_once('.')?;
-    let (_, field) = fields.find(name)?;
-    match (field.data_type(), items(field.data_type())) {
-        (DataType::Struct(children), _) => find(children, rest),
-        (_, Some(item)) => match item.data_type() {
-            DataType::Struct(children) => Some(DataType::List(Arc::new(Field::new(
-                item.name(),
-                find(children, rest)?,
-                true,
-            )))),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The items of a list; `None` for another type.
-pub(super) fn items(kind: &DataType) -> Option<&Field> {
-    match kind {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            Some(item)
-        }
-        _ => None,
-    }
-}
-
 /// The rows of a file, some at a time.
 pub struct Batches {
     file: String,
@@ -382,8 +331,10 @@ mod tests {
     use arrow::array::RecordBatch;
     use arrow::array::{ListArray, StringArray};
     use arrow::compute::cast;
-    use arrow::datatypes::Int32Type;
+    use arrow::datatypes::{DataType, Field, Int32Type};
     use std::fs;
+    use std::path::Path;
+    use std::sync::Arc;
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("a temporary folder")

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Split;
 use super::card::Card;
+use super::splits::Split;
 use crate::hub::{self, Kind, MAIN, RemoteFile, Source, SourceError, Wanted};
 
 /// A domain that can't be fetched.

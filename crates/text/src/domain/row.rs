@@ -1,6 +1,6 @@
 //! What a file states, before any template.
 
-use sha2::{Digest, Sha256};
+use crate::hash::sha256;
 
 /// One question with its context and answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -128,12 +128,9 @@ impl Row {
 
 /// The first 16 hex digits of the SHA-256 of the parts, with NUL between them.
 fn digest(parts: &[&str]) -> String {
-    hex(&Sha256::digest(parts.join("\0").as_bytes())[..8])
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = sha256(parts.join("\0").as_bytes());
+    digits.truncate(16);
+    digits
 }
 
 #[cfg(test)]

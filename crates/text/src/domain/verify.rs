@@ -5,13 +5,16 @@
 use std::fmt;
 
 use super::card::Card;
+use super::example::AnswerLocation;
+use super::format::{self, AnswerForm};
 use super::parquet::TableError;
-use super::reader::{DataFile, Reader};
+use super::readers::spans::{self, SpanCounts};
+use super::readers::{DataFile, Reader};
 use super::row::Row;
-use super::spans::{self, SpanCounts};
+use super::splits::Split;
 use super::suite::{DomainError, Suite};
+use super::task::Task;
 use super::wording::Wording;
-use super::{AnswerForm, Evidence, Split, Task, names, template};
 
 /// One thing that was looked at in one split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,11 +130,11 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
     let repeats = reader.repeats();
     checks.rows(card, census.rows + repeats);
     if let Some(subset) = card.subset().filter(|_| !reader.left_out.is_empty()) {
-        let others = Vec::from_iter(reader.left_out).join(", ");
+        let others: Vec<&str> = reader.left_out.iter().map(String::as_str).collect();
         checks.add(
             "other rows",
             format!("only '{subset}' is read"),
-            others,
+            others.join(", "),
             Outcome::Noted,
         );
     }
@@ -139,10 +142,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
         0 => Outcome::Holds,
         _ => Outcome::Noted,
     };
-    let found = match names::note(repeats) {
-        None => "no repeats".to_string(),
-        Some(note) => note,
-    };
+    let found = (reader.repeats_note()).unwrap_or_else(|| "no repeats".to_string());
     checks.add("names", NAMES.to_string(), found, unique);
     checks.census(card, &census);
     checks.offsets(offsets);
@@ -191,9 +191,10 @@ impl Census {
             self.classes[class] += 1;
         }
         let (split, form, wording) = (Split::Test, AnswerForm::Padded, Wording::default());
-        for example in template::examples(card, row, split, form, &wording) {
-            self.asked += usize::from(example.evidence != Evidence::NotExpected);
-            self.stated += usize::from(matches!(example.evidence, Evidence::EndsAt(_)));
+        for example in format::examples(card, row, split, form, &wording) {
+            self.asked += usize::from(example.answer_location != AnswerLocation::NotExpected);
+            self.stated +=
+                usize::from(matches!(example.answer_location, AnswerLocation::EndsAt(_)));
         }
     }
 }

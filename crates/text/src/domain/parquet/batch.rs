@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch};
 use arrow::compute::{CastOptions, cast, cast_with_options, filter_record_batch};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
 
-use super::TableError;
+use super::error::TableError;
 
 /// Some rows of a file.
 pub struct Batch {
@@ -75,7 +75,7 @@ impl Batch {
     /// The type of a column that was asked for and read; a dotted name is a field, as in
     /// [`Table::batches`](super::Table::batches).
     fn kind(&self, column: &str) -> Option<DataType> {
-        super::find(self.columns.schema_ref().fields(), column)
+        find(self.columns.schema_ref().fields(), column)
     }
 
     /// Whether a column was asked for and read.
@@ -85,7 +85,7 @@ impl Batch {
 
     /// Whether a column that was read is one of lists.
     pub fn is_list(&self, column: &str) -> bool {
-        (self.kind(column)).is_some_and(|kind| super::items(&kind).is_some())
+        (self.kind(column)).is_some_and(|kind| items(&kind).is_some())
     }
 
     /// Whether a column that was read is one of text.
@@ -351,7 +351,7 @@ fn as_lists(array: &ArrayRef) -> Option<Vec<Option<ArrayRef>>> {
 
 /// Of lists of structs, the lists of one of their fields; `None` for another kind.
 fn field_of_each(array: &ArrayRef, name: &str) -> Option<ArrayRef> {
-    let child = super::items(array.data_type())?;
+    let child = items(array.data_type())?;
     let plain = cast(array, &DataType::List(Arc::new(child.clone()))).ok()?;
     let (_, offsets, values, nulls) = plain.as_list::<i32>().clone().into_parts();
     let values = values.as_struct_opt()?.column_by_name(name)?.clone();
@@ -415,4 +415,36 @@ fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
     let plain = cast(array, &DataType::LargeUtf8).ok()?;
     let texts = plain.as_string::<i64>().iter();
     Some(texts.map(|text| text.map(str::to_string)).collect())
+}
+
+/// The type of a field, in structs and in lists of them too, by its dotted name; of a list of structs
+/// it is a list of that field.
+pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
+    if let Some((_, field)) = fields.find(column) {
+        return Some(field.data_type().clone());
+    }
+    let (name, rest) = column.split_once('.')?;
+    let (_, field) = fields.find(name)?;
+    match (field.data_type(), items(field.data_type())) {
+        (DataType::Struct(children), _) => find(children, rest),
+        (_, Some(item)) => match item.data_type() {
+            DataType::Struct(children) => Some(DataType::List(Arc::new(Field::new(
+                item.name(),
+                find(children, rest)?,
+                true,
+            )))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The items of a list; `None` for another type.
+pub(super) fn items(kind: &DataType) -> Option<&Field> {
+    match kind {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Some(item)
+        }
+        _ => None,
+    }
 }

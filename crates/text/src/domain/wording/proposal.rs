@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::template::{Template, TemplateError, escaped, slots};
-use crate::domain::Task;
 use crate::domain::card::Card;
+use crate::domain::task::Task;
 
 /// A domain's fields in T5's order, a missing span behind each, and how many spans these are.
 pub fn skeleton(card: &Card) -> (Template, usize) {

@@ -20,12 +20,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::domain::card::{Card, Schema};
-use crate::domain::row::hex;
-use crate::domain::{Pair, Task};
+use crate::domain::example::Pair;
+use crate::domain::task::Task;
+use crate::hash::sha256;
 
 /// No template has more vectors in one place.
 const MOST_VECTORS: usize = 1_000;
@@ -215,7 +215,7 @@ impl Template {
         }
         Ok(Template {
             name: written.name,
-            sha256: hex(&Sha256::digest(toml)),
+            sha256: sha256(toml.as_bytes()),
             text,
             about: written.about,
             tasks: written.tasks,

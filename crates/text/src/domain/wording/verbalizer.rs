@@ -1,49 +1,14 @@
 //! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or several a class, each of one
 //! token or more.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::spelling::{Aggregate, Spelling};
 use crate::domain::card::Card;
-use crate::domain::row::hex;
-
-/// How the probabilities of a class's words become the class's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Aggregate {
-    /// Added up: a class of more words has more ways to be said.
-    #[default]
-    Sum,
-    /// Averaged.
-    Mean,
-}
-
-/// A verbalizer as it is written, in a domain's card (`[verbalizers.NAME]`) or a file of its own.
-///
-/// ```toml
-/// about = "a yes or a no"
-/// aggregate = "mean"        # or "sum", which is the default
-///
-/// [words]
-/// not_duplicate = ["no", "different"]
-/// duplicate = ["yes", "the same"]
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spelling {
-    /// What it is, in a line.
-    #[serde(default)]
-    pub about: String,
-    /// How several words of a class count.
-    #[serde(default)]
-    pub aggregate: Aggregate,
-    /// The words of each label; models are trained to answer with the first.
-    pub words: BTreeMap<String, Vec<String>>,
-}
+use crate::hash::sha256;
 
 /// A verbalizer of one domain's classes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,8 +85,8 @@ impl Verbalizer {
     pub fn find(text: &str, card: &Card) -> Result<Verbalizer, VerbalizerError> {
         if let Some(spelling) = card.verbalizers.get(text) {
             let bytes = serde_json::to_vec(spelling).expect("a spelling is plain data");
-            let sha256 = hex(&Sha256::digest(bytes));
-            return spelling.of_classes(text, text, sha256, card);
+            let sha256 = sha256(&bytes);
+            return Verbalizer::of_classes(spelling, text, text, sha256, card);
         }
         let path = Path::new(text);
         if !path.is_file() {
@@ -140,8 +105,8 @@ impl Verbalizer {
             found: error.to_string(),
         })?;
         let name = path.file_stem().unwrap_or(path.as_os_str());
-        let sha256 = hex(&Sha256::digest(&bytes));
-        spelling.of_classes(&name.to_string_lossy(), text, sha256, card)
+        let sha256 = sha256(bytes.as_bytes());
+        Verbalizer::of_classes(&spelling, &name.to_string_lossy(), text, sha256, card)
     }
 
     /// Its longest class, in words.
@@ -151,16 +116,16 @@ impl Verbalizer {
     }
 }
 
-impl Spelling {
+impl Verbalizer {
     /// The verbalizer of a card's classes; `file` is what errors call it.
     fn of_classes(
-        &self,
+        spelling: &Spelling,
         name: &str,
         file: &str,
         sha256: String,
         card: &Card,
     ) -> Result<Verbalizer, VerbalizerError> {
-        if let Some((key, wanted, found)) = self.contradiction(&card.labels) {
+        if let Some((key, wanted, found)) = spelling.contradiction(&card.labels) {
             return Err(VerbalizerError::Invalid {
                 file: file.to_string(),
                 key,
@@ -170,49 +135,14 @@ impl Spelling {
         }
         let of_label = |label: &String| Words {
             label: label.clone(),
-            words: self.words[label].clone(),
+            words: spelling.words[label].clone(),
         };
         Ok(Verbalizer {
             name: name.to_string(),
             sha256,
-            aggregate: self.aggregate,
+            aggregate: spelling.aggregate,
             classes: card.labels.iter().map(of_label).collect(),
         })
-    }
-
-    /// The key that does not fit these labels, what was wanted there and what was found.
-    pub(crate) fn contradiction(&self, labels: &[String]) -> Option<(String, String, String)> {
-        let wanted: BTreeSet<&String> = labels.iter().collect();
-        let found: BTreeSet<&String> = self.words.keys().collect();
-        let list = |names: &BTreeSet<&String>| {
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-            match names[..] {
-                [] => "none".to_string(),
-                _ => names.join(", "),
-            }
-        };
-        if wanted != found || labels.is_empty() {
-            let wanted = format!("words for each of the labels {}", list(&wanted));
-            return Some(("words".to_string(), wanted, list(&found)));
-        }
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        for (label, words) in &self.words {
-            let key = format!("words.{label}");
-            if words.is_empty() {
-                return Some((key, "at least one word".to_string(), "none".to_string()));
-            }
-            for word in words {
-                if word.trim().is_empty() || word.trim() != word {
-                    let wanted = "words without white space around them".to_string();
-                    return Some((key, wanted, format!("'{word}'")));
-                }
-                if let Some(other) = seen.insert(word, label) {
-                    let wanted = "each word once".to_string();
-                    return Some((key, wanted, format!("'{word}', which is {other}'s too")));
-                }
-            }
-        }
-        None
     }
 }
 

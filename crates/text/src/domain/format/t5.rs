@@ -1,77 +1,25 @@
-//! Rows as text. As text to text, by default exactly as T5 writes them, without the task's name, as the
-//! paper omits it; with a [`Wording`], in its template and with its words for the classes.
-//!
-//! | rows | public file | function |
-//! |---|---|---|
-//! | SQuAD | google-research/text-to-text-transfer-transformer, `t5/data/preprocessors.py` | `squad` |
-//! | MRQA | google-research/prompt-tuning, `prompt_tuning/data/preprocessors.py` | `mrqa` |
-//! | GLUE and SuperGLUE but for the next two | T5's `preprocessors.py` | `glue` |
-//! | ReCoRD | T5's `preprocessors.py` | `record` |
-//! | WSC | T5's `preprocessors.py` | `wsc_simple` |
-
-mod continued;
+//! Rows in the formats that T5 was trained on, or in a template of the same fields.
 
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use super::card::{Card, Schema};
-use super::padding::pad_punctuation;
-use super::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow, Row};
-use super::wording::{Filled, Template, Wording};
-use super::{AnswerForm, Evidence, Example, Gold, Pair, Split, TextNames};
-
-/// The examples that one row makes as a row of `split`: mostly one. A gap with several right
-/// answers is several training examples, and a pronoun with a wrong referent is none.
-pub fn examples(
-    card: &Card,
-    row: Row,
-    split: Split,
-    answers: AnswerForm,
-    wording: &Wording,
-) -> Vec<Example> {
-    let passage = row.passage();
-    let writer = Writer::of(card, wording);
-    if answers == AnswerForm::Continued {
-        return continued::examples(&writer, passage, row, split);
-    }
-    match row {
-        Row::Question(row) => vec![question(&writer, passage, row, answers)],
-        Row::Labelled(row) => vec![labelled(&writer, passage, row)],
-        Row::Cloze(row) => cloze(&writer, passage, row, split),
-        Row::Pronoun(row) => pronoun(&writer, passage, row, split),
-    }
-}
-
-/// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
-const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
-
-/// Inputs without content, worded as a domain's labelled texts are; none for other domains.
-pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
-    let row = |text: &str| LabelledRow {
-        id: text.to_string(),
-        question: None,
-        texts: vec![text.to_string(); card.texts.len()],
-        passage: None,
-        label: 0,
-    };
-    let rows = NO_CONTENT.iter().filter(|_| !card.labels.is_empty());
-    rows.flat_map(|text| {
-        let row = Row::Labelled(row(text));
-        examples(card, row, Split::Test, AnswerForm::Padded, wording)
-    })
-    .collect()
-}
+use crate::domain::card::{Card, Schema};
+use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
+use crate::domain::format::AnswerForm;
+use crate::domain::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow};
+use crate::domain::splits::Split;
+use crate::domain::wording::{Filled, Template, Wording};
 
 /// Puts the fields of a domain's rows into its template.
-struct Writer<'a> {
-    card: &'a Card,
+pub(super) struct Writer<'a> {
+    pub(super) card: &'a Card,
     wording: &'a Wording,
     template: Cow<'a, Template>,
 }
 
 impl<'a> Writer<'a> {
-    fn of(card: &'a Card, wording: &'a Wording) -> Self {
+    pub(super) fn of(card: &'a Card, wording: &'a Wording) -> Self {
         Writer {
             card,
             wording,
@@ -101,7 +49,12 @@ impl<'a> Writer<'a> {
 /// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; the right
 /// answers as `form` has it, so that by default a prediction is compared with what the model could
 /// have learnt to write.
-fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm) -> Example {
+pub(super) fn question(
+    writer: &Writer,
+    passage: String,
+    row: QuestionRow,
+    form: AnswerForm,
+) -> Example {
     let (question, context) = (
         pad_punctuation(&row.question),
         pad_punctuation(&row.context),
@@ -124,7 +77,7 @@ fn question(writer: &Writer, passage: String, row: QuestionRow, form: AnswerForm
             .first()
             .cloned()
             .expect("the readers refuse rows without an answer"),
-        evidence: evidence(&filled, "context", &context, &padded),
+        answer_location: locate(&filled, "context", &context, &padded),
         pair: Pair {
             answer,
             ..filled.pair("question", "context")
@@ -152,7 +105,7 @@ fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> 
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
-fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
+pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
     let Writer { card, wording, .. } = writer;
     let texts: Vec<Cow<str>> = (row.texts.iter())
         .map(|text| match card.schema {
@@ -182,7 +135,7 @@ fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
             None => Gold::Label(row.label),
         },
         facts: Vec::new(),
-        evidence: Evidence::NotExpected,
+        answer_location: AnswerLocation::NotExpected,
         texts: labelled_names(&row.texts, row.passage),
     }
 }
@@ -196,7 +149,7 @@ fn without_markup(text: &str) -> String {
 
 /// `query: {q} entities: {e}, {f} passage: {p}` → an entity: in training an example for each right
 /// one, in scoring one example for which any of them is right.
-fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
+pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
     let fields = [
@@ -213,7 +166,7 @@ fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<E
             .first()
             .cloned()
             .expect("the reader refuses rows without an answer"),
-        evidence: evidence(&filled, "passage", &text, &row.answers),
+        answer_location: locate(&filled, "passage", &text, &row.answers),
         pair: filled.pair("query", "passage"),
         input: filled.text,
         soft: filled.soft,
@@ -237,7 +190,7 @@ fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<E
 
 /// A passage's highlights as sentences: `@highlight` and the line's ends around it become a space
 /// behind a sentence's end, and else `. `.
-fn without_highlights(passage: &str) -> String {
+pub(super) fn without_highlights(passage: &str) -> String {
     const MARK: &str = "\n@highlight\n";
     let mut parts = passage.split(MARK);
     let mut text = parts.next().unwrap_or_default().to_string();
@@ -254,7 +207,12 @@ fn without_highlights(passage: &str) -> String {
 
 /// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the
 /// candidate's text is compared with the prediction.
-fn pronoun(writer: &Writer, passage: String, row: PronounRow, split: Split) -> Vec<Example> {
+pub(super) fn pronoun(
+    writer: &Writer,
+    passage: String,
+    row: PronounRow,
+    split: Split,
+) -> Vec<Example> {
     if split == Split::Train && !row.label {
         return Vec::new();
     }
@@ -263,7 +221,7 @@ fn pronoun(writer: &Writer, passage: String, row: PronounRow, split: Split) -> V
     vec![Example {
         id: row.id,
         passage,
-        evidence: evidence(&filled, "text", &row.text, referent),
+        answer_location: locate(&filled, "text", &row.text, referent),
         pair: filled.pair("text", ""),
         input: filled.text,
         soft: filled.soft,
@@ -281,22 +239,24 @@ fn pronoun(writer: &Writer, passage: String, row: PronounRow, split: Split) -> V
 }
 
 /// Where the first of the answers ends in the context, which stands in this slot of the input.
-fn evidence(filled: &Filled, slot: &str, context: &str, answers: &[String]) -> Evidence {
+fn locate(filled: &Filled, slot: &str, context: &str, answers: &[String]) -> AnswerLocation {
     // A template that was checked has a place for the context.
     let Some(before) = filled.place(slot).map(|place| place.start) else {
-        return Evidence::Absent;
+        return AnswerLocation::Absent;
     };
     stated(before, context, answers)
 }
 
 /// The same of a context that begins at this byte of the input.
-fn stated(before: usize, context: &str, answers: &[String]) -> Evidence {
+pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> AnswerLocation {
     answers
         .iter()
         .filter(|answer| !answer.is_empty())
         .filter_map(|answer| Some(context.find(answer.as_str())? + answer.len()))
         .min()
-        .map_or(Evidence::Absent, |end| Evidence::EndsAt(before + end))
+        .map_or(AnswerLocation::Absent, |end| {
+            AnswerLocation::EndsAt(before + end)
+        })
 }
 
 /// The passage, or all texts in any order, and each of the other texts.
@@ -323,7 +283,7 @@ fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
 }
 
 /// A text by name: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
-fn name(text: &str) -> u64 {
+pub(super) fn name(text: &str) -> u64 {
     let words: Vec<&str> = text.split_whitespace().collect();
     let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
     let mut first = [0; 8];
@@ -331,10 +291,33 @@ fn name(text: &str) -> u64 {
     u64::from_be_bytes(first)
 }
 
+/// Puts spaces around every ASCII punctuation character and makes each run of white space one
+/// space: T5's `_pad_punctuation`, `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so
+/// ASCII white space). Spaces at the ends, which T5's SentencePiece drops, are dropped here, so
+/// that every tokenizer sees the same.
+fn pad_punctuation(text: &str) -> String {
+    let mut padded = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            padded.extend([' ', c, ' ']);
+        } else {
+            padded.push(c);
+        }
+    }
+    padded
+        .split([' ', '\t', '\n', '\r', '\x0c'])
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::format::examples;
+    use crate::domain::row::Row;
     use crate::domain::sample::card;
+    use proptest::prelude::*;
 
     fn strings(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| text.to_string()).collect()
@@ -372,7 +355,7 @@ mod tests {
             assert_eq!(example.gold, Gold::Answers(strings(&["c . 1902", "1902"])));
             assert_eq!(example.facts, ["Orla ' s"]);
             assert_eq!((example.id.as_str(), &example.passage), ("q7", &passage));
-            let Evidence::EndsAt(end) = example.evidence else {
+            let AnswerLocation::EndsAt(end) = example.answer_location else {
                 panic!("the answer is there");
             };
             assert!(example.input[..end].ends_with("built c . 1902"));
@@ -395,7 +378,7 @@ mod tests {
             (&found[0].target, &found[0].input),
             (&padded[0].target, &padded[0].input)
         );
-        assert_eq!(found[0].evidence, padded[0].evidence);
+        assert_eq!(found[0].answer_location, padded[0].answer_location);
     }
 
     fn texts(texts: &[&str], label: usize) -> Row {
@@ -498,7 +481,7 @@ mod tests {
                 (input, target)
             );
             assert_eq!(found[0].gold, Gold::Label(label));
-            assert_eq!(found[0].evidence, Evidence::NotExpected);
+            assert_eq!(found[0].answer_location, AnswerLocation::NotExpected);
         }
     }
 
@@ -557,7 +540,7 @@ mod tests {
         assert_eq!(scored.gold, Gold::Answers(strings(&["Per", "P."])));
         assert_eq!(scored.facts, ["Ola", "Per", "P."]);
         assert_eq!(train[1].input, input);
-        let Evidence::EndsAt(end) = scored.evidence else {
+        let AnswerLocation::EndsAt(end) = scored.answer_location else {
             panic!("the answer is there");
         };
         assert!(scored.input[..end].ends_with("Ola met Per"));
@@ -632,10 +615,10 @@ mod tests {
                 facts: Vec::new(),
             })
         };
-        let of = |answer| apply("squad", row(answer), Split::Test)[0].evidence;
-        assert_eq!(of("barn"), Evidence::Absent);
-        assert_eq!(of(""), Evidence::Absent);
-        assert!(matches!(of("mill"), Evidence::EndsAt(_)));
+        let of = |answer| apply("squad", row(answer), Split::Test)[0].answer_location;
+        assert_eq!(of("barn"), AnswerLocation::Absent);
+        assert_eq!(of(""), AnswerLocation::Absent);
+        assert!(matches!(of("mill"), AnswerLocation::EndsAt(_)));
     }
 
     #[test]
@@ -650,5 +633,34 @@ mod tests {
             of("mrpc", texts(&["A mill.", "A mill"], 0)).context,
             one.context
         );
+    }
+
+    #[test]
+    fn punctuation_is_padded_as_in_t5() {
+        for (text, padded) in [
+            ("U.S.", "U . S ."),
+            ("don't", "don ' t"),
+            ("[PAR] one_two", "[ PAR ] one _ two"),
+            ("a\n\n b\tc", "a b c"),
+            ("3.50%", "3 . 50 %"),
+            ("  ", ""),
+            ("", ""),
+            (
+                "caf\u{e9} \u{2013} \u{201c}x\u{201d}",
+                "caf\u{e9} \u{2013} \u{201c}x\u{201d}",
+            ),
+            ("no\u{a0}break", "no\u{a0}break"),
+            ("!!", "! !"),
+        ] {
+            assert_eq!(pad_punctuation(text), padded, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn padding_twice_is_padding_once(text in ".{0,40}") {
+            let once = pad_punctuation(&text);
+            prop_assert_eq!(pad_punctuation(&once), once);
+        }
     }
 }

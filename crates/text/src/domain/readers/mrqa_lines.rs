@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::parquet::TableError;
-use super::row::{QuestionRow, Row};
+use crate::domain::parquet::TableError;
+use crate::domain::row::{QuestionRow, Row};
 
 /// The longest line that is read; the longest published ones are shorter than a megabyte.
 const LONGEST: u64 = 64 << 20;

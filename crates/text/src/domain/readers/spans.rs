@@ -1,15 +1,14 @@
 //! Where files say that answers stand in their contexts: counted in code points. Nothing is scored by
-//! these offsets, and only heads that learn places read SQuAD's; [`verify`](super::verify) holds them
+//! these offsets, and only heads that learn places read SQuAD's; [`verify`](crate::domain::verify) holds them
 //! against the contexts.
 
 use std::path::Path;
 
 use super::answers;
-use super::card::Card;
 use super::mrqa_lines::MrqaLines;
-use super::own;
-use super::parquet::{Batch, TableError, TableFile};
-use super::reader::DataFile;
+use super::{DataFile, rows_of_subset, subset_column};
+use crate::domain::card::Card;
+use crate::domain::parquet::{Batch, TableError, TableFile};
 
 /// SQuAD's, by which a text starts at its offset, in any of the shapes that answers have.
 const SQUAD: [&str; 2] = ["context", "answers.answer_start"];
@@ -55,7 +54,7 @@ impl SpanCounts {
     }
 
     /// Adds those of another file.
-    pub(super) fn add_all(&mut self, other: SpanCounts) {
+    pub fn add_all(&mut self, other: SpanCounts) {
         self.all += other.all;
         self.right += other.right;
         self.in_bytes += other.in_bytes;
@@ -104,9 +103,9 @@ fn in_table(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableEr
         return Ok(None);
     };
     let mut counts = SpanCounts::default();
-    columns.extend(own::columns(card, &table));
+    columns.extend(subset_column(card, &table));
     for batch in table.batches(&columns, None)? {
-        let batch = own::rows(card, batch?)?.0;
+        let batch = rows_of_subset(card, batch?)?.0;
         let contexts = batch.texts("context")?;
         let spans: Vec<Vec<Span>> = read(&batch)?;
         for (context, spans) in contexts.iter().zip(spans) {

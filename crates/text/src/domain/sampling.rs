@@ -1,8 +1,8 @@
-//! Which rows of a split are taken, where fewer are asked for than there are.
+//! Which rows of a split are used, where fewer are asked for than there are.
 //!
 //! Files are often sorted by article, so that the first thousand rows of SQuAD are about a handful of
 //! subjects. Rows are therefore drawn by a hash of their names: the same ones in every run, with every
-//! method and seed, wherever they stand; and those of a smaller draw are all in a larger one.
+//! method and seed, wherever they stand in the file. A smaller draw is part of every larger one.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -11,57 +11,57 @@ use sha2::{Digest, Sha256};
 
 use super::row::Row;
 
-/// Which rows are taken.
+/// How many rows are used, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
+pub enum Limit {
     /// All of them.
     All,
-    /// The first so many: nothing behind them is read.
+    /// The first so many: nothing after them is read.
     First(usize),
-    /// So many, drawn; all of the file is looked at, and no more than so many rows are kept at a
-    /// time.
+    /// So many, drawn by their names: the whole file is read, and no more than so many rows are kept at
+    /// a time.
     Drawn(usize),
 }
 
-impl Take {
+impl Limit {
     /// All, or at most `limit`, drawn.
-    pub fn at_most(limit: Option<usize>) -> Take {
-        limit.map_or(Take::All, Take::Drawn)
+    pub fn at_most(limit: Option<usize>) -> Limit {
+        limit.map_or(Limit::All, Limit::Drawn)
     }
 }
 
-/// Rows that are taken while a file is read.
-pub(super) struct Taken {
-    take: Take,
-    /// Rows seen, those that were not taken among them.
+/// Chooses rows while a file is read.
+pub(super) struct Sampler {
+    limit: Limit,
+    /// Rows seen, including those that were not chosen.
     pub(super) seen: usize,
-    /// The last of [`Take::Drawn`]'s order on top.
+    /// The last of [`Limit::Drawn`]'s order on top.
     rows: BinaryHeap<Placed>,
 }
 
 /// A row and its place among those of its domain and split.
 struct Placed {
-    /// Its place in the order of [`Take::Drawn`]; 0 for the others.
+    /// Its place in the order of [`Limit::Drawn`]; 0 for the others.
     draw: u64,
     at: usize,
     row: Row,
 }
 
-impl Taken {
+impl Sampler {
     /// Starts with none.
-    pub(super) fn new(take: Take) -> Taken {
-        Taken {
-            take,
+    pub(super) fn new(limit: Limit) -> Sampler {
+        Sampler {
+            limit,
             seen: 0,
             rows: BinaryHeap::new(),
         }
     }
 
-    /// Whether no further row can be taken.
+    /// Whether it needs no further row.
     pub(super) fn is_full(&self) -> bool {
-        match self.take {
-            Take::All | Take::Drawn(_) => false,
-            Take::First(limit) => self.rows.len() >= limit,
+        match self.limit {
+            Limit::All | Limit::Drawn(_) => false,
+            Limit::First(limit) => self.rows.len() >= limit,
         }
     }
 
@@ -70,21 +70,21 @@ impl Taken {
         if self.is_full() {
             return;
         }
-        let draw = match self.take {
-            Take::All | Take::First(_) => 0,
-            Take::Drawn(_) => place(row.id()),
+        let draw = match self.limit {
+            Limit::All | Limit::First(_) => 0,
+            Limit::Drawn(_) => place(row.id()),
         };
         let at = self.seen;
         self.seen += 1;
         self.rows.push(Placed { draw, at, row });
-        if let Take::Drawn(limit) = self.take
+        if let Limit::Drawn(limit) = self.limit
             && self.rows.len() > limit
         {
             self.rows.pop();
         }
     }
 
-    /// The rows taken, in the file's order.
+    /// The chosen rows, in the file's order.
     pub(super) fn rows(self) -> Vec<Row> {
         let mut rows = self.rows.into_vec();
         rows.sort_unstable_by_key(|placed| placed.at);
@@ -92,7 +92,7 @@ impl Taken {
     }
 }
 
-/// The places of at most `limit` of these names, ascending: those that [`Take::Drawn`] takes.
+/// The places of at most `limit` of these names, ascending: those that [`Limit::Drawn`] chooses.
 pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usize> {
     let mut order: Vec<(u64, usize)> = names.map(place).zip(0..).collect();
     order.sort_unstable();
@@ -139,10 +139,10 @@ mod tests {
     use crate::domain::row::QuestionRow;
     use proptest::prelude::*;
 
-    fn taken(take: Take, names: &[String]) -> Vec<String> {
-        let mut taken = Taken::new(take);
+    fn taken(limit: Limit, names: &[String]) -> Vec<String> {
+        let mut sampler = Sampler::new(limit);
         for name in names {
-            taken.add(Row::Question(QuestionRow {
+            sampler.add(Row::Question(QuestionRow {
                 id: name.clone(),
                 context: String::new(),
                 question: String::new(),
@@ -151,18 +151,18 @@ mod tests {
                 facts: Vec::new(),
             }));
         }
-        let rows = taken.rows();
+        let rows = sampler.rows();
         rows.iter().map(|row| row.id().to_string()).collect()
     }
 
     #[test]
     fn a_draw_of_a_sorted_file_is_from_all_of_it() {
         let names: Vec<String> = (0..10_000).map(|row| format!("row {row:05}")).collect();
-        let drawn = taken(Take::Drawn(400), &names);
+        let drawn = taken(Limit::Drawn(400), &names);
         let early = drawn.iter().filter(|name| **name < names[5_000]).count();
         // Of 400 fair coins, 3 in 100,000 times more than 42 off.
         assert!(early.abs_diff(200) < 42, "{early} of 400 in the first half");
-        assert_eq!(taken(Take::First(2), &names), ["row 00000", "row 00001"]);
+        assert_eq!(taken(Limit::First(2), &names), ["row 00000", "row 00001"]);
     }
 
     proptest! {
@@ -174,20 +174,20 @@ mod tests {
             turn in 0_usize..40,
         ) {
             let names = Vec::from_iter(names);
-            let drawn = taken(Take::Drawn(small), &names);
+            let drawn = taken(Limit::Drawn(small), &names);
             prop_assert_eq!(drawn.len(), small.min(names.len()));
             prop_assert!(drawn.is_sorted(), "in the file's order");
             let mut turned = names.clone();
             turned.rotate_left(turn % names.len());
-            let mut again = taken(Take::Drawn(small), &turned);
+            let mut again = taken(Limit::Drawn(small), &turned);
             again.sort_unstable();
             prop_assert_eq!(&again, &drawn);
             let places = super::drawn(names.iter().map(String::as_str), small);
             let named: Vec<&String> = places.iter().map(|at| &names[*at]).collect();
             prop_assert_eq!(named, Vec::from_iter(&drawn));
-            let larger = taken(Take::Drawn(small + more), &names);
+            let larger = taken(Limit::Drawn(small + more), &names);
             prop_assert!(drawn.iter().all(|name| larger.contains(name)));
-            prop_assert_eq!(taken(Take::All, &names), names);
+            prop_assert_eq!(taken(Limit::All, &names), names);
         }
     }
 }

@@ -2,8 +2,8 @@
 //! pronoun `span2_text` with `span2_index`, its place among the words, `label` and `idx`.
 
 use super::glue;
-use super::parquet::{Batch, Table, TableError};
-use super::row::{PronounRow, Row};
+use crate::domain::parquet::{Batch, Table, TableError};
+use crate::domain::row::{PronounRow, Row};
 
 const TEXTS: [&str; 3] = ["text", "span1_text", "span2_text"];
 const PLACE: &str = "span2_index";

@@ -1,9 +1,10 @@
 //! Rows as a text that a decoder-only model goes on with: named lines, the last of them `Answer:`.
 //! Nothing is padded. The model answers with the rest of that line, or with the label.
 
-use super::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
+use super::t5::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
+use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
 use crate::domain::row::{QuestionRow, Row};
-use crate::domain::{Evidence, Example, Gold, Pair, Split, TextNames};
+use crate::domain::splits::Split;
 
 /// As [`examples`](super::examples). The writer's template is T5's own, and what it writes is put aside.
 pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split) -> Vec<Example> {
@@ -27,26 +28,26 @@ pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split)
                 ("Query", &row.query),
             ];
             let input = asked(&lines);
-            let evidence = within(&input, &text, &row.answers);
+            let answer_location = within(&input, &text, &row.answers);
             let of_row = cloze(writer, passage, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
                     pair: Pair::default(),
-                    evidence,
+                    answer_location,
                     ..example
                 })
                 .collect()
         }
         Row::Pronoun(row) => {
             let input = asked(&[("Text", &row.text)]);
-            let evidence = within(&input, &row.text, std::slice::from_ref(&row.referent));
+            let answer_location = within(&input, &row.text, std::slice::from_ref(&row.referent));
             let of_row = pronoun(writer, passage, row, split).into_iter();
             of_row
                 .map(|example| Example {
                     input: input.clone(),
                     pair: Pair::default(),
-                    evidence,
+                    answer_location,
                     ..example
                 })
                 .collect()
@@ -61,7 +62,7 @@ fn question(passage: String, row: QuestionRow) -> Example {
         id: row.id,
         passage,
         target: target.expect("the readers refuse rows without an answer"),
-        evidence: within(&input, &row.context, &row.answers),
+        answer_location: within(&input, &row.context, &row.answers),
         input,
         soft: Vec::new(),
         pair: Pair::default(),
@@ -101,7 +102,7 @@ fn capital(name: &str) -> String {
 }
 
 /// Where the first line, which holds the context at its end, states an answer.
-fn within(input: &str, context: &str, answers: &[String]) -> Evidence {
+fn within(input: &str, context: &str, answers: &[String]) -> AnswerLocation {
     let line = input.lines().next().unwrap_or_default();
     let context = on_a_line(context);
     stated(line.len() - context.len(), &context, answers)
@@ -138,7 +139,7 @@ mod tests {
             "Context: Orla's mill (built c. 1902) stands.\nQuestion: When was it built?\nAnswer:"
         );
         assert_eq!(example.target, "c. 1902");
-        let Evidence::EndsAt(end) = example.evidence else {
+        let AnswerLocation::EndsAt(end) = example.answer_location else {
             panic!("the answer is there");
         };
         assert!(example.input[..end].ends_with("built c. 1902"));

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
 
-use super::parquet::TableError;
-use super::row::Row;
+use crate::domain::parquet::TableError;
+use crate::domain::row::Row;
 
 /// The names of the rows read so far, as 64-bit hashes.
 #[derive(Default)]

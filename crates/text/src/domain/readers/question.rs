@@ -4,12 +4,12 @@
 //! MRQA's tokens, detected spans and `subset` are not read here.
 //!
 //! `answer_start` counts code points. It says which of several places with an answer's text is meant,
-//! which only heads that learn places need: where it is absent or wrong (a note and `verify` tell), the first is.
+//! which only heads that learn places need: where it is absent or wrong, which a note and `verify` say, the first is taken.
 
 use super::answers;
-use super::card::Schema;
-use super::parquet::{Batch, Table, TableError};
-use super::row::{QuestionRow, Row};
+use crate::domain::card::Schema;
+use crate::domain::parquet::{Batch, Table, TableError};
+use crate::domain::row::{QuestionRow, Row};
 
 const CONTEXT: &str = "context";
 const QUESTION: &str = "question";

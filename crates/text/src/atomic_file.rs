@@ -1,8 +1,9 @@
-//! Files and folders that are written whole or not at all: new ones never over what is there, and
-//! [`replace`]d ones at once.
+//! Files and folders that are written completely or not at all. [`write`](write()) and [`write_folder`] never
+//! overwrite anything; [`replace`] swaps a file in one step.
 //!
-//! What is not finished has a name of its own, which says whose it is: what a killed process left blocks
-//! nobody, and goes when its name is written next.
+//! An unfinished file has a temporary name beside its final one, and the temporary name identifies the
+//! process that writes it. So a file that a killed process left blocks nobody, and is removed when its final
+//! name is written next. (The crate `tempfile` can't do that: its names do not say who made them.)
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use crate::process::{Process, token};
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub enum NewFileError {
+pub enum AtomicFileError {
     /// Something has this name.
     #[error("{} exists already and is not overwritten; choose another name", path.display())]
     Exists {
@@ -27,7 +28,7 @@ pub enum NewFileError {
         /// Its folder.
         parent: PathBuf,
     },
-    /// It has no name of its own, such as `..`.
+    /// The path has no last part, as in `..`.
     #[error("{}: wanted a name to write to", path.display())]
     NoName {
         /// What was given.
@@ -43,15 +44,15 @@ pub enum NewFileError {
     },
 }
 
-/// Whether `path` can be written, before any time is spent on what goes there.
+/// Whether `path` can be written, to be asked before time is spent on its content.
 ///
 /// # Errors
 /// Something is there, or its folder is not.
-pub fn check(path: &Path) -> Result<(), NewFileError> {
+pub fn check(path: &Path) -> Result<(), AtomicFileError> {
     partial(path)?;
-    // A link that leads nowhere is something too.
+    // A dangling link is something too.
     if path.symlink_metadata().is_ok() {
-        return Err(NewFileError::Exists {
+        return Err(AtomicFileError::Exists {
             path: path.to_owned(),
         });
     }
@@ -59,7 +60,7 @@ pub fn check(path: &Path) -> Result<(), NewFileError> {
     if parent.is_dir() {
         return Ok(());
     }
-    Err(NewFileError::NoFolder {
+    Err(AtomicFileError::NoFolder {
         path: path.to_owned(),
         parent,
     })
@@ -69,7 +70,7 @@ pub fn check(path: &Path) -> Result<(), NewFileError> {
 ///
 /// # Errors
 /// As [`check`], or the file system says no.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
     check(path)?;
     let partial = Partial(partial(path)?);
     write_synced(&partial.0, bytes)
@@ -77,11 +78,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
         .map_err(|source| failed(path, source))
 }
 
-/// Writes a file that is made again whenever it is asked for, over what is there.
+/// Writes a file, in place of what is there.
 ///
 /// # Errors
 /// The file system says no.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
     let partial = Partial(partial(path)?);
     write_synced(&partial.0, bytes)
         .and_then(|()| fs::rename(&partial.0, path))
@@ -92,7 +93,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), NewFileError> {
 ///
 /// # Errors
 /// As [`check`], or the file system says no.
-pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), NewFileError> {
+pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), AtomicFileError> {
     let folder = NewFolder::begin(path)?;
     for (name, bytes) in files {
         write_synced(&folder.path().join(name), bytes).map_err(|source| failed(path, source))?;
@@ -100,8 +101,8 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), NewFil
     folder.finish()
 }
 
-/// A folder whose files are too large to be held before they are written: it has its name once it is
-/// finished, and is gone when dropped before.
+/// A folder whose files are too large to hold in memory. It gets its name when it is finished, and is
+/// removed if it is dropped before.
 #[derive(Debug)]
 pub struct NewFolder {
     path: PathBuf,
@@ -113,7 +114,7 @@ impl NewFolder {
     ///
     /// # Errors
     /// As [`check`], or the file system says no.
-    pub fn begin(path: &Path) -> Result<NewFolder, NewFileError> {
+    pub fn begin(path: &Path) -> Result<NewFolder, AtomicFileError> {
         check(path)?;
         let partial = Partial(partial(path)?);
         fs::create_dir(&partial.0).map_err(|source| failed(path, source))?;
@@ -123,7 +124,7 @@ impl NewFolder {
         })
     }
 
-    /// Where its files are written until it is finished. Who writes them syncs them.
+    /// Where its files are written until it is finished. The caller syncs them.
     pub fn path(&self) -> &Path {
         &self.partial.0
     }
@@ -131,8 +132,8 @@ impl NewFolder {
     /// Gives it its name.
     ///
     /// # Errors
-    /// The name is taken since, or the file system says no.
-    pub fn finish(self) -> Result<(), NewFileError> {
+    /// The name was taken meanwhile, or the file system says no.
+    pub fn finish(self) -> Result<(), AtomicFileError> {
         fs::rename(self.path(), &self.path).map_err(|source| failed(&self.path, source))
     }
 }
@@ -145,16 +146,16 @@ pub fn link(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()))
 }
 
-fn failed(path: &Path, source: io::Error) -> NewFileError {
+fn failed(path: &Path, source: io::Error) -> AtomicFileError {
     let path = path.to_owned();
     match source.kind() {
-        io::ErrorKind::AlreadyExists => NewFileError::Exists { path },
-        _ => NewFileError::Io { path, source },
+        io::ErrorKind::AlreadyExists => AtomicFileError::Exists { path },
+        _ => AtomicFileError::Io { path, source },
     }
 }
 
-/// Gives a finished file its name. A link, unlike a renaming, fails where the name is taken since;
-/// where the file system has no links, the name is looked at once more.
+/// Gives a finished file its name. A link fails if the name has been taken meanwhile, and a rename would
+/// not. Where the file system has no links, the name is checked once more before the rename.
 fn publish(partial: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(partial, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
@@ -164,16 +165,20 @@ fn publish(partial: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+/// Writes a new file and waits until the disk has it. Until it returns, the file may be half there.
+///
+/// # Errors
+/// Something has this name, or the file system says no.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// Where `path` is written before it has its name: beside it, for this call alone. What processes left
-/// there that are gone is removed.
-fn partial(path: &Path) -> Result<PathBuf, NewFileError> {
-    let name = path.file_name().ok_or_else(|| NewFileError::NoName {
+/// The temporary name under which `path` is written: beside it, and used by this call alone. What dead
+/// processes left under such names is removed.
+fn partial(path: &Path) -> Result<PathBuf, AtomicFileError> {
+    let name = path.file_name().ok_or_else(|| AtomicFileError::NoName {
         path: path.to_owned(),
     })?;
     let stem = format!(".partial-{}-", name.to_string_lossy());
@@ -200,7 +205,7 @@ fn partial(path: &Path) -> Result<PathBuf, NewFileError> {
     Ok(path.with_file_name(own))
 }
 
-/// Whose a partial file is, by the end of its name.
+/// The process that a partial file belongs to, by the end of its name.
 fn owner_of(end: &str) -> Option<Process> {
     let mut parts = end.split('-');
     let (machine, pid, started) = (parts.next()?, parts.next()?, parts.next()?);
@@ -219,13 +224,13 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// What is not finished, removed when dropped; after a renaming there is nothing to remove.
+/// An unfinished file or folder, removed on drop; after a rename there is nothing to remove.
 #[derive(Debug)]
 struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Best effort: a file is removed, or a folder.
+        // Best effort, whether it is a file or a folder.
         let _ = fs::remove_file(&self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -252,18 +257,18 @@ mod tests {
         write(&file, b"first").expect("new");
         assert!(matches!(
             write(&file, b"second"),
-            Err(NewFileError::Exists { .. })
+            Err(AtomicFileError::Exists { .. })
         ));
         assert_eq!(fs::read(&file).expect("kept"), b"first");
         let files = [("x", b"1".to_vec()), ("y", b"2".to_vec())];
         assert!(matches!(
             write_folder(&file, &files),
-            Err(NewFileError::Exists { .. })
+            Err(AtomicFileError::Exists { .. })
         ));
         write_folder(&folder.path().join("b"), &files).expect("new");
         assert_eq!(fs::read(folder.path().join("b/y")).expect("written"), b"2");
         let again = write_folder(&folder.path().join("b"), &files);
-        assert!(matches!(again, Err(NewFileError::Exists { .. })));
+        assert!(matches!(again, Err(AtomicFileError::Exists { .. })));
         assert_eq!(
             names(folder.path()),
             ["a.jsonl", "b"],
@@ -336,10 +341,10 @@ mod tests {
     fn a_place_that_is_none_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let error = write(&folder.path().join("no/a"), b"").expect_err("no folder");
-        assert!(matches!(error, NewFileError::NoFolder { .. }), "{error}");
+        assert!(matches!(error, AtomicFileError::NoFolder { .. }), "{error}");
         assert!(matches!(
             check(Path::new("..")),
-            Err(NewFileError::NoName { .. })
+            Err(AtomicFileError::NoName { .. })
         ));
         assert!(check(Path::new("a-name-in-the-current-folder")).is_ok());
         assert!(names(folder.path()).is_empty());

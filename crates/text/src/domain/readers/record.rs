@@ -1,8 +1,8 @@
 //! ReCoRD's columns on the Hub (`aps/super_glue`): `passage`, `query`, the lists of texts
 //! `entities` and `answers`, and `idx`, a struct of the integers `passage` and `query`.
 
-use super::parquet::{Batch, TableError};
-use super::row::{ClozeRow, Row};
+use crate::domain::parquet::{Batch, TableError};
+use crate::domain::row::{ClozeRow, Row};
 
 /// The columns that are read.
 pub const COLUMNS: [&str; 6] = [

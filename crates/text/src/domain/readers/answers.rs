@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::parquet::{Batch, Table, TableError};
+use crate::domain::parquet::{Batch, Table, TableError};
 
 const ANSWERS: &str = "answers";
 const TEXT: &str = "answers.text";

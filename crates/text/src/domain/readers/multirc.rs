@@ -1,10 +1,10 @@
 //! MultiRC's columns on the Hub (`aps/super_glue`): the texts that the card names, `label` and
 //! `idx`, a struct of the integers `paragraph`, `question` and `answer`.
 
-use super::card::Card;
 use super::glue;
-use super::parquet::{Batch, TableError};
-use super::row::{LabelledRow, Row};
+use crate::domain::card::Card;
+use crate::domain::parquet::{Batch, TableError};
+use crate::domain::row::{LabelledRow, Row};
 
 const INDICES: [&str; 3] = ["idx.paragraph", "idx.question", "idx.answer"];
 

@@ -10,9 +10,9 @@
 //! - booleans: where the card says which of two classes is the true one, as `false, true`, `no, yes` or
 //!   `not_x, x` do. RTE's `entailment, not_entailment` do not: is `true` the first or 1?
 
-use super::card::Card;
-use super::parquet::{Batch, Table, TableError};
-use super::row::{LabelledRow, Row};
+use crate::domain::card::Card;
+use crate::domain::parquet::{Batch, Table, TableError};
+use crate::domain::row::{LabelledRow, Row};
 
 /// The column of classes.
 pub const LABEL: &str = "label";

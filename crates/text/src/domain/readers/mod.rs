@@ -1,16 +1,28 @@
 //! A domain's files as rows, some at a time: memory does not grow with the files.
+//!
+//! [`Reader`] reads parquet files and files of lines. What a card's [`Schema`] says of the columns is read by
+//! one file a schema: [`question`], [`glue`], [`multirc`], [`record`] and [`wsc`] for parquet, [`mrqa_lines`]
+//! for lines. [`spans`] counts where files say that answers stand.
+
+mod answers;
+pub mod glue;
+pub mod mrqa_lines;
+pub mod multirc;
+mod names;
+pub mod question;
+pub mod record;
+pub mod spans;
+pub mod wsc;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
-use super::card::{Card, Schema};
-use super::mrqa_lines::MrqaLines;
-use super::names::Names;
-use super::parquet::{self, Batch, Batches, Table, TableError, TableFile};
-use super::row::{Row, hex};
-use super::{glue, multirc, own, question, record, wsc};
+use self::mrqa_lines::MrqaLines;
+use self::names::Names;
+use crate::domain::card::{Card, Schema};
+use crate::domain::parquet::{Batch, Batches, Table, TableError, TableFile};
+use crate::domain::row::Row;
+use crate::hash;
 
 /// A file of rows, not yet opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +34,7 @@ pub enum DataFile {
 }
 
 /// How the names of files of lines end.
-pub(super) const LINES: [&str; 2] = [".jsonl.gz", ".jsonl"];
+pub(in crate::domain) const LINES: [&str; 2] = [".jsonl.gz", ".jsonl"];
 
 impl DataFile {
     /// A file on disk: lines where its name says so, or else parquet.
@@ -46,14 +58,11 @@ impl DataFile {
     pub fn sha256(&self) -> Result<String, TableError> {
         match self {
             DataFile::Table(table) => table.sha256(),
-            DataFile::Lines(path) => {
-                let digest = parquet::digest_of(path).map_err(|error| TableError::Open {
-                    file: self.name(),
-                    wanted: MrqaLines::WANTED,
-                    found: error.to_string(),
-                })?;
-                Ok(hex(&digest))
-            }
+            DataFile::Lines(path) => hash::sha256_file(path).map_err(|error| TableError::Open {
+                file: self.name(),
+                wanted: MrqaLines::WANTED,
+                found: error.to_string(),
+            }),
         }
     }
 }
@@ -66,16 +75,17 @@ pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     }
     match hashes.as_slice() {
         [one] => Ok(one.clone()),
-        _ => Ok(hex(&Sha256::digest(hashes.concat().as_bytes()))),
+        _ => Ok(hash::sha256(hashes.concat().as_bytes())),
     }
 }
 
-/// The rows of some files in their order, some at a time, each of a name of its own: see
-/// [`names`](super::names).
+/// The rows of some files in their order, some at a time. Each row has a name of its own: a row that
+/// repeats another, name included, is left out and counted; two rows that differ and have one name are an
+/// error.
 pub struct Reader<'a> {
     card: &'a Card,
     files: VecDeque<DataFile>,
-    open: Option<Open<'a>>,
+    open: Option<Open>,
     limit: Option<usize>,
     names: Names,
     /// Rows of the files that were read to their ends.
@@ -89,8 +99,8 @@ pub struct Reader<'a> {
 }
 
 /// A file that is being read.
-enum Open<'a> {
-    Table(Layout<'a>, Batches),
+enum Open {
+    Table(Batches),
     Lines(Box<MrqaLines>),
 }
 
@@ -111,12 +121,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Rows that were left out, as they repeat another in all that is read, name included.
+    /// Rows that were left out because they repeat another, name included.
     pub fn repeats(&self) -> usize {
         self.names.repeats
     }
 
-    fn start(&mut self, file: DataFile) -> Result<Open<'a>, TableError> {
+    /// What a report says about repeated rows; nothing where there are none.
+    pub fn repeats_note(&self) -> Option<String> {
+        names::note(self.names.repeats)
+    }
+
+    /// What a report says about answers whose place is stated wrongly; nothing where there are none.
+    pub fn misplaced_note(&self) -> Option<String> {
+        question::note(self.misplaced)
+    }
+
+    fn start(&mut self, file: DataFile) -> Result<Open, TableError> {
         self.rows_before = self.rows_read;
         let name = file.name();
         match file {
@@ -127,15 +147,14 @@ impl<'a> Reader<'a> {
             DataFile::Table(file) => {
                 self.names.begin(name, "row");
                 let table = file.open()?;
-                let layout = Layout::of(self.card);
-                let mut columns = layout.columns(&table);
-                columns.extend(own::columns(self.card, &table));
-                Ok(Open::Table(layout, table.batches(&columns, self.limit)?))
+                let mut columns = columns(self.card, &table);
+                columns.extend(subset_column(self.card, &table));
+                Ok(Open::Table(table.batches(&columns, self.limit)?))
             }
         }
     }
 
-    /// The next rows of the open file; `None` behind its last.
+    /// The next rows of the open file; `None` after its last.
     fn more(&mut self) -> Result<Option<Vec<Row>>, TableError> {
         match &mut self.open {
             None => Ok(None),
@@ -147,15 +166,14 @@ impl<'a> Reader<'a> {
                 let line = lines.line();
                 self.names.keep_new(rows, std::iter::repeat(line)).map(Some)
             }
-            Some(Open::Table(layout, batches)) => {
-                let layout = *layout;
+            Some(Open::Table(batches)) => {
                 let Some(batch) = batches.next().transpose()? else {
                     return Ok(None);
                 };
                 self.rows_read += batch.rows();
-                let (batch, others) = own::rows(self.card, batch.behind(self.rows_before))?;
+                let (batch, others) = rows_of_subset(self.card, batch.behind(self.rows_before))?;
                 self.left_out.extend(others);
-                let (rows, misplaced) = layout.rows(&batch)?;
+                let (rows, misplaced) = rows(self.card, &batch)?;
                 self.misplaced += misplaced;
                 let places = (0..rows.len()).map(|row| batch.place(row));
                 self.names.keep_new(rows, places).map(Some)
@@ -184,48 +202,49 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// How the rows of a card's parquet files are read.
-#[derive(Clone, Copy)]
-enum Layout<'a> {
-    Questions(Schema),
-    Glue(&'a Card),
-    Multirc(&'a Card),
-    Record,
-    Wsc,
+/// The columns that a card's schema is read from.
+fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
+    match card.schema {
+        Schema::Squad | Schema::Mrqa => question::columns(card.schema, table),
+        Schema::Glue => glue::columns(card, table),
+        Schema::Multirc => multirc::columns(card),
+        Schema::Record => record::COLUMNS.to_vec(),
+        Schema::Wsc => wsc::columns(table),
+    }
 }
 
-impl<'a> Layout<'a> {
-    fn of(card: &'a Card) -> Self {
-        match card.schema {
-            Schema::Squad | Schema::Mrqa => Layout::Questions(card.schema),
-            Schema::Glue => Layout::Glue(card),
-            Schema::Multirc => Layout::Multirc(card),
-            Schema::Record => Layout::Record,
-            Schema::Wsc => Layout::Wsc,
-        }
-    }
+/// The rows of a batch, and how many of them state the place of their answer wrongly.
+fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
+    let rows = match card.schema {
+        Schema::Squad | Schema::Mrqa => return question::rows(card.schema, batch),
+        Schema::Glue => glue::rows(card, batch),
+        Schema::Multirc => multirc::rows(card, batch),
+        Schema::Record => record::rows(batch),
+        Schema::Wsc => wsc::rows(batch),
+    };
+    Ok((rows?, 0))
+}
 
-    fn columns(self, table: &Table) -> Vec<&'a str> {
-        match self {
-            Layout::Questions(schema) => question::columns(schema, table),
-            Layout::Glue(card) => glue::columns(card, table),
-            Layout::Multirc(card) => multirc::columns(card),
-            Layout::Record => record::COLUMNS.to_vec(),
-            Layout::Wsc => wsc::columns(table),
-        }
-    }
+/// The column that says which data set a row belongs to.
+const SUBSET: &str = "subset";
 
-    /// The rows, and how many of them say wrongly where their answer stands.
-    fn rows(self, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
-        let rows = match self {
-            Layout::Questions(schema) => return question::rows(schema, batch),
-            Layout::Glue(card) => glue::rows(card, batch),
-            Layout::Multirc(card) => multirc::rows(card, batch),
-            Layout::Record => record::rows(batch),
-            Layout::Wsc => wsc::rows(batch),
-        };
-        Ok((rows?, 0))
-    }
+/// [`SUBSET`], where a file holds several data sets of which the card is one.
+pub(super) fn subset_column(card: &Card, table: &Table) -> Option<&'static str> {
+    (card.subset().is_some() && table.has(SUBSET)).then_some(SUBSET)
+}
+
+/// The rows of the card's own data set, and the names of the others in the batch.
+///
+/// # Errors
+/// A row does not say which data set it belongs to.
+fn rows_of_subset(card: &Card, batch: Batch) -> Result<(Batch, BTreeSet<String>), TableError> {
+    let Some(subset) = card.subset().filter(|_| batch.has(SUBSET)) else {
+        return Ok((batch, BTreeSet::new()));
+    };
+    let subsets = batch.texts(SUBSET)?;
+    let keep = subsets.iter().map(|found| found == subset).collect();
+    let others = subsets.into_iter().filter(|found| found != subset);
+    Ok((batch.only(keep), others.collect()))
 }
 
 #[cfg(test)]

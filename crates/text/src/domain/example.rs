@@ -1,0 +1,148 @@
+//! An example: a row as the text that a model reads, and what counts as a right answer to it.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// What counts as right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gold {
+    /// Any of these strings; never empty.
+    Answers(Vec<String>),
+    /// The class with this index; its string is the domain's label at that index.
+    Label(usize),
+    /// As [`Gold::Label`], for one of several answers to a question that are also scored together
+    /// (MultiRC).
+    Option {
+        /// The question, by a number of its own within the domain.
+        question: u64,
+        /// The class.
+        label: usize,
+    },
+    /// Whether this is what a pronoun stands for (WSC): naming it, or something else, tells.
+    Referent {
+        /// The candidate.
+        text: String,
+        /// Whether it is right.
+        label: bool,
+    },
+}
+
+/// One example, already in text-to-text form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Unique within its file.
+    pub id: String,
+    /// The passage it is about: examples with the same passage form one cluster in the statistics.
+    pub passage: String,
+    /// The encoder's text.
+    pub input: String,
+    /// For each vector of a soft prompt that stands inside the text, the byte before which it
+    /// does, in order; empty where a prompt stands before the input.
+    pub soft: Vec<usize>,
+    /// The input's two texts, without the words that T5 puts before them: what a model of pairs reads.
+    pub pair: Pair,
+    /// The text to learn to generate.
+    pub target: String,
+    /// What counts as right.
+    pub gold: Gold,
+    /// Every fact that the passage states, where the domain lists them: the floor of the report
+    /// is the expected score of one of them drawn at random.
+    pub facts: Vec<String>,
+    /// Where the input states a right answer.
+    pub answer_location: AnswerLocation,
+    /// Its texts by name, to find the same texts in another domain.
+    pub texts: TextNames,
+}
+
+/// Two texts within an example's input, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pair {
+    /// The question, or the first of the texts.
+    pub first: Range<usize>,
+    /// The context, which answers are found in, or the other texts; empty where there is one text.
+    pub second: Range<usize>,
+    /// The byte of the second text at which the training target stands, where the file says it.
+    pub answer: Option<usize>,
+}
+
+/// Where an example's input states a right answer, as written in the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerLocation {
+    /// Its answers are class strings, which no passage states.
+    NotExpected,
+    /// Nowhere in its passage.
+    Absent,
+    /// The first one ends before this byte of the input.
+    EndsAt(usize),
+}
+
+/// Texts by name: the same for texts that are equal after normalisation (lower case, white space
+/// collapsed).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextNames {
+    /// The passage, or for pairs all texts together in any order.
+    pub context: u64,
+    /// The question, or for pairs each text.
+    pub questions: Vec<u64>,
+}
+
+/// The words that a question is grouped by, the longer before what they begin with.
+const QUESTION_WORDS: [&str; 10] = [
+    "how many", "how much", "how", "what", "when", "where", "which", "who", "why", "whose",
+];
+
+/// The group of questions that have none of the words.
+const OTHER: &str = "other";
+
+impl Example {
+    /// The first question word of an input `question: ... context: ...`, or `other`; `None` for an
+    /// input of another form.
+    pub fn question_word(&self) -> Option<&'static str> {
+        question_word(&self.input)
+    }
+
+    /// Where in the input the first right answer ends, as a share of its length in (0, 1]; `None` where
+    /// no answer is in the passage, or none is expected there.
+    pub fn answer_position(&self) -> Option<f64> {
+        match self.answer_location {
+            AnswerLocation::EndsAt(end) if !self.input.is_empty() => {
+                Some(end as f64 / self.input.len() as f64)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn question_word(input: &str) -> Option<&'static str> {
+    let (question, _) = input.strip_prefix("question: ")?.split_once(" context: ")?;
+    let question = question.to_lowercase();
+    let words: Vec<&str> = question.split_whitespace().collect();
+    let found = (0..words.len()).find_map(|at| {
+        let pair = format!("{} {}", words[at], words.get(at + 1).unwrap_or(&""));
+        let matches = |wanted: &&&str| match **wanted {
+            "how many" | "how much" => pair == **wanted,
+            "who" => ["who", "whom"].contains(&words[at]),
+            single => words[at] == single,
+        };
+        QUESTION_WORDS.iter().find(matches).copied()
+    });
+    Some(found.unwrap_or(OTHER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_grouped_by_their_first_question_word() {
+        let word = |question: &str| question_word(&format!("question: {question} context: What ."));
+        assert_eq!(word("In which year was it built ?"), Some("which"));
+        assert_eq!(word("How many mills are there ?"), Some("how many"));
+        assert_eq!(word("How was it built ?"), Some("how"));
+        assert_eq!(word("To whom was it sold when ?"), Some("who"));
+        assert_eq!(word("Name the mill ."), Some(OTHER));
+        assert_eq!(question_word("sentence1: a sentence2: b"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! A verbalizer as it is written in a card or in a file of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// How the probabilities of a class's words become the class's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// Added up: a class of more words has more ways to be said.
+    #[default]
+    Sum,
+    /// Averaged.
+    Mean,
+}
+
+/// A verbalizer as it is written, in a domain's card (`[verbalizers.NAME]`) or a file of its own.
+///
+/// ```toml
+/// about = "a yes or a no"
+/// aggregate = "mean"        # or "sum", which is the default
+///
+/// [words]
+/// not_duplicate = ["no", "different"]
+/// duplicate = ["yes", "the same"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spelling {
+    /// What it is, in a line.
+    #[serde(default)]
+    pub about: String,
+    /// How several words of a class count.
+    #[serde(default)]
+    pub aggregate: Aggregate,
+    /// The words of each label; models are trained to answer with the first.
+    pub words: BTreeMap<String, Vec<String>>,
+}
+
+impl Spelling {
+    /// The key that does not fit these labels, what was wanted there and what was found.
+    pub(crate) fn contradiction(&self, labels: &[String]) -> Option<(String, String, String)> {
+        let wanted: BTreeSet<&String> = labels.iter().collect();
+        let found: BTreeSet<&String> = self.words.keys().collect();
+        let list = |names: &BTreeSet<&String>| {
+            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            match names[..] {
+                [] => "none".to_string(),
+                _ => names.join(", "),
+            }
+        };
+        if wanted != found || labels.is_empty() {
+            let wanted = format!("words for each of the labels {}", list(&wanted));
+            return Some(("words".to_string(), wanted, list(&found)));
+        }
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (label, words) in &self.words {
+            let key = format!("words.{label}");
+            if words.is_empty() {
+                return Some((key, "at least one word".to_string(), "none".to_string()));
+            }
+            for word in words {
+                if word.trim().is_empty() || word.trim() != word {
+                    let wanted = "words without white space around them".to_string();
+                    return Some((key, wanted, format!("'{word}'")));
+                }
+                if let Some(other) = seen.insert(word, label) {
+                    let wanted = "each word once".to_string();
+                    return Some((key, wanted, format!("'{word}', which is {other}'s too")));
+                }
+            }
+        }
+        None
+    }
+}
