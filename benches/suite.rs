@@ -14,7 +14,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use promptshift::backbone::Backbone;
 use promptshift::batch::{Batches, encode};
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::draw::Take;
+use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
@@ -37,7 +37,7 @@ fn rows() -> Vec<Example> {
         .load(
             card,
             &splits.train,
-            Take::All,
+            Limit::All,
             AnswerForm::Padded,
             &Wording::default(),
         )

@@ -55,4 +55,4 @@ pub use promptshift_tensors::{
     backbone, batch, bert, checkpoint, decoder_only, device, eval, gguf, memory, nearest, network,
     parts, pretrain, t5, threads, tokenizer, train, tuning,
 };
-pub use promptshift_text::{domain, foreign, hash, hub, new_file, synthetic, transfer};
+pub use promptshift_text::{atomic_file, domain, foreign, hash, hub, synthetic, transfer};

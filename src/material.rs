@@ -12,12 +12,13 @@ use promptshift_numbers::record::hygiene::Hygiene;
 use promptshift_numbers::record::{Role, Setting};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{encode, readings};
-use promptshift_text::domain::allotment::{Portion, SourceSplits};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
-use promptshift_text::domain::draw::Take;
+use promptshift_text::domain::load::Rows;
 use promptshift_text::domain::mixture;
-use promptshift_text::domain::suite::{DomainError, Rows, Suite};
+use promptshift_text::domain::sampling::Limit;
+use promptshift_text::domain::splits::{DomainSplits, SplitSource};
+use promptshift_text::domain::suite::{DomainError, Suite};
 use promptshift_text::domain::{AnswerForm, Example, Split, fingerprint};
 
 /// Rows that can't be had.
@@ -221,17 +222,17 @@ impl Material {
         let members: Vec<Card> = (resolved.sources.iter())
             .map(|member| mixture::member(member, &card))
             .collect();
-        let load = |card: &Card, portion: &Portion, rows: Option<usize>, form: AnswerForm| {
-            suite.load(card, portion, Take::at_most(rows), form, &setting.wording)
+        let load = |card: &Card, portion: &SplitSource, rows: Option<usize>, form: AnswerForm| {
+            suite.load(card, portion, Limit::at_most(rows), form, &setting.wording)
         };
         let of_training = setting.answers.of_training();
-        let to_learn = |card: &Card, portion: &Portion, rows: Option<usize>| {
+        let to_learn = |card: &Card, portion: &SplitSource, rows: Option<usize>| {
             load(card, portion, rows, of_training)
         };
-        let of_source = |card: &Card, portion: fn(SourceSplits) -> Portion, rows, form| {
+        let of_source = |card: &Card, portion: fn(DomainSplits) -> SplitSource, rows, form| {
             load(card, &portion(suite.source(card)?), rows, form)
         };
-        let scored = |portion: fn(SourceSplits) -> Portion, most: Option<usize>, form| {
+        let scored = |portion: fn(DomainSplits) -> SplitSource, most: Option<usize>, form| {
             let rows = |fewest: Option<usize>| fewest.or(most);
             Pool::of_equal(&members, |card, fewest| {
                 of_source(card, portion, rows(fewest), form)
@@ -395,7 +396,7 @@ impl Sample {
         source: &Card,
         most: usize,
         suite: &Suite,
-        load: &impl Fn(&Card, &Portion, Option<usize>) -> Result<Rows, DomainError>,
+        load: &impl Fn(&Card, &SplitSource, Option<usize>) -> Result<Rows, DomainError>,
     ) -> Result<Self, MaterialError> {
         let card = mixture::member(&test.card, source);
         let target = || test.card.name.clone();

@@ -16,8 +16,8 @@ use promptshift_numbers::record::difference;
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, WordsError};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::{self, TuningError};
+use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
-use promptshift_text::new_file::{self, NewFileError};
 
 /// One plan, or those of an ablation, which differ in one thing and are run on the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub const STUDY_VERSION: u32 = 1;
 pub enum StudyFileError {
     /// It can't be written.
     #[error(transparent)]
-    New(#[from] NewFileError),
+    New(#[from] AtomicFileError),
     /// It can't be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -121,7 +121,7 @@ impl Study {
         };
         let mut json = serde_json::to_vec_pretty(&file).expect("plain data");
         json.push(b'\n');
-        Ok(new_file::write(path, &json)?)
+        Ok(atomic_file::write(path, &json)?)
     }
 
     /// Reads what [`save`](Self::save) wrote, or someone edited.

@@ -18,7 +18,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::Batch;
 use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::draw::Take;
+use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::memory::{allocated, apart, peak_of};
 use promptshift::parts::Tokens;
@@ -95,10 +95,10 @@ fn write(path: &Path) {
 }
 
 /// Rows read of a card's test split, and the bytes that this took beyond those before.
-fn read(suite: &Suite, card: &Card, take: Take) -> (usize, u64) {
+fn read(suite: &Suite, card: &Card, limit: Limit) -> (usize, u64) {
     let target = suite.target(card).expect("has test");
     let ((), before) = peak_of(|| ());
-    let (rows, peak) = peak_of(|| suite.read(card, &target, take).expect("rows"));
+    let (rows, peak) = peak_of(|| suite.read(card, &target, limit).expect("rows"));
     (rows.examples.len(), peak.saturating_sub(before))
 }
 
@@ -111,7 +111,7 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
     let catalogue = Catalogue::bundled();
     let card = catalogue.get("race").expect("a bundled card");
 
-    let (rows, bytes) = read(&suite, card, Take::All);
+    let (rows, bytes) = read(&suite, card, Limit::All);
     assert_eq!(
         rows,
         ROWS / EVERY,
@@ -123,11 +123,11 @@ fn a_file_of_two_million_rows_is_read_in_little_memory() {
         source: None,
         ..card.clone()
     };
-    let (rows, bytes) = read(&suite, &whole, Take::First(1_000));
+    let (rows, bytes) = read(&suite, &whole, Limit::First(1_000));
     assert_eq!(rows, 1_000);
     assert!(bytes < BOUND, "the first rows took {bytes} bytes");
 
-    let (rows, bytes) = read(&suite, &whole, Take::Drawn(1_000));
+    let (rows, bytes) = read(&suite, &whole, Limit::Drawn(1_000));
     assert_eq!(rows, 1_000);
     // Of every row that may be drawn its name is remembered, as a hash: two rows of one name are told.
     let names = 160 * ROWS as u64;

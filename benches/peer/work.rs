@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use promptshift::batch::{Batch, Batches, Encoding, buckets};
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::parquet::TableFile;
-use promptshift::domain::reader::{DataFile, Reader};
+use promptshift::domain::readers::{DataFile, Reader};
 use promptshift::domain::row::{QuestionRow, Row};
 use promptshift::parts::{Dropout, Tokens};
 use promptshift::recipe::{

@@ -9,7 +9,7 @@ use super::{Failure, model, print};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile, Origin};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Verbs of `adapter`.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             model,
         } => {
             let choice = choice(&model)?;
-            new_file::check(&out)?;
+            atomic_file::check(&out)?;
             let adapter = open(&adapter)?;
             adapter.export(&load(&choice)?, &out)?;
             print::note(format_args!("{}: a folder for PEFT", out.display()));
@@ -87,10 +87,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             model,
         } => {
             let choice = choice(&model)?;
-            new_file::check(&out)?;
+            atomic_file::check(&out)?;
             let adapter = open(&adapter)?;
             let bytes = adapter.adopt(&load(&choice)?)?;
-            new_file::write(&out, &bytes)?;
+            atomic_file::write(&out, &bytes)?;
             print::note(format_args!(
                 "{}: an adapter for '{}'",
                 out.display(),
@@ -103,9 +103,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             model,
         } => {
             let choice = choice(&model)?;
-            new_file::check(&out)?;
+            atomic_file::check(&out)?;
             let bytes = open(&adapter)?.merged(&load(&choice)?)?;
-            new_file::write(&out, &bytes)?;
+            atomic_file::write(&out, &bytes)?;
             print::note(format_args!(
                 "{}: the weights of '{}', merged",
                 out.display(),

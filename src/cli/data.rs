@@ -6,8 +6,9 @@ use anyhow::bail;
 use clap::Args;
 
 use super::help;
+use promptshift_text::domain::card::MINI;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
-use promptshift_text::domain::suite::{MINI, Suite};
+use promptshift_text::domain::suite::Suite;
 use promptshift_text::hub;
 
 /// Flags of every verb that reads domains.

@@ -38,7 +38,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 &folder.join(format!("{}.parquet", split.name())),
             )?;
         }
-        Voice::of_terminal().say(&format!("{}: {}", domain.name, domain.about));
+        Voice::of_terminal().say(&format!("{}: {}", domain.name, domain.about()));
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::parquet::TableError;
-use promptshift_text::domain::reader::{DataFile, Reader};
+use promptshift_text::domain::readers::{DataFile, Reader};
 use promptshift_text::domain::wording::Wording;
-use promptshift_text::domain::{AnswerForm, Example, Split, names, template};
+use promptshift_text::domain::{AnswerForm, Example, Split, format};
 
 /// The examples of a file.
 pub struct Examples {
@@ -33,7 +33,7 @@ pub fn read(
     for rows in reader.by_ref() {
         for row in rows?.into_iter().take(left) {
             left -= 1;
-            examples.extend(template::examples(card, row, Split::Test, answers, wording));
+            examples.extend(format::examples(card, row, Split::Test, answers, wording));
         }
         if left == 0 {
             break;
@@ -41,6 +41,6 @@ pub fn read(
     }
     Ok(Examples {
         examples,
-        note: names::note(reader.repeats()),
+        note: reader.repeats_note(),
     })
 }

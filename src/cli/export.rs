@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use promptshift_numbers::record::folder::{read, record_folders};
 use promptshift_report::export::{Format, Tables, Written};
-use promptshift_text::new_file::NewFolder;
+use promptshift_text::atomic_file::NewFolder;
 
 /// Flags of `export`.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use clap::Args;
 
 use promptshift_numbers::record::folder::{find, unfinished};
 use promptshift_report::{leaderboard, terminal};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Flags of `leaderboard`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    new_file::check(&arguments.out)?;
+    atomic_file::check(&arguments.out)?;
     let (mut records, mut begun) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {
         records.extend(find(folder)?);
@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         ("leaderboard.html", board.page().into_bytes()),
         ("leaderboard.json", json.clone().into_bytes()),
     ];
-    new_file::write_folder(&arguments.out, &files)?;
+    atomic_file::write_folder(&arguments.out, &files)?;
     let text = if arguments.json {
         json
     } else if std::io::stdout().is_terminal() {

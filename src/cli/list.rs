@@ -11,11 +11,12 @@ use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning::fits;
 use promptshift_text::domain::card::Card;
+use promptshift_text::domain::card::{HUB, MINI};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::describe::{Description, Vocabulary};
-use promptshift_text::domain::draw::Take;
 use promptshift_text::domain::row::Row;
-use promptshift_text::domain::suite::{HUB, MINI, Suite};
+use promptshift_text::domain::sampling::Limit;
+use promptshift_text::domain::suite::Suite;
 use promptshift_text::domain::{Split, Task, wording};
 
 /// Flags of `list`.
@@ -160,7 +161,7 @@ fn shifts(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
         };
         let reference = match suite.source(first) {
             Ok(splits) => {
-                let rows = suite.read(first, &splits.train, Take::All)?;
+                let rows = suite.read(first, &splits.train, Limit::All)?;
                 Some(Vocabulary::of(&rows.examples))
             }
             Err(_) => None,
@@ -183,7 +184,7 @@ fn shift(
         Ok(portion) => portion,
         Err(_) => suite.source(card)?.test,
     };
-    let rows: Vec<Row> = suite.read(card, &portion, Take::First(2_000))?.examples;
+    let rows: Vec<Row> = suite.read(card, &portion, Limit::First(2_000))?.examples;
     let found = Description::of(&rows);
     let number =
         |value: Option<f64>| value.map_or("—".to_string(), |value| format!("{value:.1}"));

@@ -15,7 +15,7 @@ use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::{Config, Writes};
 use promptshift_tensors::t5::T5Config;
 use promptshift_tensors::tuning::{Family, Parameters, TuningError, about, fits};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Flags of `list methods`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .collect();
     if let Some(file) = &arguments.figure {
         let figure = figures::shares("methods.svg", &shares(&arguments.model, &config)?)?;
-        new_file::write(file, figure.svg.as_bytes())?;
+        atomic_file::write(file, figure.svg.as_bytes())?;
     }
     if arguments.json {
         return Ok(print::line(serde_json::to_string_pretty(&lines)?)?);

@@ -11,7 +11,7 @@ use promptshift_numbers::record::{ablation, ensemble};
 use promptshift_report::bench::{self, Benchmarks};
 use promptshift_report::sheet::Sheet;
 use promptshift_report::{self as report, json, terminal};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +73,14 @@ pub fn write(
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in report.figures() {
-        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let file = out.join("report.md");
-    new_file::replace(&file, report.markdown(FIGURES).as_bytes())?;
+    atomic_file::replace(&file, report.markdown(FIGURES).as_bytes())?;
     let mut written = vec![file];
     if files == Files::MarkdownAndPage {
         let page = out.join("report.html");
-        new_file::replace(&page, report.page().as_bytes())?;
+        atomic_file::replace(&page, report.page().as_bytes())?;
         written.push(page);
     }
     let text = match form {
@@ -131,12 +131,12 @@ pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in &sheet.figures {
-        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let file = out.join("report.md");
-    new_file::replace(&file, sheet.markdown(FIGURES).as_bytes())?;
+    atomic_file::replace(&file, sheet.markdown(FIGURES).as_bytes())?;
     if files == Files::MarkdownAndPage {
-        new_file::replace(&out.join("report.html"), sheet.page().as_bytes())?;
+        atomic_file::replace(&out.join("report.html"), sheet.page().as_bytes())?;
     }
     let text = match Form::of_terminal() {
         Form::Summary => format!("report: {}\n", file.display()),
@@ -154,12 +154,12 @@ pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<(
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in drawn {
-        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let mut json = serde_json::to_string_pretty(benchmarks)?;
     json.push('\n');
-    new_file::replace(&out.join(bench::FILE), json.as_bytes())?;
+    atomic_file::replace(&out.join(bench::FILE), json.as_bytes())?;
     let file = out.join("report.md");
-    new_file::replace(&file, markdown.as_bytes())?;
+    atomic_file::replace(&file, markdown.as_bytes())?;
     print::line(format_args!("report: {}", file.display()))
 }

@@ -25,10 +25,10 @@ use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
 use promptshift_tensors::tuning::prompt_file::{self, PromptFile};
 use promptshift_tensors::tuning::{self, Tuned};
+use promptshift_text::atomic_file;
 use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
-use promptshift_text::new_file;
 
 /// Flags of `predict`.
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
     let device = arguments.on.find()?;
-    new_file::check(&arguments.out)?;
+    atomic_file::check(&arguments.out)?;
     let prompt = arguments
         .prompt
         .as_deref()
@@ -186,7 +186,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             token_ids: answer.token_ids,
         })
         .collect();
-    new_file::write(&arguments.out, &predictions::to_bytes(&lines))?;
+    atomic_file::write(&arguments.out, &predictions::to_bytes(&lines))?;
     let scores: Vec<Score> = lines.iter().map(|line| line.prediction.score).collect();
     let scores: Vec<String> = metrics(card.task, &scores)
         .into_iter()

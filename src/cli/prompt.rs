@@ -13,7 +13,7 @@ use promptshift_tensors::device::Device;
 use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
 use promptshift_tensors::tuning::subspace::SubspaceFile;
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Verbs of `prompt`.
 #[derive(Debug, Args)]
@@ -104,20 +104,20 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Verb::Import { prompt, out, model } => {
             let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
-            new_file::check(&out)?;
+            atomic_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
             warn_of_unknown(&prompt.path, prompt.unknown());
             let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;
-            new_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
+            atomic_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);
         }
         Verb::Subspace { prompts, dim, out } => {
-            new_file::check(&out)?;
+            atomic_file::check(&out)?;
             let prompts = prompts.iter().map(|path| PromptFile::open(path));
             let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
             let file = SubspaceFile::of(&prompts, dim)?;
-            new_file::write(&out, &file.to_bytes())?;
+            atomic_file::write(&out, &file.to_bytes())?;
             for (key, value) in file.metadata.entries() {
                 print::note(format_args!("{key}: {value}"));
             }

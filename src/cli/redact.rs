@@ -10,7 +10,7 @@ use clap::Args;
 use promptshift_numbers::record::ensemble;
 use promptshift_numbers::record::folder::{StoredRecord, find};
 use promptshift_numbers::record::redaction::redacted;
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Flags of `redact`.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     }
     let records = find(folder)?;
-    new_file::check(out)?;
+    atomic_file::check(out)?;
     fs::create_dir(out).with_context(|| out.display().to_string())?;
     if let Err(error) = write(&records, folder, out) {
         // Half of them is nothing to publish, and the folder is ours.
@@ -63,10 +63,10 @@ fn write(records: &[StoredRecord], folder: &Path, out: &Path) -> anyhow::Result<
         match below == Path::new("") {
             true => {
                 for (name, bytes) in &files {
-                    new_file::write(&home.join(name), bytes)?;
+                    atomic_file::write(&home.join(name), bytes)?;
                 }
             }
-            false => new_file::write_folder(&home, &files)?,
+            false => atomic_file::write_folder(&home, &files)?,
         }
     }
     Ok(())
@@ -87,7 +87,7 @@ fn copy_plans(from: &Path, to: &Path) -> anyhow::Result<()> {
             && path.file_name().is_some_and(|name| name != "record.json")
         {
             let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-            new_file::write(&place, &bytes)?;
+            atomic_file::write(&place, &bytes)?;
         }
     }
     Ok(())

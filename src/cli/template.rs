@@ -21,11 +21,11 @@ use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::ask::Asker;
 use promptshift_tensors::eval::propose::{Proposal, Proposer};
 use promptshift_tensors::tuning::{self, Tuned};
+use promptshift_text::atomic_file;
 use promptshift_text::domain::card::Card;
-use promptshift_text::domain::draw::Take;
+use promptshift_text::domain::sampling::Limit;
 use promptshift_text::domain::wording::{Template, Wording, proposed, skeleton};
 use promptshift_text::domain::{AnswerForm, Example};
-use promptshift_text::new_file;
 
 /// Lets a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and scores what comes of it
 /// on the domain's validation rows, the model untuned. Each template is written as a file for `--template`; nothing is
@@ -97,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let rows = suite.load(
             card,
             portion,
-            Take::at_most(rows),
+            Limit::at_most(rows),
             AnswerForm::Padded,
             &wording,
         );
@@ -135,7 +135,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 let (template, toml) = proposed(card, &proposal.spans, &name, &about)
                     .map_err(|e| Failure::from(anyhow::Error::from(e)))?;
                 std::fs::create_dir_all(&arguments.out).map_err(anyhow::Error::from)?;
-                new_file::write(&arguments.out.join(format!("{name}.toml")), toml.as_bytes())?;
+                atomic_file::write(&arguments.out.join(format!("{name}.toml")), toml.as_bytes())?;
                 template
             }
         };

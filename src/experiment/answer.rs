@@ -16,8 +16,8 @@ use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
 use promptshift_tensors::tuning::Tuned;
 use promptshift_text::domain::card::Card;
+use promptshift_text::domain::wording::relabel;
 use promptshift_text::domain::{Example, Gold};
-use promptshift_text::domain::{label, traits};
 
 impl Runner<'_> {
     /// The places of a test set's rows that have no answer yet, as they are asked here.
@@ -152,14 +152,14 @@ pub fn prediction(
         cut: answer.cut,
         traits: Some(Traits {
             domain: None,
-            question_word: traits::question_word(&example.input).map(str::to_owned),
-            answer_position: traits::answer_position(example),
+            question_word: example.question_word().map(str::to_owned),
+            answer_position: example.answer_position(),
         }),
     }
 }
 
 /// A model tuned on one labelled domain says its labels; they are read as the target's.
 pub fn score_answer(text: &str, gold: &Gold, source: &Card, target: &Card) -> Score {
-    let text = label::rewrite(text, &source.labels, &target.labels);
+    let text = relabel(text, &source.labels, &target.labels);
     score(&text, gold, &target.labels)
 }

@@ -19,7 +19,7 @@ use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
 use promptshift_tensors::tuning::Tuned;
-use promptshift_text::domain::draw::drawn;
+use promptshift_text::domain::sampling::drawn;
 
 /// Checkpoints of a training that is long enough.
 const COUNT: u32 = 5;

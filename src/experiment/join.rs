@@ -20,8 +20,8 @@ use promptshift_numbers::record::{
 };
 use promptshift_numbers::score;
 use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
+use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
-use promptshift_text::new_file;
 
 impl Runner<'_> {
     /// The record of a cell in a folder, if it is there and of the same inputs.
@@ -245,7 +245,7 @@ impl Runner<'_> {
         let mut done = copy(&answers, &copied);
         // Weights may have been let go.
         if done.is_ok() && weights.exists() {
-            done = new_file::link(&weights, &linked);
+            done = atomic_file::link(&weights, &linked);
         }
         done.map_err(|source| StoreError::Io {
             action: "copy from",

@@ -22,7 +22,7 @@ use promptshift_tensors::train::{self, FitError, Fitted, Fitting, Halts, Trainin
 use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::prompt_file::Metadata;
 use promptshift_tensors::tuning::trained::{restored, save_trained, trained_bytes};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
@@ -262,7 +262,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
             let path = entry.path();
             // They stay there too until the training has its name: it may still be killed.
             let to = draft.join(entry.file_name());
-            new_file::link(&path, &to).map_err(io("copy", &path))?;
+            atomic_file::link(&path, &to).map_err(io("copy", &path))?;
         }
     }
     Ok(())

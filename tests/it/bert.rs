@@ -9,7 +9,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
-use promptshift::domain::{Evidence, Example, Gold, Pair, Task, TextNames};
+use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
 use promptshift::network::{Config, Encoded, Kind, Network};
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
@@ -266,7 +266,7 @@ fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
         target: target.to_string(),
         gold,
         facts: Vec::new(),
-        evidence: Evidence::NotExpected,
+        answer_location: AnswerLocation::NotExpected,
         texts: TextNames::default(),
     }
 }

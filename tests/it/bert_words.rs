@@ -14,7 +14,7 @@ use promptshift::bert::Bert;
 use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::{Opening, ScoreBy, Verbalizer, Wording};
-use promptshift::domain::{Evidence, Example, Gold, Pair, Task, TextNames};
+use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
 use promptshift::network::Network;
 use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
@@ -77,7 +77,7 @@ fn example([first, second]: &[String; 2]) -> Example {
         target: String::new(),
         gold: Gold::Label(1),
         facts: Vec::new(),
-        evidence: Evidence::NotExpected,
+        answer_location: AnswerLocation::NotExpected,
         texts: TextNames::default(),
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use promptshift::domain::Split;
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::draw::Take;
 use promptshift::domain::row::Row;
+use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::synthetic::{self, MINI_SEED};
 
@@ -40,7 +40,7 @@ fn texts(domain: &str, split: Split) -> Vec<String> {
         Split::Test => splits.test,
     };
     let rows = Suite::Mini
-        .read(card, &portion, Take::All)
+        .read(card, &portion, Limit::All)
         .expect("bundled")
         .examples;
     rows.into_iter()

@@ -8,7 +8,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
 use promptshift::domain::AnswerForm;
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::draw::Take;
+use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Example, Task};
@@ -45,7 +45,7 @@ pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
         .load(
             card,
             &splits.train,
-            Take::First(rows),
+            Limit::First(rows),
             form,
             &Wording::default(),
         )

@@ -9,7 +9,7 @@ use promptshift::backbone::Backbone;
 use promptshift::batch::{self, Encoding, encode};
 use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::draw::Take;
+use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::{Opening, ScoreBy, Template, Verbalizer, Wording};
 use promptshift::domain::{AnswerForm, Example, Task};
@@ -32,9 +32,9 @@ fn card(name: &str) -> Card {
 
 fn rows(card: &Card, wording: &Wording, rows: usize) -> Vec<Example> {
     let portion = Suite::Mini.target(card).expect("compiled in");
-    let take = Take::First(rows);
+    let limit = Limit::First(rows);
     Suite::Mini
-        .load(card, &portion, take, AnswerForm::Padded, wording)
+        .load(card, &portion, limit, AnswerForm::Padded, wording)
         .expect("compiled in")
         .examples
 }

@@ -2,7 +2,7 @@
 //! to read them from.
 
 use crate::record::Excerpt;
-use promptshift_text::domain::{Evidence, Example};
+use promptshift_text::domain::{AnswerLocation, Example};
 use promptshift_text::hash::sha256;
 
 /// Examples of a split that a record keeps the text of.
@@ -27,20 +27,20 @@ pub fn of(examples: &[Example]) -> Vec<Excerpt> {
         .into_iter()
         .map(|(_, example)| Excerpt {
             id: example.id.clone(),
-            input: shortened(&example.input, example.evidence),
+            input: shortened(&example.input, example.answer_location),
         })
         .collect()
 }
 
 /// The start of an input and what stands around the right answer, or the whole where that is not
 /// much more.
-fn shortened(input: &str, evidence: Evidence) -> String {
+fn shortened(input: &str, answer_location: AnswerLocation) -> String {
     if input.len() <= START + 2 * AROUND {
         return input.to_owned();
     }
-    let end = match evidence {
-        Evidence::EndsAt(end) => end,
-        Evidence::Absent | Evidence::NotExpected => 0,
+    let end = match answer_location {
+        AnswerLocation::EndsAt(end) => end,
+        AnswerLocation::Absent | AnswerLocation::NotExpected => 0,
     };
     let from = input.floor_char_boundary(end.saturating_sub(AROUND));
     let to = input.floor_char_boundary((end + AROUND).min(input.len()));
@@ -64,17 +64,17 @@ mod tests {
             "z ".repeat(900)
         );
         let end = input.find("ANSWER").expect("there") + 6;
-        let short = shortened(&input, Evidence::EndsAt(end));
+        let short = shortened(&input, AnswerLocation::EndsAt(end));
         assert!(short.starts_with("question: who?"), "{short}");
         assert!(
             short.contains(" … ") && short.contains("ANSWERz z"),
             "{short}"
         );
         assert!(short.ends_with(" …") && short.len() < 720, "{short}");
-        let start = shortened(&input, Evidence::Absent);
+        let start = shortened(&input, AnswerLocation::Absent);
         assert!(start.ends_with(" …") && start.len() <= START + 4, "{start}");
-        assert_eq!(shortened("short", Evidence::NotExpected), "short");
-        let last = shortened(&input, Evidence::EndsAt(input.len()));
+        assert_eq!(shortened("short", AnswerLocation::NotExpected), "short");
+        let last = shortened(&input, AnswerLocation::EndsAt(input.len()));
         assert!(last.ends_with("z "), "{last}");
     }
 }

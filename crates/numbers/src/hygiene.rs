@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
-use promptshift_text::domain::{Evidence, Example, Split};
+use promptshift_text::domain::{AnswerLocation, Example, Split};
 
 /// What the model reads of one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +75,11 @@ fn answers(examples: &[Example], readings: &[Reading]) -> Option<AnswerPlaces> {
     };
     let mut expected = false;
     for (example, reading) in examples.iter().zip(readings) {
-        match (example.evidence, reading.cut_at) {
-            (Evidence::NotExpected, _) => continue,
-            (Evidence::Absent, _) => places.absent += 1,
-            (Evidence::EndsAt(end), Some(cut)) if end > cut => places.behind_cut += 1,
-            (Evidence::EndsAt(_), _) => {}
+        match (example.answer_location, reading.cut_at) {
+            (AnswerLocation::NotExpected, _) => continue,
+            (AnswerLocation::Absent, _) => places.absent += 1,
+            (AnswerLocation::EndsAt(end), Some(cut)) if end > cut => places.behind_cut += 1,
+            (AnswerLocation::EndsAt(_), _) => {}
         }
         expected = true;
     }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use promptshift_text::domain::{Gold, TextNames};
 
-    fn example(evidence: Evidence, context: u64, questions: &[u64]) -> Example {
+    fn example(answer_location: AnswerLocation, context: u64, questions: &[u64]) -> Example {
         Example {
             pair: Default::default(),
             id: String::new(),
@@ -127,7 +127,7 @@ mod tests {
             target: String::new(),
             gold: Gold::Label(0),
             facts: Vec::new(),
-            evidence,
+            answer_location,
             texts: TextNames {
                 context,
                 questions: questions.to_vec(),
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn answers_are_there_or_behind_the_cut_or_nowhere() {
         let examples = [
-            example(Evidence::EndsAt(10), 1, &[1]),
-            example(Evidence::EndsAt(10), 1, &[2]),
-            example(Evidence::EndsAt(11), 2, &[3]),
-            example(Evidence::Absent, 2, &[4]),
-            example(Evidence::EndsAt(99), 3, &[5]),
+            example(AnswerLocation::EndsAt(10), 1, &[1]),
+            example(AnswerLocation::EndsAt(10), 1, &[2]),
+            example(AnswerLocation::EndsAt(11), 2, &[3]),
+            example(AnswerLocation::Absent, 2, &[4]),
+            example(AnswerLocation::EndsAt(99), 3, &[5]),
         ];
         let readings = [
             reading(5, None),
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn class_strings_are_in_no_passage() {
-        let examples = [example(Evidence::NotExpected, 1, &[1])];
+        let examples = [example(AnswerLocation::NotExpected, 1, &[1])];
         let found = count("qqp", Split::Test, &examples, &[reading(3, Some(1))], None);
         assert_eq!((found.answers, found.cut_inputs), (None, 1));
     }
@@ -174,13 +174,13 @@ mod tests {
     #[test]
     fn shared_texts_are_different_ones() {
         let train = [
-            example(Evidence::Absent, 1, &[10, 11]),
-            example(Evidence::Absent, 2, &[12]),
+            example(AnswerLocation::Absent, 1, &[10, 11]),
+            example(AnswerLocation::Absent, 2, &[12]),
         ];
         let test = [
-            example(Evidence::Absent, 2, &[11, 20]),
-            example(Evidence::Absent, 2, &[11]),
-            example(Evidence::Absent, 3, &[21]),
+            example(AnswerLocation::Absent, 2, &[11, 20]),
+            example(AnswerLocation::Absent, 2, &[11]),
+            example(AnswerLocation::Absent, 3, &[21]),
         ];
         let readings = [reading(1, None); 3];
         let found = count(
@@ -201,13 +201,13 @@ mod tests {
 
     #[test]
     fn an_example_is_seen_by_its_passage_or_one_of_its_questions() {
-        let seen = Seen::of(&[example(Evidence::Absent, 1, &[10, 11])]);
+        let seen = Seen::of(&[example(AnswerLocation::Absent, 1, &[10, 11])]);
         for (context, questions, wanted) in [
             (1, [20, 21], true),
             (2, [20, 11], true),
             (2, [20, 21], false),
         ] {
-            let one = example(Evidence::Absent, context, &questions);
+            let one = example(AnswerLocation::Absent, context, &questions);
             assert_eq!(seen.has_any_of(&one), wanted, "{context}, {questions:?}");
         }
     }

@@ -288,7 +288,7 @@ fn most_common_label(train: &[Example]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promptshift_text::domain::{Evidence, TextNames, card};
+    use promptshift_text::domain::{AnswerLocation, TextNames, card};
     use proptest::prelude::*;
 
     fn label(gold: usize, predicted: Option<usize>) -> Score {
@@ -309,7 +309,7 @@ mod tests {
             target: String::new(),
             gold,
             facts: strings(facts),
-            evidence: Evidence::NotExpected,
+            answer_location: AnswerLocation::NotExpected,
             texts: TextNames::default(),
         }
     }

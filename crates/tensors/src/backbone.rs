@@ -14,7 +14,7 @@ use crate::gguf::{self, Gguf, GgufError};
 use crate::network::{Config, Network};
 use crate::tokenizer::{PUBLISHED_PADDING, Tokenizer, TokenizerError};
 use promptshift_numbers::recipe::Defaults;
-use promptshift_text::domain::catalogue::nearest;
+use promptshift_text::domain::catalogue::did_you_mean;
 use promptshift_text::hash::sha256;
 use promptshift_text::hub::{self, SettingsError, Source};
 
@@ -154,7 +154,7 @@ impl BackboneChoice {
                 }),
             };
         }
-        let hint = match nearest(text, [NANO]).first() {
+        let hint = match did_you_mean(text, [NANO]).first() {
             Some(name) => format!("did you mean '{name}'? "),
             None => String::new(),
         };

@@ -5,7 +5,7 @@
 
 pub use burn::tensor::Device;
 
-use promptshift_text::domain::catalogue::nearest;
+use promptshift_text::domain::catalogue::did_you_mean;
 
 /// The variable that names a device where `--device` doesn't.
 pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
@@ -84,7 +84,7 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
 }
 
 fn unknown(name: &str) -> DeviceError {
-    let near = nearest(name, [CPU, "cuda", "vulkan", "wgpu"]);
+    let near = did_you_mean(name, [CPU, "cuda", "vulkan", "wgpu"]);
     DeviceError::Unknown {
         found: name.to_string(),
         hint: near.first().map(|near| format!("; did you mean '{near}'?")),

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use promptshift::domain::card::{Card, Schema};
 use promptshift::domain::catalogue::Catalogue;
-use promptshift::domain::reader::{DataFile, Reader};
+use promptshift::domain::readers::{DataFile, Reader};
 use promptshift::domain::suite::Suite;
 use promptshift::domain::verify::verify;
 use promptshift::domain::wording::{Template, Verbalizer, Wording};
-use promptshift::domain::{AnswerForm, Split, template};
+use promptshift::domain::{AnswerForm, Split, format};
 
 use super::Outcome;
 use super::place::Place;
@@ -27,7 +27,7 @@ fn rows(file: PathBuf, card: &Card, wording: &Wording) -> Outcome {
         for row in rows.into_iter().take(left) {
             left -= 1;
             for split in [Split::Train, Split::Test] {
-                template::examples(card, row.clone(), split, AnswerForm::Padded, wording);
+                format::examples(card, row.clone(), split, AnswerForm::Padded, wording);
             }
             outcome = Outcome::Accepted;
         }
@@ -87,7 +87,7 @@ pub fn card(bytes: &[u8]) -> Outcome {
         template: Some(Template::of_t5(card)),
         ..Wording::default()
     };
-    template::without_content(card, &wording);
+    format::without_content(card, &wording);
     Outcome::of(wording.check(card))
 }
 
@@ -107,7 +107,7 @@ pub fn template(bytes: &[u8]) -> Outcome {
     let fits = catalogue.cards().iter().map(|card| {
         let outcome = Outcome::of(wording.check(card));
         if outcome == Outcome::Accepted && !card.labels.is_empty() {
-            template::without_content(card, &wording);
+            format::without_content(card, &wording);
         }
         outcome
     });

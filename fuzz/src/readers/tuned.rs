@@ -7,7 +7,7 @@ use promptshift::batch::encode;
 use promptshift::device::Device;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::Wording;
-use promptshift::domain::{Evidence, Example, Gold, Pair, TextNames};
+use promptshift::domain::{AnswerLocation, Example, Gold, Pair, TextNames};
 use promptshift::eval::Answering;
 use promptshift::eval::ask::Asker;
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
@@ -93,7 +93,7 @@ fn example() -> Example {
         target: String::new(),
         gold: Gold::Label(0),
         facts: Vec::new(),
-        evidence: Evidence::NotExpected,
+        answer_location: AnswerLocation::NotExpected,
         texts: TextNames::default(),
     }
 }

@@ -5,7 +5,7 @@ use anyhow::bail;
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning;
-use promptshift_text::domain::catalogue::nearest;
+use promptshift_text::domain::catalogue::did_you_mean;
 use promptshift_text::transfer::ALL;
 
 /// The methods of these names; `all` is every one that can be put on the model and makes sense with the
@@ -54,7 +54,7 @@ pub fn method(name: &str) -> anyhow::Result<Method> {
     if let Some(method) = Method::offered().find(|m| m.name() == name) {
         return Ok(method);
     }
-    let hint = match nearest(name, known.iter().copied()).first() {
+    let hint = match did_you_mean(name, known.iter().copied()).first() {
         Some(near) => format!("did you mean '{near}'? "),
         None => String::new(),
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::folder::{self, StoreError, StoredRecord, Unfinished};
-use promptshift_text::new_file::{self, NewFileError};
+use promptshift_text::atomic_file::{self, AtomicFileError};
 
 const FILE: &str = "ablation.json";
 
@@ -70,7 +70,7 @@ pub struct StoredAblation {
 pub enum AblationError {
     /// It can't be written.
     #[error(transparent)]
-    New(#[from] NewFileError),
+    New(#[from] AtomicFileError),
     /// A setting's records can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -139,7 +139,7 @@ impl Ablation {
         })?;
         let mut json = serde_json::to_vec_pretty(self).expect("plain data");
         json.push(b'\n');
-        Ok(new_file::write(&path, &json)?)
+        Ok(atomic_file::write(&path, &json)?)
     }
 }
 

@@ -23,9 +23,9 @@ use super::seal::opened_as;
 use super::{
     Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference, packed,
 };
+use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
-use promptshift_text::new_file::{self, NewFileError};
 
 /// The folder of the members' records below an ensemble's.
 pub const MEMBERS: &str = "prompts";
@@ -169,7 +169,7 @@ pub enum EnsembleError {
     Records(#[from] StoreError),
     /// It can't be written.
     #[error(transparent)]
-    New(#[from] NewFileError),
+    New(#[from] AtomicFileError),
     /// A file can't be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -320,7 +320,7 @@ pub fn claim(out: &Path) -> Result<(), EnsembleError> {
     };
     let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
     json.push(b'\n');
-    Ok(new_file::write(&path, &json)?)
+    Ok(atomic_file::write(&path, &json)?)
 }
 
 /// Whether `out` holds an ensemble.

@@ -27,7 +27,7 @@ pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,7 @@ use crate::recipe::Method;
 use crate::record::difference;
 use crate::record::seal::sealed;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Setting};
+use promptshift_text::atomic_file::write_synced;
 use promptshift_text::hash::sha256;
 
 use crate::claim::{CLAIM, Claim};
@@ -366,12 +367,6 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Syncs a folder's files and the folder itself.

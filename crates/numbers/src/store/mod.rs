@@ -29,7 +29,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
-use crate::record::folder::{IoContext, PARTIAL, StoreError, sync, write_synced};
+use crate::record::folder::{IoContext, PARTIAL, StoreError, sync};
+use promptshift_text::atomic_file::write_synced;
 use promptshift_text::process::{Process, token};
 
 pub use answers::{Answered, Asked, Batch, FewShot, Given, Of, StoredAnswer};

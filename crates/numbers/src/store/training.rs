@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, TRAININGS, Work, folders, is_same};
 use crate::recipe::{Limits, Method, Recipe};
-use crate::record::folder::{
-    IoContext, PARTIAL, StoreError, read_predictions, sync, sync_files, write_synced,
-};
+use crate::record::folder::{IoContext, PARTIAL, StoreError, read_predictions, sync, sync_files};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
+use promptshift_text::atomic_file::write_synced;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::domain::wording::Wording;

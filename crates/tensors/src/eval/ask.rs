@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::card::Card;
-use promptshift_text::domain::template::without_content;
+use promptshift_text::domain::format::without_content;
 use promptshift_text::domain::wording::{Aggregate, ScoreBy, Wording};
 
 /// What is the same for all questions to a model.

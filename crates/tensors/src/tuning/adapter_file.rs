@@ -15,8 +15,8 @@ use crate::backbone::Backbone;
 use promptshift_numbers::recipe::{
     DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
 };
+use promptshift_text::atomic_file;
 use promptshift_text::domain::wording::Wording;
-use promptshift_text::new_file;
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
@@ -275,7 +275,7 @@ impl AdapterFile {
         };
         let files = peft::files(self.placed(backbone)?, &backbone.config, base_model)
             .map_err(|found| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
-        Ok(new_file::write_folder(out, &files)?)
+        Ok(atomic_file::write_folder(out, &files)?)
     }
 
     /// The backbone's weights with LoRA's products folded into them, as a checkpoint's

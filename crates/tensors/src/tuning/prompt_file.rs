@@ -15,9 +15,9 @@ use super::{Tuned, peft_folder};
 use crate::backbone::Backbone;
 use crate::network::{Config, Kind};
 use promptshift_numbers::recipe::Method;
+use promptshift_text::atomic_file;
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
-use promptshift_text::new_file;
 
 pub use super::peft_folder::Task;
 pub use error::{OtherBackbone, PromptFileError};
@@ -234,7 +234,7 @@ impl PromptFile {
     /// Something is there, it can't be written, or PEFT has no form of it.
     pub fn export(&self, format: Format, out: &Path) -> Result<(), PromptFileError> {
         match format {
-            Format::Npy => new_file::write(out, &npy::to_bytes(&self.vectors))?,
+            Format::Npy => atomic_file::write(out, &npy::to_bytes(&self.vectors))?,
             Format::Peft(kind) => {
                 if let Some(own) = self.kind().filter(|own| *own != kind) {
                     let wanted = format!("a prompt for {kind}");
@@ -254,7 +254,10 @@ impl PromptFile {
                     Origin::Npy { .. } => (None, None),
                 };
                 let method = method.unwrap_or(Method::Prompt);
-                new_file::write_folder(out, &peft::files(&self.vectors, method, task, base_model))?;
+                atomic_file::write_folder(
+                    out,
+                    &peft::files(&self.vectors, method, task, base_model),
+                )?;
             }
         }
         Ok(())

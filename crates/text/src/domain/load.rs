@@ -137,8 +137,8 @@ impl Suite {
 mod tests {
     use super::*;
     use crate::domain::layout::LayoutError;
-    use crate::domain::splits::Split;
     use crate::domain::sample::{card, gzip, lists, texts, write, write_squad};
+    use crate::domain::splits::Split;
     use crate::domain::{Task, card};
     use std::collections::HashSet;
     use std::path::Path;

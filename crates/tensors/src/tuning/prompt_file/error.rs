@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use promptshift_text::new_file::NewFileError;
+use promptshift_text::atomic_file::AtomicFileError;
 
 /// Why a prompt could not be read, written, or put before a backbone.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum PromptFileError {
     OtherBackbone(Box<OtherBackbone>),
     /// It can't be written.
     #[error(transparent)]
-    New(#[from] NewFileError),
+    New(#[from] AtomicFileError),
 }
 
 /// A prompt and a backbone that do not belong together.
