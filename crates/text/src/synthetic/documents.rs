@@ -555,14 +555,14 @@ mod tests {
         for domain in domains() {
             match &domain.task {
                 Task::Reading(reading) => {
-                    for relation in reading.subjects.iter().flat_map(|kind| kind.relations) {
-                        templates.extend(relation.asked);
+                    for relation in reading.relations() {
+                        templates.extend(relation.asked.iter().map(String::as_str));
                     }
                 }
                 Task::Pairs(pairing) => {
-                    for intent in pairing.topics.iter().flat_map(|topic| topic.intents) {
+                    for intent in pairing.intents() {
                         if intent.asked[0].contains("{S}") && intent.detail.is_none() {
-                            templates.extend(intent.asked);
+                            templates.extend(intent.asked.iter().map(String::as_str));
                         }
                     }
                 }

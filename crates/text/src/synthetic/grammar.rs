@@ -13,7 +13,9 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 
+use super::answers::{Answer, Lists};
 use super::names::{NameKind, Namer, Pool, capitalise, pick, strip, takes_an};
 use crate::domain::Split;
 
@@ -29,84 +31,29 @@ pub enum Reader {
     DataSet,
 }
 
-/// What kind of thing answers a question.
-#[derive(Clone, Copy, Debug)]
-pub enum Answer {
-    /// An invented name.
-    Name(NameKind),
-    /// A year, counted from the year in which the subject's story begins, so that a birth comes
-    /// before a death.
-    Year { from: u32, to: u32 },
-    /// A number and, if not empty, its unit.
-    Number {
-        from: u32,
-        to: u32,
-        unit: &'static str,
-    },
-    /// An entry of a closed list.
-    OneOf(&'static [&'static str]),
-    /// `a silver kite`: an article (may be empty), an adjective and a noun.
-    Compound {
-        article: &'static str,
-        adjectives: &'static [&'static str],
-        nouns: &'static [&'static str],
-    },
-}
-
-impl Answer {
-    /// A value for a subject whose story begins in the year `epoch`.
-    pub fn draw(&self, rng: &mut ChaCha8Rng, namer: &Namer, epoch: u32) -> String {
-        match *self {
-            Answer::Name(kind) => namer.draw(kind, rng),
-            Answer::Year { from, to } => (epoch + rng.random_range(from..=to)).to_string(),
-            Answer::Number { from, to, unit } => {
-                let number = rng.random_range(from..=to);
-                if unit.is_empty() {
-                    number.to_string()
-                } else {
-                    format!("{number} {unit}")
-                }
-            }
-            Answer::OneOf(list) => pick(rng, list).to_owned(),
-            Answer::Compound {
-                article,
-                adjectives,
-                nouns,
-            } => {
-                let adjective = pick(rng, adjectives);
-                let noun = pick(rng, nouns);
-                match article {
-                    "" => format!("{adjective} {noun}"),
-                    "a" if takes_an(adjective) => format!("an {adjective} {noun}"),
-                    article => format!("{article} {adjective} {noun}"),
-                }
-            }
-        }
-    }
-}
-
 /// One thing that can be said, and asked, about a subject.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Relation {
     pub answer: Answer,
-    pub told: &'static [&'static str],
-    pub held: &'static [&'static str],
-    pub notes: &'static [&'static str],
-    pub asked: &'static [&'static str],
+    pub told: Vec<String>,
+    pub held: Vec<String>,
+    pub notes: Vec<String>,
+    pub asked: Vec<String>,
 }
 
 impl Relation {
-    fn statement(&self, rng: &mut ChaCha8Rng, reader: Reader) -> &'static str {
-        let (told, held): (_, &[&str]) = match reader {
+    fn statement(&self, rng: &mut ChaCha8Rng, reader: Reader) -> &str {
+        let (told, held): (&[String], &[String]) = match reader {
             Reader::Beginner => (&self.told[..1], &[]),
-            Reader::PreTraining => (self.told, &[]),
-            Reader::DataSet => (self.told, self.held),
+            Reader::PreTraining => (&self.told, &[]),
+            Reader::DataSet => (&self.told, &self.held),
         };
         let index = rng.random_range(0..told.len() + held.len());
         if index < told.len() {
-            told[index]
+            &told[index]
         } else {
-            held[index - told.len()]
+            &held[index - told.len()]
         }
     }
 
@@ -114,8 +61,8 @@ impl Relation {
     pub fn question(&self, rng: &mut ChaCha8Rng, reader: Reader, subject: &str) -> String {
         let templates = match reader {
             Reader::Beginner => &self.notes[..1],
-            Reader::PreTraining => self.notes,
-            Reader::DataSet => self.asked,
+            Reader::PreTraining => &self.notes,
+            Reader::DataSet => &self.asked,
         };
         let template = pick(rng, templates);
         capitalise(fill(template, subject, "").text)
@@ -123,40 +70,49 @@ impl Relation {
 }
 
 /// A kind of subject and what can be said about it, in the order of a story.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SubjectType {
     pub name: NameKind,
-    pub relations: &'static [Relation],
+    pub relations: Vec<Relation>,
 }
 
 /// A reading domain: what its passages are about and how they are told.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reading {
-    pub pool: Pool,
+    /// How the domain differs from the others, for a reader.
+    pub about: String,
+    /// The syllables of its names.
+    pub syllables: Pool,
     /// The least and the most facts of a passage.
     pub facts: (usize, usize),
-    pub subjects: &'static [SubjectType],
     /// Phrases that may stand before a statement, with their comma.
-    pub openers: &'static [&'static str],
+    pub openers: Vec<String>,
     /// Sentences that state no fact.
-    pub asides: &'static [&'static str],
+    pub asides: Vec<String>,
     /// The least and the most asides of a passage.
-    pub aside_count: (usize, usize),
+    pub asides_of_passage: (usize, usize),
+    /// Lists that answers are from.
+    #[serde(default)]
+    pub lists: Lists,
+    /// What passages are about.
+    pub subjects: Vec<SubjectType>,
 }
 
 /// One fact that a passage states.
 #[derive(Debug)]
-pub struct Fact {
+pub struct Fact<'a> {
     pub subject: String,
-    pub relation: &'static Relation,
+    pub relation: &'a Relation,
     /// The answer as the passage spells it.
     pub answer: String,
     /// The answer inside a sentence, so without a capital that it owes to its position.
     value: String,
-    statement: &'static str,
+    statement: &'a str,
 }
 
-impl Fact {
+impl Fact<'_> {
     /// The fact in other words than those of the passage.
     pub fn retold(&self, rng: &mut ChaCha8Rng, reader: Reader) -> String {
         let statement = (0..8)
@@ -170,9 +126,9 @@ impl Fact {
 /// A text and its facts. All strings still hold the separators of
 /// [`names`](super::names).
 #[derive(Debug)]
-pub struct Passage {
+pub struct Passage<'a> {
     pub text: String,
-    pub facts: Vec<Fact>,
+    pub facts: Vec<Fact<'a>>,
 }
 
 /// The share of passages that speak about two subjects of one type, so that a question must be
@@ -182,6 +138,11 @@ const TWO_SUBJECTS: f64 = 0.6;
 const OPENERS: f64 = 0.15;
 
 impl Reading {
+    /// Everything that can be said of its subjects.
+    pub fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.subjects.iter().flat_map(|kind| &kind.relations)
+    }
+
     /// Writes a passage in which every answer occurs exactly once.
     pub fn passage(
         &self,
@@ -189,7 +150,7 @@ impl Reading {
         split: Split,
         reader: Reader,
         facts: (usize, usize),
-    ) -> Passage {
+    ) -> Passage<'_> {
         loop {
             let passage = self.attempt(rng, split, reader, facts);
             if let Some(passage) = passage.filter(Passage::is_unambiguous) {
@@ -204,9 +165,9 @@ impl Reading {
         split: Split,
         reader: Reader,
         (least, most): (usize, usize),
-    ) -> Option<Passage> {
+    ) -> Option<Passage<'_>> {
         let namer = Namer {
-            pool: self.pool,
+            pool: self.syllables,
             split,
         };
         let kind = &self.subjects[rng.random_range(0..self.subjects.len())];
@@ -219,7 +180,7 @@ impl Reading {
         };
 
         let mut facts: Vec<Fact> = Vec::with_capacity(count);
-        let mut sentences: Vec<String> = Vec::with_capacity(count + self.aside_count.1);
+        let mut sentences: Vec<String> = Vec::with_capacity(count + self.asides_of_passage.1);
         let mut first_relations: Vec<usize> = Vec::new();
         let mut last_opener = "";
         for &count in counts {
@@ -228,11 +189,11 @@ impl Reading {
             let chosen = choose_relations(rng, kind.relations.len(), count, &first_relations);
             for &index in &chosen {
                 let relation = &kind.relations[index];
-                let value = relation.answer.draw(rng, &namer, epoch);
+                let value = relation.answer.draw(rng, &namer, &self.lists, epoch);
                 let statement = relation.statement(rng, reader);
                 let filled = fill(statement, &subject, &value);
                 let opener = if takes_opener(statement) && rng.random_bool(OPENERS) {
-                    pick(rng, self.openers)
+                    pick(rng, &self.openers)
                 } else {
                     ""
                 };
@@ -256,8 +217,8 @@ impl Reading {
             }
             first_relations = chosen;
         }
-        let asides = rng.random_range(self.aside_count.0..=self.aside_count.1);
-        let mut order: Vec<&str> = self.asides.to_vec();
+        let asides = rng.random_range(self.asides_of_passage.0..=self.asides_of_passage.1);
+        let mut order: Vec<&str> = self.asides.iter().map(String::as_str).collect();
         let (drawn, _) = order.partial_shuffle(rng, asides);
         for aside in drawn {
             let place = rng.random_range(0..=sentences.len());
@@ -292,7 +253,7 @@ fn choose_relations(rng: &mut ChaCha8Rng, of: usize, count: usize, shared: &[usi
     chosen
 }
 
-impl Passage {
+impl Passage<'_> {
     fn is_unambiguous(&self) -> bool {
         let text = strip(&self.text).to_ascii_lowercase();
         self.facts.iter().all(|fact| {
@@ -380,20 +341,22 @@ mod tests {
 
     #[test]
     fn the_readers_share_no_question_and_not_all_statements() {
-        let relations = || {
-            readings()
-                .flat_map(|(_, reading)| reading.subjects)
-                .flat_map(|kind| kind.relations)
-        };
+        let relations = || readings().flat_map(|(_, reading)| reading.relations());
         let mut seen: HashSet<&str> = HashSet::new();
         for relation in relations() {
-            seen.extend(relation.told.iter().chain(relation.notes));
+            seen.extend(
+                relation
+                    .told
+                    .iter()
+                    .chain(&relation.notes)
+                    .map(String::as_str),
+            );
             assert!(relation.told.len() >= 3 && !relation.held.is_empty());
             assert!(relation.notes.len() >= 3 && relation.asked.len() >= 3);
         }
         for relation in relations() {
-            for template in relation.held.iter().chain(relation.asked) {
-                assert!(!seen.contains(template), "{template}");
+            for template in relation.held.iter().chain(&relation.asked) {
+                assert!(!seen.contains(template.as_str()), "{template}");
             }
         }
     }
@@ -401,8 +364,8 @@ mod tests {
     #[test]
     fn templates_have_their_places_and_their_stops() {
         for (_, reading) in readings() {
-            for relation in reading.subjects.iter().flat_map(|kind| kind.relations) {
-                for statement in relation.told.iter().chain(relation.held) {
+            for relation in reading.relations() {
+                for statement in relation.told.iter().chain(&relation.held) {
                     assert_eq!(statement.matches("S}").count(), 1, "{statement}");
                     assert_eq!(statement.matches("A}").count(), 1, "{statement}");
                     assert!(
@@ -411,7 +374,7 @@ mod tests {
                     );
                     assert!(!statement.starts_with(char::is_uppercase), "{statement}");
                 }
-                for question in relation.notes.iter().chain(relation.asked) {
+                for question in relation.notes.iter().chain(&relation.asked) {
                     assert_eq!(question.matches("S}").count(), 1, "{question}");
                     assert!(question.ends_with('?'), "{question}");
                 }

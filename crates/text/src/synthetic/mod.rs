@@ -18,6 +18,7 @@
 //! words. So a score on a target domain tells what tuning on the source leaves of a skill that
 //! pre-training gave, and not how a model would learn the skill from nothing.
 
+mod answers;
 mod documents;
 mod domains;
 mod grammar;

@@ -8,6 +8,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 
 use super::split::split_of_word;
 use crate::domain::Split;
@@ -29,7 +30,8 @@ const SYLLABLES: [&str; 96] = [
 ];
 
 /// The syllables from which a domain builds its names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pool {
     /// The first 64 syllables.
     Source,
@@ -47,7 +49,8 @@ impl Pool {
 }
 
 /// What a name names; this decides its shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NameKind {
     /// `Belgre Dormerka`
     Person,
@@ -246,8 +249,8 @@ fn two_or_three(rng: &mut ChaCha8Rng) -> usize {
 }
 
 /// One entry of a list, each as likely.
-pub fn pick<'a>(rng: &mut ChaCha8Rng, list: &[&'a str]) -> &'a str {
-    list[rng.random_range(0..list.len())]
+pub fn pick<'a, S: AsRef<str>>(rng: &mut ChaCha8Rng, list: &'a [S]) -> &'a str {
+    list[rng.random_range(0..list.len())].as_ref()
 }
 
 /// The text as a reader sees it, without the separators.

@@ -8,60 +8,69 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
 
-use super::grammar::{Answer, Reader, fill};
+use super::answers::{Answer, Lists};
+use super::grammar::{Reader, fill};
 use super::names::{NameKind, Namer, Pool, capitalise, pick};
 use crate::domain::Split;
 
 /// One thing to ask or report about `{S}`, with the detail `{A}` if it has one.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Intent {
     pub detail: Option<Answer>,
-    pub notes: &'static [&'static str],
-    pub asked: &'static [&'static str],
+    pub notes: Vec<String>,
+    pub asked: Vec<String>,
 }
 
 /// A kind of subject with its intents.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topic {
     pub name: NameKind,
-    pub intents: &'static [Intent],
+    pub intents: Vec<Intent>,
 }
 
-/// How a meaning becomes a sentence.
-#[derive(Debug)]
-pub enum Form {
-    /// One intent, whose template is the sentence.
-    Single,
-    /// Two intents, whose templates stand at `{1}` and `{2}` of a frame.
-    Joined {
-        notes: &'static [&'static str],
-        asked: &'static [&'static str],
-    },
+/// Sentences that join two intents, whose templates stand at `{1}` and `{2}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frames {
+    pub notes: Vec<String>,
+    pub asked: Vec<String>,
 }
 
 /// A domain of sentence pairs.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pairing {
-    pub pool: Pool,
-    pub topics: &'static [Topic],
-    pub form: Form,
+    /// How the domain differs from the others, for a reader.
+    pub about: String,
+    /// The syllables of its names.
+    pub syllables: Pool,
     /// The share of positive pairs in the data set.
     pub positives: f64,
     /// The names of the two columns of text in the data set.
-    pub columns: (&'static str, &'static str),
+    pub columns: (String, String),
+    /// Lists that details are from.
+    #[serde(default)]
+    pub lists: Lists,
+    /// Where a sentence has two intents; without frames it has one, whose template is the sentence.
+    pub frames: Option<Frames>,
+    /// What sentences are about.
+    pub topics: Vec<Topic>,
 }
 
 #[derive(Clone)]
-struct Clause {
-    intent: &'static Intent,
+struct Clause<'a> {
+    intent: &'a Intent,
     detail: String,
 }
 
 #[derive(Clone)]
-struct Meaning {
+struct Meaning<'a> {
     subject: String,
-    clauses: Vec<Clause>,
+    clauses: Vec<Clause<'a>>,
 }
 
 /// Two sentences, with the separators of [`names`](super::names), and the names in the first.
@@ -80,17 +89,22 @@ pub enum Sense {
 }
 
 impl Pairing {
+    /// The intents of all its topics.
+    pub fn intents(&self) -> impl Iterator<Item = &Intent> {
+        self.topics.iter().flat_map(|topic| &topic.intents)
+    }
+
     /// Writes a pair.
     pub fn pair(&self, rng: &mut ChaCha8Rng, split: Split, reader: Reader, sense: Sense) -> Pair {
         let namer = Namer {
-            pool: self.pool,
+            pool: self.syllables,
             split,
         };
         let topic = &self.topics[rng.random_range(0..self.topics.len())];
         let meaning = self.meaning(rng, &namer, topic);
         let other = match sense {
             Sense::Same => meaning.clone(),
-            Sense::Different => altered(rng, &namer, topic, &meaning),
+            Sense::Different => self.altered(rng, &namer, topic, &meaning),
         };
         let first = self.sentence(rng, reader, &meaning);
         let second = loop {
@@ -109,15 +123,15 @@ impl Pairing {
         }
     }
 
-    fn meaning(&self, rng: &mut ChaCha8Rng, namer: &Namer, topic: &'static Topic) -> Meaning {
+    fn meaning<'a>(&self, rng: &mut ChaCha8Rng, namer: &Namer, topic: &'a Topic) -> Meaning<'a> {
         let subject = namer.draw(topic.name, rng);
-        let count = match self.form {
-            Form::Single => 1,
-            Form::Joined { .. } => 2,
+        let count = match self.frames {
+            None => 1,
+            Some(_) => 2,
         };
         let mut clauses: Vec<Clause> = Vec::with_capacity(count);
         while clauses.len() < count {
-            let clause = unused_clause(rng, namer, topic, &clauses);
+            let clause = self.unused_clause(rng, namer, topic, &clauses);
             clauses.push(clause);
         }
         Meaning { subject, clauses }
@@ -126,14 +140,14 @@ impl Pairing {
     fn sentence(&self, rng: &mut ChaCha8Rng, reader: Reader, meaning: &Meaning) -> String {
         let mut phrases = meaning.clauses.iter().map(|clause| {
             let templates = match reader {
-                Reader::Beginner | Reader::PreTraining => clause.intent.notes,
-                Reader::DataSet => clause.intent.asked,
+                Reader::Beginner | Reader::PreTraining => &clause.intent.notes,
+                Reader::DataSet => &clause.intent.asked,
             };
             fill(pick(rng, templates), &meaning.subject, &clause.detail).text
         });
         let mut one = phrases.next().expect("a meaning has a clause");
         let two = phrases.next();
-        let (Form::Joined { notes, asked }, Some(mut two)) = (&self.form, two) else {
+        let (Some(Frames { notes, asked }), Some(mut two)) = (&self.frames, two) else {
             return capitalise(one);
         };
         if rng.random_bool(0.5) {
@@ -146,59 +160,62 @@ impl Pairing {
         let sentence = frame.replace("{S}", &meaning.subject).replace("{1}", &one);
         capitalise(sentence.replace("{2}", &two))
     }
-}
 
-fn unused_clause(
-    rng: &mut ChaCha8Rng,
-    namer: &Namer,
-    topic: &'static Topic,
-    used: &[Clause],
-) -> Clause {
-    loop {
-        let intent = &topic.intents[rng.random_range(0..topic.intents.len())];
-        if used
-            .iter()
-            .all(|clause| !std::ptr::eq(clause.intent, intent))
-        {
-            return Clause {
-                intent,
-                detail: detail(rng, namer, intent),
-            };
-        }
-    }
-}
-
-/// No detail counts years, so the epoch does not matter.
-fn detail(rng: &mut ChaCha8Rng, namer: &Namer, intent: &Intent) -> String {
-    intent
-        .detail
-        .map_or_else(String::new, |answer| answer.draw(rng, namer, 1900))
-}
-
-/// The meaning with one thing changed.
-fn altered(
-    rng: &mut ChaCha8Rng,
-    namer: &Namer,
-    topic: &'static Topic,
-    meaning: &Meaning,
-) -> Meaning {
-    let mut other = meaning.clone();
-    let place = rng.random_range(0..other.clauses.len());
-    let has_detail = other.clauses[place].intent.detail.is_some();
-    match rng.random_range(0..if has_detail { 3 } else { 2 }) {
-        0 => {
-            while other.subject == meaning.subject {
-                other.subject = namer.draw(topic.name, rng);
-            }
-        }
-        1 => other.clauses[place] = unused_clause(rng, namer, topic, &meaning.clauses),
-        _ => {
-            while other.clauses[place].detail == meaning.clauses[place].detail {
-                other.clauses[place].detail = detail(rng, namer, other.clauses[place].intent);
+    fn unused_clause<'a>(
+        &self,
+        rng: &mut ChaCha8Rng,
+        namer: &Namer,
+        topic: &'a Topic,
+        used: &[Clause<'a>],
+    ) -> Clause<'a> {
+        loop {
+            let intent = &topic.intents[rng.random_range(0..topic.intents.len())];
+            if used
+                .iter()
+                .all(|clause| !std::ptr::eq(clause.intent, intent))
+            {
+                return Clause {
+                    intent,
+                    detail: self.detail(rng, namer, intent),
+                };
             }
         }
     }
-    other
+
+    /// No detail counts years, so the epoch does not matter.
+    fn detail(&self, rng: &mut ChaCha8Rng, namer: &Namer, intent: &Intent) -> String {
+        (intent.detail.as_ref()).map_or_else(String::new, |answer| {
+            answer.draw(rng, namer, &self.lists, 1900)
+        })
+    }
+
+    /// The meaning with one thing changed.
+    fn altered<'a>(
+        &self,
+        rng: &mut ChaCha8Rng,
+        namer: &Namer,
+        topic: &'a Topic,
+        meaning: &Meaning<'a>,
+    ) -> Meaning<'a> {
+        let mut other = meaning.clone();
+        let place = rng.random_range(0..other.clauses.len());
+        let has_detail = other.clauses[place].intent.detail.is_some();
+        match rng.random_range(0..if has_detail { 3 } else { 2 }) {
+            0 => {
+                while other.subject == meaning.subject {
+                    other.subject = namer.draw(topic.name, rng);
+                }
+            }
+            1 => other.clauses[place] = self.unused_clause(rng, namer, topic, &meaning.clauses),
+            _ => {
+                while other.clauses[place].detail == meaning.clauses[place].detail {
+                    let intent = other.clauses[place].intent;
+                    other.clauses[place].detail = self.detail(rng, namer, intent);
+                }
+            }
+        }
+        other
+    }
 }
 
 #[cfg(test)]

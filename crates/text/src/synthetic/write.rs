@@ -110,11 +110,11 @@ fn pair_batch(rows: &[PairRow], domain: &Domain) -> RecordBatch {
     };
     batch([
         (
-            pairing.columns.0,
+            &pairing.columns.0,
             strings(rows.iter().map(|row| row.first.as_str())),
         ),
         (
-            pairing.columns.1,
+            &pairing.columns.1,
             strings(rows.iter().map(|row| row.second.as_str())),
         ),
         (
