@@ -4,41 +4,68 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hf_hub::{Cache, CacheRepo, Repo, RepoType};
-
 use super::checkpoint;
-use super::source::{Kind, Source, Wanted, is_hexadecimal};
+use super::error::HubError;
+use super::source::{Source, Wanted, is_hexadecimal};
+use crate::atomic_file;
 
-/// The repository of a source as `hf-hub` names it, at a revision.
-pub(super) fn repo(source: &Source, revision: &str) -> Repo {
-    let kind = match source.kind() {
-        Kind::Dataset => RepoType::Dataset,
-        Kind::Model => RepoType::Model,
-    };
-    Repo::with_revision(source.repository().to_string(), kind, revision.to_string())
+/// The name of a repository's folder in a cache: `models--OWNER--NAME`.
+pub(super) fn folder_name(source: &Source) -> String {
+    let name = source.repository().replace('/', "--");
+    format!("{}s--{name}", source.kind())
 }
 
-/// Its place in a cache.
-pub(super) fn place(cache: &Path, source: &Source) -> CacheRepo {
-    Cache::new(cache.to_path_buf()).repo(repo(source, source.revision()))
+/// A repository's folder in a cache.
+pub(super) struct Place(PathBuf);
+
+impl Place {
+    pub fn of(cache: &Path, source: &Source) -> Self {
+        Place(cache.join(folder_name(source)))
+    }
+
+    /// Where a file's content is kept.
+    pub fn blob(&self, name: &str) -> PathBuf {
+        self.0.join("blobs").join(name)
+    }
+
+    /// Where a commit's files lead to their contents.
+    pub fn snapshot(&self, commit: &str) -> PathBuf {
+        self.0.join("snapshots").join(commit)
+    }
+
+    /// What downloads have left until they are whole.
+    pub fn incoming(&self) -> PathBuf {
+        self.0.join("incoming")
+    }
+
+    fn reference(&self, revision: &str) -> PathBuf {
+        self.0.join("refs").join(revision)
+    }
+
+    /// Has a revision lead to a commit.
+    ///
+    /// # Errors
+    /// The file system says no.
+    pub fn refer(&self, revision: &str, commit: &str) -> Result<(), HubError> {
+        let reference = self.reference(revision);
+        let folder = reference.parent().unwrap_or(&self.0);
+        std::fs::create_dir_all(folder).map_err(|error| HubError::io(folder, error))?;
+        Ok(atomic_file::replace(&reference, commit.as_bytes())?)
+    }
 }
 
 /// The folder in which every wanted file of a source is, if the cache has them all; asks no network.
 /// The files were checked when they were fetched and are not read again.
 pub fn cached(source: &Source, cache: &Path) -> Option<PathBuf> {
-    let place = place(cache, source);
+    let place = Place::of(cache, source);
     let commit = if is_hexadecimal(source.revision(), 40) {
         source.revision().to_string()
     } else {
-        let reference = cache
-            .join(repo(source, "").folder_name())
-            .join("refs")
-            .join(source.revision());
-        let commit = std::fs::read_to_string(reference).ok()?;
+        let commit = std::fs::read_to_string(place.reference(source.revision())).ok()?;
         let commit = commit.trim();
         is_hexadecimal(commit, 40).then(|| commit.to_string())?
     };
-    let folder = place.pointer_path(&commit);
+    let folder = place.snapshot(&commit);
     let whole = match source.wanted() {
         Wanted::Files(files) => files.iter().all(|file| folder.join(&file.path).is_file()),
         Wanted::Checkpoint => holds_checkpoint(&folder),
@@ -105,7 +132,7 @@ fn relative(blob: &Path, pointer: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::RemoteFile;
+    use crate::hub::{Kind, RemoteFile};
 
     fn write(path: PathBuf, text: &str) {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");

@@ -8,6 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::source::is_hexadecimal;
+use crate::hash::hexadecimal;
 
 /// What a file's bytes must hash to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,10 +103,6 @@ impl Expected {
         }
         Ok(Ok(()))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,67 +1,78 @@
-//! Questions to the Hub through `hf-hub`, each with a limit to its silence.
+//! Requests to the Hub. Each has a limit to the server's silence, and says in its error what was asked for.
 
-use std::path::Path;
+use std::io::Read;
 
-use hf_hub::Cache;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::{Agent, Body};
 
-use super::cache;
 use super::error::{self, HubError, Remark};
 use super::listing::Listing;
-use super::patience::{Lost, Pulse, Reporter, patiently};
 use super::settings::Settings;
 use super::source::Source;
 
-/// How often a body that breaks off is taken up again before the download is given up.
-const RETRIES: usize = 3;
+/// How often a file's address may be another on the Hub itself, as after a repository was renamed.
+const RENAMES: usize = 5;
 
 /// A repository of the Hub.
 pub(super) struct Client<'a> {
     pub source: &'a Source,
     pub settings: &'a Settings,
+    agent: Agent,
 }
 
 /// What the Hub says of a file before it sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
-    /// As `hf-hub` reads it.
-    pub etag: String,
-    pub bytes: u64,
+    /// The name of the file's blob in the cache: the ETag, which is the SHA-256 of a large file.
+    pub blob: String,
+    /// Its size, where the Hub says it.
+    pub bytes: Option<u64>,
 }
 
-impl Header {
-    /// The name of the file's blob in the cache: the ETag, which may be marked as weak.
-    pub fn blob(&self) -> &str {
-        self.etag.strip_prefix("W/").unwrap_or(&self.etag)
+/// An answer with a part of a file.
+pub(super) struct Piece {
+    /// Its address.
+    pub url: String,
+    /// The byte of the file at which it begins: what was asked for, or 0 where the server knows no ranges.
+    pub start: u64,
+    pub body: Box<dyn Read>,
+}
+
+impl<'a> Client<'a> {
+    pub fn new(source: &'a Source, settings: &'a Settings) -> Self {
+        let patience = Some(settings.patience);
+        let config = Agent::config_builder()
+            .user_agent(concat!("promptshift/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .timeout_resolve(patience)
+            .timeout_connect(patience)
+            .timeout_per_read(patience)
+            .timeout_per_write(patience);
+        Client {
+            source,
+            settings,
+            agent: config.build().into(),
+        }
     }
-}
 
-impl Client<'_> {
     /// What the repository holds at the source's revision.
     ///
     /// # Errors
     /// The Hub can't be reached, refuses, does not know it, or is no Hub.
     pub fn listing(&self) -> Result<Listing, HubError> {
-        let (_, repo) = self.at(&self.settings.cache, self.source.revision())?;
         let url = format!(
-            "{}/api/{}",
+            "{}/api/{}s/{}/revision/{}",
             self.settings.endpoint,
-            cache::repo(self.source, self.source.revision()).api_url()
+            self.source.kind(),
+            self.source.repository(),
+            self.source.revision().replace('/', "%2F")
         );
-        let answer = self.patiently(&url, &mut |_| {}, move |_: Reporter<_>| ask(&repo))?;
-        match answer {
-            Err(error) => Err(error::of_request(error, &url, self.source, self.settings)),
-            Ok(Answer::Other { status, remark }) => Err(error::of_status(
-                status,
-                &remark,
-                &url,
-                self.source,
-                self.settings,
-            )),
-            Ok(Answer::Text(text)) => {
-                Listing::parse(&text).map_err(|reason| HubError::Answer { url, reason })
-            }
-        }
+        let request = self.agent.get(&url).query("blobs", "true");
+        let mut response = self.answered(&url, self.authorized(request).call())?;
+        let text = (response.body_mut().read_to_string()).map_err(|e| self.failed(&url, e))?;
+        Listing::parse(&text).map_err(|reason| HubError::Answer { url, reason })
     }
 
     /// What the Hub says of a file at a commit.
@@ -69,118 +80,183 @@ impl Client<'_> {
     /// # Errors
     /// As [`Client::listing`].
     pub fn header(&self, commit: &str, file: &str) -> Result<Header, HubError> {
-        let (api, repo) = self.at(&self.settings.cache, commit)?;
-        let url = repo.url(file);
-        let asked = url.clone();
-        let metadata = self.patiently(&url, &mut |_| {}, move |_: Reporter<_>| {
-            api.metadata(&asked)
-        })?;
-        let metadata =
-            metadata.map_err(|error| error::of_api(error, &url, self.source, self.settings))?;
-        let header = Header {
-            etag: metadata.etag().to_string(),
-            bytes: metadata.size() as u64,
-        };
-        // `hf-hub` makes paths of both.
-        let name = header.blob();
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            let reason = format!(
-                "wanted an ETag of letters and digits, found '{}'",
-                header.etag
-            );
-            return Err(HubError::Answer { url, reason });
+        let mut url = self.url(commit, file);
+        // Another host, to which large files are redirected, knows neither the commit nor the checksum.
+        for _ in 0..RENAMES {
+            let request = self.agent.get(&url).header(header::RANGE, "bytes=0-0");
+            let request = request.config().max_redirects(0).build();
+            let response = self.answered(&url, self.authorized(request).call())?;
+            match text_of(response.headers(), "location") {
+                Some(path) if path.starts_with('/') && !path.starts_with("//") => {
+                    url = format!("{}{path}", origin_of(&self.settings.endpoint));
+                }
+                _ => return Header::read(response.headers(), commit, url),
+            }
         }
-        if metadata.commit_hash() != commit {
-            let reason = format!("wanted commit {commit}, found '{}'", metadata.commit_hash());
-            return Err(HubError::Answer { url, reason });
-        }
-        Ok(header)
+        let reason = "it leads from one address to the next".to_string();
+        Err(HubError::Answer { url, reason })
     }
 
-    /// Downloads a file at a commit into the cache folder `into`, going on from what an earlier try
-    /// has left there. Nothing is checked.
+    /// A file at a commit, from this byte on.
     ///
     /// # Errors
-    /// The outer one says that nothing was heard, the inner one is `hf-hub`'s.
-    pub fn download(
-        &self,
-        commit: &str,
-        file: &str,
-        into: &Path,
-        hear: &mut dyn FnMut(Pulse),
-    ) -> Result<Result<(), ApiError>, HubError> {
-        let (_, repo) = self.at(into, commit)?;
-        let name = file.to_string();
-        self.patiently(&repo.url(file), hear, move |reporter| {
-            repo.download_with_progress(&name, reporter).map(|_| ())
+    /// As [`Client::listing`].
+    pub fn piece(&self, commit: &str, file: &str, start: u64) -> Result<Piece, HubError> {
+        let url = self.url(commit, file);
+        let request = (self.agent.get(&url)).header(header::RANGE, format!("bytes={start}-"));
+        let response = self.answered(&url, self.authorized(request).call())?;
+        let start = match response.status().as_u16() {
+            206 => {
+                let range = text_of(response.headers(), "content-range").unwrap_or_default();
+                if !range.starts_with(&format!("bytes {start}-")) {
+                    let reason = format!("wanted the bytes from {start} on, found '{range}'");
+                    return Err(HubError::Answer { url, reason });
+                }
+                start
+            }
+            200 => 0,
+            status => {
+                let reason = format!("wanted status 200 or 206, found {status}");
+                return Err(HubError::Answer { url, reason });
+            }
+        };
+        Ok(Piece {
+            url,
+            start,
+            body: Box::new(response.into_body().into_reader()),
         })
     }
 
-    fn patiently<T: Send + 'static>(
+    /// A file's address.
+    pub fn url(&self, commit: &str, file: &str) -> String {
+        let Settings { endpoint, .. } = self.settings;
+        format!("{endpoint}/{}/resolve/{commit}/{file}", self.source.page())
+    }
+
+    fn authorized<T>(&self, request: ureq::RequestBuilder<T>) -> ureq::RequestBuilder<T> {
+        match &self.settings.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.value)),
+            None => request,
+        }
+    }
+
+    /// The answer, unless it is one of failure.
+    fn answered(
         &self,
-        what: &str,
-        hear: &mut dyn FnMut(Pulse),
-        work: impl FnOnce(Reporter<T>) -> T + Send + 'static,
-    ) -> Result<T, HubError> {
-        patiently(self.settings.patience, hear, work).map_err(|lost| match lost {
-            Lost::Silent(time) => HubError::Silent {
-                what: what.to_string(),
-                seconds: time.as_secs(),
-            },
-            // `hf-hub` takes some answers for granted.
-            Lost::Broken => HubError::Answer {
-                url: what.to_string(),
-                reason: "it could not be understood".to_string(),
-            },
+        url: &str,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, HubError> {
+        let response = response.map_err(|error| self.failed(url, error))?;
+        if response.status().is_success() || response.status().is_redirection() {
+            return Ok(response);
+        }
+        let of = |name| text_of(response.headers(), name).unwrap_or_default();
+        let remark = Remark {
+            code: of("x-error-code"),
+            message: of("x-error-message"),
+        };
+        let status = response.status().as_u16();
+        Err(error::of_status(
+            status,
+            &remark,
+            url,
+            self.source,
+            self.settings,
+        ))
+    }
+
+    /// The error behind one of `ureq`'s.
+    pub fn failed(&self, url: &str, error: ureq::Error) -> HubError {
+        error::of_request(error, url, self.source, self.settings)
+    }
+}
+
+impl Header {
+    fn read(headers: &HeaderMap, commit: &str, url: String) -> Result<Header, HubError> {
+        let wrong = |reason: String| Err(HubError::Answer { url, reason });
+        let found = text_of(headers, "x-repo-commit").unwrap_or_default();
+        if found != commit {
+            return wrong(format!("wanted commit {commit}, found '{found}'"));
+        }
+        let tag = text_of(headers, "x-linked-etag").or_else(|| text_of(headers, "etag"));
+        let tag = tag.unwrap_or_default();
+        // It may be marked as weak.
+        let blob = tag.strip_prefix("W/").unwrap_or(&tag).replace('"', "");
+        // It becomes a file's name.
+        if blob.is_empty() || !blob.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return wrong(format!(
+                "wanted an ETag of letters and digits, found '{tag}'"
+            ));
+        }
+        let size = text_of(headers, "x-linked-size").or_else(|| {
+            let range = text_of(headers, "content-range")?;
+            range.rsplit('/').next().map(str::to_string)
+        });
+        Ok(Header {
+            blob,
+            bytes: size.and_then(|size| size.parse().ok()),
         })
     }
-
-    fn at(&self, folder: &Path, revision: &str) -> Result<(Api, ApiRepo), HubError> {
-        let token = self.settings.token.as_ref();
-        let api = ApiBuilder::from_cache(Cache::new(folder.to_path_buf()))
-            .with_endpoint(self.settings.endpoint.clone())
-            .with_token(token.map(|token| token.value.clone()))
-            .with_retries(RETRIES)
-            .with_progress(false)
-            .with_user_agent("promptshift", env!("CARGO_PKG_VERSION"))
-            .build()
-            .map_err(|error| {
-                error::of_api(error, &self.settings.endpoint, self.source, self.settings)
-            })?;
-        let repo = api.repo(cache::repo(self.source, revision));
-        Ok((api, repo))
-    }
 }
 
-enum Answer {
-    Text(String),
-    Other { status: u16, remark: Remark },
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.to_string())
 }
 
-/// `hf-hub`'s own `info` knows neither checksums nor what the Hub says of its errors.
-fn ask(repo: &ApiRepo) -> Result<Answer, ureq::Error> {
-    let mut response = repo
-        .info_request()
-        .query("blobs", "true")
-        .config()
-        .http_status_as_error(false)
-        .build()
-        .call()?;
-    if response.status().is_success() {
-        return Ok(Answer::Text(response.body_mut().read_to_string()?));
+/// Scheme and host of an address.
+fn origin_of(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |at| at + 3);
+    let end = address[host..]
+        .find('/')
+        .map_or(address.len(), |at| host + at);
+    &address[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
+        of.iter()
+            .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("plain")))
+            .collect()
     }
-    let header = |name: &str| {
-        let value = response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_string()
-    };
-    Ok(Answer::Other {
-        status: response.status().as_u16(),
-        remark: Remark {
-            code: header("x-error-code"),
-            message: header("x-error-message"),
-        },
-    })
+
+    #[test]
+    fn a_large_file_is_called_by_what_the_redirection_says_of_it() {
+        let read = |of| Header::read(&headers(of), "c0ffee", "u".to_string());
+        let large = read(&[
+            ("x-repo-commit", "c0ffee"),
+            ("etag", "\"of-the-redirection\""),
+            ("x-linked-etag", "\"abc\""),
+            ("x-linked-size", "7"),
+        ]);
+        let (blob, bytes) = ("abc".to_string(), Some(7));
+        assert_eq!(large.expect("whole"), Header { blob, bytes });
+        let small = read(&[
+            ("x-repo-commit", "c0ffee"),
+            ("etag", "W/\"def\""),
+            ("content-range", "bytes 0-0/9"),
+        ]);
+        let (blob, bytes) = ("def".to_string(), Some(9));
+        assert_eq!(small.expect("whole"), Header { blob, bytes });
+        for bad in [
+            &[("x-repo-commit", "other"), ("etag", "abc")][..],
+            &[("x-repo-commit", "c0ffee")],
+            &[("x-repo-commit", "c0ffee"), ("etag", "../x")],
+        ] {
+            assert!(matches!(read(bad), Err(HubError::Answer { .. })), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        for (address, origin) in [
+            ("https://huggingface.co", "https://huggingface.co"),
+            ("http://127.0.0.1:8080/hub", "http://127.0.0.1:8080"),
+        ] {
+            assert_eq!(origin_of(address), origin);
+        }
+    }
 }

@@ -1,141 +1,147 @@
 //! One file, downloaded beside the cache and moved into it once its checksum is right.
 //!
-//! `hf-hub` moves what it has downloaded to its place without a look at it. So it is given a folder
-//! beside the place, `incoming`, as its cache; what it leaves there is checked and only then moved.
-//! An interrupted download stays there as `hf-hub`'s `.part`, from which the next one goes on.
+//! What has come of it lies in the folder `incoming` as `BLOB.part`. An interrupted download stays there, and
+//! the next one resumes from it.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use hf_hub::api::sync::ApiError;
-
-use super::cache;
 use super::checksum::{Expected, Mismatch};
-use super::client::{Client, Header};
-use super::error::{self, HubError};
-use super::patience::Pulse;
+use super::client::Client;
+use super::error::HubError;
+
+/// How often a file is asked for before the download is given up; each time the rest of it.
+const TRIES: u32 = 5;
+/// How long the second try waits; each further one waits so much longer.
+const WAIT: Duration = Duration::from_millis(300);
 
 /// A file on its way.
 pub(super) struct Download<'a> {
     pub client: &'a Client<'a>,
     pub commit: &'a str,
     pub file: &'a str,
-    pub header: Header,
+    /// Its size.
+    pub bytes: u64,
     pub expected: Expected,
-    /// The folder that `hf-hub` takes for its cache.
-    pub incoming: &'a Path,
+    /// Where it lies until it is whole.
+    pub part: PathBuf,
 }
 
-/// What a download went on from.
-#[derive(Clone, Copy)]
-enum Start {
-    /// Nothing.
-    Anew,
-    /// What an earlier try left, or an answer that broke off.
-    FromRemainder,
-}
-
-/// What a download came to.
-enum Attempt {
-    Whole,
-    Wrong(Mismatch, Start),
+/// Why a try ended before the file did.
+enum Failure {
+    /// Another try may bring the rest.
+    Passing(HubError),
+    /// Another try would not help.
+    Lasting(HubError),
 }
 
 impl Download<'_> {
-    /// Downloads and checks; the file is then at the returned path, inside `incoming`.
+    /// Downloads and checks; the file is then at `part`.
     ///
     /// # Errors
     /// It does not come, or is not what was promised.
-    pub fn run(&self, hear: &mut dyn FnMut(Pulse)) -> Result<PathBuf, HubError> {
-        let repo = cache::place(self.incoming, self.client.source);
-        let whole = repo.blob_path(&self.header.etag);
-        let part = whole.with_extension("part");
-        // What an earlier try left may be the damaged part, or what a server without ranges sent
-        // behind it: then it is tried once more from the beginning.
-        match self.attempt(&whole, &part, hear)? {
-            Attempt::Whole => return Ok(whole),
-            Attempt::Wrong(mismatch, Start::Anew) => return Err(self.corrupt(mismatch)),
-            Attempt::Wrong(_, Start::FromRemainder) => {}
-        }
-        match self.attempt(&whole, &part, hear)? {
-            Attempt::Whole => Ok(whole),
-            Attempt::Wrong(mismatch, _) => Err(self.corrupt(mismatch)),
+    pub fn run(&self, hear: &mut dyn FnMut(u64)) -> Result<(), HubError> {
+        let resumes = self.kept()? > 0;
+        match self.pull_and_check(hear)? {
+            Ok(()) => Ok(()),
+            // What an earlier try left may be the damaged part: it is tried once more from the beginning.
+            Err(_) if resumes => (self.pull_and_check(hear)?).map_err(|found| self.corrupt(found)),
+            Err(found) => Err(self.corrupt(found)),
         }
     }
 
-    fn attempt(
-        &self,
-        whole: &Path,
-        part: &Path,
-        hear: &mut dyn FnMut(Pulse),
-    ) -> Result<Attempt, HubError> {
-        let start = self.tidy(whole, part)?;
-        if !whole.exists() {
-            self.pull(whole, part, hear)?;
+    /// Downloads what is missing. A file that turns out to be another is removed.
+    fn pull_and_check(&self, hear: &mut dyn FnMut(u64)) -> Result<Result<(), Mismatch>, HubError> {
+        self.pull(hear)?;
+        let compared = (self.expected.compare(&self.part)).map_err(|e| self.unwritten(e))?;
+        if let Err(mismatch) = compared {
+            if self.kept()? < self.bytes {
+                // The server said that this is all. It may send the rest another time.
+                return Err(self.interrupted(""));
+            }
+            std::fs::remove_file(&self.part).map_err(|e| self.unwritten(e))?;
+            return Ok(Err(mismatch));
         }
-        let compared = self.expected.compare(whole);
-        let Err(mismatch) = compared.map_err(|error| HubError::io(whole, error))? else {
-            return Ok(Attempt::Whole);
-        };
-        let found = length(whole)?.unwrap_or(0);
-        if found < self.header.bytes {
-            // Only too short: there was nothing wrong with it yet.
-            std::fs::rename(whole, part).map_err(|error| HubError::io(whole, error))?;
-            return Err(self.interrupted(Some(found), ""));
-        }
-        std::fs::remove_file(whole).map_err(|error| HubError::io(whole, error))?;
-        let start = match start {
-            Start::Anew if found > self.header.bytes => Start::FromRemainder,
-            start => start,
-        };
-        Ok(Attempt::Wrong(mismatch, start))
+        Ok(Ok(()))
     }
 
-    /// Brings what an earlier try left into a state that `hf-hub` can go on from.
-    fn tidy(&self, whole: &Path, part: &Path) -> Result<Start, HubError> {
-        // It can't replace a pointer whose blob is gone.
-        let snapshots = cache::place(self.incoming, self.client.source).pointer_path("");
-        absent(std::fs::remove_dir_all(&snapshots)).map_err(|e| HubError::io(&snapshots, e))?;
-        let kept = length(part)?;
-        if whole.exists() {
-            return Ok(Start::FromRemainder);
+    fn pull(&self, hear: &mut dyn FnMut(u64)) -> Result<(), HubError> {
+        for tries in 1.. {
+            if self.part.exists() && self.kept()? >= self.bytes {
+                break;
+            }
+            match self.pull_once(hear) {
+                Ok(()) => break,
+                Err(Failure::Lasting(error)) => return Err(error),
+                // The last try counts if it brought the rest.
+                Err(Failure::Passing(_)) if self.kept()? >= self.bytes => break,
+                Err(Failure::Passing(error)) if tries == TRIES => return Err(error),
+                Err(Failure::Passing(_)) => std::thread::sleep(WAIT * tries),
+            }
         }
-        if kept.is_some_and(|kept| kept >= self.header.bytes) {
-            // All of it is there already: `hf-hub` would ask for what follows the end.
-            std::fs::rename(part, whole).map_err(|error| HubError::io(part, error))?;
-        }
-        Ok(match kept {
-            Some(1..) => Start::FromRemainder,
-            _ => Start::Anew,
-        })
+        Ok(())
     }
 
-    fn pull(&self, whole: &Path, part: &Path, hear: &mut dyn FnMut(Pulse)) -> Result<(), HubError> {
-        let Client { source, settings } = self.client;
-        let pulled = (self.client).download(self.commit, self.file, self.incoming, hear)?;
-        let Err(error) = pulled else {
-            return Ok(());
-        };
-        let kept = length(part)?;
-        if kept.is_some_and(|kept| kept >= self.header.bytes) {
-            // `hf-hub` counts its last try as failed even where it brought the rest.
-            return std::fs::rename(part, whole).map_err(|error| HubError::io(part, error));
-        }
-        let error = match error {
-            ApiError::TooManyRetries(error) => *error,
-            error => error,
-        };
-        match error {
-            ApiError::IoError(error) if is_of_disk(&error) => Err(HubError::io(part, error)),
-            ApiError::IoError(error) => Err(self.interrupted(kept, &error.to_string())),
-            error => match (kept, error::of_api(error, self.file, source, settings)) {
-                // The connection may be lost between two tries.
-                (Some(1..), HubError::Unreachable { reason, .. }) => {
-                    Err(self.interrupted(kept, &reason))
+    fn pull_once(&self, hear: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+        let kept = self.kept().map_err(Failure::Lasting)?;
+        let asked = self.client.piece(self.commit, self.file, kept);
+        let mut piece = asked.map_err(|error| match error {
+            HubError::Unreachable { reason, .. } if kept > 0 => {
+                Failure::Passing(self.interrupted(&reason))
+            }
+            HubError::Unreachable { .. } => Failure::Passing(error),
+            HubError::Status { status, .. } if status == 429 || status >= 500 => {
+                Failure::Passing(error)
+            }
+            error => Failure::Lasting(error),
+        })?;
+        let on_disk = |error| Failure::Lasting(self.unwritten(error));
+        let mut file = self.open(piece.start).map_err(on_disk)?;
+        let mut at = piece.start;
+        hear(at);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = match piece.body.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Err(match self.client.failed(&piece.url, error.into()) {
+                        error @ HubError::Silent { .. } => Failure::Lasting(error),
+                        _ => Failure::Passing(self.interrupted(&reason)),
+                    });
                 }
-                (_, error) => Err(error),
-            },
+            };
+            if read == 0 {
+                return file.sync_all().map_err(on_disk);
+            }
+            file.write_all(&buffer[..read]).map_err(on_disk)?;
+            at += read as u64;
+            hear(at);
         }
+    }
+
+    /// The part, to be written from this byte on: its end, or its beginning.
+    fn open(&self, start: u64) -> io::Result<File> {
+        if let Some(folder) = self.part.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        match start {
+            0 => File::create(&self.part),
+            _ => OpenOptions::new().append(true).open(&self.part),
+        }
+    }
+
+    /// The bytes that are there.
+    fn kept(&self) -> Result<u64, HubError> {
+        let metadata = absent(std::fs::metadata(&self.part)).map_err(|e| self.unwritten(e))?;
+        Ok(metadata.map_or(0, |metadata| metadata.len()))
+    }
+
+    fn unwritten(&self, error: io::Error) -> HubError {
+        HubError::io(&self.part, error)
     }
 
     fn corrupt(&self, mismatch: Mismatch) -> HubError {
@@ -146,39 +152,17 @@ impl Download<'_> {
         }
     }
 
-    fn interrupted(&self, kept: Option<u64>, reason: &str) -> HubError {
+    fn interrupted(&self, reason: &str) -> HubError {
         HubError::Interrupted {
             file: self.file.to_string(),
-            kept: kept.unwrap_or(0),
-            total: self.header.bytes,
+            kept: self.kept().unwrap_or(0),
+            total: self.bytes,
             reason: match reason {
                 "" => String::new(),
                 reason => format!(" ({reason})"),
             },
         }
     }
-}
-
-/// Whether the disk is to blame rather than the connection.
-fn is_of_disk(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-    };
-    matches!(
-        error.kind(),
-        NotADirectory
-            | NotFound
-            | PermissionDenied
-            | QuotaExceeded
-            | ReadOnlyFilesystem
-            | StorageFull
-    )
-}
-
-/// The bytes of a file, where there is one.
-fn length(path: &Path) -> Result<Option<u64>, HubError> {
-    let metadata = absent(std::fs::metadata(path)).map_err(|error| HubError::io(path, error))?;
-    Ok(metadata.map(|metadata| metadata.len()))
 }
 
 /// What is not there is no error.

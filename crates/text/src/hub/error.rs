@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use hf_hub::api::sync::ApiError;
-
 use super::settings::{Settings, SettingsError};
 use super::source::Source;
+use crate::atomic_file::AtomicFileError;
 
 /// Files that could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +170,9 @@ pub enum HubError {
         /// The lock.
         lock: String,
     },
+    /// A revision can't be written into the cache.
+    #[error(transparent)]
+    Reference(#[from] AtomicFileError),
     /// A file of the cache can't be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -191,7 +193,7 @@ impl HubError {
 }
 
 /// What the Hub says of an error in its headers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Remark {
     /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
     pub code: String,
@@ -253,24 +255,6 @@ pub(super) fn of_status(
     }
 }
 
-/// The error behind one of `hf-hub`'s, for what happens before any of a body comes.
-pub(super) fn of_api(error: ApiError, url: &str, source: &Source, settings: &Settings) -> HubError {
-    let answer = |reason: String| HubError::Answer {
-        url: url.to_string(),
-        reason,
-    };
-    match error {
-        ApiError::RequestError(error) => of_request(*error, url, source, settings),
-        ApiError::TooManyRetries(error) => of_api(*error, url, source, settings),
-        ApiError::LockAcquisition(path) => HubError::Busy {
-            repository: source.repository().to_string(),
-            lock: path.display().to_string(),
-        },
-        ApiError::IoError(error) => HubError::io(&settings.cache, error),
-        other => answer(other.to_string()),
-    }
-}
-
 /// The error behind one of `ureq`'s.
 pub(super) fn of_request(
     error: ureq::Error,
@@ -279,13 +263,13 @@ pub(super) fn of_request(
     settings: &Settings,
 ) -> HubError {
     match error {
-        ureq::Error::StatusCode(status) => {
-            of_status(status, &Remark::default(), url, source, settings)
-        }
+        ureq::Error::Timeout(_) => HubError::Silent {
+            what: url.to_string(),
+            seconds: settings.patience.as_secs(),
+        },
         error @ (ureq::Error::Io(_)
         | ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed
-        | ureq::Error::Timeout(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::ConnectProxyFailed(_)
         | ureq::Error::Tls(_)) => HubError::Unreachable {

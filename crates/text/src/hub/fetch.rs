@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::cache::{self, cached};
+use super::cache::{self, Place, cached};
 use super::checkpoint;
 use super::checksum::{Checksum, Expected};
-use super::client::{Client, Header};
+use super::client::Client;
 use super::download::{Download, absent};
 use super::error::HubError;
 use super::listing::Listing;
@@ -90,32 +90,29 @@ pub fn fetch(
             }),
         };
     }
-    let client = Client { source, settings };
+    let client = Client::new(source, settings);
     let listing = client.listing()?;
     let wanted = choose(source, &listing)?;
-    let repository = settings.cache.join(cache::repo(source, "").folder_name());
+    let place = Place::of(&settings.cache, source);
     let _lock = lock(source, settings)?;
-    let incoming = repository.join("incoming");
     let mut fetch = Fetch {
         client: &client,
         listing: &listing,
-        incoming: &incoming,
+        place: &place,
         tell,
     };
     let files = wanted
         .iter()
         .map(|file| fetch.file(file))
         .collect::<Result<Vec<FetchedFile>, HubError>>()?;
+    let incoming = place.incoming();
     absent(std::fs::remove_dir_all(&incoming)).map_err(|error| HubError::io(&incoming, error))?;
-    let place = cache::place(&settings.cache, source);
     // Last, so that the revision never leads to a commit that is not there whole.
     if source.revision() != listing.commit {
-        place
-            .create_ref(&listing.commit)
-            .map_err(|error| HubError::io(&repository.join("refs"), error))?;
+        place.refer(source.revision(), &listing.commit)?;
     }
     Ok(Fetched {
-        folder: place.pointer_path(&listing.commit),
+        folder: place.snapshot(&listing.commit),
         files,
     })
 }
@@ -178,7 +175,7 @@ fn some_of(listing: &Listing) -> String {
 
 /// One fetch of a repository at a time; the lock goes with the file.
 fn lock(source: &Source, settings: &Settings) -> Result<File, HubError> {
-    let folder = (settings.cache.join(".locks")).join(cache::repo(source, "").folder_name());
+    let folder = (settings.cache.join(".locks")).join(cache::folder_name(source));
     let path = folder.join("promptshift.lock");
     let file = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
     let file = file.map_err(|error| HubError::io(&path, error))?;
@@ -195,30 +192,28 @@ fn lock(source: &Source, settings: &Settings) -> Result<File, HubError> {
 struct Fetch<'a> {
     client: &'a Client<'a>,
     listing: &'a Listing,
-    incoming: &'a Path,
+    place: &'a Place,
     tell: &'a mut dyn FnMut(Event<'_>),
 }
 
 impl Fetch<'_> {
     fn file(&mut self, file: &RemoteFile) -> Result<FetchedFile, HubError> {
-        let place = cache::place(&self.client.settings.cache, self.client.source);
-        let pointer = place.pointer_path(&self.listing.commit).join(&file.path);
+        let pointer = (self.place.snapshot(&self.listing.commit)).join(&file.path);
         let mut expected = self.listing.files[&file.path].clone();
         let beforehand = file.sha256.as_deref().and_then(Checksum::sha256);
         expected.checksums.extend(beforehand);
         if self.is_whole(&pointer, &expected, &file.path)? {
             return arrived(file, &pointer, Arrival::Cached);
         }
-        let mut header = self.client.header(&self.listing.commit, &file.path)?;
-        expected.checksums.extend(Checksum::sha256(header.blob()));
-        // What a file is told to have when it is asked for may be its compressed size.
-        header.bytes = *expected.bytes.get_or_insert(header.bytes);
-        let blob = place.blob_path(header.blob());
+        let header = self.client.header(&self.listing.commit, &file.path)?;
+        expected.checksums.extend(Checksum::sha256(&header.blob));
+        expected.bytes = expected.bytes.or(header.bytes);
+        let blob = self.place.blob(&header.blob);
         // Another commit may have had the same file.
         let arrival = if self.is_whole(&blob, &expected, &file.path)? {
             Arrival::Cached
         } else {
-            self.download(file, header, expected, &blob)?;
+            self.download(file, &header.blob, expected)?;
             Arrival::Downloaded
         };
         cache::point(&blob, &pointer).map_err(|error| HubError::io(&pointer, error))?;
@@ -228,27 +223,33 @@ impl Fetch<'_> {
     fn download(
         &mut self,
         file: &RemoteFile,
-        header: Header,
+        blob: &str,
         expected: Expected,
-        blob: &Path,
     ) -> Result<(), HubError> {
+        let Some(bytes) = expected.bytes else {
+            return Err(HubError::Answer {
+                url: self.client.url(&self.listing.commit, &file.path),
+                reason: "wanted the file's size, found none".to_string(),
+            });
+        };
         (self.tell)(Event::Started {
             file: &file.path,
-            bytes: header.bytes,
+            bytes,
         });
         let download = Download {
             client: self.client,
             commit: &self.listing.commit,
             file: &file.path,
-            header,
+            bytes,
             expected,
-            incoming: self.incoming,
+            part: self.place.incoming().join(format!("{blob}.part")),
         };
-        let whole = download.run(&mut |pulse| (self.tell)(Event::At { bytes: pulse.done }))?;
-        let folder = blob.parent().expect("a blob lies in a folder");
+        download.run(&mut |bytes| (self.tell)(Event::At { bytes }))?;
+        let (part, blob) = (&download.part, self.place.blob(blob));
+        let folder = blob.parent().unwrap_or(&blob);
         std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::rename(&whole, blob))
-            .map_err(|error| HubError::io(blob, error))?;
+            .and_then(|()| std::fs::rename(part, &blob))
+            .map_err(|error| HubError::io(&blob, error))?;
         (self.tell)(Event::Ended);
         Ok(())
     }

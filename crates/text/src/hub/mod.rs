@@ -1,10 +1,10 @@
 //! The Hugging Face Hub: what a [`Source`] names is [`fetch`]ed into the standard cache, checked
 //! against its checksums, and found there again by [`cached`] without network.
 //!
-//! The `hf-hub` crate asks and downloads. Around it stands what it does not have: nothing enters the
-//! cache before its checksum is right (`download`, `checksum`), a server that falls silent is
-//! given up (`patience`), one commit for all files of a fetch (`listing`), `HF_HUB_OFFLINE` and
-//! `HF_TOKEN` ([`Settings`]), and errors that say how to go on ([`HubError`]).
+//! A fetch first asks which files a commit has (`listing`); all its files are of that commit. A file is
+//! downloaded beside the cache, resumed where an earlier try ended, and enters the cache only after its
+//! checksum is right (`download`, `checksum`). Requests have a limit to the server's silence (`client`).
+//! [`Settings`] are the variables that `huggingface_hub` reads, and a [`HubError`] says how to go on.
 
 mod cache;
 mod checkpoint;
@@ -14,7 +14,6 @@ mod download;
 mod error;
 mod fetch;
 mod listing;
-mod patience;
 mod settings;
 mod source;
 
