@@ -10,17 +10,13 @@ fn main() -> ExitCode {
     promptshift::cli::main()
 }
 
-/// Readers of foreign files panic on some damaged ones, and the Hub's client on some answers. That is
-/// caught and told as an error that names the file, so the panic itself is not told.
+/// Readers of foreign files panic on some damaged ones. That is caught and becomes an error that names the
+/// file, so the panic itself is not printed.
 fn hush_readers() {
-    // The Hub's client on threads of its own.
-    const READERS: [&str; 1] = ["/hf-hub-"];
-    let tell = std::panic::take_hook();
+    let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let inside = |file: &str| READERS.iter().any(|reader| file.contains(reader));
-        let is_caught = promptshift::foreign::is_read();
-        if !is_caught && !panic.location().is_some_and(|at| inside(at.file())) {
-            tell(panic);
+        if !promptshift::foreign::is_read() {
+            print(panic);
         }
     }));
 }

@@ -115,7 +115,7 @@ fn has_no(blob: &str, home: &TempDir) {
 
 fn starts(requests: &[Request]) -> Vec<usize> {
     let start = |request: &Request| {
-        let range = request.range.as_deref().expect("hf-hub always gives one");
+        let range = request.range.as_deref().expect("every download gives one");
         let range = range.strip_prefix("bytes=").expect("in bytes");
         range.trim_end_matches('-').parse().expect("a number")
     };
@@ -260,7 +260,7 @@ fn a_damaged_file_is_thrown_away() {
                 .and(contains("damaged")),
         );
         has_no(&blob, &home);
-        let left = place(&home).join("incoming/models--o--t5/blobs");
+        let left = place(&home).join("incoming");
         assert!(
             !names(&left)
                 .iter()
@@ -274,7 +274,7 @@ fn a_damaged_file_is_thrown_away() {
 #[test]
 fn a_damaged_remainder_is_not_built_upon() {
     let (hub, home) = with_model();
-    let left = place(&home).join("incoming/models--o--t5/blobs");
+    let left = place(&home).join("incoming");
     let part = left.join(format!("{}.part", sha256(&weights())));
     for remainder in [vec![7; 1000], vec![7; 400_000], vec![7; 500_000]] {
         std::fs::create_dir_all(&left).expect("made");
