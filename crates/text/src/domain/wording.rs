@@ -4,6 +4,7 @@
 //! A wording is plain data and part of a record's cell. The default one is the paper's: T5's text
 //! formats, the data set's class strings, answers by generation.
 
+mod pieces;
 mod proposal;
 pub(super) mod spelling;
 mod template;
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::card::Card;
 
+pub use pieces::Filled;
 pub use proposal::{proposed, skeleton};
 pub use spelling::{Aggregate, Spelling};
-pub use template::{Filled, Template, TemplateError, bundled};
+pub use template::{Template, TemplateError, bundled};
 pub use verbalizer::{Verbalizer, VerbalizerError, Words};
 
 /// What an answer is chosen by.

@@ -4,13 +4,17 @@
 //! does; it is not free of them. It never shows the format of the down-stream tasks, nor a question
 //! phrasing of a data set, nor a name of the validation or test split.
 
+mod draft;
+mod glossary;
+
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use self::draft::{CUES, Draft, Verdict, numbered};
 use super::domains::{Task, domains};
 use super::grammar::{Fact, Passage, Reader, Reading};
-use super::names::{NameKind, Namer, Pool, pick, strip};
+use super::names::{pick, strip};
 use super::pairs::{Pair, Pairing, Sense};
 use crate::domain::Split;
 
@@ -100,16 +104,9 @@ pub fn tokenizer_document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> String {
     draft.head + &draft.tail
 }
 
-/// A document with separators, before and after its cut.
-struct Draft {
-    head: String,
-    tail: String,
-    salient: Vec<String>,
-}
-
 fn draft(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Draft {
     if rng.random_bool(mix.glossary_share) {
-        return glossary(rng);
+        return glossary::glossary(rng);
     }
     let (mut readings, mut pairings): (Vec<&Reading>, Vec<&Pairing>) = (Vec::new(), Vec::new());
     for domain in domains() {
@@ -132,32 +129,6 @@ fn draft(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Draft {
     let reading = readings[rng.random_range(0..readings.len())];
     passage(rng, reading, mix)
 }
-
-const ASKS: &[&str] = &[
-    "Ask:", "Query:", "Problem:", "Task:", "Q:", "Tell me:", "Puzzle:", "",
-];
-const READS: &[&str] = &[
-    "Read:", "Passage:", "Source:", "Text:", "From:", "Notes:", "Page:",
-];
-/// Half of the documents go from the passage to the answer without a word.
-const REPLIES: &[&str] = &[
-    "Reply: ",
-    "Solution: ",
-    "Result: ",
-    "Found: ",
-    "",
-    "",
-    "",
-    "",
-];
-const SEES: &[&str] = &[
-    "See the text.",
-    "Look below.",
-    "Here is the text.",
-    "It says so here.",
-];
-const CONCLUDES: &[&str] = &["The answer is ", "So it is ", "We read: "];
-const RETELLS: &[&str] = &["In short:", "In other words:", "To sum up:", "Once more:"];
 
 fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft {
     let limits = mix.facts.unwrap_or(reading.facts);
@@ -185,7 +156,7 @@ fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft 
             .take(4)
             .map(|fact| fact.retold(rng, Reader::PreTraining))
             .collect();
-        let tail = format!("{} {}", pick(rng, RETELLS), retold.join(" "));
+        let tail = format!("{} {}", pick(rng, &CUES.retells), retold.join(" "));
         return Draft {
             head: text + " ",
             tail,
@@ -215,7 +186,11 @@ fn quiz(
         0..3 => {
             let asked = question(rng, first);
             let (ask, read, reply) = if rng.random_bool(varied_cues) {
-                (pick(rng, ASKS), pick(rng, READS), pick(rng, REPLIES))
+                (
+                    pick(rng, &CUES.asks),
+                    pick(rng, &CUES.reads),
+                    pick(rng, &CUES.replies),
+                )
             } else {
                 ("Ask:", "Read:", "Reply: ")
             };
@@ -226,9 +201,9 @@ fn quiz(
         }
         3..6 => {
             let (see, conclude) = if rng.random_bool(varied_cues) {
-                (pick(rng, SEES), pick(rng, CONCLUDES))
+                (pick(rng, &CUES.sees), pick(rng, &CUES.concludes))
             } else {
-                (SEES[0], CONCLUDES[0])
+                (CUES.sees[0].as_str(), CUES.concludes[0].as_str())
             };
             let head = format!("{} {see} {text} ", question(rng, first));
             (head, format!("{conclude}{}.", first.answer))
@@ -250,39 +225,10 @@ fn quiz(
     }
 }
 
-fn numbered(entries: impl Iterator<Item = String>) -> String {
-    let entries: Vec<String> = entries
-        .enumerate()
-        .map(|(index, entry)| format!("{}) {entry}", index + 1))
-        .collect();
-    entries.join(" ")
-}
-
-const LABELS: &[(&str, &str)] = &[
-    ("First:", "Second:"),
-    ("One:", "Two:"),
-    ("A:", "B:"),
-    ("Here:", "There:"),
-    ("Left:", "Right:"),
-    ("1)", "2)"),
-];
-/// A cue and the words for the same and for a different meaning. The data sets' label words are
-/// among them, as they are in any large text: a frozen model can only say words that it knows.
-const VERDICTS: &[(&str, &str, &str)] = &[
-    ("Same meaning:", "yes", "no"),
-    ("Do they agree?", "yes", "no"),
-    ("Alike or different?", "alike", "different"),
-    ("Same or other?", "same", "other"),
-    ("Compare:", "same", "different"),
-    ("One meaning or two?", "one", "two"),
-    ("Verdict:", "duplicate", "not_duplicate"),
-    ("Finding:", "equivalent", "not_equivalent"),
-];
-
 /// One sentence in other words.
 fn reworded(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, Sense::Same);
-    let cue = pick(rng, &["In other words:", "Or:", "Again:"]);
+    let cue = pick(rng, &CUES.rewords);
     Draft {
         head: format!("{} {cue} ", pair.first),
         tail: pair.second,
@@ -292,9 +238,13 @@ fn reworded(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
 
 /// Two sentences and whether they mean the same.
 fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
-    let (cue, same, different) = VERDICTS[rng.random_range(0..VERDICTS.len())];
+    let Verdict {
+        cue,
+        same,
+        different,
+    } = &CUES.verdicts[rng.random_range(0..CUES.verdicts.len())];
     let (pair, verdict) = judged(rng, pairing, same, different);
-    let (one, two) = LABELS[rng.random_range(0..LABELS.len())];
+    let (one, two) = &CUES.labels[rng.random_range(0..CUES.labels.len())];
     let body = format!("{one} {} {two} {} ", pair.first, pair.second);
     let (head, tail) = if rng.random_bool(0.5) {
         (format!("{cue} {body}"), verdict.to_owned())
@@ -311,7 +261,11 @@ fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
 /// Some pairs, and for each whether it means the same: a verdict is one word, and a document with
 /// one teaches little.
 fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
-    let (cue, same, different) = VERDICTS[rng.random_range(0..VERDICTS.len())];
+    let Verdict {
+        cue,
+        same,
+        different,
+    } = &CUES.verdicts[rng.random_range(0..CUES.verdicts.len())];
     let (pairs, verdicts): (Vec<_>, Vec<_>) = (0..rng.random_range(2..=4))
         .map(|_| judged(rng, pairing, same, different))
         .unzip();
@@ -342,190 +296,6 @@ fn judged<'a>(
     };
     let pair = pairing.pair(rng, Split::Train, Reader::PreTraining, sense);
     (pair, verdict)
-}
-
-const KEYS: &[&str] = &[
-    "river",
-    "mayor",
-    "export",
-    "founder",
-    "trade",
-    "book",
-    "teacher",
-    "spouse",
-    "birthplace",
-    "profession",
-    "product",
-    "director",
-    "rival",
-    "motto",
-    "group",
-    "drug",
-    "target",
-    "dose",
-    "tissue",
-    "gene",
-    "friend",
-    "lunch",
-    "pet",
-    "age",
-    "mother",
-    "team",
-    "award",
-    "employer",
-    "boss",
-    "crime",
-    "yards",
-    "points",
-    "coach",
-    "quarterback",
-    "town",
-    "year",
-    "work",
-    "capital",
-    "mountain",
-    "province",
-    "captain",
-    "cargo",
-    "flag",
-    "enemy",
-    "colour",
-    "habitat",
-    "disguise",
-    "duel",
-    "flood",
-    "profit",
-    "hotel",
-    "battery",
-    "disease",
-    "organ",
-    "person",
-    "animal",
-    "mineral",
-    "liquid",
-    "weapon",
-    "object",
-    "fortune",
-    "company",
-    "country",
-    "institution",
-    "story",
-    "player",
-    "injury",
-    "degrees",
-    "metres",
-    "plant",
-    "place",
-    "thing",
-    "name",
-    "title",
-    "patients",
-    "length",
-];
-const VALUES: &[NameKind] = &[
-    NameKind::Person,
-    NameKind::Town,
-    NameKind::Institution,
-    NameKind::Gene,
-    NameKind::Drug,
-    NameKind::Disease,
-    NameKind::Mineral,
-    NameKind::Creature,
-    NameKind::Child,
-    NameKind::Teacher,
-    NameKind::Character,
-    NameKind::River,
-    NameKind::Mountain,
-    NameKind::Company,
-    NameKind::Team,
-];
-
-/// A list of keys and values, and what one of the keys stands for: looking up without language.
-fn glossary(rng: &mut ChaCha8Rng) -> Draft {
-    let pool = if rng.random_bool(0.5) {
-        Pool::Source
-    } else {
-        Pool::Shifted
-    };
-    let namer = Namer {
-        pool,
-        split: Split::Train,
-    };
-    let count = rng.random_range(2..=7);
-    let style = rng.random_range(0..3);
-    let owners = [
-        namer.draw(NameKind::Person, rng),
-        namer.draw(NameKind::Town, rng),
-    ];
-    let mut keys: Vec<String> = Vec::with_capacity(count);
-    while keys.len() < count {
-        let word = pick(rng, KEYS);
-        let key = match style {
-            0 => namer.draw(NameKind::Town, rng),
-            1 => word.to_owned(),
-            _ => format!("{} {word}", owners[rng.random_range(0..2)]),
-        };
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    let mut values: Vec<String> = Vec::with_capacity(count);
-    while values.len() < count {
-        let value = if rng.random_bool(0.2) {
-            rng.random_range(2..2000).to_string()
-        } else {
-            namer.draw(VALUES[rng.random_range(0..VALUES.len())], rng)
-        };
-        if !values.contains(&value) {
-            values.push(value);
-        }
-    }
-    let between = pick(rng, &[": ", " means ", " - ", " is "]);
-    let after = pick(rng, &["; ", ". ", ", "]);
-    let entries: Vec<String> = keys
-        .iter()
-        .zip(&values)
-        .map(|(key, value)| format!("{key}{between}{value}"))
-        .collect();
-    let list = entries.join(after);
-    let mut order: Vec<usize> = (0..count).collect();
-    order.shuffle(rng);
-    let (key, value) = (&keys[order[0]], &values[order[0]]);
-    let (head, tail) = match rng.random_range(0..4) {
-        0 => {
-            let (ask, read) = (pick(rng, ASKS), pick(rng, READS));
-            let head = format!("{ask} {key}? {read} {list}. ")
-                .trim_start()
-                .to_owned();
-            (head, format!("{}{value}", pick(rng, REPLIES)))
-        }
-        1 => {
-            let head = format!("{key}? {} {list}. ", pick(rng, SEES));
-            (head, format!("{}{value}.", pick(rng, CONCLUDES)))
-        }
-        2 => {
-            let some = &order[..count.min(3)];
-            let asked = numbered(some.iter().map(|&index| format!("{}?", keys[index])));
-            let key = numbered(some.iter().map(|&index| values[index].clone()));
-            (
-                format!("{list}. Questions: {asked} "),
-                format!("Key: {key}"),
-            )
-        }
-        _ => {
-            let notes: Vec<String> = order
-                .iter()
-                .take(4)
-                .map(|&index| format!("Q: {}? A: {}.", keys[index], values[index]))
-                .collect();
-            (format!("{list}. "), notes.join(" "))
-        }
-    };
-    Draft {
-        head,
-        tail,
-        salient: values,
-    }
 }
 
 #[cfg(test)]

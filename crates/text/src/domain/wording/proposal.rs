@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::template::{Template, TemplateError, escaped, slots};
+use super::pieces::{escaped, slots};
+use super::template::{Template, TemplateError};
 use crate::domain::card::Card;
 use crate::domain::task::Task;
 

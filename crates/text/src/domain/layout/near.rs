@@ -1,0 +1,142 @@
+//! Files and folders that are nearly what is read, and how they become it.
+
+use std::path::{Path, PathBuf};
+
+use super::error::few;
+use super::parts::names_in;
+use crate::domain::card::Card;
+use crate::domain::splits::Split;
+
+/// Words that name a split, those of `datasets` among them.
+const WORDS: [(Split, &[&str]); 3] = [
+    (Split::Train, &["train", "training"]),
+    (
+        Split::Validation,
+        &["validation", "valid", "val", "dev", "development"],
+    ),
+    (Split::Test, &["test", "testing", "eval", "evaluation"]),
+];
+
+/// The split that a path's first such word names.
+pub(super) fn split_of(path: &Path) -> Option<Split> {
+    let path = path.to_string_lossy().to_lowercase();
+    path.split(|c: char| !c.is_alphanumeric()).find_map(|word| {
+        let named = WORDS.iter().find(|(_, words)| words.contains(&word));
+        named.map(|(split, _)| *split)
+    })
+}
+
+/// What data sets are kept in.
+const ENDS: [&str; 9] = [
+    ".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz",
+];
+
+/// Files that `datasets` writes beside the rows.
+const ASIDE: [&str; 4] = [
+    "state.json",
+    "dataset_info.json",
+    "dataset_dict.json",
+    "dataset_infos.json",
+];
+
+/// Folders below a domain's are looked into so deep, and no more than so many files of them named.
+const DEEP: usize = 4;
+const MANY: usize = 1_000;
+
+/// What might be data in a folder and below it, in the order of names.
+pub(super) fn data_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_path_buf(), DEEP)];
+    while let Some((folder, deep)) = folders.pop() {
+        for name in names_in(&folder) {
+            let path = folder.join(&name);
+            if path.is_dir() {
+                if deep > 0 {
+                    folders.push((path, deep - 1));
+                }
+            } else if ENDS.iter().any(|end| name.to_lowercase().ends_with(end))
+                && !ASIDE.contains(&name.as_str())
+                && found.len() < MANY
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// How a file becomes one that is read.
+pub(super) fn advice(file: &Path) -> &'static str {
+    let end = file
+        .extension()
+        .map(|end| end.to_string_lossy().to_lowercase());
+    match end.as_deref() {
+        Some("parquet") => "rename it",
+        Some("arrow") => {
+            "it is Arrow, as datasets' save_to_disk writes it: load_from_disk(FOLDER) and to_parquet(FILE) of each \
+             split make it parquet"
+        }
+        Some("gz" | "jsonl") => "MRQA's lines are renamed, anything else is written as parquet",
+        _ => {
+            "write it as parquet (datasets: load_dataset and to_parquet; pandas: DataFrame.to_parquet)"
+        }
+    }
+}
+
+/// What of a domain may be in a folder where none of its splits is found.
+pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<String> {
+    let own = folder.join(&card.name);
+    if own.is_dir() {
+        let found = data_files(&own);
+        let Some(first) = found.first() else {
+            return Some(format!("{} has no data in it", own.display()));
+        };
+        let inside = |file: &PathBuf| {
+            file.strip_prefix(&own)
+                .unwrap_or(file)
+                .display()
+                .to_string()
+        };
+        let names: Vec<String> = found.iter().map(inside).collect();
+        return Some(format!(
+            "{} has {}, which are not read: wanted {} and the like; {}",
+            own.display(),
+            few(&names),
+            own.join("train.parquet").display(),
+            advice(first)
+        ));
+    }
+    let plain = |name: &str| name.to_lowercase().replace(['-', ' '], "_");
+    let other = names_in(folder)
+        .into_iter()
+        .find(|name| plain(name) == plain(&card.name) && folder.join(name).is_dir())?;
+    Some(format!(
+        "the folder '{other}' is to be called '{}'",
+        card.name
+    ))
+}
+
+/// What a folder is instead of one that holds a folder for each domain.
+pub(in crate::domain) fn near_folder(folder: &Path) -> Option<String> {
+    let names = names_in(folder);
+    let shown = folder.display();
+    if names.iter().any(|name| name.starts_with("datasets--")) {
+        return Some(format!(
+            "{shown} is the Hub's cache: --suite hub instead of --data reads it"
+        ));
+    }
+    if names.iter().any(|name| name.contains("___")) {
+        return Some(format!(
+            "{shown} is the cache of datasets, which holds Arrow: to_parquet of each split writes what is read"
+        ));
+    }
+    let here = names.iter().find(|name| {
+        let is_data = ENDS.iter().any(|end| name.ends_with(end));
+        is_data && split_of(Path::new(name)).is_some()
+    })?;
+    Some(format!(
+        "{shown} itself has {here}: wanted a folder for each domain in it, {}",
+        folder.join("DOMAIN").join(here).display()
+    ))
+}
