@@ -20,7 +20,7 @@ pub const HUB: &str = "hub";
 /// Names of suites that a card's `suites` can't have.
 const RESERVED: [&str; 2] = [MINI, HUB];
 
-/// What a card says of a licence that it does not name.
+/// The licence of a card that names none.
 const NO_LICENCE: &str = "not stated";
 
 /// The columns of a domain's published files.
@@ -44,8 +44,8 @@ pub enum Schema {
 
 /// What is known about a domain without opening its files.
 ///
-/// A card of one's own has to have `name` and `task`, and for labelled texts `texts` and `labels`;
-/// `Fields` has what stands for the rest.
+/// A user's card needs `name` and `task`, and for labelled texts also `texts` and `labels`; `Fields` says what
+/// the defaults of the others are.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct Card {
@@ -113,7 +113,7 @@ struct Fields {
     source: Option<Source>,
 }
 
-/// Fields that a card has to have and has not.
+/// Fields that a card lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("wanted {} as well", .missing.join("; "))]
 struct Incomplete {
@@ -209,8 +209,7 @@ pub struct Source {
     pub config: String,
     /// The value of the column `subset` in this domain's rows, where the files hold others' too.
     pub subset: Option<String>,
-    /// What of this was written from memory and not checked against the repository: `files`,
-    /// `rows`.
+    /// Which keys were written from memory and not checked against the repository: `files`, `rows`.
     #[serde(default)]
     pub unverified: Vec<String>,
     /// Rows to train on.
@@ -313,7 +312,7 @@ impl Card {
         self.source.as_ref()?.subset.as_deref()
     }
 
-    /// What of it does not fit the rest.
+    /// What in it contradicts the rest.
     fn contradiction(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         if self.name.is_empty() || !self.name.chars().all(plain) || self.name == "all" {

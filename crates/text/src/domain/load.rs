@@ -19,9 +19,9 @@ pub struct Loaded<T> {
     pub file: String,
     /// Its SHA-256.
     pub sha256: String,
-    /// Rows read from it, those of other splits among them.
+    /// Rows read from it, including those of other splits.
     pub rows_read: usize,
-    /// What the report has to say about the choice of rows.
+    /// What the report says about the choice of rows.
     pub note: Option<String>,
 }
 
@@ -29,23 +29,23 @@ pub struct Loaded<T> {
 pub type Rows = Loaded<Example>;
 
 impl Suite {
-    /// Examples of a portion: those that the rows taken of it make.
+    /// The examples that the rows of a split make.
     pub fn load(
         &self,
         card: &Card,
-        portion: &SplitSource,
+        from: &SplitSource,
         limit: Limit,
         answers: AnswerForm,
         wording: &Wording,
     ) -> Result<Rows, DomainError> {
-        let rows = self.read(card, portion, limit)?;
+        let rows = self.read(card, from, limit)?;
         let examples: Vec<Example> = (rows.examples.into_iter())
-            .flat_map(|row| format::examples(card, row, portion.split, answers, wording))
+            .flat_map(|row| format::examples(card, row, from.split, answers, wording))
             .collect();
         if examples.is_empty() {
             return Err(DomainError::NoRows {
                 file: rows.file,
-                split: portion.split,
+                split: from.split,
                 rows_read: rows.rows_read,
             });
         }
@@ -58,14 +58,14 @@ impl Suite {
         })
     }
 
-    /// Rows of a portion before any format: no more is read than is needed to find them.
+    /// The rows of a split; no more is read than is needed to find them.
     pub fn read(
         &self,
         card: &Card,
-        portion: &SplitSource,
+        from: &SplitSource,
         limit: Limit,
     ) -> Result<Loaded<Row>, DomainError> {
-        let files = self.files(card, portion.file)?;
+        let files = self.files(card, from.file)?;
         if files.is_empty() {
             let found = self.splits(card);
             return Err(DomainError::NoFile {
@@ -90,7 +90,7 @@ impl Suite {
                 break;
             };
             let read = read.into_iter();
-            read.filter(|row| portion.filter.keeps(&row.passage()))
+            read.filter(|row| from.filter.keeps(&row.passage()))
                 .for_each(|row| sampler.add(row));
         }
         let seen = sampler.seen;
@@ -104,7 +104,7 @@ impl Suite {
                 },
                 _ => DomainError::NoRows {
                     file,
-                    split: portion.split,
+                    split: from.split,
                     rows_read: reader.rows_read,
                 },
             });
@@ -112,13 +112,13 @@ impl Suite {
         let drawn = (matches!(limit, Limit::Drawn(_)) && rows.len() < seen).then(|| {
             format!(
                 "{}: {} of {seen} rows, drawn by their names, the same in every run",
-                portion.split,
+                from.split,
                 rows.len()
             )
         });
-        let repeats = (reader.repeats_note()).map(|note| format!("{}: {note}", portion.file));
-        let misplaced = (reader.misplaced_note()).map(|note| format!("{}: {note}", portion.file));
-        let notes: Vec<String> = (portion.note().into_iter())
+        let repeats = (reader.repeats_note()).map(|note| format!("{}: {note}", from.file));
+        let misplaced = (reader.misplaced_note()).map(|note| format!("{}: {note}", from.file));
+        let notes: Vec<String> = (from.note().into_iter())
             .chain(repeats)
             .chain(misplaced)
             .chain(drawn)
@@ -143,7 +143,7 @@ mod tests {
     use std::collections::HashSet;
     use std::path::Path;
 
-    /// A folder that has these splits of squad, of so many rows each.
+    /// A folder that has these splits of squad, each with this many rows.
     fn squad_with(splits: &[Split], rows: usize) -> (tempfile::TempDir, Suite) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for split in splits {
@@ -157,15 +157,15 @@ mod tests {
     fn load(
         suite: &Suite,
         name: &str,
-        portion: &SplitSource,
+        from: &SplitSource,
         limit: Limit,
     ) -> Result<Rows, DomainError> {
         let wording = Wording::default();
-        suite.load(&card(name), portion, limit, AnswerForm::Padded, &wording)
+        suite.load(&card(name), from, limit, AnswerForm::Padded, &wording)
     }
 
-    fn passages(suite: &Suite, portion: &SplitSource) -> HashSet<String> {
-        let rows = load(suite, "squad", portion, Limit::All).expect("rows");
+    fn passages(suite: &Suite, from: &SplitSource) -> HashSet<String> {
+        let rows = load(suite, "squad", from, Limit::All).expect("rows");
         rows.examples.into_iter().map(|row| row.passage).collect()
     }
 
@@ -185,7 +185,7 @@ mod tests {
             assert!(train.is_disjoint(&validation) || source.train.file != source.validation.file);
             let same_file = [&source.train, &source.validation, &source.test]
                 .iter()
-                .filter(|portion| portion.file == source.validation.file)
+                .filter(|from| from.file == source.validation.file)
                 .count();
             let all: HashSet<String> = [
                 (&source.train, &train),
@@ -193,7 +193,7 @@ mod tests {
                 (&source.test, &test),
             ]
             .into_iter()
-            .filter(|(portion, _)| portion.file == source.validation.file)
+            .filter(|(from, _)| from.file == source.validation.file)
             .flat_map(|(_, passages)| passages.iter().cloned())
             .collect();
             assert_eq!(

@@ -34,7 +34,7 @@ impl Default for Mixing {
 }
 
 impl Mixing {
-    /// How many examples of each domain an epoch takes, of so many training rows each. No domain is
+    /// How many examples of each domain an epoch uses, given its training rows. No domain is
     /// repeated within an epoch; what is left of a larger one comes in the next.
     pub fn shares(self, rows: &[usize]) -> Vec<usize> {
         let cap = match self {
@@ -72,7 +72,7 @@ impl FromStr for Mixing {
 }
 
 /// The card of a mixture; of one domain, its own. What is asked and how it is scored is the same for
-/// all; where label strings differ, all are said as the first's.
+/// all; where label strings differ, the first domain's are used for all.
 ///
 /// # Panics
 /// There is none.
@@ -98,7 +98,7 @@ pub fn card(members: &[&Card]) -> Card {
     }
 }
 
-/// A member of a mixture, with the label strings that all of it is said in.
+/// A member of a mixture, with the mixture's label strings.
 pub fn member(card: &Card, mixture: &Card) -> Card {
     Card {
         labels: mixture.labels.clone(),

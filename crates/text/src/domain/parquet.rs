@@ -307,7 +307,7 @@ impl ChunkReader for Input {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        // What is read from a file is allocated first, at the word of a header.
+        // The library allocates what a header asks for before it reads.
         if start.saturating_add(length as u64) > self.len() {
             return Err(ParquetError::EOF(format!(
                 "{length} bytes from {start} on, of {}",

@@ -30,7 +30,7 @@ pub enum RemoteError {
 /// The files of a domain on the Hub, those of every split.
 ///
 /// # Errors
-/// The card names none, or names that can't be meant.
+/// The card names none, or names that can't be files of a repository.
 pub fn source_of(card: &Card) -> Result<Source, RemoteError> {
     let published = Split::ALL
         .into_iter()

@@ -16,10 +16,9 @@ use super::row::Row;
 pub enum Limit {
     /// All of them.
     All,
-    /// The first so many: nothing after them is read.
+    /// The first rows: nothing after them is read.
     First(usize),
-    /// So many, drawn by their names: the whole file is read, and no more than so many rows are kept at
-    /// a time.
+    /// Rows drawn by their names: the whole file is read, and no more rows than this are kept at a time.
     Drawn(usize),
 }
 

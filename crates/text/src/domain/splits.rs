@@ -118,7 +118,7 @@ impl DomainSplits {
         })
     }
 
-    /// What the report has to say about them.
+    /// What the report says about them.
     pub fn notes(&self) -> Vec<String> {
         [&self.train, &self.validation, &self.test]
             .into_iter()
@@ -141,7 +141,7 @@ impl SplitSource {
             })
     }
 
-    /// What the report has to say about them; nothing where a split is its own file.
+    /// What the report says about them; nothing where a split is its own file.
     pub fn note(&self) -> Option<String> {
         let SplitSource {
             split,
@@ -263,7 +263,7 @@ mod tests {
                 for file in files {
                     let uses = [&splits.train, &splits.validation, &splits.test]
                         .into_iter()
-                        .filter(|portion| portion.file == *file && portion.filter.keeps(&passage))
+                        .filter(|from| from.file == *file && from.filter.keeps(&passage))
                         .count();
                     prop_assert_eq!(uses, 1, "{:?} of {:?}", file, files);
                 }

@@ -49,13 +49,13 @@ impl Part {
     }
 }
 
-/// Why a domain's rows could not be had.
+/// Why a domain's rows could not be read.
 #[derive(Debug, Error)]
 pub enum DomainError {
     /// A file is damaged or holds something else.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The files of a split are not all there, or nearly what is read.
+    /// Files of a split are missing, or nearly named right.
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// The files that are there do not serve.
@@ -138,8 +138,8 @@ impl Suite {
         }
     }
 
-    /// The splits of a domain that have a file here, those of which not all is as it should be among
-    /// them: to read one of these is an error.
+    /// The splits of a domain that have a file here. Splits that are incomplete or nearly named right count too:
+    /// reading one of those is an error.
     pub fn splits(&self, card: &Card) -> Vec<Split> {
         Split::ALL
             .into_iter()
@@ -197,7 +197,7 @@ impl Suite {
     /// The files of a domain's split; none where it has none here.
     ///
     /// # Errors
-    /// Not all of them are there, or what is there is only nearly what is read.
+    /// Some are missing, or a file is nearly named right.
     pub fn files(&self, card: &Card, split: Split) -> Result<Vec<DataFile>, LayoutError> {
         Ok(match self {
             Suite::Mini => mini_file(&card.name, split)
@@ -234,7 +234,7 @@ impl Suite {
         }
     }
 
-    /// What an error adds on a domain that is not here, from its first `; `; empty where it has a file.
+    /// What an error adds about a domain that is not here, beginning with `; `; empty where it has a file.
     pub(super) fn hint_of(&self, card: &Card, found: &[Split]) -> String {
         let near = || self.near_domain(card).or_else(|| self.near_folder());
         let near = found.is_empty().then(near).flatten();

@@ -60,7 +60,7 @@ impl Task {
     }
 }
 
-/// A task as it is told: the name in cards and records, the other names that people have for it, and
+/// How a task is written: the name in cards and records, the other names that people have for it, and
 /// what it asks.
 struct Words {
     name: &'static str,

@@ -236,7 +236,7 @@ impl Checks {
         }
     }
 
-    /// Offsets are told and not trusted, so that wrong ones are no failure; unreadable ones are.
+    /// Nothing is scored by offsets, so wrong ones are only noted; unreadable ones are a failure.
     fn offsets(&mut self, counts: Result<Option<SpanCounts>, TableError>) {
         let wanted = "each answer at its own, in code points".to_string();
         match counts {

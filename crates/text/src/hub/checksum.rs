@@ -15,17 +15,17 @@ use crate::hash::hexadecimal;
 pub(super) enum Checksum {
     /// Of its content.
     Sha256(String),
-    /// SHA-1 of its content behind git's header: the name of a blob in git.
+    /// SHA-1 of git's header and its content: the name of a blob in git.
     Git(String),
 }
 
 impl Checksum {
-    /// A SHA-256, where that is what `text` is. The ETag of a file in large-file storage is one.
+    /// `text` as a SHA-256, if it is one. The ETag of a file in large-file storage is one.
     pub fn sha256(text: &str) -> Option<Self> {
         is_hexadecimal(text, 64).then(|| Checksum::Sha256(text.to_string()))
     }
 
-    /// The name of a blob in git, where that is what `text` is.
+    /// `text` as the name of a blob in git, if it is one.
     pub fn git(text: &str) -> Option<Self> {
         is_hexadecimal(text, 40).then(|| Checksum::Git(text.to_string()))
     }

@@ -87,7 +87,11 @@ impl<'a> Client<'a> {
             let request = request.config().max_redirects(0).build();
             let response = self.answered(&url, self.authorized(request).call())?;
             match text_of(response.headers(), "location") {
-                Some(path) if path.starts_with('/') && !path.starts_with("//") => {
+                Some(path)
+                    if response.status().is_redirection()
+                        && path.starts_with('/')
+                        && !path.starts_with("//") =>
+                {
                     url = format!("{}{path}", origin_of(&self.settings.endpoint));
                 }
                 _ => return Header::read(response.headers(), commit, url),
@@ -165,7 +169,7 @@ impl<'a> Client<'a> {
         ))
     }
 
-    /// The error behind one of `ureq`'s.
+    /// An error of `ureq` as one of ours.
     pub fn failed(&self, url: &str, error: ureq::Error) -> HubError {
         error::of_request(error, url, self.source, self.settings)
     }

@@ -14,7 +14,7 @@ pub enum HubError {
     Settings(#[from] SettingsError),
     /// `HF_HUB_OFFLINE` is set and the cache has not all of it.
     #[error(
-        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids to ask the Hub, found not all; unset HF_HUB_OFFLINE to fetch them"
+        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids asking the Hub, found only some or none; unset HF_HUB_OFFLINE to fetch them"
     )]
     Offline {
         /// The repository.
@@ -40,7 +40,7 @@ pub enum HubError {
     },
     /// Nothing came for too long.
     #[error(
-        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT waits longer); the same command goes on from what is there"
+        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes from what is there"
     )]
     Silent {
         /// What was asked for.
@@ -48,7 +48,7 @@ pub enum HubError {
         /// How long.
         seconds: u64,
     },
-    /// The Hub wants to know who asks, or did not like the answer.
+    /// The Hub wants a token, or refused the one it was given.
     #[error("{repository}: the Hub refused it ({status}{message}): {advice}")]
     Refused {
         /// The repository.
@@ -120,7 +120,7 @@ pub enum HubError {
     },
     /// The connection broke off.
     #[error(
-        "{file}: the download broke off at {kept} of {total} bytes{reason}; they are kept, and the same command goes on from there"
+        "{file}: the download broke off at {kept} of {total} bytes{reason}; they are kept, and the same command resumes from there"
     )]
     Interrupted {
         /// The file.
@@ -132,9 +132,9 @@ pub enum HubError {
         /// Why, where that is known.
         reason: String,
     },
-    /// What came is not what was promised.
+    /// The download has another checksum than the Hub or the card said.
     #[error(
-        "{file}: wanted {wanted}, found {found}: what came is damaged and was thrown away; fetch it again"
+        "{file}: wanted {wanted}, found {found}: the download is damaged and was removed; fetch it again"
     )]
     Corrupt {
         /// The file.
@@ -144,7 +144,7 @@ pub enum HubError {
         /// The checksum found.
         found: String,
     },
-    /// The file in the repository is not the one that was meant.
+    /// The file in the repository is not the one whose checksum was given.
     #[error(
         "{file}: wanted {wanted}, and {repository} at revision '{revision}' has {found}: the file was changed there; nothing was downloaded"
     )]
@@ -160,7 +160,7 @@ pub enum HubError {
         /// The checksum that the Hub tells.
         found: String,
     },
-    /// Another program is at it.
+    /// Another program fetches the same repository.
     #[error(
         "{repository} is being fetched by another promptshift just now ({lock} is locked); wait for it"
     )]
@@ -192,7 +192,7 @@ impl HubError {
     }
 }
 
-/// What the Hub says of an error in its headers.
+/// What the Hub says about an error, in its headers.
 #[derive(Debug, Clone)]
 pub(super) struct Remark {
     /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
@@ -201,7 +201,7 @@ pub(super) struct Remark {
     pub message: String,
 }
 
-/// The error behind a status that is none of success.
+/// The error for a status other than success.
 pub(super) fn of_status(
     status: u16,
     remark: &Remark,
@@ -247,15 +247,15 @@ pub(super) fn of_status(
             status,
             message,
             advice: match status {
-                429 => "too much was asked for: wait some minutes, or set HF_TOKEN",
-                500.. => "it has trouble of its own: try again later",
+                429 => "too many requests: wait some minutes, or set HF_TOKEN",
+                500.. => "the fault is the Hub's: try again later",
                 _ => "that was not expected: check HF_ENDPOINT",
             },
         },
     }
 }
 
-/// The error behind one of `ureq`'s.
+/// An error of `ureq` as one of ours.
 pub(super) fn of_request(
     error: ureq::Error,
     url: &str,

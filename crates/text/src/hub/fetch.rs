@@ -1,4 +1,4 @@
-//! The straight line of a fetch: list, choose, download what the cache has not, remember the commit.
+//! A fetch from start to end: list, choose, download what is missing, record the commit.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -39,23 +39,23 @@ pub struct FetchedFile {
 pub struct Fetched {
     /// The folder that holds its files.
     pub folder: PathBuf,
-    /// Its files; none are told where the Hub was not asked.
+    /// Its files; empty where the Hub was not asked.
     pub files: Vec<FetchedFile>,
 }
 
 /// What happens during a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A download of so many bytes starts.
+    /// A download starts.
     Started {
         /// Its path in the repository.
         file: &'a str,
         /// Its size.
         bytes: u64,
     },
-    /// So many of its bytes are there.
+    /// The download's progress.
     At {
-        /// Bytes.
+        /// Bytes that are there.
         bytes: u64,
     },
     /// It is whole and in the cache.
@@ -70,8 +70,8 @@ pub enum Event<'a> {
 /// Brings every wanted file of a source into the cache; a file that is there and whole is left alone.
 ///
 /// # Errors
-/// Whatever keeps one of them from it; no file of the cache is then half there, and the revision
-/// leads where it led before.
+/// A file can't be fetched. Then no file of the cache is incomplete, and the revision still leads where it
+/// led before.
 pub fn fetch(
     source: &Source,
     settings: &Settings,

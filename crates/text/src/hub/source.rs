@@ -57,10 +57,10 @@ pub struct Source {
     wanted: Wanted,
 }
 
-/// The revision that is meant where none is given.
+/// The revision used where none is given.
 pub const MAIN: &str = "main";
 
-/// A source that can't be meant.
+/// Why a source is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Not a repository's name.

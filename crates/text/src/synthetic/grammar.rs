@@ -77,7 +77,7 @@ pub struct SubjectType {
     pub relations: Vec<Relation>,
 }
 
-/// A reading domain: what its passages are about and how they are told.
+/// A reading domain: what its passages are about and how they are written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {

@@ -20,7 +20,7 @@ pub struct QaRow {
     pub answer: String,
     /// Where the answer begins in the context, in code points.
     pub answer_start: usize,
-    /// The answer to every fact of the passage, this one among them: what a model that copies a
+    /// The answer to every fact of the passage, including this one: what a model that copies a
     /// random fact would choose from.
     pub facts: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Rows as a text that a decoder-only model goes on with: named lines, the last of them `Answer:`.
+//! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`.
 //! Nothing is padded. The model answers with the rest of that line, or with the label.
 
 use super::t5::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
@@ -6,7 +6,7 @@ use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;
 
-/// As [`examples`](super::examples). The writer's template is T5's own, and what it writes is put aside.
+/// As [`examples`](super::examples). The writer's own input, in T5's template, is not used.
 pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split) -> Vec<Example> {
     match row {
         Row::Question(row) => vec![question(passage, row)],
@@ -75,8 +75,8 @@ fn question(passage: String, row: QuestionRow) -> Example {
     }
 }
 
-/// Lines `Name: text`, and `Answer:` behind them. A line's end within a text would end it, so that
-/// white space becomes spaces.
+/// Lines `Name: text`, and after them `Answer:`. A line break within a text would end its line, so it becomes
+/// a space.
 fn asked<N: AsRef<str>, T: AsRef<str>>(lines: &[(N, T)]) -> String {
     let mut text = String::new();
     for (name, line) in lines {

@@ -96,8 +96,8 @@ pub(super) fn question(
     }
 }
 
-/// The byte of the padded context at which the padded first answer stands, where the file says of the
-/// context's that it does: behind as much of it, padded, but for a space.
+/// The byte of the padded context at which the padded first answer stands, where the file says where it
+/// stands in the context: after the padded text before it, except for a space.
 fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> {
     let before = pad_punctuation(row.context.get(..row.answer_start?)?).len();
     let place = padded.get(before..)?.find(answer)?;
@@ -188,8 +188,8 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
     row.answers.into_iter().enumerate().map(of_answer).collect()
 }
 
-/// A passage's highlights as sentences: `@highlight` and the line's ends around it become a space
-/// behind a sentence's end, and else `. `.
+/// A passage's highlights as sentences: `@highlight` and the line breaks around it become a space after the
+/// end of a sentence, and `. ` elsewhere.
 pub(super) fn without_highlights(passage: &str) -> String {
     const MARK: &str = "\n@highlight\n";
     let mut parts = passage.split(MARK);

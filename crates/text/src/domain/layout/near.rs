@@ -7,7 +7,7 @@ use super::parts::names_in;
 use crate::domain::card::Card;
 use crate::domain::splits::Split;
 
-/// Words that name a split, those of `datasets` among them.
+/// Words that name a split, including those of `datasets`.
 const WORDS: [(Split, &[&str]); 3] = [
     (Split::Train, &["train", "training"]),
     (
@@ -39,7 +39,7 @@ const ASIDE: [&str; 4] = [
     "dataset_infos.json",
 ];
 
-/// Folders below a domain's are looked into so deep, and no more than so many files of them named.
+/// How deep folders below a domain's are searched, and how many files are found at most.
 const DEEP: usize = 4;
 const MANY: usize = 1_000;
 

@@ -40,12 +40,12 @@ impl Batch {
         self.places[row]
     }
 
-    /// The place of one of this batch's rows in all files of its split, one behind the other.
+    /// The place of one of this batch's rows in all files of its split, counted through.
     pub fn number(&self, row: usize) -> usize {
         self.before + self.place(row)
     }
 
-    /// The same rows, of a file that stands behind others with so many rows.
+    /// The same rows, as rows of a file that follows others with this many rows.
     pub fn behind(self, rows: usize) -> Batch {
         Batch {
             before: rows,

@@ -11,7 +11,7 @@ use ::parquet::basic::Compression;
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::reader::ChunkReader;
 
-/// A page of so many bytes is unpacked whatever it was packed to.
+/// Pages up to this size are unpacked, however small they were packed.
 const ALWAYS: u64 = 64 << 20;
 /// Beyond that, it may be so many times as large as packed: gzip gets to a thousand, the others with a long text over
 /// and over again.
@@ -90,7 +90,7 @@ fn invalid() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }
 
-/// Kinds of values, as far as they are skipped in another way.
+/// Kinds of values that differ in how they are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// In the header of its field.
@@ -102,7 +102,7 @@ enum Kind {
     Struct,
 }
 
-/// Thrift's compact protocol, as far as headers of pages need it.
+/// The part of Thrift's compact protocol that page headers need.
 struct Thrift<R> {
     input: R,
     /// Bytes read.
@@ -130,7 +130,7 @@ impl<R: Read> Thrift<R> {
         Err(invalid())
     }
 
-    /// A signed number that is none below 0.
+    /// A signed number that is not negative.
     fn size(&mut self) -> io::Result<u64> {
         match self.number()? {
             number if number % 2 == 0 => Ok(number / 2),

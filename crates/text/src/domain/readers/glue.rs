@@ -3,10 +3,10 @@
 //!
 //! A label is read where it can mean one thing only:
 //!
-//! - integers of any width, or floats that are whole (pandas' integers with gaps): the class's place
-//!   among the card's labels, from 0;
-//! - texts, dictionaries of them among those: the card's label, in any case, or the place in digits where
-//!   no label is a number itself;
+//! - integers of any width, or floats that are whole (pandas' integers with gaps): the index
+//!   of the class among the card's labels, from 0;
+//! - texts, also as a dictionary: the card's label, in any case, or its index in digits where no label is a
+//!   number itself;
 //! - booleans: where the card says which of two classes is the true one, as `false, true`, `no, yes` or
 //!   `not_x, x` do. RTE's `entailment, not_entailment` do not: is `true` the first or 1?
 

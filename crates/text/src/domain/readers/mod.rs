@@ -90,9 +90,9 @@ pub struct Reader<'a> {
     names: Names,
     /// Rows of the files that were read to their ends.
     rows_before: usize,
-    /// Rows read, those of other data sets among them.
+    /// Rows read, including those of other data sets.
     pub rows_read: usize,
-    /// Rows that say wrongly where their answer stands.
+    /// Rows that state the place of their answer wrongly.
     pub misplaced: usize,
     /// Other data sets that the files hold.
     pub left_out: BTreeSet<String>,

@@ -1,6 +1,6 @@
 //! MRQA as first published (`SQuAD.jsonl.gz`): lines of JSON, a header and then a context with its
 //! questions a line (github.com/mrqa/MRQA-Shared-Task-2019, README); gzipped or unpacked, which the
-//! first bytes tell. Lines without anything are passed over, and so is a byte-order mark.
+//! first bytes tell. Empty lines and a byte-order mark are skipped.
 //!
 //! Tokens are not read, and spans only where [`spans`](super::spans) asks for them. A line is read at a
 //! time, so memory does not grow with the file.
@@ -125,7 +125,7 @@ impl MrqaLines {
         self.line
     }
 
-    /// The next line that has anything; `None` behind the last.
+    /// The next line that is not empty; `None` after the last.
     fn read_line(&mut self, wanted: &'static str) -> Result<Option<Vec<u8>>, TableError> {
         loop {
             self.line += 1;
@@ -149,7 +149,7 @@ impl MrqaLines {
         }
     }
 
-    /// The next context with the places of its answers, instead of its rows; `None` behind the last.
+    /// The next context with the places of its answers, instead of its rows; `None` after the last.
     pub(super) fn next_stated(&mut self) -> Option<Result<Stated, TableError>> {
         let wanted = "a context with the spans of its answers";
         let text = self.read_line(wanted).transpose()?;

@@ -1,11 +1,11 @@
 //! Whether each row of a split has a name of its own.
 //!
-//! Predictions are told apart, and paired with those of another run, by the names of their rows.
+//! A prediction is identified, and paired with that of another run, by the name of its row.
 //!
 //! - A row that repeats another in all that is read of it, its name included, is left out and counted:
-//!   it came in twice, as tables that were put together have it.
-//! - Two rows of one name that differ are an error. Which of them is meant can't be told, and where
-//!   they are the same question with other answers, each would be scored against half of them.
+//!   it is there twice, as in tables that were concatenated.
+//! - Two rows of one name that differ are an error. Nothing says which of them is right, and if
+//!   they are one question with different answers, each would be scored against half of the answers.
 //!
 //! Rows of equal texts and different names are two rows: SQuADShifts has some.
 
@@ -102,7 +102,7 @@ fn repeated(
     }
 }
 
-/// What a report has to say about the rows that were left out; nothing where there are none.
+/// What a report says about the rows that were left out; nothing where there are none.
 pub fn note(repeats: usize) -> Option<String> {
     match repeats {
         0 => None,

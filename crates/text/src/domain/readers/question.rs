@@ -71,7 +71,7 @@ pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableErr
     Ok((rows?, misplaced))
 }
 
-/// What a report has to say about misplaced answers; nothing where there are none.
+/// What a report says about misplaced answers; nothing where there are none.
 pub fn note(misplaced: usize) -> Option<String> {
     (misplaced > 0).then(|| {
         format!(

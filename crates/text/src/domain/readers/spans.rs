@@ -24,7 +24,7 @@ const MRQA: [&str; 3] = [
 struct Span {
     /// The first code point.
     start: i64,
-    /// The code point behind the last; absent where only the text's length tells.
+    /// The code point after the last; absent where only the text's length says it.
     end: Option<i64>,
     /// What should stand there.
     text: String,
@@ -125,7 +125,7 @@ impl Span {
         }
     }
 
-    /// Whether the text stands where the start is, in units of which a character has so many.
+    /// Whether the text stands at the start, which counts `units` of each character before it.
     fn starts_at(&self, context: &str, units: fn(char) -> usize) -> bool {
         let Ok(start) = usize::try_from(self.start) else {
             return false;
@@ -238,7 +238,7 @@ mod tests {
     fn starts_in_other_units_are_told_apart() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.parquet");
-        // "mill" stands at code point 7, behind é of two bytes and a bird of four, or of two units.
+        // "mill" stands at code point 7, after é of two bytes and a bird of four, or of two units.
         for (start, wanted) in [(7, [1, 0, 0]), (11, [0, 1, 0]), (8, [0, 0, 1]), (6, [0; 3])] {
             let starts = list_of(integers(&[start]), [1].into_iter(), "item");
             let answers = structure(vec![

@@ -25,7 +25,7 @@ impl Filled {
         place.map(|(_, place)| place)
     }
 
-    /// Two slots as a pair; one that has no place is empty, behind the text.
+    /// Two slots as a pair; a slot without a place is empty, at the end of the text.
     pub fn pair(&self, first: &str, second: &str) -> Pair {
         let end = self.text.len();
         let place = |slot| self.place(slot).cloned().unwrap_or(end..end);

@@ -1,4 +1,4 @@
-//! Templates that a backbone proposes: a domain's fields with missing spans behind each, and the template
+//! Templates that a backbone proposes: a domain's fields with a missing span after each, and the template
 //! that some words in these spans make.
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::template::{Template, TemplateError};
 use crate::domain::card::Card;
 use crate::domain::task::Task;
 
-/// A domain's fields in T5's order, a missing span behind each, and how many spans these are.
+/// A domain's fields in T5's order with a missing span after each, and the number of spans.
 pub fn skeleton(card: &Card) -> (Template, usize) {
     let fields = fields(card);
     let spans: Vec<String> = (0..fields.len())
@@ -33,7 +33,7 @@ struct Written<'a> {
     text: String,
 }
 
-/// The template with these words behind each of a domain's fields, and the text of its file.
+/// The template with these words after each of a domain's fields, and the text of its file.
 ///
 /// # Errors
 /// It is none: the name is empty.

@@ -242,7 +242,7 @@ impl Template {
         }
     }
 
-    /// The text with the slots filled by `value`; see [`fill`].
+    /// The text with the slots filled by `value`. White space before vectors of a soft prompt is dropped.
     pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Filled {
         fill(&self.pieces(), value)
     }

@@ -1,0 +1,142 @@
+//! Why names are not those of a transfer that can be run.
+
+use thiserror::Error;
+
+use crate::domain::card::CardError;
+use crate::domain::task::Task;
+
+/// Why a transfer cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CatalogueError {
+    /// No domain has this name.
+    #[error("unknown domain '{name}': {}known: {}", suggestion(.nearest), .known.join(", "))]
+    Unknown {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// The domain is known and has no files in this suite.
+    #[error(
+        "domain '{name}' is not in the suite '{suite}': wanted one of {}{hint}",
+        .has.join(", ")
+    )]
+    NotInSuite {
+        /// The domain.
+        name: String,
+        /// The suite's name.
+        suite: String,
+        /// The domains that it has.
+        has: Vec<String>,
+        /// Where it may be had.
+        hint: String,
+    },
+    /// No suite has this name.
+    #[error(
+        "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
+        suggestion(.nearest), .known.join(", ")
+    )]
+    UnknownSuite {
+        /// The name typed.
+        name: String,
+        /// The most similar known names, the best first.
+        nearest: Vec<String>,
+        /// Every known name.
+        known: Vec<String>,
+    },
+    /// Nothing known is in this suite.
+    #[error(
+        "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}{hint}",
+        .known.join(", ")
+    )]
+    EmptySuite {
+        /// The suite's name.
+        suite: String,
+        /// What would have been one.
+        wanted: &'static str,
+        /// Where it was looked for.
+        place: String,
+        /// Every known name.
+        known: Vec<String>,
+        /// What is there instead, or nothing.
+        hint: String,
+    },
+    /// Source and target ask different things.
+    #[error(
+        "'{source_name}' is {source_task} and '{target}' is {target_task}: wanted a source and a \
+         target of one task, such as {}",
+        .others.join(", ")
+    )]
+    TaskMismatch {
+        /// The source.
+        source_name: String,
+        /// Its task.
+        source_task: Task,
+        /// The target.
+        target: String,
+        /// Its task.
+        target_task: Task,
+        /// Targets of the source's task in this suite.
+        others: Vec<String>,
+    },
+    /// The sources of a mixture ask different things.
+    #[error(
+        "'{first}' is {first_task} and '{other}' is {other_task}: wanted a mixture of one task's \
+         domains"
+    )]
+    MixedTasks {
+        /// The first source.
+        first: String,
+        /// Its task.
+        first_task: Task,
+        /// Another source.
+        other: String,
+        /// Its task.
+        other_task: Task,
+    },
+    /// Two domains have one task and other labels.
+    #[error(
+        "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
+         many, so that each can be read as the other's"
+    )]
+    LabelMismatch {
+        /// The source.
+        source_name: String,
+        /// Its labels.
+        source_labels: String,
+        /// The target.
+        target: String,
+        /// Its labels.
+        target_labels: String,
+    },
+    /// Two domains have one name.
+    #[error("{file}: wanted a domain of another name, found '{name}', which is known already")]
+    NameTaken {
+        /// The card's file.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// A user's card is not one.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// `all` stands for nothing.
+    #[error("'{name}->all' has no target: wanted other domains of its task in '{suite}', found 0")]
+    NoOthers {
+        /// The source.
+        name: String,
+        /// The suite's name.
+        suite: String,
+    },
+}
+
+/// `did you mean 'a' or 'b'? `, or nothing.
+fn suggestion(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    let quoted: Vec<String> = nearest.iter().map(|name| format!("'{name}'")).collect();
+    format!("did you mean {}? ", quoted.join(" or "))
+}
