@@ -204,7 +204,7 @@ fn an_interrupted_fetch_goes_on_where_it_was() {
     hub.fail(&[whole, whole, breaks, breaks, breaks, breaks, breaks]);
     fetch(&hub, &home).assert().code(1).stdout("").stderr(
         contains("pytorch_model.bin: the download broke off at 300000 of 400000 bytes")
-            .and(contains("the same command goes on")),
+            .and(contains("the same command resumes")),
     );
     has_no(&sha256(&weights()), &home);
     hub.requests();
@@ -214,6 +214,26 @@ fn an_interrupted_fetch_goes_on_where_it_was() {
         .stderr(contains("1 downloaded, the others"));
     assert_eq!(starts(&hub.bodies()), [300_000]);
     is_whole(&hub, &home);
+}
+
+#[test]
+fn a_hub_that_has_too_much_to_do_is_asked_again() {
+    let (hub, home) = with_model();
+    let whole = Fault::BreaksOffAfter(usize::MAX);
+    let breaks = Fault::BreaksOffAfter(60_000);
+    hub.fail(&[whole, whole, breaks, Fault::IsOverloaded]);
+    fetch(&hub, &home).assert().success();
+    is_whole(&hub, &home);
+    assert_eq!(starts(&hub.bodies())[2..], [0, 60_000]);
+
+    let home = tempfile::tempdir().expect("a temporary folder");
+    hub.fail(&[Fault::IsOverloaded; 9]);
+    fetch(&hub, &home)
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("config.json: the Hub answered 503, 'try again'"));
+    has_no(&git_sha1(CONFIG), &home);
 }
 
 #[test]

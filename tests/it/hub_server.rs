@@ -20,6 +20,8 @@ pub enum Fault {
     FallsSilent,
     /// It starts at the beginning, whatever was asked for.
     IgnoresTheRange,
+    /// It is none: the server has too much to do.
+    IsOverloaded,
 }
 
 /// A file of a repository.
@@ -351,6 +353,9 @@ fn piece(
         Some("0-0") => None,
         _ => state.faults.pop_front(),
     };
+    if fault == Some(Fault::IsOverloaded) {
+        return error("503 Service Unavailable", "", "try again");
+    }
     if fault == Some(Fault::IgnoresTheRange) {
         return Reply::of("200 OK", headers, &content.bytes);
     }
