@@ -23,9 +23,9 @@ pub mod gated;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
-pub mod put_rows;
 pub mod rms_norm;
 pub mod rotary;
+pub mod scatter_rows;
 
 mod flex;
 mod matrix;
@@ -42,6 +42,6 @@ pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use matrix::reserve_buffers;
-pub use put_rows::put_rows;
 pub use rms_norm::rms_norm;
 pub use rotary::{Rotation, rotate};
+pub use scatter_rows::scatter_rows;

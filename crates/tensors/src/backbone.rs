@@ -1,8 +1,8 @@
 //! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
 //! model in the Hub's cache, or a GGUF file.
 
-mod asked;
 mod tokenizer_file;
+mod wording;
 
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,8 @@ use promptshift_text::domain::catalogue::did_you_mean;
 use promptshift_text::hash::sha256;
 use promptshift_text::hub::{self, SettingsError, Source};
 
-pub use asked::WordsError;
 use tokenizer_file::{Beginning, TokenizerFile};
+pub use wording::WordsError;
 
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";

@@ -1,22 +1,22 @@
 //! THE BORDER between text and tensors: examples become token ids here, and token ids become text
 //! again in [`eval::predict`](crate::eval::predict).
 
+mod encode_pair;
+mod encode_text;
 mod order;
-mod pair;
-mod whole;
 
 use rayon::prelude::*;
 
-use crate::parts::Tokens;
+use crate::layers::Tokens;
 use crate::tokenizer::Tokenizer;
 use promptshift_numbers::hygiene::Reading;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 
+pub use encode_pair::Second;
+use encode_pair::pair_reading;
+use encode_text::{Read, Whole};
 pub use order::{Batches, Share, buckets};
-pub use pair::Second;
-use pair::pair_reading;
-use whole::{Read, Whole};
 
 /// One example in token ids, end of sequence included.
 #[derive(Debug, Clone, PartialEq, Eq)]

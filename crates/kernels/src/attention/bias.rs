@@ -19,7 +19,7 @@ impl DistanceBias {
     }
 
     /// The same behind `free` keys that have none.
-    pub fn behind(self, free: usize) -> Self {
+    pub fn after_prefix(self, free: usize) -> Self {
         DistanceBias {
             free: self.free + free,
             ..self

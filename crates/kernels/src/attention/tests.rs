@@ -67,7 +67,8 @@ fn with(
 ) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
     move |inputs| {
         let [query, key, value] = [0, 1, 2].map(|index: usize| inputs[index].clone());
-        let bias = (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone()).behind(sizes.free));
+        let bias =
+            (inputs.get(3)).map(|bias| DistanceBias::new(bias.clone()).after_prefix(sizes.free));
         let how = Heads {
             batch: sizes.batch,
             heads: sizes.heads,

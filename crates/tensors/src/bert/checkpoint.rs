@@ -10,7 +10,7 @@ use super::layers::{Attention, Block, FeedForward};
 use super::masked::MaskedWords;
 use super::model::Bert;
 use crate::checkpoint::{CheckpointError, Weights};
-use crate::parts::{HeadForm, Linear, Norm};
+use crate::layers::{HeadForm, Linear, Norm};
 
 /// The name that a tensor has in a bare BERT of today; none where the tensor is no part of one.
 ///

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::parts::{Norm, Tokens, of_each, pick};
+use crate::layers::{Norm, Tokens, of_each, pick};
 
 /// The three tables and the norm.
 #[derive(Module, Debug)]

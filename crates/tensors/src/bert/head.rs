@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::model::Encoded;
-use crate::parts::{Generated, HeadForm, Linear, Tokens};
+use crate::layers::{Generated, HeadForm, Linear, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
 
 /// The tokens of the longest answer that a span head gives (30, as in google-research/bert,

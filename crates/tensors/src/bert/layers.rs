@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::parts::{
-    Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output, behind, lengthened,
+use crate::layers::{
+    Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, prepend_prefix,
+    with_prefix,
 };
 use promptshift_kernels::{self as kernels, Heads, Visible};
 
@@ -25,22 +26,22 @@ impl Attention {
     fn forward(
         &self,
         x: Tensor<2>,
-        prefix: Option<&Memory>,
-        layout: &Layout,
+        prefix: Option<&KeyValue>,
+        packing: &Packing,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let batch = layout.batch();
+        let batch = packing.batch();
         let query = self.query.forward(x.clone());
         let [_, width] = query.dims();
         let query = query * ((width / self.heads) as f64).powf(-0.5);
-        let memory = Memory {
-            key: layout.fill(self.key.forward(x.clone())),
-            value: layout.fill(self.value.forward(x)),
+        let key_value = KeyValue {
+            key: packing.fill(self.key.forward(x.clone())),
+            value: packing.fill(self.value.forward(x)),
         };
-        let query = layout.fill(query);
-        let reach = prefix.map_or(0, |prefix| prefix.key.dims()[0]);
-        let Memory { key, value } = behind(prefix, memory, batch);
-        let seen = lengthened(reach, layout.lengths());
+        let query = packing.fill(query);
+        let length = prefix.map_or(0, |prefix| prefix.key.dims()[0]);
+        let KeyValue { key, value } = prepend_prefix(prefix, key_value, batch);
+        let seen = with_prefix(length, packing.lengths());
         let how = Heads {
             batch,
             heads: self.heads,
@@ -50,7 +51,7 @@ impl Attention {
         let mixed = kernels::attention(query, key, value, None, how);
         adapted_output(
             self.adapter.as_ref(),
-            self.output.forward(layout.pack(mixed)),
+            self.output.forward(packing.pack(mixed)),
         )
     }
 }
@@ -88,11 +89,11 @@ impl Block {
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
-        prefix: Option<&Memory>,
-        layout: &Layout,
+        prefix: Option<&KeyValue>,
+        packing: &Packing,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let mixed = (self.attention).forward(x.clone(), prefix, layout, dropout);
+        let mixed = (self.attention).forward(x.clone(), prefix, packing, dropout);
         let x = self.attention_norm.forward(dropout.each(mixed) + x);
         let changed = self.feed_forward.forward(x.clone());
         self.feed_forward_norm.forward(dropout.each(changed) + x)

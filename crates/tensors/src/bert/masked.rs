@@ -12,7 +12,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::parts::{Linear, Norm};
+use crate::layers::{Linear, Norm};
 use promptshift_kernels as kernels;
 
 /// What comes before the words' vectors, and the words' biases: as they stand in the checkpoint, whatever the

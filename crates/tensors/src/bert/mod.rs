@@ -14,10 +14,10 @@ mod checkpoint;
 mod config;
 mod embeddings;
 mod head;
+mod hooks;
 mod layers;
 mod masked;
 mod model;
-mod places;
 
 pub use config::BertConfig;
 pub use head::{Head, LONGEST_ANSWER};

@@ -7,8 +7,8 @@ use super::embeddings::Embeddings;
 use super::head::Head;
 use super::layers::Block;
 use super::masked::MaskedWords;
-use crate::parts::{
-    Dropout, Entries, Generated, HeadForm, Layout, Linear, Tokens, lengthened, pick,
+use crate::layers::{
+    Dropout, Generated, HeadForm, Injected, Linear, Packing, Tokens, pick, with_prefix,
 };
 
 /// The backbone.
@@ -118,18 +118,18 @@ impl Bert {
     ///
     /// # Panics
     /// There are more tokens than positions: inputs are cut before.
-    pub fn encode(&self, tokens: &Tokens, entries: &Entries, dropout: &mut Dropout) -> Encoded {
-        let vectors = entries.prompt.clone();
+    pub fn encode(&self, tokens: &Tokens, injected: &Injected, dropout: &mut Dropout) -> Encoded {
+        let vectors = injected.prompt.clone();
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
         let separator = self.separator as u32;
         let embedded = self.embeddings.forward(tokens, separator, vectors);
-        let lengths = lengthened(prompt, &tokens.lengths);
-        let layout = Layout::of_width(lengths, prompt + tokens.width);
-        let mut x = dropout.each(layout.pack(embedded));
+        let lengths = with_prefix(prompt, &tokens.lengths);
+        let packing = Packing::of_width(lengths, prompt + tokens.width);
+        let mut x = dropout.each(packing.pack(embedded));
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, entries.encoder.get(index), &layout, dropout);
+            x = block.forward(x, injected.encoder.get(index), &packing, dropout);
         }
-        let x = layout.fill(x);
+        let x = packing.fill(x);
         let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
             (Some(HeadForm::Words(_)), Some(masked)) => {
                 let places = self.masked_places(tokens, prompt);

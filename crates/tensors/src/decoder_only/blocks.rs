@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::parts::{Adapter, Dropout, Layout, Linear, Memory, Norm, adapted, adapted_output};
+use crate::layers::{Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output};
 use promptshift_kernels::{self as kernels, Heads, Rotation, Visible};
 
 /// A block.
@@ -16,17 +16,17 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Rows `x` `[N, D]`, and the same behind the first norm, look at `memory` and are changed.
+    /// Rows `x` `[N, D]`, and the same behind the first norm, look at `key_value` and are changed.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
         normed: Tensor<2>,
-        memory: Memory,
+        key_value: KeyValue,
         view: View,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let mixed = self.attention.forward(normed, memory, view);
-        let lengths = view.layout.lengths();
+        let mixed = self.attention.forward(normed, key_value, view);
+        let lengths = view.packing.lengths();
         let x = x + dropout.packed_rows(mixed, lengths);
         let normed = self.feed_forward_norm.forward(x.clone());
         let changed = (self.feed_forward).forward(normed, &x, lengths, dropout);
@@ -52,31 +52,31 @@ pub(super) struct Attention {
 pub(super) struct View<'a> {
     /// That of the queries, [scaled](super::rotary::Turns).
     pub(super) rotation: Option<&'a Rotation>,
-    pub(super) layout: &'a Layout,
+    pub(super) packing: &'a Packing,
     pub(super) visible: Visible<'a>,
 }
 
 impl Attention {
     /// Keys and values of `x` `[N, D]`, turned to their positions and filled up, `[B·T, G·K]`.
-    pub(super) fn memory(
+    pub(super) fn key_value(
         &self,
         x: Tensor<2>,
         rotation: Option<&Rotation>,
-        layout: &Layout,
-    ) -> Memory {
+        packing: &Packing,
+    ) -> KeyValue {
         let key = self.key.forward(x.clone());
         let key = match rotation {
             Some(rotation) => kernels::rotate(key, rotation),
             None => key,
         };
-        Memory {
-            key: layout.fill(key),
-            value: layout.fill(self.value.forward(x)),
+        KeyValue {
+            key: packing.fill(key),
+            value: packing.fill(self.value.forward(x)),
         }
     }
 
-    /// `x` `[N, D]` looks at `memory`.
-    pub(super) fn forward(&self, x: Tensor<2>, memory: Memory, view: View) -> Tensor<2> {
+    /// `x` `[N, D]` looks at `key_value`.
+    pub(super) fn forward(&self, x: Tensor<2>, key_value: KeyValue, view: View) -> Tensor<2> {
         let query = self.query.forward(x);
         let query = match view.rotation {
             Some(rotation) => kernels::rotate(query, rotation),
@@ -85,19 +85,19 @@ impl Attention {
                 query * ((inner / self.heads) as f64).powf(-0.5)
             }
         };
-        let Memory { key, value } = memory;
+        let KeyValue { key, value } = key_value;
         let View {
-            layout, visible, ..
+            packing, visible, ..
         } = view;
         let how = Heads {
-            batch: layout.batch(),
+            batch: packing.batch(),
             heads: self.heads,
             visible,
             // Dropout falls on what attention and feed-forward give.
             dropped: None,
         };
-        let mixed = kernels::attention(layout.fill(query), key, value, None, how);
-        let mixed = layout.pack(mixed);
+        let mixed = kernels::attention(packing.fill(query), key, value, None, how);
+        let mixed = packing.pack(mixed);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }

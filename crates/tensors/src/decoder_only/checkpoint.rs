@@ -7,7 +7,7 @@ use super::blocks::{Attention, Block, FeedForward};
 use super::config::{DecoderConfig, HEAD, Positions, Shape};
 use super::model::DecoderOnly;
 use crate::checkpoint::{CheckpointError, Weights};
-use crate::parts::{Linear, Norm};
+use crate::layers::{Linear, Norm};
 
 /// Reads named tensors into the parts of a network on one device.
 struct Loader<'a> {

@@ -4,13 +4,13 @@ use burn::tensor::Tensor;
 
 use super::blocks::View;
 use super::model::DecoderOnly;
-use crate::parts::{Dropout, Kept, Layout, Memory};
+use crate::layers::{Dropout, KeyValue, KvCache, Packing};
 use promptshift_kernels::Visible;
 
 /// What decoding goes on from.
 #[derive(Debug)]
 pub struct Cache {
-    kept: Kept,
+    kept: KvCache,
     /// Tokens and prompt vectors that each example has read: where its next token stands.
     positions: Vec<usize>,
 }
@@ -18,10 +18,10 @@ pub struct Cache {
 impl Cache {
     /// Of the inputs' keys and values, with `prefix` keys before each example's that have no
     /// position.
-    pub(super) fn new(memories: Vec<Memory>, lengths: Vec<usize>, prefix: usize) -> Self {
+    pub(super) fn new(key_values: Vec<KeyValue>, lengths: Vec<usize>, prefix: usize) -> Self {
         let seen = lengths.iter().map(|length| length + prefix).collect();
         Cache {
-            kept: Kept::new(memories, seen),
+            kept: KvCache::new(key_values, seen),
             positions: lengths,
         }
     }
@@ -40,10 +40,10 @@ impl DecoderOnly {
         kept.advance();
         let seen = kept.seen().to_vec();
         let turns = self.turns(positions);
-        let layout = Layout::new(vec![1; last.len()]);
+        let packing = Packing::new(vec![1; last.len()]);
         let view = View {
             rotation: turns.as_ref().map(|turns| &turns.queries),
-            layout: &layout,
+            packing: &packing,
             visible: Visible::Lengths(&seen),
         };
         let mut x = self.placed(self.lookup(last), positions);
@@ -51,7 +51,7 @@ impl DecoderOnly {
         for (index, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(x.clone());
             let keys = turns.as_ref().map(|turns| &turns.keys);
-            let newest = block.attention.memory(normed.clone(), keys, &layout);
+            let newest = block.attention.key_value(normed.clone(), keys, &packing);
             x = block.forward(x, normed, kept.put(index, newest), view, off);
         }
         for position in positions {

@@ -10,8 +10,8 @@ mod blocks;
 mod checkpoint;
 mod config;
 mod decoding;
+mod hooks;
 mod model;
-mod places;
 mod rotary;
 
 pub use config::{DecoderConfig, Positions, Shape};

@@ -7,9 +7,9 @@ use super::blocks::{Block, View};
 use super::decoding::Cache;
 use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
-use crate::parts::{
-    Decoding, Dropout, Entries, Generated, Layout, Linear, Memory, Norm, Tokens, behind, greedy,
-    lengthened, pick, reach,
+use crate::layers::{
+    Decoding, Dropout, Generated, Injected, KeyValue, Linear, Norm, Packing, Tokens, greedy, pick,
+    prefix_len, prepend_prefix, with_prefix,
 };
 use promptshift_kernels::{self as kernels, Visible};
 
@@ -39,13 +39,13 @@ pub struct Read {
     /// one of its own behind them.
     shared: usize,
     /// One a block, or none.
-    prefixes: Vec<Memory>,
+    prefixes: Vec<KeyValue>,
 }
 
 /// What the rows of a pass stand behind.
 struct Past<'a> {
     /// Keys and values of each block, or none.
-    memories: &'a [Memory],
+    key_values: &'a [KeyValue],
     /// How many of these have a position.
     positions: usize,
 }
@@ -56,7 +56,7 @@ struct Asked {
     /// Among the rows of the pass.
     rows: Vec<usize>,
     /// As many of each example.
-    layout: Layout,
+    packing: Packing,
     /// Their positions.
     positions: Vec<usize>,
     /// The keys that each of them sees.
@@ -65,14 +65,14 @@ struct Asked {
 
 impl Asked {
     /// Of the examples of a pass, those at these places.
-    fn of(places: &[Vec<usize>], layout: &Layout, past: &Past) -> Self {
+    fn of(places: &[Vec<usize>], packing: &Packing, past: &Past) -> Self {
         let each = places.iter().flatten();
-        let reach = reach(past.memories);
+        let prefix = prefix_len(past.key_values);
         Asked {
-            rows: layout.rows_at(places),
-            layout: Layout::new(places.iter().map(Vec::len).collect()),
+            rows: packing.rows_at(places),
+            packing: Packing::new(places.iter().map(Vec::len).collect()),
             positions: each.clone().map(|at| past.positions + at).collect(),
-            counts: each.map(|at| reach + at + 1).collect(),
+            counts: each.map(|at| prefix + at + 1).collect(),
         }
     }
 }
@@ -96,11 +96,11 @@ impl DecoderOnly {
     }
 
     /// Embeds a batch of inputs behind a prompt.
-    pub fn read(&self, tokens: &Tokens, entries: Entries) -> Read {
+    pub fn read(&self, tokens: &Tokens, injected: Injected) -> Read {
         let ids: Vec<u32> = tokens.real_positions().map(|at| tokens.ids[at]).collect();
         let rows = self.lookup(&ids);
-        let before = (entries.prompt.as_ref()).map_or(0, |prompt| prompt.dims()[0]);
-        let rows = match entries.prompt {
+        let before = (injected.prompt.as_ref()).map_or(0, |prompt| prompt.dims()[0]);
+        let rows = match injected.prompt {
             Some(prompt) => {
                 let mut order = Vec::with_capacity(before * tokens.batch() + ids.len());
                 let mut first = before;
@@ -114,9 +114,9 @@ impl DecoderOnly {
         };
         Read {
             rows,
-            lengths: lengthened(before, &tokens.lengths),
+            lengths: with_prefix(before, &tokens.lengths),
             shared: before + beginning(tokens),
-            prefixes: entries.decoder,
+            prefixes: injected.decoder,
         }
     }
 
@@ -145,13 +145,13 @@ impl DecoderOnly {
             predicting.push(places);
             real.extend((0..output).map(|at| row * most + at));
         }
-        let layout = Layout::new(lengths);
+        let packing = Packing::new(lengths);
         let past = Past {
-            memories: &read.prefixes,
+            key_values: &read.prefixes,
             positions: 0,
         };
-        let asked = Asked::of(&predicting, &layout, &past);
-        let states = self.run(pick(pool, &order), &layout, &past, &asked, dropout, |_| ());
+        let asked = Asked::of(&predicting, &packing, &past);
+        let states = self.run(pick(pool, &order), &packing, &past, &asked, dropout, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
@@ -160,48 +160,48 @@ impl DecoderOnly {
     fn run(
         &self,
         rows: Tensor<2>,
-        layout: &Layout,
+        packing: &Packing,
         past: &Past,
         asked: &Asked,
         dropout: &mut Dropout,
-        mut keep: impl FnMut(&Memory),
+        mut keep: impl FnMut(&KeyValue),
     ) -> Tensor<2> {
-        let positions: Vec<usize> = (layout.places().iter())
+        let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
         let turns = self.turns(&positions);
         let asked_turns = self.turns(&asked.positions);
         // Behind what is past there are more keys than queries.
-        let reach = reach(past.memories);
-        let counts: Vec<usize> = (0..layout.batch())
-            .flat_map(|_| reach + 1..=reach + layout.width())
+        let prefix = prefix_len(past.key_values);
+        let counts: Vec<usize> = (0..packing.batch())
+            .flat_map(|_| prefix + 1..=prefix + packing.width())
             .collect();
         let all = View {
             rotation: turns.as_ref().map(|turns| &turns.queries),
-            layout,
-            visible: match reach {
+            packing,
+            visible: match prefix {
                 0 => Visible::Causal,
                 _ => Visible::Counts(&counts),
             },
         };
         let of_asked = View {
             rotation: asked_turns.as_ref().map(|turns| &turns.queries),
-            layout: &asked.layout,
+            packing: &asked.packing,
             visible: Visible::Counts(&asked.counts),
         };
-        let mut x = dropout.packed_rows(self.placed(rows, &positions), layout.lengths());
+        let mut x = dropout.packed_rows(self.placed(rows, &positions), packing.lengths());
         for (index, block) in self.blocks.iter().enumerate() {
             let mut normed = block.attention_norm.forward(x.clone());
             let keys = turns.as_ref().map(|turns| &turns.keys);
-            let memory = block.attention.memory(normed.clone(), keys, layout);
-            let memory = behind(past.memories.get(index), memory, layout.batch());
-            keep(&memory);
+            let key_value = block.attention.key_value(normed.clone(), keys, packing);
+            let key_value = prepend_prefix(past.key_values.get(index), key_value, packing.batch());
+            keep(&key_value);
             let mut view = all;
             if index + 1 == self.blocks.len() {
                 [x, normed] = [x, normed].map(|rows| pick(rows, &asked.rows));
                 view = of_asked;
             }
-            x = block.forward(x, normed, memory, view, dropout);
+            x = block.forward(x, normed, key_value, view, dropout);
         }
         x
     }
@@ -246,7 +246,7 @@ impl DecoderOnly {
     /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from. What all
     /// of them begin with is read once.
     pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
-        let prefix = reach(&read.prefixes);
+        let prefix = prefix_len(&read.prefixes);
         let shared = match read.lengths.len() {
             1 => 0,
             _ => read.shared,
@@ -260,16 +260,16 @@ impl DecoderOnly {
             .collect();
         let rows = match &beginning {
             Some(_) => {
-                let layout = Layout::new(read.lengths.clone());
-                pick(read.rows.clone(), &layout.rows_at(&own))
+                let packing = Packing::new(read.lengths.clone());
+                pick(read.rows.clone(), &packing.rows_at(&own))
             }
             None => read.rows.clone(),
         };
         let lengths = own.iter().map(Vec::len).collect();
         let past = beginning.as_ref().unwrap_or(&read.prefixes);
-        let (states, memories) = self.last_states(rows, lengths, past, shared);
+        let (states, key_values) = self.last_states(rows, lengths, past, shared);
         let logits = self.vocabulary_logits(self.norm.forward(states));
-        (logits, Cache::new(memories, read.lengths.clone(), prefix))
+        (logits, Cache::new(key_values, read.lengths.clone(), prefix))
     }
 
     /// Examples of these `lengths` behind what is past: the state of the last row of each, `[B, D]`,
@@ -278,20 +278,20 @@ impl DecoderOnly {
         &self,
         rows: Tensor<2>,
         lengths: Vec<usize>,
-        memories: &[Memory],
+        key_values: &[KeyValue],
         positions: usize,
-    ) -> (Tensor<2>, Vec<Memory>) {
+    ) -> (Tensor<2>, Vec<KeyValue>) {
         let past = Past {
-            memories,
+            key_values,
             positions,
         };
         let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
-        let layout = Layout::new(lengths);
-        let asked = Asked::of(&last, &layout, &past);
+        let packing = Packing::new(lengths);
+        let asked = Asked::of(&last, &packing, &past);
         let mut kept = Vec::with_capacity(self.blocks.len());
         let off = &mut Dropout::off();
-        let states = self.run(rows, &layout, &past, &asked, off, |memory| {
-            kept.push(memory.clone());
+        let states = self.run(rows, &packing, &past, &asked, off, |key_value| {
+            kept.push(key_value.clone());
         });
         (states, kept)
     }

@@ -4,7 +4,7 @@
 use super::predict::Answer;
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::Encoding;
-use crate::parts::{Dropout, Generated, Tokens};
+use crate::layers::{Dropout, Generated, Tokens};
 use crate::t5::Encoded;
 use crate::tokenizer::Tokenizer;
 use crate::tuning::bank::PromptBank;

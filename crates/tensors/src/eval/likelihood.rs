@@ -3,7 +3,7 @@
 
 use super::NotFinite;
 use crate::batch::{Encoding, inputs};
-use crate::parts::{Dropout, Tokens};
+use crate::layers::{Dropout, Tokens};
 use crate::tuning::Tuned;
 
 /// The log-probability (natural) of each of `words`, token ids with the end of sequence, as the

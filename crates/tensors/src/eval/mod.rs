@@ -2,7 +2,7 @@
 
 use crate::batch::{Encoding, buckets};
 
-pub mod ask;
+pub mod answerer;
 pub mod ensemble;
 mod likelihood;
 pub mod predict;

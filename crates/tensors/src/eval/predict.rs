@@ -2,7 +2,7 @@
 
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, inputs};
-use crate::parts::{Dropout, Generated};
+use crate::layers::{Dropout, Generated};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Limits;

@@ -8,7 +8,7 @@ use super::Kind;
 use crate::bert::BertConfig;
 use crate::checkpoint::CheckpointError;
 use crate::decoder_only::{DecoderConfig, Positions};
-use crate::parts::{Map, SubLayer};
+use crate::layers::{Map, SubLayer};
 use crate::t5::T5Config;
 
 /// The configuration of a network.

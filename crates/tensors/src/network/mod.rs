@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::decoder_only::{DecoderOnly, Read};
-use crate::parts::{Adapter, Dropout, Entries, Generated, Linear, Map, SubLayer, Tokens};
+use crate::layers::{Adapter, Dropout, Generated, Injected, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, PositionsEnd, Stack, Writes};
@@ -135,21 +135,26 @@ impl Network {
     }
 
     /// Reads a batch of inputs, with what a tuning method puts beside them.
-    pub fn encode(&self, tokens: &Tokens, mut entries: Entries, dropout: &mut Dropout) -> Encoded {
+    pub fn encode(
+        &self,
+        tokens: &Tokens,
+        mut injected: Injected,
+        dropout: &mut Dropout,
+    ) -> Encoded {
         match self {
             Network::T5(t5) => {
                 let mut input = t5.embed(tokens);
-                if let Some(prompt) = entries.prompt.take() {
+                if let Some(prompt) = injected.prompt.take() {
                     input = match tokens.soft.is_empty() {
                         true => input.after_prompt(prompt),
                         false => input.around_prompt(prompt, &tokens.soft),
                     };
                 }
-                input.entries = entries;
+                input.injected = injected;
                 Encoded::T5(t5.encode(input, dropout))
             }
-            Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, entries)),
-            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &entries, dropout)),
+            Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, injected)),
+            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &injected, dropout)),
         }
     }
 
@@ -188,7 +193,7 @@ impl Network {
     }
 
     /// The most probable output of every example, token by token, until one of `ends` or `limit`
-    /// tokens; the most probable answer of a head, as [`HeadForm`](crate::parts::HeadForm) says.
+    /// tokens; the most probable answer of a head, as [`HeadForm`](crate::layers::HeadForm) says.
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),

@@ -1,7 +1,7 @@
 //! The pre-training's own progress: can the model answer in a format of its pre-training, about
 //! entities and in phrasings that it has never seen?
 
-use crate::parts::{Dropout, Tokens};
+use crate::layers::{Dropout, Tokens};
 use crate::t5::T5;
 use crate::tokenizer::Tokenizer;
 use promptshift_text::domain::Split;

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::objective::{Pair, corrupt, prefix_lm, salient_spans, span_corruption};
 use super::recipe::{PretrainRecipe, Stage};
 use crate::batch::Batch;
-use crate::parts::Tokens;
+use crate::layers::Tokens;
 use crate::tokenizer::Tokenizer;
 use promptshift_text::synthetic::{Document, DocumentMix, document};
 

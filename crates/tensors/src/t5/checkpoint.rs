@@ -9,7 +9,7 @@ use super::layers::{Attention, FeedForward};
 use super::model::T5;
 use super::position::{Direction, RelativeBias};
 use crate::checkpoint::{CheckpointError, Weights};
-use crate::parts::{Linear, Norm};
+use crate::layers::{Linear, Norm};
 
 /// The embedding as encoder and decoder have it: copies, which are saved beside it or in its place.
 const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];

@@ -6,8 +6,9 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::encoder::Encoded;
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
-use crate::parts::{
-    Dropout, Kept, Memory, Norm, OutputWords, PrefixPositions, behind, lengthened, of_each, reach,
+use crate::layers::{
+    Dropout, KeyValue, KvCache, LabelHead, Norm, PrefixPositions, of_each, prefix_len,
+    prepend_prefix, with_prefix,
 };
 use promptshift_kernels::{DistanceBias, Visible};
 
@@ -34,12 +35,12 @@ pub struct Decoder {
 #[derive(Debug)]
 pub struct Cache {
     /// Of each block.
-    past: Kept,
+    past: KvCache,
     /// Per block, of the encoder's output.
-    encoder: Vec<Memory>,
+    encoder: Vec<KeyValue>,
     lengths: Vec<usize>,
     /// The prefix' keys in `past`.
-    reach: usize,
+    prefix: usize,
     /// Where they stand.
     positions: PrefixPositions,
     /// Tokens decoded, the decoder's prompt among them.
@@ -47,7 +48,7 @@ pub struct Cache {
     /// The ladder's own.
     pub(super) side: Option<Box<Cache>>,
     /// What takes the head's place.
-    pub(super) output: Option<OutputWords>,
+    pub(super) output: Option<LabelHead>,
 }
 
 impl Decoder {
@@ -72,39 +73,39 @@ impl Decoder {
         dropout: &mut Dropout,
         pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
-        let entries = &encoded.entries;
-        let (embedded, prompt) = match &entries.decoder_prompt {
+        let injected = &encoded.injected;
+        let (embedded, prompt) = match &injected.decoder_prompt {
             Some(prompt) => after_prompt(prompt, embedded, batch),
             None => (embedded, 0),
         };
         let length = embedded.dims()[0] / batch;
-        let own = reach(&entries.decoder);
-        let bias = self.bias(own, entries.decoder_positions, 0, length, length);
+        let own = prefix_len(&injected.decoder);
+        let bias = self.bias(own, injected.decoder_positions, 0, length, length);
         // Behind a prefix there are more keys than queries.
         let seen: Option<Vec<usize>> = (own > 0).then(|| {
             let positions = (0..batch).flat_map(|_| 0..length);
             positions.map(|position| own + position + 1).collect()
         });
         let visible = seen.as_deref().map_or(Visible::Causal, Visible::Counts);
-        let encoder_seen = lengthened(reach(&entries.cross), &encoded.lengths);
+        let encoder_seen = with_prefix(prefix_len(&injected.cross), &encoded.lengths);
         let mut x = dropout.rows(embedded, batch);
         for (index, block) in self.blocks.iter().enumerate() {
             x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
-            let memory = block.self_attention.memory(normed.clone());
+            let key_value = block.self_attention.key_value(normed.clone());
             let mixed = block.self_attention.forward(
                 normed,
-                behind(entries.decoder.get(index), memory, batch),
+                prepend_prefix(injected.decoder.get(index), key_value, batch),
                 Some(bias.clone()),
                 batch,
                 visible,
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
-            let memory = block.cross_attention.memory(encoded.hidden.clone());
+            let key_value = block.cross_attention.key_value(encoded.hidden.clone());
             let mixed = block.cross_attention.forward(
                 block.cross_norm.forward(x.clone()),
-                behind(entries.cross.get(index), memory, batch),
+                prepend_prefix(injected.cross.get(index), key_value, batch),
                 None,
                 batch,
                 Visible::Lengths(&encoder_seen),
@@ -122,37 +123,37 @@ impl Decoder {
 
     /// A cache for decoding from `encoded`: nothing decoded yet but the decoder's prompt.
     pub fn start(&self, encoded: &Encoded) -> Cache {
-        let entries = &encoded.entries;
+        let injected = &encoded.injected;
         let batch = encoded.lengths.len();
-        let past = match entries.decoder.as_slice() {
+        let past = match injected.decoder.as_slice() {
             [] => {
                 let width = self.key_width();
-                Kept::empty(self.blocks.len(), batch, width, &encoded.hidden.device())
+                KvCache::empty(self.blocks.len(), batch, width, &encoded.hidden.device())
             }
             prefixes => {
                 let of_each = |prefix: &Tensor<2>| flat(of_each(prefix, batch));
-                let blocks = prefixes.iter().map(|prefix| Memory {
+                let blocks = prefixes.iter().map(|prefix| KeyValue {
                     key: of_each(&prefix.key),
                     value: of_each(&prefix.value),
                 });
-                Kept::new(blocks.collect(), vec![reach(prefixes); batch])
+                KvCache::new(blocks.collect(), vec![prefix_len(prefixes); batch])
             }
         };
-        let memory = |(index, block): (usize, &DecoderBlock)| {
-            let memory = block.cross_attention.memory(encoded.hidden.clone());
-            behind(entries.cross.get(index), memory, batch)
+        let key_value = |(index, block): (usize, &DecoderBlock)| {
+            let key_value = block.cross_attention.key_value(encoded.hidden.clone());
+            prepend_prefix(injected.cross.get(index), key_value, batch)
         };
         let mut cache = Cache {
             past,
-            encoder: self.blocks.iter().enumerate().map(memory).collect(),
-            lengths: lengthened(reach(&entries.cross), &encoded.lengths),
-            reach: reach(&entries.decoder),
-            positions: entries.decoder_positions,
+            encoder: self.blocks.iter().enumerate().map(key_value).collect(),
+            lengths: with_prefix(prefix_len(&injected.cross), &encoded.lengths),
+            prefix: prefix_len(&injected.decoder),
+            positions: injected.decoder_positions,
             step: 0,
             side: None,
-            output: entries.output.clone(),
+            output: injected.output.clone(),
         };
-        if let Some(prompt) = &entries.decoder_prompt {
+        if let Some(prompt) = &injected.decoder_prompt {
             let [length, width] = prompt.dims();
             for position in 0..length {
                 let vector = prompt.clone().slice([position..position + 1, 0..width]);
@@ -168,19 +169,23 @@ impl Decoder {
         first.map_or(0, |block| block.self_attention.key_width())
     }
 
-    /// The bias of queries at positions `first..first + queries` on a prefix of `reach` keys and on
+    /// The bias of queries at positions `first..first + queries` on a prefix of `prefix` keys and on
     /// as many positions.
     fn bias(
         &self,
-        reach: usize,
+        prefix: usize,
         positions: PrefixPositions,
         first: usize,
         queries: usize,
         keys: usize,
     ) -> DistanceBias {
         match positions {
-            PrefixPositions::Nowhere => self.bias.between(first, queries, keys).behind(reach),
-            PrefixPositions::BeforeStart => self.bias.between(reach + first, queries, reach + keys),
+            PrefixPositions::Nowhere => {
+                self.bias.between(first, queries, keys).after_prefix(prefix)
+            }
+            PrefixPositions::BeforeStart => {
+                self.bias.between(prefix + first, queries, prefix + keys)
+            }
         }
     }
 
@@ -200,18 +205,18 @@ impl Decoder {
         let [batch, _] = embedded.dims();
         cache.past.advance();
         // The query is at position `step`: its own row of the table, though it stands alone.
-        let keys = cache.past.capacity() - cache.reach;
-        let bias = self.bias(cache.reach, cache.positions, cache.step, 1, keys);
+        let keys = cache.past.capacity() - cache.prefix;
+        let bias = self.bias(cache.prefix, cache.positions, cache.step, 1, keys);
         let seen = cache.past.seen().to_vec();
         let mut x = embedded;
         for (index, (block, encoder)) in self.blocks.iter().zip(&cache.encoder).enumerate() {
             x = pass(index, x);
             let normed = block.self_norm.forward(x.clone());
-            let now = block.self_attention.memory(normed.clone());
-            let memory = cache.past.put(index, now);
+            let now = block.self_attention.key_value(normed.clone());
+            let key_value = cache.past.put(index, now);
             x = x + block.self_attention.forward(
                 normed,
-                memory,
+                key_value,
                 Some(bias.clone()),
                 batch,
                 Visible::Lengths(&seen),
@@ -244,8 +249,8 @@ impl Cache {
         }
         let batch = self.lengths.len();
         self.past.keep(rows);
-        for memory in &mut self.encoder {
-            for kept in [&mut memory.key, &mut memory.value] {
+        for key_value in &mut self.encoder {
+            for kept in [&mut key_value.key, &mut key_value.value] {
                 let [positions, width] = kept.dims();
                 let of_example = kept.clone().reshape([batch, positions / batch, width]);
                 *kept = flat(select(of_example, rows));

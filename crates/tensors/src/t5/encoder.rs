@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::layers::{Attention, FeedForward};
 use super::position::RelativeBias;
-use crate::parts::{Dropout, Entries, Norm, behind, lengthened, reach};
+use crate::layers::{Dropout, Injected, Norm, prefix_len, prepend_prefix, with_prefix};
 use promptshift_kernels::Visible;
 
 /// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
@@ -16,7 +16,7 @@ pub struct Embedded {
     /// The real positions of each example, at its start; the rest is padding.
     pub lengths: Vec<usize>,
     /// What enters the stacks beside the tokens.
-    pub entries: Entries,
+    pub injected: Injected,
 }
 
 impl Embedded {
@@ -29,7 +29,7 @@ impl Embedded {
         Embedded {
             rows: Tensor::cat(vec![prompt, self.rows], 1),
             lengths: self.lengths.iter().map(|t| t + length).collect(),
-            entries: self.entries,
+            injected: self.injected,
         }
     }
 
@@ -50,7 +50,7 @@ impl Embedded {
             lengths: (0..count)
                 .flat_map(|_| self.lengths.iter().map(|t| t + length))
                 .collect(),
-            entries: self.entries,
+            injected: self.injected,
         }
     }
 }
@@ -84,7 +84,7 @@ impl Embedded {
         Embedded {
             rows: table.select(0, order).reshape([batch, length + own, width]),
             lengths: self.lengths.iter().map(|t| t + length).collect(),
-            entries: self.entries,
+            injected: self.injected,
         }
     }
 }
@@ -99,7 +99,7 @@ pub struct Encoded {
     /// The real positions of each example.
     pub lengths: Vec<usize>,
     /// What enters the decoder beside the tokens.
-    pub entries: Entries,
+    pub injected: Injected,
 }
 
 #[derive(Module, Debug)]
@@ -133,18 +133,18 @@ impl Encoder {
         pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Encoded {
         let [batch, length, width] = input.rows.dims();
-        let prefixes = &input.entries.encoder;
-        let reach = reach(prefixes);
-        let bias = self.bias.between(0, length, length).behind(reach);
-        let visible = lengthened(reach, &input.lengths);
+        let prefixes = &input.injected.encoder;
+        let prefix = prefix_len(prefixes);
+        let bias = self.bias.between(0, length, length).after_prefix(prefix);
+        let visible = with_prefix(prefix, &input.lengths);
         let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
         for (index, block) in self.blocks.iter().enumerate() {
             x = pass(index, x);
             let normed = block.attention_norm.forward(x.clone());
-            let memory = block.attention.memory(normed.clone());
+            let key_value = block.attention.key_value(normed.clone());
             let mixed = block.attention.forward(
                 normed,
-                behind(prefixes.get(index), memory, batch),
+                prepend_prefix(prefixes.get(index), key_value, batch),
                 Some(bias.clone()),
                 batch,
                 Visible::Lengths(&visible),
@@ -160,7 +160,7 @@ impl Encoder {
             side: None,
             hidden: dropout.rows(self.norm.forward(x), batch),
             lengths: input.lengths,
-            entries: input.entries,
+            injected: input.injected,
         }
     }
 }

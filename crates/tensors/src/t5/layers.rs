@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::parts::{Adapter, Dropout, Linear, Memory, adapted, adapted_output};
+use crate::layers::{Adapter, Dropout, KeyValue, Linear, adapted, adapted_output};
 use promptshift_kernels::{self as kernels, DistanceBias, Heads, Visible};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
@@ -43,25 +43,25 @@ impl Attention {
     }
 
     /// Keys and values of `x` `[B·Tk, D]`.
-    pub fn memory(&self, x: Tensor<2>) -> Memory {
-        Memory {
+    pub fn key_value(&self, x: Tensor<2>) -> KeyValue {
+        KeyValue {
             key: self.key.forward(x.clone()),
             value: self.value.forward(x),
         }
     }
 
-    /// `x` `[B·Tq, D]` looks at `memory`; `bias` is added to the scores.
+    /// `x` `[B·Tq, D]` looks at `key_value`; `bias` is added to the scores.
     pub fn forward(
         &self,
         x: Tensor<2>,
-        memory: Memory,
+        key_value: KeyValue,
         bias: Option<DistanceBias>,
         batch: usize,
         visible: Visible,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
         let query = self.query.forward(x);
-        let Memory { key, value } = memory;
+        let KeyValue { key, value } = key_value;
         let how = Heads {
             batch,
             heads: self.heads,

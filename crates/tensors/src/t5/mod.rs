@@ -7,11 +7,11 @@ mod checkpoint;
 mod config;
 mod decoder;
 mod encoder;
+mod hooks;
 mod init;
 mod ladder;
 mod layers;
 mod model;
-mod places;
 pub mod position;
 
 pub use config::{Activation, T5Config};

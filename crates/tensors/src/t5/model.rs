@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::decoder::{Cache, Decoder};
 use super::encoder::{Embedded, Encoded, Encoder};
 use super::ladder::{Ladder, States};
-use crate::parts::{Decoding, Dropout, Entries, Generated, Linear, OutputWords, Tokens, greedy};
+use crate::layers::{Decoding, Dropout, Generated, Injected, LabelHead, Linear, Tokens, greedy};
 use promptshift_kernels as kernels;
 
 /// The backbone.
@@ -43,7 +43,7 @@ impl T5 {
         Embedded {
             rows: rows.reshape([tokens.batch(), tokens.width, width]),
             lengths: tokens.lengths.clone(),
-            entries: Entries::default(),
+            injected: Injected::default(),
         }
     }
 
@@ -62,7 +62,7 @@ impl T5 {
         let own = Embedded {
             rows: nothing.reshape([batch, length, width]),
             lengths: encoded.lengths.clone(),
-            entries: Entries::default(),
+            injected: Injected::default(),
         };
         let rungs = &ladder.encoder_rungs;
         let side = ladder
@@ -89,7 +89,7 @@ impl T5 {
             hidden: side.expect("it was encoded by a model with a ladder"),
             side: None,
             lengths: encoded.lengths.clone(),
-            entries: Entries::default(),
+            injected: Injected::default(),
         }
     }
 
@@ -140,7 +140,7 @@ impl T5 {
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
         let states = self.target_states(encoded, targets, &mut Dropout::off());
-        self.vocabulary_logits(states, encoded.entries.output.as_ref())
+        self.vocabulary_logits(states, encoded.injected.output.as_ref())
     }
 
     /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
@@ -152,7 +152,7 @@ impl T5 {
         dropout: &mut Dropout,
     ) -> Tensor<1> {
         let states = self.target_states(encoded, targets, dropout);
-        let logits = self.vocabulary_logits(states, encoded.entries.output.as_ref());
+        let logits = self.vocabulary_logits(states, encoded.injected.output.as_ref());
         let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
@@ -196,7 +196,7 @@ impl T5 {
     }
 
     /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` where it takes the head's place.
-    fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&OutputWords>) -> Tensor<2> {
+    fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&LabelHead>) -> Tensor<2> {
         let states = match self.output_scale {
             1.0 => states,
             scale => states * scale,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 
-use super::halt::{self, HaltError, Halts, State};
+use super::checkpointer::{self, Checkpointer, CheckpointerError, State};
 use super::movement::movement;
 use super::optimizer::optimizer;
 use super::peak::{Peak, TensorBytes};
@@ -28,9 +28,9 @@ pub enum FitError {
     /// So did what was asked of it between steps.
     #[error("source validation: {0}")]
     Validation(#[from] eval::NotFinite),
-    /// What it would resume from later can't be written, or read.
+    /// A checkpoint can't be written or read.
     #[error(transparent)]
-    Halt(#[from] HaltError),
+    Checkpointer(#[from] CheckpointerError),
 }
 
 /// What training came to.
@@ -84,7 +84,7 @@ pub struct Fitting<'a> {
     batches: Batches<'a>,
     budget: &'a Budget,
     tensors: TensorBytes,
-    halts: Option<Halts>,
+    checkpointer: Option<Checkpointer>,
     /// The step that it resumes from, until that is said.
     resumed: Option<usize>,
     /// The parameters before the first step, off the tape.
@@ -104,7 +104,7 @@ pub struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    /// Of `tuned` on the source's training set, before its first step. With `halts` it is kept now and then, and
+    /// Of `tuned` on the source's training set, before its first step. With `checkpointer` it is kept now and then, and
     /// resumes from what was kept.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl<'a> Fitting<'a> {
         train: &'a TrainingSet,
         recipe: &'a Recipe,
         seed: u64,
-        halts: Option<Halts>,
+        checkpointer: Option<Checkpointer>,
     ) -> Result<Self, FitError> {
         let budget = &recipe.budget;
         let course = Course {
@@ -122,7 +122,7 @@ impl<'a> Fitting<'a> {
             schedule: recipe.schedule,
             steps: budget.steps,
         };
-        let fresh = |tuned: Tuned, halts| {
+        let fresh = |tuned: Tuned, checkpointer| {
             let start = tuned.valid();
             Fitting {
                 tensors: TensorBytes::of(&tuned, &recipe.optimizer),
@@ -141,7 +141,7 @@ impl<'a> Fitting<'a> {
                     seed,
                 ),
                 budget,
-                halts,
+                checkpointer,
                 resumed: None,
                 best: start.clone(),
                 start,
@@ -156,15 +156,15 @@ impl<'a> Fitting<'a> {
                 peak: None,
             }
         };
-        let Some(halts) = halts else {
+        let Some(checkpointer) = checkpointer else {
             return Ok(fresh(tuned, None));
         };
-        let Some(kept) = halts.find()? else {
-            return Ok(fresh(tuned, Some(halts)));
+        let Some(kept) = checkpointer.find()? else {
+            return Ok(fresh(tuned, Some(checkpointer)));
         };
-        let [start, trained, best] = halts.restored(&kept, tuned)?;
-        let optimizer = halts.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
-        Ok(fresh(start, Some(halts)).resumed(trained, best, optimizer, kept.state))
+        let [start, trained, best] = checkpointer.restored(&kept, tuned)?;
+        let optimizer = checkpointer.load_optimizer(optimizer(&recipe.optimizer), &kept)?;
+        Ok(fresh(start, Some(checkpointer)).resumed(trained, best, optimizer, kept.state))
     }
 
     /// As it was when it was kept. Peaks are those of the part that is still to come, which has all kinds of steps.
@@ -178,7 +178,7 @@ impl<'a> Fitting<'a> {
         let (sum, tokens) = state.loss;
         self.batches.skip(state.step);
         Fitting {
-            trainer: (self.trainer).went_on(trained, optimizer, state.step, state.dropout_masks),
+            trainer: (self.trainer).resumed(trained, optimizer, state.step, state.dropout_masks),
             resumed: Some(state.step),
             best,
             best_step: state.best_step,
@@ -208,7 +208,7 @@ impl<'a> Fitting<'a> {
     /// # Errors
     /// The loss stops being a finite number, or the training can't be kept.
     pub fn next_event(&mut self) -> Result<Option<Event>, FitError> {
-        if self.halts.as_ref().is_some_and(Halts::is_due) {
+        if self.checkpointer.as_ref().is_some_and(Checkpointer::is_due) {
             self.keep()?;
         }
         if let Some(step) = self.resumed.take() {
@@ -284,17 +284,17 @@ impl<'a> Fitting<'a> {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn keep(&mut self) -> Result<(), HaltError> {
-        let Some(halts) = &mut self.halts else {
+    pub fn keep(&mut self) -> Result<(), CheckpointerError> {
+        let Some(checkpointer) = &mut self.checkpointer else {
             return Ok(());
         };
         if self.curve.is_empty() {
             return Ok(());
         }
         let state = State {
-            of: halts.of().to_owned(),
+            of: checkpointer.of().to_owned(),
             step: self.trainer.steps_taken(),
-            ids: halt::ids(self.trainer.tuned()),
+            ids: checkpointer::ids(self.trainer.tuned()),
             dropout_masks: self.trainer.masks_taken(),
             curve: self.curve.clone(),
             best_step: self.best_step,
@@ -306,7 +306,7 @@ impl<'a> Fitting<'a> {
             validation_seconds: self.validation.as_secs_f64(),
         };
         let tensors = [self.trainer.tuned(), &self.best];
-        halts.keep(&state, tensors, self.trainer.optimizer())
+        checkpointer.keep(&state, tensors, self.trainer.optimizer())
     }
 
     /// What it came to.

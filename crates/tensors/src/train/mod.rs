@@ -2,9 +2,9 @@
 
 mod adafactor;
 pub(crate) mod adamw;
+mod checkpointer;
 mod clip;
 mod fit;
-mod halt;
 mod movement;
 mod optimizer;
 mod peak;
@@ -13,8 +13,8 @@ mod trainer;
 mod training_set;
 
 pub use adafactor::PaperAdafactor;
+pub use checkpointer::{Checkpointer, CheckpointerError, set_aside};
 pub use fit::{Event, FitError, Fitted, Fitting};
-pub use halt::{HaltError, Halts, set_aside};
 pub use optimizer::optimizer;
 pub use peak::{Peak, TensorBytes};
 pub use schedule::share;

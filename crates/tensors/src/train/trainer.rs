@@ -6,8 +6,8 @@ use super::clip::clip_global_norm;
 use super::peak::Peak;
 use super::schedule::share;
 use crate::batch::Batch;
+use crate::layers::Dropout;
 use crate::memory;
-use crate::parts::Dropout;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
 use promptshift_numbers::record::memory::Moment;
@@ -90,7 +90,7 @@ impl Trainer {
     }
 
     /// The same trainer as it was after `step` steps, when dropout had taken so many masks.
-    pub(super) fn went_on(
+    pub(super) fn resumed(
         self,
         tuned: Tuned,
         optimizer: ModuleOptimizer,
@@ -100,7 +100,7 @@ impl Trainer {
         Trainer {
             tuned: Some(tuned),
             optimizer,
-            dropout: self.dropout.went_on(masks),
+            dropout: self.dropout.resumed(masks),
             step,
             ..self
         }

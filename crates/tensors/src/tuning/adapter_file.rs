@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::trained_tensors::{self, Tensors};
-use super::{Labels, Tuned, lora, peft_folder, place, prompt_file};
+use super::{MethodInputs, Tuned, attach, lora, peft_folder, prompt_file};
 use crate::backbone::Backbone;
 use promptshift_numbers::recipe::{
     DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
@@ -221,10 +221,10 @@ impl AdapterFile {
         sizes::check(&start, &backbone.config, numbers).map_err(|found| {
             PromptFileError::wrong(&self.path, "a recipe of its tensors' sizes", found)
         })?;
-        let tuned = place(backbone, &start, &Labels::default(), 0).map_err(|error| {
+        let tuned = attach(backbone, &start, &MethodInputs::default(), 0).map_err(|error| {
             PromptFileError::wrong(&self.path, "a recipe that can be met", error.to_string())
         })?;
-        let (tuned, tensors) = (tuned.finished(), tensors.clone());
+        let (tuned, tensors) = (tuned.into_inference(), tensors.clone());
         trained_tensors::filled(tuned, tensors, recipe, &backbone.config, &self.path)
     }
 

@@ -21,8 +21,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::layers::{Adapter, Nonlinearity, Side, SubLayer};
 use crate::network::Config;
-use crate::parts::{Adapter, Nonlinearity, Side, SubLayer};
 use promptshift_numbers::recipe::{AdapterRecipe, Placement, Recipe};
 
 pub(super) const HOULSBY: About = About {
@@ -86,7 +86,7 @@ fn adapter(recipe: &AdapterRecipe, config: &Config, draw: &mut Draw) -> Adapter 
 }
 
 impl Delta for AdapterRecipe {
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for (sub_layer, place) in tuned.backbone.adapters_mut() {
             if stands_at(self, sub_layer) {
                 *place = Some(adapter(self, config, draw));
@@ -95,7 +95,7 @@ impl Delta for AdapterRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.contains(".adapter.")
     }
 

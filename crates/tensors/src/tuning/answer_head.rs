@@ -7,8 +7,8 @@
 
 use super::draw::Draw;
 use crate::bert::Head;
+use crate::layers::HeadForm;
 use crate::network::{Config, Kind, Network, Writes};
-use crate::parts::HeadForm;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::ScoreBy;
 

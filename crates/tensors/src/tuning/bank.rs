@@ -5,8 +5,8 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::prompt_file::Vectors;
+use crate::layers::{Dropout, Tokens};
 use crate::network::Network;
-use crate::parts::{Dropout, Tokens};
 use crate::t5::{Encoded, T5};
 
 /// `N` prompts of one shape on one backbone; nothing is on the tape.

@@ -8,8 +8,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::layers;
 use crate::network::Config;
-use crate::parts;
 use promptshift_numbers::recipe::Recipe;
 
 pub(super) const ABOUT: About = About {
@@ -22,22 +22,22 @@ pub(super) const ABOUT: About = About {
 pub(super) struct AddedBiases;
 
 impl Delta for AddedBiases {
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         if config.biases().is_some() {
             return tuned;
         }
         for ((_, linear), (_, [_, output])) in
             tuned.backbone.maps_mut().into_iter().zip(config.maps())
         {
-            linear.delta = Some(parts::Delta {
+            linear.delta = Some(layers::Delta {
                 bias: Some(draw.filled([output], 0.0)),
-                ..parts::Delta::default()
+                ..layers::Delta::default()
             });
         }
         tuned
     }
 
-    fn trains(&self, path: &str, config: &Config) -> bool {
+    fn is_trainable(&self, path: &str, config: &Config) -> bool {
         match config.biases() {
             Some(_) => path.starts_with("backbone.") && path.ends_with(".bias"),
             None => path.ends_with(".delta.bias"),
@@ -45,10 +45,10 @@ impl Delta for AddedBiases {
     }
 
     fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
-        (config.biases()).unwrap_or_else(|| self.beside(recipe, config))
+        (config.biases()).unwrap_or_else(|| self.added_parameters(recipe, config))
     }
 
-    fn beside(&self, _: &Recipe, config: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, config: &Config) -> usize {
         let added = || config.maps().iter().map(|(_, [_, output])| output).sum();
         config.biases().map_or_else(added, |_| 0)
     }

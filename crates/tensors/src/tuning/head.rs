@@ -20,11 +20,11 @@ pub(super) const ABOUT: About = About {
 pub(super) struct OutputHead;
 
 impl Delta for OutputHead {
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, config: &Config) -> bool {
+    fn is_trainable(&self, path: &str, config: &Config) -> bool {
         match config.is_tied() {
             // The head that is trained with every method.
             _ if config.writes() != Writes::Tokens => false,
@@ -40,7 +40,7 @@ impl Delta for OutputHead {
         }
     }
 
-    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
 }

@@ -10,8 +10,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::layers::{self, Map};
 use crate::network::Config;
-use crate::parts::{self, Map};
 use promptshift_numbers::recipe::Recipe;
 
 pub(super) const ABOUT: About = About {
@@ -24,18 +24,18 @@ pub(super) const ABOUT: About = About {
 pub(super) struct Scales;
 
 impl Delta for Scales {
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for ((map, linear), (_, [input, output])) in
             tuned.backbone.maps_mut().into_iter().zip(config.maps())
         {
             linear.delta = match map {
-                Map::K | Map::V => Some(parts::Delta {
+                Map::K | Map::V => Some(layers::Delta {
                     output_scale: Some(draw.filled([output], 1.0)),
-                    ..parts::Delta::default()
+                    ..layers::Delta::default()
                 }),
-                Map::Wo => Some(parts::Delta {
+                Map::Wo => Some(layers::Delta {
                     input_scale: Some(draw.filled([input], 1.0)),
-                    ..parts::Delta::default()
+                    ..layers::Delta::default()
                 }),
                 Map::Q | Map::O | Map::Wi0 | Map::Wi1 => None,
             };
@@ -43,7 +43,7 @@ impl Delta for Scales {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.ends_with(".delta.output_scale") || path.ends_with(".delta.input_scale")
     }
 

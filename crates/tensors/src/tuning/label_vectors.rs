@@ -3,8 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use crate::layers::LabelHead;
 use crate::network::Network;
-use crate::parts::OutputWords;
 
 /// A vector `[D]` for each of these tokens; an output has no others.
 #[derive(Module, Debug)]
@@ -26,8 +26,8 @@ impl LabelVectors {
     }
 
     /// What enters the network.
-    pub(super) fn words(&self) -> OutputWords {
-        OutputWords {
+    pub(super) fn words(&self) -> LabelHead {
+        LabelHead {
             ids: self.ids.clone(),
             vectors: self.vectors.val(),
         }

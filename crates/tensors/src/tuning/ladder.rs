@@ -37,7 +37,7 @@ fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
 }
 
 impl Delta for LadderRecipe {
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly => Err("not written for it (the side network here is a T5)"),
@@ -47,7 +47,7 @@ impl Delta for LadderRecipe {
         }
     }
 
-    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let config = config.t5().expect("other kinds do not fit");
         let side_config = side(self, config);
         let (d, narrow) = (config.d_model, side_config.d_model);
@@ -73,7 +73,7 @@ impl Delta for LadderRecipe {
         }
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("backbone.ladder.")
     }
 

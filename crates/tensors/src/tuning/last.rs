@@ -24,11 +24,11 @@ fn blocks(recipe: &LastBlocksRecipe, config: &Config) -> usize {
 }
 
 impl Delta for LastBlocksRecipe {
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, config: &Config) -> bool {
+    fn is_trainable(&self, path: &str, config: &Config) -> bool {
         let stack = config.last_stack();
         let first = stack.blocks - blocks(self, config);
         let Some(within) = path.strip_prefix(stack.path) else {
@@ -45,7 +45,7 @@ impl Delta for LastBlocksRecipe {
         blocks(self, config) * stack.block_parameters + stack.norm_parameters
     }
 
-    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
 }

@@ -9,8 +9,8 @@
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::layers::{self, LowRank};
 use crate::network::{Config, Network};
-use crate::parts::{self, LowRank};
 use promptshift_numbers::recipe::{LoraRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
@@ -21,26 +21,26 @@ pub(super) const ABOUT: About = About {
 };
 
 impl Delta for LoraRecipe {
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let places = tuned.backbone.maps_mut().into_iter().enumerate();
         for ((place, (map, linear)), (_, [input, output])) in places.zip(config.maps()) {
             let rank = self.rank_at(place, map);
             if rank == 0 {
                 continue;
             }
-            linear.delta = Some(parts::Delta {
+            linear.delta = Some(layers::Delta {
                 low_rank: Some(LowRank {
                     a: draw.uniform([input, rank], (input as f32).sqrt().recip()),
                     b: draw.filled([rank, output], 0.0),
                     scale: self.scale(),
                 }),
-                ..parts::Delta::default()
+                ..layers::Delta::default()
             });
         }
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.contains(".delta.low_rank.")
     }
 

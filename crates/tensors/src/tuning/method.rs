@@ -19,7 +19,7 @@ use super::{
 pub(super) trait Delta {
     /// Whether the method can be put on a network of this kind, or why not: it makes no sense there, or it
     /// is not written for it, which the reason then begins with.
-    fn fits(&self, _: Kind) -> Result<(), &'static str> {
+    fn supports(&self, _: Kind) -> Result<(), &'static str> {
         Ok(())
     }
 
@@ -31,18 +31,18 @@ pub(super) trait Delta {
 
     /// Fills the places where the method enters, with its starting values, off the tape; the recipe's
     /// prompt and output vectors are there.
-    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned;
+    fn attach(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned;
 
     /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it
     /// is stored.
-    fn trains(&self, path: &str, config: &Config) -> bool;
+    fn is_trainable(&self, path: &str, config: &Config) -> bool;
 
     /// How many parameters training moves, without any weights at hand.
     fn trainable(&self, recipe: &Recipe, config: &Config) -> usize;
 
     /// How many stand beside the backbone's own while it trains, frozen ones among them; as many as move where
     /// none of the backbone's do.
-    fn beside(&self, recipe: &Recipe, config: &Config) -> usize {
+    fn added_parameters(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)
     }
 

@@ -35,8 +35,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::backbone::Backbone;
 use crate::bert::Head;
+use crate::layers::{Dropout, HeadForm, Injected, Tokens};
 use crate::network::{Config, Encoded, Kind, Network};
-use crate::parts::{Dropout, Entries, HeadForm, Tokens};
 use draw::Draw;
 use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
 
@@ -46,7 +46,7 @@ pub use lengths::{cut_at, within};
 pub use method::{About, Family, Parameter, about};
 pub use model::model_tuning;
 pub use prefix::Prefixes;
-pub use prompt::{Labels, PromptError, SoftPrompt, check, prompt_tuning, started};
+pub use prompt::{MethodInputs, PromptError, SoftPrompt, check, prompt_tuning, started};
 use prompt_file::Vectors;
 
 /// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is
@@ -100,11 +100,11 @@ pub enum TuningError {
 ///
 /// # Errors
 /// [`TuningError::Unfit`]: it can't.
-pub fn fits(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
+pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     let Some(delta) = &recipe.delta else {
         return Ok(());
     };
-    (method::delta(delta).fits(kind)).map_err(|why| TuningError::Unfit {
+    (method::delta(delta).supports(kind)).map_err(|why| TuningError::Unfit {
         what: delta.name(),
         kind,
         why,
@@ -121,7 +121,11 @@ pub fn wants_labels(recipe: &Recipe) -> bool {
 ///
 /// # Errors
 /// It has no tokens of labels, or ones that the head has not.
-pub fn check_labels(recipe: &Recipe, words: &Labels, vocabulary: usize) -> Result<(), PromptError> {
+pub fn check_labels(
+    recipe: &Recipe,
+    words: &MethodInputs,
+    vocabulary: usize,
+) -> Result<(), PromptError> {
     if !wants_labels(recipe) {
         return Ok(());
     }
@@ -145,7 +149,7 @@ pub fn check_labels(recipe: &Recipe, words: &Labels, vocabulary: usize) -> Resul
 pub fn apply(
     backbone: &Backbone,
     recipe: &Recipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
 ) -> Result<Tuned, TuningError> {
     let model = backbone.model.clone();
@@ -155,28 +159,28 @@ pub fn apply(
             Ok(prompt_tuning(model, prompt, words, seed)?)
         }
         _ => {
-            let tuned = place(backbone, recipe, words, seed)?;
+            let tuned = attach(backbone, recipe, words, seed)?;
             Ok(method::train(tuned, |path| {
-                trains(recipe, path, &backbone.config)
+                is_trainable(recipe, path, &backbone.config)
             }))
         }
     }
 }
 
 /// What a recipe trains back on the tape, to go on with training it. `tuned` is off the tape, as training
-/// left it: before [`Tuned::finished`].
+/// left it: before [`Tuned::into_inference`].
 pub fn resumed(tuned: Tuned, recipe: &Recipe, config: &Config) -> Tuned {
-    method::train(tuned, |path| trains(recipe, path, config))
+    method::train(tuned, |path| is_trainable(recipe, path, config))
 }
 
 /// The backbone with a recipe's prompt and delta in their starting values; nothing is on the tape.
-fn place(
+fn attach(
     backbone: &Backbone,
     recipe: &Recipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
 ) -> Result<Tuned, TuningError> {
-    fits(recipe, backbone.config.kind())?;
+    supports(recipe, backbone.config.kind())?;
     let mut draw = Draw::new(seed, backbone.model.device());
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);
@@ -193,18 +197,18 @@ fn place(
         tuned.label_vectors = LabelVectors::of_head(&backbone.model, &recipe.label_ids);
     }
     Ok(match &recipe.delta {
-        Some(delta) => method::delta(delta).place(tuned, &backbone.config, &mut draw),
+        Some(delta) => method::delta(delta).attach(tuned, &backbone.config, &mut draw),
         None => tuned,
     })
 }
 
 /// Whether a recipe trains the parameter of this path in [`Tuned`].
-fn trains(recipe: &Recipe, path: &str, config: &Config) -> bool {
+fn is_trainable(recipe: &Recipe, path: &str, config: &Config) -> bool {
     if recipe.head.is_some() && answer_head::is_of_head(path) {
         return true;
     }
     match &recipe.delta {
-        Some(delta) => method::delta(delta).trains(path, config),
+        Some(delta) => method::delta(delta).is_trainable(path, config),
         None => recipe.prompt.is_none() || path.starts_with("prompt."),
     }
 }
@@ -227,21 +231,21 @@ impl Parameters {
             .head
             .map_or(0, |head| head.parameters(config.width()));
         let backbone = config.parameters();
-        let [trainable, beside, stored] = match (&recipe.prompt, &recipe.delta) {
+        let [trainable, added, stored] = match (&recipe.prompt, &recipe.delta) {
             (None, None) => [backbone, 0, backbone],
             (Some(prompt), None) => [prompt.length * config.width(); 3],
             (_, Some(delta)) => {
                 let delta = method::delta(delta);
                 [
                     delta.trainable(recipe, config),
-                    delta.beside(recipe, config),
+                    delta.added_parameters(recipe, config),
                     delta.stored(recipe, config),
                 ]
             }
         };
         Parameters {
             trainable: head + trainable,
-            total: head + backbone + beside,
+            total: head + backbone + added,
             stored: head + stored,
         }
     }
@@ -313,16 +317,16 @@ impl Tuned {
 
     /// Tokens → what the network makes of them, through every place where a method enters.
     pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
-        let mut entries = Entries {
+        let mut injected = Injected {
             prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
             decoder_prompt: self.decoder_prompt.as_ref().map(SoftPrompt::vectors),
             output: self.label_vectors.as_ref().map(LabelVectors::words),
-            ..Entries::default()
+            ..Injected::default()
         };
         if let Some(prefixes) = &self.prefixes {
-            entries = prefixes.enter(entries);
+            injected = prefixes.enter(injected);
         }
-        self.backbone.encode(tokens, entries, dropout)
+        self.backbone.encode(tokens, injected, dropout)
     }
 
     /// Parameters, trained and frozen ones.
@@ -336,9 +340,9 @@ impl Tuned {
     }
 
     /// What is left when training ends: what only training needs is thrown away.
-    pub fn finished(self) -> Self {
+    pub fn into_inference(self) -> Self {
         Tuned {
-            prompt: self.prompt.map(SoftPrompt::finished),
+            prompt: self.prompt.map(SoftPrompt::into_inference),
             prefixes: self.prefixes.map(Prefixes::without_network),
             ..self
         }

@@ -20,11 +20,11 @@ pub(super) const ABOUT: About = About {
 pub(super) struct NormGains;
 
 impl Delta for NormGains {
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.ends_with(".gain")
     }
 
@@ -32,7 +32,7 @@ impl Delta for NormGains {
         config.norm_gains()
     }
 
-    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
 }

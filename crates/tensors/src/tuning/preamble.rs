@@ -27,7 +27,7 @@ pub(super) const FEW_SHOT: About = About {
 };
 
 impl Delta for PreambleRecipe {
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 | Kind::DecoderOnly => Ok(()),
             Kind::Bert => {
@@ -36,12 +36,12 @@ impl Delta for PreambleRecipe {
         }
     }
 
-    /// The words are already there: [`Labels::preamble`](super::Labels::preamble).
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    /// The words are already there: [`MethodInputs::preamble`](super::MethodInputs::preamble).
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, _: &str, _: &Config) -> bool {
+    fn is_trainable(&self, _: &str, _: &Config) -> bool {
         false
     }
 

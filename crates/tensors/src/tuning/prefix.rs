@@ -26,8 +26,8 @@ use burn::tensor::{Tensor, activation};
 use super::Tuned;
 use super::draw::Draw;
 use super::method::{About, Delta, Family};
+use crate::layers::{Injected, KeyValue, PrefixPositions};
 use crate::network::{Attentions, Config, Kind};
-use crate::parts::{Entries, Memory, PrefixPositions};
 use promptshift_numbers::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
 
 pub(super) const ABOUT: About = About {
@@ -94,13 +94,13 @@ impl OneKind {
         }
     }
 
-    fn memories(&self) -> Vec<Memory> {
+    fn key_values(&self) -> Vec<KeyValue> {
         let all = self.output();
         let [length, width] = all.dims();
         let inner = width / (2 * self.blocks);
         let part = |at: usize| all.clone().slice([0..length, at * inner..(at + 1) * inner]);
         (0..self.blocks)
-            .map(|block| Memory::new(part(2 * block), part(2 * block + 1)))
+            .map(|block| KeyValue::new(part(2 * block), part(2 * block + 1)))
             .collect()
     }
 
@@ -118,15 +118,15 @@ impl OneKind {
 
 impl Prefixes {
     /// What enters the stacks.
-    pub(super) fn enter(&self, entries: Entries) -> Entries {
-        let memories =
-            |kind: &Option<OneKind>| kind.as_ref().map(OneKind::memories).unwrap_or_default();
-        Entries {
-            encoder: memories(&self.encoder),
-            decoder: memories(&self.decoder),
+    pub(super) fn enter(&self, injected: Injected) -> Injected {
+        let key_values =
+            |kind: &Option<OneKind>| kind.as_ref().map(OneKind::key_values).unwrap_or_default();
+        Injected {
+            encoder: key_values(&self.encoder),
+            decoder: key_values(&self.decoder),
             decoder_positions: self.decoder_positions,
-            cross: memories(&self.cross),
-            ..entries
+            cross: key_values(&self.cross),
+            ..injected
         }
     }
 
@@ -206,7 +206,7 @@ fn kinds(recipe: &PrefixRecipe, config: &Config) -> [usize; 3] {
 }
 
 impl Delta for PrefixRecipe {
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match (self.places, kind) {
             (PrefixPlaces::Every, _) | (PrefixPlaces::Decoder, Kind::T5) => Ok(()),
             (PrefixPlaces::Decoder, Kind::DecoderOnly) => {
@@ -218,7 +218,7 @@ impl Delta for PrefixRecipe {
         }
     }
 
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let [encoder, decoder, cross] =
             kinds(self, config).map(|blocks| kind(self, blocks, config, draw));
         tuned.prefixes = Some(Prefixes {
@@ -233,7 +233,7 @@ impl Delta for PrefixRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prefixes.")
     }
 

@@ -76,7 +76,7 @@ impl SoftPrompt {
     }
 
     /// The prompt without what made it.
-    pub(super) fn finished(self) -> Self {
+    pub(super) fn into_inference(self) -> Self {
         match (&self.network, &self.plane) {
             (None, None) => self,
             _ => SoftPrompt::of(self.vectors()),
@@ -166,7 +166,7 @@ pub enum PromptError {
 /// Token ids of the texts that [`PromptInit::Labels`] and [`PromptInit::Text`] start from, without
 /// end of sequence.
 #[derive(Debug, Clone, Default)]
-pub struct Labels {
+pub struct MethodInputs {
     /// The source domain's name, for errors.
     pub domain: String,
     /// One list a label; empty for tasks without labels.
@@ -206,7 +206,7 @@ pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, Prom
 pub fn prompt_tuning(
     backbone: Network,
     recipe: &PromptRecipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
 ) -> Result<Tuned, PromptError> {
     let tuned = with_start(backbone, recipe, words, seed)?;
@@ -217,7 +217,7 @@ pub fn prompt_tuning(
 }
 
 /// The backbone behind the embeddings of a preamble.
-pub(super) fn with_words(backbone: Network, words: &Labels) -> Result<Tuned, PromptError> {
+pub(super) fn with_words(backbone: Network, words: &MethodInputs) -> Result<Tuned, PromptError> {
     if words.preamble.is_empty() {
         return Err(PromptError::EmptyText);
     }
@@ -237,7 +237,7 @@ pub(super) fn with_words(backbone: Network, words: &Labels) -> Result<Tuned, Pro
 pub(super) fn with_start(
     backbone: Network,
     recipe: &PromptRecipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
 ) -> Result<Tuned, PromptError> {
     let vectors = start(&backbone.embedding(), recipe, words, seed)?;
@@ -252,7 +252,7 @@ pub(super) fn with_start(
 ///
 /// # Errors
 /// It can't: see [`PromptError`].
-pub fn check(recipe: &PromptRecipe, words: &Labels, vocab: usize) -> Result<(), PromptError> {
+pub fn check(recipe: &PromptRecipe, words: &MethodInputs, vocab: usize) -> Result<(), PromptError> {
     let PromptRecipe { length, init } = recipe;
     let population = COMMON_IDS.min(vocab);
     match init {
@@ -281,7 +281,7 @@ pub fn check(recipe: &PromptRecipe, words: &Labels, vocab: usize) -> Result<(), 
 fn start(
     embedding: &Tensor<2>,
     recipe: &PromptRecipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
 ) -> Result<TensorData, PromptError> {
     let length = recipe.length;

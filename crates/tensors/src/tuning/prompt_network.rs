@@ -161,7 +161,7 @@ fn lstm(recipe: &PromptNetworkRecipe, d: usize) -> Vec<usize> {
 }
 
 impl Delta for PromptNetworkRecipe {
-    fn place(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let d = config.width();
         let network = PromptNetwork {
             lstm: (lstm(self, d).into_iter())
@@ -175,7 +175,7 @@ impl Delta for PromptNetworkRecipe {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prompt.")
     }
 

@@ -24,7 +24,7 @@ pub(super) const BOTH: About = About {
 };
 
 impl Delta for PromptPlaces {
-    fn place(&self, mut tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, mut tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         let prompt = tuned.prompt.take();
         tuned.decoder_prompt = prompt.as_ref().map(|prompt| prompt.copy());
         tuned.prompt = match self {
@@ -34,7 +34,7 @@ impl Delta for PromptPlaces {
         tuned
     }
 
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly => {
@@ -44,7 +44,7 @@ impl Delta for PromptPlaces {
         }
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prompt.") || path.starts_with("decoder_prompt.")
     }
 

@@ -18,7 +18,7 @@ pub(super) const ABOUT: About = About {
 pub(super) struct RandomWeights;
 
 impl Delta for RandomWeights {
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly | Kind::Bert => {
@@ -27,7 +27,7 @@ impl Delta for RandomWeights {
         }
     }
 
-    fn place(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let config = config.t5().expect("other kinds do not fit");
         let weights = initialise(config, Initialisation::Published, draw.seed());
         let device = tuned.backbone.device();
@@ -39,7 +39,7 @@ impl Delta for RandomWeights {
         }
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("backbone.")
     }
 
@@ -47,7 +47,7 @@ impl Delta for RandomWeights {
         config.parameters()
     }
 
-    fn beside(&self, _: &Recipe, _: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, _: &Config) -> usize {
         0
     }
 

@@ -293,11 +293,11 @@ pub(super) fn with_middle(
 
 impl Delta for SubspaceRecipe {
     /// The prompt is there: the recipe names the subspace that it is in.
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path == "prompt.vectors"
     }
 
@@ -306,7 +306,7 @@ impl Delta for SubspaceRecipe {
     }
 
     /// The directions and the mean are there, and frozen.
-    fn beside(&self, _: &Recipe, config: &Config) -> usize {
+    fn added_parameters(&self, _: &Recipe, config: &Config) -> usize {
         self.dimension + (self.dimension + 1) * self.length * config.width()
     }
 

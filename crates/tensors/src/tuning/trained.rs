@@ -18,7 +18,7 @@ use std::path::Path;
 
 use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::trained_tensors::{self, filled};
-use super::{Labels, Tuned, TuningError, fits, place, save};
+use super::{MethodInputs, Tuned, TuningError, attach, save, supports};
 use crate::backbone::Backbone;
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::network::Config;
@@ -74,7 +74,7 @@ pub fn save_trained(
     metadata: &Metadata,
     folder: &Path,
 ) -> Result<SavedTraining, StoreError> {
-    let finished = tuned.clone().finished();
+    let finished = tuned.clone().into_inference();
     let answering = finished.save_as(Some(recipe), config, metadata, folder)?;
     let trained = match leaves_model(recipe) {
         true => answering.clone(),
@@ -113,7 +113,7 @@ pub fn trained_bytes(
 pub fn restored(
     backbone: &Backbone,
     recipe: &Recipe,
-    words: &Labels,
+    words: &MethodInputs,
     seed: u64,
     path: &Path,
 ) -> Result<Tuned, TrainedError> {
@@ -121,7 +121,7 @@ pub fn restored(
     let metadata = Metadata::read(&bytes, path, WANTED)?;
     metadata.check(path, backbone)?;
     check_training(&metadata, recipe, seed, path)?;
-    fits(recipe, backbone.config.kind())?;
+    supports(recipe, backbone.config.kind())?;
     if leaves_model(recipe) {
         let weights = Weights::parse(&bytes, &path.display().to_string())?;
         drop(bytes);
@@ -134,7 +134,7 @@ pub fn restored(
     }
     let tensors = trained_tensors::parse(&bytes, path, WANTED)?;
     drop(bytes);
-    let start = place(backbone, recipe, words, seed)?;
+    let start = attach(backbone, recipe, words, seed)?;
     Ok(filled(start, tensors, recipe, &backbone.config, path)?)
 }
 

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 
 use super::method::{self, ParameterPath};
 use super::prompt_file::{Metadata, PromptFileError};
-use super::{Parameter, Tuned, trains};
+use super::{Parameter, Tuned, is_trainable};
 use crate::checkpoint::{Weights, floats, seal};
 use crate::network::Config;
 use promptshift_numbers::recipe::Recipe;
@@ -33,7 +33,7 @@ pub(super) fn to_bytes(
             values,
             ..
         } = parameter;
-        if trains(recipe, &path, config) {
+        if is_trainable(recipe, &path, config) {
             weights.put(&path, shape, values);
         }
     });
@@ -71,7 +71,7 @@ pub(super) fn filled(
     let mut fill = Fill {
         path: ParameterPath::default(),
         left: tensors,
-        trains: |path: &str| trains(recipe, path, config),
+        is_trainable: |path: &str| is_trainable(recipe, path, config),
         wrong: None,
     };
     let tuned = tuned.map(&mut fill);
@@ -93,7 +93,7 @@ pub(super) fn filled(
 struct Fill<F> {
     path: ParameterPath,
     left: Tensors,
-    trains: F,
+    is_trainable: F,
     /// The first thing that did not fit.
     wrong: Option<String>,
 }
@@ -109,7 +109,7 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.to_string();
-        if !(self.trains)(&name) {
+        if !(self.is_trainable)(&name) {
             return param;
         }
         let wanted = param.val().dims();

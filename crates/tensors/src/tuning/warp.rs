@@ -26,7 +26,7 @@ pub(super) const ABOUT: About = About {
 pub(super) struct PromptAndLabels;
 
 impl Delta for PromptAndLabels {
-    fn fits(&self, kind: Kind) -> Result<(), &'static str> {
+    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly | Kind::Bert => {
@@ -40,11 +40,11 @@ impl Delta for PromptAndLabels {
     }
 
     /// Both are there: the recipe has the prompt and names the tokens.
-    fn place(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
+    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    fn trains(&self, path: &str, _: &Config) -> bool {
+    fn is_trainable(&self, path: &str, _: &Config) -> bool {
         path.starts_with("prompt.") || path.starts_with("label_vectors.")
     }
 

@@ -47,7 +47,7 @@ impl Training {
         let choice = BackboneChoice::Nano;
         let backbone = choice.load(&Device::flex()).expect("compiled in");
         let recipe = Recipe::default_for(Defaults::Nano, method);
-        let start = apply(&backbone, &recipe, &Labels::default(), SEED).expect("it fits");
+        let start = apply(&backbone, &recipe, &MethodInputs::default(), SEED).expect("it fits");
         let folder = tempfile::tempdir().expect("a folder");
         let saved = save_trained(
             &start.off_tape(),
@@ -69,7 +69,7 @@ impl Training {
     }
 
     fn restored(&self) -> Result<Tuned, TrainedError> {
-        let (words, path) = (Labels::default(), self.path());
+        let (words, path) = (MethodInputs::default(), self.path());
         restored(&self.backbone, &self.recipe, &words, SEED, &path)
     }
 
@@ -221,7 +221,7 @@ fn another_trainings_file_is_refused() {
     let training = Training::of(Method::Lora);
     let (backbone, recipe, path) = (&training.backbone, &training.recipe, training.path());
     let refused = |backbone: &Backbone, recipe: &Recipe, seed| {
-        let words = Labels::default();
+        let words = MethodInputs::default();
         let refused = restored(backbone, recipe, &words, seed, &path);
         refused.expect_err("another's").to_string()
     };

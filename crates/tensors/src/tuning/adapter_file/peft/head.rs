@@ -12,8 +12,8 @@ use super::modules::ROOT;
 use super::{Left, Written, none};
 use crate::backbone::Backbone;
 use crate::bert::Head;
+use crate::layers::HeadForm;
 use crate::network::Network;
-use crate::parts::HeadForm;
 use crate::tuning::peft_folder::{Config, Task};
 use crate::tuning::prompt_file::PromptFileError;
 

@@ -16,8 +16,8 @@ use super::{Left, Placed, Written, none};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::decoder_only::Positions;
+use crate::layers::{self, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::parts::{self, Map};
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -145,13 +145,13 @@ pub(super) fn read(
     let mut tuned = Tuned::untuned(model);
     let linears = tuned.backbone.maps_mut().into_iter().zip(maps).enumerate();
     for (place, ((map, linear), (_, [input, output]))) in linears {
-        let delta = parts::Delta::default();
+        let delta = layers::Delta::default();
         linear.delta = match map {
-            Map::K | Map::V => Some(parts::Delta {
+            Map::K | Map::V => Some(layers::Delta {
                 output_scale: Some(param(scales.output[place].take(), output, &device)),
                 ..delta
             }),
-            Map::Wo => Some(parts::Delta {
+            Map::Wo => Some(layers::Delta {
                 input_scale: Some(param(scales.input[place].take(), input, &device)),
                 ..delta
             }),

@@ -15,8 +15,8 @@ use super::modules::{is_target, modules, targets};
 use super::{Left, Placed, Written, none, transposed};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
+use crate::layers::{self, LowRank, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::parts::{self, LowRank, Map};
 use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
@@ -152,13 +152,13 @@ pub(super) fn read(
             let own: Vec<f32> = (rows.by_ref().take(output).flatten())
                 .map(|value| value * factor)
                 .collect();
-            linears[place].1.delta = Some(parts::Delta {
+            linears[place].1.delta = Some(layers::Delta {
                 low_rank: Some(LowRank {
                     a: param(of_a.clone(), [module.input, rank], &device),
                     b: param(transposed(&own, [output, rank]), [rank, output], &device),
                     scale: base.scale(),
                 }),
-                ..parts::Delta::default()
+                ..layers::Delta::default()
             });
             ranks[place] = rank;
         }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::layers::Map;
 use crate::network::Config as NetworkConfig;
-use crate::parts::Map;
 use crate::tuning::peft_folder::Config;
 
 /// What is before a module's name in a tensor's.

@@ -13,7 +13,7 @@ use promptshift_text::domain::format::without_content;
 use promptshift_text::domain::wording::{Aggregate, ScoreBy, Wording};
 
 /// What is the same for all questions to a model.
-pub struct Asker<'a> {
+pub struct Answerer<'a> {
     /// The domain that it was tuned on, whose words it says.
     pub source: &'a Card,
     /// How it is asked.
@@ -31,7 +31,7 @@ struct Word {
     ids: Vec<u32>,
 }
 
-impl Asker<'_> {
+impl Answerer<'_> {
     /// Answers to the encodings of a domain's examples.
     ///
     /// `tuned` must be off the tape.

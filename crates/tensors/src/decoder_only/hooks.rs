@@ -2,7 +2,7 @@
 
 use super::config::{DecoderConfig, Shape};
 use super::model::DecoderOnly;
-use crate::parts::{Adapter, Linear, Map, SubLayer};
+use crate::layers::{Adapter, Linear, Map, SubLayer};
 
 impl DecoderOnly {
     /// Every linear map of the blocks.

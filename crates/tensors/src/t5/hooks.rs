@@ -3,7 +3,7 @@
 use super::config::{Activation, T5Config};
 use super::layers::{Attention, FeedForward};
 use super::model::T5;
-use crate::parts::{Adapter, Linear, Map, SubLayer};
+use crate::layers::{Adapter, Linear, Map, SubLayer};
 
 impl Attention {
     fn maps_mut(&mut self) -> [(Map, &mut Linear); 4] {

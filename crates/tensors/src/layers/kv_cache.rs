@@ -1,54 +1,54 @@
-//! Keys and values of the tokens so far, with room for those to come.
+//! The key-value cache of a decoder, with room for tokens to come.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::entries::Memory;
+use super::injected::KeyValue;
 use promptshift_kernels as kernels;
 
-/// Keys and values that every block of a decoder has made, of a batch that grows by a token of each
-/// example at a time. What is there is not copied when a token comes, but where the room is used up.
+/// The keys and values of every block of a decoder, for a batch that grows by one token per example at a time.
+/// Adding a token copies nothing unless the room is used up.
 ///
-/// An example's keys are at the start of its rows, its next ones right behind them: over what was
-/// padding of a short input.
+/// The keys of an example fill its rows from the start; the next ones follow directly and overwrite the padding of
+/// a short input.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KvCache {
     /// Per block, `[B·C, W]`.
-    blocks: Vec<Memory>,
+    blocks: Vec<KeyValue>,
     /// Keys of each example that are real.
     seen: Vec<usize>,
     /// `C`, the keys of each example that there is room for.
     capacity: usize,
 }
 
-/// Tokens that room is made for at a time.
+/// The room grows by so many tokens at a time.
 const ROOM: usize = 16;
 
-impl Kept {
-    /// Of the blocks' keys and values `[B·T, W]`, of which each example has `seen` real ones.
-    pub(crate) fn new(blocks: Vec<Memory>, seen: Vec<usize>) -> Self {
+impl KvCache {
+    /// A cache that starts with keys and values `[B·T, W]` of each block; `seen` counts each example's real ones.
+    pub(crate) fn new(blocks: Vec<KeyValue>, seen: Vec<usize>) -> Self {
         let rows = blocks.first().map_or(0, |block| block.key.dims()[0]);
-        Kept {
+        KvCache {
             capacity: rows / seen.len().max(1),
             blocks,
             seen,
         }
     }
 
-    /// Of `blocks` blocks, whose keys are `width` wide, before there is any.
+    /// An empty cache for `blocks` blocks with keys of `width`.
     pub(crate) fn empty(blocks: usize, batch: usize, width: usize, device: &Device) -> Self {
         let room = || Tensor::zeros([batch * ROOM, width], device);
-        let block = |_| Memory {
+        let block = |_| KeyValue {
             key: room(),
             value: room(),
         };
-        Kept {
+        KvCache {
             blocks: (0..blocks).map(block).collect(),
             seen: vec![0; batch],
             capacity: ROOM,
         }
     }
 
-    /// Goes on by one token of each example: their keys and values are [`put`](Self::put) next.
+    /// Makes room for one more token of each example; [`put`](Self::put) then takes their keys and values.
     pub(crate) fn advance(&mut self) {
         for seen in &mut self.seen {
             *seen += 1;
@@ -65,28 +65,28 @@ impl Kept {
         }
     }
 
-    /// Keys of each example that are real, those of the token that is under way among them.
+    /// The number of real keys of each example, the current token included.
     pub(crate) fn seen(&self) -> &[usize] {
         &self.seen
     }
 
-    /// The keys of each example that there is room for: those that [`put`](Self::put) gives.
+    /// The number of keys per example that [`put`](Self::put) returns, unused room included.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Keeps the newest token's keys and values `[B, W]` of a block; all that this block has.
-    pub(crate) fn put(&mut self, block: usize, newest: Memory) -> Memory {
+    /// Stores a block's keys and values `[B, W]` of the newest token and returns all of the block's, `[B·C, W]`.
+    pub(crate) fn put(&mut self, block: usize, newest: KeyValue) -> KeyValue {
         let places: Vec<usize> = (self.seen.iter().enumerate())
             .map(|(example, seen)| example * self.capacity + seen - 1)
             .collect();
         let block = &mut self.blocks[block];
-        (block.key).inplace(|key| kernels::put_rows(key, &places, newest.key));
-        (block.value).inplace(|value| kernels::put_rows(value, &places, newest.value));
+        (block.key).inplace(|key| kernels::scatter_rows(key, &places, newest.key));
+        (block.value).inplace(|value| kernels::scatter_rows(value, &places, newest.value));
         block.clone()
     }
 
-    /// Goes on with these rows of the batch alone.
+    /// Keeps only these rows of the batch.
     pub(crate) fn keep(&mut self, rows: &[usize]) {
         let (batch, capacity) = (self.seen.len(), self.capacity);
         for block in &mut self.blocks {
@@ -120,19 +120,19 @@ mod tests {
     use super::*;
 
     /// Keys that say whose they are: `example * 100 + place`.
-    fn rows(values: &[f32]) -> Memory {
+    fn rows(values: &[f32]) -> KeyValue {
         let data = TensorData::new(values.to_vec(), [values.len(), 1]);
         let key = Tensor::from_data(data, &Device::flex());
-        Memory {
+        KeyValue {
             value: key.clone() * -1.0,
             key,
         }
     }
 
     /// The real keys of each example.
-    fn real(memory: &Memory, kept: &Kept) -> Vec<Vec<f32>> {
-        let keys: Vec<f32> = memory.key.to_data().try_to_vec().expect("f32");
-        let values: Vec<f32> = memory.value.to_data().try_to_vec().expect("f32");
+    fn real(key_value: &KeyValue, kept: &KvCache) -> Vec<Vec<f32>> {
+        let keys: Vec<f32> = key_value.key.to_data().try_to_vec().expect("f32");
+        let values: Vec<f32> = key_value.value.to_data().try_to_vec().expect("f32");
         assert!(keys.iter().zip(&values).all(|(key, value)| *key == -value));
         (keys.chunks(kept.capacity).zip(kept.seen()))
             .map(|(keys, &seen)| keys[..seen].to_vec())
@@ -146,7 +146,7 @@ mod tests {
         };
         // Three examples of 3, 1 and 2 real keys.
         let start = [0.0, 1.0, 2.0, 100.0, -1.0, -1.0, 200.0, 201.0, -1.0];
-        let mut kept = Kept::new(vec![rows(&start); 2], vec![3, 1, 2]);
+        let mut kept = KvCache::new(vec![rows(&start); 2], vec![3, 1, 2]);
         for token in 0..20 {
             kept.advance();
             let next = [3 + token, 101 + token, 202 + token].map(|key| key as f32);

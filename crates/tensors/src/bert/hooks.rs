@@ -2,7 +2,7 @@
 
 use super::config::BertConfig;
 use super::model::Bert;
-use crate::parts::{Adapter, Linear, Map, SubLayer};
+use crate::layers::{Adapter, Linear, Map, SubLayer};
 
 impl Bert {
     /// Every linear map of the blocks.

@@ -43,7 +43,7 @@ impl Backbone {
     ///
     /// # Errors
     /// It can't say the words.
-    pub fn asked(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
+    pub fn with_wording(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
         let tokenizer = match wording.opening {
             Opening::Text => Some(self.tokenizer),
             Opening::Sentinel => self.tokenizer.opened(),

@@ -5,7 +5,7 @@ use promptshift_numbers::inspect::cosine;
 
 /// A word and how near it is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Near {
+pub struct Neighbour {
     /// One token of the vocabulary.
     pub word: String,
     /// Cosine of its embedding with the mean of the class's words', in [-1, 1].
@@ -16,7 +16,11 @@ pub struct Near {
 /// has as one token, the nearest first. A word goes to the class that it is nearest to and to no
 /// other, as Schick et al. 2020 (arXiv 2010.13641) have it for likelihoods; equals go to the first
 /// class and the lower id.
-pub fn nearest(backbone: &Backbone, classes: &[Vec<&str>], count: usize) -> Vec<Vec<Near>> {
+pub fn embedding_neighbours(
+    backbone: &Backbone,
+    classes: &[Vec<&str>],
+    count: usize,
+) -> Vec<Vec<Neighbour>> {
     let embedding = backbone.model.embedding();
     let [rows, width] = embedding.dims();
     let table: Vec<f32> = (embedding.into_data())
@@ -41,7 +45,7 @@ pub fn nearest(backbone: &Backbone, classes: &[Vec<&str>], count: usize) -> Vec<
             centre
         })
         .collect();
-    let mut found: Vec<Vec<Near>> = vec![Vec::new(); classes.len()];
+    let mut found: Vec<Vec<Neighbour>> = vec![Vec::new(); classes.len()];
     for id in 0..rows.min(tokenizer.size()) as u32 {
         let word = tokenizer.decode(&[id]);
         let whole = !word.is_empty() && word.chars().all(char::is_alphabetic);
@@ -53,7 +57,7 @@ pub fn nearest(backbone: &Backbone, classes: &[Vec<&str>], count: usize) -> Vec<
             .enumerate()
             .reduce(|best, other| if other.1 > best.1 { other } else { best });
         if let Some((class, cosine)) = best {
-            found[class].push(Near { word, cosine });
+            found[class].push(Neighbour { word, cosine });
         }
     }
     for near in &mut found {

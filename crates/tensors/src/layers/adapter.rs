@@ -6,6 +6,17 @@ use burn::tensor::activation::{gelu, relu};
 
 use promptshift_kernels as kernels;
 
+/// A part of a block with a norm before it and a residual around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubLayer {
+    /// Attention of a stack to itself.
+    SelfAttention,
+    /// Attention of the decoder to the encoder.
+    CrossAttention,
+    /// The feed-forward.
+    FeedForward,
+}
+
 /// `y + s · up(f(down(h)))`, where `y` is the sub-layer's output and [`Side`] says what `h` is.
 #[derive(Module, Debug)]
 pub struct Adapter {

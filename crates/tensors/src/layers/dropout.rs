@@ -23,13 +23,13 @@ impl Dropout {
         }
     }
 
-    /// How many masks were taken, as [`went_on`](Self::went_on) takes it.
+    /// How many masks were taken, as [`resumed`](Self::resumed) takes it.
     pub fn taken(&self) -> u64 {
         self.taken
     }
 
     /// The same source after so many masks.
-    pub fn went_on(self, taken: u64) -> Self {
+    pub fn resumed(self, taken: u64) -> Self {
         Dropout { taken, ..self }
     }
 

@@ -1,41 +1,41 @@
-//! Where the rows of a batch are: packed, one example behind the other, for all that looks at a row by
-//! itself, and filled up to the longest example for attention alone.
+//! Packed batches: the rows of all examples follow each other without padding, for everything that treats rows
+//! independently; only attention pads them to the longest example.
 //!
-//! Short examples beside one long one are mostly filling; batches of like length, as in training, have some of it
-//! too.
+//! A batch of short examples and one long one is mostly padding; batches of similar lengths, as in training, still
+//! have some.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-/// The rows of a batch.
-pub(crate) struct Layout {
+/// Maps between the packed and the padded rows of a batch.
+pub(crate) struct Packing {
     /// The rows of each example.
     lengths: Vec<usize>,
-    /// `T`, to which each example is filled up.
+    /// `T`, the padded length of each example.
     width: usize,
-    /// The packed row at every place of the filled-up batch, `[B·T]`; none where nothing is filled up.
+    /// The packed row for every padded position, `[B·T]`; `None` where no example needs padding.
     filled: Option<Vec<usize>>,
 }
 
-impl Layout {
-    /// Of examples of so many rows each, filled up to the longest; none has none.
+impl Packing {
+    /// Of examples with so many rows each, padded to the longest; no example is empty.
     pub(crate) fn new(lengths: Vec<usize>) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        Layout::of_width(lengths, longest)
+        Packing::of_width(lengths, longest)
     }
 
-    /// The same, filled up to `width` rows each.
+    /// The same, padded to `width` rows each.
     pub(crate) fn of_width(lengths: Vec<usize>, width: usize) -> Self {
         let filled = lengths.iter().any(|&length| length < width).then(|| {
             let mut filled = Vec::with_capacity(lengths.len() * width);
             let mut first = 0;
             for length in &lengths {
-                // What fills an example up is seen by nothing before it.
+                // No real row attends to padding, so any row may fill it.
                 filled.extend((0..width).map(|at| first + at.min(length - 1)));
                 first += length;
             }
             filled
         });
-        Layout {
+        Packing {
             lengths,
             width,
             filled,
@@ -47,7 +47,7 @@ impl Layout {
         self.lengths.len()
     }
 
-    /// `T`, the rows of each example where it is filled up.
+    /// `T`, the padded length of each example.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -57,12 +57,12 @@ impl Layout {
         &self.lengths
     }
 
-    /// The place in its example of every packed row.
+    /// The position of every packed row within its example.
     pub(crate) fn places(&self) -> Vec<usize> {
         self.lengths.iter().flat_map(|&length| 0..length).collect()
     }
 
-    /// The packed rows of these places, which are of each example in turn.
+    /// The packed rows at these positions, one list per example.
     pub(crate) fn rows_at(&self, places: &[Vec<usize>]) -> Vec<usize> {
         let mut first = 0;
         let mut rows = Vec::new();
@@ -109,16 +109,16 @@ mod tests {
 
     #[test]
     fn what_is_filled_up_is_packed_again() {
-        let layout = Layout::new(vec![2, 3, 1]);
+        let packing = Packing::new(vec![2, 3, 1]);
         let data = TensorData::new((0..6).map(|row| row as f32).collect(), [6, 1]);
         let rows = Tensor::<2>::from_data(data.clone(), &Device::flex());
-        let filled = layout.fill(rows);
+        let filled = packing.fill(rows);
         let values: Vec<f32> = filled.to_data().try_to_vec().expect("f32");
         assert_eq!(values, [0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0]);
-        layout.pack(filled).to_data().assert_eq(&data, true);
-        assert_eq!(layout.places(), [0, 1, 0, 1, 2, 0]);
+        packing.pack(filled).to_data().assert_eq(&data, true);
+        assert_eq!(packing.places(), [0, 1, 0, 1, 2, 0]);
         assert_eq!(
-            layout.rows_at(&[vec![1], vec![0, 2], vec![0]]),
+            packing.rows_at(&[vec![1], vec![0, 2], vec![0]]),
             [1, 2, 4, 5]
         );
     }

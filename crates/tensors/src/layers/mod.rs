@@ -4,29 +4,25 @@
 mod adapter;
 mod delta;
 mod dropout;
-mod entries;
 mod generate;
-mod kept;
-mod layout;
+mod injected;
+mod kv_cache;
 mod linear;
 mod norm;
-mod output_words;
-mod places;
+mod packing;
 mod tokens;
 
-pub use adapter::{Adapter, Nonlinearity, Side};
+pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};
 pub(crate) use adapter::{adapted, adapted_output};
 pub use delta::{Delta, LowRank};
 pub use dropout::Dropout;
-pub use entries::{Entries, Memory, PrefixPositions};
-pub(crate) use entries::{behind, lengthened, of_each, reach};
 pub use generate::{Decoding, Generated, greedy};
-pub use kept::Kept;
-pub(crate) use layout::{Layout, pick};
+pub use injected::{Injected, KeyValue, LabelHead, PrefixPositions};
+pub(crate) use injected::{of_each, prefix_len, prepend_prefix, with_prefix};
+pub use kv_cache::KvCache;
 pub use linear::Linear;
 pub use norm::Norm;
-pub use output_words::OutputWords;
-pub use places::SubLayer;
+pub(crate) use packing::{Packing, pick};
 pub use tokens::Tokens;
 
 /// What a recipe names: linear maps and forms of heads.

@@ -1,15 +1,16 @@
-//! What a training that was broken off goes on from, with the same result as if it had not been.
+//! Checkpoints of an unfinished training: a training that resumes from one ends with the same result as one that
+//! was never interrupted.
 //!
 //! ```text
-//! <folder>/halt.json                    which step, what the loop remembers, the files' hashes; written last
+//! <folder>/halt.json                    the step, the loop's state and the files' hashes; written last
 //! <folder>/<name>.trained.safetensors   the trained tensors
 //! <folder>/<name>.best.safetensors      those of the best step
 //! <folder>/<name>.optimizer.bpk         the optimiser's state, as Burn saves it
 //! ```
 //!
-//! `<name>` is new each time, so that no file is written over which halt.json names.
+//! `<name>` is new for each checkpoint, so that no file named by halt.json is overwritten.
 //!
-//! The seed gives everything else again: the tensors that are not trained and the order of the rows.
+//! The seed reproduces everything else: the frozen tensors and the order of the rows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,10 +31,10 @@ use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_text::hash::{sha256, sha256_file};
 use promptshift_text::process::token;
 
-/// How long a training goes on before it is kept again: what is lost when it is killed.
+/// The time between checkpoints: the most work that is lost when the process is killed.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// One part of the time at most goes into keeping, of so many.
+/// Writing checkpoints takes at most one part in so many of the time.
 const SHARE: u32 = 20;
 
 const STATE: &str = "halt.json";
@@ -43,9 +44,9 @@ const TRAINED: &str = "trained.safetensors";
 const BEST: &str = "best.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
 
-/// A halt that can't be written or read.
+/// A checkpoint that can't be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum HaltError {
+pub enum CheckpointerError {
     /// The file system said no.
     #[error("{}: {source}", path.display())]
     Io {
@@ -54,7 +55,7 @@ pub enum HaltError {
         /// Why.
         source: io::Error,
     },
-    /// The state was cut off or edited.
+    /// The state was truncated or edited.
     #[error("{}: wanted what a broken-off training left, found {found}", path.display())]
     Malformed {
         /// The file.
@@ -75,24 +76,27 @@ pub enum HaltError {
     },
 }
 
-impl HaltError {
-    /// Whether what was kept can't be used, in which case the training starts over.
+impl CheckpointerError {
+    /// Whether the checkpoint is unusable, so that the training has to start over.
     pub fn is_damage(&self) -> bool {
-        matches!(self, HaltError::Malformed { .. } | HaltError::Weights(_))
+        matches!(
+            self,
+            CheckpointerError::Malformed { .. } | CheckpointerError::Weights(_)
+        )
     }
 }
 
-/// Where a training is kept while it goes on.
+/// Writes checkpoints of a training now and then, and finds the last one to resume from.
 #[derive(Debug)]
-pub struct Halts {
+pub struct Checkpointer {
     folder: PathBuf,
     of: String,
     due: Instant,
 }
 
-/// What halt.json holds.
+/// The contents of halt.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct Saved {
     pub state: State,
     /// The beginning of the files' names.
     name: String,
@@ -100,16 +104,16 @@ pub(super) struct Kept {
     files: BTreeMap<String, String>,
 }
 
-/// What the loop remembers, besides tensors.
+/// The state of the training loop, tensors aside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
-    /// What training it is of.
+    /// The training that it belongs to.
     pub of: String,
     /// Steps taken.
     pub step: usize,
-    /// The trained tensors' ids, in the model's order: the optimiser knows them by these.
+    /// Ids of the trained tensors in the model's order; the optimiser's state refers to them.
     pub ids: Vec<u64>,
-    /// Masks that dropout has taken.
+    /// Dropout masks drawn so far.
     pub dropout_masks: u64,
     pub curve: Vec<CurvePoint>,
     pub best_step: usize,
@@ -122,10 +126,10 @@ pub(super) struct State {
     pub validation_seconds: f64,
 }
 
-impl Halts {
-    /// In `folder`, of the training that `of` names: whatever its result depends on.
+impl Checkpointer {
+    /// Checkpoints in `folder`; `of` names the training by what its result depends on.
     pub fn new(folder: PathBuf, of: String) -> Self {
-        Halts {
+        Checkpointer {
             folder,
             of,
             due: Instant::now() + EVERY,
@@ -137,34 +141,35 @@ impl Halts {
         &self.of
     }
 
-    /// Whether it is time to keep it again.
+    /// Whether it is time for the next checkpoint.
     pub(super) fn is_due(&self) -> bool {
         Instant::now() >= self.due
     }
 
-    /// The state of this training, if it was broken off. What another one left is of no use.
-    pub(super) fn find(&self) -> Result<Option<Kept>, HaltError> {
+    /// The last checkpoint of this training, if there is one. Those of other trainings are ignored.
+    pub(super) fn find(&self) -> Result<Option<Saved>, CheckpointerError> {
         let path = self.folder.join(STATE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(HaltError::Io { path, source }),
+            Err(source) => return Err(CheckpointerError::Io { path, source }),
         };
-        let kept: Kept = opened_as(&bytes).map_err(|found| HaltError::Malformed { path, found })?;
+        let kept: Saved =
+            opened_as(&bytes).map_err(|found| CheckpointerError::Malformed { path, found })?;
         Ok((kept.state.of == self.of).then_some(kept))
     }
 
-    /// Keeps the state, the tensors and the optimiser's state; then lets go of what was kept before.
+    /// Writes the loop's state, the tensors and the optimiser's state, then deletes the previous checkpoint.
     pub(super) fn keep(
         &mut self,
         state: &State,
         [trained, best]: [&Tuned; 2],
         optimizer: &ModuleOptimizer,
-    ) -> Result<(), HaltError> {
+    ) -> Result<(), CheckpointerError> {
         let started = Instant::now();
         let io = |path: &Path| {
             let path = path.to_owned();
-            move |source| HaltError::Io { path, source }
+            move |source| CheckpointerError::Io { path, source }
         };
         fs::create_dir_all(&self.folder).map_err(io(&self.folder))?;
         let name = token();
@@ -178,13 +183,13 @@ impl Halts {
         let path = self.file(&name, OPTIMIZER);
         optimizer
             .save(&path)
-            .map_err(|source| HaltError::Optimizer {
+            .map_err(|source| CheckpointerError::Optimizer {
                 path: path.clone(),
                 source,
             })?;
         let hash = sha256_file(&path).map_err(io(&path))?;
         files.insert(OPTIMIZER.to_owned(), hash);
-        let kept = Kept {
+        let kept = Saved {
             state: state.clone(),
             name: name.clone(),
             files,
@@ -205,24 +210,28 @@ impl Halts {
                 fs::remove_file(&path).map_err(io(&path))?;
             }
         }
-        // A large model takes long to write, and that is to stay a small share of the time.
+        // Writing a large model takes long and has to stay a small share of the time.
         self.due = Instant::now() + EVERY.max(started.elapsed() * SHARE);
         Ok(())
     }
 
-    /// `start` with the ids that the kept optimiser knows, the same with the trained tensors, and with
-    /// those of the best step, off the tape.
-    pub(super) fn restored(&self, kept: &Kept, start: Tuned) -> Result<[Tuned; 3], HaltError> {
+    /// Three models: `start` under the ids that the saved optimiser refers to, the same with the trained tensors,
+    /// and with those of the best step, which is off the tape.
+    pub(super) fn restored(
+        &self,
+        kept: &Saved,
+        start: Tuned,
+    ) -> Result<[Tuned; 3], CheckpointerError> {
         let state = &kept.state;
         let wanted = ids(&start).len();
         if wanted != state.ids.len() {
-            return Err(HaltError::Malformed {
+            return Err(CheckpointerError::Malformed {
                 path: self.folder.join(STATE),
                 found: format!("{} trained tensors in place of {wanted}", state.ids.len()),
             });
         }
         let start = start.map(&mut Named(state.ids.iter()));
-        let filled = |end: &str| -> Result<Tuned, HaltError> {
+        let filled = |end: &str| -> Result<Tuned, CheckpointerError> {
             let mut fill = Fill {
                 ids: &state.ids,
                 weights: Weights::read(&self.unchanged(kept, end)?)?,
@@ -239,28 +248,30 @@ impl Halts {
         Ok([start, trained, best])
     }
 
-    /// The optimiser as it was kept.
+    /// The optimiser with its saved state.
     pub(super) fn load_optimizer(
         &self,
         fresh: ModuleOptimizer,
-        kept: &Kept,
-    ) -> Result<ModuleOptimizer, HaltError> {
+        kept: &Saved,
+    ) -> Result<ModuleOptimizer, CheckpointerError> {
         let path = self.unchanged(kept, OPTIMIZER)?;
-        fresh.load(&path).map_err(|error| HaltError::Malformed {
-            path,
-            found: error.to_string(),
-        })
+        fresh
+            .load(&path)
+            .map_err(|error| CheckpointerError::Malformed {
+                path,
+                found: error.to_string(),
+            })
     }
 
-    /// A kept file, if it is the one that was written.
-    fn unchanged(&self, kept: &Kept, end: &str) -> Result<PathBuf, HaltError> {
+    /// The path of a saved file, if the file is as it was written.
+    fn unchanged(&self, kept: &Saved, end: &str) -> Result<PathBuf, CheckpointerError> {
         let path = self.file(&kept.name, end);
         let found = match sha256_file(&path) {
             Ok(hash) if kept.files.get(end) == Some(&hash) => return Ok(path),
             Ok(hash) => format!("SHA-256 {hash}, which {STATE} does not say of it"),
             Err(error) => error.to_string(),
         };
-        Err(HaltError::Malformed { path, found })
+        Err(CheckpointerError::Malformed { path, found })
     }
 
     fn file(&self, name: &str, end: &str) -> PathBuf {
@@ -268,23 +279,23 @@ impl Halts {
     }
 }
 
-/// Puts what can't be used out of the way, where it can be looked at: the new name of `folder`.
+/// Renames an unusable folder so that it is out of the way but can be inspected; returns its new path.
 ///
 /// # Errors
 /// The file system says no.
-pub fn set_aside(folder: &Path) -> Result<PathBuf, HaltError> {
+pub fn set_aside(folder: &Path) -> Result<PathBuf, CheckpointerError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let aside = folder.with_file_name(format!("damaged-{name}-{}", token()));
     match fs::rename(folder, &aside) {
         Ok(()) => Ok(aside),
-        Err(source) => Err(HaltError::Io {
+        Err(source) => Err(CheckpointerError::Io {
             path: folder.to_owned(),
             source,
         }),
     }
 }
 
-/// The ids of the tensors that are trained, in the model's order.
+/// Ids of the trained tensors, in the model's order.
 pub(super) fn ids(tuned: &Tuned) -> Vec<u64> {
     let mut ids = Ids(Vec::new());
     tuned.visit(&mut ids);
@@ -301,7 +312,7 @@ impl ModuleVisitor for Ids {
     }
 }
 
-/// The tensors of these ids, by their places in the list.
+/// The tensors with these ids, named by their index in the list.
 fn collected(tuned: &Tuned, ids: &[u64]) -> Weights {
     let mut collect = Collect {
         ids,
@@ -338,7 +349,7 @@ impl ModuleMapper for Named<'_> {
     }
 }
 
-/// Puts the kept tensors in the places of those with these ids.
+/// Replaces the tensors with these ids by the saved ones.
 struct Fill<'a> {
     ids: &'a [u64],
     weights: Weights,

@@ -17,11 +17,11 @@ use super::flex::{self, contiguous, values, values_mut};
 ///
 /// - x and output: `[N, D]`
 /// - rows: `[M, D]`, as many as places
-pub fn put_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
+pub fn scatter_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
     let ([length, width], [count, row_width]) = (x.dims(), rows.dims());
     assert!(
         width == row_width && count == places.len() && places.iter().all(|&place| place < length),
-        "put_rows: a place of the matrix for every row"
+        "scatter_rows: a place of the matrix for every row"
     );
     if !flex::is_fused(&x) || x.device().is_autodiff() || rows.device().is_autodiff() {
         return reference(x, places, rows);
@@ -38,7 +38,7 @@ pub fn put_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
     Tensor::from_primitive::<Flex>(x)
 }
 
-/// [`put_rows`] in plain Burn operations.
+/// [`scatter_rows`] in plain Burn operations.
 pub fn reference(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
     let [_, width] = rows.dims();
     (places.iter().enumerate()).fold(x, |x, (row, &place)| {
@@ -53,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::testing::{Input, check, layouts, roles};
-    use super::{put_rows, reference};
+    use super::{reference, scatter_rows};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -68,7 +68,7 @@ mod tests {
             let x = Input { layout: x_layout, ..Input::tracked([length, width], seed) };
             let rows = Input { layout: rows_layout, ..Input::tracked([places.len(), width], seed + 1) };
             check(
-                &|inputs: &[Tensor<2>]| put_rows(inputs[0].clone(), &places, inputs[1].clone()),
+                &|inputs: &[Tensor<2>]| scatter_rows(inputs[0].clone(), &places, inputs[1].clone()),
                 &|inputs: &[Tensor<2>]| reference(inputs[0].clone(), &places, inputs[1].clone()),
                 &[x.with_role(x_role), rows.with_role(rows_role)],
             );
@@ -80,7 +80,7 @@ mod tests {
         let device = burn::tensor::Device::flex();
         let x = Tensor::<2>::zeros([3, 2], &device);
         let one = Tensor::<2>::ones([1, 2], &device);
-        let put = put_rows(x.clone(), &[1], one);
+        let put = scatter_rows(x.clone(), &[1], one);
         let floats = |x: Tensor<2>| x.into_data().try_to_vec::<f32>().expect("f32");
         assert_eq!(floats(x), [0.0; 6]);
         assert_eq!(floats(put), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
