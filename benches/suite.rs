@@ -18,8 +18,8 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
+use promptshift::layers::{Dropout, Injected};
 use promptshift::network::Encoded;
-use promptshift::parts::{Dropout, Entries};
 use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
 use promptshift::score::{metrics, score};
@@ -173,7 +173,7 @@ fn decode(c: &mut Criterion) {
     for backbone in [bed::nano(&device), bed::small(&device)] {
         let inputs = bed::batch(&backbone, 16, 128).inputs;
         let model = &backbone.model;
-        let encoded = model.encode(&inputs, Entries::default(), &mut Dropout::off());
+        let encoded = model.encode(&inputs, Injected::default(), &mut Dropout::off());
         // No token ends an output.
         let answer = || model.generate(&encoded, &[u32::MAX], 12);
         assert!(answer().iter().all(|output| output.ids.len() == 12));

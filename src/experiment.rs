@@ -22,8 +22,8 @@ use promptshift_numbers::record::folder::{StoreError, StoredRecord};
 use promptshift_numbers::record::{Cell, CurvePoint};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::eval;
-use promptshift_tensors::train::{FitError, HaltError, set_aside};
-use promptshift_tensors::tuning::trained::TrainedError;
+use promptshift_tensors::train::{CheckpointerError, FitError, set_aside};
+use promptshift_tensors::tuning::saved::TrainedError;
 use promptshift_tensors::tuning::{self, TuningError};
 
 pub use answer::{prediction, score_answer, stored};
@@ -72,7 +72,7 @@ pub enum ExperimentError {
     },
     /// What a training goes on from can't be written or read.
     #[error(transparent)]
-    Halt(#[from] HaltError),
+    Halt(#[from] CheckpointerError),
     /// The watcher broke it off.
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
@@ -140,7 +140,7 @@ pub enum Event<'a> {
     /// What a training was to go on from can't be used: it was put elsewhere, and the training starts over.
     SetAside {
         /// Why.
-        error: &'a HaltError,
+        error: &'a CheckpointerError,
         /// Where it is now.
         now: &'a Path,
     },
@@ -191,11 +191,11 @@ pub fn check(
 ) -> Result<Limits, TuningError> {
     let mut most = longest;
     for recipe in plan.recipes.values() {
-        tuning::fits(recipe, backbone.config.kind())?;
+        tuning::supports(recipe, backbone.config.kind())?;
         let words = words(recipe, &plan.setting.wording, &material.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
-            Some(DeltaRecipe::Preamble(_)) => words.preamble.len(),
+            DeltaRecipe::Preamble(_) => words.preamble.len(),
             _ => recipe.prompt_length(),
         };
         most = most.max(vectors);
@@ -239,7 +239,7 @@ fn past_damage<T>(
 /// Training of a cell that ended early.
 fn failed(error: FitError, cell: &Cell) -> ExperimentError {
     match error {
-        FitError::Halt(error) => error.into(),
+        FitError::Checkpointer(error) => error.into(),
         source => ExperimentError::Fit {
             method: cell.method.title(),
             seed: cell.seed,

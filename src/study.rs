@@ -268,7 +268,7 @@ impl Prepared {
                 backbone
             }
         };
-        Ok(loaded.asked(&plan.setting.wording, &self.material.source.card)?)
+        Ok(loaded.with_wording(&plan.setting.wording, &self.material.source.card)?)
     }
 
     /// Whether a part's model is not the one that is loaded.

@@ -20,12 +20,12 @@ use promptshift::domain::card::Card;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
+use promptshift::layers::Tokens;
 use promptshift::memory::{allocated, apart, peak_of};
-use promptshift::parts::Tokens;
 use promptshift::recipe::{Defaults, Method, Recipe};
 use promptshift::record::memory::{Moment, PeakParts};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
-use promptshift::tuning::{self, Labels};
+use promptshift::tuning::{self, MethodInputs};
 
 /// Held by the test that runs.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -170,7 +170,7 @@ fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
 /// The parts of the peak in three steps on a batch of so many examples of 64 tokens, and the peak.
 fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u64) {
     let recipe = Recipe::default_for(Defaults::Nano, method);
-    let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0).expect("a recipe");
+    let tuned = tuning::apply(backbone, &recipe, &MethodInputs::default(), 0).expect("a recipe");
     let [inputs, targets] = [64, 8].map(|width| Tokens {
         soft: Vec::new(),
         ids: (0..(examples * width) as u32)

@@ -4,11 +4,11 @@ use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::Batch;
 use promptshift::device;
-use promptshift::parts::Tokens;
+use promptshift::layers::Tokens;
 use promptshift::recipe::{Defaults, Method, Objective, Recipe, Schedule};
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
-use promptshift::tuning::{self, Labels};
+use promptshift::tuning::{self, MethodInputs};
 
 /// Begins as the binary does, with all threads' buffers made and left out of peaks.
 pub fn begin() {
@@ -105,7 +105,7 @@ pub fn name(backbone: &Backbone, method: Method, dropout: f64) -> String {
 /// A training with a method's default recipe, but for the dropout.
 pub fn trainer(backbone: &Backbone, method: Method, dropout: f64) -> Trainer {
     let recipe = recipe(backbone, method);
-    let tuned = tuning::apply(backbone, &recipe, &Labels::default(), 0)
+    let tuned = tuning::apply(backbone, &recipe, &MethodInputs::default(), 0)
         .expect("default recipes can be met");
     let course = Course {
         // Losses of random weights must stay finite for as long as the clock runs.

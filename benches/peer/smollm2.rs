@@ -9,10 +9,10 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::{Batch, buckets};
-use promptshift::parts::{Dropout, Entries, Tokens};
+use promptshift::layers::{Dropout, Injected, Tokens};
 use promptshift::recipe::{Defaults, Method, Recipe};
 use promptshift::train::{Course, Trainer, optimizer};
-use promptshift::tuning::{self, Labels};
+use promptshift::tuning::{self, MethodInputs};
 use serde_json::{Value, json};
 
 use crate::work::{self, POSITIONS};
@@ -36,7 +36,7 @@ fn backbone(model: &Path) -> Result<Backbone> {
 /// Steps of a method with its default recipe: AdamW, a clipped gradient, 20 vectors or rank 8.
 pub fn step(method: Method, model: &Path) -> Result<Value> {
     let recipe = Recipe::default_for(Defaults::DecoderOnly, method);
-    let tuned = tuning::apply(&backbone(model)?, &recipe, &Labels::default(), 0)?;
+    let tuned = tuning::apply(&backbone(model)?, &recipe, &MethodInputs::default(), 0)?;
     let course = Course {
         learning_rate: recipe.optimizer.learning_rate(),
         schedule: recipe.schedule,
@@ -71,7 +71,7 @@ pub fn generate(model: &Path, data: &Path) -> Result<Value> {
     // No token ends an output, so that each has exactly NEW_TOKENS.
     let answer = |tokens: &Tokens| {
         let off = &mut Dropout::off();
-        let encoded = backbone.model.encode(tokens, Entries::default(), off);
+        let encoded = backbone.model.encode(tokens, Injected::default(), off);
         (backbone.model).generate(&encoded, &[u32::MAX], NEW_TOKENS)
     };
     black_box(answer(&groups[0]));

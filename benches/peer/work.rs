@@ -15,7 +15,7 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::parquet::TableFile;
 use promptshift::domain::readers::{DataFile, Reader};
 use promptshift::domain::row::{QuestionRow, Row};
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::recipe::{
     AdafactorRecipe, Method, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction,
     Schedule, SecondMoment,
@@ -24,7 +24,7 @@ use promptshift::stats::estimate::median;
 use promptshift::t5::{Initialisation, T5, T5Config, initialise};
 use promptshift::tokenizer::Tokenizer;
 use promptshift::train::{Course, PaperAdafactor, Trainer};
-use promptshift::tuning::{Labels, Tuned, model_tuning, prompt_tuning};
+use promptshift::tuning::{MethodInputs, Tuned, model_tuning, prompt_tuning};
 use serde_json::{Value, json};
 
 use crate::smollm2;
@@ -215,7 +215,7 @@ fn prompt_trainer() -> Result<Trainer> {
         length: PROMPT,
         init: PromptInit::Vocab,
     };
-    let tuned = prompt_tuning(backbone().into(), &recipe, &Labels::default(), 0)?;
+    let tuned = prompt_tuning(backbone().into(), &recipe, &MethodInputs::default(), 0)?;
     Ok(trainer(tuned, 0.3))
 }
 

@@ -8,7 +8,7 @@ use super::progress::Voice;
 use super::{Failure, model, print};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
-use promptshift_tensors::tuning::adapter_file::{self, AdapterFile, Origin};
+use promptshift_tensors::tuning::saved::{self, AdapterFile, Origin};
 use promptshift_text::atomic_file;
 
 /// Verbs of `adapter`.
@@ -39,7 +39,7 @@ enum Verb {
         #[arg(value_name = "IN")]
         adapter: PathBuf,
         /// What to write.
-        #[arg(long, default_value = adapter_file::FILE, value_name = "FILE")]
+        #[arg(long, default_value = saved::ADAPTER_FILE, value_name = "FILE")]
         out: PathBuf,
         /// The model that it was tuned for, which the folder alone can't say: 'nano', a folder or a
         /// name of the Hub.
@@ -124,7 +124,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn open(path: &Path) -> Result<AdapterFile, Failure> {
     let adapter = AdapterFile::open(path)?;
-    warn_of_unknown(&adapter.path, adapter.unknown());
+    warn_of_unknown(&adapter.path, adapter.origin.unknown());
     Ok(adapter)
 }
 
@@ -152,7 +152,7 @@ fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
 fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
     let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
     let mut facts = vec![fact("file", &adapter.path.display().to_string())];
-    match adapter.origin() {
+    match &adapter.origin {
         Origin::Own(metadata) => {
             let entries = metadata.entries().into_iter();
             facts.extend(entries.filter(|(key, _)| key != "format"));

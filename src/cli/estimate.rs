@@ -11,7 +11,7 @@ use promptshift_numbers::recipe::{Limits, Method, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{encode, inputs};
-use promptshift_tensors::parts::Dropout;
+use promptshift_tensors::layers::Dropout;
 use promptshift_tensors::tuning::Tuned;
 
 /// The plan in words, what of it the store has, and an estimate of the time that the rest takes: from the arithmetic

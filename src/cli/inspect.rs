@@ -14,8 +14,8 @@ use promptshift_numbers::score::Metric;
 use promptshift_report::inspection::{Inspected, Scored, Vocabulary, sheet};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
-use promptshift_tensors::tuning::prompt_file::{Made, Origin, PromptFile, Vectors};
-use promptshift_tensors::tuning::{Labels, apply, started};
+use promptshift_tensors::tuning::saved::{Made, Origin, PromptFile, Vectors};
+use promptshift_tensors::tuning::{MethodInputs, apply, started};
 use promptshift_text::domain::catalogue::Catalogue;
 
 /// Flags of `inspect`.
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
     for file in &files {
-        warn_of_unknown(&file.path, file.unknown());
+        warn_of_unknown(&file.path, file.origin.unknown());
     }
     let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
     let vocabulary = vocabulary(&backbone);
@@ -105,9 +105,9 @@ fn inspected(
     // Refuses the prompt of another backbone.
     file.onto(backbone)?;
     let path = file.path.display().to_string();
-    let card = (file.source()).and_then(|source| catalogue.source(source).ok());
+    let card = (file.origin.source()).and_then(|source| catalogue.source(source).ok());
     let encode = |text: &String| backbone.tokenizer.encode(text);
-    let wording = file.wording().cloned().unwrap_or_default();
+    let wording = file.origin.wording().cloned().unwrap_or_default();
     let labels: Vec<String> = card.as_ref().map_or(Vec::new(), |card| {
         let words = |class| wording.target(card, class).to_string();
         (0..card.labels.len()).map(words).collect()
@@ -132,10 +132,10 @@ fn inspected(
             recipe,
             ..
         }) => {
-            let words = Labels {
+            let words = MethodInputs {
                 domain: source.clone(),
                 labels: labels.iter().map(encode).collect(),
-                ..Labels::default()
+                ..MethodInputs::default()
             };
             let name = format!("{source}, {method}, seed {seed}");
             (name, start(recipe, seed, words, backbone))
@@ -179,7 +179,7 @@ fn scored(path: &Path) -> anyhow::Result<Option<Scored>> {
 }
 
 /// The vectors that training started from: recipe and seed make them again.
-fn start(recipe: &str, seed: &str, words: Labels, backbone: &Backbone) -> Option<Rows> {
+fn start(recipe: &str, seed: &str, words: MethodInputs, backbone: &Backbone) -> Option<Rows> {
     let recipe: Recipe = serde_json::from_str(recipe).ok()?;
     let (mut text, mut vectors) = (Vec::new(), None);
     match &recipe.prompt.as_ref()?.init {
@@ -187,7 +187,7 @@ fn start(recipe: &str, seed: &str, words: Labels, backbone: &Backbone) -> Option
         PromptInit::File(start) => vectors = Some(started(start, backbone).ok()?),
         _ => {}
     }
-    let words = Labels {
+    let words = MethodInputs {
         text,
         vectors,
         ..words

@@ -9,7 +9,7 @@ use super::{Failure, methods, print, runs};
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Kind;
-use promptshift_tensors::tuning::fits;
+use promptshift_tensors::tuning::supports;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::card::{HUB, MINI};
 use promptshift_text::domain::catalogue::Catalogue;
@@ -334,7 +334,7 @@ fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
         return NO_TRAINING.to_string();
     }
     let recipe = Recipe::default_for(defaults, method);
-    match fits(&recipe, kind) {
+    match supports(&recipe, kind) {
         Ok(()) => in_short(&recipe, defaults),
         Err(_) => "—".to_string(),
     }

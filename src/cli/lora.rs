@@ -87,7 +87,7 @@ impl Lora {
 
     /// The recipe with these flags.
     pub fn change(&self, recipe: &mut Recipe) {
-        let Some(DeltaRecipe::Lora(lora)) = &mut recipe.delta else {
+        let DeltaRecipe::Lora(lora) = &mut recipe.delta else {
             return;
         };
         lora.rank = self.lora_rank.unwrap_or(lora.rank);
@@ -128,7 +128,7 @@ mod tests {
         lora(None, None, &[]).change(&mut recipe);
         assert_eq!(recipe, before);
         lora(Some(4), Some(32.0), &[Map::Wo, Map::Q]).change(&mut recipe);
-        let Some(DeltaRecipe::Lora(changed)) = recipe.delta else {
+        let DeltaRecipe::Lora(changed) = recipe.delta else {
             panic!("LoRA's recipe");
         };
         assert_eq!((changed.rank, changed.alpha), (4, 32.0));

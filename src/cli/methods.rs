@@ -14,7 +14,7 @@ use promptshift_report::figures::{self, Shares};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::{Config, Writes};
 use promptshift_tensors::t5::T5Config;
-use promptshift_tensors::tuning::{Family, Parameters, TuningError, about, fits};
+use promptshift_tensors::tuning::{Family, Parameters, TuningError, about, supports};
 use promptshift_text::atomic_file;
 
 /// Flags of `list methods`.
@@ -104,7 +104,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
                 head: (config.writes() != Writes::Tokens).then_some(TWO_CLASSES),
                 ..Recipe::default_for(choice.defaults(config), method)
             };
-            match fits(&recipe, config.kind()) {
+            match supports(&recipe, config.kind()) {
                 Err(TuningError::Unfit { why, .. }) => (none, Some(why)),
                 Ok(()) | Err(_) => (Parameters::of(&recipe, config), None),
             }

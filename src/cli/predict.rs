@@ -20,10 +20,9 @@ use promptshift_numbers::record::Score;
 use promptshift_numbers::score::metrics;
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::encode;
-use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::eval::answerer::Answerer;
 use promptshift_tensors::eval::predict::Answer;
-use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
-use promptshift_tensors::tuning::prompt_file::{self, PromptFile};
+use promptshift_tensors::tuning::saved::{self, AdapterFile, PromptFile};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::Example;
@@ -96,14 +95,22 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(AdapterFile::open)
         .transpose()?;
     if let Some(prompt) = &prompt {
-        warn_of_unknown(&prompt.path, prompt.unknown());
+        warn_of_unknown(&prompt.path, prompt.origin.unknown());
     }
     if let Some(adapter) = &adapter {
-        warn_of_unknown(&adapter.path, adapter.unknown());
+        warn_of_unknown(&adapter.path, adapter.origin.unknown());
     }
     let (tuned_on, known, longest) = match (&prompt, &adapter) {
-        (Some(prompt), _) => (prompt.source(), prompt.wording(), prompt.longest_input()),
-        (None, Some(adapter)) => (adapter.source(), adapter.wording(), adapter.longest_input()),
+        (Some(prompt), _) => (
+            prompt.origin.source(),
+            prompt.origin.wording(),
+            prompt.origin.longest_input(),
+        ),
+        (None, Some(adapter)) => (
+            adapter.origin.source(),
+            adapter.origin.wording(),
+            adapter.origin.longest_input(),
+        ),
         (None, None) => (None, None, None),
     };
     let source = source(tuned_on, card, &catalogue);
@@ -118,7 +125,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let backbone = model::load(&choice, &device, voice)?;
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
-    let backbone = (backbone.asked(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
+    let backbone =
+        (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
     // A head that is drawn answers by chance, one of words as it was pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
@@ -140,7 +148,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         advise(voice, prompt, &backbone);
     }
     if let Some(adapter) = &adapter
-        && let adapter_file::Origin::Peft { base_model, .. } = adapter.origin()
+        && let saved::Origin::Peft { base_model, .. } = &adapter.origin
     {
         voice.say(&format!(
             "{} {}; its tensors fit '{}', and no more can be checked",
@@ -164,7 +172,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         ..limits
     };
     model::say_cut(&whole, &limits, &backbone, voice);
-    let asker = Asker {
+    let asker = Answerer {
         source: asked,
         wording: &wording,
         tokenizer: &backbone.tokenizer,
@@ -207,7 +215,7 @@ fn answers(
     tuned: &Tuned,
     examples: &[Example],
     card: &Card,
-    asker: &Asker,
+    asker: &Answerer,
     voice: Voice,
 ) -> Result<Vec<Answer>, Failure> {
     let encodings = encode(examples, asker.tokenizer, asker.limits);
@@ -232,9 +240,9 @@ fn source(tuned_on: Option<&str>, card: &Card, catalogue: &Catalogue) -> Option<
 /// Says what can't be checked.
 fn advise(voice: Voice, prompt: &PromptFile, backbone: &Backbone) {
     let unknown = match &prompt.origin {
-        prompt_file::Origin::Own(_) => return,
-        prompt_file::Origin::Npy { .. } => "names no backbone".to_string(),
-        prompt_file::Origin::Peft { base_model, .. } => without_hash(base_model.as_deref()),
+        saved::Origin::Own(_) => return,
+        saved::Origin::Npy { .. } => "names no backbone".to_string(),
+        saved::Origin::Peft { base_model, .. } => without_hash(base_model.as_deref()),
     };
     voice.say(&format!(
         "{} {unknown}; its width {} fits '{}', and no more can be checked",

@@ -11,8 +11,7 @@ use super::{Failure, model, print};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::network::Kind;
-use promptshift_tensors::tuning::prompt_file::{self, Format, Origin, PromptFile};
-use promptshift_tensors::tuning::subspace::SubspaceFile;
+use promptshift_tensors::tuning::saved::{self, Format, Origin, PromptFile, SubspaceFile};
 use promptshift_text::atomic_file;
 
 /// Verbs of `prompt`.
@@ -47,7 +46,7 @@ enum Verb {
         #[arg(value_name = "IN")]
         prompt: PathBuf,
         /// What to write.
-        #[arg(long, default_value = prompt_file::FILE, value_name = "FILE")]
+        #[arg(long, default_value = saved::PROMPT_FILE, value_name = "FILE")]
         out: PathBuf,
         /// The model that it was tuned for, which the file alone can't say: 'nano' or a folder.
         #[arg(long, value_name = "MODEL")]
@@ -94,7 +93,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let to = format(to, &out).map_err(Failure::Usage)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.unknown());
+            warn_of_unknown(&prompt.path, prompt.origin.unknown());
             let format = match to {
                 To::Npy => Format::Npy,
                 To::Peft => Format::Peft(kind(&prompt, model.as_deref())?),
@@ -106,10 +105,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
             atomic_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.unknown());
+            warn_of_unknown(&prompt.path, prompt.origin.unknown());
             let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;
-            atomic_file::write(&out, &prompt_file::to_bytes(&prompt.vectors, &metadata))?;
+            atomic_file::write(&out, &saved::prompt_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);
         }
         Verb::Subspace { prompts, dim, out } => {

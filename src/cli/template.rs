@@ -18,7 +18,7 @@ use promptshift_numbers::score::{Metric, score};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::NotFinite;
-use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::eval::answerer::Answerer;
 use promptshift_tensors::eval::propose::{Proposal, Proposer};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::atomic_file;
@@ -197,7 +197,7 @@ fn scored(
         template: Some(template.clone()),
         ..Wording::default()
     };
-    let asker = Asker {
+    let asker = Answerer {
         source: card,
         wording: &wording,
         tokenizer: &backbone.tokenizer,

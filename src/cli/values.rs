@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::adapter::warn_of_unknown;
 use promptshift_numbers::recipe::{PromptInit, PromptStart, Recipe};
 use promptshift_numbers::record::TunedElsewhere;
-use promptshift_tensors::tuning::prompt_file::PromptFile;
+use promptshift_tensors::tuning::saved::PromptFile;
 use promptshift_text::domain::AnswerForm;
 
 /// `--seeds`.
@@ -52,11 +52,11 @@ impl FromStr for Init {
                 (Some(words), _) => PromptInit::Text(words.to_string()),
                 (None, Some(path)) => {
                     let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
-                    warn_of_unknown(&file.path, file.unknown());
+                    warn_of_unknown(&file.path, file.origin.unknown());
                     PromptInit::File(PromptStart {
                         path: path.to_string(),
                         sha256: file.vectors.sha256(),
-                        tuned_on: file.tuned_on(),
+                        tuned_on: file.origin.tuned_on(),
                     })
                 }
                 (None, None) => {

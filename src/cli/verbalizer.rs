@@ -11,7 +11,7 @@ use super::on::On;
 use super::progress::Voice;
 use super::{Failure, model, print, values};
 use promptshift_tensors::backbone::BackboneChoice;
-use promptshift_tensors::nearest::{Near, nearest};
+use promptshift_tensors::embedding_neighbours::{Neighbour, embedding_neighbours};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::{Aggregate, Spelling, Verbalizer, Wording};
 
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let device = arguments.on.find()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let backbone = model::load(&choice, &device, Voice::of_terminal())?;
-    let found = nearest(&backbone, &words, arguments.nearest);
+    let found = embedding_neighbours(&backbone, &words, arguments.nearest);
     let about = format!(
         "words of {} and the {} nearest embeddings of {}",
         card.name, arguments.nearest, backbone.name
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn file(
     labels: &[String],
     words: &[Vec<&str>],
-    found: &[Vec<Near>],
+    found: &[Vec<Neighbour>],
     about: String,
 ) -> anyhow::Result<String> {
     let mut text = String::new();
@@ -81,7 +81,7 @@ fn file(
             .collect();
         writeln!(text, "# {label}: {}", near.join(", "))?;
     }
-    let of_class = |(label, (words, near)): (&String, (&Vec<&str>, &Vec<Near>))| {
+    let of_class = |(label, (words, near)): (&String, (&Vec<&str>, &Vec<Neighbour>))| {
         let own = words.iter().map(|word| word.to_string());
         let all = own
             .chain(near.iter().map(|near| near.word.clone()))

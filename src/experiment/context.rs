@@ -7,7 +7,7 @@ use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::store::{Asked, FewShot, Of, Subject};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::eval::ask::Asker;
+use promptshift_tensors::eval::answerer::Answerer;
 use promptshift_tensors::network::Writes;
 use promptshift_tensors::train::TrainingSet;
 use promptshift_tensors::tuning::{self, NoHead, Tuned, TuningError};
@@ -32,7 +32,7 @@ impl<'a> Context<'a> {
     }
 
     /// What the recipe speaks of, in tokens.
-    pub fn words(&self, recipe: &Recipe) -> Result<tuning::Labels, TuningError> {
+    pub fn words(&self, recipe: &Recipe) -> Result<tuning::MethodInputs, TuningError> {
         let (cell, backbone) = (self.cell, self.backbone);
         words(
             recipe,
@@ -97,8 +97,8 @@ impl<'a> Context<'a> {
     }
 
     /// How the cell asks its model, in this wording.
-    pub fn asker(&self, wording: &'a Wording) -> Asker<'a> {
-        Asker {
+    pub fn asker(&self, wording: &'a Wording) -> Answerer<'a> {
+        Answerer {
             source: &self.source().card,
             wording,
             tokenizer: &self.backbone.tokenizer,

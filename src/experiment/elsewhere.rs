@@ -15,8 +15,7 @@ use promptshift_tensors::backbone::{Backbone, BackboneError, folder_tokenizer};
 use promptshift_tensors::checkpoint::{CheckpointError, WeightFiles};
 use promptshift_tensors::network::Config;
 use promptshift_tensors::tokenizer::Tokenizer;
-use promptshift_tensors::tuning::adapter_file::{self, AdapterFile};
-use promptshift_tensors::tuning::prompt_file::{self, PromptFile, PromptFileError};
+use promptshift_tensors::tuning::saved::{self, AdapterFile, PromptFile, SavedError};
 use promptshift_tensors::tuning::{NoHead, Tuned, head_form};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::{Template, Wording};
@@ -45,7 +44,7 @@ pub enum ElsewhereError {
     },
     /// A prompt or adapter that can't be read, or is of another model.
     #[error(transparent)]
-    File(#[from] PromptFileError),
+    File(#[from] SavedError),
     /// A whole model's configuration or weights are wrong.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -211,19 +210,19 @@ impl Read {
             Form::Prompt => {
                 let prompt = PromptFile::open(path)?;
                 numbers = Some(prompt.vectors.values().len());
-                if !matches!(prompt.origin, prompt_file::Origin::Own(_)) {
+                if !matches!(prompt.origin, saved::Origin::Own(_)) {
                     notes.push(unchecked(path, backbone));
                 }
-                notes.extend(unknown(path, prompt.unknown()));
+                notes.extend(unknown(path, prompt.origin.unknown()));
                 prompt.onto(backbone)?
             }
             Form::Adapter => {
                 let adapter = AdapterFile::open(path)?;
                 numbers = adapter.numbers();
-                if matches!(adapter.origin(), adapter_file::Origin::Peft { .. }) {
+                if matches!(adapter.origin, saved::Origin::Peft { .. }) {
                     notes.push(unchecked(path, backbone));
                 }
-                notes.extend(unknown(path, adapter.unknown()));
+                notes.extend(unknown(path, adapter.origin.unknown()));
                 adapter.onto(backbone)?
             }
             Form::Model => whole_model(path, material, wording, backbone)?,
@@ -284,17 +283,17 @@ fn form(path: &Path) -> Result<Form, ElsewhereError> {
     if !path.is_dir() {
         let is_adapter = path
             .file_name()
-            .is_some_and(|name| name == adapter_file::FILE)
+            .is_some_and(|name| name == saved::ADAPTER_FILE)
             || AdapterFile::open(path).is_ok();
         return Ok(match is_adapter {
             true => Form::Adapter,
             false => Form::Prompt,
         });
     }
-    if has(prompt_file::FILE) {
+    if has(saved::PROMPT_FILE) {
         return Ok(Form::Prompt);
     }
-    if has(adapter_file::FILE) {
+    if has(saved::ADAPTER_FILE) {
         return Ok(Form::Adapter);
     }
     if has(PEFT) {
@@ -336,8 +335,8 @@ fn files(path: &Path, form: Form) -> Result<Vec<PathBuf>, ElsewhereError> {
         return Ok(vec![path.to_owned()]);
     }
     let own = match form {
-        Form::Prompt => Some(prompt_file::FILE),
-        Form::Adapter => Some(adapter_file::FILE),
+        Form::Prompt => Some(saved::PROMPT_FILE),
+        Form::Adapter => Some(saved::ADAPTER_FILE),
         Form::Model => None,
     };
     if let Some(own) = own {

@@ -98,7 +98,7 @@ impl Runner<'_> {
         }
         let fitted = fit.finish();
         let seconds = Some(fitted.training.as_secs_f64());
-        let tuned = fitted.best.finished();
+        let tuned = fitted.best.into_inference();
         self.answer(
             context,
             shot.asked,

@@ -286,7 +286,7 @@ impl<'a> Runner<'a> {
             let asked = context.asked(of.clone(), test);
             let places = self.unanswered(&asked, &test.rows)?;
             if !places.is_empty() {
-                let tuned = loaded(watch)?.finished();
+                let tuned = loaded(watch)?.into_inference();
                 self.answer(context, asked, &tuned, (test, &places), None, watch)?;
             }
         }

@@ -7,7 +7,7 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
 use promptshift_numbers::store::Work;
-use promptshift_tensors::train::{Fitted, Halts};
+use promptshift_tensors::train::{Checkpointer, Fitted};
 
 /// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
 /// because it was lucky.
@@ -96,7 +96,7 @@ impl Runner<'_> {
         let of = self.environment.name(&subject);
         past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
-            let halts = Some(Halts::new(work.begun(), of.clone()));
+            let halts = Some(Checkpointer::new(work.begun(), of.clone()));
             let train = context.training_set();
             let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _| Ok(()), watch);
             ended(fitted.map(|(fitted, _)| fitted))

@@ -18,10 +18,9 @@ use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
 use promptshift_tensors::memory::peak_of;
-use promptshift_tensors::train::{self, FitError, Fitted, Fitting, Halts, TrainingSet};
+use promptshift_tensors::train::{self, Checkpointer, FitError, Fitted, Fitting, TrainingSet};
 use promptshift_tensors::tuning::Tuned;
-use promptshift_tensors::tuning::prompt_file::Metadata;
-use promptshift_tensors::tuning::trained::{restored, save_trained, trained_bytes};
+use promptshift_tensors::tuning::saved::{Metadata, restored, save_trained, trained_bytes};
 use promptshift_text::atomic_file;
 
 /// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
@@ -80,7 +79,7 @@ impl Runner<'_> {
         let (fitted, kept, sizes, peak_bytes) = past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
             let sizes = (tuned.trainable_parameters(), tuned.parameter_count());
-            let halts = Halts::new(work.begun(), name.clone());
+            let halts = Checkpointer::new(work.begun(), name.clone());
             let checkpoints = Checkpoints::of(self, context, subject)?;
             let mut keep_step = |step: usize, tuned: &Tuned| match self.keep {
                 Keep::All => {
@@ -155,7 +154,7 @@ impl Context<'_> {
         &self,
         tuned: Tuned,
         train: &TrainingSet,
-        halts: Option<Halts>,
+        halts: Option<Checkpointer>,
         at_step: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
         watch: &mut Watch,
     ) -> Result<(Fitted, Kept), ExperimentError> {

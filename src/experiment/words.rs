@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::material::Source;
 use promptshift_numbers::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::tuning::{self, Labels, TuningError};
+use promptshift_tensors::tuning::{self, MethodInputs, TuningError};
 use promptshift_text::domain::Example;
 use promptshift_text::domain::wording::Wording;
 
@@ -18,18 +18,16 @@ pub(super) fn words(
     source: &Source,
     backbone: &Backbone,
     seed: u64,
-) -> Result<Labels, TuningError> {
+) -> Result<MethodInputs, TuningError> {
     let encode = |text: &String| backbone.tokenizer.encode(text);
     let init = recipe.prompt.as_ref().map(|prompt| &prompt.init);
-    Ok(Labels {
+    Ok(MethodInputs {
         vectors: match init {
             Some(PromptInit::File(start)) => Some(tuning::started(start, backbone)?),
             _ => None,
         },
         subspace: match &recipe.delta {
-            Some(DeltaRecipe::Subspace(subspace)) => {
-                Some(tuning::subspace::found(subspace, backbone)?)
-            }
+            DeltaRecipe::Subspace(subspace) => Some(tuning::found_subspace(subspace, backbone)?),
             _ => None,
         },
         domain: source.card.name.clone(),
@@ -45,8 +43,8 @@ pub(super) fn words(
             _ => Vec::new(),
         },
         preamble: match &recipe.delta {
-            Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(text))) => encode(text),
-            Some(DeltaRecipe::Preamble(PreambleRecipe::Examples(count))) => {
+            DeltaRecipe::Preamble(PreambleRecipe::Instruction(text)) => encode(text),
+            DeltaRecipe::Preamble(PreambleRecipe::Examples(count)) => {
                 let examples = &source.train.examples;
                 match backbone.tokenizer.continues() {
                     true => encode(&examples_gone_on_with(examples, *count, seed)),

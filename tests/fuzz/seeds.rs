@@ -7,10 +7,8 @@ use arrow::array::ArrayRef;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{self, Made, Metadata, PromptFile};
-use promptshift::tuning::trained::save_trained;
-use promptshift::tuning::{self, Labels};
+use promptshift::tuning::saved::{self, AdapterFile, Made, Metadata, PromptFile, save_trained};
+use promptshift::tuning::{self, MethodInputs};
 
 use crate::readers::{
     BETWEEN, CONFIGS, SEED, T5_TOKENIZER, backbones, committed, recipes, repository,
@@ -264,7 +262,7 @@ fn own(wanted: Tuned) -> Vec<Vec<u8>> {
             Tuned::Prompt => {
                 let prompt = PromptFile::open(&path).expect("a committed prompt");
                 let metadata = prompt.adopt(backbone).ok()?;
-                Some(prompt_file::to_bytes(&prompt.vectors, &metadata))
+                Some(saved::prompt_bytes(&prompt.vectors, &metadata))
             }
             Tuned::Adapter => {
                 let adapter = AdapterFile::open(&path).expect("a committed adapter");
@@ -303,7 +301,7 @@ fn trained() -> Vec<Vec<u8>> {
                 longest_input: None,
             },
         };
-        let start = tuning::apply(backbone, &recipe, &Labels::default(), SEED);
+        let start = tuning::apply(backbone, &recipe, &MethodInputs::default(), SEED);
         let start = start.expect("it fits").off_tape();
         let saved = save_trained(&start, &recipe, &backbone.config, &metadata, folder.path());
         let file = saved.expect("written").trained.file;

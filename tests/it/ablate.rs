@@ -12,12 +12,12 @@ use promptshift::checkpoint::Weights;
 use promptshift::domain::Task;
 use promptshift::eval::ensemble::answering;
 use promptshift::eval::predict::predict;
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::pretrain::PretrainRecipe;
 use promptshift::recipe::{Limits, PromptInit, PromptRecipe, PromptStart};
 use promptshift::tuning::bank::{BankError, PromptBank};
-use promptshift::tuning::prompt_file::Vectors;
-use promptshift::tuning::{Labels, PromptError, Tuned, prompt_tuning};
+use promptshift::tuning::saved::Vectors;
+use promptshift::tuning::{MethodInputs, PromptError, Tuned, prompt_tuning};
 
 use crate::tuning::{nano, squad};
 
@@ -26,7 +26,7 @@ fn start(seed: u64, length: usize) -> Vectors {
         length,
         init: PromptInit::Vocab,
     };
-    prompt_tuning(nano().model, &recipe, &Labels::default(), seed)
+    prompt_tuning(nano().model, &recipe, &MethodInputs::default(), seed)
         .expect("a valid recipe")
         .vectors()
         .expect("a prompt")
@@ -99,9 +99,9 @@ fn a_prompt_that_was_tuned_before_is_where_another_starts() {
             tuned_on: None,
         }),
     };
-    let words = Labels {
+    let words = MethodInputs {
         vectors: Some(before.clone()),
-        ..Labels::default()
+        ..MethodInputs::default()
     };
     let begun = prompt_tuning(nano().model, &recipe(4), &words, 0).expect("as long");
     assert_eq!(begun.vectors().expect("a prompt"), before);

@@ -4,7 +4,7 @@
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::domain::{AnswerForm, Example, Task};
-use promptshift::parts::HeadForm;
+use promptshift::layers::HeadForm;
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::store::ARITHMETIC;
 

@@ -10,12 +10,12 @@ use promptshift::batch::encode;
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
+use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
 use promptshift::network::{Config, Encoded, Kind, Network};
-use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::train::TrainingSet;
-use promptshift::tuning::adapter_file;
-use promptshift::tuning::{self, Labels, Parameters};
+use promptshift::tuning::saved;
+use promptshift::tuning::{self, MethodInputs, Parameters};
 
 use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, real, values};
@@ -68,10 +68,10 @@ fn classifier() -> Bert {
     tiny().1.with_head(head)
 }
 
-fn entries(prompt: Option<Tensor<2>>) -> Entries {
-    Entries {
+fn entries(prompt: Option<Tensor<2>>) -> Injected {
+    Injected {
         prompt,
-        ..Entries::default()
+        ..Injected::default()
     }
 }
 
@@ -407,8 +407,8 @@ fn recipe(method: Method, head: HeadForm) -> Recipe {
         prompt.length = 3;
     }
     match &mut recipe.delta {
-        Some(DeltaRecipe::Subspace(subspace)) => (subspace.length, subspace.dimension) = (3, 4),
-        Some(DeltaRecipe::PromptNetwork(network)) => network.hidden = 8,
+        DeltaRecipe::Subspace(subspace) => (subspace.length, subspace.dimension) = (3, 4),
+        DeltaRecipe::PromptNetwork(network) => network.hidden = 8,
         _ => {}
     }
     recipe
@@ -418,7 +418,8 @@ fn recipe(method: Method, head: HeadForm) -> Recipe {
 fn methods() -> Vec<Method> {
     let fits = |method: &Method| {
         *method != Method::Untuned
-            && tuning::fits(&Recipe::default_for(Defaults::Encoder, *method), Kind::Bert).is_ok()
+            && tuning::supports(&Recipe::default_for(Defaults::Encoder, *method), Kind::Bert)
+                .is_ok()
     };
     Method::offered().filter(fits).collect()
 }
@@ -444,7 +445,7 @@ fn methods_that_do_not_fit_are_refused_with_a_reason() {
         Method::Warp,
     ] {
         let recipe = Recipe::default_for(Defaults::Encoder, method);
-        let error = tuning::fits(&recipe, Kind::Bert)
+        let error = tuning::supports(&recipe, Kind::Bert)
             .expect_err("refused")
             .to_string();
         assert!(error.contains("a BERT"), "{error}");
@@ -491,7 +492,7 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
         assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
         // Rows of tables that no text needs do not move, but some of them do.
         let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
-        let tuned = tuned.finished();
+        let tuned = tuned.into_inference();
         for answer in ground.answers(&tuned, &examples) {
             assert!(ground.labels.contains(&answer.text));
             assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
@@ -504,7 +505,7 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
             continue;
         }
         let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
-        assert_eq!(saved.file, adapter_file::FILE, "{name}");
+        assert_eq!(saved.file, saved::ADAPTER_FILE, "{name}");
     }
 }
 
@@ -542,7 +543,7 @@ fn a_seed_draws_one_head_for_every_method() {
     let backbone = backbone(&folder());
     let head = |method, seed| {
         let recipe = recipe(method, HeadForm::Span);
-        let tuned = tuning::apply(&backbone, &recipe, &Labels::default(), seed);
+        let tuned = tuning::apply(&backbone, &recipe, &MethodInputs::default(), seed);
         let parameters = tuned.expect("it fits").parameters().into_iter();
         let of_head = parameters.filter(|p| p.path.starts_with("backbone.head."));
         of_head.map(|p| p.values).collect::<Vec<_>>()
@@ -566,7 +567,7 @@ fn minilm_agrees_on_real_pairs() {
     assert_eq!(ids, reference.ids("input_ids"));
     let tokens = Tokens::padded(&ids, 0);
     let Encoded::Bert(encoded) =
-        (backbone.model).encode(&tokens, Entries::default(), &mut Dropout::off())
+        (backbone.model).encode(&tokens, Injected::default(), &mut Dropout::off())
     else {
         panic!("a BERT")
     };

@@ -15,10 +15,10 @@ use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::{Opening, ScoreBy, Verbalizer, Wording};
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
+use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
 use promptshift::network::Network;
-use promptshift::parts::{Dropout, Entries, HeadForm, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift::tuning::{self, Labels, Tuned};
+use promptshift::tuning::{self, MethodInputs, Tuned};
 use serde_json::Value;
 
 use super::every_method::Ground;
@@ -123,9 +123,9 @@ fn logits_loss_and_the_prompts_gradient_agree() {
         .collect();
     let targets = Tokens::padded(&targets, 0);
     let read = |prompt: Option<Tensor<2>>| {
-        let entries = Entries {
+        let entries = Injected {
             prompt,
-            ..Entries::default()
+            ..Injected::default()
         };
         model.encode(&tokens, &entries, &mut Dropout::off())
     };
@@ -168,14 +168,14 @@ fn a_method_trains_the_words_vectors_with_its_own() {
     let wording = wording(&words(folder.path(), ["red", "town"]));
     let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
     let backbone = load("bert_words_tiny")
-        .asked(&wording, &card)
+        .with_wording(&wording, &card)
         .expect("words");
     let form = HeadForm::Words(2);
     let recipe = Recipe {
         head: Some(form),
         ..Recipe::default_for(Defaults::Encoder, Method::Lora)
     };
-    let tuned = tuning::apply(&backbone, &recipe, &Labels::default(), 0).expect("it fits");
+    let tuned = tuning::apply(&backbone, &recipe, &MethodInputs::default(), 0).expect("it fits");
     let counted = tuning::Parameters::of(&recipe, &backbone.config).trainable;
     assert_eq!(tuned.trainable_parameters(), counted);
     let untuned = Tuned::untuned_on(&backbone, Some(form), 0);
@@ -199,7 +199,7 @@ fn what_training_left_under_a_head_of_words_is_restored_to_the_bit() {
     let wording = wording(&words(folder.path(), ["red", "town"]));
     let card = Catalogue::bundled().get("qqp").expect("bundled").clone();
     let load = || {
-        let backbone = load("bert_words_tiny").asked(&wording, &card);
+        let backbone = load("bert_words_tiny").with_wording(&wording, &card);
         backbone.expect("words")
     };
     let ground = Ground {
@@ -310,7 +310,7 @@ fn a_sentinel_before_answers_is_refused() {
         opening: Opening::Sentinel,
         ..Wording::default()
     };
-    let refused = load("bert_words_tiny").asked(&wording, &card);
+    let refused = load("bert_words_tiny").with_wording(&wording, &card);
     let error = refused.expect_err("a BERT has no sentinels").to_string();
     assert!(error.contains("<extra_id_0>"), "{error}");
 }

@@ -10,10 +10,10 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::checkpoint::Weights;
 use promptshift::domain::{AnswerForm, Example};
 use promptshift::gguf::Gguf;
+use promptshift::layers::{Dropout, Injected, KeyValue, Tokens};
 use promptshift::network::{Config, Encoded, Network};
-use promptshift::parts::{Dropout, Entries, Memory, Tokens};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
-use promptshift::tuning::{self, Labels, Parameters};
+use promptshift::tuning::{self, MethodInputs, Parameters};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -42,9 +42,9 @@ fn prompt(reference: &Reference, width: usize, device: &Device) -> Tensor<2> {
 }
 
 fn encode(model: &Network, inputs: &Tokens, prompt: Option<Tensor<2>>) -> Encoded {
-    let entries = Entries {
+    let entries = Injected {
         prompt,
-        ..Entries::default()
+        ..Injected::default()
     };
     model.encode(inputs, entries, &mut Dropout::off())
 }
@@ -152,12 +152,12 @@ fn decoding_finds_what_reading_all_at_once_finds() {
             let data = TensorData::new(values.collect::<Vec<_>>(), [4, config.key_width()]);
             Tensor::<2>::from_data(data, &device)
         };
-        let entries = Entries {
+        let entries = Injected {
             prompt: Some(prompt(&reference, config.width, &device)),
             decoder: (0..config.layers)
-                .map(|layer| Memory::new(keys(layer), keys(layer + 100)))
+                .map(|layer| KeyValue::new(keys(layer), keys(layer + 100)))
                 .collect(),
-            ..Entries::default()
+            ..Injected::default()
         };
         let off = &mut Dropout::off();
         let encoded = backbone.model.encode(&inputs, entries, off);
@@ -310,9 +310,9 @@ fn tokens_are_transformers_whichever_file_they_come_from() {
 /// Methods that can be put on such a network, by what they count and what they train.
 #[test]
 fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
-    let words = Labels {
+    let words = MethodInputs {
         preamble: vec![5, 6, 7],
-        ..Labels::default()
+        ..MethodInputs::default()
     };
     let mut unfit = Vec::new();
     for name in NETWORKS {
@@ -322,10 +322,10 @@ fn every_method_counts_what_it_trains_or_says_why_it_does_not_fit() {
                 continue;
             }
             let mut recipe = Recipe::default_for(Defaults::DecoderOnly, method);
-            if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
+            if let DeltaRecipe::Subspace(subspace) = &mut recipe.delta {
                 (subspace.length, subspace.dimension) = (4, 3);
             }
-            let words = Labels {
+            let words = MethodInputs {
                 subspace: subspace_for(&recipe, &backbone),
                 ..words.clone()
             };
@@ -379,7 +379,7 @@ fn examples() -> Vec<Example> {
 fn methods() -> Vec<Method> {
     let config = load("llama_tiny").config;
     let fits = |method: &Method| {
-        *method != Method::Untuned && tuning::fits(&recipe(*method, 1), config.kind()).is_ok()
+        *method != Method::Untuned && tuning::supports(&recipe(*method, 1), config.kind()).is_ok()
     };
     Method::offered().filter(fits).collect()
 }
@@ -396,9 +396,9 @@ fn recipe(method: Method, steps: usize) -> Recipe {
         prompt.length = 4;
     }
     match &mut recipe.delta {
-        Some(DeltaRecipe::Subspace(subspace)) => (subspace.length, subspace.dimension) = (4, 3),
-        Some(DeltaRecipe::PromptNetwork(network)) => network.hidden = 8,
-        Some(DeltaRecipe::Prefix(prefix)) => prefix.length = 4,
+        DeltaRecipe::Subspace(subspace) => (subspace.length, subspace.dimension) = (4, 3),
+        DeltaRecipe::PromptNetwork(network) => network.hidden = 8,
+        DeltaRecipe::Prefix(prefix) => prefix.length = 4,
         _ => {}
     }
     recipe
@@ -419,7 +419,7 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let before = bits();
     for method in methods() {
         let (recipe, examples) = (recipe(method, 3), examples());
-        let tuned = ground.train(&recipe, &examples).best.finished();
+        let tuned = ground.train(&recipe, &examples).best.into_inference();
         ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
     }
     assert!(bits() == before, "an adapter has changed the backbone");

@@ -14,7 +14,7 @@ use promptshift::domain::Task;
 use promptshift::eval::predict::{Answer, predict};
 use promptshift::recipe::{Defaults, Limits, Method, Objective, Recipe, Schedule};
 use promptshift::train::{Course, Trainer, optimizer};
-use promptshift::tuning::{self, Labels};
+use promptshift::tuning::{self, MethodInputs};
 
 use crate::tuning::squad;
 
@@ -35,8 +35,8 @@ fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
     let encodings = encode(&examples, &backbone.tokenizer, &limits);
     let mut batches = Batches::new(&encodings, 4, backbone.tokenizer.pad(), 0);
     let recipe = Recipe::default_for(Defaults::Nano, method);
-    let tuned =
-        tuning::apply(&backbone, &recipe, &Labels::default(), 0).expect("defaults can be met");
+    let tuned = tuning::apply(&backbone, &recipe, &MethodInputs::default(), 0)
+        .expect("defaults can be met");
     let course = Course {
         learning_rate: recipe.optimizer.learning_rate(),
         schedule: Schedule::Constant,
@@ -53,7 +53,7 @@ fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
             loss.sum / loss.tokens as f64
         })
         .collect();
-    let tuned = trainer.into_tuned().valid().finished();
+    let tuned = trainer.into_tuned().valid().into_inference();
     let answering = predict(&tuned, &encodings, &backbone.tokenizer, &[], &limits);
     (losses, answering.finish().expect("numbers"))
 }

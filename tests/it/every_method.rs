@@ -14,12 +14,12 @@ use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
 use promptshift::record::{Cell, Provenance, SavedDelta, Setting};
-use promptshift::train::{Event, Fitted, Fitting, Halts, TrainingSet};
+use promptshift::train::{Checkpointer, Event, Fitted, Fitting, TrainingSet};
 use promptshift::transfer::Transfer;
-use promptshift::tuning::adapter_file::{self, AdapterFile};
-use promptshift::tuning::prompt_file::{self, Metadata, PromptFile, PromptFileError};
-use promptshift::tuning::trained::{SavedTraining, restored, save_trained};
-use promptshift::tuning::{self, Labels, Parameter, Parameters, Tuned};
+use promptshift::tuning::saved::{
+    self, AdapterFile, Metadata, PromptFile, SavedError, SavedTraining, restored, save_trained,
+};
+use promptshift::tuning::{self, MethodInputs, Parameter, Parameters, Tuned};
 
 use crate::tuning::subspace_for;
 
@@ -58,11 +58,11 @@ impl Ground {
         Ground { limits, ..self }
     }
 
-    fn words(&self, recipe: &Recipe) -> Labels {
-        Labels {
+    fn words(&self, recipe: &Recipe) -> MethodInputs {
+        MethodInputs {
             preamble: PREAMBLE.to_vec(),
             subspace: subspace_for(recipe, &self.backbone),
-            ..Labels::default()
+            ..MethodInputs::default()
         }
     }
 
@@ -223,12 +223,17 @@ impl Ground {
         let restored = restored(anew, recipe, &words, self.seed, &path).expect("its own");
         assert!(values(&left) == values(&restored), "{name}");
 
-        let answering = [&left, &restored].map(|tuned| tuned.clone().finished());
+        let answering = [&left, &restored].map(|tuned| tuned.clone().into_inference());
         let [one, other] = answering.each_ref().map(values);
         assert!(one == other, "{name}: finished");
         let [one, other] = answering.map(|tuned| self.answers(&tuned, examples));
         assert_eq!(one, other, "{name}");
-        let alone = self.save(&left.clone().finished(), method, recipe, folder.path());
+        let alone = self.save(
+            &left.clone().into_inference(),
+            method,
+            recipe,
+            folder.path(),
+        );
         assert_eq!(alone, saved.answering, "{name}");
 
         if recipe.trains() {
@@ -262,7 +267,7 @@ impl Ground {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let set = self.training_set(examples);
         let begin = |of: &str| {
-            let halts = Halts::new(folder.path().join("begun"), of.to_owned());
+            let halts = Checkpointer::new(folder.path().join("begun"), of.to_owned());
             let fit = Fitting::new(self.apply(&recipe), &set, &recipe, self.seed, Some(halts));
             fit.expect("what was kept can be read")
         };
@@ -325,11 +330,11 @@ fn losses(fitted: &Fitted) -> Vec<(usize, Option<u64>)> {
 const WHOLE_MODEL: &str = "model.safetensors";
 
 /// What a run left, on a backbone.
-fn opened(path: &Path, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
+fn opened(path: &Path, backbone: &Backbone) -> Result<Tuned, SavedError> {
     let name = path.file_name().map(|name| name.to_string_lossy());
     match name.as_deref() {
-        Some(prompt_file::FILE) => PromptFile::open(path)?.onto(backbone),
-        Some(adapter_file::FILE) => AdapterFile::open(path)?.onto(backbone),
+        Some(saved::PROMPT_FILE) => PromptFile::open(path)?.onto(backbone),
+        Some(saved::ADAPTER_FILE) => AdapterFile::open(path)?.onto(backbone),
         Some(WHOLE_MODEL) => {
             let weights = Weights::read(path).expect("written");
             let device = backbone.model.device();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::checkpoint::WeightFiles;
-use promptshift::parts::Dropout;
+use promptshift::layers::Dropout;
 use promptshift::t5::{T5, T5Config};
 
 use super::parity::{Reference, values};

@@ -13,11 +13,8 @@ use promptshift::network::Network;
 use promptshift::recipe::{Defaults, DeltaRecipe, Method, Recipe};
 use promptshift::t5::T5Config;
 use promptshift::train::{Event, Fitting};
-use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::Vectors;
-use promptshift::tuning::subspace::Subspace;
-use promptshift::tuning::trained;
-use promptshift::tuning::{self, Labels, Parameters, Tuned};
+use promptshift::tuning::saved::{self, AdapterFile, Subspace, Vectors};
+use promptshift::tuning::{self, MethodInputs, Parameters, Tuned};
 
 use crate::every_method::Ground;
 use crate::tuning::{domain, nano, squad};
@@ -44,7 +41,7 @@ fn recipe(method: Method, steps: usize) -> Recipe {
         recipe.budget.evaluate_every = steps;
     }
     recipe.budget.batch_size = 8;
-    if let Some(DeltaRecipe::Subspace(subspace)) = &mut recipe.delta {
+    if let DeltaRecipe::Subspace(subspace) = &mut recipe.delta {
         subspace.dimension = DIMENSION;
     }
     if tuning::wants_labels(&recipe) {
@@ -121,20 +118,21 @@ fn the_loss_on_eight_examples_falls_by_half_in_a_subspace_of_prompts_that_have_l
     let mut prompt = recipe(Method::Prompt, HALVING_STEPS);
     prompt.budget.evaluate_every = 10;
     let vectors = |tuned: &Tuned| tuned.vectors().expect("it has a prompt");
-    let start =
-        |seed| tuning::apply(backbone, &prompt, &Labels::default(), seed).expect("a valid recipe");
+    let start = |seed| {
+        tuning::apply(backbone, &prompt, &MethodInputs::default(), seed).expect("a valid recipe")
+    };
     let tuned = [1, 2].map(|seed| vectors(&ground.fit(start(seed), &prompt, &examples).best));
     let untuned = [3, 4, 5].map(|seed| vectors(&start(seed)));
     let prompts: Vec<&Vectors> = tuned.iter().chain(&untuned).collect();
     let (subspace, _) = Subspace::of(&prompts, 2).expect("they differ");
     let mut recipe = recipe(Method::Intrinsic, HALVING_STEPS);
     recipe.budget.evaluate_every = 10;
-    if let Some(DeltaRecipe::Subspace(wanted)) = &mut recipe.delta {
+    if let DeltaRecipe::Subspace(wanted) = &mut recipe.delta {
         wanted.dimension = 2;
     }
-    let words = Labels {
+    let words = MethodInputs {
         subspace: Some(subspace),
-        ..Labels::default()
+        ..MethodInputs::default()
     };
     let start = tuning::apply(backbone, &recipe, &words, 1).expect("a valid recipe");
     let curve = ground.fit(start, &recipe, &examples).curve;
@@ -207,7 +205,7 @@ fn eight_examples_are_learnt_by_heart() {
 /// The file of a method's starting values.
 pub fn untrained_file(method: Method, backbone: &Backbone, folder: &Path) -> PathBuf {
     let (ground, recipe) = (Ground::of(backbone.clone()), recipe(method, 3));
-    let tuned = ground.apply(&recipe).finished();
+    let tuned = ground.apply(&recipe).into_inference();
     folder.join(ground.save(&tuned, method, &recipe, folder).file)
 }
 
@@ -219,7 +217,7 @@ fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     // One loaded backbone for all of them, one after the other.
     for method in methods() {
         let (recipe, examples) = (recipe(method, 3), examples(method, 24));
-        let tuned = ground.train(&recipe, &examples).best.finished();
+        let tuned = ground.train(&recipe, &examples).best.into_inference();
         ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
     }
     assert!(bits() == before, "an adapter has changed the backbone");
@@ -233,7 +231,7 @@ fn what_training_left_is_restored_to_the_bit() {
         let saved = ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
         let parameters = Parameters::of(&recipe, &ground.backbone.config);
         if parameters.stored != parameters.trainable {
-            assert_eq!(saved.trained.file, trained::FILE, "{}", method.name());
+            assert_eq!(saved.trained.file, saved::TRAINED_FILE, "{}", method.name());
         }
     }
 }
@@ -422,7 +420,7 @@ fn weights_that_lora_was_merged_into_are_a_checkpoint() {
 /// whole sequences in training: both must see the same.
 #[test]
 fn an_answer_is_as_probable_token_by_token_as_at_once() {
-    use promptshift::parts::{Dropout, Tokens};
+    use promptshift::layers::{Dropout, Tokens};
     let ground = Ground::of(nano());
     let backbone = &ground.backbone;
     for method in methods() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use promptshift::checkpoint::{WeightFiles, Weights};
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::t5::{Embedded, Encoded, T5, T5Config, position};
 use promptshift::tuning::model_tuning;
 use safetensors::SafeTensors;

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use promptshift::backbone::Backbone;
 use promptshift::checkpoint::Weights;
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::tuning::Tuned;
-use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{self, Format, PromptFile};
+use promptshift::tuning::saved::{self, AdapterFile, Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -127,7 +126,7 @@ impl Golden {
             if is_prompt(&name) {
                 let prompt = PromptFile::open(&theirs).expect("PEFT's");
                 let metadata = prompt.adopt(&self.backbone).expect("it fits");
-                std::fs::write(&own, prompt_file::to_bytes(&prompt.vectors, &metadata))
+                std::fs::write(&own, saved::prompt_bytes(&prompt.vectors, &metadata))
                     .expect("written");
                 self.assert_as_in_peft(&name, &own);
                 let own = PromptFile::open(&own).expect("ours");

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::checkpoint::Weights;
+use promptshift::layers::HeadForm;
 use promptshift::network::Kind;
-use promptshift::parts::HeadForm;
 use promptshift::recipe::{Defaults, DeltaRecipe, Method, Recipe};
-use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{Format, PromptFile};
+use promptshift::tuning::saved::{AdapterFile, Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
@@ -121,7 +120,7 @@ fn export(
         prompt.length = 4;
     }
     let ground = Ground::of(backbone.clone());
-    let tuned = ground.apply(&recipe).finished();
+    let tuned = ground.apply(&recipe).into_inference();
     let own = out.join(format!("of_{name}"));
     std::fs::create_dir(&own).expect("a new folder");
     let saved = own.join(ground.save(&tuned, method, &recipe, &own).file);
@@ -383,7 +382,7 @@ fn what_has_no_place_in_peft_is_refused_by_name() {
             prompt.length = 3;
         }
         let ground = Ground::of(backbone.clone());
-        let tuned = ground.apply(&recipe).finished();
+        let tuned = ground.apply(&recipe).into_inference();
         let own = temporary.path().join(method.name());
         std::fs::create_dir_all(&own).expect("a folder");
         let saved = own.join(ground.save(&tuned, method, &recipe, &own).file);

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::network::{Encoded, Kind};
-use promptshift::parts::{Dropout, Tokens};
 use promptshift::t5::T5;
 use promptshift::tuning::Tuned;
-use promptshift::tuning::prompt_file::{Format, PromptFile};
+use promptshift::tuning::saved::{Format, PromptFile};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

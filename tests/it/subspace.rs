@@ -5,8 +5,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use predicates::str::contains;
 use promptshift::record::folder::find;
-use promptshift::tuning::prompt_file::PromptFile;
-use promptshift::tuning::subspace::SubspaceFile;
+use promptshift::tuning::saved::{PromptFile, SubspaceFile};
 
 fn promptshift(folder: &Path, words: &str) -> Command {
     let mut command = Command::cargo_bin("promptshift").expect("cargo builds it");
@@ -80,7 +79,7 @@ fn a_prompt_is_tuned_in_the_subspace_of_earlier_ones() {
         .map(|seed| open(&format!("runs/prompt-seed{seed}")))
         .collect();
     let four: Vec<_> = all.iter().chain([&inside]).collect();
-    let error = promptshift::tuning::subspace::Subspace::of(&four, 3).expect_err("one plane");
+    let error = promptshift::tuning::saved::Subspace::of(&four, 3).expect_err("one plane");
     assert!(error.to_string().contains("4 prompts span 2"), "{error}");
     promptshift(
         folder,

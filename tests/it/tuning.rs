@@ -12,14 +12,13 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Example, Task};
-use promptshift::parts::{Dropout, Entries, Tokens};
+use promptshift::layers::{Dropout, Injected, Tokens};
 use promptshift::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PromptInit, PromptRecipe, Recipe,
 };
 use promptshift::train::{Event, Fitted, Fitting, TrainingSet};
-use promptshift::tuning::prompt_file::Vectors;
-use promptshift::tuning::subspace::Subspace;
-use promptshift::tuning::{Labels, PromptError, Tuned, model_tuning, prompt_tuning};
+use promptshift::tuning::saved::{Subspace, Vectors};
+use promptshift::tuning::{MethodInputs, PromptError, Tuned, model_tuning, prompt_tuning};
 
 pub fn nano() -> Backbone {
     BackboneChoice::Nano
@@ -55,7 +54,7 @@ pub fn domain_as(form: AnswerForm, name: &str, rows: usize) -> Vec<Example> {
 
 /// The subspace that a recipe's method tunes in, if it is such a one: of prompts that were not tuned.
 pub fn subspace_for(recipe: &Recipe, backbone: &Backbone) -> Option<Subspace> {
-    let Some(DeltaRecipe::Subspace(wanted)) = &recipe.delta else {
+    let DeltaRecipe::Subspace(wanted) = &recipe.delta else {
         return None;
     };
     let start = PromptRecipe {
@@ -64,7 +63,7 @@ pub fn subspace_for(recipe: &Recipe, backbone: &Backbone) -> Option<Subspace> {
     };
     let prompt = |seed| {
         let model = backbone.model.clone();
-        let tuned = prompt_tuning(model, &start, &Labels::default(), seed);
+        let tuned = prompt_tuning(model, &start, &MethodInputs::default(), seed);
         let tuned = tuned.expect("a valid recipe");
         tuned.vectors().expect("it has a prompt")
     };
@@ -79,7 +78,7 @@ fn tuned(backbone: &Backbone, recipe: &Recipe, seed: u64) -> Tuned {
     let model = backbone.model.clone();
     match &recipe.prompt {
         Some(prompt) => {
-            prompt_tuning(model, prompt, &Labels::default(), seed).expect("a valid recipe")
+            prompt_tuning(model, prompt, &MethodInputs::default(), seed).expect("a valid recipe")
         }
         None => model_tuning(model),
     }
@@ -207,12 +206,12 @@ fn a_seed_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn prompts_start_as_the_paper_says() {
     let backbone = nano();
-    let start = |init: PromptInit, words: &Labels| {
+    let start = |init: PromptInit, words: &MethodInputs| {
         let recipe = PromptRecipe { length: 6, init };
         let tuned = prompt_tuning(backbone.model.clone(), &recipe, words, 7).expect("valid");
         prompt(&tuned)
     };
-    let none = Labels::default();
+    let none = MethodInputs::default();
     let uniform = start(PromptInit::Uniform, &none);
     assert!(uniform.iter().all(|v| (-0.5..0.5).contains(v)) && uniform.iter().any(|v| *v < 0.0));
     let one_sided = start(PromptInit::UniformOneSided, &none);
@@ -236,7 +235,7 @@ fn prompts_start_as_the_paper_says() {
     drawn.dedup();
     assert_eq!(drawn.len(), 6, "drawn without replacement");
 
-    let words = Labels {
+    let words = MethodInputs {
         domain: "qqp".to_string(),
         labels: vec![vec![10, 12], vec![11]],
         text: vec![20, 21, 22],
@@ -270,7 +269,7 @@ fn prompts_that_cannot_be_made_are_refused() {
     let backbone = nano();
     let refused = |length, init| {
         let recipe = PromptRecipe { length, init };
-        prompt_tuning(backbone.model.clone(), &recipe, &Labels::default(), 0)
+        prompt_tuning(backbone.model.clone(), &recipe, &MethodInputs::default(), 0)
             .expect_err("must be refused")
     };
     assert!(matches!(refused(0, PromptInit::Vocab), PromptError::Empty));
@@ -299,7 +298,7 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
         let tokens = Tokens::padded(inputs, backbone.tokenizer.pad());
         let encoded = backbone
             .model
-            .encode(&tokens, Entries::default(), &mut Dropout::off());
+            .encode(&tokens, Injected::default(), &mut Dropout::off());
         backbone
             .model
             .generate(&encoded, &[backbone.tokenizer.end()], 24)

@@ -14,11 +14,11 @@ use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::{Opening, ScoreBy, Template, Verbalizer, Wording};
 use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::Answering;
-use promptshift::eval::ask::Asker;
+use promptshift::eval::answerer::Answerer;
 use promptshift::eval::predict::Answer;
-use promptshift::parts::{Dropout, Tokens};
+use promptshift::layers::{Dropout, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift::tuning::{self, Labels, Tuned};
+use promptshift::tuning::{self, MethodInputs, Tuned};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ fn answers(
     card: &Card,
     encodings: &[Encoding],
 ) -> Vec<Answer> {
-    let asker = Asker {
+    let asker = Answerer {
         source: card,
         wording,
         tokenizer: &backbone.tokenizer,
@@ -199,7 +199,7 @@ fn a_sentinel_is_learnt_and_ranked_before_answers_and_not_read() {
         opening: Opening::Sentinel,
         ..Wording::default()
     };
-    let opened = (plain.clone().asked(&wording, &card)).expect("a T5 has sentinels");
+    let opened = (plain.clone().with_wording(&wording, &card)).expect("a T5 has sentinels");
     let sentinel = plain.tokenizer.sentinel(0).expect("a T5 has sentinels");
     let examples = rows(&card, &wording, 4);
     let (before, after) = (encodings(&plain, &examples), encodings(&opened, &examples));
@@ -230,7 +230,7 @@ fn a_sentinel_is_learnt_and_ranked_before_answers_and_not_read() {
 fn prompted(backbone: &Backbone, length: usize) -> Tuned {
     let mut recipe = Recipe::default_for(Defaults::Nano, Method::Prompt);
     recipe.prompt.as_mut().expect("a prompt").length = length;
-    tuning::apply(backbone, &recipe, &Labels::default(), 3).expect("a valid recipe")
+    tuning::apply(backbone, &recipe, &MethodInputs::default(), 3).expect("a valid recipe")
 }
 
 fn embedded_rows(backbone: &Backbone, tokens: &Tokens, prompt: &Tensor<2>) -> Vec<f32> {

@@ -9,13 +9,10 @@ use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, TextNames};
 use promptshift::eval::Answering;
-use promptshift::eval::ask::Asker;
+use promptshift::eval::answerer::Answerer;
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
-use promptshift::tuning::adapter_file::AdapterFile;
-use promptshift::tuning::prompt_file::{Format, PromptFile};
-use promptshift::tuning::subspace::SubspaceFile;
-use promptshift::tuning::trained::{self, restored};
-use promptshift::tuning::{Labels, Tuned, head_form, within};
+use promptshift::tuning::saved::{self, AdapterFile, Format, PromptFile, SubspaceFile, restored};
+use promptshift::tuning::{MethodInputs, Tuned, head_form, within};
 
 use super::models::T5_TOKENIZER;
 use super::place::{Place, committed, repository};
@@ -42,7 +39,7 @@ pub fn recipes() -> [Recipe; 2] {
     if let Some(prompt) = &mut small.prompt {
         prompt.length = 2;
     }
-    if let Some(DeltaRecipe::PromptNetwork(network)) = &mut small.delta {
+    if let DeltaRecipe::PromptNetwork(network) = &mut small.delta {
         network.hidden = 4;
     }
     [
@@ -118,7 +115,7 @@ pub fn answered(tuned: &Tuned, backbone: &Backbone) {
     ) else {
         return;
     };
-    let asker = Asker {
+    let asker = Answerer {
         source: card,
         wording: &wording,
         tokenizer: &backbone.tokenizer,
@@ -135,7 +132,11 @@ fn prompt(path: &std::path::Path) -> Outcome {
         Ok(prompt) => prompt,
         refused => return Outcome::of(refused),
     };
-    let _ = (prompt.tuned_on(), prompt.wording(), prompt.longest_input());
+    let _ = (
+        prompt.origin.tuned_on(),
+        prompt.origin.wording(),
+        prompt.origin.longest_input(),
+    );
     let out = Place::new();
     BACKBONES.with(|backbones| {
         let put = backbones.iter().enumerate().map(|(at, backbone)| {
@@ -163,7 +164,11 @@ fn adapter(path: &std::path::Path) -> Outcome {
         Ok(adapter) => adapter,
         refused => return Outcome::of(refused),
     };
-    let _ = (adapter.source(), adapter.wording(), adapter.longest_input());
+    let _ = (
+        adapter.origin.source(),
+        adapter.origin.wording(),
+        adapter.origin.longest_input(),
+    );
     let out = Place::new();
     BACKBONES.with(|backbones| {
         let put = backbones.iter().enumerate().map(|(at, backbone)| {
@@ -222,11 +227,11 @@ pub fn own_adapter(bytes: &[u8]) -> Outcome {
 /// What a training left, as a later one goes on from it.
 pub fn trained(bytes: &[u8]) -> Outcome {
     let place = Place::new();
-    let path = place.file(trained::FILE, bytes);
+    let path = place.file(saved::TRAINED_FILE, bytes);
     BACKBONES.with(|backbones| {
         let backbone = trained_backbone(backbones);
         Outcome::any(recipes().iter().map(|recipe| {
-            let tuned = restored(backbone, recipe, &Labels::default(), SEED, &path);
+            let tuned = restored(backbone, recipe, &MethodInputs::default(), SEED, &path);
             if let Ok(tuned) = &tuned {
                 answered(tuned, backbone);
             }

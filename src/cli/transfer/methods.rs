@@ -21,7 +21,7 @@ pub fn methods(
         method => {
             let recipe = Recipe::default_for(defaults, *method);
             let has_labels = !labels.is_empty() || !tuning::wants_labels(&recipe);
-            has_labels && tuning::fits(&recipe, kind).is_ok()
+            has_labels && tuning::supports(&recipe, kind).is_ok()
         }
     };
     let mut methods = Vec::new();
@@ -41,7 +41,7 @@ pub fn methods(
 
 /// Why `all` leaves a method out.
 pub fn left_out(method: Method, defaults: Defaults, kind: Kind) -> String {
-    match tuning::fits(&Recipe::default_for(defaults, method), kind) {
+    match tuning::supports(&Recipe::default_for(defaults, method), kind) {
         Err(unfit) => unfit.to_string(),
         Ok(()) if method == Method::Intrinsic => "it needs --subspace FILE".to_owned(),
         Ok(()) => "it tunes words for class labels, and the source has none".to_owned(),

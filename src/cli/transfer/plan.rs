@@ -17,7 +17,7 @@ use promptshift_numbers::recipe::{
 use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::Config;
-use promptshift_tensors::tuning::subspace::SubspaceFile;
+use promptshift_tensors::tuning::saved::SubspaceFile;
 use promptshift_tensors::tuning::{PromptError, head_form};
 use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::catalogue::Catalogue;
@@ -91,7 +91,7 @@ pub fn plan(
                 prompt.init = init.clone();
             }
         }
-        if let (Some(DeltaRecipe::Preamble(PreambleRecipe::Instruction(words))), Some(init)) =
+        if let (DeltaRecipe::Preamble(PreambleRecipe::Instruction(words)), Some(init)) =
             (&mut recipe.delta, &arguments.init)
             && let Init(PromptInit::Text(text)) = init
         {

@@ -205,7 +205,7 @@ impl AdapterFile {
         backbone: &Backbone,
     ) -> Result<Tuned, PromptFileError> {
         let mut start = recipe.clone();
-        if let Some(DeltaRecipe::Subspace(subspace)) = &recipe.delta {
+        if let DeltaRecipe::Subspace(subspace) = &recipe.delta {
             // What training left of it is the prompt.
             start.delta = None;
             start.prompt = Some(PromptRecipe {

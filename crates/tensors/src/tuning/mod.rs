@@ -185,11 +185,9 @@ fn attach(
     let config = &backbone.config;
     let model = answer_head::with_head(backbone.model.clone(), recipe.head, config, &mut draw);
     let mut tuned = match (&recipe.prompt, &recipe.delta) {
-        (_, Some(DeltaRecipe::Subspace(_))) => {
-            subspace::with_middle(model, words.subspace.as_ref())?
-        }
+        (_, DeltaRecipe::Subspace(_)) => subspace::with_middle(model, words.subspace.as_ref())?,
         (Some(prompt), _) => prompt::with_start(model, prompt, words, seed)?,
-        (None, Some(DeltaRecipe::Preamble(_))) => prompt::with_words(model, words)?,
+        (None, DeltaRecipe::Preamble(_)) => prompt::with_words(model, words)?,
         (None, _) => Tuned::untuned(model),
     };
     if wants_labels(recipe) {

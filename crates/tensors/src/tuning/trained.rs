@@ -58,7 +58,7 @@ pub enum TrainedError {
 
 /// Whether a recipe trains a whole model, which is saved as one.
 fn leaves_model(recipe: &Recipe) -> bool {
-    recipe.is_model_tuning() || matches!(recipe.delta, Some(DeltaRecipe::RandomWeights))
+    recipe.is_model_tuning() || matches!(recipe.delta, DeltaRecipe::RandomWeights)
 }
 
 /// Writes what training left into `folder`: as it answers, and where that is not all of it, `trained.safetensors`

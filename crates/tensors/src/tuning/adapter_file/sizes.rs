@@ -48,25 +48,25 @@ fn sizes(recipe: &Recipe) -> Vec<(&'static str, usize)> {
         sizes.push(("a head's classes of", classes));
     }
     match &recipe.delta {
-        Some(DeltaRecipe::Lora(lora)) => {
+        DeltaRecipe::Lora(lora) => {
             // 0 where a map has none.
             let ranks = lora.ranks.iter().copied().filter(|rank| *rank > 0);
             sizes.extend(ranks.chain([lora.rank]).map(|rank| ("a rank of", rank)));
         }
-        Some(DeltaRecipe::Prefix(prefix)) => {
+        DeltaRecipe::Prefix(prefix) => {
             sizes.push(("a prefix's length of", prefix.length));
             if let PrefixForm::Network { hidden } = prefix.form {
                 sizes.push(("hidden units of", hidden));
             }
         }
-        Some(DeltaRecipe::Adapters(adapters)) => {
+        DeltaRecipe::Adapters(adapters) => {
             sizes.push(("a reduction by", adapters.reduction));
         }
-        Some(DeltaRecipe::Ladder(ladder)) => sizes.push(("a reduction by", ladder.reduction)),
-        Some(DeltaRecipe::PromptNetwork(network)) => {
+        DeltaRecipe::Ladder(ladder) => sizes.push(("a reduction by", ladder.reduction)),
+        DeltaRecipe::PromptNetwork(network) => {
             sizes.push(("hidden units of", network.hidden));
         }
-        Some(DeltaRecipe::Subspace(subspace)) => {
+        DeltaRecipe::Subspace(subspace) => {
             sizes.push(("a prompt's length of", subspace.length));
             sizes.push(("coordinates of", subspace.dimension));
         }
@@ -96,7 +96,7 @@ mod tests {
             (1 << 20, "places for"),
         ] {
             let mut changed = lora.clone();
-            let Some(DeltaRecipe::Lora(lora)) = &mut changed.delta else {
+            let DeltaRecipe::Lora(lora) = &mut changed.delta else {
                 panic!("a LoRA");
             };
             lora.rank = rank;
