@@ -262,19 +262,20 @@ pub struct Limits {
 
 /// One method's whole recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenRecipe")]
 pub struct Recipe {
-    /// The soft prompt, for prompt tuning.
+    /// The soft prompt, of methods that have one.
     pub prompt: Option<PromptRecipe>,
-    /// What else is added or set free. Records of prompt and model tuning have no such key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delta: Option<DeltaRecipe>,
+    /// What is tuned. Records of prompt and model tuning have no such key.
+    #[serde(skip_serializing_if = "DeltaRecipe::is_implied")]
+    pub delta: DeltaRecipe,
     /// The tokens that the source's labels are written with, and the end of sequence, for methods that
     /// tune output vectors of theirs; filled in when the source is known. Other records have no such key.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub label_ids: Vec<u32>,
     /// The head that is put on a network without one, and trained with whatever else is; absent where
     /// the network writes its answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadForm>,
     /// The optimiser.
     pub optimizer: OptimizerRecipe,
@@ -284,6 +285,51 @@ pub struct Recipe {
     pub objective: Objective,
     /// Steps, batch, selection.
     pub budget: Budget,
+}
+
+/// A recipe as records have it.
+#[derive(Deserialize)]
+#[serde(rename = "Recipe")]
+struct WrittenRecipe {
+    prompt: Option<PromptRecipe>,
+    delta: Option<DeltaRecipe>,
+    #[serde(default)]
+    label_ids: Vec<u32>,
+    head: Option<HeadForm>,
+    optimizer: OptimizerRecipe,
+    schedule: Schedule,
+    objective: Objective,
+    budget: Budget,
+}
+
+impl From<WrittenRecipe> for Recipe {
+    fn from(written: WrittenRecipe) -> Self {
+        let WrittenRecipe {
+            prompt,
+            delta,
+            label_ids,
+            head,
+            optimizer,
+            schedule,
+            objective,
+            budget,
+        } = written;
+        let delta = match (delta, &prompt) {
+            (Some(delta), _) => delta,
+            (None, Some(_)) => DeltaRecipe::Prompt,
+            (None, None) => DeltaRecipe::Model,
+        };
+        Recipe {
+            prompt,
+            delta,
+            label_ids,
+            head,
+            optimizer,
+            schedule,
+            objective,
+            budget,
+        }
+    }
 }
 
 impl Limits {
@@ -314,13 +360,13 @@ impl Limits {
 impl Recipe {
     /// Whether everything that the network has is trained, and nothing besides.
     pub fn is_model_tuning(&self) -> bool {
-        self.prompt.is_none() && self.delta.is_none()
+        self.delta == DeltaRecipe::Model
     }
 
     /// `P` of its soft prompt, 0 without one.
     pub fn prompt_length(&self) -> usize {
         match &self.delta {
-            Some(DeltaRecipe::Subspace(subspace)) => subspace.length,
+            DeltaRecipe::Subspace(subspace) => subspace.length,
             _ => self.prompt.as_ref().map_or(0, |prompt| prompt.length),
         }
     }
@@ -328,7 +374,7 @@ impl Recipe {
     /// What the prompt or the subspace that it starts from has seen.
     pub fn before(&self) -> Before<'_> {
         let tuned_on = match (&self.prompt, &self.delta) {
-            (_, Some(DeltaRecipe::Subspace(subspace))) => {
+            (_, DeltaRecipe::Subspace(subspace)) => {
                 (subspace.file.as_ref()).map(|start| &start.tuned_on)
             }
             (Some(prompt), _) => match &prompt.init {
@@ -346,6 +392,6 @@ impl Recipe {
 
     /// Whether there is anything to train.
     pub fn trains(&self) -> bool {
-        !matches!(self.delta, Some(DeltaRecipe::Preamble(_)))
+        !matches!(self.delta, DeltaRecipe::Preamble(_))
     }
 }

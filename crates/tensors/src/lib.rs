@@ -14,6 +14,7 @@ pub mod gguf;
 pub mod layers;
 pub mod memory;
 pub mod network;
+pub(crate) mod parameters;
 pub mod pretrain;
 pub mod t5;
 pub mod threads;

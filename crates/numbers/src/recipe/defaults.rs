@@ -1,14 +1,11 @@
-//! The default recipe of each method: on published checkpoints as its paper has it, as far as one
-//! optimiser and one budget for all methods allow; on the miniature, with what was seen to learn.
+//! Default recipes, made of a method's [entry](super::Method) and of how networks of its kind are trained: on
+//! published checkpoints as the papers have it, as far as one optimiser and one budget for all methods allow; on
+//! the miniature, with what was seen to learn.
 
 use super::{
-    AdafactorRecipe, AdamWRecipe, AdapterRecipe, Budget, DeltaRecipe, LadderRecipe,
-    LastBlocksRecipe, LoraRecipe, Method, Objective, OptimizerRecipe, ParameterScaling, Placement,
-    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptInit, PromptNetworkForm,
-    PromptNetworkRecipe, PromptPlaces, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
-    SubspaceRecipe,
+    AdafactorRecipe, AdamWRecipe, Budget, DeltaRecipe, Method, Objective, OptimizerRecipe,
+    ParameterScaling, PromptInit, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
-use crate::recipe::Map;
 
 /// What default recipes differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +20,73 @@ pub enum Defaults {
     DecoderOnly,
 }
 
-/// The learning rate on the miniature and on other backbones.
-struct Rates {
-    nano: f64,
-    other: f64,
+impl Defaults {
+    /// A size on the miniature, which has few blocks and narrow states, and on all published checkpoints.
+    pub(super) fn sized(self, nano: usize, published: usize) -> usize {
+        match self {
+            Defaults::Nano => nano,
+            Defaults::T5 | Defaults::Encoder | Defaults::DecoderOnly => published,
+        }
+    }
+
+    /// `P` of prompts and prefixes: Lester et al.'s 100 on published T5s. On decoder-only models it is that of PEFT's
+    /// causal examples, since google-research/prompt-tuning has none.
+    pub(super) fn prompt_length(self) -> usize {
+        match self {
+            Defaults::T5 => 100,
+            Defaults::Nano | Defaults::Encoder | Defaults::DecoderOnly => 20,
+        }
+    }
+}
+
+/// What a method's default recipes are made of.
+pub(super) struct MethodDefault {
+    /// How it is trained.
+    pub base: Base,
+    /// What it tunes.
+    pub delta: fn(Defaults) -> DeltaRecipe,
+    /// The learning rates.
+    pub rates: Rates,
+}
+
+/// How a method is trained, as far as methods share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base {
+    /// As a soft prompt, which the method has.
+    Prompt,
+    /// In the loop of prompt tuning, without a prompt and without weight decay. On a T5 that is Adafactor with an
+    /// absolute learning rate (what starts at 0 has no size to be relative to) and a whole second moment, where the
+    /// papers use AdamW, linearly decaying.
+    Additions,
+    /// As the model's own weights. On a T5 the learning rate is relative to each weight.
+    Weights,
+    /// Not at all: words before the input.
+    Words,
+}
+
+/// The learning rate by kind of network.
+///
+/// On encoders they are those of the methods' papers or of common practice at this size. Two are higher: of the
+/// rates that were tried in 200 steps of all-MiniLM-L6-v2 on QQP (`reports/minilm-qqp-to-mrpc`), biases learnt at
+/// 0.005 and at none three times lower or higher, a head alone on frozen states from 0.02 to 0.2. On decoder-only
+/// models they are what was seen to learn within tens of steps of 8 examples (SmolLM2-135M on SQuAD) for prompt and
+/// model tuning, and the methods' papers' elsewhere.
+pub(super) struct Rates {
+    pub nano: f64,
+    pub t5: f64,
+    pub encoder: f64,
+    pub decoder_only: f64,
+}
+
+impl Rates {
+    fn on(&self, defaults: Defaults) -> f64 {
+        match defaults {
+            Defaults::Nano => self.nano,
+            Defaults::T5 => self.t5,
+            Defaults::Encoder => self.encoder,
+            Defaults::DecoderOnly => self.decoder_only,
+        }
+    }
 }
 
 impl Recipe {
@@ -35,228 +95,68 @@ impl Recipe {
     /// # Panics
     /// [`Method::Untuned`] and [`Method::Elsewhere`] have none.
     pub fn default_for(defaults: Defaults, method: Method) -> Self {
-        match defaults {
-            Defaults::Encoder => return Recipe::encoder(method),
-            Defaults::DecoderOnly => return Recipe::of_decoder_only(method),
-            Defaults::Nano | Defaults::T5 => {}
+        let MethodDefault { base, delta, rates } = method
+            .default()
+            .expect("what was not tuned here has no recipe");
+        let like = match (defaults, base) {
+            (Defaults::Nano, Base::Weights) => Recipe::miniature_model(),
+            (Defaults::Nano, _) => Recipe::miniature_prompt(),
+            (Defaults::T5, Base::Weights) => Recipe::paper_model(),
+            (Defaults::T5, _) => Recipe::paper_prompt(),
+            (Defaults::Encoder, _) => Recipe::encoder(),
+            (Defaults::DecoderOnly, _) => Recipe::decoder_only(),
+        };
+        let optimizer = match base {
+            Base::Additions => like.optimizer.without_decay(),
+            Base::Prompt | Base::Weights | Base::Words => like.optimizer,
+        };
+        Recipe {
+            prompt: (base == Base::Prompt).then(|| PromptRecipe {
+                length: defaults.prompt_length(),
+                init: PromptInit::Vocab,
+            }),
+            delta: delta(defaults),
+            optimizer: optimizer.at(rates.on(defaults)),
+            budget: match base {
+                Base::Words => Budget {
+                    steps: 0,
+                    ..like.budget
+                },
+                Base::Prompt | Base::Additions | Base::Weights => like.budget,
+            },
+            ..like
         }
-        let nano = defaults == Defaults::Nano;
-        // What a miniature of few blocks and narrow states takes in another size.
-        let sized = |nano_size: usize, published: usize| if nano { nano_size } else { published };
-        let adapters = |placement, reduction| {
-            DeltaRecipe::Adapters(AdapterRecipe {
-                placement,
-                reduction,
-            })
-        };
-        let prefix = |form, places| {
-            DeltaRecipe::Prefix(PrefixRecipe {
-                length: sized(20, 100),
-                form,
-                places,
-            })
-        };
-        let network = |form| {
-            DeltaRecipe::PromptNetwork(PromptNetworkRecipe {
-                form,
-                hidden: sized(128, 512),
-            })
-        };
-        let rates = |nano, other| Rates { nano, other };
-        let (delta, rates) = match method {
-            Method::Untuned => panic!("the untuned backbone is not trained"),
-            Method::Elsewhere => panic!("how it was tuned is not known"),
-            Method::Prompt if nano => return Recipe::miniature_prompt(),
-            Method::Prompt => return Recipe::paper_prompt(),
-            Method::Model if nano => return Recipe::miniature_model(),
-            Method::Model => return Recipe::paper_model(),
-            Method::Lora => {
-                let maps = vec![Map::Q, Map::V];
-                let (rank, alpha) = (8, 16.0);
-                (
-                    DeltaRecipe::Lora(LoraRecipe {
-                        rank,
-                        alpha,
-                        maps,
-                        ranks: Vec::new(),
-                    }),
-                    rates(1e-2, 3e-4),
-                )
-            }
-            Method::Bitfit => (DeltaRecipe::AddedBiases, rates(2e-2, 1e-3)),
-            Method::Norms => return Recipe::of_weights(nano, DeltaRecipe::NormGains, 2e-2),
-            Method::Head => return Recipe::of_weights(nano, DeltaRecipe::OutputHead, 2e-2),
-            Method::Last => {
-                let blocks = sized(1, 4);
-                let delta = DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks });
-                return Recipe::of_weights(nano, delta, 5e-3);
-            }
-            Method::Ia3 => (DeltaRecipe::Scales, rates(3e-2, 3e-3)),
-            Method::Prefix => (
-                prefix(PrefixForm::Direct, PrefixPlaces::Every),
-                rates(5e-2, 1e-2),
-            ),
-            Method::PrefixMlp => {
-                let hidden = sized(128, 512);
-                let delta = prefix(PrefixForm::Network { hidden }, PrefixPlaces::Every);
-                (delta, rates(3e-3, 3e-4))
-            }
-            Method::PrefixDecoder => (
-                prefix(PrefixForm::Direct, PrefixPlaces::Decoder),
-                rates(5e-2, 1e-2),
-            ),
-            Method::Houlsby => (adapters(Placement::Houlsby, 16), rates(5e-3, 3e-4)),
-            Method::Pfeiffer => (adapters(Placement::Pfeiffer, 16), rates(5e-3, 3e-4)),
-            Method::Parallel => (adapters(Placement::Parallel, 2), rates(3e-3, 3e-4)),
-            Method::PromptDecoder => {
-                let delta = DeltaRecipe::PromptPlaces(PromptPlaces::Decoder);
-                return Recipe::of_prompt(nano, delta, rates(1.0, 0.3));
-            }
-            Method::PromptBoth => {
-                let delta = DeltaRecipe::PromptPlaces(PromptPlaces::Both);
-                return Recipe::of_prompt(nano, delta, rates(0.3, 0.3));
-            }
-            Method::Ptuning => {
-                return Recipe::of_prompt(nano, network(PromptNetworkForm::Mlp), rates(2e-2, 1e-3));
-            }
-            Method::PtuningLstm => {
-                return Recipe::of_prompt(
-                    nano,
-                    network(PromptNetworkForm::Lstm),
-                    rates(1e-2, 1e-3),
-                );
-            }
-            Method::Warp => {
-                let delta = DeltaRecipe::PromptAndLabels;
-                return Recipe::of_prompt(nano, delta, rates(3e-2, 3e-3));
-            }
-            Method::Ladder => {
-                let reduction = sized(4, 8);
-                (
-                    DeltaRecipe::Ladder(LadderRecipe { reduction }),
-                    rates(1e-2, 3e-3),
-                )
-            }
-            Method::Instruction => {
-                let words = "Read the text and answer the question.".to_string();
-                return Recipe::of_words(nano, PreambleRecipe::Instruction(words));
-            }
-            Method::FewShot => return Recipe::of_words(nano, PreambleRecipe::Examples(3)),
-            Method::Scratch => return Recipe::of_weights(nano, DeltaRecipe::RandomWeights, 1e-2),
-            // The paper's 250 dimensions until a file says how many.
-            Method::Intrinsic => (
-                DeltaRecipe::Subspace(SubspaceRecipe {
-                    length: sized(20, 100),
-                    dimension: sized(5, 250),
-                    file: None,
-                }),
-                rates(1e-1, 1e-1),
-            ),
-        };
-        Recipe::of_additions(nano, delta, rates)
     }
 
-    /// The recipe of a method on a BERT: what the method does is as on T5, how it is trained as BERT is
-    /// fine-tuned (Devlin et al. 2018, §4.1 and A.3; Mosbach et al. 2021, arXiv 2006.04884): AdamW, a
-    /// short rise of the learning rate and a straight fall to 0, batches of 32, the mean loss, gradients
-    /// clipped at a norm of 1. Learning rates are those of the methods' papers or of common practice on
-    /// encoders of this size. Two are higher: of the rates that were tried in 200 steps of
-    /// all-MiniLM-L6-v2 on QQP (`reports/minilm-qqp-to-mrpc`), biases learnt at 0.005 and at none three
-    /// times lower or higher, a head alone on frozen states from 0.02 to 0.2. Deviations: no dropout, no
-    /// weight decay.
-    fn encoder(method: Method) -> Self {
-        let like = Recipe::default_for(Defaults::T5, method);
-        let rate = match method {
-            Method::Model => 5e-5,
-            Method::Last => 1e-4,
-            Method::Prompt | Method::Prefix => 1e-2,
-            Method::Norms => 2e-3,
-            Method::Bitfit | Method::Ia3 => 5e-3,
-            Method::Head => 2e-2,
-            _ => 1e-3,
-        };
-        let steps = like.budget.steps.min(3_000);
+    /// How a BERT is fine-tuned (Devlin et al. 2018, §4.1 and A.3; Mosbach et al. 2021, arXiv 2006.04884): AdamW, a
+    /// short rise of the learning rate and a straight fall to 0, batches of 32, the mean loss, gradients clipped at a
+    /// norm of 1. Deviations: no dropout, no weight decay.
+    fn encoder() -> Self {
         Recipe {
-            prompt: like.prompt.map(|prompt| PromptRecipe {
-                length: 20,
-                ..prompt
-            }),
-            delta: like.delta.map(|delta| match delta {
-                DeltaRecipe::LastBlocks(_) => {
-                    DeltaRecipe::LastBlocks(LastBlocksRecipe { blocks: 2 })
-                }
-                DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
-                    length: 20,
-                    ..prefix
-                }),
-                other => other,
-            }),
-            head: None,
-            label_ids: Vec::new(),
-            optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
-                learning_rate: rate,
-                beta_1: 0.9,
-                beta_2: 0.999,
-                epsilon: 1e-8,
-                weight_decay: 0.0,
-            }),
             schedule: Schedule::WarmupDecay {
                 warmup: 50,
                 share: 1.0,
                 floor: 0.0,
             },
-            objective: Objective {
-                reduction: Reduction::Mean,
-                z_loss: 0.0,
-                dropout: 0.0,
-                clip_norm: Some(1.0),
-            },
             budget: Budget {
-                steps,
+                steps: 3_000,
                 batch_size: 32,
                 evaluate_every: 300,
                 patience: None,
             },
+            ..Recipe::decoder_only()
         }
     }
 
-    /// The recipe that a method has on a decoder-only model: what is tuned as on other models, in the
-    /// sizes of GPT-2's reference for prompts (google-research/prompt-tuning has none; PEFT's causal
-    /// examples have 20 vectors), by AdamW without dropout on the mean loss of the answer's tokens.
-    ///
-    /// The learning rates are what was seen to learn within tens of steps of 8 examples (SmolLM2-135M
-    /// on SQuAD) for prompt and model tuning, and the methods' papers' elsewhere.
-    fn of_decoder_only(method: Method) -> Self {
-        let other = Recipe::default_for(Defaults::T5, method);
-        let learning_rate = match method {
-            Method::Prompt | Method::Prefix => 1e-2,
-            Method::Model | Method::Last | Method::Head | Method::Scratch => 3e-5,
-            Method::Lora | Method::Bitfit | Method::Norms | Method::Ptuning => 1e-3,
-            Method::Ia3 => 5e-3,
-            _ => 3e-4,
-        };
-        let steps = if other.trains() { 1_000 } else { 0 };
-        let delta = other.delta.map(|delta| match delta {
-            DeltaRecipe::Prefix(prefix) => DeltaRecipe::Prefix(PrefixRecipe {
-                length: 20,
-                ..prefix
-            }),
-            DeltaRecipe::Preamble(PreambleRecipe::Instruction(_)) => {
-                let words = "Answer the question with a few words of the context.\n";
-                DeltaRecipe::Preamble(PreambleRecipe::Instruction(words.to_string()))
-            }
-            other => other,
-        });
+    /// How a decoder-only model is tuned: AdamW without dropout on the mean loss of the answer's tokens.
+    fn decoder_only() -> Self {
         Recipe {
-            prompt: other.prompt.map(|prompt| PromptRecipe {
-                length: 20,
-                ..prompt
-            }),
-            delta,
+            prompt: None,
+            delta: DeltaRecipe::Model,
             head: None,
             label_ids: Vec::new(),
             optimizer: OptimizerRecipe::AdamW(AdamWRecipe {
-                learning_rate,
+                learning_rate: 3e-5,
                 beta_1: 0.9,
                 beta_2: 0.999,
                 epsilon: 1e-8,
@@ -270,75 +170,11 @@ impl Recipe {
                 clip_norm: Some(1.0),
             },
             budget: Budget {
-                steps,
+                steps: 1_000,
                 batch_size: 8,
                 evaluate_every: 100,
                 patience: None,
             },
-        }
-    }
-
-    /// The recipe of parameters that are added to the model: the loop of prompt tuning, Adafactor with
-    /// an absolute learning rate (what starts at 0 has no size to be relative to) and a whole second
-    /// moment. The papers use AdamW, linearly decaying.
-    fn of_additions(nano: bool, delta: DeltaRecipe, rates: Rates) -> Self {
-        let (base, learning_rate) = match nano {
-            true => (Recipe::miniature_prompt(), rates.nano),
-            false => (Recipe::paper_prompt(), rates.other),
-        };
-        Recipe {
-            prompt: None,
-            delta: Some(delta),
-            optimizer: base.optimizer.without_decay().at(learning_rate),
-            ..base
-        }
-    }
-
-    /// The recipe of words before the input: no step is taken.
-    fn of_words(nano: bool, words: PreambleRecipe) -> Self {
-        let base = match nano {
-            true => Recipe::miniature_prompt(),
-            false => Recipe::paper_prompt(),
-        };
-        Recipe {
-            prompt: None,
-            delta: Some(DeltaRecipe::Preamble(words)),
-            budget: Budget {
-                steps: 0,
-                ..base.budget
-            },
-            ..base
-        }
-    }
-
-    /// The recipe of a soft prompt with something else about it.
-    fn of_prompt(nano: bool, delta: DeltaRecipe, rates: Rates) -> Self {
-        let (base, learning_rate) = match nano {
-            true => (Recipe::miniature_prompt(), rates.nano),
-            false => (Recipe::paper_prompt(), rates.other),
-        };
-        Recipe {
-            delta: Some(delta),
-            optimizer: base.optimizer.at(learning_rate),
-            ..base
-        }
-    }
-
-    /// The recipe of some of the model's own weights: that of model tuning with another learning
-    /// rate, relative to each weight, on the miniature.
-    fn of_weights(nano: bool, delta: DeltaRecipe, learning_rate: f64) -> Self {
-        let delta = Some(delta);
-        if !nano {
-            return Recipe {
-                delta,
-                ..Recipe::paper_model()
-            };
-        }
-        let base = Recipe::miniature_model();
-        Recipe {
-            delta,
-            optimizer: base.optimizer.at(learning_rate),
-            ..base
         }
     }
 
@@ -351,7 +187,7 @@ impl Recipe {
                 length: 100,
                 init: PromptInit::Vocab,
             }),
-            delta: None,
+            delta: DeltaRecipe::Prompt,
             head: None,
             label_ids: Vec::new(),
             optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
@@ -382,6 +218,7 @@ impl Recipe {
     pub fn paper_model() -> Self {
         Recipe {
             prompt: None,
+            delta: DeltaRecipe::Model,
             optimizer: OptimizerRecipe::Adafactor(AdafactorRecipe {
                 learning_rate: 1e-3,
                 parameter_scaling: ParameterScaling::Relative,
@@ -430,6 +267,7 @@ impl Recipe {
         let prompt = Recipe::miniature_prompt();
         Recipe {
             prompt: None,
+            delta: DeltaRecipe::Model,
             optimizer: Recipe::paper_model().optimizer.at(5e-3),
             ..prompt
         }

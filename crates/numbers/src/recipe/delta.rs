@@ -4,11 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::Map;
 
-/// What is tuned in a frozen backbone. A recipe without one tunes its prompt; one without a
-/// prompt either, the whole model.
+/// What is tuned.
+///
+/// Records of prompt and of model tuning have no such key, as they had none before there were other methods: a recipe
+/// with a prompt alone is [`DeltaRecipe::Prompt`], one without either [`DeltaRecipe::Model`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeltaRecipe {
+    /// The recipe's prompt, before the input.
+    #[serde(skip)]
+    Prompt,
+    /// Every parameter of the model.
+    #[serde(skip)]
+    Model,
     /// Thin products beside linear maps.
     Lora(LoraRecipe),
     /// The biases; where the backbone has none, an added one for every linear map of the blocks.
@@ -45,6 +53,8 @@ impl DeltaRecipe {
     /// What it is called in messages.
     pub fn name(&self) -> &'static str {
         match self {
+            DeltaRecipe::Prompt => "prompt tuning",
+            DeltaRecipe::Model => "model tuning",
             DeltaRecipe::Lora(_) => "LoRA",
             DeltaRecipe::AddedBiases => "BitFit",
             DeltaRecipe::NormGains => "tuning norm gains",
@@ -61,6 +71,11 @@ impl DeltaRecipe {
             DeltaRecipe::Preamble(_) => "words before the input",
             DeltaRecipe::RandomWeights => "training from random weights",
         }
+    }
+
+    /// Whether records have no key of it: the recipe's prompt says which it is.
+    pub(super) fn is_implied(&self) -> bool {
+        matches!(self, DeltaRecipe::Prompt | DeltaRecipe::Model)
     }
 }
 
@@ -234,4 +249,30 @@ pub enum PreambleRecipe {
     Instruction(String),
     /// So many examples of the source's training rows, with their answers.
     Examples(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DeltaRecipe;
+    use crate::recipe::{Defaults, Method, Recipe};
+
+    #[test]
+    fn prompt_and_model_tuning_have_no_key_and_are_read_without_one() {
+        for method in [Method::Prompt, Method::Model, Method::Lora] {
+            let recipe = Recipe::default_for(Defaults::T5, method);
+            let written = serde_json::to_value(&recipe).expect("plain data");
+            let has_key = written.get("delta").is_some();
+            assert_eq!(has_key, method == Method::Lora, "{}", method.name());
+            let read: Recipe = serde_json::from_value(written).expect("a recipe");
+            assert_eq!(read, recipe);
+        }
+        let implied = [DeltaRecipe::Prompt, DeltaRecipe::Model];
+        for named in implied
+            .iter()
+            .map(DeltaRecipe::name)
+            .chain(["prompt", "model"])
+        {
+            assert!(serde_json::from_str::<DeltaRecipe>(&format!("\"{named}\"")).is_err());
+        }
+    }
 }

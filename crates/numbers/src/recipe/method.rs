@@ -1,166 +1,297 @@
-//! The methods by name.
+//! The methods: one entry each, with its name, its title and its default recipe on every kind of network.
+//!
+//! What a method does to tensors is its `impl Delta` in the crate of tensors, one file each.
 
 use serde::{Deserialize, Serialize};
 
-/// What is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// The backbone as it was pre-trained: the row every tuned method is held against.
-    Untuned,
-    /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder
-    /// input; the backbone is frozen.
-    Prompt,
+use super::defaults::{Base, Defaults, MethodDefault, Rates};
+use super::{
+    AdapterRecipe, DeltaRecipe, LadderRecipe, LastBlocksRecipe, LoraRecipe, Map, Placement,
+    PreambleRecipe, PrefixForm, PrefixPlaces, PrefixRecipe, PromptNetworkForm, PromptNetworkRecipe,
+    PromptPlaces, SubspaceRecipe,
+};
+
+/// Declares the methods. An entry is the variant with its documentation, the name typed at the command line and
+/// written into records, the title printed in reports, and the default recipe: none where nothing is known to train.
+macro_rules! methods {
+    ($($(#[$documentation:meta])* $method:ident: $name:literal, $title:literal, $default:expr;)*) => {
+        /// A tuning method, or what stands beside one in a report.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Method {
+            $($(#[$documentation])* $method,)*
+        }
+
+        impl Method {
+            /// Every method, in the order of the report's columns.
+            pub const ALL: [Method; [$($name),*].len()] = [$(Method::$method),*];
+
+            /// The name typed at the command line and written into records.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Method::$method => $name,)*
+                }
+            }
+
+            /// The name printed in reports.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Method::$method => $title,)*
+                }
+            }
+
+            /// What its default recipes are made of; `None` for a method without a recipe.
+            pub(super) fn default(self) -> Option<MethodDefault> {
+                match self {
+                    $(Method::$method => $default,)*
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    /// The backbone as it was pre-trained: the baseline of every tuned method.
+    Untuned: "untuned", "untuned", None;
+
+    /// Prompt tuning (Lester et al. 2021): a soft prompt `[P, D]` before the embedded encoder input; the backbone
+    /// is frozen.
+    Prompt: "prompt", "prompt tuning", tuned(
+        Base::Prompt,
+        |_| DeltaRecipe::Prompt,
+        Rates { nano: 0.3, t5: 0.3, encoder: 1e-2, decoder_only: 1e-2 },
+    );
+
     /// Model tuning, the paper's word for full fine-tuning: every parameter moves.
-    Model,
-    /// LoRA: thin products beside linear maps.
-    Lora,
-    /// BitFit: biases; a model that has none, as T5, is given some.
-    Bitfit,
+    Model: "model", "model tuning", tuned(
+        Base::Weights,
+        |_| DeltaRecipe::Model,
+        Rates { nano: 5e-3, t5: 1e-3, encoder: 5e-5, decoder_only: 3e-5 },
+    );
+
+    /// LoRA: low-rank products beside linear maps.
+    Lora: "lora", "LoRA", tuned(
+        Base::Additions,
+        |_| DeltaRecipe::Lora(LoraRecipe {
+            rank: 8,
+            alpha: 16.0,
+            maps: vec![Map::Q, Map::V],
+            ranks: Vec::new(),
+        }),
+        Rates { nano: 1e-2, t5: 3e-4, encoder: 1e-3, decoder_only: 1e-3 },
+    );
+
+    /// BitFit: biases; a model without any, as T5, is given some.
+    Bitfit: "bitfit", "BitFit", tuned(
+        Base::Additions,
+        |_| DeltaRecipe::AddedBiases,
+        Rates { nano: 2e-2, t5: 1e-3, encoder: 5e-3, decoder_only: 1e-3 },
+    );
+
     /// The gains of the norms alone.
-    Norms,
+    Norms: "norms", "norm gains", tuned(
+        Base::Weights,
+        |_| DeltaRecipe::NormGains,
+        Rates { nano: 2e-2, t5: 1e-3, encoder: 2e-3, decoder_only: 1e-3 },
+    );
+
     /// The output head alone.
-    Head,
+    Head: "head", "output head", tuned(
+        Base::Weights,
+        |_| DeltaRecipe::OutputHead,
+        Rates { nano: 2e-2, t5: 1e-3, encoder: 2e-2, decoder_only: 3e-5 },
+    );
+
     /// The last blocks before the output head alone.
-    Last,
+    Last: "last", "last blocks", tuned(
+        Base::Weights,
+        |on| DeltaRecipe::LastBlocks(LastBlocksRecipe {
+            blocks: match on {
+                Defaults::Nano => 1,
+                Defaults::Encoder => 2,
+                Defaults::T5 | Defaults::DecoderOnly => 4,
+            },
+        }),
+        Rates { nano: 5e-3, t5: 1e-3, encoder: 1e-4, decoder_only: 3e-5 },
+    );
+
     /// (IA)³: scales of keys, values and the feed-forward.
-    Ia3,
+    Ia3: "ia3", "(IA)³", tuned(
+        Base::Additions,
+        |_| DeltaRecipe::Scales,
+        Rates { nano: 3e-2, t5: 3e-3, encoder: 5e-3, decoder_only: 5e-3 },
+    );
+
     /// Prefix tuning: keys and values before those of every attention.
-    Prefix,
-    /// Prefix tuning behind a network that makes the prefixes while they are tuned.
-    PrefixMlp,
+    Prefix: "prefix", "prefix tuning", tuned(
+        Base::Additions,
+        |on| prefix(on, PrefixForm::Direct, PrefixPlaces::Every),
+        Rates { nano: 5e-2, t5: 1e-2, encoder: 1e-2, decoder_only: 1e-2 },
+    );
+
+    /// Prefix tuning through a network that makes the prefixes during training.
+    PrefixMlp: "prefix-mlp", "prefix tuning, reparameterised", tuned(
+        Base::Additions,
+        |on| prefix(on, PrefixForm::Network { hidden: hidden(on) }, PrefixPlaces::Every),
+        Rates { nano: 3e-3, t5: 3e-4, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Prefix tuning of the decoder's self-attention alone, as PEFT has it.
-    PrefixDecoder,
+    PrefixDecoder: "prefix-decoder", "prefix tuning, decoder", tuned(
+        Base::Additions,
+        |on| prefix(on, PrefixForm::Direct, PrefixPlaces::Decoder),
+        Rates { nano: 5e-2, t5: 1e-2, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Houlsby's adapters: a bottleneck after attention and one after the feed-forward.
-    Houlsby,
+    Houlsby: "houlsby", "Houlsby adapters", tuned(
+        Base::Additions,
+        |_| adapters(Placement::Houlsby, 16),
+        Rates { nano: 5e-3, t5: 3e-4, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Pfeiffer's adapters: a bottleneck after the feed-forward.
-    Pfeiffer,
+    Pfeiffer: "pfeiffer", "Pfeiffer adapters", tuned(
+        Base::Additions,
+        |_| adapters(Placement::Pfeiffer, 16),
+        Rates { nano: 5e-3, t5: 3e-4, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// The parallel adapter: a bottleneck beside the feed-forward.
-    Parallel,
+    Parallel: "parallel", "parallel adapters", tuned(
+        Base::Additions,
+        |_| adapters(Placement::Parallel, 2),
+        Rates { nano: 3e-3, t5: 3e-4, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Prompt tuning before the decoder's input.
-    PromptDecoder,
+    PromptDecoder: "prompt-decoder", "prompt tuning, decoder", tuned(
+        Base::Prompt,
+        |_| DeltaRecipe::PromptPlaces(PromptPlaces::Decoder),
+        Rates { nano: 1.0, t5: 0.3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Prompt tuning before both inputs.
-    PromptBoth,
+    PromptBoth: "prompt-both", "prompt tuning, both inputs", tuned(
+        Base::Prompt,
+        |_| DeltaRecipe::PromptPlaces(PromptPlaces::Both),
+        Rates { nano: 0.3, t5: 0.3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// P-tuning: an MLP makes the prompt.
-    Ptuning,
+    Ptuning: "ptuning", "P-tuning", tuned(
+        Base::Prompt,
+        |on| prompt_network(on, PromptNetworkForm::Mlp),
+        Rates { nano: 2e-2, t5: 1e-3, encoder: 1e-3, decoder_only: 1e-3 },
+    );
+
     /// P-tuning: an LSTM makes the prompt.
-    PtuningLstm,
+    PtuningLstm: "ptuning-lstm", "P-tuning, LSTM", tuned(
+        Base::Prompt,
+        |on| prompt_network(on, PromptNetworkForm::Lstm),
+        Rates { nano: 1e-2, t5: 1e-3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// WARP: a soft prompt and output vectors of the labels.
-    Warp,
+    Warp: "warp", "WARP", tuned(
+        Base::Prompt,
+        |_| DeltaRecipe::PromptAndLabels,
+        Rates { nano: 3e-2, t5: 3e-3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Ladder side tuning: a small network beside the frozen one.
-    Ladder,
+    Ladder: "ladder", "ladder side tuning", tuned(
+        Base::Additions,
+        |on| DeltaRecipe::Ladder(LadderRecipe { reduction: on.sized(4, 8) }),
+        Rates { nano: 1e-2, t5: 3e-3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Prompt design: a hand-written instruction before the input; nothing is trained.
-    Instruction,
+    Instruction: "instruction", "instruction", tuned(
+        Base::Words,
+        |on| DeltaRecipe::Preamble(PreambleRecipe::Instruction(
+            match on {
+                Defaults::DecoderOnly => "Answer the question with a few words of the context.\n",
+                Defaults::Nano | Defaults::T5 | Defaults::Encoder => {
+                    "Read the text and answer the question."
+                }
+            }
+            .to_string(),
+        )),
+        Rates { nano: 0.3, t5: 0.3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Examples of the source before the input; nothing is trained.
-    FewShot,
+    FewShot: "few-shot", "examples in context", tuned(
+        Base::Words,
+        |_| DeltaRecipe::Preamble(PreambleRecipe::Examples(3)),
+        Rates { nano: 0.3, t5: 0.3, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// Model tuning from random weights, a control.
-    Scratch,
-    /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts.
-    Intrinsic,
+    Scratch: "scratch", "from random weights", tuned(
+        Base::Weights,
+        |_| DeltaRecipe::RandomWeights,
+        Rates { nano: 1e-2, t5: 1e-3, encoder: 1e-3, decoder_only: 3e-5 },
+    );
+
+    /// Intrinsic prompt tuning: coordinates in a subspace of earlier prompts. It has the paper's 250 dimensions
+    /// until a file says how many.
+    Intrinsic: "intrinsic", "intrinsic prompt tuning", tuned(
+        Base::Additions,
+        |on| DeltaRecipe::Subspace(SubspaceRecipe {
+            length: on.sized(20, 100),
+            dimension: on.sized(5, 250),
+            file: None,
+        }),
+        Rates { nano: 1e-1, t5: 1e-1, encoder: 1e-3, decoder_only: 3e-4 },
+    );
+
     /// A prompt, adapter or whole model that someone tuned: how is not known, and nothing is trained here.
-    Elsewhere,
+    Elsewhere: "elsewhere", "tuned elsewhere", None;
 }
 
 impl Method {
-    /// Every method, in the order of the report's columns.
-    pub const ALL: [Method; 26] = [
-        Method::Untuned,
-        Method::Prompt,
-        Method::Model,
-        Method::Lora,
-        Method::Bitfit,
-        Method::Norms,
-        Method::Head,
-        Method::Last,
-        Method::Ia3,
-        Method::Prefix,
-        Method::PrefixMlp,
-        Method::PrefixDecoder,
-        Method::Houlsby,
-        Method::Pfeiffer,
-        Method::Parallel,
-        Method::PromptDecoder,
-        Method::PromptBoth,
-        Method::Ptuning,
-        Method::PtuningLstm,
-        Method::Warp,
-        Method::Ladder,
-        Method::Instruction,
-        Method::FewShot,
-        Method::Scratch,
-        Method::Intrinsic,
-        Method::Elsewhere,
-    ];
-
     /// Those that can be asked for by name: all but what was tuned elsewhere, which has no recipe.
     pub fn offered() -> impl Iterator<Item = Method> {
         let is_offered = |method: &Method| *method != Method::Elsewhere;
         Method::ALL.into_iter().filter(is_offered)
     }
+}
 
-    /// The name typed at the command line and written into records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Untuned => "untuned",
-            Method::Prompt => "prompt",
-            Method::Model => "model",
-            Method::Lora => "lora",
-            Method::Bitfit => "bitfit",
-            Method::Norms => "norms",
-            Method::Head => "head",
-            Method::Last => "last",
-            Method::Ia3 => "ia3",
-            Method::Prefix => "prefix",
-            Method::PrefixMlp => "prefix-mlp",
-            Method::PrefixDecoder => "prefix-decoder",
-            Method::Houlsby => "houlsby",
-            Method::Pfeiffer => "pfeiffer",
-            Method::Parallel => "parallel",
-            Method::PromptDecoder => "prompt-decoder",
-            Method::PromptBoth => "prompt-both",
-            Method::Ptuning => "ptuning",
-            Method::PtuningLstm => "ptuning-lstm",
-            Method::Warp => "warp",
-            Method::Ladder => "ladder",
-            Method::Instruction => "instruction",
-            Method::FewShot => "few-shot",
-            Method::Scratch => "scratch",
-            Method::Intrinsic => "intrinsic",
-            Method::Elsewhere => "elsewhere",
-        }
-    }
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "an entry says either this or None"
+)]
+fn tuned(base: Base, delta: fn(Defaults) -> DeltaRecipe, rates: Rates) -> Option<MethodDefault> {
+    Some(MethodDefault { base, delta, rates })
+}
 
-    /// The name printed in reports.
-    pub fn title(self) -> &'static str {
-        match self {
-            Method::Untuned => "untuned",
-            Method::Prompt => "prompt tuning",
-            Method::Model => "model tuning",
-            Method::Lora => "LoRA",
-            Method::Bitfit => "BitFit",
-            Method::Norms => "norm gains",
-            Method::Head => "output head",
-            Method::Last => "last blocks",
-            Method::Ia3 => "(IA)³",
-            Method::Prefix => "prefix tuning",
-            Method::PrefixMlp => "prefix tuning, reparameterised",
-            Method::PrefixDecoder => "prefix tuning, decoder",
-            Method::Houlsby => "Houlsby adapters",
-            Method::Pfeiffer => "Pfeiffer adapters",
-            Method::Parallel => "parallel adapters",
-            Method::PromptDecoder => "prompt tuning, decoder",
-            Method::PromptBoth => "prompt tuning, both inputs",
-            Method::Ptuning => "P-tuning",
-            Method::PtuningLstm => "P-tuning, LSTM",
-            Method::Warp => "WARP",
-            Method::Ladder => "ladder side tuning",
-            Method::Instruction => "instruction",
-            Method::FewShot => "examples in context",
-            Method::Scratch => "from random weights",
-            Method::Intrinsic => "intrinsic prompt tuning",
-            Method::Elsewhere => "tuned elsewhere",
-        }
-    }
+fn adapters(placement: Placement, reduction: usize) -> DeltaRecipe {
+    DeltaRecipe::Adapters(AdapterRecipe {
+        placement,
+        reduction,
+    })
+}
+
+fn prefix(on: Defaults, form: PrefixForm, places: PrefixPlaces) -> DeltaRecipe {
+    DeltaRecipe::Prefix(PrefixRecipe {
+        length: on.prompt_length(),
+        form,
+        places,
+    })
+}
+
+fn prompt_network(on: Defaults, form: PromptNetworkForm) -> DeltaRecipe {
+    DeltaRecipe::PromptNetwork(PromptNetworkRecipe {
+        form,
+        hidden: hidden(on),
+    })
+}
+
+/// Hidden units of the networks that make prompts and prefixes.
+fn hidden(on: Defaults) -> usize {
+    on.sized(128, 512)
 }
 
 #[cfg(test)]

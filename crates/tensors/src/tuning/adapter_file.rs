@@ -8,9 +8,13 @@ mod sizes;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::apply::attach;
+use super::inputs::MethodInputs;
+use super::methods::lora;
 use super::prompt_file::{Made, Metadata, PromptFileError};
 use super::trained_tensors::{self, Tensors};
-use super::{MethodInputs, Tuned, attach, lora, peft_folder, prompt_file};
+use super::tuned::Tuned;
+use super::{peft_folder, prompt_file};
 use crate::backbone::Backbone;
 use promptshift_numbers::recipe::{
     DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
@@ -67,7 +71,7 @@ pub enum Origin<'a> {
 fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
     Recipe {
         prompt: None,
-        delta: Some(delta),
+        delta,
         head,
         ..Recipe::paper_prompt()
     }
@@ -114,7 +118,12 @@ impl AdapterFile {
             Made::Subspace { .. } => return Err(wrong("a subspace of prompts".to_string())),
         };
         // With a head of its own, a prompt is saved as an adapter too.
-        if recipe.delta.is_none() && (recipe.head.is_none() || recipe.is_model_tuning()) {
+        let is_adapter = match recipe.delta {
+            DeltaRecipe::Model => false,
+            DeltaRecipe::Prompt => recipe.head.is_some(),
+            _ => true,
+        };
+        if !is_adapter {
             return Err(wrong("a recipe without a delta".to_string()));
         }
         Ok(AdapterFile {
@@ -207,7 +216,7 @@ impl AdapterFile {
         let mut start = recipe.clone();
         if let DeltaRecipe::Subspace(subspace) = &recipe.delta {
             // What training left of it is the prompt.
-            start.delta = None;
+            start.delta = DeltaRecipe::Prompt;
             start.prompt = Some(PromptRecipe {
                 length: subspace.length,
                 init: PromptInit::Uniform,
@@ -301,11 +310,12 @@ impl AdapterFile {
         match &self.contents {
             Contents::Own { recipe, .. } => {
                 let tuned = self.onto(backbone)?;
-                let found = format!("a soft prompt with a head: {}", prompt_file::NO_BERT);
-                let delta = (recipe.delta.clone())
-                    .ok_or_else(|| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
+                if recipe.delta == DeltaRecipe::Prompt {
+                    let found = format!("a soft prompt with a head: {}", prompt_file::NO_BERT);
+                    return Err(PromptFileError::wrong(&self.path, peft::WANTED, found));
+                }
                 Ok(peft::Placed {
-                    delta,
+                    delta: recipe.delta.clone(),
                     head: recipe.head,
                     tuned,
                 })

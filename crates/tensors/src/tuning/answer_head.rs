@@ -1,13 +1,17 @@
-//! The head of a network that does not write: which one a task needs, and its start.
+//! What answers in place of a network's own head: a head for a network that does not write, and output vectors of
+//! labels.
 //!
 //! As google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers start theirs: weights
 //! from N(0, 0.02²), `initializer_range` in config.json, a bias of 0. A seed draws one, the same for every
 //! method, before the method draws anything. A head of words starts as the words' vectors in the
 //! checkpoint's masked-word head, and is trained like any other.
 
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
 use super::draw::Draw;
 use crate::bert::Head;
-use crate::layers::HeadForm;
+use crate::layers::{HeadForm, LabelHead};
 use crate::network::{Config, Kind, Network, Writes};
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::ScoreBy;
@@ -78,4 +82,32 @@ pub(super) fn with_head(
 /// Whether a parameter of this path in [`Tuned`](super::Tuned) is such a head's.
 pub(super) fn is_of_head(path: &str) -> bool {
     path.starts_with("backbone.head.map.")
+}
+
+/// A vector `[D]` for each of these tokens; an output has no others.
+#[derive(Module, Debug)]
+pub struct LabelVectors {
+    /// `[C, D]`.
+    vectors: Param<Tensor<2>>,
+    #[module(skip)]
+    ids: Vec<u32>,
+}
+
+impl LabelVectors {
+    /// The head's own vectors of these tokens; `None` on a network without such a head.
+    pub(super) fn of_head(backbone: &Network, ids: &[u32]) -> Option<Self> {
+        let vectors = backbone.clone().into_t5()?.output_vectors(ids);
+        Some(LabelVectors {
+            vectors: Param::from_tensor(vectors),
+            ids: ids.to_vec(),
+        })
+    }
+
+    /// What enters the network.
+    pub(super) fn words(&self) -> LabelHead {
+        LabelHead {
+            ids: self.ids.clone(),
+            vectors: self.vectors.val(),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! How long an input of a network may be.
 
-use super::TuningError;
+use super::apply::TuningError;
 use crate::backbone::Backbone;
 use crate::network::{Config, PositionsEnd};
 use promptshift_numbers::recipe::Limits;

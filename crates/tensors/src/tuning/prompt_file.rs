@@ -11,7 +11,8 @@ mod vectors;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Tuned, peft_folder};
+use super::peft_folder;
+use super::tuned::Tuned;
 use crate::backbone::Backbone;
 use crate::network::{Config, Kind};
 use promptshift_numbers::recipe::Method;

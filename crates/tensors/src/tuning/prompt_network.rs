@@ -1,34 +1,10 @@
-//! P-tuning (Liu et al. 2021, "GPT Understands, Too", arXiv 2103.10385): a network makes the soft
-//! prompt of vectors that are tuned with it; when training ends, the prompt is kept and the network
-//! thrown away.
-//!
-//! Reference code: THUDM/P-tuning, `LAMA/p_tuning/prompt_encoder.py` (a bidirectional LSTM of two
-//! layers with an MLP on it), and PEFT's `PromptEncoder`, from which the widths are: MLP `D → h → h → D`
-//! with relu, or an LSTM `D → h` with an MLP `2h → 2h → D`. Linear maps and the LSTM start as PyTorch
-//! starts them. Deviations: the vectors start like a soft prompt of the recipe rather than from N(0, 1);
-//! `h` is 512 for every T5 rather than `D` as THUDM's; the LSTM has one bias a gate, where PyTorch adds up two, and no dropout; the prompt stands before the
-//! input as one piece, where the paper's may stand between pieces of a pattern.
+//! The networks that make a soft prompt in P-tuning.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
-use super::Tuned;
 use super::draw::Draw;
-use super::method::{About, Delta, Family};
-use crate::network::Config;
-use promptshift_numbers::recipe::{PromptNetworkForm, PromptNetworkRecipe, Recipe};
-
-pub(super) const MLP: About = About {
-    family: Family::Prompts,
-    what: "a soft prompt before the input, made by an MLP",
-    paper: "Liu et al. 2021, arXiv 2103.10385",
-    code: Some("THUDM/P-tuning; PEFT's PromptEncoder"),
-};
-
-pub(super) const LSTM: About = About {
-    what: "a soft prompt before the input, made by an LSTM and an MLP",
-    ..MLP
-};
+use promptshift_numbers::recipe::{PromptNetworkForm, PromptNetworkRecipe};
 
 /// A linear map with a bias.
 #[derive(Module, Debug)]
@@ -134,6 +110,30 @@ pub struct PromptNetwork {
 }
 
 impl PromptNetwork {
+    /// That of a recipe for prompts `d` wide, in its starting values.
+    pub(super) fn new(recipe: &PromptNetworkRecipe, d: usize, draw: &mut Draw) -> Self {
+        PromptNetwork {
+            lstm: (lstm(recipe, d).into_iter())
+                .map(|input| BothWays::new(input, recipe.hidden, draw))
+                .collect(),
+            mlp: (widths(recipe, d).windows(2))
+                .map(|pair| Affine::new(pair[0], pair[1], draw))
+                .collect(),
+        }
+    }
+
+    /// How many parameters it has, in closed form.
+    pub(super) fn parameters(recipe: &PromptNetworkRecipe, d: usize) -> usize {
+        let h = recipe.hidden;
+        let mlp: usize = (widths(recipe, d).windows(2))
+            .map(|pair| (pair[0] + 1) * pair[1])
+            .sum();
+        let lstm: usize = (lstm(recipe, d).iter())
+            .map(|input| 2 * 4 * h * (input + h + 1))
+            .sum();
+        mlp + lstm
+    }
+
     pub(super) fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
         let read = self.lstm.iter().fold(vectors, |x, layer| layer.forward(x));
         let (last, inner) = self.mlp.split_last().expect("at least one map");
@@ -157,44 +157,5 @@ fn lstm(recipe: &PromptNetworkRecipe, d: usize) -> Vec<usize> {
     match recipe.form {
         PromptNetworkForm::Mlp => Vec::new(),
         PromptNetworkForm::Lstm => vec![d, 2 * recipe.hidden],
-    }
-}
-
-impl Delta for PromptNetworkRecipe {
-    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
-        let d = config.width();
-        let network = PromptNetwork {
-            lstm: (lstm(self, d).into_iter())
-                .map(|input| BothWays::new(input, self.hidden, draw))
-                .collect(),
-            mlp: (widths(self, d).windows(2))
-                .map(|pair| Affine::new(pair[0], pair[1], draw))
-                .collect(),
-        };
-        tuned.prompt = tuned.prompt.map(|prompt| prompt.through(network));
-        tuned
-    }
-
-    fn is_trainable(&self, path: &str, _: &Config) -> bool {
-        path.starts_with("prompt.")
-    }
-
-    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
-        let (d, h) = (config.width(), self.hidden);
-        let mlp: usize = (widths(self, d).windows(2))
-            .map(|pair| (pair[0] + 1) * pair[1])
-            .sum();
-        let lstm: usize = (lstm(self, d).iter())
-            .map(|input| 2 * 4 * h * (input + h + 1))
-            .sum();
-        self.stored(recipe, config) + mlp + lstm
-    }
-
-    fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
-        recipe.prompt_length() * config.width()
-    }
-
-    fn leaves_adapter(&self) -> bool {
-        false
     }
 }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use super::Tuned;
 use super::adapter_file;
-use super::method::delta;
-use super::prompt_file::{self, Metadata, Vectors};
+use super::methods;
+use super::prompt_file::{self, Metadata};
 use super::trained_tensors;
+use super::tuned::Tuned;
 use crate::checkpoint::seal;
 use crate::network::Config;
 use promptshift_numbers::recipe::Recipe;
@@ -19,14 +19,6 @@ use promptshift_text::hash::sha256;
 pub(super) const MODEL: &str = "model.safetensors";
 
 impl Tuned {
-    /// The prompt as plain numbers, where there is one.
-    pub fn vectors(&self) -> Option<Vectors> {
-        let vectors = self.prompt.as_ref()?.vectors();
-        let shape = vectors.dims();
-        let values = vectors.into_data().try_to_vec().expect("prompts are f32");
-        Some(Vectors::of_rows(shape, values))
-    }
-
     /// Writes what was tuned into `folder`.
     ///
     /// # Errors
@@ -52,9 +44,8 @@ impl Tuned {
         folder: &Path,
     ) -> Result<SavedDelta, StoreError> {
         let adapted = recipe.filter(|recipe| {
-            let delta = recipe.delta.as_ref().map(delta);
             let headed = recipe.head.is_some() && !recipe.is_model_tuning();
-            headed || delta.is_some_and(|delta| delta.leaves_adapter())
+            headed || methods::delta(&recipe.delta).leaves_adapter()
         });
         let (name, bytes) = match (adapted, self.vectors()) {
             (Some(recipe), _) => (

@@ -1,41 +1,14 @@
-//! Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt
-//! Tuning", arXiv 2110.07867): a few coordinates in a subspace of soft prompts that was found from the prompts
-//! of several tasks; the subspace stays as it is.
-//!
-//! Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts,
-//! with a network of one hidden layer that makes a prompt of the coordinates, by reconstruction and by the
-//! tasks' losses; here the subspace is linear and found by reconstruction alone, as the prompts' principal
-//! components (the best linear auto-encoder: Baldi & Hornik 1989), which needs no more than the prompts' files.
-//! It has at most one dimension fewer than there are prompts, where the paper has 250 of 100 tasks' prompts. The
-//! coordinates start at 0, the prompts' mean, and are in standard deviations of these prompts. When training
-//! ends, the prompt is kept, as after prompt tuning, where the paper would store the coordinates.
+//! Subspaces of soft prompts: how one is found from prompts that were tuned before, and its file.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
-
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
-use super::prompt::{PromptError, SoftPrompt};
 use super::prompt_file::{Made, Metadata, Origin, PromptFile, PromptFileError, Vectors};
 use super::trained_tensors;
-use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, seal};
-use crate::network::{Config, Network};
 use promptshift_numbers::inspect::principal::principal;
-use promptshift_numbers::recipe::{Recipe, SubspaceRecipe};
 use promptshift_text::hash::sha256;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Prompts,
-    what: "coordinates in a subspace of earlier prompts (with --subspace FILE)",
-    paper: "Qin et al. 2021, arXiv 2110.07867",
-    code: Some("thunlp/Intrinsic-Prompt-Tuning"),
-};
 
 const WANTED: &str = "a subspace that `promptshift prompt subspace` wrote";
 const MEAN: &str = "mean";
@@ -45,11 +18,11 @@ const DIRECTIONS: &str = "directions";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subspace {
     /// `[P, D]`.
-    shape: [usize; 2],
-    mean: Vec<f32>,
+    pub(super) shape: [usize; 2],
+    pub(super) mean: Vec<f32>,
     /// `[d, P·D]`, row by row: as long as the prompts' standard deviation along each.
-    directions: Vec<f32>,
-    dimension: usize,
+    pub(super) directions: Vec<f32>,
+    pub(super) dimension: usize,
 }
 
 /// A subspace, and where it comes from.
@@ -115,6 +88,11 @@ impl Subspace {
     /// `P`.
     pub fn length(&self) -> usize {
         self.shape[0]
+    }
+
+    /// `D`.
+    pub(super) fn width(&self) -> usize {
+        self.shape[1]
     }
 
     /// `d`.
@@ -219,103 +197,6 @@ impl SubspaceFile {
         seal::sealed(self.metadata.entries(), |metadata| {
             weights.to_bytes(metadata)
         })
-    }
-}
-
-/// The subspace that a recipe names.
-///
-/// # Errors
-/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was
-/// made.
-pub fn found(recipe: &SubspaceRecipe, backbone: &Backbone) -> Result<Subspace, PromptError> {
-    let Some(start) = &recipe.file else {
-        return Err(PromptError::NoSubspace);
-    };
-    let path = Path::new(&start.path);
-    let (file, sha256) =
-        SubspaceFile::open(path).map_err(|e| PromptError::Subspace(Box::new(e)))?;
-    (file.metadata.check(path, backbone)).map_err(|e| PromptError::Subspace(Box::new(e)))?;
-    let [_, width] = file.subspace.shape;
-    if sha256 != start.sha256 || width != backbone.config.width() {
-        return Err(PromptError::SubspaceChanged {
-            path: start.path.clone(),
-            wanted: start.sha256.clone(),
-            found: sha256,
-        });
-    }
-    Ok(file.subspace)
-}
-
-/// A subspace on a device, frozen: what makes a prompt `[P, D]` of coordinates `[1, d]`.
-#[derive(Module, Debug)]
-pub struct Plane {
-    /// `[P, D]`.
-    mean: Param<Tensor<2>>,
-    /// `[d, P·D]`.
-    directions: Param<Tensor<2>>,
-}
-
-impl Plane {
-    /// The prompt at some coordinates.
-    pub(super) fn forward(&self, coordinates: Tensor<2>) -> Tensor<2> {
-        let mean = self.mean.val();
-        let shape = mean.dims();
-        coordinates.matmul(self.directions.val()).reshape(shape) + mean
-    }
-}
-
-/// The backbone behind the prompt in the middle of a subspace.
-pub(super) fn with_middle(
-    backbone: Network,
-    subspace: Option<&Subspace>,
-) -> Result<Tuned, PromptError> {
-    let subspace = subspace.ok_or(PromptError::NoSubspace)?;
-    let device = backbone.device();
-    let tensor = |values: &[f32], shape: [usize; 2]| {
-        Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &device)
-    };
-    let Subspace {
-        shape: [length, width],
-        mean,
-        directions,
-        dimension,
-    } = subspace;
-    let plane = Plane {
-        mean: Param::from_tensor(tensor(mean, [*length, *width])),
-        directions: Param::from_tensor(tensor(directions, [*dimension, length * width])),
-    };
-    let middle = Tensor::zeros([1, *dimension], &device);
-    Ok(Tuned {
-        prompt: Some(SoftPrompt::of(middle).within(plane)),
-        ..Tuned::untuned(backbone)
-    })
-}
-
-impl Delta for SubspaceRecipe {
-    /// The prompt is there: the recipe names the subspace that it is in.
-    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
-        tuned
-    }
-
-    fn is_trainable(&self, path: &str, _: &Config) -> bool {
-        path == "prompt.vectors"
-    }
-
-    fn trainable(&self, _: &Recipe, _: &Config) -> usize {
-        self.dimension
-    }
-
-    /// The directions and the mean are there, and frozen.
-    fn added_parameters(&self, _: &Recipe, config: &Config) -> usize {
-        self.dimension + (self.dimension + 1) * self.length * config.width()
-    }
-
-    fn stored(&self, _: &Recipe, config: &Config) -> usize {
-        self.length * config.width()
-    }
-
-    fn leaves_adapter(&self) -> bool {
-        false
     }
 }
 

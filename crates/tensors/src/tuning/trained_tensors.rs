@@ -8,11 +8,12 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 
-use super::method::{self, ParameterPath};
+use super::apply::is_trainable;
 use super::prompt_file::{Metadata, PromptFileError};
-use super::{Parameter, Tuned, is_trainable};
+use super::tuned::Tuned;
 use crate::checkpoint::{Weights, floats, seal};
 use crate::network::Config;
+use crate::parameters::{self, Parameter, ParameterPath};
 use promptshift_numbers::recipe::Recipe;
 
 /// Shape and values by name.
@@ -26,7 +27,7 @@ pub(super) fn to_bytes(
     metadata: &Metadata,
 ) -> Vec<u8> {
     let mut weights = Weights::empty("");
-    method::visit(tuned, |parameter| {
+    parameters::visit(tuned, |parameter| {
         let Parameter {
             path,
             shape,

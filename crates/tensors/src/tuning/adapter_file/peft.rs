@@ -20,10 +20,10 @@ use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::decoder_only::Shape;
 use crate::network::{Config as NetworkConfig, Kind};
-use crate::tuning::Tuned;
 use crate::tuning::peft_folder::{self, Config, Task};
 use crate::tuning::prompt_file::PromptFileError;
 use crate::tuning::trained_tensors::{self, Tensors};
+use crate::tuning::tuned::Tuned;
 use modules::ROOT;
 use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 

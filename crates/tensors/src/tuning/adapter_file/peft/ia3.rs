@@ -18,9 +18,9 @@ use crate::checkpoint::Weights;
 use crate::decoder_only::Positions;
 use crate::layers::{self, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::DeltaRecipe;
 
 pub(super) const TYPE: &str = "IA3";

@@ -17,9 +17,9 @@ use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::layers::{self, LowRank, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::tuning::Tuned;
 use crate::tuning::peft_folder::Config;
 use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, LoraRecipe};
 
 pub(super) const TYPE: &str = "LORA";

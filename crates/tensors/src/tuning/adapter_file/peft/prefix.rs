@@ -22,8 +22,9 @@ use crate::checkpoint::Weights;
 use crate::network::Network;
 use crate::t5::T5Config;
 use crate::tuning::peft_folder::Config;
+use crate::tuning::prefixes::Prefixes;
 use crate::tuning::prompt_file::PromptFileError;
-use crate::tuning::{Prefixes, Tuned};
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixRecipe};
 
 pub(super) const TYPE: &str = "PREFIX_TUNING";

@@ -5,23 +5,25 @@
 //! them. T5 and Llama have none, so each linear map of the blocks is given one that starts at 0; the
 //! norms, which have biases in the paper's BERT, are left without, as is the output head. Deviation: Adafactor rather than AdamW.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::layers;
 use crate::network::Config;
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Specified,
-    what: "the biases; where the model has none, one that is added to every linear map of the blocks",
-    paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
-    code: Some("benzakenelad/BitFit"),
-};
 
 pub(super) struct AddedBiases;
 
 impl Delta for AddedBiases {
+    fn about(&self) -> About {
+        About {
+            family: Family::Specified,
+            what: "the biases; where the model has none, one that is added to every linear map of the blocks",
+            paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
+            code: Some("benzakenelad/BitFit"),
+        }
+    }
+
     fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         if config.biases().is_some() {
             return tuned;

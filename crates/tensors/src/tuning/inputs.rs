@@ -1,87 +1,37 @@
-//! Prompt tuning (Lester, Al-Rfou & Constant 2021, "The Power of Scale for Parameter-Efficient
-//! Prompt Tuning", arXiv 2104.08691): `P` vectors before the embedded input of a frozen model.
-//!
-//! Reference code: google-research/prompt-tuning, `prompt_tuning/prompts.py` (initialisation) and
-//! `prompt_tuning/train/prompts.py` (where it enters).
+//! What a method may need besides its recipe and a seed: texts of the source in tokens, and files that were tuned
+//! before; and the starting values of a soft prompt, which are made of them.
 
 use std::path::Path;
 
-use burn::module::{Module, Param};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Tuned;
 use super::prompt_file::{PromptFile, PromptFileError, Vectors};
-use super::prompt_network::PromptNetwork;
-use super::subspace::{Plane, Subspace};
+use super::subspace::{Subspace, SubspaceFile};
 use crate::backbone::Backbone;
-use crate::network::Network;
-use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart};
+use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart, SubspaceRecipe};
 
 /// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
 /// these are the 5,000 most common pieces (the reference's `population_size`).
-pub const COMMON_IDS: usize = 5_000;
+const COMMON_IDS: usize = 5_000;
 
-/// The prompt `[P, D]`, one for all examples.
-#[derive(Module, Debug)]
-pub struct SoftPrompt {
-    vectors: Param<Tensor<2>>,
-    /// What makes the prompt of the vectors, for P-tuning.
-    network: Option<PromptNetwork>,
-    /// What the vectors are coordinates in, for intrinsic prompt tuning.
-    plane: Option<Plane>,
-}
-
-impl SoftPrompt {
-    /// The prompt of these vectors `[P, D]`, trainable if they are on the tape.
-    pub(super) fn of(vectors: Tensor<2>) -> Self {
-        SoftPrompt {
-            vectors: Param::from_tensor(vectors),
-            network: None,
-            plane: None,
-        }
-    }
-
-    /// The vectors `[P, D]` that the model reads.
-    pub fn vectors(&self) -> Tensor<2> {
-        let vectors = self.vectors.val();
-        match (&self.network, &self.plane) {
-            (Some(network), _) => network.forward(vectors),
-            (None, Some(plane)) => plane.forward(vectors),
-            (None, None) => vectors,
-        }
-    }
-
-    /// Another prompt of the same vectors, to be tuned by itself.
-    pub(super) fn copy(&self) -> Self {
-        SoftPrompt::of(self.vectors())
-    }
-
-    /// The prompt that a network makes of these vectors.
-    pub(super) fn through(self, network: PromptNetwork) -> Self {
-        SoftPrompt {
-            network: Some(network),
-            ..self
-        }
-    }
-
-    /// The prompt at these coordinates.
-    pub(super) fn within(self, plane: Plane) -> Self {
-        SoftPrompt {
-            plane: Some(plane),
-            ..self
-        }
-    }
-
-    /// The prompt without what made it.
-    pub(super) fn into_inference(self) -> Self {
-        match (&self.network, &self.plane) {
-            (None, None) => self,
-            _ => SoftPrompt::of(self.vectors()),
-        }
-    }
+/// What a method may need besides its recipe and a seed. Token ids are without end of sequence.
+#[derive(Debug, Clone, Default)]
+pub struct MethodInputs {
+    /// The source domain's name, for errors.
+    pub domain: String,
+    /// One list a label; empty for tasks without labels.
+    pub labels: Vec<Vec<u32>>,
+    /// The text's tokens.
+    pub text: Vec<u32>,
+    /// Tokens before every input: an instruction, or examples.
+    pub preamble: Vec<u32>,
+    /// The prompt of [`PromptInit::File`].
+    pub vectors: Option<Vectors>,
+    /// The subspace of [`DeltaRecipe::Subspace`](promptshift_numbers::recipe::DeltaRecipe::Subspace).
+    pub subspace: Option<Subspace>,
 }
 
 /// A prompt that can't be made.
@@ -163,24 +113,6 @@ pub enum PromptError {
     },
 }
 
-/// Token ids of the texts that [`PromptInit::Labels`] and [`PromptInit::Text`] start from, without
-/// end of sequence.
-#[derive(Debug, Clone, Default)]
-pub struct MethodInputs {
-    /// The source domain's name, for errors.
-    pub domain: String,
-    /// One list a label; empty for tasks without labels.
-    pub labels: Vec<Vec<u32>>,
-    /// The text's tokens.
-    pub text: Vec<u32>,
-    /// Tokens before every input: an instruction, or examples.
-    pub preamble: Vec<u32>,
-    /// The prompt of [`PromptInit::File`].
-    pub vectors: Option<Vectors>,
-    /// The subspace of [`DeltaRecipe::Subspace`](promptshift_numbers::recipe::DeltaRecipe::Subspace).
-    pub subspace: Option<Subspace>,
-}
-
 /// The vectors of [`PromptInit::File`].
 ///
 /// # Errors
@@ -199,53 +131,30 @@ pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, Prom
     Ok(file.vectors)
 }
 
-/// Freezes the backbone and puts a new soft prompt before its input.
+/// The subspace that a recipe names.
 ///
 /// # Errors
-/// The recipe can't be met: see [`PromptError`].
-pub fn prompt_tuning(
-    backbone: Network,
-    recipe: &PromptRecipe,
-    words: &MethodInputs,
-    seed: u64,
-) -> Result<Tuned, PromptError> {
-    let tuned = with_start(backbone, recipe, words, seed)?;
-    Ok(Tuned {
-        prompt: tuned.prompt.map(Module::train),
-        ..tuned
-    })
-}
-
-/// The backbone behind the embeddings of a preamble.
-pub(super) fn with_words(backbone: Network, words: &MethodInputs) -> Result<Tuned, PromptError> {
-    if words.preamble.is_empty() {
-        return Err(PromptError::EmptyText);
+/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was
+/// made.
+pub fn found_subspace(
+    recipe: &SubspaceRecipe,
+    backbone: &Backbone,
+) -> Result<Subspace, PromptError> {
+    let Some(start) = &recipe.file else {
+        return Err(PromptError::NoSubspace);
+    };
+    let path = Path::new(&start.path);
+    let (file, sha256) =
+        SubspaceFile::open(path).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    (file.metadata.check(path, backbone)).map_err(|e| PromptError::Subspace(Box::new(e)))?;
+    if sha256 != start.sha256 || file.subspace.width() != backbone.config.width() {
+        return Err(PromptError::SubspaceChanged {
+            path: start.path.clone(),
+            wanted: start.sha256.clone(),
+            found: sha256,
+        });
     }
-    let table = backbone.embedding();
-    let ids: Vec<i32> = words.preamble.iter().map(|&id| id as i32).collect();
-    let ids = Tensor::<1, Int>::from_data(
-        TensorData::new(ids, [words.preamble.len()]),
-        &table.device(),
-    );
-    Ok(Tuned {
-        prompt: Some(SoftPrompt::of(table.select(0, ids))),
-        ..Tuned::untuned(backbone)
-    })
-}
-
-/// The backbone behind a prompt in its starting values; nothing is on the tape.
-pub(super) fn with_start(
-    backbone: Network,
-    recipe: &PromptRecipe,
-    words: &MethodInputs,
-    seed: u64,
-) -> Result<Tuned, PromptError> {
-    let vectors = start(&backbone.embedding(), recipe, words, seed)?;
-    let prompt = SoftPrompt::of(Tensor::from_data(vectors, &backbone.device()));
-    Ok(Tuned {
-        prompt: Some(prompt),
-        ..Tuned::untuned(backbone)
-    })
+    Ok(file.subspace)
 }
 
 /// Whether the recipe can be met with an embedding of `vocab` rows.
@@ -278,7 +187,7 @@ pub fn check(recipe: &PromptRecipe, words: &MethodInputs, vocab: usize) -> Resul
 }
 
 /// The prompt's first values, `[P, D]`.
-fn start(
+pub(super) fn start(
     embedding: &Tensor<2>,
     recipe: &PromptRecipe,
     words: &MethodInputs,

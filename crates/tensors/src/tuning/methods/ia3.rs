@@ -7,23 +7,25 @@
 //! what enters its last map; all start at 1. Deviations: none but the budget and the loss, which is the
 //! suite's likelihood alone, without T-Few's unlikelihood and length normalisation.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::layers::{self, Map};
 use crate::network::Config;
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Reparameterised,
-    what: "scales of keys, values and the feed-forward's hidden units",
-    paper: "Liu et al. 2022, arXiv 2205.05638",
-    code: Some("r-three/t-few"),
-};
 
 pub(super) struct Scales;
 
 impl Delta for Scales {
+    fn about(&self) -> About {
+        About {
+            family: Family::Reparameterised,
+            what: "scales of keys, values and the feed-forward's hidden units",
+            paper: "Liu et al. 2022, arXiv 2205.05638",
+            code: Some("r-three/t-few"),
+        }
+    }
+
     fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for ((map, linear), (_, [input, output])) in
             tuned.backbone.maps_mut().into_iter().zip(config.maps())

@@ -4,24 +4,20 @@
 //!
 //! Gains start where pre-training left them. Deviation: Adafactor rather than AdamW.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::Config;
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Specified,
-    what: "the gains of the norms",
-    paper: "Qi et al. 2022, arXiv 2211.08682",
-    code: None,
-};
 
 pub(super) struct NormGains;
 
 impl Delta for NormGains {
-    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
-        tuned
+    fn about(&self) -> About {
+        About {
+            family: Family::Specified,
+            what: "the gains of the norms",
+            paper: "Qi et al. 2022, arXiv 2211.08682",
+            code: None,
+        }
     }
 
     fn is_trainable(&self, path: &str, _: &Config) -> bool {

@@ -10,19 +10,12 @@
 //! states before the first block are gated like all others, and those behind the last one come in as well; what
 //! goes up starts at 0 and is added to the backbone's last states, so that the tuned model starts as the frozen one.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
 use crate::t5::{Initialisation, Ladder, Rung, T5, T5Config, initialise};
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LadderRecipe, Recipe};
-
-pub(super) const ABOUT: About = About {
-    family: Family::Additions,
-    what: "a small network beside the model, which needs no backward pass",
-    paper: "Sung et al. 2022, arXiv 2206.06522",
-    code: Some("ylsung/Ladder-Side-Tuning"),
-};
 
 /// The side: no vocabulary of its own.
 fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
@@ -37,6 +30,19 @@ fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
 }
 
 impl Delta for LadderRecipe {
+    fn about(&self) -> About {
+        About {
+            family: Family::Additions,
+            what: "a small network beside the model, which needs no backward pass",
+            paper: "Sung et al. 2022, arXiv 2206.06522",
+            code: Some("ylsung/Ladder-Side-Tuning"),
+        }
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("a reduction by", self.reduction)]
+    }
+
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),

@@ -1,53 +1,12 @@
-//! Prefix tuning (Li & Liang 2021, "Prefix-Tuning: Optimizing Continuous Prompts for Generation",
-//! arXiv 2101.00190): `P` keys and values before those of every attention: of the encoder, of the
-//! decoder and of the decoder to the encoder in a T5, of the only stack in any other network.
-//!
-//! Reference code: XiangLisaLi/PrefixTuning, `seq2seq/prefixTuning.py`. A prefix has no position:
-//! T5's relative bias is 0 on it, a choice of ours, since the paper's BART and GPT-2 have no such
-//! bias. Two forms:
-//!
-//! - direct: keys and values are the parameters, drawn from N(0, 1) as PEFT draws them;
-//! - through a network: for each of the three kinds of attention, vectors `[P, D]` from N(0, 1) and a
-//!   network `tanh(E W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` is all keys and values of
-//!   the kind, started as PyTorch starts linear maps (U[-1/√in, 1/√in]). After training the network is
-//!   thrown away and its output kept.
-//!
-//! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of
-//! the decoder's self-attention alone, which stand before the start token, so that T5's relative bias is
-//! on them. PEFT lays out its vectors so that with an even number of blocks half of them are never read
-//! and the others twice; here every block has its own.
-//!
-//! Deviations: no dropout within the network; Adafactor rather than AdamW; as many positions as the soft prompt of
-//! the same model, where the paper has 10 to 200 by task.
+//! Prefixes of attention as a module: keys and values, or what a network makes them of while they are tuned.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 
-use super::Tuned;
 use super::draw::Draw;
-use super::method::{About, Delta, Family};
 use crate::layers::{Injected, KeyValue, PrefixPositions};
-use crate::network::{Attentions, Config, Kind};
-use promptshift_numbers::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe, Recipe};
-
-pub(super) const ABOUT: About = About {
-    family: Family::Prompts,
-    what: "keys and values before those of every attention in every block",
-    paper: "Li & Liang 2021, arXiv 2101.00190",
-    code: Some("XiangLisaLi/PrefixTuning"),
-};
-
-pub(super) const ABOUT_NETWORK: About = About {
-    what: "keys and values before those of every attention in every block, made by a network",
-    ..ABOUT
-};
-
-pub(super) const ABOUT_DECODER: About = About {
-    what: "keys and values before those of the decoder's self-attention",
-    paper: "Li & Liang 2021, arXiv 2101.00190 (PEFT's form)",
-    code: Some("huggingface/peft"),
-    ..ABOUT
-};
+use crate::network::{Attentions, Config};
+use promptshift_numbers::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe};
 
 /// The prefixes of the three kinds of attention, as far as they have any.
 #[derive(Module, Debug)]
@@ -117,6 +76,21 @@ impl OneKind {
 }
 
 impl Prefixes {
+    /// Those of a recipe, in their starting values.
+    pub(super) fn new(recipe: &PrefixRecipe, config: &Config, draw: &mut Draw) -> Self {
+        let [encoder, decoder, cross] =
+            prefixed_blocks(recipe, config).map(|blocks| kind(recipe, blocks, config, draw));
+        Prefixes {
+            encoder,
+            decoder,
+            cross,
+            decoder_positions: match recipe.places {
+                PrefixPlaces::Every => PrefixPositions::Nowhere,
+                PrefixPlaces::Decoder => PrefixPositions::BeforeStart,
+            },
+        }
+    }
+
     /// What enters the stacks.
     pub(super) fn enter(&self, injected: Injected) -> Injected {
         let key_values =
@@ -191,8 +165,8 @@ fn kind(recipe: &PrefixRecipe, blocks: usize, config: &Config, draw: &mut Draw) 
     })
 }
 
-/// Blocks with a prefix of each kind.
-fn kinds(recipe: &PrefixRecipe, config: &Config) -> [usize; 3] {
+/// The number of blocks with a prefix: of the encoder's, the decoder's and the cross-attention.
+pub(super) fn prefixed_blocks(recipe: &PrefixRecipe, config: &Config) -> [usize; 3] {
     let Attentions {
         encoder,
         decoder,
@@ -202,56 +176,5 @@ fn kinds(recipe: &PrefixRecipe, config: &Config) -> [usize; 3] {
     match recipe.places {
         PrefixPlaces::Every => [encoder, decoder, cross],
         PrefixPlaces::Decoder => [0, decoder, 0],
-    }
-}
-
-impl Delta for PrefixRecipe {
-    fn supports(&self, kind: Kind) -> Result<(), &'static str> {
-        match (self.places, kind) {
-            (PrefixPlaces::Every, _) | (PrefixPlaces::Decoder, Kind::T5) => Ok(()),
-            (PrefixPlaces::Decoder, Kind::DecoderOnly) => {
-                Err("it has no encoder; prefix is the same")
-            }
-            (PrefixPlaces::Decoder, Kind::Bert) => {
-                Err("it has no decoder; prefix is that of its encoder")
-            }
-        }
-    }
-
-    fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
-        let [encoder, decoder, cross] =
-            kinds(self, config).map(|blocks| kind(self, blocks, config, draw));
-        tuned.prefixes = Some(Prefixes {
-            encoder,
-            decoder,
-            cross,
-            decoder_positions: match self.places {
-                PrefixPlaces::Every => PrefixPositions::Nowhere,
-                PrefixPlaces::Decoder => PrefixPositions::BeforeStart,
-            },
-        });
-        tuned
-    }
-
-    fn is_trainable(&self, path: &str, _: &Config) -> bool {
-        path.starts_with("prefixes.")
-    }
-
-    fn trainable(&self, recipe: &Recipe, config: &Config) -> usize {
-        let PrefixForm::Network { hidden } = self.form else {
-            return self.stored(recipe, config);
-        };
-        let d = config.width();
-        let kind = |blocks: usize| {
-            let width = blocks * 2 * config.attentions().width;
-            self.length * d + (d + 1) * hidden + (hidden + 1) * width
-        };
-        let kinds = kinds(self, config).into_iter();
-        kinds.filter(|&blocks| blocks > 0).map(kind).sum()
-    }
-
-    fn stored(&self, _: &Recipe, config: &Config) -> usize {
-        let blocks: usize = kinds(self, config).iter().sum();
-        self.length * blocks * 2 * config.attentions().width
     }
 }

@@ -6,26 +6,22 @@
 //! Nothing below the lowest of these blocks is on the tape, so that the backward pass ends there. The
 //! head stays frozen.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::Config;
 use promptshift_numbers::recipe::{LastBlocksRecipe, Recipe};
-
-pub(super) const ABOUT: About = About {
-    family: Family::Specified,
-    what: "the last blocks before the output head, with their final norm",
-    paper: "Lee et al. 2019, arXiv 1911.03090",
-    code: None,
-};
 
 fn blocks(recipe: &LastBlocksRecipe, config: &Config) -> usize {
     recipe.blocks.min(config.last_stack().blocks)
 }
 
 impl Delta for LastBlocksRecipe {
-    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
-        tuned
+    fn about(&self) -> About {
+        About {
+            family: Family::Specified,
+            what: "the last blocks before the output head, with their final norm",
+            paper: "Lee et al. 2019, arXiv 1911.03090",
+            code: None,
+        }
     }
 
     fn is_trainable(&self, path: &str, config: &Config) -> bool {

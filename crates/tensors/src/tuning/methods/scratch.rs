@@ -1,23 +1,25 @@
 //! Model tuning from random weights: the control that says what pre-training was worth. Everything is
 //! as in model tuning but for the start, which is T5's published initialisation from the cell's seed.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
 use crate::t5::{Initialisation, T5, initialise};
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::All,
-    what: "every parameter, from random weights (a control)",
-    paper: "Raffel et al. 2020, arXiv 1910.10683 (initialisation)",
-    code: None,
-};
 
 pub(super) struct RandomWeights;
 
 impl Delta for RandomWeights {
+    fn about(&self) -> About {
+        About {
+            family: Family::All,
+            what: "every parameter, from random weights (a control)",
+            paper: "Raffel et al. 2020, arXiv 1910.10683 (initialisation)",
+            code: None,
+        }
+    }
+
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),

@@ -4,24 +4,20 @@
 //! A control rather than a published method for T5: "tuning the head" is the feature-based baseline of
 //! Peters, Ruder & Smith 2019 ("To Tune or Not to Tune?", arXiv 1903.05987).
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::{Config, Writes};
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Specified,
-    what: "the output head",
-    paper: "Peters et al. 2019, arXiv 1903.05987 (as a probe)",
-    code: None,
-};
 
 pub(super) struct OutputHead;
 
 impl Delta for OutputHead {
-    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
-        tuned
+    fn about(&self) -> About {
+        About {
+            family: Family::Specified,
+            what: "the output head",
+            paper: "Peters et al. 2019, arXiv 1903.05987 (as a probe)",
+            code: None,
+        }
     }
 
     fn is_trainable(&self, path: &str, config: &Config) -> bool {

@@ -10,22 +10,22 @@
 //! the input as one piece, where the paper's may stand around its segments; Adafactor rather than AdamW, at
 //! one learning rate for both. A source without labels can't be tuned on so.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
 use promptshift_numbers::recipe::Recipe;
-
-pub(super) const ABOUT: About = About {
-    family: Family::Prompts,
-    what: "a soft prompt, and output vectors of the labels' tokens (not counted here)",
-    paper: "Hambardzumyan et al. 2021, arXiv 2101.00121",
-    code: Some("YerevaNN/WARP"),
-};
 
 pub(super) struct PromptAndLabels;
 
 impl Delta for PromptAndLabels {
+    fn about(&self) -> About {
+        About {
+            family: Family::Prompts,
+            what: "a soft prompt, and output vectors of the labels' tokens (not counted here)",
+            paper: "Hambardzumyan et al. 2021, arXiv 2101.00121",
+            code: Some("YerevaNN/WARP"),
+        }
+    }
+
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
@@ -37,11 +37,6 @@ impl Delta for PromptAndLabels {
 
     fn wants_labels(&self) -> bool {
         true
-    }
-
-    /// Both are there: the recipe has the prompt and names the tokens.
-    fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
-        tuned
     }
 
     fn is_trainable(&self, path: &str, _: &Config) -> bool {

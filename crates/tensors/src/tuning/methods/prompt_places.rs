@@ -5,25 +5,25 @@
 //! (`prompt_tuning/train/models.py`). The decoder's prompt takes real positions before the start token,
 //! and nothing is predicted on it. Where there are two, both start from the same vectors.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{PromptPlaces, Recipe};
 
-pub(super) const DECODER: About = About {
-    family: Family::Prompts,
-    what: "a soft prompt before the decoder's input",
-    paper: "Lester et al. 2021, arXiv 2104.08691 (code)",
-    code: Some("google-research/prompt-tuning"),
-};
-
-pub(super) const BOTH: About = About {
-    what: "soft prompts before the encoder's input and the decoder's",
-    ..DECODER
-};
-
 impl Delta for PromptPlaces {
+    fn about(&self) -> About {
+        About {
+            family: Family::Prompts,
+            what: match self {
+                PromptPlaces::Decoder => "a soft prompt before the decoder's input",
+                PromptPlaces::Both => "soft prompts before the encoder's input and the decoder's",
+            },
+            paper: "Lester et al. 2021, arXiv 2104.08691 (code)",
+            code: Some("google-research/prompt-tuning"),
+        }
+    }
+
     fn attach(&self, mut tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         let prompt = tuned.prompt.take();
         tuned.decoder_prompt = prompt.as_ref().map(|prompt| prompt.copy());

@@ -6,21 +6,32 @@
 //! one. As in the paper, queries and values of every attention have one (PEFT's default for T5 too),
 //! of rank 8. Deviations: no dropout before `A`; Adafactor rather than AdamW.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::layers::{self, LowRank};
 use crate::network::{Config, Network};
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LoraRecipe, Recipe};
 
-pub(super) const ABOUT: About = About {
-    family: Family::Reparameterised,
-    what: "thin products beside the maps of queries and values",
-    paper: "Hu et al. 2021, arXiv 2106.09685",
-    code: Some("microsoft/LoRA"),
-};
-
 impl Delta for LoraRecipe {
+    fn about(&self) -> About {
+        About {
+            family: Family::Reparameterised,
+            what: "thin products beside the maps of queries and values",
+            paper: "Hu et al. 2021, arXiv 2106.09685",
+            code: Some("microsoft/LoRA"),
+        }
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        // 0 where a map has none.
+        let ranks = self.ranks.iter().copied().filter(|rank| *rank > 0);
+        ranks
+            .chain([self.rank])
+            .map(|rank| ("a rank of", rank))
+            .collect()
+    }
+
     fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         let places = tuned.backbone.maps_mut().into_iter().enumerate();
         for ((place, (map, linear)), (_, [input, output])) in places.zip(config.maps()) {

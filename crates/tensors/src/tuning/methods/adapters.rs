@@ -18,33 +18,12 @@
 //! its norm, where adapter-hub's T5 reads the stream; in a BERT, whose norm stands behind the sum, Pfeiffer's
 //! adapter reads before that norm, where adapter-hub's reads behind it.
 
-use super::Tuned;
-use super::draw::Draw;
-use super::method::{About, Delta, Family};
+use super::{About, Delta, Family};
 use crate::layers::{Adapter, Nonlinearity, Side, SubLayer};
 use crate::network::Config;
+use crate::tuning::draw::Draw;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{AdapterRecipe, Placement, Recipe};
-
-pub(super) const HOULSBY: About = About {
-    family: Family::Additions,
-    what: "bottlenecks after self-attention and after the feed-forward",
-    paper: "Houlsby et al. 2019, arXiv 1902.00751",
-    code: Some("google-research/adapter-bert"),
-};
-
-pub(super) const PFEIFFER: About = About {
-    family: Family::Additions,
-    what: "bottlenecks after the feed-forward",
-    paper: "Pfeiffer et al. 2020, arXiv 2005.00247",
-    code: Some("adapter-hub/adapters"),
-};
-
-pub(super) const PARALLEL: About = About {
-    family: Family::Additions,
-    what: "bottlenecks beside the feed-forward",
-    paper: "He et al. 2021, arXiv 2110.04366",
-    code: Some("jxhe/unify-parameter-efficient-tuning"),
-};
 
 /// `m`, at least one.
 fn width(recipe: &AdapterRecipe, config: &Config) -> usize {
@@ -86,6 +65,36 @@ fn adapter(recipe: &AdapterRecipe, config: &Config, draw: &mut Draw) -> Adapter 
 }
 
 impl Delta for AdapterRecipe {
+    fn about(&self) -> About {
+        let (what, paper, code) = match self.placement {
+            Placement::Houlsby => (
+                "bottlenecks after self-attention and after the feed-forward",
+                "Houlsby et al. 2019, arXiv 1902.00751",
+                "google-research/adapter-bert",
+            ),
+            Placement::Pfeiffer => (
+                "bottlenecks after the feed-forward",
+                "Pfeiffer et al. 2020, arXiv 2005.00247",
+                "adapter-hub/adapters",
+            ),
+            Placement::Parallel => (
+                "bottlenecks beside the feed-forward",
+                "He et al. 2021, arXiv 2110.04366",
+                "jxhe/unify-parameter-efficient-tuning",
+            ),
+        };
+        About {
+            family: Family::Additions,
+            what,
+            paper,
+            code: Some(code),
+        }
+    }
+
+    fn sizes(&self) -> Vec<(&'static str, usize)> {
+        vec![("a reduction by", self.reduction)]
+    }
+
     fn attach(&self, mut tuned: Tuned, config: &Config, draw: &mut Draw) -> Tuned {
         for (sub_layer, place) in tuned.backbone.adapters_mut() {
             if stands_at(self, sub_layer) {

@@ -1,0 +1,107 @@
+//! The parameters of a module by their paths.
+
+use std::fmt;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+/// The path of a parameter while a module is gone through. Which kind of network it is in, a variant
+/// of an enum, is no part of it.
+#[derive(Default)]
+pub(crate) struct ParameterPath(Vec<String>);
+
+impl ParameterPath {
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.push(name.to_string());
+        }
+    }
+
+    pub(crate) fn exit(&mut self, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.0.pop();
+        }
+    }
+}
+
+impl fmt::Display for ParameterPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+/// Puts the parameters at some paths on the tape.
+pub(crate) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
+    module.map(&mut Train {
+        path: ParameterPath::default(),
+        trains,
+    })
+}
+
+struct Train<F> {
+    path: ParameterPath,
+    trains: F,
+}
+
+impl<F: Fn(&str) -> bool> ModuleMapper for Train<F> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match (self.trains)(&self.path.to_string()) {
+            true => param.train(),
+            false => param,
+        }
+    }
+}
+
+/// A parameter as plain numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Its path: the names of fields and the places in lists, with dots between.
+    pub path: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub values: Vec<f32>,
+    /// Whether it is on the tape.
+    pub trainable: bool,
+}
+
+/// Calls `see` with every parameter.
+pub(crate) fn visit<M: Module>(module: &M, see: impl FnMut(Parameter)) {
+    module.visit(&mut Visit {
+        path: ParameterPath::default(),
+        see,
+    });
+}
+
+struct Visit<F> {
+    path: ParameterPath,
+    see: F,
+}
+
+impl<F: FnMut(Parameter)> ModuleVisitor for Visit<F> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        (self.see)(Parameter {
+            path: self.path.to_string(),
+            shape: value.dims().to_vec(),
+            trainable: value.is_require_grad(),
+            values: value.into_data().try_to_vec().expect("parameters are f32"),
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! The tuned model: a backbone with what a method adds to it.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use super::answer_head::{self, LabelVectors};
+use super::draw::Draw;
+use super::prefixes::Prefixes;
+use super::prompt_file::Vectors;
+use super::soft_prompt::SoftPrompt;
+use crate::backbone::Backbone;
+use crate::bert::Head;
+use crate::layers::{Dropout, HeadForm, Injected, Tokens};
+use crate::network::{Encoded, Network};
+use crate::parameters::{self, Parameter};
+
+/// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is
+/// frozen is on the plain one: nothing is recorded, saved or updated for it.
+#[derive(Module, Debug)]
+pub struct Tuned {
+    /// The network underneath.
+    pub backbone: Network,
+    /// The soft prompt, for prompt tuning.
+    pub prompt: Option<SoftPrompt>,
+    /// The soft prompt before the decoder's start token.
+    pub decoder_prompt: Option<SoftPrompt>,
+    /// Keys and values before those of attention, for prefix tuning.
+    pub prefixes: Option<Prefixes>,
+    /// Output vectors of the labels' tokens, in the head's place.
+    pub label_vectors: Option<LabelVectors>,
+}
+
+impl Tuned {
+    /// The backbone as it was pre-trained.
+    pub fn untuned(backbone: Network) -> Self {
+        Tuned {
+            backbone,
+            prompt: None,
+            decoder_prompt: None,
+            prefixes: None,
+            label_vectors: None,
+        }
+    }
+
+    /// The backbone as it was pre-trained, under a head of this form where it takes one: as the seed
+    /// draws it, which answers by chance.
+    pub fn untuned_on(backbone: &Backbone, head: Option<HeadForm>, seed: u64) -> Self {
+        let mut draw = Draw::new(seed, backbone.model.device());
+        let (model, config) = (backbone.model.clone(), &backbone.config);
+        Tuned::untuned(answer_head::with_head(model, head, config, &mut draw))
+    }
+
+    /// Whether there is anything that it can answer with: an output head of its own, or one that was
+    /// put on.
+    pub fn answers(&self) -> bool {
+        match &self.backbone {
+            Network::T5(_) | Network::DecoderOnly(_) => true,
+            Network::Bert(bert) => bert.head().is_some(),
+        }
+    }
+
+    /// What the head that was put on it answers with; none where it writes, or has no head.
+    pub fn head(&self) -> Option<HeadForm> {
+        match &self.backbone {
+            Network::T5(_) | Network::DecoderOnly(_) => None,
+            Network::Bert(bert) => bert.head().map(Head::form),
+        }
+    }
+
+    /// The backbone behind a prompt that was tuned before; nothing is on the tape.
+    ///
+    /// # Panics
+    /// The prompt is not as wide as the embeddings:
+    /// [`PromptFile::onto`](prompt_file::PromptFile::onto) refuses such a one.
+    pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
+        let [_, width] = backbone.embedding().dims();
+        assert_eq!(
+            vectors.width(),
+            width,
+            "the prompt's width and the backbone's"
+        );
+        let shape = [vectors.length(), width];
+        let data = TensorData::new(vectors.values().to_vec(), shape);
+        let prompt = SoftPrompt::of(Tensor::from_data(data, &backbone.device()));
+        Tuned {
+            prompt: Some(prompt),
+            ..Tuned::untuned(backbone)
+        }
+    }
+
+    /// The prompt as plain numbers, where there is one.
+    pub fn vectors(&self) -> Option<Vectors> {
+        let vectors = self.prompt.as_ref()?.vectors();
+        let shape = vectors.dims();
+        let values = vectors.into_data().try_to_vec().expect("prompts are f32");
+        Some(Vectors::of_rows(shape, values))
+    }
+
+    /// `P` of the prompt in the network's input, if there is one.
+    pub fn prompt_length(&self) -> Option<usize> {
+        let prompt = self.prompt.as_ref()?;
+        Some(prompt.vectors().dims()[0])
+    }
+
+    /// Tokens → what the network makes of them, through every place where a method enters.
+    pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
+        let mut injected = Injected {
+            prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
+            decoder_prompt: self.decoder_prompt.as_ref().map(SoftPrompt::vectors),
+            output: self.label_vectors.as_ref().map(LabelVectors::words),
+            ..Injected::default()
+        };
+        if let Some(prefixes) = &self.prefixes {
+            injected = prefixes.enter(injected);
+        }
+        self.backbone.encode(tokens, injected, dropout)
+    }
+
+    /// Parameters, trained and frozen ones.
+    pub fn parameter_count(&self) -> usize {
+        self.num_params()
+    }
+
+    /// The same off the tape: it computes no gradients.
+    pub fn off_tape(&self) -> Self {
+        self.valid()
+    }
+
+    /// What is left when training ends: what only training needs is thrown away.
+    pub fn into_inference(self) -> Self {
+        Tuned {
+            prompt: self.prompt.map(SoftPrompt::into_inference),
+            prefixes: self.prefixes.map(Prefixes::without_network),
+            ..self
+        }
+    }
+
+    /// Every parameter, the backbone's among them.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        parameters::visit(self, |parameter| parameters.push(parameter));
+        parameters
+    }
+
+    /// The numbers that training may move.
+    pub fn trainable_parameters(&self) -> usize {
+        self.sizes().trainable
+    }
+
+    /// The bytes of every parameter.
+    pub fn weight_bytes(&self) -> u64 {
+        self.sizes().bytes
+    }
+
+    /// The bytes of those that training may move.
+    pub fn trainable_bytes(&self) -> u64 {
+        self.sizes().trainable_bytes
+    }
+
+    fn sizes(&self) -> Sizes {
+        let mut sizes = Sizes::default();
+        self.visit(&mut sizes);
+        sizes
+    }
+}
+
+/// Adds up sizes; what is on the tape is trainable.
+#[derive(Default)]
+struct Sizes {
+    trainable: usize,
+    bytes: u64,
+    trainable_bytes: u64,
+}
+
+impl ModuleVisitor for Sizes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        let numbers = value.shape().num_elements();
+        let bytes = (numbers * value.dtype().size()) as u64;
+        self.bytes += bytes;
+        if value.is_require_grad() {
+            self.trainable += numbers;
+            self.trainable_bytes += bytes;
+        }
+    }
+}
