@@ -123,10 +123,7 @@ fn of(count: usize, what: &str) -> String {
 /// states and, where the weights move, as much again for them.
 fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     let budget = &recipe.budget;
-    let passes = match (&recipe.prompt, &recipe.delta) {
-        (None, None) => 3.0,
-        _ => 2.0,
-    };
+    let passes = if recipe.is_model_tuning() { 3.0 } else { 2.0 };
     let prompt = recipe.prompt.as_ref().map_or(0.0, |p| p.length as f64);
     let batch = budget.batch_size as f64;
     let step = forward_flop(

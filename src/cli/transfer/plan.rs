@@ -82,7 +82,7 @@ pub fn plan(
         }
         arguments.lora.change(&mut recipe);
         if method == Method::Intrinsic {
-            recipe.delta = Some(subspace.clone().ok_or(PromptError::NoSubspace)?);
+            recipe.delta = subspace.clone().ok_or(PromptError::NoSubspace)?;
             check_length(recipe.prompt_length(), &wording)?;
         }
         if let Some(prompt) = &mut recipe.prompt {
