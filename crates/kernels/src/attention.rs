@@ -65,22 +65,36 @@ pub enum Dropped {
     Keys(Mask),
 }
 
+/// The tensors that attention reads.
+#[derive(Clone, Debug)]
+pub struct AttentionInputs {
+    /// `[B·Tq, H·K]`.
+    pub query: Tensor<2>,
+    /// `[B·Tk, G·K]`, where `G` divides `H`.
+    pub key: Tensor<2>,
+    /// As the keys.
+    pub value: Tensor<2>,
+    /// What is added to the scores.
+    pub bias: Option<DistanceBias>,
+}
+
 /// `softmax(q kᵀ + bias) v` over the visible keys, without `1/sqrt(K)`, as in T5. A query without
 /// any visible key gives 0. Head `h` of the queries looks at head `h / (H / G)` of the keys.
 ///
 /// # Shapes
 ///
-/// - query: `[B * Tq, H * K]`
-/// - key, value: `[B * Tk, G * K]`, where `G` divides `H`
-/// - bias: [`DistanceBias`]
-/// - output: `[B * Tq, H * K]`
-pub fn attention(
-    query: Tensor<2>,
-    key: Tensor<2>,
-    value: Tensor<2>,
-    bias: Option<DistanceBias>,
-    how: Heads,
-) -> Tensor<2> {
+/// - inputs: as [`AttentionInputs`] says
+/// - output: `[B·Tq, H·K]`
+///
+/// # Panics
+/// The shapes are not these, or `how` does not fit them.
+pub fn attention(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
+    let AttentionInputs {
+        query,
+        key,
+        value,
+        bias,
+    } = inputs;
     let free = bias.as_ref().map_or(0, |bias| bias.free);
     let call = Call::new(query.dims(), key.dims(), how, free);
     assert_eq!(
@@ -94,7 +108,13 @@ pub fn attention(
         "attention: the bias is [H, Tq + Tk - free - 1]"
     );
     if !flex::is_fused(&query) {
-        return reference(query, key, value, bias, how);
+        let inputs = AttentionInputs {
+            query,
+            key,
+            value,
+            bias,
+        };
+        return reference(inputs, how);
     }
     let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
     Tensor::from_dispatch(match bias {
@@ -107,13 +127,13 @@ pub fn attention(
 }
 
 /// [`attention`] in plain Burn operations.
-pub fn reference(
-    query: Tensor<2>,
-    key: Tensor<2>,
-    value: Tensor<2>,
-    bias: Option<DistanceBias>,
-    how: Heads,
-) -> Tensor<2> {
+pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
+    let AttentionInputs {
+        query,
+        key,
+        value,
+        bias,
+    } = inputs;
     let Heads { batch, heads, .. } = how;
     let [query_rows, width] = query.dims();
     let [key_rows, key_width] = key.dims();

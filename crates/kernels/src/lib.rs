@@ -34,7 +34,7 @@ mod testing;
 mod vector;
 
 pub use affine::affine;
-pub use attention::{DistanceBias, Dropped, Heads, Visible, attention};
+pub use attention::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, attention};
 pub use cross_entropy::{cross_entropy, largest, log_sum_exp};
 pub use dropout::{Mask, Rows, dropout};
 pub use gated::{gated_gelu, gated_silu};

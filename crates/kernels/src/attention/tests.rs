@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
-use super::{DistanceBias, Dropped, Heads, Visible, attention, reference};
+use super::{AttentionInputs, DistanceBias, Dropped, Heads, Visible, attention, reference};
 use crate::dropout::Mask;
 use crate::testing::{Input, Role, check, check_differences, layouts, noise, roles};
 
@@ -56,7 +56,7 @@ impl Sizes {
     }
 }
 
-type Attention = fn(Tensor<2>, Tensor<2>, Tensor<2>, Option<DistanceBias>, Heads) -> Tensor<2>;
+type Attention = fn(AttentionInputs, Heads) -> Tensor<2>;
 
 /// Query, key, value and perhaps a bias as inputs.
 fn with(
@@ -75,7 +75,13 @@ fn with(
             visible,
             dropped,
         };
-        attention(query, key, value, bias, how)
+        let inputs = AttentionInputs {
+            query,
+            key,
+            value,
+            bias,
+        };
+        attention(inputs, how)
     }
 }
 
@@ -244,10 +250,12 @@ fn joint_projections_are_sliced_without_a_copy() {
                     .slice([0..24, index * 16..index * 16 + 16])
             };
             attention(
-                part(0),
-                part(1),
-                part(2),
-                None,
+                AttentionInputs {
+                    query: part(0),
+                    key: part(1),
+                    value: part(2),
+                    bias: None,
+                },
                 Heads {
                     batch: 2,
                     heads: 2,
@@ -281,7 +289,13 @@ fn a_query_without_keys_gives_zero() {
         visible: Visible::Lengths(&[0, 3]),
         dropped: None,
     };
-    let output = attention(query, key, value, None, how);
+    let inputs = AttentionInputs {
+        query,
+        key,
+        value,
+        bias: None,
+    };
+    let output = attention(inputs, how);
     let wanted = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
     assert_eq!(output.into_data().try_to_vec::<f32>().unwrap(), wanted);
 }

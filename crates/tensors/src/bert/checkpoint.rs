@@ -1,7 +1,6 @@
 //! A BERT's parameters under Hugging Face's names, both ways; every tensor accounted for.
 
-use burn::module::Param;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::config::BertConfig;
 use super::embeddings::Embeddings;
@@ -9,7 +8,7 @@ use super::head::Head;
 use super::layers::{Attention, Block, FeedForward};
 use super::masked::MaskedWords;
 use super::model::Bert;
-use crate::checkpoint::{CheckpointError, Weights};
+use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
 
 /// The name that a tensor has in a bare BERT of today; none where the tensor is no part of one.
@@ -41,95 +40,102 @@ const MASKED: &str = "cls.predictions.";
 const PUBLISHED_SEPARATOR: usize = 102;
 const PUBLISHED_MASK: usize = 103;
 
-/// Reads named tensors into the parts of a model on one device.
-struct Loader<'a> {
-    weights: &'a mut Weights,
-    config: &'a BertConfig,
-    device: &'a Device,
+/// The parts of a bare BERT.
+#[rustfmt::skip]
+const PARTS: &[Entry] = &[
+    ("embeddings.words", "embeddings.word_embeddings", Part::Table),
+    ("embeddings.positions", "embeddings.position_embeddings", Part::Table),
+    ("embeddings.segments", "embeddings.token_type_embeddings", Part::Table),
+    ("embeddings.norm", "embeddings.LayerNorm", Part::Norm),
+    ("blocks.*.attention.query", "encoder.layer.*.attention.self.query", Part::Linear),
+    ("blocks.*.attention.key", "encoder.layer.*.attention.self.key", Part::Linear),
+    ("blocks.*.attention.value", "encoder.layer.*.attention.self.value", Part::Linear),
+    ("blocks.*.attention.output", "encoder.layer.*.attention.output.dense", Part::Linear),
+    ("blocks.*.attention_norm", "encoder.layer.*.attention.output.LayerNorm", Part::Norm),
+    ("blocks.*.feed_forward.up", "encoder.layer.*.intermediate.dense", Part::Linear),
+    ("blocks.*.feed_forward.down", "encoder.layer.*.output.dense", Part::Linear),
+    ("blocks.*.feed_forward_norm", "encoder.layer.*.output.LayerNorm", Part::Norm),
+    ("pooler", "pooler.dense", Part::Linear),
+];
+
+/// The names of all parts, each behind this prefix.
+pub(super) fn names(prefix: &str) -> Names {
+    Names::new(PARTS).renamed(|name| format!("{prefix}{name}"))
 }
 
-impl Loader<'_> {
-    fn table(&mut self, name: &str, rows: usize) -> Result<Param<Tensor<2>>, CheckpointError> {
-        let name = format!("embeddings.{name}.weight");
-        let shape = [rows, self.config.hidden_size];
-        let table = self.weights.take(&name, shape, self.device)?;
-        Ok(Param::from_tensor(table))
+/// The masked-word head's norm, and its map.
+const MASKED_NORM: [Entry; 1] = [("", "cls.predictions.transform.LayerNorm", Part::Norm)];
+const MASKED_MAP: [Entry; 1] = [("", "cls.predictions.transform.dense", Part::Linear)];
+
+/// The names of a head, under which Transformers looks for it.
+fn head_names(form: HeadForm) -> Names {
+    let name = match form {
+        HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
+        HeadForm::Span => "qa_outputs",
+    };
+    Names::new(&[("map", name, Part::Linear)])
+}
+
+impl BertConfig {
+    fn unfilled_linear(&self, [input, output]: [usize; 2], device: &Device) -> Linear {
+        Linear::unfilled([input, output], device).with_unfilled_bias(device)
     }
 
-    /// Hugging Face keeps `[out, in]`; ours is `[in, out]`.
-    fn linear(
-        &mut self,
-        name: &str,
-        input: usize,
-        output: usize,
-    ) -> Result<Linear, CheckpointError> {
-        let shape = [output, input];
-        let weight = self
-            .weights
-            .take(&format!("{name}.weight"), shape, self.device)?;
-        let bias = self
-            .weights
-            .take(&format!("{name}.bias"), [output], self.device)?;
-        Ok(Linear::of_rows(weight).with_bias(bias))
+    fn unfilled_norm(&self, device: &Device) -> Norm {
+        Norm::unfilled(self.hidden_size, self.layer_norm_eps, device).with_unfilled_bias(device)
     }
 
-    fn norm(&mut self, name: &str) -> Result<Norm, CheckpointError> {
-        let shape = [self.config.hidden_size];
-        let gain = self
-            .weights
-            .take(&format!("{name}.weight"), shape, self.device)?;
-        let bias = self
-            .weights
-            .take(&format!("{name}.bias"), shape, self.device)?;
-        Ok(Norm::layer(gain, bias, self.config.layer_norm_eps))
+    fn unfilled_block(&self, device: &Device) -> Block {
+        let (d, ff) = (self.hidden_size, self.intermediate_size);
+        let linear = |shape| self.unfilled_linear(shape, device);
+        Block {
+            attention: Attention {
+                query: linear([d, d]),
+                key: linear([d, d]),
+                value: linear([d, d]),
+                output: linear([d, d]),
+                adapter: None,
+                heads: self.num_attention_heads,
+            },
+            attention_norm: self.unfilled_norm(device),
+            feed_forward: FeedForward {
+                up: linear([d, ff]),
+                down: linear([ff, d]),
+                adapter: None,
+            },
+            feed_forward_norm: self.unfilled_norm(device),
+        }
     }
 
     /// The masked-word head, where it is there whole; its words' vectors are the embedding.
-    fn masked(&mut self) -> Result<Option<MaskedWords>, CheckpointError> {
+    fn masked_words(
+        &self,
+        weights: &mut Weights,
+        device: &Device,
+    ) -> Result<Option<MaskedWords>, CheckpointError> {
         let name = |part: &str| format!("{MASKED}{part}");
         // Copies of what is tied; the bias is saved under either name.
         let (words, bias) = (name("decoder.weight"), name("decoder.bias"));
-        self.weights.name_one_of(&name("bias"), &[bias.as_str()]);
-        let has_words = self.weights.contains(&words) || self.config.tie_word_embeddings;
+        weights.name_one_of(&name("bias"), &[bias.as_str()]);
+        let has_words = weights.contains(&words) || self.tie_word_embeddings;
         let is_tied = has_words
-            && (self.weights).are_equal(&words, "embeddings.word_embeddings.weight")
-            && self.weights.are_equal(&bias, &name("bias"));
-        self.weights.remove(|name| name == words || name == bias);
-        let is_there = self.weights.contains(&name("bias"))
-            && self.weights.contains(&name("transform.dense.weight"));
+            && weights.are_equal(&words, "embeddings.word_embeddings.weight")
+            && weights.are_equal(&bias, &name("bias"));
+        weights.remove(|name| name == words || name == bias);
+        let is_there =
+            weights.contains(&name("bias")) && weights.contains(&name("transform.dense.weight"));
         if !is_there || !is_tied {
-            self.weights.remove(|name| name.starts_with(MASKED));
+            weights.remove(|name| name.starts_with(MASKED));
             return Ok(None);
         }
-        let (d, words) = (self.config.hidden_size, self.config.vocab_size);
+        let d = self.hidden_size;
+        let transform = self.unfilled_linear([d, d], device);
         Ok(Some(MaskedWords {
-            transform: self.linear(&name("transform.dense"), d, d)?,
-            norm: self.norm(&name("transform.LayerNorm"))?,
-            bias: self.weights.take(&name("bias"), [words], self.device)?,
+            transform: Names::new(&MASKED_MAP).load(transform, weights)?,
+            norm: Names::new(&MASKED_NORM).load(self.unfilled_norm(device), weights)?,
+            bias: weights.take(&name("bias"), [self.vocab_size], device)?,
             classes: Vec::new(),
         }))
-    }
-
-    fn block(&mut self, index: usize) -> Result<Block, CheckpointError> {
-        let name = format!("encoder.layer.{index}");
-        let (d, ff) = (self.config.hidden_size, self.config.intermediate_size);
-        Ok(Block {
-            attention: Attention {
-                query: self.linear(&format!("{name}.attention.self.query"), d, d)?,
-                key: self.linear(&format!("{name}.attention.self.key"), d, d)?,
-                value: self.linear(&format!("{name}.attention.self.value"), d, d)?,
-                output: self.linear(&format!("{name}.attention.output.dense"), d, d)?,
-                adapter: None,
-                heads: self.config.num_attention_heads,
-            },
-            attention_norm: self.norm(&format!("{name}.attention.output.LayerNorm"))?,
-            feed_forward: FeedForward {
-                up: self.linear(&format!("{name}.intermediate.dense"), d, ff)?,
-                down: self.linear(&format!("{name}.output.dense"), ff, d)?,
-                adapter: None,
-            },
-            feed_forward_norm: self.norm(&format!("{name}.output.LayerNorm"))?,
-        })
     }
 }
 
@@ -147,33 +153,27 @@ impl Bert {
     ) -> Result<Self, CheckpointError> {
         weights.strip_wrappers();
         let mut weights = weights.renamed(todays_name);
-        let has_pooler = weights.contains("pooler.dense.weight");
-        let mut loader = Loader {
-            weights: &mut weights,
-            config,
-            device,
-        };
+        let masked = config.masked_words(&mut weights, device)?;
         let d = config.hidden_size;
-        let masked = loader.masked()?;
+        let table = |rows| unfilled([rows, d], device);
         let model = Bert {
             embeddings: Embeddings {
-                words: loader.table("word_embeddings", config.vocab_size)?,
-                positions: loader.table("position_embeddings", config.max_position_embeddings)?,
-                segments: loader.table("token_type_embeddings", config.type_vocab_size)?,
-                norm: loader.norm("embeddings.LayerNorm")?,
+                words: table(config.vocab_size),
+                positions: table(config.max_position_embeddings),
+                segments: table(config.type_vocab_size),
+                norm: config.unfilled_norm(device),
             },
             blocks: (0..config.num_hidden_layers)
-                .map(|index| loader.block(index))
-                .collect::<Result<_, _>>()?,
-            pooler: match has_pooler {
-                true => Some(loader.linear("pooler.dense", d, d)?),
-                false => None,
-            },
+                .map(|_| config.unfilled_block(device))
+                .collect(),
+            pooler: (weights.contains("pooler.dense.weight"))
+                .then(|| config.unfilled_linear([d, d], device)),
             head: None,
             masked,
             separator: PUBLISHED_SEPARATOR,
             mask: PUBLISHED_MASK,
         };
+        let model = names("").load(model, &mut weights)?;
         weights.finish(&[])?;
         Ok(model)
     }
@@ -193,14 +193,12 @@ impl Bert {
         let head = match &self.head {
             None => None,
             Some(Head { form, .. }) => {
-                let name = head_name(*form);
-                let shape = [form.outputs(), config.hidden_size];
-                let rows = weights.take(&format!("{name}.weight"), shape, &device)?;
-                let bias = weights.take(&format!("{name}.bias"), [form.outputs()], &device)?;
-                Some(Head {
-                    map: Linear::of_rows(rows).with_bias(bias),
+                let shape = [config.hidden_size, form.outputs()];
+                let head = Head {
+                    map: config.unfilled_linear(shape, &device),
                     form: *form,
-                })
+                };
+                Some(head_names(*form).load(head, &mut weights)?)
             }
         };
         Ok(Bert {
@@ -217,77 +215,15 @@ impl Bert {
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
         let is_bare = self.head.is_none() && self.masked.is_none();
-        let prefix = if is_bare { "" } else { "bert." };
-        let tables = [
-            ("word_embeddings", &self.embeddings.words),
-            ("position_embeddings", &self.embeddings.positions),
-            ("token_type_embeddings", &self.embeddings.segments),
-        ];
-        for (name, table) in tables {
-            out.put_tensor(&format!("{prefix}embeddings.{name}.weight"), table.val());
-        }
-        put_norm(
-            &mut out,
-            &format!("{prefix}embeddings.LayerNorm"),
-            &self.embeddings.norm,
-        );
-        for (index, block) in self.blocks.iter().enumerate() {
-            let name = format!("{prefix}encoder.layer.{index}");
-            for (map, linear) in [
-                ("attention.self.query", &block.attention.query),
-                ("attention.self.key", &block.attention.key),
-                ("attention.self.value", &block.attention.value),
-                ("attention.output.dense", &block.attention.output),
-                ("intermediate.dense", &block.feed_forward.up),
-                ("output.dense", &block.feed_forward.down),
-            ] {
-                put_linear(&mut out, &format!("{name}.{map}"), linear);
-            }
-            for (place, norm) in [
-                ("attention.output.LayerNorm", &block.attention_norm),
-                ("output.LayerNorm", &block.feed_forward_norm),
-            ] {
-                put_norm(&mut out, &format!("{name}.{place}"), norm);
-            }
-        }
-        if let Some(pooler) = &self.pooler {
-            put_linear(&mut out, &format!("{prefix}pooler.dense"), pooler);
-        }
+        names(if is_bare { "" } else { "bert." }).put(self, &mut out);
         if let Some(masked) = &self.masked {
-            let dense = format!("{MASKED}transform.dense");
-            put_linear(&mut out, &dense, &masked.transform);
-            put_norm(
-                &mut out,
-                &format!("{MASKED}transform.LayerNorm"),
-                &masked.norm,
-            );
+            Names::new(&MASKED_MAP).put(&masked.transform, &mut out);
+            Names::new(&MASKED_NORM).put(&masked.norm, &mut out);
             out.put_tensor(&format!("{MASKED}bias"), masked.bias.clone());
         }
         if let Some(head) = &self.head {
-            put_linear(&mut out, head_name(head.form), &head.map);
+            head_names(head.form).put(head, &mut out);
         }
         out
-    }
-}
-
-/// What a head is called in a checkpoint.
-fn head_name(form: HeadForm) -> &'static str {
-    match form {
-        HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
-        HeadForm::Span => "qa_outputs",
-    }
-}
-
-fn put_linear(out: &mut Weights, name: &str, linear: &Linear) {
-    out.put_tensor(&format!("{name}.weight"), linear.rows());
-    if let Some(bias) = &linear.bias {
-        out.put_tensor(&format!("{name}.bias"), bias.val());
-    }
-}
-
-fn put_norm(out: &mut Weights, name: &str, norm: &Norm) {
-    out.put_tensor(&format!("{name}.weight"), norm.gain.val());
-    if let Some(bias) = &norm.bias {
-        out.put_tensor(&format!("{name}.bias"), bias.val());
     }
 }

@@ -51,17 +51,7 @@ impl BertConfig {
 
     /// The modules of Transformers' network under a head that these maps are.
     pub fn map_names(&self) -> Vec<String> {
-        let maps = [
-            "attention.self.query",
-            "attention.self.key",
-            "attention.self.value",
-            "attention.output.dense",
-            "intermediate.dense",
-            "output.dense",
-        ];
-        (0..self.num_hidden_layers)
-            .flat_map(|layer| maps.map(|map| format!("bert.encoder.layer.{layer}.{map}")))
-            .collect()
+        super::checkpoint::names("bert.").maps("blocks", self.num_hidden_layers)
     }
 
     /// Every sub-layer of the blocks, as [`Bert::adapters_mut`] has them.

@@ -7,7 +7,7 @@ use crate::layers::{
     Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, prepend_prefix,
     with_prefix,
 };
-use promptshift_kernels::{self as kernels, Heads, Visible};
+use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Visible};
 
 /// Multi-head self-attention, `softmax(q kᵀ/√K) v`.
 #[derive(Module, Debug)]
@@ -48,7 +48,13 @@ impl Attention {
             visible: Visible::Lengths(&seen),
             dropped: dropout.weights(),
         };
-        let mixed = kernels::attention(query, key, value, None, how);
+        let inputs = AttentionInputs {
+            query,
+            key,
+            value,
+            bias: None,
+        };
+        let mixed = kernels::attention(inputs, how);
         adapted_output(
             self.adapter.as_ref(),
             self.output.forward(packing.pack(mixed)),

@@ -2,13 +2,15 @@
 //! each to be taken once and none to be left over.
 
 pub(crate) mod config_keys;
+mod names;
 pub(crate) mod seal;
 mod weight_files;
 mod weights;
 
+pub(crate) use names::{Entry, Names, Part, unfilled};
 pub use weight_files::WeightFiles;
 pub use weights::Weights;
-pub(crate) use weights::floats;
+pub(crate) use weights::{floats, transposed};
 
 /// A checkpoint that can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -271,6 +271,19 @@ impl Weights {
         shape: [usize; D],
         device: &Device,
     ) -> Result<Tensor<D>, CheckpointError> {
+        let values = self.take_values(name, shape)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// The values of the tensor `name`, which must have this shape.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub(super) fn take_values<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+    ) -> Result<Vec<f32>, CheckpointError> {
         let (found, values) =
             self.tensors
                 .remove(name)
@@ -288,7 +301,44 @@ impl Weights {
             });
         }
         self.not_finite.extend(NotFinite::of(name, &values));
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+        Ok(values)
+    }
+
+    /// A third of the columns of the tensor `name`, which must have this shape, three times as many columns. The last
+    /// third takes it.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub(super) fn take_third<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        third: usize,
+    ) -> Result<Vec<f32>, CheckpointError> {
+        let all = match (third, self.tensors.get(name)) {
+            (0 | 1, Some((found, values))) if *found == shape => values.clone(),
+            _ => self.take_values(name, shape)?,
+        };
+        let columns = (shape[D - 1] / 3).max(1);
+        let thirds = all.chunks_exact(columns).skip(third).step_by(3);
+        Ok(thirds.flatten().copied().collect())
+    }
+
+    /// Adds a tensor, to the right of the one of its name if there is one.
+    pub(super) fn put_beside(&mut self, name: &str, mut shape: Vec<usize>, values: Vec<f32>) {
+        let Some((left_shape, left)) = self.tensors.remove(name) else {
+            return self.put(name, shape, values);
+        };
+        let columns = |shape: &[usize]| shape.last().map_or(1, |columns| (*columns).max(1));
+        let rows =
+            (left.chunks_exact(columns(&left_shape))).zip(values.chunks_exact(columns(&shape)));
+        let joined = rows
+            .flat_map(|(left, right)| [left, right].concat())
+            .collect();
+        if let (Some(columns), Some(left)) = (shape.last_mut(), left_shape.last()) {
+            *columns += left;
+        }
+        self.put(name, shape, joined);
     }
 
     /// Ends the reading of a checkpoint: as [`Weights::used_up`], and every value that was taken is a finite
@@ -362,6 +412,13 @@ fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     header.resize(header.len().next_multiple_of(8), b' ');
     let length = (header.len() as u64).to_le_bytes();
     [length.as_slice(), &header, data].concat()
+}
+
+/// The transpose of a matrix `[rows, columns]`.
+pub(crate) fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|column| (0..rows).map(move |row| values[row * columns + column]))
+        .collect()
 }
 
 /// A tensor's values as f32; `None` where they are no floating-point numbers.

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::layers::{Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output};
-use promptshift_kernels::{self as kernels, Heads, Rotation, Visible};
+use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Rotation, Visible};
 
 /// A block.
 #[derive(Module, Debug)]
@@ -96,7 +96,13 @@ impl Attention {
             // Dropout falls on what attention and feed-forward give.
             dropped: None,
         };
-        let mixed = kernels::attention(packing.fill(query), key, value, None, how);
+        let inputs = AttentionInputs {
+            query: packing.fill(query),
+            key,
+            value,
+            bias: None,
+        };
+        let mixed = kernels::attention(inputs, how);
         let mixed = packing.pack(mixed);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }

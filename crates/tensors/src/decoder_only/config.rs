@@ -293,8 +293,7 @@ impl DecoderConfig {
     /// from the embedding is the model's, whatever `tie_word_embeddings` says, as Transformers 5 has it (4.x
     /// leaves it out).
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
-        let [embedding, _, _] = self.names();
-        let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, embedding);
+        let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, self.embedding_name());
         DecoderConfig {
             tied: self.tied && !is_own,
             ..self.clone()

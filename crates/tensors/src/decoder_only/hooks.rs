@@ -68,34 +68,12 @@ impl DecoderConfig {
     /// The modules of Transformers' network that these maps are: GPT-2's `c_attn` is its block's queries, keys and
     /// values side by side, and stands here three times.
     pub fn map_names(&self) -> Vec<String> {
-        let (root, maps): (&str, &[&str]) = match self.shape {
-            Shape::Llama => (
-                "model.layers",
-                &[
-                    "self_attn.q_proj",
-                    "self_attn.k_proj",
-                    "self_attn.v_proj",
-                    "self_attn.o_proj",
-                    "mlp.gate_proj",
-                    "mlp.up_proj",
-                    "mlp.down_proj",
-                ],
-            ),
-            Shape::Gpt2 => (
-                "transformer.h",
-                &[
-                    "attn.c_attn",
-                    "attn.c_attn",
-                    "attn.c_attn",
-                    "attn.c_proj",
-                    "mlp.c_fc",
-                    "mlp.c_proj",
-                ],
-            ),
+        let names = super::checkpoint::names(self.shape);
+        let names = match self.shape {
+            Shape::Llama => names,
+            Shape::Gpt2 => names.renamed(|name| format!("transformer.{name}")),
         };
-        (0..self.layers)
-            .flat_map(|layer| maps.iter().map(move |map| format!("{root}.{layer}.{map}")))
-            .collect()
+        names.maps("blocks", self.layers)
     }
 
     /// Every sub-layer of the blocks, as [`DecoderOnly::adapters_mut`] has them.

@@ -77,6 +77,18 @@ impl Asked {
     }
 }
 
+/// What goes through the blocks at once.
+struct Pass<'a> {
+    /// Embedded, `[N, D]`.
+    rows: Tensor<2>,
+    /// How they are packed.
+    packing: &'a Packing,
+    /// What they stand behind.
+    past: &'a Past<'a>,
+    /// Those whose states are wanted.
+    asked: &'a Asked,
+}
+
 impl DecoderOnly {
     pub(super) fn turns_of(config: &DecoderConfig) -> Vec<f64> {
         match config.positions {
@@ -151,21 +163,25 @@ impl DecoderOnly {
             positions: 0,
         };
         let asked = Asked::of(&predicting, &packing, &past);
-        let states = self.run(pick(pool, &order), &packing, &past, &asked, dropout, |_| ());
+        let pass = Pass {
+            rows: pick(pool, &order),
+            packing: &packing,
+            past: &past,
+            asked: &asked,
+        };
+        let states = self.run(pass, dropout, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
-    /// Embedded rows `[N, D]` through the blocks: the states of what is asked. `keep` sees the keys and
-    /// values of each block, what is past among them.
-    fn run(
-        &self,
-        rows: Tensor<2>,
-        packing: &Packing,
-        past: &Past,
-        asked: &Asked,
-        dropout: &mut Dropout,
-        mut keep: impl FnMut(&KeyValue),
-    ) -> Tensor<2> {
+    /// Runs a pass through the blocks and returns the states of what is asked. `keep` sees the keys and values of
+    /// each block, the past ones included.
+    fn run(&self, pass: Pass, dropout: &mut Dropout, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
+        let Pass {
+            rows,
+            packing,
+            past,
+            asked,
+        } = pass;
         let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
@@ -290,7 +306,13 @@ impl DecoderOnly {
         let asked = Asked::of(&last, &packing, &past);
         let mut kept = Vec::with_capacity(self.blocks.len());
         let off = &mut Dropout::off();
-        let states = self.run(rows, &packing, &past, &asked, off, |key_value| {
+        let pass = Pass {
+            rows,
+            packing: &packing,
+            past: &past,
+            asked: &asked,
+        };
+        let states = self.run(pass, off, |key_value| {
             kept.push(key_value.clone());
         });
         (states, kept)

@@ -1,9 +1,10 @@
 //! The linear map.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::delta::Delta;
+use crate::checkpoint::{transposed, unfilled};
 use promptshift_kernels as kernels;
 
 /// A linear map `y = x W + b`, `W` `[in, out]`, and what tuning adds.
@@ -26,9 +27,22 @@ impl Linear {
         }
     }
 
-    /// A map without bias of a weight `[out, in]`, as PyTorch keeps them.
-    pub(crate) fn of_rows(weight: Tensor<2>) -> Self {
-        Linear::new(contiguous_transpose(weight))
+    /// A map `[in, out]` without bias, to be filled from a checkpoint.
+    pub(crate) fn unfilled(shape: [usize; 2], device: &Device) -> Self {
+        Linear {
+            weight: unfilled(shape, device),
+            bias: None,
+            delta: None,
+        }
+    }
+
+    /// The same map with a bias, to be filled from a checkpoint.
+    pub(crate) fn with_unfilled_bias(self, device: &Device) -> Self {
+        let [_, output] = self.weight.lazy_shape().dims();
+        Linear {
+            bias: Some(unfilled([output], device)),
+            ..self
+        }
     }
 
     /// The same map with a bias.
@@ -41,7 +55,12 @@ impl Linear {
 
     /// The weight as `[out, in]`.
     pub(crate) fn rows(&self) -> Tensor<2> {
-        contiguous_transpose(self.weight.val())
+        let weight = self.weight.val();
+        let (shape, device) = (weight.dims(), weight.device());
+        let values: Vec<f32> = weight.into_data().try_to_vec().expect("parameters are f32");
+        let [input, output] = shape;
+        let data = TensorData::new(transposed(&values, shape), [output, input]);
+        Tensor::from_data(data, &device)
     }
 
     /// `[N, in]` → `[N, out]`.
@@ -76,16 +95,4 @@ impl Linear {
             self.weight = Param::from_tensor(weight);
         }
     }
-}
-
-/// The transpose, laid out anew: parameters are read many times.
-fn contiguous_transpose(x: Tensor<2>) -> Tensor<2> {
-    let [rows, columns] = x.dims();
-    let device = x.device();
-    let values: Vec<f32> = x.into_data().try_to_vec().expect("parameters are f32");
-    let transposed: Vec<f32> = (0..columns)
-        .flat_map(|c| (0..rows).map(move |r| (r, c)))
-        .map(|(r, c)| values[r * columns + c])
-        .collect();
-    Tensor::from_data(TensorData::new(transposed, [columns, rows]), &device)
 }

@@ -1,8 +1,9 @@
 //! The two norms.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
+use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
 
 /// A norm of rows: by their root mean square alone (T5, Llama) where there is no bias, after their
@@ -15,21 +16,21 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// `x / rms(x) ⊙ gain`.
-    pub(crate) fn root_mean_square(gain: Tensor<1>, epsilon: f64) -> Self {
+    /// A norm of width `D` without bias, `x / rms(x) ⊙ gain`, to be filled from a checkpoint.
+    pub(crate) fn unfilled(width: usize, epsilon: f64, device: &Device) -> Self {
         Norm {
-            gain: Param::from_tensor(gain),
+            gain: unfilled([width], device),
             bias: None,
             epsilon,
         }
     }
 
-    /// `(x - mean(x)) / deviation(x) ⊙ gain + bias`.
-    pub fn layer(gain: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Self {
+    /// The same with a bias, `(x - mean(x)) / deviation(x) ⊙ gain + bias`.
+    pub(crate) fn with_unfilled_bias(self, device: &Device) -> Self {
+        let [width] = self.gain.lazy_shape().dims();
         Norm {
-            gain: Param::from_tensor(gain),
-            bias: Some(Param::from_tensor(bias)),
-            epsilon,
+            bias: Some(unfilled([width], device)),
+            ..self
         }
     }
 

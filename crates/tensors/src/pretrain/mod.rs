@@ -14,6 +14,6 @@ mod vocabulary;
 
 pub use objective::{prefix_lm, span_corruption};
 pub use recipe::{PretrainRecipe, Shape, Stage, Vocabulary};
-pub use run::{PretrainError, PretrainPoint, PretrainReport, Start, pretrain};
+pub use run::{PretrainError, PretrainPoint, PretrainReport, Pretraining, Start, pretrain};
 pub use stream::Text;
 pub use vocabulary::train_tokenizer;

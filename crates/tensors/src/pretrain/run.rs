@@ -100,22 +100,41 @@ pub struct PretrainReport {
     pub curve: Vec<PretrainPoint>,
 }
 
-/// Trains a model on `text` by a recipe, its tokenizer as well where it starts afresh, and writes
-/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json` into `out`, again every
-/// `checkpoint_every` steps.
+/// A pre-training.
+pub struct Pretraining<'a> {
+    /// How.
+    pub recipe: &'a PretrainRecipe,
+    /// From what.
+    pub from: &'a Start,
+    /// On what.
+    pub text: &'a Text,
+    /// The folder that the model is written into.
+    pub out: &'a Path,
+    /// The model is written every so many steps, and at the end.
+    pub checkpoint_every: usize,
+    /// Where it is trained.
+    pub device: &'a Device,
+}
+
+/// Trains a model on a text by a recipe, its tokenizer as well where it starts afresh, and writes
+/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json`.
+///
 /// `watch` is told of every step (its number and loss) and of every point of the curve.
 ///
 /// # Errors
 /// A file can't be written, or the loss stops being a finite number.
 pub fn pretrain(
-    recipe: &PretrainRecipe,
-    from: &Start,
-    text: &Text,
-    out: &Path,
-    checkpoint_every: usize,
-    device: &Device,
+    pretraining: &Pretraining<'_>,
     watch: &mut dyn FnMut(usize, f64, Option<&PretrainPoint>),
 ) -> Result<PretrainReport, PretrainError> {
+    let Pretraining {
+        recipe,
+        from,
+        text,
+        out,
+        checkpoint_every,
+        device,
+    } = *pretraining;
     std::fs::create_dir_all(out).map_err(|source| io(out, source))?;
     let (tokenizer, config, model) = match from {
         Start::Recipe => fresh(recipe, out, device)?,

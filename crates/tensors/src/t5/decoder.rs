@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::encoder::Encoded;
-use super::layers::{Attention, FeedForward};
+use super::layers::{Attention, FeedForward, View};
 use super::position::RelativeBias;
 use crate::layers::{
     Dropout, KeyValue, KvCache, LabelHead, Norm, PrefixPositions, of_each, prefix_len,
@@ -96,9 +96,11 @@ impl Decoder {
             let mixed = block.self_attention.forward(
                 normed,
                 prepend_prefix(injected.decoder.get(index), key_value, batch),
-                Some(bias.clone()),
-                batch,
-                visible,
+                View {
+                    batch,
+                    bias: Some(bias.clone()),
+                    visible,
+                },
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
@@ -106,9 +108,11 @@ impl Decoder {
             let mixed = block.cross_attention.forward(
                 block.cross_norm.forward(x.clone()),
                 prepend_prefix(injected.cross.get(index), key_value, batch),
-                None,
-                batch,
-                Visible::Lengths(&encoder_seen),
+                View {
+                    batch,
+                    bias: None,
+                    visible: Visible::Lengths(&encoder_seen),
+                },
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);
@@ -217,18 +221,22 @@ impl Decoder {
             x = x + block.self_attention.forward(
                 normed,
                 key_value,
-                Some(bias.clone()),
-                batch,
-                Visible::Lengths(&seen),
+                View {
+                    batch,
+                    bias: Some(bias.clone()),
+                    visible: Visible::Lengths(&seen),
+                },
                 off,
             );
             x = x.clone()
                 + block.cross_attention.forward(
                     block.cross_norm.forward(x),
                     encoder.clone(),
-                    None,
-                    batch,
-                    Visible::Lengths(&cache.lengths),
+                    View {
+                        batch,
+                        bias: None,
+                        visible: Visible::Lengths(&cache.lengths),
+                    },
                     off,
                 );
             let normed = block.feed_forward_norm.forward(x.clone());

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::layers::{Attention, FeedForward};
+use super::layers::{Attention, FeedForward, View};
 use super::position::RelativeBias;
 use crate::layers::{Dropout, Injected, Norm, prefix_len, prepend_prefix, with_prefix};
 use promptshift_kernels::Visible;
@@ -145,9 +145,11 @@ impl Encoder {
             let mixed = block.attention.forward(
                 normed,
                 prepend_prefix(prefixes.get(index), key_value, batch),
-                Some(bias.clone()),
-                batch,
-                Visible::Lengths(&visible),
+                View {
+                    batch,
+                    bias: Some(bias.clone()),
+                    visible: Visible::Lengths(&visible),
+                },
                 dropout,
             );
             x = x + dropout.rows(mixed, batch);

@@ -77,34 +77,11 @@ impl T5Config {
 
     /// The names of these maps in checkpoints, without their ending `.weight`.
     pub fn map_names(&self) -> Vec<String> {
-        let feed_forward: &[&str] = match self.activation() {
-            Activation::Relu => &["wi", "wo"],
-            Activation::GatedGelu => &["wi_0", "wi_1", "wo"],
-        };
-        let attention = &["q", "k", "v", "o"][..];
-        let encoder = &[
-            ("SelfAttention", attention),
-            ("DenseReluDense", feed_forward),
-        ][..];
-        let decoder = &[
-            ("SelfAttention", attention),
-            ("EncDecAttention", attention),
-            ("DenseReluDense", feed_forward),
-        ];
-        let stacks = [
-            ("encoder", self.num_layers, encoder),
-            ("decoder", self.decoder_layers(), decoder),
-        ];
-        let mut names = Vec::new();
-        for (stack, blocks, layers) in stacks {
-            for block in 0..blocks {
-                for (at, (layer, maps)) in layers.iter().enumerate() {
-                    let prefix = format!("{stack}.block.{block}.layer.{at}.{layer}");
-                    names.extend(maps.iter().map(|map| format!("{prefix}.{map}")));
-                }
-            }
-        }
-        names
+        let names = super::checkpoint::names(self.activation());
+        let encoder = names.maps("encoder.blocks", self.num_layers);
+        let decoder = names.maps("decoder.blocks", self.decoder_layers());
+        let maps = encoder.into_iter().chain(decoder);
+        maps.collect()
     }
 
     /// Every sub-layer of the blocks, as [`T5::adapters_mut`] has them.

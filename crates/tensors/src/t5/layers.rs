@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use crate::layers::{Adapter, Dropout, KeyValue, Linear, adapted, adapted_output};
-use promptshift_kernels::{self as kernels, DistanceBias, Heads, Visible};
+use promptshift_kernels::{self as kernels, AttentionInputs, DistanceBias, Heads, Visible};
 
 /// Multi-head attention without the usual `1/√K`: T5 folds it into the initialisation.
 #[derive(Module, Debug)]
@@ -16,27 +16,20 @@ pub struct Attention {
     pub(super) output: Linear,
     /// What a tuning method puts after it or beside it.
     pub(super) adapter: Option<Adapter>,
-    heads: usize,
+    pub(super) heads: usize,
+}
+
+/// Which keys the queries see, and with what bias.
+pub struct View<'a> {
+    /// Examples, `B`.
+    pub batch: usize,
+    /// What is added to the scores.
+    pub bias: Option<DistanceBias>,
+    /// The keys that each query sees.
+    pub visible: Visible<'a>,
 }
 
 impl Attention {
-    pub(super) fn new(
-        query: Linear,
-        key: Linear,
-        value: Linear,
-        output: Linear,
-        heads: usize,
-    ) -> Self {
-        Attention {
-            query,
-            key,
-            value,
-            output,
-            adapter: None,
-            heads,
-        }
-    }
-
     /// `H·K`.
     pub(super) fn key_width(&self) -> usize {
         self.key.weight.val().dims()[1]
@@ -50,17 +43,19 @@ impl Attention {
         }
     }
 
-    /// `x` `[B·Tq, D]` looks at `key_value`; `bias` is added to the scores.
+    /// `x` `[B·Tq, D]` attends to `key_value`: `[B·Tq, D]`.
     pub fn forward(
         &self,
         x: Tensor<2>,
         key_value: KeyValue,
-        bias: Option<DistanceBias>,
-        batch: usize,
-        visible: Visible,
+        view: View,
         dropout: &mut Dropout,
     ) -> Tensor<2> {
-        let query = self.query.forward(x);
+        let View {
+            batch,
+            bias,
+            visible,
+        } = view;
         let KeyValue { key, value } = key_value;
         let how = Heads {
             batch,
@@ -68,7 +63,13 @@ impl Attention {
             visible,
             dropped: dropout.keys(),
         };
-        let mixed = kernels::attention(query, key, value, bias, how);
+        let inputs = AttentionInputs {
+            query: self.query.forward(x),
+            key,
+            value,
+            bias,
+        };
+        let mixed = kernels::attention(inputs, how);
         adapted_output(self.adapter.as_ref(), self.output.forward(mixed))
     }
 }

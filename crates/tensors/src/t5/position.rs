@@ -43,19 +43,11 @@ pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance:
 pub struct RelativeBias {
     pub(super) table: Param<Tensor<2>>,
     #[module(skip)]
-    direction: Direction,
-    max_distance: usize,
+    pub(super) direction: Direction,
+    pub(super) max_distance: usize,
 }
 
 impl RelativeBias {
-    pub(super) fn new(table: Tensor<2>, direction: Direction, max_distance: usize) -> Self {
-        RelativeBias {
-            table: Param::from_tensor(table),
-            direction,
-            max_distance,
-        }
-    }
-
     /// The bias of queries at positions `first..first + queries` on keys `0..keys`.
     ///
     /// While decoding with a cache, `first` is the step: its row of the full table, not row 0.

@@ -289,10 +289,3 @@ impl Left<'_> {
 fn none() -> String {
     "none".to_string()
 }
-
-/// `[rows, columns]` → `[columns, rows]`: Transformers holds a map's weights `[out, in]`.
-fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-    (0..columns)
-        .flat_map(|column| (0..rows).map(move |row| values[row * columns + column]))
-        .collect()
-}

@@ -12,6 +12,7 @@ use super::modules::ROOT;
 use super::{Left, Written, none};
 use crate::backbone::Backbone;
 use crate::bert::Head;
+use crate::checkpoint::transposed;
 use crate::layers::HeadForm;
 use crate::network::Network;
 use crate::tuning::peft_folder::{Config, Task};
@@ -83,7 +84,7 @@ pub(super) fn read(
         return Err(left.wrong(format!("'{bias}' beside '{weight}'"), none()));
     };
     let device = bert.device();
-    let of_weight = super::transposed(&of_weight, shape);
+    let of_weight = transposed(&of_weight, shape);
     let data = TensorData::new(of_weight, [width, outputs]);
     let head = Head::new(
         form,

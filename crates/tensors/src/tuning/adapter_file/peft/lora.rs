@@ -12,9 +12,9 @@ use fancy_regex::Regex;
 use serde_json::{Map as Json, Value, json};
 
 use super::modules::{is_target, modules, targets};
-use super::{Left, Placed, Written, none, transposed};
+use super::{Left, Placed, Written, none};
 use crate::backbone::Backbone;
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Weights, transposed};
 use crate::layers::{self, LowRank, Map};
 use crate::network::{Config as NetworkConfig, Network};
 use crate::tuning::peft_folder::Config;

@@ -1,0 +1,280 @@
+//! The names that the parameters of a network have in Hugging Face's checkpoints, and how each lies there: one table
+//! a family, by which [`Names::load`] reads and [`Names::put`] writes.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::weights::transposed;
+use super::{CheckpointError, Weights};
+use crate::parameters::ParameterPath;
+
+/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and what it is. `*` is
+/// the number of a block in both.
+pub(crate) type Entry = (&'static str, &'static str, Part);
+
+/// What a part of a network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A single tensor, called `….weight`.
+    Table,
+    /// A norm, whose gain is called `….weight`.
+    Norm,
+    /// A linear map that PyTorch keeps as `[out, in]`; ours is `[in, out]`.
+    Linear,
+    /// A linear map that is kept as `[in, out]`: GPT-2's `Conv1D`.
+    Conv1d,
+    /// One of three linear maps that are kept as one, `[in, 3·out]`: this third of its columns.
+    Conv1dThird(usize),
+}
+
+impl Part {
+    fn is_map(self) -> bool {
+        match self {
+            Part::Table | Part::Norm => false,
+            Part::Linear | Part::Conv1d | Part::Conv1dThird(_) => true,
+        }
+    }
+}
+
+/// How a tensor lies in a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// As here.
+    Same,
+    /// Transposed.
+    Transposed,
+    /// As this third of the columns of a joint tensor.
+    Third(usize),
+}
+
+/// A family's table.
+#[derive(Debug, Clone)]
+pub(crate) struct Names(Vec<(&'static str, String, Part)>);
+
+impl Names {
+    pub(crate) fn new(entries: &[Entry]) -> Self {
+        let entries = entries.iter();
+        Names(
+            entries
+                .map(|&(path, name, part)| (path, name.to_string(), part))
+                .collect(),
+        )
+    }
+
+    /// The same table with other names.
+    pub(crate) fn renamed(self, rename: impl Fn(&str) -> String) -> Self {
+        let entries = self.0.into_iter();
+        Names(
+            entries
+                .map(|(path, name, part)| (path, rename(&name), part))
+                .collect(),
+        )
+    }
+
+    /// The same table without the parts at a path.
+    pub(crate) fn without(self, path: &str) -> Self {
+        let entries = self.0.into_iter();
+        Names(entries.filter(|(own, _, _)| *own != path).collect())
+    }
+
+    /// Names of the linear maps of so many blocks, whose path here this is: block by block, in the table's order.
+    pub(crate) fn maps(&self, blocks: &str, count: usize) -> Vec<String> {
+        let start = format!("{blocks}.*.");
+        let of_block = |block: usize| {
+            let maps =
+                (self.0.iter()).filter(|(path, _, part)| part.is_map() && path.starts_with(&start));
+            maps.map(move |(_, name, _)| name.replace('*', &block.to_string()))
+        };
+        (0..count).flat_map(of_block).collect()
+    }
+
+    /// The name and layout of the parameter at this path; `None` for what is no part of a checkpoint, as what tuning
+    /// adds.
+    fn find(&self, path: &str) -> Option<(String, Layout)> {
+        let (module, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+        self.0.iter().find_map(|(own, name, part)| {
+            let block = match part {
+                Part::Table => block_of(own, path),
+                _ => block_of(own, module),
+            }?;
+            let (ending, layout) = match (part, leaf) {
+                (Part::Table, _) | (Part::Norm, "gain") => ("weight", Layout::Same),
+                (Part::Linear, "weight") => ("weight", Layout::Transposed),
+                (Part::Conv1d, "weight") => ("weight", Layout::Same),
+                (Part::Norm | Part::Linear | Part::Conv1d, "bias") => ("bias", Layout::Same),
+                (Part::Conv1dThird(third), "weight") => ("weight", Layout::Third(*third)),
+                (Part::Conv1dThird(third), "bias") => ("bias", Layout::Third(*third)),
+                _ => return None,
+            };
+            Some((format!("{}.{ending}", name.replace('*', block)), layout))
+        })
+    }
+
+    /// The module with the checkpoint's tensors in place of its [`unfilled`] parameters.
+    ///
+    /// # Errors
+    /// A tensor is absent or has another shape.
+    pub(crate) fn load<M: Module>(
+        &self,
+        module: M,
+        weights: &mut Weights,
+    ) -> Result<M, CheckpointError> {
+        let mut load = Load {
+            names: self,
+            path: ParameterPath::default(),
+            weights,
+            error: None,
+        };
+        let module = module.map(&mut load);
+        match load.error {
+            None => Ok(module),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Adds the module's parameters, as far as the table has them.
+    pub(crate) fn put<M: Module>(&self, module: &M, weights: &mut Weights) {
+        module.visit(&mut Put {
+            names: self,
+            path: ParameterPath::default(),
+            weights,
+        });
+    }
+}
+
+/// What stands for `*` where a path is that of a pattern; nothing, where it has none.
+fn block_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let Some((before, behind)) = pattern.split_once('*') else {
+        return (pattern == path).then_some("");
+    };
+    let block = path.strip_prefix(before)?.strip_suffix(behind)?;
+    (!block.contains('.')).then_some(block)
+}
+
+/// A parameter without a value yet, which [`Names::load`] fills.
+pub(crate) fn unfilled<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    let zeros = move |device: &Device, _| Tensor::zeros(shape, device);
+    Param::uninitialized(ParamId::new(), zeros, device.clone(), true, shape.into())
+}
+
+struct Load<'a> {
+    names: &'a Names,
+    path: ParameterPath,
+    weights: &'a mut Weights,
+    /// The first tensor that could not be taken.
+    error: Option<CheckpointError>,
+}
+
+impl ModuleMapper for Load<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.to_string();
+        let (name, layout) = self.names.find(&path).expect("every part has a name");
+        let (shape, device) = (param.lazy_shape().dims::<D>(), param.lazy_device());
+        let mut stored = shape;
+        let values = match layout {
+            Layout::Same => self.weights.take_values(&name, stored),
+            Layout::Transposed => {
+                stored.reverse();
+                (self.weights.take_values(&name, stored))
+                    .map(|values| transposed(&values, [stored[0], stored[D - 1]]))
+            }
+            Layout::Third(third) => {
+                stored[D - 1] *= 3;
+                self.weights.take_third(&name, stored, third)
+            }
+        };
+        match values {
+            Ok(values) => {
+                let data = TensorData::new(values, shape);
+                Param::from_tensor(Tensor::from_data(data, &device))
+            }
+            Err(error) => {
+                self.error.get_or_insert(error);
+                param
+            }
+        }
+    }
+}
+
+struct Put<'a> {
+    names: &'a Names,
+    path: ParameterPath,
+    weights: &'a mut Weights,
+}
+
+impl ModuleVisitor for Put<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some((name, layout)) = self.names.find(&self.path.to_string()) else {
+            return;
+        };
+        let value = param.val();
+        let mut shape = value.dims();
+        let values = value.into_data().try_to_vec().expect("parameters are f32");
+        match layout {
+            Layout::Same => self.weights.put(&name, shape.to_vec(), values),
+            Layout::Transposed => {
+                let values = transposed(&values, [shape[0], shape[D - 1]]);
+                shape.reverse();
+                self.weights.put(&name, shape.to_vec(), values);
+            }
+            Layout::Third(_) => self.weights.put_beside(&name, shape.to_vec(), values),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_found_in_its_pattern() {
+        assert_eq!(block_of("a.*.b", "a.12.b"), Some("12"));
+        assert_eq!(block_of("a.*.b", "a.1.c.b"), None);
+        assert_eq!(block_of("a", "a"), Some(""));
+        assert_eq!(block_of("a", "b"), None);
+    }
+
+    #[test]
+    fn parameters_are_called_by_what_they_are_part_of() {
+        let names = Names::new(&[
+            ("blocks.*.query", "h.*.c_attn", Part::Conv1dThird(0)),
+            ("blocks.*.up", "h.*.up", Part::Linear),
+            ("table", "wte", Part::Table),
+            ("norm", "ln_f", Part::Norm),
+        ]);
+        let found = |path: &str| names.find(path);
+        let named = |name: &str, layout| Some((name.to_string(), layout));
+        assert_eq!(found("table"), named("wte.weight", Layout::Same));
+        assert_eq!(found("norm.gain"), named("ln_f.weight", Layout::Same));
+        assert_eq!(found("norm.bias"), named("ln_f.bias", Layout::Same));
+        assert_eq!(
+            found("blocks.3.up.weight"),
+            named("h.3.up.weight", Layout::Transposed)
+        );
+        assert_eq!(
+            found("blocks.3.query.bias"),
+            named("h.3.c_attn.bias", Layout::Third(0))
+        );
+        assert_eq!(found("blocks.3.up.delta.bias"), None);
+        assert_eq!(
+            names.maps("blocks", 2),
+            ["h.0.c_attn", "h.0.up", "h.1.c_attn", "h.1.up"]
+        );
+    }
+}
