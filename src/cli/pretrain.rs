@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::progress::Voice;
 use promptshift_tensors::device::Device;
-use promptshift_tensors::pretrain::{PretrainRecipe, Start, Text, pretrain};
+use promptshift_tensors::pretrain::{PretrainRecipe, Pretraining, Start, Text, pretrain};
 use promptshift_text::domain::parquet::TableFile;
 
 /// Flags of `pretrain`.
@@ -58,12 +58,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let voice = Voice::of_terminal();
     let mut work = voice.work("pre-training", recipe.steps());
     let report = pretrain(
-        &recipe,
-        &from,
-        &text,
-        &arguments.out,
-        arguments.checkpoint_every,
-        &Device::flex(),
+        &Pretraining {
+            recipe: &recipe,
+            from: &from,
+            text: &text,
+            out: &arguments.out,
+            checkpoint_every: arguments.checkpoint_every,
+            device: &Device::flex(),
+        },
         &mut |step, loss, point| {
             work.at(step, &format!("loss {loss:.3}"));
             if let Some(point) = point {
