@@ -4,7 +4,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::prompt_file::Vectors;
+use super::saved::vectors::Vectors;
 use crate::layers::{Dropout, Tokens};
 use crate::network::Network;
 use crate::t5::{Encoded, T5};

@@ -8,8 +8,11 @@ use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::prompt_file::{PromptFile, PromptFileError, Vectors};
-use super::subspace::{Subspace, SubspaceFile};
+use super::saved::error::SavedError;
+use super::saved::prompt::PromptFile;
+use super::saved::subspace::SubspaceFile;
+use super::saved::vectors::Vectors;
+use super::subspace::Subspace;
 use crate::backbone::Backbone;
 use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart, SubspaceRecipe};
 
@@ -73,7 +76,7 @@ pub enum PromptError {
     EmptyText,
     /// `--init file` with a file that can't be read, or of another backbone.
     #[error("--init file: {0}")]
-    File(#[from] Box<PromptFileError>),
+    File(#[from] Box<SavedError>),
     /// `--init file` with other vectors than the recipe names.
     #[error("--init file: {path} has changed: wanted vectors with SHA-256 {wanted}, found {found}")]
     FileChanged {
@@ -92,7 +95,7 @@ pub enum PromptError {
     NoSubspace,
     /// `--subspace` with a file that can't be read, or of another backbone.
     #[error("--subspace: {0}")]
-    Subspace(Box<PromptFileError>),
+    Subspace(Box<SavedError>),
     /// `--subspace` with another subspace than the recipe names.
     #[error("--subspace: {path} has changed: wanted SHA-256 {wanted}, found {found}")]
     SubspaceChanged {

@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::answer_head::{self, LabelVectors};
 use super::draw::Draw;
 use super::prefixes::Prefixes;
-use super::prompt_file::Vectors;
+use super::saved::vectors::Vectors;
 use super::soft_prompt::SoftPrompt;
 use crate::backbone::Backbone;
 use crate::bert::Head;
@@ -71,7 +71,7 @@ impl Tuned {
     ///
     /// # Panics
     /// The prompt is not as wide as the embeddings:
-    /// [`PromptFile::onto`](prompt_file::PromptFile::onto) refuses such a one.
+    /// [`PromptFile::onto`](super::saved::PromptFile::onto) refuses such a one.
     pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
         let [_, width] = backbone.embedding().dims();
         assert_eq!(

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::folder::Config;
 use crate::layers::Map;
 use crate::network::Config as NetworkConfig;
-use crate::tuning::peft_folder::Config;
 
 /// What is before a module's name in a tensor's.
 pub(super) const ROOT: &str = "base_model.model";

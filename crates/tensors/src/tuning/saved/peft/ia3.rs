@@ -11,15 +11,15 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
+use super::folder::Config;
+use super::left::{Left, Placed, Written, none};
 use super::modules::{Module, is_target, modules, targets};
-use super::{Left, Placed, Written, none};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::decoder_only::Positions;
 use crate::layers::{self, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::tuning::peft_folder::Config;
-use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::saved::error::SavedError;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::DeltaRecipe;
 
@@ -48,7 +48,7 @@ impl Scales {
         left: &mut Left,
         all: &[Module],
         places: usize,
-    ) -> Result<Self, PromptFileError> {
+    ) -> Result<Self, SavedError> {
         let mut scales = Scales {
             input: vec![None; places],
             output: vec![None; places],
@@ -101,7 +101,7 @@ pub(super) fn read(
     left: &mut Left,
     backbone: &Backbone,
     model: Network,
-) -> Result<Placed, PromptFileError> {
+) -> Result<Placed, SavedError> {
     let maps = backbone.config.maps();
     let all = modules(&backbone.config);
     let mut scales = Scales::take(config, left, &all, maps.len())?;
@@ -202,6 +202,6 @@ pub(super) fn write(tuned: &mut Tuned, config: &NetworkConfig) -> Written {
         ("feedforward_modules", feed_forward.into()),
         ("target_modules", every.into()),
     ];
-    keys.extend(super::transposed_weights(config));
+    keys.extend(super::left::transposed_weights(config));
     Written { keys, tensors }
 }

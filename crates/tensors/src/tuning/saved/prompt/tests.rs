@@ -52,7 +52,7 @@ fn a_prompt_goes_through_every_format_unchanged() {
     let read = PromptFile::open(&own).expect("ours");
     assert_eq!(read.vectors, prompt);
     assert_eq!(read.origin, Origin::Own(metadata(&backbone)));
-    assert_eq!(read.source(), Some("squad"));
+    assert_eq!(read.origin.source(), Some("squad"));
     let by_folder = PromptFile::open(folder.path()).expect("a record's folder");
     assert_eq!(by_folder, read);
     for (format, name) in [(Format::Npy, "p.npy"), (Format::Peft(Kind::T5), "peft")] {
@@ -70,7 +70,7 @@ fn a_prompt_goes_through_every_format_unchanged() {
             (&again.vectors, &again.origin),
             (&prompt, &Origin::Own(metadata))
         );
-        assert_eq!(again.source(), None);
+        assert_eq!(again.origin.source(), None);
         assert!(again.onto(&backbone).is_ok());
         assert!(
             again.adopt(&backbone).is_err(),
@@ -185,13 +185,9 @@ fn a_safetensors_file_of_something_else_is_named() {
     let prompt = vectors(2, 3);
     let mut entries = metadata(&backbone).entries();
     entries.remove("backbone_sha256");
-    fs::write(&path, own::safetensors("prompt", &prompt, entries)).expect("written");
+    fs::write(&path, prompt.weights("prompt").to_bytes(entries)).expect("written");
     assert!(refused(&path).contains("'backbone_sha256'"));
-    fs::write(
-        &path,
-        own::safetensors("prompt", &prompt, Default::default()),
-    )
-    .expect("written");
+    fs::write(&path, prompt.weights("prompt").to_bytes(Default::default())).expect("written");
     assert!(refused(&path).contains("metadata"));
     let whole = to_bytes(&prompt, &metadata(&backbone));
     for length in 0..whole.len() {

@@ -11,7 +11,7 @@ use crate::backbone::BackboneChoice;
 use crate::checkpoint::seal;
 use crate::network::Kind;
 use crate::tuning::apply;
-use crate::tuning::trained_tensors::Tensors;
+use crate::tuning::saved::tensors::Tensors;
 use promptshift_numbers::recipe::{Defaults, Method};
 
 const SEED: u64 = 3;
@@ -91,7 +91,7 @@ impl Training {
     fn refused_with(&self, change: impl FnOnce(&mut Tensors)) -> String {
         self.refused(|bytes| {
             let mut tensors =
-                trained_tensors::parse(&bytes, &self.path(), WANTED).expect("what was written");
+                tensors::parse(&bytes, &self.path(), WANTED).expect("what was written");
             change(&mut tensors);
             let mut weights = Weights::empty("");
             for (name, (shape, values)) in tensors {

@@ -8,15 +8,15 @@
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 
+use super::folder::{Config, Task};
+use super::left::{Left, Written, none};
 use super::modules::ROOT;
-use super::{Left, Written, none};
 use crate::backbone::Backbone;
 use crate::bert::Head;
 use crate::checkpoint::transposed;
 use crate::layers::HeadForm;
 use crate::network::Network;
-use crate::tuning::peft_folder::{Config, Task};
-use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::saved::error::SavedError;
 
 const CLASSIFIER: &str = "classifier";
 const SPANS: &str = "qa_outputs";
@@ -42,7 +42,7 @@ pub(super) fn read(
     config: &Config,
     left: &mut Left,
     backbone: &Backbone,
-) -> Result<(Network, Option<HeadForm>), PromptFileError> {
+) -> Result<(Network, Option<HeadForm>), SavedError> {
     let Network::Bert(bert) = backbone.model.clone() else {
         return Ok((backbone.model.clone(), None));
     };

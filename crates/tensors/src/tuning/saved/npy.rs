@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{PromptFileError, Vectors};
+use super::error::SavedError;
+use super::vectors::Vectors;
 
 /// What every such file begins with.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
@@ -20,8 +21,8 @@ const DTYPE: &str = "<f4";
 ///
 /// # Errors
 /// Cut off, or anything else than a C-ordered, little-endian float32 matrix.
-pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, PromptFileError> {
-    let wrong = |wanted: &str, found: String| PromptFileError::wrong(path, wanted, found);
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
+    let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
     let (header, data) = split(bytes, path)?;
     let header = String::from_utf8_lossy(header);
     let fields = fields(&header)
@@ -86,8 +87,8 @@ pub fn to_bytes(vectors: &Vectors) -> Vec<u8> {
 }
 
 /// Header and data.
-fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), PromptFileError> {
-    let wrong = |wanted: &str, found: String| PromptFileError::wrong(path, wanted, found);
+fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), SavedError> {
+    let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
     let cut = || {
         wrong(
             "a whole .npy",

@@ -13,8 +13,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{PromptFileError, Vectors, own};
-use crate::tuning::peft_folder::{self, CONFIG, Config, Task};
+use super::folder::{self, CONFIG, Config, Task};
+use crate::tuning::saved::error::SavedError;
+use crate::tuning::saved::origin::Origin;
+use crate::tuning::saved::tensors;
+use crate::tuning::saved::vectors::Vectors;
 use promptshift_numbers::recipe::Method;
 
 /// Why a BERT's prompt does not go to PEFT and none comes from it.
@@ -28,26 +31,12 @@ const P_TUNING: &str = "P_TUNING";
 /// The key of P-tuning's network.
 const NETWORK: &str = "encoder_reparameterization_type";
 
-/// A prompt from such a folder.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Adapter {
-    /// The rows that PEFT uses.
-    pub(super) vectors: Vectors,
-    /// What tuned them.
-    pub(super) method: Method,
-    /// The model that PEFT trained it for, as it was called there.
-    pub(super) base_model: Option<String>,
-    /// SHA-256 of the tensors' file.
-    pub(super) sha256: String,
-    /// What PEFT wrapped the model for.
-    pub(super) task: Option<Task>,
-    /// What its configuration sets and nobody here knows.
-    pub(super) unknown: Vec<String>,
-}
+/// No prompt is larger: 100 vectors of T5-xxl are 1.6 MB.
+pub(in crate::tuning::saved) const MOST_BYTES: u64 = 1 << 28;
 
-/// Reads a folder.
-pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
-    let config = peft_folder::config(folder, &[PROMPT_TUNING, P_TUNING])?;
+/// Reads a folder: the rows that PEFT uses, and what is known of them.
+pub(in crate::tuning::saved) fn read(path: &Path) -> Result<(Vectors, Origin), SavedError> {
+    let config = folder::config(path, &[PROMPT_TUNING, P_TUNING])?;
     let method = method(&config)?;
     let asked = config.positive("num_virtual_tokens")?;
     // Written by hand it may leave the number of submodules out: one or two then.
@@ -66,11 +55,11 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
             return Err(config.wrong(wanted, n.to_string()));
         }
     };
-    let file = peft_folder::tensors(folder, super::MOST_BYTES)?;
-    let vectors = own::tensor(&file.bytes, TENSOR, &file.path)?;
+    let file = folder::tensors(path, MOST_BYTES)?;
+    let vectors = tensors::only(&file.bytes, TENSOR, &file.path)?;
     let width = config.count("token_dim")?;
     if let Some(wanted) = width.filter(|&wanted| wanted != vectors.width()) {
-        return Err(PromptFileError::wrong(
+        return Err(SavedError::wrong(
             &file.path,
             format!("vectors of {CONFIG}'s token_dim {wanted}"),
             format!("vectors {} wide", vectors.width()),
@@ -80,7 +69,7 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
         .clone()
         .any(|n| asked.checked_mul(n) == Some(vectors.length()))
     {
-        return Err(PromptFileError::wrong(
+        return Err(SavedError::wrong(
             &file.path,
             format!(
                 "{CONFIG}'s num_virtual_tokens {asked} × num_transformer_submodules {} rows",
@@ -89,18 +78,18 @@ pub(super) fn read(folder: &Path) -> Result<Adapter, PromptFileError> {
             format!("{} rows", vectors.length()),
         ));
     }
-    Ok(Adapter {
-        vectors: vectors.first(asked),
+    let origin = Origin::Peft {
         method,
         base_model: config.base_model(),
         sha256: file.sha256,
-        task: config.task,
         unknown: config.unknown,
-    })
+        task: config.task,
+    };
+    Ok((vectors.first(asked), origin))
 }
 
 /// What tuned the prompt.
-fn method(config: &Config) -> Result<Method, PromptFileError> {
+fn method(config: &Config) -> Result<Method, SavedError> {
     if config.peft_type == PROMPT_TUNING {
         return Ok(Method::Prompt);
     }
@@ -114,7 +103,7 @@ fn method(config: &Config) -> Result<Method, PromptFileError> {
 }
 
 /// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it, of this task.
-pub(super) fn files(
+pub(in crate::tuning::saved) fn files(
     vectors: &Vectors,
     method: Method,
     task: Task,
@@ -132,8 +121,8 @@ pub(super) fn files(
         (own_key.0, own_key.1.into()),
         ("token_dim", vectors.width().into()),
     ];
-    let tensors = own::safetensors(TENSOR, vectors, peft_folder::header());
-    peft_folder::files(peft_type, Some(task), base_model, keys, tensors)
+    let tensors = vectors.weights(TENSOR).to_bytes(folder::header());
+    folder::files(peft_type, Some(task), base_model, keys, tensors)
 }
 
 #[cfg(test)]
@@ -144,7 +133,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::tuning::peft_folder::TENSORS;
+    use crate::tuning::saved::peft::folder::TENSORS;
 
     fn vectors(rows: usize) -> Vectors {
         let values = (0..rows * 3).map(|v| v as f32 / 8.0).collect();
@@ -157,7 +146,7 @@ mod tests {
         for (name, bytes) in files(&vectors(2), Method::Prompt, Task::Seq2SeqLm, Some("t5")) {
             fs::write(folder.path().join(name), bytes).expect("written");
         }
-        let tensors = own::safetensors(TENSOR, &vectors(rows), Default::default());
+        let tensors = vectors(rows).weights(TENSOR).to_bytes(Default::default());
         fs::write(folder.path().join(TENSORS), tensors).expect("written");
         folder
     }
@@ -171,6 +160,14 @@ mod tests {
         fs::write(&path, config.to_string()).expect("written");
     }
 
+    /// What tuned a prompt from PEFT.
+    fn of(origin: &Origin) -> Method {
+        match origin {
+            Origin::Peft { method, .. } => *method,
+            Origin::Own(_) | Origin::Npy { .. } => panic!("from PEFT"),
+        }
+    }
+
     fn refused(folder: &TempDir) -> String {
         read(folder.path())
             .expect_err("must be refused")
@@ -180,14 +177,14 @@ mod tests {
     #[test]
     fn the_first_rows_are_the_prompt_whether_there_are_twice_as_many_or_not() {
         let single = folder(2);
-        assert_eq!(read(single.path()).expect("ours").vectors, vectors(2));
+        assert_eq!(read(single.path()).expect("ours").0, vectors(2));
         let doubled = folder(4);
         set(&doubled, "num_transformer_submodules", 2.into());
-        assert_eq!(read(doubled.path()).expect("PEFT's").vectors, vectors(2));
+        assert_eq!(read(doubled.path()).expect("PEFT's").0, vectors(2));
         for rows in [2, 4] {
             let unsaid = folder(rows);
             set(&unsaid, "num_transformer_submodules", Value::Null);
-            assert_eq!(read(unsaid.path()).expect("either").vectors, vectors(2));
+            assert_eq!(read(unsaid.path()).expect("either").0, vectors(2));
         }
     }
 
@@ -198,15 +195,13 @@ mod tests {
             for (name, bytes) in files(&vectors(2), method, Task::CausalLm, None) {
                 fs::write(folder.path().join(name), bytes).expect("written");
             }
-            let found = read(folder.path()).expect("ours");
-            assert_eq!((found.vectors, found.method), (vectors(2), method));
+            let (found, origin) = read(folder.path()).expect("ours");
+            assert_eq!((found, of(&origin)), (vectors(2), method));
         }
         let other = folder(2);
         set(&other, "peft_type", "P_TUNING".into());
-        assert_eq!(
-            read(other.path()).expect("the default").method,
-            Method::Ptuning
-        );
+        let (_, origin) = read(other.path()).expect("the default");
+        assert_eq!(of(&origin), Method::Ptuning);
         set(&other, NETWORK, "GRU".into());
         assert!(refused(&other).contains("found GRU"));
     }
@@ -215,13 +210,22 @@ mod tests {
     fn one_stack_has_one_prompt() {
         let folder = folder(2);
         set(&folder, "task_type", "CAUSAL_LM".into());
-        let read = |folder: &TempDir| read(folder.path()).expect("PEFT's");
-        assert_eq!(read(&folder).task, Some(Task::CausalLm));
+        let read = |folder: &TempDir| read(folder.path()).expect("PEFT's").1;
+        let is_causal = |origin| {
+            matches!(
+                origin,
+                Origin::Peft {
+                    task: Some(Task::CausalLm),
+                    ..
+                }
+            )
+        };
+        assert!(is_causal(read(&folder)));
         set(&folder, "num_transformer_submodules", 2.into());
         assert!(refused(&folder).contains("as there is one stack, found 2"));
         set(&folder, "num_transformer_submodules", 1.into());
         set(&folder, "use_tomorrows_prompt", "yes".into());
-        assert_eq!(read(&folder).unknown, ["use_tomorrows_prompt yes"]);
+        assert_eq!(read(&folder).unknown(), ["use_tomorrows_prompt yes"]);
     }
 
     #[test]
@@ -271,7 +275,7 @@ mod tests {
         let whole = fs::read(&tensors).expect("written");
         fs::write(&tensors, &whole[..whole.len() - 5]).expect("written");
         assert!(refused(&folder).contains(TENSORS));
-        let other = own::safetensors("lora_A", &vectors(2), Default::default());
+        let other = vectors(2).weights("lora_A").to_bytes(Default::default());
         fs::write(&tensors, other).expect("written");
         assert!(refused(&folder).contains("found tensors: lora_A"));
         fs::rename(&tensors, folder.path().join("adapter_model.bin")).expect("renamed");

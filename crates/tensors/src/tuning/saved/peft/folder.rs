@@ -1,8 +1,6 @@
 //! A folder as PEFT's `save_pretrained` leaves it (huggingface/peft, 0.21): `adapter_config.json` and
 //! `adapter_model.safetensors`. What is in them differs by method:
-//! [`prompt_file`](super::prompt_file) reads soft prompts, [`adapter_file`](super::adapter_file) adapters.
-
-mod keys;
+//! [`prompt`](super::prompt) reads soft prompts, [`Adapter`](super::Adapter) adapters.
 
 use std::fmt;
 use std::fs;
@@ -10,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::prompt_file::PromptFileError;
+use super::keys::{self, Changed};
 use crate::backbone::Backbone;
 use crate::network::Kind;
-use keys::Changed;
+use crate::tuning::saved::error::SavedError;
 use promptshift_text::hash::sha256;
 
 /// The configuration's name.
-pub(super) const CONFIG: &str = "adapter_config.json";
+pub(in crate::tuning::saved) const CONFIG: &str = "adapter_config.json";
 
 /// The tensors' name.
-pub(super) const TENSORS: &str = "adapter_model.safetensors";
+pub(in crate::tuning::saved) const TENSORS: &str = "adapter_model.safetensors";
 
 const PICKLE: &str = "adapter_model.bin";
 
@@ -56,11 +54,15 @@ impl Task {
     }
 
     /// Whether the backbone is of the kind that has it; `path` is what errors call the file that says so.
-    pub(super) fn check(self, backbone: &Backbone, path: &Path) -> Result<(), PromptFileError> {
+    pub(in crate::tuning::saved) fn check(
+        self,
+        backbone: &Backbone,
+        path: &Path,
+    ) -> Result<(), SavedError> {
         let kind = backbone.config.kind();
         match self.kind() == kind {
             true => Ok(()),
-            false => Err(PromptFileError::wrong(
+            false => Err(SavedError::wrong(
                 path,
                 format!(
                     "task_type {}, as '{}' is {kind}",
@@ -99,26 +101,29 @@ fn tasks(of: Option<Kind>) -> String {
 
 /// The configuration.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Config {
+pub(in crate::tuning::saved) struct Config {
     path: PathBuf,
     json: Map<String, Value>,
     /// PEFT's name of the method.
-    pub(super) peft_type: String,
+    pub(in crate::tuning::saved) peft_type: String,
     /// Absent where it was trained without, or written by hand.
-    pub(super) task: Option<Task>,
+    pub(in crate::tuning::saved) task: Option<Task>,
     /// What it sets and nobody here knows, `key value` each.
-    pub(super) unknown: Vec<String>,
+    pub(in crate::tuning::saved) unknown: Vec<String>,
 }
 
 /// Whether a folder is one of PEFT's, by its configuration.
-pub(super) fn is_one(folder: &Path) -> bool {
+pub(in crate::tuning::saved) fn is_one(folder: &Path) -> bool {
     folder.join(CONFIG).exists()
 }
 
 /// Reads and checks the configuration; `types` are the methods that are wanted.
-pub(super) fn config(folder: &Path, types: &[&str]) -> Result<Config, PromptFileError> {
+pub(in crate::tuning::saved) fn config(
+    folder: &Path,
+    types: &[&str],
+) -> Result<Config, SavedError> {
     let path = folder.join(CONFIG);
-    let wrong = |wanted: &str, found: String| PromptFileError::wrong(&path, wanted, found);
+    let wrong = |wanted: &str, found: String| SavedError::wrong(&path, wanted, found);
     let bytes = contents(&path, MOST_CONFIG_BYTES)?;
     let json: Map<String, Value> = serde_json::from_slice(&bytes)
         .map_err(|e| wrong("PEFT's configuration, JSON", e.to_string()))?;
@@ -165,17 +170,17 @@ fn word(json: &Map<String, Value>, key: &str) -> Option<String> {
 
 impl Config {
     /// A key's value, `None` where it is absent or null.
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+    pub(in crate::tuning::saved) fn get(&self, key: &str) -> Option<&Value> {
         self.json.get(key).filter(|value| !value.is_null())
     }
 
     /// A key's value as a text.
-    pub(super) fn word(&self, key: &str) -> Option<String> {
+    pub(in crate::tuning::saved) fn word(&self, key: &str) -> Option<String> {
         word(&self.json, key)
     }
 
     /// A whole number.
-    pub(super) fn count(&self, key: &str) -> Result<Option<usize>, PromptFileError> {
+    pub(in crate::tuning::saved) fn count(&self, key: &str) -> Result<Option<usize>, SavedError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
@@ -186,7 +191,7 @@ impl Config {
     }
 
     /// A whole number of at least 1 that must be there.
-    pub(super) fn positive(&self, key: &str) -> Result<usize, PromptFileError> {
+    pub(in crate::tuning::saved) fn positive(&self, key: &str) -> Result<usize, SavedError> {
         match self.count(key)? {
             Some(count) if count > 0 => Ok(count),
             found => Err(self.wrong(
@@ -197,13 +202,16 @@ impl Config {
     }
 
     /// A list of names; none where the key is absent or holds something else.
-    pub(super) fn names(&self, key: &str) -> Option<Vec<&str>> {
+    pub(in crate::tuning::saved) fn names(&self, key: &str) -> Option<Vec<&str>> {
         let values = self.get(key)?.as_array()?;
         Some(values.iter().filter_map(Value::as_str).collect())
     }
 
     /// Whether it is for networks of the backbone's kind, as far as it says.
-    pub(super) fn check_task(&self, backbone: &Backbone) -> Result<(), PromptFileError> {
+    pub(in crate::tuning::saved) fn check_task(
+        &self,
+        backbone: &Backbone,
+    ) -> Result<(), SavedError> {
         match self.task {
             Some(task) => task.check(backbone, &self.path),
             None => Ok(()),
@@ -211,29 +219,29 @@ impl Config {
     }
 
     /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
-    pub(super) fn base_model(&self) -> Option<String> {
+    pub(in crate::tuning::saved) fn base_model(&self) -> Option<String> {
         self.word("base_model_name_or_path")
     }
 
     /// What is wrong with this configuration.
-    pub(super) fn wrong(
+    pub(in crate::tuning::saved) fn wrong(
         &self,
         wanted: impl Into<String>,
         found: impl Into<String>,
-    ) -> PromptFileError {
-        PromptFileError::wrong(&self.path, wanted, found)
+    ) -> SavedError {
+        SavedError::wrong(&self.path, wanted, found)
     }
 }
 
 /// A tensors' file.
-pub(super) struct Tensors {
-    pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
-    pub(super) sha256: String,
+pub(in crate::tuning::saved) struct Tensors {
+    pub(in crate::tuning::saved) path: PathBuf,
+    pub(in crate::tuning::saved) bytes: Vec<u8>,
+    pub(in crate::tuning::saved) sha256: String,
 }
 
 /// Reads the tensors' file, never a pickle in its place; a larger one than `most` bytes is refused.
-pub(super) fn tensors(folder: &Path, most: u64) -> Result<Tensors, PromptFileError> {
+pub(in crate::tuning::saved) fn tensors(folder: &Path, most: u64) -> Result<Tensors, SavedError> {
     let path = folder.join(TENSORS);
     if !path.exists() {
         let found = match folder.join(PICKLE).exists() {
@@ -242,7 +250,7 @@ pub(super) fn tensors(folder: &Path, most: u64) -> Result<Tensors, PromptFileErr
             ),
             false => "no such file".to_string(),
         };
-        return Err(PromptFileError::wrong(folder, TENSORS, found));
+        return Err(SavedError::wrong(folder, TENSORS, found));
     }
     let bytes = contents(&path, most)?;
     let sha256 = sha256(&bytes);
@@ -256,20 +264,20 @@ pub(super) fn tensors(folder: &Path, most: u64) -> Result<Tensors, PromptFileErr
 const MOST_CONFIG_BYTES: u64 = 1 << 24;
 
 /// A file's bytes, if there are not too many.
-pub(super) fn contents(path: &Path, most: u64) -> Result<Vec<u8>, PromptFileError> {
-    let size = fs::metadata(path).map_err(PromptFileError::io(path))?.len();
+pub(in crate::tuning::saved) fn contents(path: &Path, most: u64) -> Result<Vec<u8>, SavedError> {
+    let size = fs::metadata(path).map_err(SavedError::io(path))?.len();
     if size > most {
-        return Err(PromptFileError::wrong(
+        return Err(SavedError::wrong(
             path,
             format!("at most {most} bytes"),
             format!("{size} bytes"),
         ));
     }
-    fs::read(path).map_err(PromptFileError::io(path))
+    fs::read(path).map_err(SavedError::io(path))
 }
 
 /// The two files by name: a configuration of these keys besides those that all methods have.
-pub(super) fn files(
+pub(in crate::tuning::saved) fn files(
     peft_type: &str,
     task: Option<Task>,
     base_model: Option<&str>,
@@ -291,6 +299,6 @@ pub(super) fn files(
 }
 
 /// The header's metadata that Transformers' libraries look for.
-pub(super) fn header() -> std::collections::BTreeMap<String, String> {
+pub(in crate::tuning::saved) fn header() -> std::collections::BTreeMap<String, String> {
     [("format".to_string(), "pt".to_string())].into()
 }

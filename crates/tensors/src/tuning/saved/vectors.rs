@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::PromptFileError;
+use super::error::SavedError;
+use crate::checkpoint::Weights;
 use promptshift_text::hash::sha256;
 
 /// A soft prompt `[P, D]` before it is on any device.
@@ -19,8 +20,8 @@ impl Vectors {
     /// # Errors
     /// Not two dimensions, nothing in it, not as many values as the shape says, or a value that is
     /// no number.
-    pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, PromptFileError> {
-        let wrong = |wanted: &str, found: String| PromptFileError::wrong(path, wanted, found);
+    pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, SavedError> {
+        let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
         let &[length, width] = shape else {
             return Err(wrong(
                 "a prompt of shape [P, D]",
@@ -72,6 +73,13 @@ impl Vectors {
     /// Row by row.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// The prompt as the only tensor of a file.
+    pub(super) fn weights(&self, name: &str) -> Weights {
+        let mut weights = Weights::empty("");
+        weights.put(name, vec![self.length, self.width], self.values.clone());
+        weights
     }
 
     /// SHA-256 of the values, row by row as little-endian f32: the same whatever the file's format.

@@ -1,5 +1,5 @@
-//! The tensors that a recipe trains, by their paths in [`Tuned`]: out of a tuned model, to and from the bytes of
-//! a safetensors file, and into a model of the same places.
+//! The native format: a safetensors file with [`Metadata`](super::metadata::Metadata) in its header. It holds the
+//! parameters that a recipe trains by their paths in [`Tuned`]; a soft prompt is one tensor.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,24 +8,17 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 
-use super::apply::is_trainable;
-use super::prompt_file::{Metadata, PromptFileError};
-use super::tuned::Tuned;
-use crate::checkpoint::{Weights, floats, seal};
-use crate::network::Config;
+use super::error::SavedError;
+use super::vectors::Vectors;
+use crate::checkpoint::{Weights, floats};
 use crate::parameters::{self, Parameter, ParameterPath};
-use promptshift_numbers::recipe::Recipe;
+use crate::tuning::tuned::Tuned;
 
 /// Shape and values by name.
 pub(super) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-/// A sealed file of every parameter of `tuned` that the recipe trains.
-pub(super) fn to_bytes(
-    tuned: &Tuned,
-    recipe: &Recipe,
-    config: &Config,
-    metadata: &Metadata,
-) -> Vec<u8> {
+/// The parameters of `tuned` at these paths.
+pub(super) fn of(tuned: &Tuned, is_saved: impl Fn(&str) -> bool) -> Weights {
     let mut weights = Weights::empty("");
     parameters::visit(tuned, |parameter| {
         let Parameter {
@@ -34,16 +27,16 @@ pub(super) fn to_bytes(
             values,
             ..
         } = parameter;
-        if is_trainable(recipe, &path, config) {
+        if is_saved(&path) {
             weights.put(&path, shape, values);
         }
     });
-    seal::sealed(metadata.entries(), |metadata| weights.to_bytes(metadata))
+    weights
 }
 
 /// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
-pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, PromptFileError> {
-    let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
+pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, SavedError> {
+    let wrong = |found: String| SavedError::wrong(path, wanted, found);
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
     let mut tensors = BTreeMap::new();
@@ -58,21 +51,46 @@ pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, 
     Ok(tensors)
 }
 
-/// `tuned` with these tensors in place of all that the recipe trains; `path` is what errors call their file.
+/// The only tensor of a safetensors file, which must have this name; f16 and bf16 become f32.
+pub(super) fn only(bytes: &[u8], name: &str, path: &Path) -> Result<Vectors, SavedError> {
+    let wrong = |wanted: String, found: String| SavedError::wrong(path, wanted, found);
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| wrong("a safetensors file".to_string(), e.to_string()))?;
+    let mut names = file.names();
+    names.sort_unstable();
+    if names != [name] {
+        let more = names.len().saturating_sub(3);
+        names.truncate(3);
+        let mut found = format!("tensors: {}", names.join(", "));
+        if more > 0 {
+            found = format!("{found} and {more} more");
+        }
+        return Err(wrong(format!("one tensor '{name}'"), found));
+    }
+    let view = file.tensor(name).expect("it is listed");
+    let values = floats(&view).ok_or_else(|| {
+        wrong(
+            format!("'{name}' of F32, F16 or BF16"),
+            format!("{:?}", view.dtype()),
+        )
+    })?;
+    Vectors::new(view.shape(), values, path)
+}
+
+/// `tuned` with these tensors in place of all its parameters at these paths; `path` is what errors call their file.
 ///
 /// # Errors
 /// One is absent, has another shape, or has no place.
 pub(super) fn filled(
     tuned: Tuned,
     tensors: Tensors,
-    recipe: &Recipe,
-    config: &Config,
+    is_saved: impl Fn(&str) -> bool,
     path: &Path,
-) -> Result<Tuned, PromptFileError> {
+) -> Result<Tuned, SavedError> {
     let mut fill = Fill {
         path: ParameterPath::default(),
         left: tensors,
-        is_trainable: |path: &str| is_trainable(recipe, path, config),
+        is_saved,
         wrong: None,
     };
     let tuned = tuned.map(&mut fill);
@@ -82,7 +100,7 @@ pub(super) fn filled(
     });
     match found {
         None => Ok(tuned),
-        Some(found) => Err(PromptFileError::wrong(
+        Some(found) => Err(SavedError::wrong(
             path,
             "the tensors that its recipe trains",
             found,
@@ -94,7 +112,7 @@ pub(super) fn filled(
 struct Fill<F> {
     path: ParameterPath,
     left: Tensors,
-    is_trainable: F,
+    is_saved: F,
     /// The first thing that did not fit.
     wrong: Option<String>,
 }
@@ -110,7 +128,7 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Fill<F> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.to_string();
-        if !(self.is_trainable)(&name) {
+        if !(self.is_saved)(&name) {
             return param;
         }
         let wanted = param.val().dims();

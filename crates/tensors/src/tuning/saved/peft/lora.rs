@@ -11,14 +11,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use fancy_regex::Regex;
 use serde_json::{Map as Json, Value, json};
 
+use super::folder::Config;
+use super::left::{Left, Placed, Written, none};
 use super::modules::{is_target, modules, targets};
-use super::{Left, Placed, Written, none};
 use crate::backbone::Backbone;
 use crate::checkpoint::{Weights, transposed};
 use crate::layers::{self, LowRank, Map};
 use crate::network::{Config as NetworkConfig, Network};
-use crate::tuning::peft_folder::Config;
-use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::saved::error::SavedError;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, LoraRecipe};
 
@@ -47,7 +47,7 @@ fn by_pattern<'a>(
     config: &'a Config,
     key: &str,
     module: &str,
-) -> Result<Option<&'a Value>, PromptFileError> {
+) -> Result<Option<&'a Value>, SavedError> {
     let Some(patterns) = config.get(key).and_then(Value::as_object) else {
         return Ok(None);
     };
@@ -74,7 +74,7 @@ fn by_pattern<'a>(
 }
 
 /// The rank and factor beside a module.
-fn sizes(config: &Config, module: &str) -> Result<Sizes, PromptFileError> {
+fn sizes(config: &Config, module: &str) -> Result<Sizes, SavedError> {
     let rank = match by_pattern(config, "rank_pattern", module)? {
         None => config.positive("r")?,
         Some(value) => (value.as_u64().and_then(|rank| usize::try_from(rank).ok()))
@@ -113,7 +113,7 @@ pub(super) fn read(
     left: &mut Left,
     backbone: &Backbone,
     model: Network,
-) -> Result<Placed, PromptFileError> {
+) -> Result<Placed, SavedError> {
     let device = model.device();
     let maps = backbone.config.maps();
     let mut tuned = Tuned::untuned(model);
@@ -308,6 +308,6 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
             keys.push((key, pattern.into()));
         }
     }
-    keys.extend(super::transposed_weights(config));
+    keys.extend(super::left::transposed_weights(config));
     Written { keys, tensors }
 }

@@ -16,14 +16,14 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Left, Placed, Written};
+use super::folder::Config;
+use super::left::{Left, Placed, Written};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;
 use crate::network::Network;
 use crate::t5::T5Config;
-use crate::tuning::peft_folder::Config;
 use crate::tuning::prefixes::Prefixes;
-use crate::tuning::prompt_file::PromptFileError;
+use crate::tuning::saved::error::SavedError;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixRecipe};
 
@@ -44,7 +44,7 @@ pub(super) fn read(
     left: &mut Left,
     backbone: &Backbone,
     model: Network,
-) -> Result<Placed, PromptFileError> {
+) -> Result<Placed, SavedError> {
     let Some(t5) = backbone.config.t5() else {
         let wanted = format!("{TYPE} for a T5");
         let found = format!("'{}', {}: {WHY}", backbone.name, backbone.config.kind());

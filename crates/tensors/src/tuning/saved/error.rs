@@ -7,7 +7,7 @@ use promptshift_text::atomic_file::AtomicFileError;
 
 /// Why a prompt could not be read, written, or put before a backbone.
 #[derive(Debug, thiserror::Error)]
-pub enum PromptFileError {
+pub enum SavedError {
     /// The file system said no.
     #[error("{}: {source}", path.display())]
     Io {
@@ -70,9 +70,9 @@ pub struct OtherBackbone {
     pub found_sha256: String,
 }
 
-impl PromptFileError {
+impl SavedError {
     pub(in crate::tuning) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        |source| PromptFileError::Io {
+        |source| SavedError::Io {
             path: path.to_owned(),
             source,
         }
@@ -82,8 +82,8 @@ impl PromptFileError {
         path: &Path,
         wanted: impl Into<String>,
         found: impl Into<String>,
-    ) -> PromptFileError {
-        PromptFileError::Wrong {
+    ) -> SavedError {
+        SavedError::Wrong {
             path: path.to_owned(),
             wanted: wanted.into(),
             found: found.into(),

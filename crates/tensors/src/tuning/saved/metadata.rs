@@ -5,9 +5,9 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 
-use super::{OtherBackbone, PromptFileError};
+use super::error::{OtherBackbone, SavedError};
 use crate::backbone::Backbone;
-use crate::checkpoint::seal;
+use crate::checkpoint::{Weights, seal};
 use crate::network::Kind;
 use promptshift_numbers::recipe::{Before, HeadForm, Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Provenance};
@@ -158,7 +158,7 @@ impl Metadata {
         &self,
         path: &Path,
         backbone: &Backbone,
-    ) -> Result<(), PromptFileError> {
+    ) -> Result<(), SavedError> {
         let hashes = [&backbone.model_sha256, &backbone.tokenizer_sha256];
         self.check_for(path, &backbone.name, hashes.map(String::as_str))
     }
@@ -168,7 +168,7 @@ impl Metadata {
         path: &Path,
         backbone: &str,
         [weights, tokenizer]: [&str; 2],
-    ) -> Result<(), PromptFileError> {
+    ) -> Result<(), SavedError> {
         for (part, found, wanted) in [
             ("weights", &self.backbone_sha256, weights),
             ("tokenizer", &self.tokenizer_sha256, tokenizer),
@@ -182,7 +182,7 @@ impl Metadata {
                     found: self.backbone.clone(),
                     found_sha256: short(found),
                 };
-                return Err(PromptFileError::OtherBackbone(Box::new(other)));
+                return Err(SavedError::OtherBackbone(Box::new(other)));
             }
         }
         Ok(())
@@ -196,7 +196,7 @@ impl Metadata {
         &self,
         path: &Path,
         other: &Metadata,
-    ) -> Result<(), PromptFileError> {
+    ) -> Result<(), SavedError> {
         self.check_for(
             path,
             &other.backbone,
@@ -341,6 +341,11 @@ impl Metadata {
             .collect()
     }
 
+    /// The bytes of a safetensors file of these weights with this metadata, sealed.
+    pub(in crate::tuning) fn sealed(&self, weights: &Weights) -> Vec<u8> {
+        seal::sealed(self.entries(), |metadata| weights.to_bytes(metadata))
+    }
+
     /// Reads it from the bytes of a safetensors file that promptshift wrote, which errors call `path`.
     ///
     /// # Errors
@@ -349,8 +354,8 @@ impl Metadata {
         bytes: &[u8],
         path: &Path,
         wanted: &str,
-    ) -> Result<Self, PromptFileError> {
-        let wrong = |found: String| PromptFileError::wrong(path, wanted, found);
+    ) -> Result<Self, SavedError> {
+        let wrong = |found: String| SavedError::wrong(path, wanted, found);
         let (_, header) = SafeTensors::read_metadata(bytes)
             .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
         seal::check(bytes).map_err(wrong)?;
@@ -361,10 +366,10 @@ impl Metadata {
     ///
     /// # Errors
     /// A key is absent or unknown.
-    fn parse(entries: &HashMap<String, String>, path: &Path) -> Result<Self, PromptFileError> {
+    fn parse(entries: &HashMap<String, String>, path: &Path) -> Result<Self, SavedError> {
         let get = |key: &str| {
             entries.get(key).cloned().ok_or_else(|| {
-                PromptFileError::wrong(
+                SavedError::wrong(
                     path,
                     format!("a prompt that promptshift saved, with '{key}' in its metadata"),
                     format!("{} other keys", entries.len()),
@@ -373,7 +378,7 @@ impl Metadata {
         };
         if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
             let wanted = "no key in its metadata but those that promptshift writes";
-            return Err(PromptFileError::wrong(path, wanted, format!("'{unknown}'")));
+            return Err(SavedError::wrong(path, wanted, format!("'{unknown}'")));
         }
         let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
             (None, Some(prompts)) => Made::Subspace {
@@ -389,7 +394,7 @@ impl Metadata {
                 head: match entries.get(HEAD) {
                     None => None,
                     Some(json) => Some(serde_json::from_str(json).map_err(|error| {
-                        PromptFileError::wrong(
+                        SavedError::wrong(
                             path,
                             format!("a head as JSON in '{HEAD}' of its metadata"),
                             error.to_string(),
@@ -405,7 +410,7 @@ impl Metadata {
                 wording: match entries.get(WORDING) {
                     None => Box::default(),
                     Some(json) => serde_json::from_str(json).map_err(|error| {
-                        PromptFileError::wrong(
+                        SavedError::wrong(
                             path,
                             format!("a wording as JSON in '{WORDING}' of its metadata"),
                             error.to_string(),
@@ -415,7 +420,7 @@ impl Metadata {
                 longest_input: match entries.get(LONGEST_INPUT) {
                     None => None,
                     Some(text) => Some(text.parse().map_err(|_| {
-                        PromptFileError::wrong(
+                        SavedError::wrong(
                             path,
                             format!("a number in '{LONGEST_INPUT}' of its metadata"),
                             format!("'{text}'"),
@@ -431,7 +436,7 @@ impl Metadata {
                 None => {
                     let names = Kind::ALL.map(Kind::name).join(", ");
                     let wanted = format!("'{NETWORK}' {names} in its metadata");
-                    return Err(PromptFileError::wrong(path, wanted, format!("'{name}'")));
+                    return Err(SavedError::wrong(path, wanted, format!("'{name}'")));
                 }
             },
         };

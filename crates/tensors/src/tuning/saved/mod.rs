@@ -1,0 +1,38 @@
+//! What is saved of a tuned model, and read again: promptshift's own files, and those of NumPy and PEFT.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `prompt.safetensors` | a soft prompt |
+//! | `adapter.safetensors` | any other delta: the parameters that the recipe trains, by path |
+//! | `model.safetensors` | a whole model, under Hugging Face's names |
+//! | `trained.safetensors` | what a training needs to resume, where none of these is all of it |
+//! | a `.npy` | a soft prompt as a matrix |
+//! | PEFT's folder | a soft prompt, LoRA, (IA)³ or a prefix |
+//!
+//! promptshift's own are safetensors files with [`Metadata`] in their headers.
+
+mod adapter;
+pub(super) mod error;
+pub(super) mod metadata;
+mod npy;
+mod origin;
+mod peft;
+pub(super) mod prompt;
+mod sizes;
+pub(super) mod subspace;
+mod tensors;
+mod training;
+pub(super) mod vectors;
+
+pub use super::subspace::{Subspace, SubspaceError};
+pub use adapter::{AdapterFile, FILE as ADAPTER_FILE};
+pub use error::{OtherBackbone, SavedError};
+pub use metadata::{Made, Metadata};
+pub use origin::Origin;
+pub use peft::Task;
+pub use prompt::{FILE as PROMPT_FILE, Format, PromptFile, to_bytes as prompt_bytes};
+pub use subspace::SubspaceFile;
+pub use training::{
+    FILE as TRAINED_FILE, SavedTraining, TrainedError, restored, save_trained, trained_bytes,
+};
+pub use vectors::Vectors;

@@ -1,0 +1,208 @@
+//! Adapters as PEFT saves them, one converter a method: [`lora`], [`ia3`], [`prefix`].
+//!
+//! PEFT calls a tensor by the path of its module in Transformers' network, which is the name of the weight in
+//! a checkpoint, behind `base_model.model.`. What a folder switches on that has no place here is refused
+//! by its key, and a tensor that no place takes by its name: nothing is read in part. Weights of the backbone that a
+//! folder holds as well are taken where they are the backbone's own, and refused where they are others.
+
+pub(super) mod folder;
+mod head;
+mod ia3;
+mod keys;
+mod left;
+mod lora;
+mod modules;
+mod prefix;
+pub(super) mod prompt;
+
+use std::path::{Path, PathBuf};
+
+use super::error::SavedError;
+use super::origin::Origin;
+use super::tensors::{self, Tensors};
+use crate::backbone::Backbone;
+use crate::checkpoint::Weights;
+use crate::network::{Config as NetworkConfig, Kind};
+use folder::Config;
+use left::Left;
+pub(super) use left::Placed;
+use modules::ROOT;
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
+
+pub use folder::Task;
+
+/// What PEFT has a form of.
+pub(super) const WANTED: &str = "an adapter of lora, ia3 or prefix-decoder, which PEFT has as well";
+
+/// LoRA of every map of T5-xxl at rank 64 is 2 GiB.
+const MOST_BYTES: u64 = 1 << 31;
+
+/// A folder as it was read.
+#[derive(Debug, Clone)]
+pub(super) struct Adapter {
+    config: Config,
+    tensors: Tensors,
+    /// The tensors' file.
+    path: PathBuf,
+}
+
+impl Adapter {
+    /// Reads a folder, and what is known of it.
+    pub(super) fn read(path: &Path) -> Result<(Self, Origin), SavedError> {
+        let config = folder::config(path, &[lora::TYPE, ia3::TYPE, prefix::TYPE])?;
+        let file = folder::tensors(path, MOST_BYTES)?;
+        let tensors = tensors::parse(&file.bytes, &file.path, "PEFT's tensors, finite numbers")?;
+        let origin = Origin::Peft {
+            method: match config.peft_type.as_str() {
+                lora::TYPE => Method::Lora,
+                ia3::TYPE => Method::Ia3,
+                _ => Method::PrefixDecoder,
+            },
+            base_model: config.base_model(),
+            sha256: file.sha256,
+            unknown: config.unknown.clone(),
+            task: config.task,
+        };
+        let adapter = Adapter {
+            config,
+            tensors: saved(tensors),
+            path: file.path,
+        };
+        Ok((adapter, origin))
+    }
+
+    /// The backbone with this adapter.
+    pub(super) fn onto(&self, backbone: &Backbone) -> Result<Placed, SavedError> {
+        self.config.check_task(backbone)?;
+        let mut left = Left {
+            tensors: self.tensors.clone(),
+            path: &self.path,
+        };
+        let (model, head) = head::read(&self.config, &mut left, backbone)?;
+        let placed = match self.config.peft_type.as_str() {
+            lora::TYPE => lora::read(&self.config, &mut left, backbone, model),
+            ia3::TYPE => ia3::read(&self.config, &mut left, backbone, model),
+            _ => prefix::read(&self.config, &mut left, backbone, model),
+        }?;
+        end(&left, &self.config, backbone, head)?;
+        Ok(Placed { head, ..placed })
+    }
+}
+
+/// Tensors by the names that `save_pretrained` gives them: a plain `state_dict` has the adapter's, `default`, in them.
+fn saved(tensors: Tensors) -> Tensors {
+    let plain = |name: &str| {
+        let name = name.replace(".modules_to_save.default.", ".");
+        match name.strip_suffix(".ia3_l.default") {
+            Some(module) => format!("{module}.ia3_l"),
+            None => name.replace(".default.weight", ".weight"),
+        }
+    };
+    let is_clear = |name: &String| plain(name) == *name || !tensors.contains_key(&plain(name));
+    match tensors.keys().all(is_clear) {
+        true => (tensors.into_iter())
+            .map(|(name, tensor)| (plain(&name), tensor))
+            .collect(),
+        // Of two of a name neither is taken, and both are named.
+        false => tensors,
+    }
+}
+
+/// The folder's files by name, or what PEFT has no form of.
+pub(super) fn files(
+    placed: Placed,
+    config: &NetworkConfig,
+    base_model: Option<&str>,
+) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
+    let Placed {
+        delta,
+        head,
+        mut tuned,
+    } = placed;
+    let (peft_type, mut written) = match (&delta, config) {
+        (DeltaRecipe::Lora(recipe), _) => (lora::TYPE, lora::write(recipe, &mut tuned, config)),
+        (DeltaRecipe::Scales, _) => (ia3::TYPE, ia3::write(&mut tuned, config)),
+        (DeltaRecipe::Prefix(recipe), NetworkConfig::T5(t5)) => match recipe.places {
+            PrefixPlaces::Decoder => (prefix::TYPE, prefix::write(recipe, &tuned, t5)),
+            PrefixPlaces::Every => {
+                let found = "prefixes of every attention, where PEFT has the decoder's alone";
+                return Err(found.to_string());
+            }
+        },
+        (DeltaRecipe::Prefix(_), _) => {
+            return Err(format!(
+                "prefix tuning of {}: {}",
+                config.kind(),
+                prefix::WHY
+            ));
+        }
+        (other, _) => return Err(other.name().to_string()),
+    };
+    let task = match config.kind() {
+        Kind::T5 => Some(Task::Seq2SeqLm),
+        Kind::DecoderOnly => Some(Task::CausalLm),
+        Kind::Bert => head::write(head, &tuned.backbone, &mut written)?,
+    };
+    let tensors = written.tensors.to_bytes(folder::header());
+    let keys = written.keys;
+    Ok(folder::files(peft_type, task, base_model, keys, tensors))
+}
+
+/// Nothing may be left but weights of the backbone as they are: PEFT saves the embedding where it was resized,
+/// and modules that were trained whole (`modules_to_save`). Those that it says it has must be there.
+fn end(
+    left: &Left,
+    config: &Config,
+    backbone: &Backbone,
+    head: Option<HeadForm>,
+) -> Result<(), SavedError> {
+    let mut own = match left.tensors.is_empty() {
+        true => Weights::empty(""),
+        false => backbone.model.weights(),
+    };
+    let mut whole: Vec<&str> = head::names(head).to_vec();
+    for (name, (shape, values)) in &left.tensors {
+        let module = name
+            .strip_prefix(ROOT)
+            .unwrap_or(name)
+            .trim_start_matches('.');
+        let plain = (["transformer.", "bert."].into_iter())
+            .find_map(|root| module.strip_prefix(root))
+            .unwrap_or(module);
+        // As a network is saved without its head, under one, or with one that is the embedding.
+        let names = [module.to_owned(), plain.to_owned(), format!("bert.{plain}")];
+        let tied = (plain == "lm_head.weight").then(|| backbone.config.embedding_name().to_owned());
+        let known = names
+            .into_iter()
+            .chain(tied)
+            .find(|name| own.contains(name));
+        let Some(known) = known else {
+            return Err(left.wrong(
+                format!("tensors that '{}' has a place for", backbone.name),
+                format!("'{name}'"),
+            ));
+        };
+        own.put(name, shape.clone(), values.clone());
+        if !own.are_equal(name, &known) {
+            return Err(left.wrong(
+                format!(
+                    "an adapter that leaves '{known}' as '{}' has it",
+                    backbone.name
+                ),
+                format!("another '{name}': it was trained as well, or the model is another"),
+            ));
+        }
+        whole.extend(module.rsplit_once('.').map(|(module, _)| module));
+    }
+    let is_there = |saved: &&str| {
+        (whole.iter()).any(|module| module == saved || module.ends_with(&format!(".{saved}")))
+    };
+    let saved = config.names("modules_to_save").unwrap_or_default();
+    match saved.iter().find(|saved| !is_there(saved)) {
+        None => Ok(()),
+        Some(saved) => Err(config.wrong(
+            "an adapter that trained no module of the backbone whole, or whose tensors of it are there",
+            format!("modules_to_save {saved}, of which there are none"),
+        )),
+    }
+}
