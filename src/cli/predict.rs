@@ -153,7 +153,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         voice.say(&format!(
             "{} {}; its tensors fit '{}', and no more can be checked",
             adapter.path.display(),
-            without_hash(base_model),
+            without_hash(base_model.as_deref()),
             backbone.name
         ));
     }
