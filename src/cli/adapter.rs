@@ -157,16 +157,20 @@ fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
             let entries = metadata.entries().into_iter();
             facts.extend(entries.filter(|(key, _)| key != "format"));
         }
+        // A prompt's.
+        Origin::Npy { .. } => {}
         Origin::Peft {
             method,
             base_model,
             sha256,
             unknown,
+            task: _,
         } => {
+            let base_model = base_model.as_deref().unwrap_or("unknown");
             facts.extend([
                 fact("format", "peft"),
                 fact("method", method.name()),
-                fact("base_model", base_model.unwrap_or("unknown")),
+                fact("base_model", base_model),
                 fact("sha256", sha256),
             ]);
             facts.extend(unknown.iter().map(|key| fact("unknown", key)));

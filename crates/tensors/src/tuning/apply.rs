@@ -17,7 +17,7 @@ pub enum TuningError {
     #[error(transparent)]
     Prompt(#[from] PromptError),
     /// It makes no sense on this kind of network, or is not written for it.
-    #[error("{what} on {kind}: {why}; see promptshift methods --model")]
+    #[error("{what} on {kind}: {why}; see promptshift list methods --model")]
     Unfit {
         /// What would be tuned.
         what: &'static str,

@@ -2,25 +2,23 @@
 //! metadata as a prompt's file. It holds the recipe, so that the places can be made again and filled.
 //! PEFT's folders of adapters are read as well, and written.
 
-mod peft;
-mod sizes;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::apply::attach;
-use super::inputs::MethodInputs;
-use super::methods::lora;
-use super::prompt_file::{Made, Metadata, PromptFileError};
-use super::trained_tensors::{self, Tensors};
-use super::tuned::Tuned;
-use super::{peft_folder, prompt_file};
+use super::error::SavedError;
+use super::metadata::{Made, Metadata};
+use super::origin::Origin;
+use super::peft::{self, folder, prompt::NO_BERT};
+use super::prompt::{listing, name};
+use super::sizes;
+use super::tensors::{self, Tensors};
 use crate::backbone::Backbone;
-use promptshift_numbers::recipe::{
-    DeltaRecipe, HeadForm, Method, PromptInit, PromptRecipe, Recipe,
-};
+use crate::tuning::apply::{attach, is_trainable};
+use crate::tuning::inputs::MethodInputs;
+use crate::tuning::methods::lora;
+use crate::tuning::tuned::Tuned;
+use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, PromptInit, PromptRecipe, Recipe};
 use promptshift_text::atomic_file;
-use promptshift_text::domain::wording::Wording;
 
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
@@ -33,6 +31,8 @@ const WANTED: &str = "an adapter that promptshift saved";
 pub struct AdapterFile {
     /// Where it was read from.
     pub path: PathBuf,
+    /// What is known of its making.
+    pub origin: Origin,
     contents: Contents,
 }
 
@@ -40,31 +40,11 @@ pub struct AdapterFile {
 enum Contents {
     /// promptshift's.
     Own {
-        metadata: Metadata,
         recipe: Box<Recipe>,
         tensors: Tensors,
     },
     /// PEFT's.
     Peft(peft::Adapter),
-}
-
-/// Where an adapter comes from.
-#[derive(Debug, Clone, Copy)]
-pub enum Origin<'a> {
-    /// promptshift: it knows its backbone.
-    Own(&'a Metadata),
-    /// PEFT.
-    Peft {
-        /// What tuned it.
-        method: Method,
-        /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
-        base_model: Option<&'a str>,
-        /// SHA-256 of its `adapter_model.safetensors`.
-        sha256: &'a str,
-        /// What its configuration sets and promptshift does not know, `key value` each: nobody can say whether it
-        /// changes what the adapter answers.
-        unknown: &'a [String],
-    },
 }
 
 /// The recipe of a delta that another program trained: how is not known, and nothing reads it.
@@ -82,27 +62,31 @@ impl AdapterFile {
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
-    pub fn open(path: &Path) -> Result<Self, PromptFileError> {
+    pub fn open(path: &Path) -> Result<Self, SavedError> {
         let file = path.join(FILE);
         match (path.is_dir(), file.exists()) {
             (false, _) => AdapterFile::open_file(path),
             (true, true) => AdapterFile::open_file(&file),
-            (true, false) if peft_folder::is_one(path) => Ok(AdapterFile {
-                path: path.to_owned(),
-                contents: Contents::Peft(peft::Adapter::read(path)?),
-            }),
+            (true, false) if folder::is_one(path) => {
+                let (adapter, origin) = peft::Adapter::read(path)?;
+                Ok(AdapterFile {
+                    path: path.to_owned(),
+                    origin,
+                    contents: Contents::Peft(adapter),
+                })
+            }
             (true, false) => {
                 let wanted = "adapter.safetensors, or PEFT's adapter_config.json with \
                               adapter_model.safetensors";
-                let found = prompt_file::listing(path)?;
-                Err(PromptFileError::wrong(path, wanted, found))
+                let found = listing(path)?;
+                Err(SavedError::wrong(path, wanted, found))
             }
         }
     }
 
-    fn open_file(path: &Path) -> Result<Self, PromptFileError> {
-        let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
-        let wrong = |found: String| PromptFileError::wrong(path, WANTED, found);
+    fn open_file(path: &Path) -> Result<Self, SavedError> {
+        let bytes = fs::read(path).map_err(SavedError::io(path))?;
+        let wrong = |found: String| SavedError::wrong(path, WANTED, found);
         let metadata = Metadata::read(&bytes, path, WANTED)?;
         let no_recipe = |e: serde_json::Error| wrong(format!("a recipe, but {e}"));
         let recipe: Recipe = match &metadata.made {
@@ -128,36 +112,12 @@ impl AdapterFile {
         }
         Ok(AdapterFile {
             path: path.to_owned(),
+            origin: Origin::Own(metadata),
             contents: Contents::Own {
-                metadata,
                 recipe: Box::new(recipe),
-                tensors: trained_tensors::parse(&bytes, path, WANTED)?,
+                tensors: tensors::parse(&bytes, path, WANTED)?,
             },
         })
-    }
-
-    /// Where it comes from.
-    pub fn origin(&self) -> Origin<'_> {
-        match &self.contents {
-            Contents::Own { metadata, .. } => Origin::Own(metadata),
-            Contents::Peft(adapter) => adapter.origin(),
-        }
-    }
-
-    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
-    pub fn longest_input(&self) -> Option<usize> {
-        match self.origin() {
-            Origin::Own(metadata) => metadata.longest_input(),
-            Origin::Peft { .. } => None,
-        }
-    }
-
-    /// What another program's configuration sets and promptshift does not know, `key value` each.
-    pub fn unknown(&self) -> &[String] {
-        match self.origin() {
-            Origin::Own(_) => &[],
-            Origin::Peft { unknown, .. } => unknown,
-        }
     }
 
     /// How many numbers it has, where the file alone says so: PEFT's take their places on a backbone first.
@@ -170,36 +130,18 @@ impl AdapterFile {
         }
     }
 
-    /// The domain that it was tuned on, where it is known.
-    pub fn source(&self) -> Option<&str> {
-        match self.origin() {
-            Origin::Own(metadata) => metadata.source(),
-            Origin::Peft { .. } => None,
-        }
-    }
-
-    /// How the examples that it was tuned on were worded, where it is known.
-    pub fn wording(&self) -> Option<&Wording> {
-        match self.origin() {
-            Origin::Own(metadata) => metadata.wording(),
-            Origin::Peft { .. } => None,
-        }
-    }
-
     /// The backbone with this adapter; nothing is on the tape. One loaded backbone serves any number
     /// of adapters: weights that no adapter changes are shared.
     ///
     /// # Errors
     /// It was tuned for other weights or another tokenizer, or its tensors are not those of its recipe,
     /// or, from PEFT, not those of this backbone's places.
-    pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
+    pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, SavedError> {
         match &self.contents {
-            Contents::Own {
-                metadata,
-                recipe,
-                tensors,
-            } => {
-                metadata.check(&self.path, backbone)?;
+            Contents::Own { recipe, tensors } => {
+                if let Some(metadata) = self.origin.metadata() {
+                    metadata.check(&self.path, backbone)?;
+                }
                 self.filled(recipe, tensors, backbone)
             }
             Contents::Peft(adapter) => Ok(adapter.onto(backbone)?.tuned),
@@ -212,7 +154,7 @@ impl AdapterFile {
         recipe: &Recipe,
         tensors: &Tensors,
         backbone: &Backbone,
-    ) -> Result<Tuned, PromptFileError> {
+    ) -> Result<Tuned, SavedError> {
         let mut start = recipe.clone();
         if let DeltaRecipe::Subspace(subspace) = &recipe.delta {
             // What training left of it is the prompt.
@@ -228,62 +170,60 @@ impl AdapterFile {
         }
         let numbers = self.numbers().unwrap_or_default();
         sizes::check(&start, &backbone.config, numbers).map_err(|found| {
-            PromptFileError::wrong(&self.path, "a recipe of its tensors' sizes", found)
+            SavedError::wrong(&self.path, "a recipe of its tensors' sizes", found)
         })?;
         let tuned = attach(backbone, &start, &MethodInputs::default(), 0).map_err(|error| {
-            PromptFileError::wrong(&self.path, "a recipe that can be met", error.to_string())
+            SavedError::wrong(&self.path, "a recipe that can be met", error.to_string())
         })?;
         let (tuned, tensors) = (tuned.into_inference(), tensors.clone());
-        trained_tensors::filled(tuned, tensors, recipe, &backbone.config, &self.path)
+        let is_saved = |path: &str| is_trainable(recipe, path, &backbone.config);
+        tensors::filled(tuned, tensors, is_saved, &self.path)
     }
 
     /// Its bytes as an `adapter.safetensors` for `backbone`.
     ///
     /// # Errors
     /// It does not fit the backbone, or is promptshift's own already.
-    pub fn adopt(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
-        let adapter = match &self.contents {
-            Contents::Peft(adapter) => adapter,
-            Contents::Own { metadata, .. } => {
-                return Err(PromptFileError::wrong(
+    pub fn adopt(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
+        let (adapter, method, sha256) = match (&self.contents, &self.origin) {
+            (Contents::Peft(adapter), Origin::Peft { method, sha256, .. }) => {
+                (adapter, method, sha256)
+            }
+            (_, origin) => {
+                let backbone = origin.metadata().map_or("", |own| own.backbone.as_str());
+                return Err(SavedError::wrong(
                     &self.path,
                     "PEFT's folder to import",
-                    format!(
-                        "an adapter for '{}' that needs no import",
-                        metadata.backbone
-                    ),
+                    format!("an adapter for '{backbone}' that needs no import"),
                 ));
             }
         };
         let peft::Placed { delta, head, tuned } = adapter.onto(backbone)?;
         let made = Made::Imported {
-            from: format!("{} (peft)", prompt_file::name(&self.path)),
-            sha256: adapter.sha256().to_string(),
-            method: adapter.method().name().to_string(),
+            from: format!("{} (peft)", name(&self.path)),
+            sha256: sha256.clone(),
+            method: method.name().to_string(),
             delta: Some(serde_json::to_string(&delta).expect("plain data")),
             head,
         };
         let metadata = Metadata::imported(made, backbone);
         let recipe = imported(delta, head);
-        Ok(trained_tensors::to_bytes(
-            &tuned,
-            &recipe,
-            &backbone.config,
-            &metadata,
-        ))
+        let is_saved = |path: &str| is_trainable(&recipe, path, &backbone.config);
+        Ok(metadata.sealed(&tensors::of(&tuned, is_saved)))
     }
 
     /// Writes PEFT's folder where nothing is yet.
     ///
     /// # Errors
     /// It does not fit the backbone, PEFT has no form of it, something is there, or it can't be written.
-    pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), PromptFileError> {
-        let base_model = match self.origin() {
+    pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), SavedError> {
+        let base_model = match &self.origin {
             Origin::Own(metadata) => Some(metadata.backbone.as_str()),
-            Origin::Peft { base_model, .. } => base_model,
+            Origin::Peft { base_model, .. } => base_model.as_deref(),
+            Origin::Npy { .. } => None,
         };
         let files = peft::files(self.placed(backbone)?, &backbone.config, base_model)
-            .map_err(|found| PromptFileError::wrong(&self.path, peft::WANTED, found))?;
+            .map_err(|found| SavedError::wrong(&self.path, peft::WANTED, found))?;
         Ok(atomic_file::write_folder(out, &files)?)
     }
 
@@ -292,27 +232,27 @@ impl AdapterFile {
     ///
     /// # Errors
     /// It does not fit the backbone, or is no LoRA.
-    pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, PromptFileError> {
+    pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let peft::Placed { delta, tuned, .. } = self.placed(backbone)?;
         match delta {
             DeltaRecipe::Lora(_) => {
                 let weights = lora::merged(&tuned).weights();
-                Ok(weights.to_bytes(peft_folder::header()))
+                Ok(weights.to_bytes(folder::header()))
             }
             other => {
                 let wanted = "LoRA, whose products can be added to weights";
-                Err(PromptFileError::wrong(&self.path, wanted, other.name()))
+                Err(SavedError::wrong(&self.path, wanted, other.name()))
             }
         }
     }
 
-    fn placed(&self, backbone: &Backbone) -> Result<peft::Placed, PromptFileError> {
+    fn placed(&self, backbone: &Backbone) -> Result<peft::Placed, SavedError> {
         match &self.contents {
             Contents::Own { recipe, .. } => {
                 let tuned = self.onto(backbone)?;
                 if recipe.delta == DeltaRecipe::Prompt {
-                    let found = format!("a soft prompt with a head: {}", prompt_file::NO_BERT);
-                    return Err(PromptFileError::wrong(&self.path, peft::WANTED, found));
+                    let found = format!("a soft prompt with a head: {}", NO_BERT);
+                    return Err(SavedError::wrong(&self.path, peft::WANTED, found));
                 }
                 Ok(peft::Placed {
                     delta: recipe.delta.clone(),

@@ -1,31 +1,34 @@
 //! Soft prompts as files: promptshift's own, NumPy's `.npy` (google-research/prompt-tuning) and
 //! PEFT's folder, told apart by what they hold.
 
-mod error;
-mod metadata;
-mod npy;
-mod own;
-mod peft;
-mod vectors;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::peft_folder;
-use super::tuned::Tuned;
+use safetensors::SafeTensors;
+
+use super::error::SavedError;
+use super::metadata::{Made, Metadata};
+use super::npy;
+use super::origin::Origin;
+use super::peft::folder::{self, Task};
+use super::peft::prompt::{self as peft, NO_BERT};
+use super::tensors;
+use super::vectors::Vectors;
 use crate::backbone::Backbone;
 use crate::network::{Config, Kind};
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::Method;
 use promptshift_text::atomic_file;
-use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;
 
-pub use super::peft_folder::Task;
-pub use error::{OtherBackbone, PromptFileError};
-pub use metadata::{Made, Metadata};
-pub use own::{FILE, to_bytes};
-pub(super) use peft::NO_BERT;
-pub use vectors::Vectors;
+/// The name of promptshift's own file in a record's folder.
+pub const FILE: &str = "prompt.safetensors";
+
+/// Its only tensor, `[P, D]`.
+const TENSOR: &str = "prompt";
+
+/// What a prompt is refused for, where it is none.
+const WANTED: &str = "a prompt.safetensors, a .npy or the folder of a PEFT prompt";
 
 /// A prompt as it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,31 +41,6 @@ pub struct PromptFile {
     pub origin: Origin,
 }
 
-/// Where a prompt comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Origin {
-    /// promptshift: it knows its backbone.
-    Own(Metadata),
-    /// google-research's prompt tuning, or any other program that saves a matrix.
-    Npy {
-        /// SHA-256 of the file.
-        sha256: String,
-    },
-    /// PEFT.
-    Peft {
-        /// What tuned it: prompt tuning or P-tuning.
-        method: Method,
-        /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
-        base_model: Option<String>,
-        /// SHA-256 of its `adapter_model.safetensors`.
-        sha256: String,
-        /// What its configuration sets and promptshift does not know, `key value` each.
-        unknown: Vec<String>,
-        /// What PEFT wrapped its model for, where it says so.
-        task: Option<Task>,
-    },
-}
-
 /// A format to export to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -72,36 +50,29 @@ pub enum Format {
     Npy,
 }
 
-/// No prompt is larger: 100 vectors of T5-xxl are 1.6 MB.
-const MOST_BYTES: u64 = 1 << 28;
+/// The bytes of promptshift's own file.
+pub fn to_bytes(vectors: &Vectors, metadata: &Metadata) -> Vec<u8> {
+    metadata.sealed(&vectors.weights(TENSOR))
+}
 
 impl PromptFile {
-    /// The domains whose training rows it has seen, where that is known.
-    pub fn tuned_on(&self) -> Option<Vec<String>> {
-        match &self.origin {
-            Origin::Own(metadata) => metadata.tuned_on(),
-            Origin::Npy { .. } | Origin::Peft { .. } => None,
-        }
-    }
-
     /// Reads a `prompt.safetensors`, a folder that holds one (a record's), a `.npy` or a PEFT
     /// folder.
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
-    pub fn open(path: &Path) -> Result<Self, PromptFileError> {
+    pub fn open(path: &Path) -> Result<Self, SavedError> {
         if path.is_dir() {
             return Self::open_folder(path);
         }
-        let bytes = peft_folder::contents(path, MOST_BYTES)?;
+        let bytes = folder::contents(path, peft::MOST_BYTES)?;
         let (vectors, origin) = if bytes.starts_with(npy::MAGIC) {
             let sha256 = sha256(&bytes);
             (npy::parse(&bytes, path)?, Origin::Npy { sha256 })
         } else if let Some(found) = never_read(&bytes) {
-            let wanted = "a prompt.safetensors, a .npy or the folder of a PEFT prompt";
-            return Err(PromptFileError::wrong(path, wanted, found));
+            return Err(SavedError::wrong(path, WANTED, found));
         } else {
-            let (vectors, metadata) = own::parse(&bytes, path)?;
+            let (vectors, metadata) = parse(&bytes, path)?;
             (vectors, Origin::Own(metadata))
         };
         Ok(PromptFile {
@@ -111,26 +82,20 @@ impl PromptFile {
         })
     }
 
-    fn open_folder(folder: &Path) -> Result<Self, PromptFileError> {
-        if folder.join(own::FILE).exists() {
-            return Self::open(&folder.join(own::FILE));
+    fn open_folder(path: &Path) -> Result<Self, SavedError> {
+        if path.join(FILE).exists() {
+            return Self::open(&path.join(FILE));
         }
-        if !peft_folder::is_one(folder) {
+        if !folder::is_one(path) {
             let wanted = "prompt.safetensors, or PEFT's adapter_config.json with \
                           adapter_model.safetensors";
-            return Err(PromptFileError::wrong(folder, wanted, listing(folder)?));
+            return Err(SavedError::wrong(path, wanted, listing(path)?));
         }
-        let adapter = peft::read(folder)?;
+        let (vectors, origin) = peft::read(path)?;
         Ok(PromptFile {
-            path: folder.to_owned(),
-            vectors: adapter.vectors,
-            origin: Origin::Peft {
-                method: adapter.method,
-                base_model: adapter.base_model,
-                sha256: adapter.sha256,
-                unknown: adapter.unknown,
-                task: adapter.task,
-            },
+            path: path.to_owned(),
+            vectors,
+            origin,
         })
     }
 
@@ -138,7 +103,7 @@ impl PromptFile {
     ///
     /// # Errors
     /// It was tuned for other weights, another tokenizer, another width or another kind of network.
-    pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, PromptFileError> {
+    pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, SavedError> {
         match &self.origin {
             Origin::Own(metadata) => metadata.check(&self.path, backbone)?,
             Origin::Peft { .. } if backbone.config.kind() == Kind::Bert => {
@@ -157,10 +122,10 @@ impl PromptFile {
     ///
     /// # Errors
     /// It has another width, or is of another kind of network, where it says of which.
-    pub fn fits(&self, backbone: &str, config: &Config) -> Result<(), PromptFileError> {
+    pub fn fits(&self, backbone: &str, config: &Config) -> Result<(), SavedError> {
         let (found, wanted) = (self.vectors.width(), config.width());
         if found != wanted {
-            return Err(PromptFileError::Width {
+            return Err(SavedError::Width {
                 path: self.path.clone(),
                 backbone: backbone.to_owned(),
                 wanted,
@@ -169,7 +134,7 @@ impl PromptFile {
         }
         match self.kind().filter(|kind| *kind != config.kind()) {
             None => Ok(()),
-            Some(kind) => Err(PromptFileError::wrong(
+            Some(kind) => Err(SavedError::wrong(
                 &self.path,
                 format!("a prompt for '{backbone}', {}", config.kind()),
                 format!("one for {kind}"),
@@ -186,16 +151,8 @@ impl PromptFile {
         }
     }
 
-    /// What another program's configuration sets and promptshift does not know, `key value` each.
-    pub fn unknown(&self) -> &[String] {
-        match &self.origin {
-            Origin::Peft { unknown, .. } => unknown,
-            Origin::Own(_) | Origin::Npy { .. } => &[],
-        }
-    }
-
-    fn no_bert(&self, backbone: &str) -> PromptFileError {
-        PromptFileError::wrong(
+    fn no_bert(&self, backbone: &str) -> SavedError {
+        SavedError::wrong(
             &self.path,
             "a prompt of a T5, a Llama or a GPT-2, to go to PEFT or come from it",
             format!("'{backbone}', {}: {NO_BERT}", Kind::Bert),
@@ -206,13 +163,13 @@ impl PromptFile {
     ///
     /// # Errors
     /// It does not fit the backbone, or is promptshift's own already.
-    pub fn adopt(&self, backbone: &Backbone) -> Result<Metadata, PromptFileError> {
+    pub fn adopt(&self, backbone: &Backbone) -> Result<Metadata, SavedError> {
         self.onto(backbone)?;
         let (format, sha256, method) = match &self.origin {
             Origin::Npy { sha256 } => ("npy", sha256, Method::Prompt),
             Origin::Peft { sha256, method, .. } => ("peft", sha256, *method),
             Origin::Own(metadata) => {
-                return Err(PromptFileError::wrong(
+                return Err(SavedError::wrong(
                     &self.path,
                     "a .npy or PEFT's folder to import",
                     format!("a prompt for '{}' that needs no import", metadata.backbone),
@@ -233,14 +190,14 @@ impl PromptFile {
     ///
     /// # Errors
     /// Something is there, it can't be written, or PEFT has no form of it.
-    pub fn export(&self, format: Format, out: &Path) -> Result<(), PromptFileError> {
+    pub fn export(&self, format: Format, out: &Path) -> Result<(), SavedError> {
         match format {
             Format::Npy => atomic_file::write(out, &npy::to_bytes(&self.vectors))?,
             Format::Peft(kind) => {
                 if let Some(own) = self.kind().filter(|own| *own != kind) {
                     let wanted = format!("a prompt for {kind}");
                     let found = format!("one for {own}");
-                    return Err(PromptFileError::wrong(&self.path, wanted, found));
+                    return Err(SavedError::wrong(&self.path, wanted, found));
                 }
                 let task = match kind {
                     Kind::T5 => Task::Seq2SeqLm,
@@ -263,30 +220,22 @@ impl PromptFile {
         }
         Ok(())
     }
+}
 
-    /// How the examples that it was tuned on were worded, where it is known.
-    pub fn wording(&self) -> Option<&Wording> {
-        match &self.origin {
-            Origin::Own(metadata) => metadata.wording(),
-            Origin::Npy { .. } | Origin::Peft { .. } => None,
-        }
-    }
-
-    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
-    pub fn longest_input(&self) -> Option<usize> {
-        match &self.origin {
-            Origin::Own(metadata) => metadata.longest_input(),
-            Origin::Npy { .. } | Origin::Peft { .. } => None,
-        }
-    }
-
-    /// The domain that it was tuned on, where it is known.
-    pub fn source(&self) -> Option<&str> {
-        match &self.origin {
-            Origin::Own(metadata) => metadata.source(),
-            Origin::Npy { .. } | Origin::Peft { .. } => None,
-        }
-    }
+/// Reads the bytes of a `prompt.safetensors`; `path` is what errors call it.
+fn parse(bytes: &[u8], path: &Path) -> Result<(Vectors, Metadata), SavedError> {
+    let unreadable = |e| {
+        SavedError::wrong(
+            path,
+            WANTED,
+            format!("{} bytes, no safetensors: {e}", bytes.len()),
+        )
+    };
+    SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+    // What another program wrote is best told by its tensors.
+    let vectors = tensors::only(bytes, TENSOR, path)?;
+    let metadata = Metadata::read(bytes, path, WANTED)?;
+    Ok((vectors, metadata))
 }
 
 /// The last part of a path, as imports call it.
@@ -311,14 +260,14 @@ fn never_read(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// Some names in a folder, for a message.
-pub(super) fn listing(folder: &Path) -> Result<String, PromptFileError> {
-    let io = || PromptFileError::io(folder);
+pub(super) fn listing(path: &Path) -> Result<String, SavedError> {
+    let io = || SavedError::io(path);
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io())? {
+    for entry in fs::read_dir(path).map_err(io())? {
         let entry = entry.map_err(io())?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // One folder further down, as PEFT puts an adapter with a name and a trainer its checkpoints.
-        names.push(match peft_folder::is_one(&entry.path()) {
+        names.push(match folder::is_one(&entry.path()) {
             true => format!("the folder '{name}', which is one of PEFT's"),
             false => name,
         });

@@ -1,8 +1,9 @@
 //! Sizes in a saved recipe. Places are made by them before they are filled, so none is taken at its word.
 
 use crate::network::Config;
-use crate::tuning::Parameters;
-use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, PrefixForm, Recipe};
+use crate::tuning::apply::Parameters;
+use crate::tuning::methods;
+use promptshift_numbers::recipe::{HeadForm, Recipe};
 
 /// What is placed beside a backbone may have as many numbers as the backbone, and so many for each of the file's: a
 /// network that makes prefixes is placed, though only they are saved.
@@ -47,38 +48,14 @@ fn sizes(recipe: &Recipe) -> Vec<(&'static str, usize)> {
     if let Some(HeadForm::Classes(classes) | HeadForm::Words(classes)) = recipe.head {
         sizes.push(("a head's classes of", classes));
     }
-    match &recipe.delta {
-        DeltaRecipe::Lora(lora) => {
-            // 0 where a map has none.
-            let ranks = lora.ranks.iter().copied().filter(|rank| *rank > 0);
-            sizes.extend(ranks.chain([lora.rank]).map(|rank| ("a rank of", rank)));
-        }
-        DeltaRecipe::Prefix(prefix) => {
-            sizes.push(("a prefix's length of", prefix.length));
-            if let PrefixForm::Network { hidden } = prefix.form {
-                sizes.push(("hidden units of", hidden));
-            }
-        }
-        DeltaRecipe::Adapters(adapters) => {
-            sizes.push(("a reduction by", adapters.reduction));
-        }
-        DeltaRecipe::Ladder(ladder) => sizes.push(("a reduction by", ladder.reduction)),
-        DeltaRecipe::PromptNetwork(network) => {
-            sizes.push(("hidden units of", network.hidden));
-        }
-        DeltaRecipe::Subspace(subspace) => {
-            sizes.push(("a prompt's length of", subspace.length));
-            sizes.push(("coordinates of", subspace.dimension));
-        }
-        _ => {}
-    }
+    sizes.extend(methods::delta(&recipe.delta).sizes());
     sizes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use promptshift_numbers::recipe::{Defaults, Method};
+    use promptshift_numbers::recipe::{Defaults, DeltaRecipe, Method};
 
     fn config() -> Config {
         let json = r#"{"model_type": "gpt2", "vocab_size": 16, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 32}"#;

@@ -16,16 +16,21 @@
 use std::fs;
 use std::path::Path;
 
-use super::prompt_file::{Made, Metadata, PromptFileError};
-use super::trained_tensors::{self, filled};
-use super::{MethodInputs, Tuned, TuningError, attach, save, supports};
+use super::error::SavedError;
+use super::metadata::{Made, Metadata};
+use super::{adapter, prompt, tensors};
 use crate::backbone::Backbone;
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::network::Config;
+use crate::tuning::apply::{TuningError, attach, is_trainable, supports};
+use crate::tuning::inputs::MethodInputs;
+use crate::tuning::methods;
+use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, Recipe};
-use promptshift_numbers::record::SavedDelta;
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::StoreError;
+use promptshift_numbers::record::{Cell, Provenance, SavedDelta};
+use promptshift_text::hash::sha256;
 
 /// The file's name in a folder.
 pub const FILE: &str = "trained.safetensors";
@@ -47,7 +52,7 @@ pub struct SavedTraining {
 pub enum TrainedError {
     /// The file is absent, damaged, of another training, or does not hold the recipe's tensors.
     #[error(transparent)]
-    File(#[from] PromptFileError),
+    File(#[from] SavedError),
     /// A whole model's weights are not those of the backbone's configuration.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
@@ -58,11 +63,14 @@ pub enum TrainedError {
 
 /// Whether a recipe trains a whole model, which is saved as one.
 fn leaves_model(recipe: &Recipe) -> bool {
-    recipe.is_model_tuning() || matches!(recipe.delta, DeltaRecipe::RandomWeights)
+    matches!(
+        recipe.delta,
+        DeltaRecipe::Model | DeltaRecipe::RandomWeights
+    )
 }
 
 /// Writes what training left into `folder`: as it answers, and where that is not all of it, `trained.safetensors`
-/// beside it. `tuned` is off the tape and has what only training needs: before [`Tuned::finished`]. `metadata`
+/// beside it. `tuned` is off the tape and has what only training needs: before [`Tuned::into_inference`]. `metadata`
 /// names the recipe and the seed.
 ///
 /// # Errors
@@ -80,9 +88,9 @@ pub fn save_trained(
         true => answering.clone(),
         false => {
             let bytes = trained_bytes(tuned, recipe, config, metadata);
-            match save::delta_of(&answering.file, &bytes) {
+            match delta_of(&answering.file, &bytes) {
                 same if same == answering => same,
-                _ => save::write(FILE, &bytes, folder)?,
+                _ => write(FILE, &bytes, folder)?,
             }
         }
     };
@@ -98,14 +106,14 @@ pub fn trained_bytes(
     metadata: &Metadata,
 ) -> Vec<u8> {
     match leaves_model(recipe) {
-        true => save::model_bytes(tuned, metadata),
-        false => trained_tensors::to_bytes(tuned, recipe, config, metadata),
+        true => model_bytes(tuned, metadata),
+        false => trained_tensors(tuned, recipe, config, metadata),
     }
 }
 
 /// What [`save_trained`] was given, to the bit, from the file that it calls `trained`. Backbone, recipe, words and
-/// seed are those that [`apply`](super::apply) was given: what is drawn and frozen is drawn again. Nothing is on
-/// the tape; [`resumed`](super::resumed) puts it there.
+/// seed are those that [`apply`](crate::tuning::apply()) was given: what is drawn and frozen is drawn again. Nothing is on
+/// the tape; [`resumed`](crate::tuning::resumed) puts it there.
 ///
 /// # Errors
 /// The file is absent or damaged, it was left by another recipe or seed or on another backbone, or its tensors
@@ -117,7 +125,7 @@ pub fn restored(
     seed: u64,
     path: &Path,
 ) -> Result<Tuned, TrainedError> {
-    let bytes = fs::read(path).map_err(PromptFileError::io(path))?;
+    let bytes = fs::read(path).map_err(SavedError::io(path))?;
     let metadata = Metadata::read(&bytes, path, WANTED)?;
     metadata.check(path, backbone)?;
     check_training(&metadata, recipe, seed, path)?;
@@ -132,10 +140,11 @@ pub fn restored(
             ..start
         });
     }
-    let tensors = trained_tensors::parse(&bytes, path, WANTED)?;
+    let found = tensors::parse(&bytes, path, WANTED)?;
     drop(bytes);
     let start = attach(backbone, recipe, words, seed)?;
-    Ok(filled(start, tensors, recipe, &backbone.config, path)?)
+    let is_saved = |path: &str| is_trainable(recipe, path, &backbone.config);
+    Ok(tensors::filled(start, found, is_saved, path)?)
 }
 
 /// Whether a file was left by the training of this recipe and seed: with others, its tensors may fit and mean
@@ -145,8 +154,8 @@ fn check_training(
     recipe: &Recipe,
     seed: u64,
     path: &Path,
-) -> Result<(), PromptFileError> {
-    let wrong = |wanted: String, found: String| Err(PromptFileError::wrong(path, wanted, found));
+) -> Result<(), SavedError> {
+    let wrong = |wanted: String, found: String| Err(SavedError::wrong(path, wanted, found));
     let Made::Tuned {
         recipe: made,
         seed: made_with,
@@ -168,6 +177,88 @@ fn check_training(
             format!("a training with {} {}", other.field, other.first),
             other.second,
         ),
+    }
+}
+
+/// The name of a whole model's file, which is Hugging Face's.
+const MODEL: &str = "model.safetensors";
+
+impl Tuned {
+    /// Writes what was tuned into `folder`.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn save(
+        &self,
+        cell: &Cell,
+        config: &Config,
+        provenance: &Provenance,
+        folder: &Path,
+    ) -> Result<SavedDelta, StoreError> {
+        let metadata = Metadata::of_cell(cell, config.kind(), provenance);
+        self.save_as(cell.recipe.as_ref(), config, &metadata, folder)
+    }
+
+    /// Writes what a recipe came to into `folder`, in the form that it has for others: a prompt, an adapter or
+    /// a whole model.
+    fn save_as(
+        &self,
+        recipe: Option<&Recipe>,
+        config: &Config,
+        metadata: &Metadata,
+        folder: &Path,
+    ) -> Result<SavedDelta, StoreError> {
+        let adapted = recipe.filter(|recipe| {
+            let headed = recipe.head.is_some() && !recipe.is_model_tuning();
+            headed || methods::delta(&recipe.delta).leaves_adapter()
+        });
+        let (name, bytes) = match (adapted, self.vectors()) {
+            (Some(recipe), _) => (
+                adapter::FILE,
+                trained_tensors(self, recipe, config, metadata),
+            ),
+            (None, Some(vectors)) => (prompt::FILE, prompt::to_bytes(&vectors, metadata)),
+            (None, None) => (MODEL, model_bytes(self, metadata)),
+        };
+        write(name, &bytes, folder)
+    }
+}
+
+/// A whole model's file.
+fn model_bytes(tuned: &Tuned, metadata: &Metadata) -> Vec<u8> {
+    let weights = tuned.backbone.weights();
+    metadata.sealed(&weights)
+}
+
+/// A file of all that a recipe trains, by path.
+fn trained_tensors(
+    tuned: &Tuned,
+    recipe: &Recipe,
+    config: &Config,
+    metadata: &Metadata,
+) -> Vec<u8> {
+    metadata.sealed(&tensors::of(tuned, |path| {
+        is_trainable(recipe, path, config)
+    }))
+}
+
+/// Writes a file of this name.
+fn write(name: &str, bytes: &[u8], folder: &Path) -> Result<SavedDelta, StoreError> {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).map_err(|source| StoreError::Io {
+        action: "write",
+        path: path.clone(),
+        source,
+    })?;
+    Ok(delta_of(name, bytes))
+}
+
+/// What is recorded of a file of this name.
+fn delta_of(name: &str, bytes: &[u8]) -> SavedDelta {
+    SavedDelta {
+        file: name.to_string(),
+        bytes: bytes.len() as u64,
+        sha256: sha256(bytes),
     }
 }
 
