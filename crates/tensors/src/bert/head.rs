@@ -5,7 +5,6 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::model::Encoded;
 use crate::layers::{Generated, HeadForm, Linear, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
 
@@ -15,6 +14,23 @@ pub const LONGEST_ANSWER: usize = 30;
 
 /// A logit where no answer can be.
 const NOWHERE: f64 = -1e9;
+
+/// What the blocks have made of a batch, and what a head needs to know of it.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// `[B·(T+P), D]`, behind the last block; a prompt's `P` stand behind the first token. What is at
+    /// padding says nothing.
+    pub hidden: Tensor<2>,
+    /// `P`.
+    pub prompt: usize,
+    /// `[B, D]`, what stands for each example: the first token's state, through the pooler where there
+    /// is one; under a head of words that of the masked place, through what precedes the words' vectors.
+    pub(super) pooled: Tensor<2>,
+    /// What was read.
+    pub(super) tokens: Tokens,
+    /// The id that ends each of two texts.
+    pub(super) separator: u32,
+}
 
 /// A linear map from states to logits.
 #[derive(Module, Debug)]

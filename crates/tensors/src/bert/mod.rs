@@ -20,5 +20,5 @@ mod masked;
 mod model;
 
 pub use config::BertConfig;
-pub use head::{Head, LONGEST_ANSWER};
-pub use model::{Bert, Encoded};
+pub use head::{Encoded, Head, LONGEST_ANSWER};
+pub use model::Bert;

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::embeddings::Embeddings;
-use super::head::Head;
+use super::head::{Encoded, Head};
 use super::layers::Block;
 use super::masked::MaskedWords;
 use crate::layers::{
@@ -28,23 +28,6 @@ pub struct Bert {
     pub(super) separator: usize,
     /// The id of `[MASK]`.
     pub(super) mask: usize,
-}
-
-/// What the blocks have made of a batch, and what a head needs to know of it.
-#[derive(Debug, Clone)]
-pub struct Encoded {
-    /// `[B·(T+P), D]`, behind the last block; a prompt's `P` stand behind the first token. What is at
-    /// padding says nothing.
-    pub hidden: Tensor<2>,
-    /// `P`.
-    pub prompt: usize,
-    /// `[B, D]`, what stands for each example: the first token's state, through the pooler where there
-    /// is one; under a head of words that of the masked place, through what precedes the words' vectors.
-    pub(super) pooled: Tensor<2>,
-    /// What was read.
-    pub(super) tokens: Tokens,
-    /// The id that ends each of two texts.
-    pub(super) separator: u32,
 }
 
 impl Bert {

@@ -9,12 +9,10 @@
 mod blocks;
 mod checkpoint;
 mod config;
-mod decoding;
 mod hooks;
 mod model;
 mod rotary;
 
 pub use config::{DecoderConfig, Positions, Shape};
-pub use decoding::Cache;
-pub use model::{DecoderOnly, Read};
+pub use model::{Cache, DecoderOnly, Read};
 pub use rotary::Scaling;

@@ -4,12 +4,11 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Block, View};
-use super::decoding::Cache;
 use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
 use crate::layers::{
-    Decoding, Dropout, Generated, Injected, KeyValue, Linear, Norm, Packing, Tokens, greedy, pick,
-    prefix_len, prepend_prefix, with_prefix,
+    Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing, Tokens,
+    greedy, pick, prefix_len, prepend_prefix, with_prefix,
 };
 use promptshift_kernels::{self as kernels, Visible};
 
@@ -40,6 +39,32 @@ pub struct Read {
     shared: usize,
     /// One a block, or none.
     prefixes: Vec<KeyValue>,
+}
+
+/// What decoding has read of every example: keys and values of every block, and positions.
+#[derive(Debug)]
+pub struct Cache {
+    kept: KvCache,
+    /// Tokens and prompt vectors that each example has read: where its next token stands.
+    positions: Vec<usize>,
+}
+
+impl Cache {
+    /// Of the inputs' keys and values, with `prefix` keys before each example's that have no
+    /// position.
+    pub(super) fn new(key_values: Vec<KeyValue>, lengths: Vec<usize>, prefix: usize) -> Self {
+        let seen = lengths.iter().map(|length| length + prefix).collect();
+        Cache {
+            kept: KvCache::new(key_values, seen),
+            positions: lengths,
+        }
+    }
+
+    /// Goes on with these rows of the batch alone.
+    pub fn keep(&mut self, rows: &[usize]) {
+        self.kept.keep(rows);
+        self.positions = rows.iter().map(|&row| self.positions[row]).collect();
+    }
 }
 
 /// What the rows of a pass stand behind.
@@ -316,6 +341,32 @@ impl DecoderOnly {
             kept.push(key_value.clone());
         });
         (states, kept)
+    }
+
+    /// Logits `[B, V]` of the token after `last`.
+    pub fn next_logits(&self, last: &[u32], cache: &mut Cache) -> Tensor<2> {
+        let Cache { kept, positions } = cache;
+        kept.advance();
+        let seen = kept.seen().to_vec();
+        let turns = self.turns(positions);
+        let packing = Packing::new(vec![1; last.len()]);
+        let view = View {
+            rotation: turns.as_ref().map(|turns| &turns.queries),
+            packing: &packing,
+            visible: Visible::Lengths(&seen),
+        };
+        let mut x = self.placed(self.lookup(last), positions);
+        let off = &mut Dropout::off();
+        for (index, block) in self.blocks.iter().enumerate() {
+            let normed = block.attention_norm.forward(x.clone());
+            let keys = turns.as_ref().map(|turns| &turns.keys);
+            let newest = block.attention.key_value(normed.clone(), keys, &packing);
+            x = block.forward(x, normed, kept.put(index, newest), view, off);
+        }
+        for position in positions {
+            *position += 1;
+        }
+        self.vocabulary_logits(self.norm.forward(x))
     }
 
     /// Final states `[N, D]` → logits `[N, V]`.

@@ -1,8 +1,7 @@
 //! Asking a model for answers in the way that a [`Wording`] says: by what it writes, or by which
 //! class's words it finds most probable.
 
-use super::likelihood::{log_likelihoods, of_classes};
-use super::predict::{Answer, generated};
+use super::predict::{Answer, generated, log_likelihoods, of_classes};
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, encode};
 use crate::tokenizer::Tokenizer;

@@ -4,7 +4,6 @@ use crate::batch::{Encoding, buckets};
 
 pub mod answerer;
 pub mod ensemble;
-mod likelihood;
 pub mod predict;
 pub mod propose;
 

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::likelihood::log_likelihoods;
+use super::predict::log_likelihoods;
 use super::predict::{Answer, predict};
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, encode};

@@ -2,7 +2,6 @@
 //! them, norms, adapters, dropout, greedy decoding.
 
 mod adapter;
-mod delta;
 mod dropout;
 mod generate;
 mod injected;
@@ -14,13 +13,12 @@ mod tokens;
 
 pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};
 pub(crate) use adapter::{adapted, adapted_output};
-pub use delta::{Delta, LowRank};
 pub use dropout::Dropout;
 pub use generate::{Decoding, Generated, greedy};
 pub use injected::{Injected, KeyValue, LabelHead, PrefixPositions};
 pub(crate) use injected::{of_each, prefix_len, prepend_prefix, with_prefix};
 pub use kv_cache::KvCache;
-pub use linear::Linear;
+pub use linear::{Delta, Linear, LowRank};
 pub use norm::Norm;
 pub(crate) use packing::{Packing, pick};
 pub use tokens::Tokens;

@@ -3,7 +3,6 @@
 //! and of [`Config`].
 
 mod config;
-mod kind;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -14,8 +13,7 @@ use crate::decoder_only::{DecoderOnly, Read};
 use crate::layers::{Adapter, Dropout, Generated, Injected, Linear, Map, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
-pub use config::{Attentions, Config, PositionsEnd, Stack, Writes};
-pub use kind::Kind;
+pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
 
 /// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
 /// the kind.

@@ -6,7 +6,6 @@ use burn::tensor::{Tensor, activation};
 
 use super::decoder::Decoder;
 use super::encoder::Encoder;
-use super::model::T5;
 use promptshift_kernels as kernels;
 
 /// Stacks of width `d` with a rung from each hidden state of the backbone, and a way up again.
@@ -43,16 +42,16 @@ impl Rung {
 }
 
 impl Ladder {
-    /// The stacks of `side` with these rungs, one for each state of either of its stacks.
+    /// An encoder and a decoder with these rungs, one for each state of either.
     pub fn new(
-        side: T5,
+        (encoder, decoder): (Encoder, Decoder),
         encoder_rungs: Vec<Rung>,
         decoder_rungs: Vec<Rung>,
         up: Param<Tensor<2>>,
     ) -> Self {
         Ladder {
-            encoder: side.encoder,
-            decoder: side.decoder,
+            encoder,
+            decoder,
             encoder_rungs,
             decoder_rungs,
             up,

@@ -74,6 +74,11 @@ impl T5 {
         }
     }
 
+    /// Its encoder and its decoder.
+    pub fn into_stacks(self) -> (Encoder, Decoder) {
+        (self.encoder, self.decoder)
+    }
+
     /// Puts a side network beside the stacks.
     pub fn with_ladder(self, ladder: Ladder) -> Self {
         T5 {

@@ -3,12 +3,10 @@
 mod adafactor;
 pub(crate) mod adamw;
 mod checkpointer;
-mod clip;
 mod fit;
 mod movement;
 mod optimizer;
 mod peak;
-mod schedule;
 mod trainer;
 mod training_set;
 
@@ -17,6 +15,5 @@ pub use checkpointer::{Checkpointer, CheckpointerError, set_aside};
 pub use fit::{Event, FitError, Fitted, Fitting};
 pub use optimizer::optimizer;
 pub use peak::{Peak, TensorBytes};
-pub use schedule::share;
-pub use trainer::{Course, NotFinite, StepLoss, Trainer};
+pub use trainer::{Course, NotFinite, StepLoss, Trainer, share};
 pub use training_set::TrainingSet;

@@ -1,10 +1,10 @@
 //! One optimiser step, the same for tuning and for pre-training.
 
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::Tensor;
 
-use super::clip::clip_global_norm;
 use super::peak::Peak;
-use super::schedule::share;
 use crate::batch::Batch;
 use crate::layers::Dropout;
 use crate::memory;
@@ -40,6 +40,29 @@ pub struct Course {
     pub schedule: Schedule,
     /// The steps that the schedule is spread over.
     pub steps: usize,
+}
+
+/// The share of the full learning rate at `step` (from 0) of `steps`, in [0, 1].
+pub fn share(schedule: Schedule, step: usize, steps: usize) -> f64 {
+    let rise = |warmup: usize| ((step + 1) as f64 / warmup.max(1) as f64).min(1.0);
+    match schedule {
+        Schedule::Constant => 1.0,
+        Schedule::Warmup { steps } => rise(steps),
+        Schedule::WarmupDecay {
+            warmup,
+            share,
+            floor,
+        } => {
+            let falling = steps as f64 * share;
+            let left = steps.saturating_sub(step) as f64;
+            let fall = if falling > 0.0 {
+                (left / falling).min(1.0)
+            } else {
+                1.0
+            };
+            rise(warmup) * fall.max(floor)
+        }
+    }
 }
 
 /// A module in training with its optimiser.
@@ -180,5 +203,69 @@ impl Trainer {
     /// Ends training.
     pub fn into_tuned(self) -> Tuned {
         self.tuned.expect("no step is under way")
+    }
+}
+
+/// Scales all gradients so that their joint norm is at most `limit`; returns the norm before. It is one norm over all
+/// parameters, as in T5X and PyTorch; Burn's own clips each tensor by itself.
+fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f64) -> f64 {
+    let mut squares = Squares { grads, total: 0.0 };
+    module.visit(&mut squares);
+    let norm = squares.total.sqrt();
+    if norm > limit {
+        module.visit(&mut Scale {
+            grads,
+            factor: limit / norm,
+        });
+    }
+    norm
+}
+
+struct Squares<'a> {
+    grads: &'a GradientsParams,
+    total: f64,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.total += f64::from(grad.square().sum().into_scalar::<f32>());
+        }
+    }
+}
+
+struct Scale<'a> {
+    grads: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl ModuleVisitor for Scale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.grads.register(param.id, grad.mul_scalar(self.factor));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_rise_stay_and_fall() {
+        assert_eq!(share(Schedule::Constant, 0, 10), 1.0);
+        let warmup = Schedule::Warmup { steps: 4 };
+        assert_eq!(share(warmup, 0, 10), 0.25);
+        assert_eq!(share(warmup, 3, 10), 1.0);
+        assert_eq!(share(warmup, 9, 10), 1.0);
+        let both = Schedule::WarmupDecay {
+            warmup: 2,
+            share: 0.5,
+            floor: 0.1,
+        };
+        assert_eq!(share(both, 0, 100), 0.5);
+        assert_eq!(share(both, 50, 100), 1.0);
+        assert_eq!(share(both, 75, 100), 0.5);
+        assert_eq!(share(both, 99, 100), 0.1);
     }
 }

@@ -71,7 +71,7 @@ impl Delta for LadderRecipe {
         };
         let (encoder, decoder) = (rungs(config.num_layers), rungs(config.decoder_layers()));
         let up = draw.filled([narrow, d], 0.0);
-        let ladder = Ladder::new(side, encoder, decoder, up);
+        let ladder = Ladder::new(side.into_stacks(), encoder, decoder, up);
         let backbone = tuned.backbone.into_t5().expect("other kinds do not fit");
         Tuned {
             backbone: backbone.with_ladder(ladder).into(),

@@ -1,7 +1,7 @@
 //! Where a prompt or an adapter comes from, and what is known of it.
 
 use super::metadata::Metadata;
-use super::peft::Task;
+use super::peft::folder::Task;
 use promptshift_numbers::recipe::Method;
 use promptshift_text::domain::wording::Wording;
 
