@@ -33,7 +33,7 @@ const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
         Some("tensors"),
         "checkpoint",
         &[
-            "parts",
+            "layers",
             "bert",
             "t5",
             "decoder_only",
@@ -45,7 +45,7 @@ const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
     ),
     (
         Some("tensors"),
-        "parts",
+        "layers",
         &[
             "bert",
             "t5",
