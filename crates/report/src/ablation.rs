@@ -4,13 +4,12 @@ mod claims;
 
 pub use claims::{ADAPTED, LABELS, SENTINEL, SPANS, UNIFORM, VOCAB};
 
+use super::document::{Block, Document, MISSING, Table, UNDEFINED};
 use super::error::ReportError;
-use super::evidence::samples;
-use super::figures::places::{self, Axis, Order, Scores, Series};
-use super::markdown::table::{MISSING, TextTable, UNDEFINED};
+use super::findings::{self, generated};
 use super::number::{bytes, gap, list, metric_title, share, spread, whole};
-use super::sheet::{Section, Sheet, generated};
-use super::study::{Study, studies};
+use super::settings::{self, Order, Scores, Series, Varied};
+use super::study::{Study, samples, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::ablation::{Kind, StoredAblation, Variant};
@@ -28,7 +27,7 @@ struct Row<'a> {
 }
 
 /// All rows with their scores, from the same resamples of the same passages.
-struct Table<'a> {
+struct Settings<'a> {
     rows: Vec<Row<'a>>,
     metric: Metric,
     /// Source first.
@@ -43,7 +42,7 @@ struct Table<'a> {
 ///
 /// # Errors
 /// No setting has records, or records that belong together do not fit together.
-pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
+pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
     let settings = &stored.ablation.settings;
     let kind = stored.ablation.kind;
     let mut rows = Vec::new();
@@ -70,15 +69,15 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
         }
     }
     let first = first.ok_or(ReportError::Nothing)?;
-    let table = Table::of(rows, &first);
-    let axis = axis(kind, settings);
+    let table = Settings::of(rows, &first);
+    let varied = varied(kind, settings);
     let (cell, metric) = (first.cell(), metric_title(table.metric.name()));
-    let figure = places::draw(
+    let figure = settings::figure(
         &format!("{}.svg", kind.name()),
-        &title(kind),
-        &axis,
-        &table.frames(&axis, metric),
-    )?;
+        title(kind),
+        &varied,
+        &table.panels_shown(&varied, metric),
+    );
     let missing: Vec<&str> = (settings.iter().zip(&stored.records).zip(&stored.unfinished))
         .filter(|((_, records), unfinished)| records.is_empty() && unfinished.is_empty())
         .map(|((setting, _), _)| setting.folder.as_str())
@@ -88,31 +87,30 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
         .collect();
     let mut reading = vec![
         format!(
-            "**{metric}** is in percent, mean ± standard deviation over seeds; intervals are over seeds \
-             and passages (percentiles of {} resamples of whole passages, the same ones in every \
-             setting), so that settings are compared on the same examples.",
+            "**{metric}** is in percent, mean ± standard deviation over seeds. Intervals are over seeds and \
+             passages: percentiles of {} resamples of whole passages, the same resamples for every setting.",
             whole(Bootstrap::default().resamples as f64)
         ),
-        "**Verdicts** go by the interval of the named difference on the source: it agrees where all of \
-         it is on the paper's side of zero (or of the size that is named as little), disagrees where all of \
-         it is on the other, and else the data do not tell."
+        "**Verdicts** are on the interval of the named difference on the source: the finding agrees where the \
+         whole interval is on the paper's side of zero (or of the size that counts as small), disagrees where \
+         it is on the other side, and is inconclusive otherwise."
             .to_owned(),
-        "Every setting is tuned on the source's training rows, its best step chosen on source \
+        "Every setting is tuned on the source's training rows and its best step chosen on source \
          validation; targets are only scored."
             .to_owned(),
     ];
     if kind == Kind::Scale {
         reading.push(
-            "**Models** are compared as they are: those that were pre-trained on other text or for another time \
-             differ by more than their size."
+            "**Models** differ by more than their size where they were pre-trained on other text or for \
+             longer."
                 .to_owned(),
         );
     }
     let not_learned = table.not_learned();
     if !not_learned.is_empty() {
         reading.push(format!(
-            "**Not learned**, not clearly above the source's floor: {}. What a setting does not learn it cannot lose, \
-             and differences among such settings say nothing.",
+            "**Not learned**: {} did not clearly beat the floor on the source. Gaps of these settings, and \
+             differences among them, are not informative.",
             list(&not_learned)
         ));
     }
@@ -122,21 +120,22 @@ pub fn sheet(stored: &StoredAblation) -> Result<Sheet, ReportError> {
     if !unfinished.is_empty() {
         reading.push(format!("**Without a record**: {}.", list(&unfinished)));
     }
-    Ok(Sheet {
-        title: format!(
-            "{}: {} → {}",
-            title(kind),
-            cell.setting.source,
-            list(&cell.setting.targets)
-        ),
-        question: question(kind).to_owned(),
-        note: generated(&cell.setting.suite),
-        findings: claims::findings(kind, &table, &axis),
-        figures: vec![figure],
-        sections: vec![table.scores(metric), table.costs()],
-        reading,
-        origin: origin(&first),
-    })
+    let (source, targets) = (&cell.setting.source, list(&cell.setting.targets));
+    let title = format!("{}: {source} → {targets}", title(kind));
+    let mut blocks = vec![Block::Title(title.clone())];
+    blocks.extend(generated(&cell.setting.suite));
+    blocks.push(Block::text(format!("**{}**", question(kind))));
+    blocks.extend(findings::blocks(&claims::findings(kind, &table, &varied)));
+    blocks.push(figure.into());
+    blocks.extend(table.scores(metric));
+    blocks.extend(table.costs());
+    blocks.extend([
+        Block::heading("How to read it"),
+        Block::List(reading),
+        Block::heading("Provenance"),
+        Block::List(origin(&first)),
+    ]);
+    Ok(Document { title, blocks })
 }
 
 /// A run that the table lacks, and why.
@@ -179,7 +178,7 @@ fn same_examples(first: &Study, second: &Study) -> Result<(), ReportError> {
     })
 }
 
-impl<'a> Table<'a> {
+impl<'a> Settings<'a> {
     fn of(rows: Vec<Row<'a>>, first: &Study) -> Self {
         let evaluations = first.evaluations();
         let metric = Metric::main(evaluations[0].task);
@@ -196,7 +195,7 @@ impl<'a> Table<'a> {
                 Panel::new(&rows.iter().map(of_row).collect::<Vec<_>>())
             })
             .collect();
-        Table {
+        Settings {
             metric,
             domains: evaluations.iter().map(|e| e.domain.clone()).collect(),
             floors: evaluations.iter().map(|e| e.floor).collect(),
@@ -239,7 +238,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn frames(&self, axis: &Axis, metric: &str) -> Vec<Scores> {
+    fn panels_shown(&self, varied: &Varied, metric: &str) -> Vec<Scores> {
         let mut lines: Vec<String> = Vec::new();
         for row in &self.rows {
             let name = self.line(row);
@@ -257,7 +256,11 @@ impl<'a> Table<'a> {
             let series = lines.iter().map(|line| Series {
                 runs: Vec::new(),
                 name: line.clone(),
-                points: axis.places.iter().map(|place| point(line, place)).collect(),
+                points: varied
+                    .places
+                    .iter()
+                    .map(|place| point(line, place))
+                    .collect(),
             });
             Scores {
                 name,
@@ -295,7 +298,7 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    fn scores(&self, metric: &str) -> Section {
+    fn scores(&self, metric: &str) -> [Block; 3] {
         let mut header = vec![metric.to_owned()];
         header.push("seeds".to_owned());
         header.push(format!("{} (source)", self.domains[0]));
@@ -337,24 +340,20 @@ impl<'a> Table<'a> {
             }
             cells
         });
-        Section {
-            heading: "Scores".to_owned(),
-            table: TextTable {
-                words: &[0],
-                rows: rows.collect(),
-                header,
-            },
-            words: "Gap: source score − mean of the targets' scores, in points.".to_owned(),
-        }
+        Block::section(
+            "Scores",
+            Table::new(header).rows(rows),
+            "Gap: source score − mean of the targets' scores, in points.",
+        )
     }
 
-    fn costs(&self) -> Section {
+    fn costs(&self) -> [Block; 3] {
         let header = [
             "setting",
             "trainable parameters",
             "share of all",
             "steps",
-            "kept step",
+            "best step",
             "training seconds",
             "peak memory",
         ];
@@ -377,15 +376,11 @@ impl<'a> Table<'a> {
                 bytes(peak),
             ])
         });
-        Section {
-            heading: "What it cost".to_owned(),
-            table: TextTable {
-                words: &[0],
-                rows: rows.collect(),
-                header: header.map(str::to_owned).to_vec(),
-            },
-            words: "Means over seeds; memory is the highest.".to_owned(),
-        }
+        Block::section(
+            "Cost",
+            Table::new(header).rows(rows),
+            "Means over seeds; memory is the maximum over seeds.",
+        )
     }
 }
 
@@ -396,7 +391,7 @@ enum On {
     Targets,
 }
 
-fn axis(kind: Kind, settings: &[Variant]) -> Axis {
+fn varied(kind: Kind, settings: &[Variant]) -> Varied {
     let mut places: Vec<String> = Vec::new();
     for setting in settings {
         if !places.contains(&setting.place) {
@@ -405,35 +400,36 @@ fn axis(kind: Kind, settings: &[Variant]) -> Axis {
     }
     let (name, order) = match kind {
         Kind::Length => ("prompt vectors", Order::Amounts),
-        Kind::Init => ("start of the prompt", Order::Kinds),
+        Kind::Init => ("initialisation of the prompt", Order::Kinds),
         Kind::Objective => ("pre-training of the frozen model", Order::Kinds),
-        Kind::LmSteps => ("steps as a language model", Order::Amounts),
+        Kind::LmSteps => ("steps of LM adaptation", Order::Amounts),
         Kind::Scale => ("parameters of the model", Order::Amounts),
     };
-    Axis {
+    Varied {
         name: name.to_owned(),
         places,
         order,
     }
 }
 
-fn title(kind: Kind) -> String {
+fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::Length => "Prompt length",
-        Kind::Init => "The prompt's start",
+        Kind::Init => "Prompt initialisation",
         Kind::Objective => "Pre-training objective",
-        Kind::LmSteps => "Steps of adaptation as a language model",
-        Kind::Scale => "Scale",
+        Kind::LmSteps => "Steps of LM adaptation",
+        Kind::Scale => "Model size",
     }
-    .to_owned()
 }
 
 fn question(kind: Kind) -> &'static str {
     match kind {
         Kind::Length => "How many vectors does a prompt need, on its source and under shift?",
-        Kind::Init => "Does it matter what a prompt starts from, on its source and under shift?",
-        Kind::Objective => "What must a frozen model have learnt before a prompt can steer it?",
-        Kind::LmSteps => "How long must a model be adapted before a prompt can steer it?",
+        Kind::Init => "Does the initialisation of a prompt matter, on its source and under shift?",
+        Kind::Objective => {
+            "Which pre-training objective makes a frozen model suitable for prompt tuning?"
+        }
+        Kind::LmSteps => "How much LM adaptation does a model need before prompt tuning works?",
         Kind::Scale => "Does prompt tuning catch up with model tuning as models grow?",
     }
 }

@@ -1,20 +1,14 @@
-//! Benchmarks as a report: what `cargo bench` left behind, as tables and a figure.
-//!
-//! Criterion keeps two files of each benchmark (`new/benchmark.json`, `new/estimates.json`) below
-//! its folder, `target/criterion`. Their fields are those of criterion 0.8.
+//! The report on benchmarks: what `cargo bench` left behind, as tables and a figure.
+
+mod criterion;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+pub use criterion::{BenchError, Benchmarks, FILE, Measured};
 
-use super::error::ReportError;
-use super::figures::{Figure, growth};
-use super::markdown::table::TextTable;
+use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
+use super::document::{Block, Document, Figure, Table};
 use super::number::{bytes, whole};
-use promptshift_numbers::provenance;
 
 /// Peaks of memory rather than times stand in this group.
 const MEMORY: &str = "peak_memory/train_step";
@@ -32,275 +26,150 @@ const GROWTH: &str = "encoder";
 /// The group that compares methods.
 const STEPS: &str = "train_step";
 
-/// Benchmarks that can't be read.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    /// No benchmark below the folder.
-    #[error("{}: wanted what `cargo bench` writes (…/new/estimates.json), found none", .0.display())]
-    Nothing(PathBuf),
-    /// A folder or file can't be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The folder or file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not criterion's.
-    #[error("{}: wanted a file of criterion 0.8, or of a report on one: {source}", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
-
-/// The name of the file that a report's numbers are kept in.
-pub const FILE: &str = "benchmarks.json";
-
-/// What a report is made of, as it is kept beside it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Benchmarks {
-    /// promptshift's version.
-    pub version: String,
-    /// The git revision of the program that read criterion's files.
-    pub revision: String,
-    /// The processor's name.
-    pub processor: String,
-    /// By model of the group `encoder`: input tokens, and the operations that the arithmetic of the
-    /// encoder counts for each of them, in the units of [`Benchmarks::measured`]'s lengths.
-    pub operations: BTreeMap<String, Vec<(usize, f64)>>,
-    /// Every benchmark.
-    pub measured: Vec<Measured>,
-}
-
-impl Benchmarks {
-    /// Criterion's results below a folder, read on the machine that they were measured on.
-    ///
-    /// # Errors
-    /// There is none, or a file is damaged.
-    pub fn of_criterion(
-        folder: &Path,
-        operations: BTreeMap<String, Vec<(usize, f64)>>,
-    ) -> Result<Self, BenchError> {
-        Ok(Benchmarks {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: provenance::revision().to_owned(),
-            processor: provenance::processor(),
-            operations,
-            measured: read(folder)?,
-        })
-    }
-
-    /// Those that were kept in a report's folder.
-    ///
-    /// # Errors
-    /// There are none, or the file is damaged.
-    pub fn kept(folder: &Path) -> Result<Self, BenchError> {
-        parse(&folder.join(FILE))
-    }
-}
-
-/// One benchmark.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// `train_step`.
-    pub group: String,
-    /// `prompt/nano`, or a model alone.
-    pub name: String,
-    /// Input tokens, where the benchmark has a parameter.
-    pub length: Option<usize>,
-    /// What one iteration works on, in the unit of [`Measured::unit`].
-    pub amount: Option<f64>,
-    /// `tokens`, `bytes`, ...
-    pub unit: String,
-    /// The median with the ends of its 95 % interval, in nanoseconds, or bytes of peak memory.
-    pub median: [f64; 3],
-}
-
-impl Measured {
-    /// Work in a second.
-    fn rate(&self) -> Option<f64> {
-        self.amount.map(|amount| amount * 1e9 / self.median[0])
-    }
-}
-
-#[derive(Deserialize)]
-struct Benchmark {
-    group_id: String,
-    function_id: Option<String>,
-    value_str: Option<String>,
-    throughput: Option<BTreeMap<String, f64>>,
-}
-
-#[derive(Deserialize)]
-struct Estimates {
-    median: Estimate,
-}
-
-#[derive(Deserialize)]
-struct Estimate {
-    point_estimate: f64,
-    confidence_interval: Interval,
-}
-
-#[derive(Deserialize)]
-struct Interval {
-    lower_bound: f64,
-    upper_bound: f64,
-}
-
-/// Every benchmark below criterion's folder, by group, name and length.
-fn read(folder: &Path) -> Result<Vec<Measured>, BenchError> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let io = |source| BenchError::Io {
-            path: folder.clone(),
-            source,
-        };
-        for entry in fs::read_dir(&folder).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            if !path.is_dir() {
-                continue;
-            }
-            // `base` and `change` beside it are of earlier runs.
-            match path.file_name().is_some_and(|name| name == "new") {
-                true => found.push(measured(&path)?),
-                false => folders.push(path),
-            }
-        }
-    }
-    if found.is_empty() {
-        return Err(BenchError::Nothing(folder.to_owned()));
-    }
-    found.sort_by(|one, two| {
-        let key = |m: &Measured| (m.group.clone(), m.name.clone(), m.length);
-        key(one).cmp(&key(two))
-    });
-    Ok(found)
-}
-
-fn measured(folder: &Path) -> Result<Measured, BenchError> {
-    let benchmark: Benchmark = parse(&folder.join("benchmark.json"))?;
-    let Estimates { median } = parse(&folder.join("estimates.json"))?;
-    let amount = benchmark.throughput.and_then(|all| all.into_iter().next());
-    let unit = match (&amount, benchmark.group_id.as_str()) {
-        (Some((kind, _)), _) if kind == "Bytes" => "bytes",
-        (_, STEPS | GROWTH) => "tokens",
-        (_, "read_parquet") => "rows",
-        _ => "examples",
-    };
-    Ok(Measured {
-        group: benchmark.group_id,
-        name: benchmark.function_id.unwrap_or_default(),
-        length: benchmark.value_str.and_then(|value| value.parse().ok()),
-        amount: amount.map(|(_, amount)| amount),
-        unit: unit.to_owned(),
-        median: [
-            median.point_estimate,
-            median.confidence_interval.lower_bound,
-            median.confidence_interval.upper_bound,
-        ],
-    })
-}
-
-fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {
-    let contents = fs::read(path).map_err(|source| BenchError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_slice(&contents).map_err(|source| BenchError::Parse {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// The report and its figure, which `figure_folder` is to hold.
-///
-/// # Errors
-/// The figure can't be drawn.
-pub fn render(
-    benchmarks: &Benchmarks,
-    figure_folder: &str,
-) -> Result<(String, Vec<Figure>), ReportError> {
+/// The report.
+pub fn document(benchmarks: &Benchmarks) -> Document {
     let all = &benchmarks.measured;
-    let mut text = String::from(
-        "# Benchmarks\n\nMedians of `cargo bench` with their 95 % intervals. Times of one machine in one \
-         hour: compare them with each other, not with another machine's.\n\n",
-    );
-    text.push_str("## A training step of each method\n\n");
-    text.push_str(&steps(all).markdown());
-    text.push_str(
-        "\nThe same batch for every method of a model. Peak memory is the CPU allocator's during a step, \
-         weights included. Of model tuning: its share of model tuning's time and memory on the same \
-         model.\n\n",
-    );
+    let title = "Benchmarks".to_owned();
+    let mut blocks = vec![
+        Block::Title(title.clone()),
+        Block::text(
+            "Medians of `cargo bench` with 95 % intervals, from one session on one machine: compare them with \
+             each other, not with other machines.",
+        ),
+    ];
+    blocks.extend(Block::section(
+        "A training step of each method",
+        steps(all),
+        "The same batch for every method of a model. Peak memory is the CPU allocator's during a step, weights \
+         included. Relative to model tuning: share of model tuning's time and memory on the same model.",
+    ));
     let memory = memory_parts(all);
     if !memory.rows.is_empty() {
-        text.push_str("## Its peak memory by parts\n\n");
-        text.push_str(&memory.markdown());
-        text.push_str(
-            "\nWeights, gradients and optimiser state are counted by their tensors; activations are what \
-             else came with the step, working memory of operations included; left over is what was there \
-             before it.\n\n",
-        );
+        blocks.extend(Block::section(
+            "Peak memory by parts",
+            memory,
+            "Weights, gradients and optimiser state are counted by their tensors; activations are everything else \
+             allocated by the step, working memory of operations included; the remainder was there before it.",
+        ));
     }
-    let mut figures = Vec::new();
     let lengths = growth_of(all);
     if !lengths.is_empty() {
-        let figure = growth(&lengths, &benchmarks.operations)?;
-        text.push_str("## Growth with the input\n\n");
-        for (model, line) in &lengths {
-            text.push_str(&growth_in_words(model, line, benchmarks));
-        }
-        text.push_str(&format!(
-            "![{}]({figure_folder}/{})\n\n",
-            figure.title, figure.name
-        ));
-        figures.push(figure);
+        blocks.push(Block::heading("Growth with the input length"));
+        let words = lengths
+            .iter()
+            .filter_map(|(model, line)| growth_in_words(model, line, benchmarks));
+        blocks.extend(words.map(Block::text));
+        blocks.push(growth(&lengths, &benchmarks.operations).into());
     }
-    text.push_str("## Every part\n\n");
-    text.push_str(&parts(all).markdown());
-    text.push_str(&format!(
-        "\npromptshift {} ({}), {}.\n",
-        benchmarks.version, benchmarks.revision, benchmarks.processor
+    let Benchmarks {
+        version,
+        revision,
+        processor,
+        ..
+    } = benchmarks;
+    blocks.extend(Block::section(
+        "Every part",
+        parts(all),
+        format!("promptshift {version} ({revision}), {processor}."),
     ));
-    Ok((text, figures))
+    Document { title, blocks }
 }
 
-/// How a model's time a token grows, and how its arithmetic does.
-fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) -> String {
+/// Input tokens and what each of them takes, by model, from the shortest input on.
+type Lines = BTreeMap<String, Vec<(usize, f64)>>;
+
+/// Time per token of each model as a multiple of the shortest input's; beside it, pale, how the
+/// number of operations grows.
+fn growth(lines: &Lines, operations: &Lines) -> Figure {
+    let relative = |line: &[(usize, f64)]| -> Vec<(f64, f64)> {
+        let first = line.first().map_or(1.0, |point| point.1);
+        let point = |(length, amount): &(usize, f64)| (*length as f64, amount / first);
+        line.iter().map(point).collect()
+    };
+    let mut lengths: Vec<usize> = lines.values().flatten().map(|point| point.0).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let shortest = lengths.first().copied().unwrap_or(1) as f64;
+    let longest = lengths
+        .last()
+        .map_or(2.0, |last| (*last as f64).max(shortest + 1.0));
+    let multiples = lines.values().flat_map(|line| relative(line));
+    let highest = multiples.map(|point| point.1).fold(1.0, f64::max).ceil();
+    let (mut keys, mut marks) = (Vec::new(), Vec::new());
+    for (number, (name, line)) in lines.iter().enumerate() {
+        let (colour, points) = (Colour::Series(number), relative(line));
+        keys.push(Key::series(name.as_str(), Shape::Circle, colour));
+        if let Some(counted) = operations.get(name) {
+            marks.push(Mark::Line(relative(counted), Stroke::Pale, colour));
+        }
+        marks.push(Mark::Line(points.clone(), Stroke::Plain, colour));
+        marks.extend(
+            points
+                .into_iter()
+                .map(|at| Mark::Dot(at, Shape::Circle, colour)),
+        );
+    }
+    keys.push(Key::line(
+        "operations per token",
+        Stroke::Pale,
+        Colour::Faint,
+    ));
+    let named = |(name, line): (&String, &Vec<(usize, f64)>)| {
+        let points: Vec<String> = (line.iter())
+            .map(|(length, time)| format!("{time:.1} µs at {length}"))
+            .collect();
+        format!("{name}: {}", points.join(", "))
+    };
+    let named: Vec<String> = lines.iter().map(named).collect();
+    let ticks = lengths
+        .iter()
+        .map(|length| (*length as f64, length.to_string()));
+    let multiples = (0..=highest as i32).map(|tick| (f64::from(tick), tick.to_string()));
+    let y = "time per token, relative to the shortest input";
+    Chart {
+        title: "Time per token against input length".to_owned(),
+        keys,
+        panels: vec![Panel {
+            x: Axis::new(
+                "input tokens",
+                Scale::Log(shortest, longest),
+                ticks.collect(),
+            ),
+            y: Axis::new(y, Scale::Linear(0.0, highest), multiples.collect()),
+            marks,
+        }],
+        columns: 1,
+        plot: (480.0, 240.0),
+    }
+    .figure(
+        "growth.svg",
+        format!("Time per token against input length. {}.", named.join("; ")),
+    )
+}
+
+/// How a model's time per token grows, and how the number of its operations does.
+fn growth_in_words(model: &str, line: &[(usize, f64)], benchmarks: &Benchmarks) -> Option<String> {
     let times = |line: &[(usize, f64)]| {
         let (first, last) = (line.first()?, line.last()?);
         Some((first.0, last.0, last.1 / first.1))
     };
-    let Some((shortest, longest, time)) = times(line) else {
-        return String::new();
-    };
-    let arithmetic = match benchmarks
-        .operations
-        .get(model)
-        .and_then(|line| times(line))
-    {
-        Some((from, to, grown)) if (from, to) == (shortest, longest) => {
-            format!(
-                ", its arithmetic {grown:.2} times as much: attention's two products grow with the length"
-            )
-        }
+    let (shortest, longest, time) = times(line)?;
+    let counted = (benchmarks.operations.get(model)).and_then(|line| times(line));
+    let operations = match counted {
+        Some((from, to, grown)) if (from, to) == (shortest, longest) => format!(
+            ", with {grown:.2} times as many operations: attention's two products grow with the length"
+        ),
         _ => String::new(),
     };
-    format!(
-        "From {shortest} to {} input tokens, {model}'s encoder takes {time:.2} times as long for each \
-         token{arithmetic}.\n\n",
+    Some(format!(
+        "From {shortest} to {} input tokens, {model}'s encoder takes {time:.2} times as long per token{operations}.",
         whole(longest as f64)
-    )
+    ))
 }
 
-/// Model and time a token in microseconds, by input length.
-fn growth_of(all: &[Measured]) -> BTreeMap<String, Vec<(usize, f64)>> {
-    let mut lines: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
+/// Time per token in microseconds, by model and input length.
+fn growth_of(all: &[Measured]) -> Lines {
+    let mut lines = Lines::new();
     for one in all.iter().filter(|one| one.group == GROWTH) {
         if let (Some(length), Some(rate)) = (one.length, one.rate()) {
             let line = lines.entry(one.name.clone()).or_default();
@@ -310,15 +179,15 @@ fn growth_of(all: &[Measured]) -> BTreeMap<String, Vec<(usize, f64)>> {
     lines
 }
 
-fn steps(all: &[Measured]) -> TextTable {
+fn steps(all: &[Measured]) -> Table {
     let header = [
         "method, model, input tokens",
         "ms",
         "[95 %]",
         "tokens/s",
-        "time of model tuning",
+        "time relative to model tuning",
         "peak memory",
-        "memory of model tuning",
+        "memory relative to model tuning",
     ];
     let of = |group: &str, name: &str, length| {
         all.iter()
@@ -344,15 +213,11 @@ fn steps(all: &[Measured]) -> TextTable {
             memory.map_or(String::new(), |memory| ratio(memory, most)),
         ]
     });
-    TextTable {
-        words: &[0],
-        rows: rows.collect(),
-        header: header.map(str::to_owned).to_vec(),
-    }
+    Table::new(header).rows(rows)
 }
 
 /// A row for each peak whose parts were kept.
-fn memory_parts(all: &[Measured]) -> TextTable {
+fn memory_parts(all: &[Measured]) -> Table {
     let rows = all
         .iter()
         .filter(|one| one.group == MEMORY)
@@ -364,7 +229,7 @@ fn memory_parts(all: &[Measured]) -> TextTable {
                 all.iter().find(of).map(|one| one.median[0])
             };
             let found = MEMORY_PARTS.map(|(group, _)| part(group));
-            // Criterion keeps nothing of a part that is zero.
+            // Criterion keeps no part that is zero.
             let known: f64 = found.iter().flatten().sum();
             found.iter().any(Option::is_some).then(|| {
                 let name = format!("{}, {}", peak.name, peak.length.unwrap_or_default());
@@ -375,14 +240,10 @@ fn memory_parts(all: &[Measured]) -> TextTable {
         });
     let names = MEMORY_PARTS.map(|(_, name)| name);
     let header = ["method, model, input tokens"].into_iter().chain(names);
-    TextTable {
-        words: &[0],
-        rows: rows.collect(),
-        header: (header.chain(["left over"])).map(str::to_owned).collect(),
-    }
+    Table::new(header.chain(["remainder"])).rows(rows)
 }
 
-fn parts(all: &[Measured]) -> TextTable {
+fn parts(all: &[Measured]) -> Table {
     let is_part = |one: &&Measured| one.group != STEPS && !one.group.starts_with(PEAKS);
     let rows = all.iter().filter(is_part).map(|one| {
         let id = [one.group.clone(), one.name.clone()]
@@ -397,13 +258,7 @@ fn parts(all: &[Measured]) -> TextTable {
             }),
         ]
     });
-    TextTable {
-        words: &[0],
-        rows: rows.collect(),
-        header: ["benchmark", "ms", "[95 %]", "throughput"]
-            .map(str::to_owned)
-            .to_vec(),
-    }
+    Table::new(["benchmark", "ms", "[95 %]", "throughput"]).rows(rows)
 }
 
 fn interval(one: &Measured) -> String {
@@ -424,6 +279,10 @@ fn milliseconds(nanoseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::criterion::read;
     use super::*;
 
     fn benchmarks(folder: &Path) -> Benchmarks {
@@ -464,10 +323,9 @@ mod tests {
         write(folder.path(), ["encoder", "nano", "128"], 1e7);
         write(folder.path(), ["encoder", "nano", "256"], 2e7);
         let all = benchmarks(folder.path());
-        let (text, figures) = render(&all, "figures").expect("drawn");
-        assert!(text.contains(
-            "nano's encoder takes 2.00 times as long for each token, its arithmetic 1.50 times"
-        ));
+        let document = document(&all);
+        let text = document.markdown("figures");
+        assert!(text.contains("takes 2.00 times as long per token, with 1.50 times"));
         let kept = serde_json::to_string(&all).expect("plain data");
         fs::write(folder.path().join(FILE), kept).expect("written");
         assert_eq!(Benchmarks::kept(folder.path()).expect("kept"), all);
@@ -481,8 +339,9 @@ mod tests {
         assert!(text.contains(parts), "{text}");
         assert!(!text.contains("| peak_memory"), "{text}");
         assert!(text.contains("| encoder/nano/128 | 10.0 | [9.00, 11.0] | 200,000 tokens/s |"));
+        let figures: Vec<&Figure> = document.figures().collect();
         assert_eq!(figures.len(), 1);
-        assert!(figures[0].title.contains("nano: 5.0 µs at 128"));
+        assert!(figures[0].alt.contains("nano: 5.0 µs at 128"));
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! What a method cost.
+//! What each method cost, over its seeds.
 
 use serde::Serialize;
 
-use super::number::{bytes, whole};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::memory::PeakParts;
 use promptshift_numbers::record::{Evaluation, Training};
@@ -135,87 +134,4 @@ fn training(records: &[&StoredRecord]) -> Option<TrainingCost> {
 
 fn rate(amount: f64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| amount / seconds)
-}
-
-/// What training is paid in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
-    /// Numbers that the optimiser may move.
-    Parameters,
-    /// Time in training steps.
-    Time,
-    /// The highest number of bytes allocated during training.
-    Memory,
-}
-
-impl Resource {
-    /// Every resource, in the order of a figure's panels.
-    pub const ALL: [Resource; 3] = [Resource::Parameters, Resource::Time, Resource::Memory];
-
-    /// How much of it a method took: parameters, seconds, bytes.
-    pub fn amount(self, cost: &TrainingCost) -> f64 {
-        match self {
-            Resource::Parameters => cost.trainable_parameters as f64,
-            Resource::Time => cost.train_seconds,
-            Resource::Memory => cost.peak_bytes as f64,
-        }
-    }
-
-    /// What an axis up to `most` divides amounts by, and its name with the unit.
-    pub fn axis(self, most: f64) -> (f64, &'static str) {
-        match self {
-            Resource::Parameters => (1.0, "trainable parameters"),
-            Resource::Time if most >= 7_200.0 => (3_600.0, "training time [h]"),
-            Resource::Time if most >= 600.0 => (60.0, "training time [min]"),
-            Resource::Time => (1.0, "training time [s]"),
-            Resource::Memory if most >= 1e9 => (1e9, "peak memory in training [GB]"),
-            Resource::Memory => (1e6, "peak memory in training [MB]"),
-        }
-    }
-
-    /// The amount in words.
-    pub fn words(self, cost: &TrainingCost) -> String {
-        let amount = self.amount(cost);
-        match self {
-            Resource::Parameters => format!("{} trainable parameters", whole(amount)),
-            Resource::Time => format!("{amount:.1} s of training"),
-            Resource::Memory => format!("{} at the peak", bytes(cost.peak_bytes)),
-        }
-    }
-}
-
-/// The Pareto front of `(cost, score)`: the places of those that nothing costs less than (or as
-/// little) and scores as high (or higher), unless it is equal in both; by rising cost.
-pub fn front(points: &[(f64, f64)]) -> Vec<usize> {
-    let beaten = |(cost, score): (f64, f64)| {
-        points
-            .iter()
-            .any(|other| other.0 <= cost && other.1 >= score && (other.0 < cost || other.1 > score))
-    };
-    let mut front: Vec<usize> = (0..points.len())
-        .filter(|index| !beaten(points[*index]))
-        .collect();
-    front.sort_by(|one, other| points[*one].0.total_cmp(&points[*other].0));
-    front
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_front_is_what_nothing_beats() {
-        assert_eq!(front(&[(10.0, 0.5), (1.0, 0.4)]), [1, 0]);
-        assert_eq!(front(&[(10.0, 0.4), (1.0, 0.5)]), [1]);
-        assert_eq!(front(&[(1.0, 0.5), (1.0, 0.5), (1.0, 0.4)]), [0, 1]);
-        assert_eq!(front(&[(3.0, 0.9), (2.0, 0.5), (1.0, 0.6)]), [2, 0]);
-        assert!(front(&[]).is_empty());
-    }
-
-    #[test]
-    fn an_axis_has_a_unit_that_fits() {
-        assert_eq!(Resource::Time.axis(60.0).1, "training time [s]");
-        assert_eq!(Resource::Time.axis(1e5), (3_600.0, "training time [h]"));
-        assert_eq!(Resource::Memory.axis(2e9).0, 1e9);
-    }
 }

@@ -81,12 +81,4 @@ pub enum ReportError {
         /// The target.
         target_domain: String,
     },
-    /// The drawing library failed.
-    #[error("cannot draw {figure}: {reason}")]
-    Figure {
-        /// The figure's name.
-        figure: String,
-        /// What the library said.
-        reason: String,
-    },
 }

@@ -18,7 +18,7 @@ use ::parquet::errors::ParquetError;
 use serde::Serialize;
 
 use super::error::ReportError;
-use super::evidence;
+use super::study::check_record;
 use column::Column;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Cell, Setting};
@@ -93,7 +93,7 @@ impl Tables {
     /// # Errors
     /// The record's metrics are not those of its predictions, or a file can't be written.
     pub fn write(&mut self, stored: &StoredRecord) -> Result<(), ExportError> {
-        evidence::check(stored).map_err(|error| ExportError::Record(Box::new(error)))?;
+        check_record(stored).map_err(|error| ExportError::Record(Box::new(error)))?;
         self.cells.write(&cells::columns(&cells::rows(stored)))?;
         for part in &examples::parts(stored) {
             self.examples.write(&examples::columns(&part.rows()))?;

@@ -4,12 +4,9 @@ mod transfer;
 
 pub use transfer::Scored;
 
-use super::error::ReportError;
-use super::figures::similarities as shades;
-use super::markdown::table::{TextTable, UNDEFINED};
-use super::markdown::text::quoted;
+use super::chart::matrix;
+use super::document::{Block, Document, Table, UNDEFINED, or_dash, quoted};
 use super::number::{count, share};
-use super::sheet::{Section, Sheet};
 use promptshift_numbers::inspect::{
     Neighbour, Rows, clusters, cosine, drift, effective_rank, likeness, nearest, similarities,
     tightness,
@@ -46,16 +43,19 @@ pub struct Vocabulary {
 const ALIKE: f64 = 0.5;
 
 /// The report; `neighbours` entries are shown for each vector.
-///
-/// # Errors
-/// A figure can't be drawn.
-pub fn sheet(
-    prompts: &[Inspected],
-    vocabulary: &Vocabulary,
-    neighbours: usize,
-) -> Result<Sheet, ReportError> {
-    let mut figures = Vec::new();
-    let mut sections = vec![overview(prompts, vocabulary, neighbours)];
+pub fn document(prompts: &[Inspected], vocabulary: &Vocabulary, neighbours: usize) -> Document {
+    let title = match prompts {
+        [one] => format!("What the prompt {} learnt", one.name),
+        many => format!("What {} learnt", count(many.len(), "prompt")),
+    };
+    let mut blocks = vec![
+        Block::Title(title.clone()),
+        Block::text(
+            "**Which words are a prompt's vectors close to, how far did they move from their \
+             initialisation, and are they redundant?**",
+        ),
+    ];
+    blocks.extend(overview(prompts, vocabulary, neighbours));
     if prompts.len() > 1 {
         let rows: Vec<Vec<f64>> = (prompts.iter())
             .map(|one| {
@@ -63,16 +63,16 @@ pub fn sheet(
                 prompts.iter().map(like).collect()
             })
             .collect();
-        sections.push(between(prompts, &rows));
-        sections.extend(transfer::section(prompts, &rows));
         let names: Vec<(usize, String)> =
             prompts.iter().map(|p| p.name.clone()).enumerate().collect();
-        figures.push(shades(
-            "prompts.svg",
-            "How like each other the prompts are",
-            &rows,
-            &names,
-        )?);
+        let title = "Similarity between the prompts";
+        blocks.extend(between(prompts, &rows));
+        blocks.push(
+            matrix(title, &rows, &names)
+                .figure("prompts.svg", title)
+                .into(),
+        );
+        blocks.extend(transfer::section(prompts, &rows).into_iter().flatten());
     }
     for (at, prompt) in prompts.iter().enumerate() {
         let like = similarities(&prompt.vectors);
@@ -82,54 +82,40 @@ pub fn sheet(
             .collect();
         let title = format!("Cosines between the vectors of {}", prompt.name);
         let name = format!("positions-{}.svg", at + 1);
-        figures.push(shades(&name, &title, &like, &names)?);
-        sections.push(positions(prompt, vocabulary, neighbours));
+        blocks.extend(positions(prompt, vocabulary, neighbours));
+        blocks.push(
+            matrix(&title, &like, &names)
+                .figure(name, title.as_str())
+                .into(),
+        );
         if !prompt.labels.is_empty() {
-            sections.push(labels(prompt, vocabulary));
+            blocks.extend(labels(prompt, vocabulary));
         }
     }
-    Ok(Sheet {
-        title: match prompts {
-            [one] => format!("What the prompt {} learnt", one.name),
-            many => format!("What {} learnt", count(many.len(), "prompt")),
-        },
-        question:
-            "Which words are a prompt's vectors near to, how far did they go from their start, and \
-                   do they repeat each other?"
-                .to_owned(),
-        note: None,
-        findings: Vec::new(),
-        figures,
-        sections,
-        reading: reading(),
-        origin: prompts.iter().map(|prompt| prompt.origin.clone()).collect(),
-    })
+    blocks.extend([
+        Block::heading("How to read it"),
+        Block::List(READING.map(str::to_owned).to_vec()),
+        Block::heading("Provenance"),
+        Block::List(prompts.iter().map(|prompt| prompt.origin.clone()).collect()),
+    ]);
+    Document { title, blocks }
 }
 
-fn reading() -> Vec<String> {
-    vec![
-        "**Nearest entries** are those of the frozen input embedding with the highest cosine, as in the \
-         paper (§7), which saw that the five nearest of a vector mean or spell nearly the same, that \
-         class labels which a prompt starts from stay among its neighbours, and that several vectors of \
-         a long prompt have the same neighbours. Nothing here is a test: the columns are there to see \
-         whether it is so of these prompts."
-            .to_owned(),
-        "**Tightness** is the mean cosine between pairs of a vector's nearest entries. Entries near to \
-         one vector are near to each other whatever the vector, so that the mean of the vocabulary's own \
-         entries with *their* neighbours stands beside it."
-            .to_owned(),
-        "**Effective rank** (Roy & Vetterli 2007): between 1, all vectors in one direction, and P, as many \
-         directions of equal strength. **Clusters**: vectors whose cosine is at least 0.5, directly or \
-         through others."
-            .to_owned(),
-        "**Drift**: distance from the start over the start's length; a vector may turn (the cosine falls) \
-         or only grow."
-            .to_owned(),
-        "**Likeness** of two prompts: the mean of each vector's highest cosine with a vector of the other, \
-         both ways. Two prompts that do the same may have nothing in common."
-            .to_owned(),
-    ]
-}
+const READING: [&str; 5] = [
+    "**Nearest entries**: the rows of the frozen input embedding with the highest cosine, as in the paper (§7). \
+     It reports that the five nearest entries of a vector form clusters of similar words, that class labels \
+     used for initialisation stay among the nearest neighbours, and that several vectors of a long prompt \
+     share neighbours. The columns show whether this holds here; nothing is tested.",
+    "**Tightness**: the mean cosine between pairs of a vector's nearest entries. Neighbours of any vector are \
+     close to each other, so the mean over the vocabulary's own entries with *their* neighbours is given for \
+     comparison.",
+    "**Effective rank** (Roy & Vetterli 2007): from 1, all vectors in one direction, to P, as many directions \
+     of equal strength as vectors. **Clusters**: vectors connected by cosines of at least 0.5.",
+    "**Drift**: distance from the initial vector over its norm. A vector may turn (the cosine falls) or only \
+     grow.",
+    "**Similarity** of two prompts: the mean over vectors of the highest cosine with a vector of the other \
+     prompt, in both directions. Two prompts with the same behaviour may be dissimilar.",
+];
 
 fn neighbours_of(vectors: &Rows, vocabulary: &Vocabulary, count: usize) -> Vec<Vec<Neighbour>> {
     vectors
@@ -146,19 +132,19 @@ fn mean_tightness(all: &[Vec<Neighbour>], vocabulary: &Vocabulary) -> Option<f64
     mean(&each?)
 }
 
-fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> Section {
+fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
     let header = [
         "prompt",
         "vectors",
         "effective rank",
-        "of the start",
+        "initial rank",
         "clusters",
-        "different nearest entries",
+        "distinct nearest entries",
         "cosine with the nearest",
-        "of the start",
+        "initial cosine",
         "tightness",
         "drift",
-        "cosine with the start",
+        "cosine with the initial vector",
     ];
     let rows = prompts.iter().map(|prompt| {
         let vectors = &prompt.vectors;
@@ -192,7 +178,7 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> Sec
             hundredth(turned),
         ]
     });
-    // Every so manieth entry is enough for a mean.
+    // Two hundred entries are enough for a mean.
     let step = vocabulary.table.count().div_ceil(200);
     let some: Vec<f32> = (0..vocabulary.table.count())
         .step_by(step)
@@ -200,22 +186,19 @@ fn overview(prompts: &[Inspected], vocabulary: &Vocabulary, count: usize) -> Sec
         .collect();
     let some = Rows::new(some, vocabulary.table.row(0).len());
     let own = mean_tightness(&neighbours_of(&some, vocabulary, count), vocabulary);
-    Section {
-        heading: "The prompts".to_owned(),
-        table: TextTable {
-            words: &[0],
-            rows: rows.collect(),
-            header: header.map(str::to_owned).to_vec(),
-        },
-        words: format!(
-            "Means over vectors. Tightness of the vocabulary's own entries with their {count} nearest: {}.",
+    Block::section(
+        "The prompts",
+        Table::new(header).rows(rows),
+        format!(
+            "Means over vectors. Tightness of the vocabulary's own entries with their {count} nearest \
+             neighbours: {}.",
             hundredth(own)
         ),
-    }
+    )
 }
 
-fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Section {
-    let mut header = vec!["likeness / cosine of mean vectors".to_owned()];
+fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> [Block; 3] {
+    let mut header = vec!["similarity / cosine of mean vectors".to_owned()];
     header.extend(prompts.iter().map(|prompt| prompt.name.clone()));
     let rows = prompts.iter().zip(likenesses).map(|(one, like)| {
         let mut cells = vec![one.name.clone()];
@@ -225,27 +208,22 @@ fn between(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Section {
         }));
         cells
     });
-    Section {
-        heading: "Prompts beside each other".to_owned(),
-        table: TextTable {
-            words: &[0],
-            rows: rows.collect(),
-            header,
-        },
-        words: "Prompts that started from the same entries are alike for that reason alone."
-            .to_owned(),
-    }
+    Block::section(
+        "Similarity between prompts",
+        Table::new(header).rows(rows),
+        "Prompts with the same initialisation are similar for that reason alone.",
+    )
 }
 
-fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> Section {
+fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> [Block; 3] {
     let header = [
         "vector",
         "nearest entries (cosine)",
-        "started as",
-        "still among them",
-        "cosine with the start",
+        "initialised as",
+        "still a neighbour",
+        "cosine with the initial vector",
         "drift",
-        "most like vector",
+        "most similar vector",
     ];
     let like = similarities(&prompt.vectors);
     let moved = (prompt.start.as_ref()).map(|start| drift(start, &prompt.vectors));
@@ -279,7 +257,7 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> Secti
             kept.to_owned(),
             hundredth(turned),
             hundredth(moved.as_ref().map(|moved| moved[at])),
-            twin.map_or(UNDEFINED.to_owned(), |twin| {
+            or_dash(twin, |twin| {
                 format!("{twin} ({})", hundredth(Some(like[at][twin])))
             }),
         ]
@@ -292,27 +270,23 @@ fn positions(prompt: &Inspected, vocabulary: &Vocabulary, count: usize) -> Secti
             format!("{{{}}}", members.join(", "))
         })
         .collect();
-    Section {
-        heading: format!("Every vector of {}", prompt.name),
-        table: TextTable {
-            words: &[0, 1, 2, 3],
-            rows: rows.collect(),
-            header: header.map(str::to_owned).to_vec(),
-        },
-        words: match groups.is_empty() {
+    Block::section(
+        format!("Every vector of {}", prompt.name),
+        Table::new(header).words(&[0, 1, 2, 3]).rows(rows),
+        match groups.is_empty() {
             true => "No two vectors have a cosine of 0.5 or more.".to_owned(),
-            false => format!("Vectors that are alike: {}.", groups.join(", ")),
+            false => format!("Clusters: {}.", groups.join(", ")),
         },
-    }
+    )
 }
 
-fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> Section {
+fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> [Block; 3] {
     let header = [
         "label",
         "nearest vector",
         "cosine",
-        "entries nearer to that vector",
-        "at the start",
+        "entries closer to that vector",
+        "initially",
     ];
     let rows = prompt.labels.iter().map(|(label, embedding)| {
         let best = |vectors: &Rows| {
@@ -337,33 +311,28 @@ fn labels(prompt: &Inspected, vocabulary: &Vocabulary) -> Section {
                 nearer,
                 share(nearer as f64 / vocabulary.table.count() as f64)
             ),
-            start.map_or(UNDEFINED.to_owned(), |(at, near)| {
+            or_dash(start, |(at, near)| {
                 format!("{at} ({})", hundredth(Some(near)))
             }),
         ]
     });
-    Section {
-        heading: format!("Class labels in {}", prompt.name),
-        table: TextTable {
-            words: &[0],
-            rows: rows.collect(),
-            header: header.map(str::to_owned).to_vec(),
-        },
-        words: "A label is the mean embedding of its tokens, as it is where a prompt starts from labels; \
-                it persists where few entries are nearer to the vector than it."
-            .to_owned(),
-    }
+    Block::section(
+        format!("Class labels in {}", prompt.name),
+        Table::new(header).rows(rows),
+        "A label is the mean embedding of its tokens, as in the initialisation from class labels; it persists \
+         where few entries are closer to the vector than the label is.",
+    )
 }
 
 fn hundredth(value: Option<f64>) -> String {
     // Adding zero makes a negative zero positive.
-    value.map_or(UNDEFINED.to_owned(), |value| {
+    or_dash(value, |value| {
         format!("{:.2}", (100.0 * value).round() / 100.0 + 0.0).replace('-', "−")
     })
 }
 
 fn tenth(value: Option<f64>) -> String {
-    value.map_or(UNDEFINED.to_owned(), |value| format!("{value:.1}"))
+    or_dash(value, |value| format!("{value:.1}"))
 }
 
 #[cfg(test)]
@@ -398,8 +367,8 @@ mod tests {
     #[test]
     fn vectors_are_named_by_their_nearest_entries() {
         let (prompt, vocabulary) = example();
-        let sheet = sheet(&[prompt], &vocabulary, 1).expect("a report");
-        let text = sheet.markdown("figures");
+        let document = document(&[prompt], &vocabulary, 1);
+        let text = document.markdown("figures");
         // The first only grew, the second turned: |2 e₂ − e₁| / 1 = √5.
         assert!(
             text.contains("| 0 | “mill” 1.00 | “mill” | yes | 1.00 | 1.00 |"),
@@ -417,7 +386,7 @@ mod tests {
             text.contains("| squad, seed 0 | 2 | 2.0 | 2.0 | 2 | 2 |"),
             "{text}"
         );
-        assert_eq!(sheet.figures.len(), 1);
+        assert_eq!(document.figures().count(), 1);
     }
 
     #[test]
@@ -426,14 +395,14 @@ mod tests {
         let mut other = prompt.clone();
         other.name = "race, seed 0".to_owned();
         other.vectors = prompt.start.clone().expect("given");
-        let sheet = sheet(&[prompt, other], &vocabulary, 2).expect("a report");
-        let text = sheet.markdown("figures");
+        let document = document(&[prompt, other], &vocabulary, 2);
+        let text = document.markdown("figures");
         // They share one of two directions.
         assert!(
             text.contains("| squad, seed 0 | 1.00 / 1.00 | 0.50 / 0.50 |"),
             "{text}"
         );
-        assert_eq!(sheet.figures.len(), 3);
+        assert_eq!(document.figures().count(), 3);
     }
 
     #[test]
@@ -459,17 +428,15 @@ mod tests {
             turned("b", 30.0, [0.8, 0.4, 0.2]),
             turned("c", 90.0, [0.4, 0.3, 0.4]),
         ];
-        let text = sheet(&prompts, &vocabulary, 1)
-            .expect("a report")
-            .markdown("figures");
+        let text = document(&prompts, &vocabulary, 1).markdown("figures");
         assert!(text.contains("| a | b | 0.87 | 0.87 | 100.0 |"), "{text}");
         assert!(text.contains("| c | b | 0.50 | 0.50 | 75.0 |"), "{text}");
         // Likeness .87 .87 .5 .5 0 0 against 100, 100, 50, 75, 25, 50.
         assert!(
-            text.contains("likeness: 0.92 over 6 pairs, p 0.33"),
+            text.contains("prompt similarity: 0.92 over 6 pairs, p 0.33"),
             "{text}"
         );
-        let two = sheet(&prompts[..2], &vocabulary, 1).expect("a report");
-        assert!(!two.markdown("figures").contains("alike do alike"));
+        let two = document(&prompts[..2], &vocabulary, 1);
+        assert!(!two.markdown("figures").contains("similar prompts"));
     }
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::comparison::{self, Comparison, MethodResult};
+use super::comparison;
+use super::document::html::{Tables, page};
+use super::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
 use super::error::ReportError;
-use super::markdown::table::{TextTable, UNDEFINED};
-use super::markdown::text::plain;
 use super::number::{gap, list, metric_title, spread, whole};
-use super::page::{Tables, page};
+use super::results::{MethodResult, Results};
 use super::study::{Study, studies_by_recipe};
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_numbers::record::difference;
@@ -113,8 +113,8 @@ pub fn leaderboard(
     let mut recipes: Vec<Option<Recipe>> = Vec::new();
     for study in studies_by_recipe(records, unfinished)? {
         let comparison = comparison::compare(&study)?;
-        for result in &comparison.methods {
-            let row = row(&study, &comparison, result);
+        for result in &comparison.results.methods {
+            let row = row(&study, &comparison.results, result);
             if let Some(same) = rows.iter_mut().find(|one| one.is_untuned_as(&row)) {
                 same.records.extend(row.records);
                 continue;
@@ -184,7 +184,7 @@ fn rankable(row: &Row) -> (&str, &str, &str, Vec<&str>) {
     )
 }
 
-fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
+fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
     let records = study.of(result.method);
     let training = result.cost.as_ref().and_then(|cost| cost.training.as_ref());
     let sizes = result.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
@@ -195,26 +195,26 @@ fn row(study: &Study, comparison: &Comparison, result: &MethodResult) -> Row {
     processors.sort();
     processors.dedup();
     Row {
-        source: comparison.source.clone(),
-        suite: comparison.suite.clone(),
-        task: comparison.task,
-        answers: comparison.answers,
-        wording: (!comparison.wording.is_default()).then(|| comparison.wording.title()),
-        model: comparison.model.clone(),
+        source: results.source.clone(),
+        suite: results.suite.clone(),
+        task: results.task,
+        answers: results.answers,
+        wording: (!results.wording.is_default()).then(|| results.wording.title()),
+        model: results.model.clone(),
         method: result.method,
         tuned_elsewhere: (result.method == Method::Elsewhere).then(|| result.title.clone()),
         recipe: None,
         seeds: result.seeds.clone(),
-        failed_seeds: (comparison.without_record(result.method))
+        failed_seeds: (results.without_record(result.method))
             .filter(|run| run.end != End::Missing)
             .map(|run| run.seed)
             .collect(),
-        metric: comparison.metric,
+        metric: results.metric,
         source_score: result.source().score,
         source_deviation: result.source().deviation,
         mean_target_score: result.mean_target,
         mean_gap: result.mean_gap,
-        targets: comparison
+        targets: results
             .targets
             .iter()
             .zip(result.targets())
@@ -256,7 +256,7 @@ impl Leaderboard {
     }
 
     /// The rows as a table of text; amounts carry their unit in the header, so that they sort.
-    pub fn table(&self) -> TextTable {
+    fn table(&self) -> Table {
         let header = [
             "method",
             "model",
@@ -272,199 +272,50 @@ impl Leaderboard {
             "suite",
             "targets",
         ];
-        let amount = |amount: Option<f64>| {
-            amount.map_or(UNDEFINED.to_owned(), |amount| format!("{amount:.1}"))
-        };
-        let rows = self
-            .rows
-            .iter()
-            .map(|row| {
-                let targets: Vec<String> =
-                    row.targets.iter().map(|one| plain(&one.domain)).collect();
-                vec![
-                    titled(row),
-                    plain(&row.model),
-                    plain(&row.source),
-                    row.mean_target_score.map_or(UNDEFINED.to_owned(), gap),
-                    row.mean_gap.map_or(UNDEFINED.to_owned(), gap),
-                    spread(row.source_score.value, row.source_deviation),
-                    match row.method {
-                        Method::Untuned => UNDEFINED.to_owned(),
-                        _ if row.failed_seeds.is_empty() => row.seeds.len().to_string(),
-                        _ => format!("{} ({} failed)", row.seeds.len(), row.failed_seeds.len()),
-                    },
-                    whole(row.trainable_parameters as f64),
-                    amount(row.train_seconds),
-                    amount(row.train_peak_bytes.map(|bytes| bytes as f64 / 1e6)),
-                    metric_title(row.metric).to_owned(),
-                    plain(&row.suite),
-                    list(&targets),
-                ]
-            })
-            .collect();
-        TextTable {
-            words: &[0, 1, 2, 10, 11, 12],
-            header: header.map(str::to_owned).to_vec(),
-            rows,
-        }
+        let amount = |amount| or_dash(amount, |amount: f64| format!("{amount:.1}"));
+        let rows = self.rows.iter().map(|row| {
+            let targets: Vec<String> = row.targets.iter().map(|one| plain(&one.domain)).collect();
+            vec![
+                titled(row),
+                plain(&row.model),
+                plain(&row.source),
+                or_dash(row.mean_target_score, gap),
+                or_dash(row.mean_gap, gap),
+                spread(row.source_score.value, row.source_deviation),
+                match row.method {
+                    Method::Untuned => UNDEFINED.to_owned(),
+                    _ if row.failed_seeds.is_empty() => row.seeds.len().to_string(),
+                    _ => format!("{} ({} failed)", row.seeds.len(), row.failed_seeds.len()),
+                },
+                whole(row.trainable_parameters as f64),
+                amount(row.train_seconds),
+                amount(row.train_peak_bytes.map(|bytes| bytes as f64 / 1e6)),
+                metric_title(row.metric).to_owned(),
+                plain(&row.suite),
+                list(&targets),
+            ]
+        });
+        Table::new(header).words(&[0, 1, 2, 10, 11, 12]).rows(rows)
     }
 
-    /// The leaderboard as markdown.
-    pub fn markdown(&self) -> String {
-        format!(
-            "# Leaderboard\n\n{}\nScores in percent: source mean ± standard deviation over seeds, \
-             means over targets and gaps with their 95 % intervals (seeds and whole passages \
-             resampled). Rows can be ranked where source, suite, targets and metric are the same, and \
-             an interval that holds another row's score says that the order may be chance. Times \
-             compare on one machine only.\n",
-            self.table().markdown()
-        )
+    /// The leaderboard.
+    pub fn document(&self) -> Document {
+        let title = "Leaderboard".to_owned();
+        let words = "Scores in percent: source mean ± standard deviation over seeds; means over targets and \
+                     gaps with 95 % intervals over seeds and passages. Rows with the same source, suite, targets \
+                     and metric can be ranked; where an interval includes another row's score, the order may be \
+                     chance. Times compare on one machine only.";
+        Document {
+            title: title.clone(),
+            blocks: vec![Block::Title(title), self.table().into(), Block::text(words)],
+        }
     }
 
     /// The leaderboard as one HTML page whose columns can be sorted.
     pub fn page(&self) -> String {
-        page("Leaderboard", &self.markdown(), &[], Tables::Sortable)
+        page(&self.document(), Tables::Sortable)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::Fixture;
-    use serde_json::Value;
-    use std::path::Path;
-
-    fn two_studies() -> Vec<StoredRecord> {
-        let mut records = Fixture::one_target().records();
-        records.extend(
-            Fixture::pairs()
-                .records()
-                .into_iter()
-                .map(|stored| StoredRecord {
-                    folder: Path::new("pairs").join(&stored.folder),
-                    ..stored
-                }),
-        );
-        records
-    }
-
-    #[test]
-    fn a_row_for_each_method_the_best_first() {
-        let board = leaderboard(&two_studies(), &[]).expect("consistent");
-        let rows: Vec<(&str, Method)> = board
-            .rows
-            .iter()
-            .map(|row| (row.source.as_str(), row.method))
-            .collect();
-        let order = [Method::Model, Method::Prompt, Method::Untuned];
-        let wanted = ["qqp", "squad"].map(|source| order.map(|method| (source, method)));
-        assert_eq!(rows, wanted.concat());
-        assert_eq!(board.rows[3].records.len(), 3);
-        let markdown = board.markdown();
-        assert!(
-            markdown.contains("| 3 | 2,560 | 31.0 | 320.0 | F1 | mini | textbookqa |"),
-            "{markdown}"
-        );
-    }
-
-    #[test]
-    fn recipes_of_one_method_are_rows_apart() {
-        let mut records = Fixture::one_target().records();
-        let prompts: Vec<StoredRecord> = (records.iter())
-            .filter(|stored| stored.record.cell.method == Method::Prompt)
-            .cloned()
-            .collect();
-        records.push(StoredRecord {
-            folder: Path::new("length-5/untuned").to_owned(),
-            ..records[0].clone()
-        });
-        for mut stored in prompts {
-            stored.folder = Path::new("length-5").join(&stored.folder);
-            let recipe = stored.record.cell.recipe.as_mut().expect("a tuned run");
-            recipe.prompt.as_mut().expect("a prompt").length = 5;
-            records.push(stored);
-        }
-        let board = leaderboard(&records, &[]).expect("an ablation beside a transfer");
-        let rows: Vec<(Method, usize, Option<&str>)> = (board.rows.iter())
-            .map(|row| (row.method, row.seeds.len(), row.recipe.as_deref()))
-            .collect();
-        let (prompt, model) = (Method::Prompt, Method::Model);
-        assert!(
-            rows.contains(&(prompt, 3, Some("prompt.length 20"))),
-            "{rows:?}"
-        );
-        assert!(
-            rows.contains(&(prompt, 3, Some("prompt.length 5"))),
-            "{rows:?}"
-        );
-        assert!(rows.contains(&(model, 3, None)), "{rows:?}");
-        let untuned = board
-            .rows
-            .iter()
-            .filter(|row| row.method == Method::Untuned);
-        let records_of: Vec<usize> = untuned.map(|row| row.records.len()).collect();
-        assert_eq!(records_of, [2], "one backbone, found in two folders");
-        let markdown = board.markdown();
-        assert!(
-            markdown.contains("| prompt tuning (prompt.length 5) |"),
-            "{markdown}"
-        );
-        // The same recipe and seed twice is still one record too many.
-        records.push(StoredRecord {
-            folder: Path::new("copy").to_owned(),
-            ..records[1].clone()
-        });
-        let error = leaderboard(&records, &[]).expect_err("a copy").to_string();
-        assert!(error.contains("copy"), "{error}");
-    }
-
-    #[test]
-    fn the_page_sorts_by_itself() {
-        let page = leaderboard(&two_studies(), &[]).expect("consistent").page();
-        assert!(page.contains("<script>\nfor (const table"), "{page}");
-        assert!(!page.contains("src=") && !page.contains("http"), "{page}");
-    }
-
-    /// The keys of an object and of everything below it hold to the schema.
-    fn holds(value: &Value, schema: &Value, root: &Value, at: &str) {
-        let schema = match schema.get("$ref").and_then(Value::as_str) {
-            Some(name) => root
-                .pointer(name.trim_start_matches('#'))
-                .unwrap_or_else(|| panic!("{name} is not in the schema")),
-            None => schema,
-        };
-        match value {
-            Value::Object(fields) => {
-                let known = schema["properties"]
-                    .as_object()
-                    .unwrap_or_else(|| panic!("{at} is no object in the schema"));
-                for (key, value) in fields {
-                    let schema = known
-                        .get(key)
-                        .unwrap_or_else(|| panic!("{at}.{key} is not in the schema"));
-                    holds(value, schema, root, &format!("{at}.{key}"));
-                }
-                for key in schema["required"].as_array().expect("a list") {
-                    let key = key.as_str().expect("a name");
-                    assert!(fields.contains_key(key), "{at}.{key} is missing");
-                }
-            }
-            Value::Array(items) => {
-                for item in items {
-                    holds(item, &schema["items"], root, &format!("{at}[]"));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn the_json_is_what_its_schema_says() {
-        let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
-        let board = leaderboard(&two_studies(), &[]).expect("consistent");
-        let json: Value = serde_json::from_str(&board.json()).expect("JSON");
-        assert_eq!(json["version"], schema["properties"]["version"]["const"]);
-        assert_eq!(json["schema"], schema["properties"]["schema"]["const"]);
-        holds(&json, &schema, &schema, "leaderboard");
-    }
-}
+mod tests;

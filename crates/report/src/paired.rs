@@ -302,7 +302,7 @@ fn row(
     let metric = choose(metric, domain, &reference[0].score)?;
     let samples = |runs: &[&Run]| -> Vec<Sample> {
         runs.iter()
-            .flat_map(|run| super::evidence::samples(metric, run.seed, &run.answers[domain]))
+            .flat_map(|run| super::study::samples(metric, run.seed, &run.answers[domain]))
             .collect()
     };
     let panel = Panel::new(&[samples(first), samples(second)]);

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::ReportError;
-use super::evidence;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
-use promptshift_numbers::record::{Cell, Evaluation, Training};
+use promptshift_numbers::record::{Cell, Evaluation, Prediction, Score, Training};
+use promptshift_numbers::score::{self, Metric};
+use promptshift_numbers::stats::panel::Sample;
 
 /// Records that may be compared; never empty.
 #[derive(Debug, Clone)]
@@ -184,7 +185,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
 
 fn check(study: &Study) -> Result<(), ReportError> {
     for stored in &study.records {
-        evidence::check(stored)?;
+        check_record(stored)?;
     }
     for pair in study.records.windows(2) {
         let (first, second) = (&pair[0].record.cell, &pair[1].record.cell);
@@ -207,30 +208,24 @@ fn check(study: &Study) -> Result<(), ReportError> {
     let first = study.records[0];
     for stored in &study.records[1..] {
         let (one, other) = (&first.record.provenance, &stored.record.provenance);
-        same(
-            "model_sha256",
-            first,
-            stored,
-            &one.model_sha256,
-            &other.model_sha256,
-        )?;
-        same(
-            "tokenizer_sha256",
-            first,
-            stored,
-            &one.tokenizer_sha256,
-            &other.tokenizer_sha256,
-        )?;
-        for (file, hash) in &one.data_sha256 {
-            if let Some(second) = other.data_sha256.get(file) {
-                same(
-                    &format!("data_sha256 of {file}"),
-                    first,
-                    stored,
-                    hash,
-                    second,
-                )?;
-            }
+        let mut hashes = vec![
+            (
+                "model_sha256".to_owned(),
+                &one.model_sha256,
+                &other.model_sha256,
+            ),
+            (
+                "tokenizer_sha256".to_owned(),
+                &one.tokenizer_sha256,
+                &other.tokenizer_sha256,
+            ),
+        ];
+        hashes.extend(one.data_sha256.iter().filter_map(|(file, hash)| {
+            let second = other.data_sha256.get(file)?;
+            Some((format!("data_sha256 of {file}"), hash, second))
+        }));
+        for (what, hash, second) in hashes {
+            same(&what, first, stored, hash, second)?;
         }
         for (index, predictions) in first.predictions.iter().enumerate() {
             let ids = |stored: &StoredRecord| -> Vec<String> {
@@ -276,4 +271,108 @@ fn same<T: serde::Serialize>(
             other: difference.second,
         }),
     }
+}
+
+/// How far a record's metric may be from that of its predictions: the rounding of a decimal.
+const ROUNDING: f64 = 1e-9;
+
+/// Checks a record's metrics against its predictions, that all its domains are one task, and that shares are shares.
+pub fn check_record(stored: &StoredRecord) -> Result<(), ReportError> {
+    check_shares(stored)?;
+    let evaluations = &stored.record.evaluations;
+    let shots = stored.record.k_shots.iter().map(|shot| &shot.evaluation);
+    let answered = (evaluations.iter().zip(&stored.predictions)).chain(shots.zip(&stored.k_shots));
+    for (evaluation, predictions) in answered {
+        if evaluation.task != evaluations[0].task {
+            return Err(ReportError::Tasks {
+                folder: stored.folder.clone(),
+                source_domain: evaluations[0].domain.clone(),
+                target_domain: evaluation.domain.clone(),
+            });
+        }
+        let scores: Vec<Score> = predictions
+            .iter()
+            .map(|prediction| prediction.score)
+            .collect();
+        for (metric, wanted) in score::metrics(evaluation.task, &scores) {
+            let found = evaluation.metrics.get(&metric).copied();
+            if found.is_none_or(|found| (found - wanted).abs() > ROUNDING) {
+                return Err(ReportError::Metric {
+                    folder: stored.folder.clone(),
+                    domain: evaluation.domain.clone(),
+                    metric,
+                    wanted: wanted.to_string(),
+                    found: found.map_or("missing".to_owned(), |found| found.to_string()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks what figures have axes of and tables percentages.
+fn check_shares(stored: &StoredRecord) -> Result<(), ReportError> {
+    let record = &stored.record;
+    let shots = record.k_shots.iter().map(|shot| &shot.evaluation);
+    for evaluation in record.evaluations.iter().chain(shots) {
+        let domain = &evaluation.domain;
+        if let Some(floor) = evaluation.floor {
+            check_share(stored, floor, || format!("the floor of {domain}"))?;
+        }
+    }
+    let answered = (stored.predictions.iter().flatten())
+        .chain(stored.k_shots.iter().flatten())
+        .chain(&stored.validation);
+    for Prediction { id, score, .. } in answered {
+        if let Score::Span { exact_match, f1 } = *score {
+            for share in [exact_match, f1] {
+                check_share(stored, share, || format!("the score of '{id}'"))?;
+            }
+        }
+    }
+    let Some(training) = &record.training else {
+        return Ok(());
+    };
+    for point in &training.curve {
+        let what = || format!("the validation score of step {}", point.step);
+        check_share(stored, point.validation_score, what)?;
+    }
+    for checkpoint in &training.checkpoints {
+        for score in &checkpoint.scores {
+            let what = || format!("the score of step {} on {}", checkpoint.step, score.domain);
+            check_share(stored, score.score, what)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_share(
+    stored: &StoredRecord,
+    found: f64,
+    what: impl FnOnce() -> String,
+) -> Result<(), ReportError> {
+    match (0.0..=1.0).contains(&found) {
+        true => Ok(()),
+        false => Err(ReportError::Share {
+            folder: stored.folder.clone(),
+            what: what(),
+            found,
+        }),
+    }
+}
+
+/// The samples of one run on one domain.
+pub fn samples(metric: Metric, seed: u64, predictions: &[Prediction]) -> Vec<Sample> {
+    predictions
+        .iter()
+        .map(|prediction| {
+            let share = metric.contribution(&prediction.score);
+            Sample {
+                seed,
+                cluster: prediction.passage.clone(),
+                numerator: share.numerator,
+                denominator: share.denominator,
+            }
+        })
+        .collect()
 }

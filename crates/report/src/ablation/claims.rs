@@ -1,10 +1,10 @@
 //! What the paper concluded from its ablations (Lester et al. 2021, §3.2 and §3.3), each as a difference
-//! that it takes to be above zero, or to be little. Written down from notes on the paper; [MEM] marks what is from memory
-//! alone.
+//! that it found above zero, or small. Written down from notes on the paper; [MEM] marks what is from
+//! memory alone.
 
-use super::{On, Table};
-use crate::figures::places::Axis;
-use crate::sheet::{Finding, Population};
+use super::{On, Settings};
+use crate::findings::{Finding, Population};
+use crate::settings::Varied;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::ablation::Kind;
 use promptshift_numbers::stats::bootstrap::Draws;
@@ -22,10 +22,10 @@ pub const SENTINEL: &str = "span corruption, sentinel";
 /// See [`SPANS`].
 pub const ADAPTED: &str = "adapted as a language model";
 
-/// What "little" and "marginal" are taken to be: below two points. The paper gives no number.
-const LITTLE: f64 = 0.02;
+/// What counts as small: below two points. The paper says "marginal" and gives no number.
+const SMALL: f64 = 0.02;
 
-pub(super) fn findings(kind: Kind, table: &Table, axis: &Axis) -> Vec<Finding> {
+pub(super) fn findings(kind: Kind, table: &Settings, varied: &Varied) -> Vec<Finding> {
     let at = |place: &str| table.source(place, Method::Prompt);
     let minus = |one: Option<Draws>, other: Option<Draws>| Some(one?.minus(&other?));
     let claim = |paper, what: &str, draws: Option<Draws>| {
@@ -38,45 +38,45 @@ pub(super) fn findings(kind: Kind, table: &Table, axis: &Axis) -> Vec<Finding> {
                 "20 vectors − 1",
                 minus(at("20"), at("1")),
             ),
-            Finding::little(
-                "Beyond 20 vectors there is little more to gain.",
+            Finding::small(
+                "Beyond 20 vectors the gains are marginal.",
                 "100 vectors − 20",
-                LITTLE,
+                SMALL,
                 minus(at("100"), at("20")).as_ref(),
                 Population::SeedsAndPassages,
             ),
         ],
         Kind::Init => vec![
             claim(
-                "Class labels are the best start.",
+                "Class labels are the best initialisation.",
                 "class labels − sampled vocabulary",
                 minus(at(LABELS), at(VOCAB)),
             ),
             claim(
-                "Random uniform is the worst start of small models (the difference is gone at XXL).",
+                "Random uniform is the worst initialisation for small models (no difference at XXL).",
                 "sampled vocabulary − uniform",
                 minus(at(VOCAB), at(UNIFORM)),
             ),
         ],
         Kind::Objective => vec![
             claim(
-                "A model pre-trained by span corruption alone is a bad one to freeze; adapted as a \
-                 language model it is the best.",
+                "A model pre-trained by span corruption alone is a poor frozen model; with LM adaptation it is \
+                 the best.",
                 "adapted − span corruption",
                 minus(at(ADAPTED), at(SPANS)),
             ),
             claim(
-                "A sentinel before the targets does not make up for it.",
+                "Prepending a sentinel to the targets does not make up for it.",
                 "adapted − span corruption with sentinel",
                 minus(at(ADAPTED), at(SENTINEL)),
             ),
         ],
         Kind::LmSteps => vec![claim(
-            "The longer the adaptation, the better, up to 100,000 steps.",
+            "Longer LM adaptation is better, up to 100,000 steps.",
             "most steps − fewest",
             minus(
-                axis.places.last().and_then(|place| at(place)),
-                axis.places.first().and_then(|place| at(place)),
+                varied.places.last().and_then(|place| at(place)),
+                varied.places.first().and_then(|place| at(place)),
             ),
         )],
         Kind::Scale => {
@@ -85,15 +85,15 @@ pub(super) fn findings(kind: Kind, table: &Table, axis: &Axis) -> Vec<Finding> {
                 minus(at(place?), model)
             };
             vec![claim(
-                "The larger the model, the less prompt tuning is behind model tuning.",
+                "The larger the model, the smaller the lead of model tuning over prompt tuning.",
                 "(prompt − model) of the largest − (prompt − model) of the smallest",
-                minus(behind(axis.places.last()), behind(axis.places.first())),
+                minus(behind(varied.places.last()), behind(varied.places.first())),
             )]
         }
     }
 }
 
-impl Table<'_> {
+impl Settings<'_> {
     fn source(&self, place: &str, method: Method) -> Option<Draws> {
         self.draws(self.find(place, None, method)?, On::Source)
     }

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use promptshift_numbers::record::Score;
 use promptshift_numbers::record::ensemble::{
-    ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleRecord, Member,
+    ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleRecord, Member, MemberLine,
 };
 use promptshift_numbers::record::{Provenance, Role};
 use promptshift_text::domain::{Split, Task};
@@ -83,8 +84,8 @@ fn complementary() -> StoredEnsemble {
 
 #[test]
 fn members_that_err_on_other_examples_gain_by_voting() {
-    let sheet = sheet(&complementary()).expect("a report");
-    let text = sheet.markdown("figures");
+    let document = document(&complementary()).expect("a report");
+    let text = document.markdown("figures");
     // Two thirds by themselves, all of it together; the paper's claims hold.
     assert!(
         text.contains("| squad (source) | 66.7 ± 0.0 | 66.7 | 66.7 | 100.0 | +33.3 ["),
@@ -100,13 +101,13 @@ fn members_that_err_on_other_examples_gain_by_voting() {
     );
     assert!(text.contains("| 3 tuned models | 3 | 3,000 |"), "{text}");
     assert!(text.contains("34 % of the parameters"), "{text}");
-    let figure = &sheet.figures[0];
+    let figure = document.figures().next().expect("one figure");
     assert!(
-        figure.title.contains("majority vote 66.7 at 1"),
+        figure.alt.contains("majority vote 66.7 at 1"),
         "{}",
-        figure.title
+        figure.alt
     );
-    assert!(figure.title.contains("100.0 at 3"), "{}", figure.title);
+    assert!(figure.alt.contains("100.0 at 3"), "{}", figure.alt);
 }
 
 #[test]
@@ -116,9 +117,9 @@ fn members_that_say_the_same_gain_nothing_and_nothing_is_claimed() {
         let first = line.members[0].clone();
         line.members.fill(first);
     }
-    let text = sheet(&same).expect("a report").markdown("figures");
+    let text = document(&same).expect("a report").markdown("figures");
     assert!(text.contains("| 66.7 | 0.0 [0.0, 0.0] |"), "{text}");
-    assert_eq!(text.matches("undecided").count(), 2, "{text}");
+    assert_eq!(text.matches("inconclusive").count(), 2, "{text}");
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn classes_are_decided_by_mean_probability_as_well() {
     for evaluation in &mut pairs.record.evaluations {
         evaluation.task = Task::Paraphrase;
     }
-    let text = sheet(&pairs).expect("a report").markdown("figures");
+    let text = document(&pairs).expect("a report").markdown("figures");
     // The vote is wrong everywhere, the mean probability right everywhere.
     assert!(
         text.contains("| 33.3 ± 57.7 | 100.0 | 100.0 | 0.0 | −33.3 ["),

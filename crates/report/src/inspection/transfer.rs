@@ -1,12 +1,11 @@
-//! Whether prompts that are alike do alike on each other's domains, as Vu et al. 2022 (SPoT, arXiv 2110.07904,
-//! §5) found of tasks.
+//! Whether similar prompts score alike on each other's domains, as Vu et al. 2022 (SPoT, arXiv
+//! 2110.07904, §5) found of tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Inspected, hundredth};
-use crate::markdown::table::{TextTable, UNDEFINED};
+use crate::document::{Block, Table, or_dash};
 use crate::number::{count, percent};
-use crate::sheet::Section;
 use promptshift_numbers::inspect::cosine;
 use promptshift_numbers::stats::estimate::mean;
 use promptshift_numbers::stats::mantel::{Mantel, mantel};
@@ -72,7 +71,7 @@ impl<'a> Domains<'a> {
 }
 
 /// The section; none of fewer than three domains whose prompts lie in records.
-pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<Section> {
+pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<[Block; 3]> {
     let domains = Domains::of(prompts);
     if domains.names.len() < 3 {
         return None;
@@ -91,37 +90,33 @@ pub(super) fn section(prompts: &[Inspected], likenesses: &[Vec<f64>]) -> Option<
             domains.names[asked].to_owned(),
             hundredth(Some(like[source][asked])),
             hundredth(Some(by_means[source][asked])),
-            kept[source][asked].map_or(UNDEFINED.to_owned(), percent),
+            or_dash(kept[source][asked], percent),
         ]
     });
     let header = [
         "tuned on",
-        "asked about",
-        "likeness of the prompts",
+        "scored on",
+        "prompt similarity",
         "cosine of mean vectors",
-        "kept, % of the own prompt's score",
+        "retained, % of its own prompt's score",
     ];
-    Some(Section {
-        heading: "Do prompts that are alike do alike?".to_owned(),
-        table: TextTable {
-            words: &[0, 1],
-            rows: rows.collect(),
-            header: header.map(str::to_owned).to_vec(),
-        },
-        words: format!(
-            "Rank correlation (Spearman's ρ) of what is kept with likeness: {}; with the cosine of mean vectors: {}. \
-             p by permuting the {} whole (Mantel 1967). Vu et al. 2022 (SPoT) found of tasks that prompts more \
-             alike transfer better.",
+    Some(Block::section(
+        "Do similar prompts score alike on each other's domains?",
+        Table::new(header).words(&[0, 1]).rows(rows),
+        format!(
+            "Rank correlation (Spearman's ρ) of the retained score with prompt similarity: {}; with the cosine of \
+             mean vectors: {}. p by permutation of whole {} (Mantel 1967). Vu et al. 2022 (SPoT) found that \
+             prompts of tasks transfer better the more similar they are.",
             words(mantel(&like, &kept)),
             words(mantel(&by_means, &kept)),
             count(domains.names.len(), "domain"),
         ),
-    })
+    ))
 }
 
 fn words(found: Option<Mantel>) -> String {
     let Some(found) = found else {
-        return "undefined, scores on each other's domains are missing or all the same".to_owned();
+        return "undefined (scores on each other's domains are missing or equal)".to_owned();
     };
     format!(
         "{} over {}, p {:.2}",

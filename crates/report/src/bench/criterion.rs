@@ -1,0 +1,197 @@
+//! What criterion keeps of a benchmark: two files (`new/benchmark.json`, `new/estimates.json`) below its
+//! folder, `target/criterion`. Their fields are those of criterion 0.8.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{GROWTH, STEPS};
+use promptshift_numbers::provenance;
+
+/// Benchmarks that can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// No benchmark below the folder.
+    #[error("{}: wanted what `cargo bench` writes (…/new/estimates.json), found none", .0.display())]
+    Nothing(PathBuf),
+    /// A folder or file can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not criterion's.
+    #[error("{}: wanted a file of criterion 0.8, or of a report on one: {source}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// The name of the file that a report's numbers are kept in.
+pub const FILE: &str = "benchmarks.json";
+
+/// What a report is made of, as it is kept beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Benchmarks {
+    /// promptshift's version.
+    pub version: String,
+    /// The git revision of the program that read criterion's files.
+    pub revision: String,
+    /// The processor's name.
+    pub processor: String,
+    /// By model of the group `encoder`: input tokens, and the operations that the arithmetic of the
+    /// encoder counts for each of them, in the units of [`Benchmarks::measured`]'s lengths.
+    pub operations: BTreeMap<String, Vec<(usize, f64)>>,
+    /// Every benchmark.
+    pub measured: Vec<Measured>,
+}
+
+impl Benchmarks {
+    /// Criterion's results below a folder, read on the machine that they were measured on.
+    ///
+    /// # Errors
+    /// There is none, or a file is damaged.
+    pub fn of_criterion(
+        folder: &Path,
+        operations: BTreeMap<String, Vec<(usize, f64)>>,
+    ) -> Result<Self, BenchError> {
+        Ok(Benchmarks {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: provenance::revision().to_owned(),
+            processor: provenance::processor(),
+            operations,
+            measured: read(folder)?,
+        })
+    }
+
+    /// Those that were kept in a report's folder.
+    ///
+    /// # Errors
+    /// There are none, or the file is damaged.
+    pub fn kept(folder: &Path) -> Result<Self, BenchError> {
+        parse(&folder.join(FILE))
+    }
+}
+
+/// One benchmark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// `train_step`.
+    pub group: String,
+    /// `prompt/nano`, or a model alone.
+    pub name: String,
+    /// Input tokens, where the benchmark has a parameter.
+    pub length: Option<usize>,
+    /// What one iteration works on, in the unit of [`Measured::unit`].
+    pub amount: Option<f64>,
+    /// `tokens`, `bytes`, ...
+    pub unit: String,
+    /// The median with the ends of its 95 % interval, in nanoseconds, or bytes of peak memory.
+    pub median: [f64; 3],
+}
+
+impl Measured {
+    /// Work in a second.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.amount.map(|amount| amount * 1e9 / self.median[0])
+    }
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    group_id: String,
+    function_id: Option<String>,
+    value_str: Option<String>,
+    throughput: Option<BTreeMap<String, f64>>,
+}
+
+#[derive(Deserialize)]
+struct Estimates {
+    median: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    point_estimate: f64,
+    confidence_interval: Interval,
+}
+
+#[derive(Deserialize)]
+struct Interval {
+    lower_bound: f64,
+    upper_bound: f64,
+}
+
+/// Every benchmark below criterion's folder, by group, name and length.
+pub(super) fn read(folder: &Path) -> Result<Vec<Measured>, BenchError> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let io = |source| BenchError::Io {
+            path: folder.clone(),
+            source,
+        };
+        for entry in fs::read_dir(&folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if !path.is_dir() {
+                continue;
+            }
+            // `base` and `change` beside it are of earlier runs.
+            match path.file_name().is_some_and(|name| name == "new") {
+                true => found.push(measured(&path)?),
+                false => folders.push(path),
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(BenchError::Nothing(folder.to_owned()));
+    }
+    found.sort_by(|one, two| {
+        let key = |m: &Measured| (m.group.clone(), m.name.clone(), m.length);
+        key(one).cmp(&key(two))
+    });
+    Ok(found)
+}
+
+fn measured(folder: &Path) -> Result<Measured, BenchError> {
+    let benchmark: Benchmark = parse(&folder.join("benchmark.json"))?;
+    let Estimates { median } = parse(&folder.join("estimates.json"))?;
+    let amount = benchmark.throughput.and_then(|all| all.into_iter().next());
+    let unit = match (&amount, benchmark.group_id.as_str()) {
+        (Some((kind, _)), _) if kind == "Bytes" => "bytes",
+        (_, STEPS | GROWTH) => "tokens",
+        (_, "read_parquet") => "rows",
+        _ => "examples",
+    };
+    Ok(Measured {
+        group: benchmark.group_id,
+        name: benchmark.function_id.unwrap_or_default(),
+        length: benchmark.value_str.and_then(|value| value.parse().ok()),
+        amount: amount.map(|(_, amount)| amount),
+        unit: unit.to_owned(),
+        median: [
+            median.point_estimate,
+            median.confidence_interval.lower_bound,
+            median.confidence_interval.upper_bound,
+        ],
+    })
+}
+
+fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {
+    let contents = fs::read(path).map_err(|source| BenchError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_slice(&contents).map_err(|source| BenchError::Parse {
+        path: path.to_owned(),
+        source,
+    })
+}

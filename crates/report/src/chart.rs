@@ -1,0 +1,208 @@
+//! Charts as data: panels with axes and marks in the units of what is shown, and a legend. [`svg`]
+//! alone turns them into pixels.
+
+mod axis;
+mod style;
+mod svg;
+
+pub use axis::{Axis, Scale};
+pub use style::{Colour, Shape};
+
+use super::document::Figure;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::estimate::{Estimate, Interval};
+
+/// A point in the units of a panel's axes.
+pub type Point = (f64, f64);
+
+/// A chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// What stands above it.
+    pub title: String,
+    /// The legend.
+    pub keys: Vec<Key>,
+    /// The panels, row by row.
+    pub panels: Vec<Panel>,
+    /// How many panels stand beside each other.
+    pub columns: usize,
+    /// The width and height of what lies between a panel's axes, in pixels.
+    pub plot: (f64, f64),
+}
+
+/// One pair of axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// Across.
+    pub x: Axis,
+    /// Upright; places run from the top down, numbers from the bottom up.
+    pub y: Axis,
+    /// What is drawn, the first at the bottom.
+    pub marks: Vec<Mark>,
+}
+
+/// An entry of the legend: its sample is drawn in a box whose axes run from 0 to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// What the sample stands for.
+    pub words: String,
+    /// The sample.
+    pub sample: Vec<Mark>,
+}
+
+/// Something drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mark {
+    /// A line through points.
+    Line(Vec<Point>, Stroke, Colour),
+    /// A point.
+    Dot(Point, Shape, Colour),
+    /// A small point: one run of several.
+    Run(Point, Shape, Colour),
+    /// An interval of y at a point.
+    Upright(Point, Interval, Colour),
+    /// An interval of x at a point.
+    Across(Point, Interval, Colour),
+    /// Words beside a point; labels on one side of one x are moved apart.
+    Label(Point, Side, String, Colour),
+    /// A square of a matrix, with a value in [-1, 1] as its shade.
+    Cell(Point, f64),
+}
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stroke {
+    /// What a panel is about.
+    Bold,
+    /// A line.
+    Plain,
+    /// A comparison.
+    Thin,
+    /// One of many runs.
+    Pale,
+    /// A bound or an expectation.
+    Dashed,
+}
+
+/// On which side of its point a label stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// Left of it.
+    Left,
+    /// Right of it.
+    Right,
+}
+
+impl Chart {
+    /// The chart as a file; `alt` says what it shows.
+    pub fn figure(&self, name: impl Into<String>, alt: impl Into<String>) -> Figure {
+        let (name, alt) = (name.into(), alt.into());
+        let svg = svg::write(self, &alt);
+        Figure { name, alt, svg }
+    }
+}
+
+/// How many panels of `count` stand beside each other.
+pub fn columns(count: usize) -> usize {
+    match count {
+        1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
+impl Mark {
+    /// A score with its interval: the bar, then the point.
+    pub fn estimate(x: f64, score: Estimate, shape: Shape, colour: Colour) -> [Mark; 2] {
+        let at = (x, score.value);
+        [
+            Mark::Upright(at, score.interval, colour),
+            Mark::Dot(at, shape, colour),
+        ]
+    }
+}
+
+const LEFT: Point = (0.0, 0.5);
+const MIDDLE: Point = (0.5, 0.5);
+const RIGHT: Point = (1.0, 0.5);
+
+impl Key {
+    fn new(words: impl Into<String>, sample: impl IntoIterator<Item = Mark>) -> Key {
+        Key {
+            words: words.into(),
+            sample: sample.into_iter().collect(),
+        }
+    }
+
+    /// A line with its points.
+    pub fn series(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
+        let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Bold, colour);
+        Key::new(words, [line, Mark::Dot(MIDDLE, shape, colour)])
+    }
+
+    /// A method under its title.
+    pub fn method(title: impl Into<String>, method: Method) -> Key {
+        Key::series(title, Shape::of(method), Colour::of(method))
+    }
+
+    /// A point alone.
+    pub fn dot(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
+        Key::new(words, [Mark::Dot(MIDDLE, shape, colour)])
+    }
+
+    /// A small point alone.
+    pub fn run(words: impl Into<String>, shape: Shape, colour: Colour) -> Key {
+        Key::new(words, [Mark::Run(MIDDLE, shape, colour)])
+    }
+
+    /// A line alone.
+    pub fn line(words: impl Into<String>, stroke: Stroke, colour: Colour) -> Key {
+        Key::new(words, [Mark::Line(vec![LEFT, RIGHT], stroke, colour)])
+    }
+
+    /// The bar of an interval.
+    pub fn interval() -> Key {
+        let all = Interval {
+            low: 0.0,
+            high: 1.0,
+        };
+        Key::new("95 % interval", [Mark::Upright(MIDDLE, all, Colour::Faint)])
+    }
+
+    /// The dashes of the floor.
+    pub fn floor() -> Key {
+        Key::line("floor", Stroke::Dashed, Colour::Faint)
+    }
+
+    /// A shade of a matrix.
+    pub fn shade(value: f64) -> Key {
+        let words = format!("{value:.1}").replace('-', "−");
+        Key::new(words, [Mark::Cell((0.0, 0.0), value)])
+    }
+}
+
+/// How like each other the rows of a square matrix are, from −1 to 1; `names` stand at some of them.
+pub fn matrix(title: &str, rows: &[Vec<f64>], names: &[(usize, String)]) -> Chart {
+    let ticks = names.iter().map(|(row, name)| (*row as f64, name.clone()));
+    let scale = Scale::Places(rows.len());
+    let cells = rows.iter().enumerate().flat_map(|(y, row)| {
+        let cell = move |(x, value): (usize, &f64)| Mark::Cell((x as f64, y as f64), *value);
+        row.iter().enumerate().map(cell)
+    });
+    // A hundred rows still fit on a page, and a name beside each of a few.
+    let side = rows.len() as f64 * (480.0 / rows.len().max(1) as f64).clamp(3.0, 40.0);
+    Chart {
+        title: title.to_owned(),
+        keys: [1.0, 0.5, 0.0, -0.5, -1.0].map(Key::shade).to_vec(),
+        panels: vec![Panel {
+            x: Axis::new("", scale, Vec::new()),
+            y: Axis::new("", scale, ticks.collect()),
+            marks: cells.collect(),
+        }],
+        columns: 1,
+        plot: (side, side),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Colours, shapes and the width of words, the same in every figure.
+//!
+//! Colours are Okabe & Ito's (2008, *Color universal design*), which colour-blind readers can tell
+//! apart, lighter ones of the same palette where a reader's screen is dark; each method has a shape of
+//! its own as well.
+
+use promptshift_numbers::recipe::Method;
+
+/// A colour, by what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Words.
+    Ink,
+    /// Words and lines that stand back.
+    Faint,
+    /// Lines of a grid.
+    Grid,
+    /// The untuned backbone.
+    Untuned,
+    /// A line of this number.
+    Series(usize),
+}
+
+/// How many series have a colour of their own.
+const SERIES: usize = 7;
+
+/// A class, its colour on paper and on a dark screen.
+const COLOURS: [(&str, &str, &str); 5 + SERIES] = [
+    ("paper", "#FFFFFF", "#16191D"),
+    ("ink", "#282828", "#E6E8EA"),
+    ("faint", "#6E6E6E", "#A4ADB6"),
+    ("grid", "#E1E1E1", "#343A42"),
+    ("untuned", "#5A5A5A", "#BEBEBE"),
+    ("c0", "#0072B2", "#56B4E9"),
+    ("c1", "#D55E00", "#E69F00"),
+    ("c2", "#009E73", "#40D6A8"),
+    ("c3", "#CC79A7", "#E6A0C8"),
+    ("c4", "#E69F00", "#FADC5A"),
+    ("c5", "#56B4E9", "#BEC8FF"),
+    ("c6", "#000000", "#F5F5F5"),
+];
+
+/// The style of every figure: its classes, which a dark screen gives other colours.
+pub(super) fn sheet() -> String {
+    let rules = |of: fn(&(&str, &str, &str)) -> String| -> String {
+        COLOURS.iter().map(of).collect::<Vec<_>>().join("\n")
+    };
+    format!(
+        "<style>\n.chart text {{ font-family: system-ui, -apple-system, \"Segoe UI\", Roboto, \"DejaVu Sans\", sans-serif; \
+         fill: currentColor; dominant-baseline: central; }}\n\
+         .chart .fill {{ fill: currentColor; }}\n\
+         .chart .line {{ fill: none; stroke: currentColor; }}\n{}\n\
+         @media screen and (prefers-color-scheme: dark) {{\n{}\n}}\n</style>\n",
+        rules(|(class, paper, _)| format!(".chart .{class} {{ color: {paper}; }}")),
+        rules(|(class, _, dark)| format!(".chart .{class} {{ color: {dark}; }}")),
+    )
+}
+
+impl Colour {
+    /// A method's colour.
+    pub fn of(method: Method) -> Colour {
+        match method {
+            Method::Prompt => Colour::Series(0),
+            Method::Model => Colour::Series(1),
+            Method::Untuned => Colour::Untuned,
+            other => Colour::Series(2 + other as usize % (SERIES - 2)),
+        }
+    }
+
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Colour::Ink => "ink",
+            Colour::Faint => "faint",
+            Colour::Grid => "grid",
+            Colour::Untuned => "untuned",
+            Colour::Series(number) if number < 2 => COLOURS[5 + number].0,
+            Colour::Series(number) => COLOURS[7 + (number - 2) % (SERIES - 2)].0,
+        }
+    }
+}
+
+/// The shape of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A disc.
+    Circle,
+    /// A circle whose inside is paper.
+    HollowCircle,
+    /// A wide circle around another point.
+    Ring,
+    /// A square.
+    Square,
+    /// A diamond.
+    Diamond,
+    /// A diamond whose inside is paper.
+    HollowDiamond,
+    /// A triangle on its side.
+    Up,
+    /// A triangle on its point.
+    Down,
+    /// A cross.
+    Cross,
+}
+
+impl Shape {
+    /// A method's shape. Five colours and four shapes in turn tell twenty methods apart.
+    pub fn of(method: Method) -> Shape {
+        match method {
+            Method::Prompt => Shape::Circle,
+            Method::Model => Shape::Square,
+            Method::Untuned => Shape::HollowDiamond,
+            other => [Shape::Up, Shape::Down, Shape::Diamond, Shape::Cross][other as usize % 4],
+        }
+    }
+}
+
+/// How wide words are in pixels, by the widest of the fonts that a reader may have (DejaVu Sans).
+pub(super) fn width(words: &str, size: f64) -> f64 {
+    let em = |letter: char| match letter {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.34,
+        'f' | 'r' | 't' | '(' | ')' | '[' | ']' | '-' | '/' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '%' | '→' => 0.99,
+        'A'..='Z' => 0.74,
+        '−' | '±' | '+' | '=' => 0.84,
+        _ => 0.64,
+    };
+    size * words.chars().map(em).sum::<f64>()
+}
+
+/// Words in lines no wider than `room`, broken after spaces, underscores and bars; a word that is wider
+/// than that is a line by itself.
+pub(super) fn wrap(words: &str, size: f64, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for part in words.split_inclusive([' ', '_', '|']) {
+        let last = lines.last().map_or("", String::as_str);
+        if !last.is_empty() && width(&format!("{last}{}", part.trim_end()), size) > room {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(part);
+        }
+    }
+    lines
+        .iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Moves labels apart: keeps their order and puts at least `gap` between neighbours, as near to where
+/// they want to be as one pass down and one pass up get them.
+pub(super) fn spread(wanted: &[f64], gap: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by(|one, other| wanted[*one].total_cmp(&wanted[*other]));
+    let mut placed = wanted.to_vec();
+    for pair in order.windows(2) {
+        let least = placed[pair[0]] + gap;
+        placed[pair[1]] = placed[pair[1]].max(least);
+    }
+    let shift: f64 = placed.iter().zip(wanted).map(|(at, from)| at - from).sum();
+    let back = shift / wanted.len().max(1) as f64;
+    placed.iter().map(|place| place - back).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_their_order_and_distance() {
+        assert_eq!(spread(&[100.0, 50.0], 14.0), [100.0, 50.0]);
+        assert_eq!(spread(&[50.0, 50.0], 14.0), [43.0, 57.0]);
+        assert_eq!(spread(&[], 14.0), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn lines_are_no_wider_than_their_room() {
+        let lines = wrap("adapted as a language model", 12.0, 100.0);
+        assert!(lines.len() > 1 && lines.iter().all(|line| width(line, 12.0) <= 100.0));
+        assert_eq!(lines.join(" "), "adapted as a language model");
+        assert_eq!(
+            wrap("relation_extraction", 12.0, 90.0),
+            ["relation_", "extraction"]
+        );
+        assert_eq!(wrap("", 12.0, 90.0), [""]);
+    }
+
+    #[test]
+    fn twenty_methods_have_two_marks_alike_at_most_where_there_are_more() {
+        let offered: Vec<Method> = Method::offered().collect();
+        let mark = |method: Method| (Colour::of(method).class(), Shape::of(method) as usize);
+        let mut marks: Vec<_> = offered.iter().map(|method| mark(*method)).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        assert!(marks.len() >= offered.len().min(20), "{}", marks.len());
+    }
+}

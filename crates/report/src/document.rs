@@ -1,0 +1,171 @@
+//! A report before it has a form: blocks that [`markdown`](Document::markdown), [`html`] and
+//! [`terminal`] render, each in its own way.
+
+pub mod html;
+mod markdown;
+pub mod terminal;
+
+pub use markdown::{plain, quoted};
+
+/// A report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// What a browser calls it.
+    pub title: String,
+    /// What it says, from top to bottom.
+    pub blocks: Vec<Block>,
+}
+
+/// A part of a report. Its words are Markdown without HTML; text from files has to be made [`plain`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Block {
+    /// The title of a study.
+    Title(String),
+    /// The heading of a section.
+    Heading(String),
+    /// One paragraph or more, a quotation or code.
+    Text(String),
+    /// A table.
+    Table(Table),
+    /// A figure.
+    Figure(Figure),
+    /// A list.
+    List(Vec<String>),
+    /// What a page folds away under a summary.
+    Details(String, Vec<Block>),
+}
+
+/// A figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Its file's name.
+    pub name: String,
+    /// What it shows, for readers who cannot see it.
+    pub alt: String,
+    /// The picture.
+    pub svg: String,
+}
+
+/// A header and rows of the same length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The columns, from 0, that hold words and stand left; numbers stand right.
+    pub words: &'static [usize],
+    /// The columns' names.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// What stands where a planned run has no record.
+pub const MISSING: &str = "missing";
+
+/// What stands where a value is not defined.
+pub const UNDEFINED: &str = "–";
+
+/// A value as `show` writes it, or a dash.
+pub fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| UNDEFINED.to_owned(), show)
+}
+
+impl Document {
+    /// All figures.
+    pub fn figures(&self) -> impl Iterator<Item = &Figure> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Figure(figure) => Some(figure),
+            _ => None,
+        })
+    }
+}
+
+impl Block {
+    /// A heading.
+    pub fn heading(words: impl Into<String>) -> Self {
+        Block::Heading(words.into())
+    }
+
+    /// A table under a heading, with words after it.
+    pub fn section(
+        heading: impl Into<String>,
+        table: Table,
+        words: impl Into<String>,
+    ) -> [Block; 3] {
+        [Block::heading(heading), table.into(), Block::text(words)]
+    }
+
+    /// A paragraph.
+    pub fn text(words: impl Into<String>) -> Self {
+        Block::Text(words.into())
+    }
+}
+
+impl From<Table> for Block {
+    fn from(table: Table) -> Self {
+        Block::Table(table)
+    }
+}
+
+impl From<Figure> for Block {
+    fn from(figure: Figure) -> Self {
+        Block::Figure(figure)
+    }
+}
+
+impl Table {
+    /// An empty table whose first column holds words.
+    pub fn new<C: Into<String>>(header: impl IntoIterator<Item = C>) -> Self {
+        Table {
+            words: &[0],
+            header: header.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// The table with words in these columns.
+    pub fn words(self, columns: &'static [usize]) -> Self {
+        Table {
+            words: columns,
+            ..self
+        }
+    }
+
+    /// The table with these rows.
+    pub fn rows(self, rows: impl IntoIterator<Item = Vec<String>>) -> Self {
+        Table {
+            rows: rows.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// The same table if it has at most so many columns, otherwise with its rows as columns; its
+    /// first column must be its only one of words.
+    pub fn no_wider_than(self, columns: usize) -> Self {
+        if self.header.len() <= columns {
+            return self;
+        }
+        let lines: Vec<Vec<String>> = std::iter::once(self.header).chain(self.rows).collect();
+        let turned = |column: usize| lines.iter().map(move |line| line[column].clone());
+        Table {
+            words: self.words,
+            header: turned(0).collect(),
+            rows: (1..lines[0].len())
+                .map(|column| turned(column).collect())
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_too_wide_is_turned() {
+        let cells = |text: &str| text.chars().map(String::from).collect::<Vec<String>>();
+        let wide = Table::new(cells("abc")).rows([cells("d12"), cells("e34")]);
+        assert_eq!(wide.clone().no_wider_than(3), wide);
+        let turned = wide.no_wider_than(2);
+        assert_eq!(turned.header, cells("ade"));
+        assert_eq!(turned.rows, [cells("b13"), cells("c24")]);
+    }
+}

@@ -1,0 +1,213 @@
+//! What the votes of several prompts score on one domain, for every choice of them.
+
+use promptshift_numbers::record::Score;
+use promptshift_numbers::record::ensemble::{EnsembleLine, MemberLine, StoredEnsemble};
+use promptshift_numbers::score::Metric;
+use promptshift_numbers::score::vote::{Ballot, Vote, majority, mean_probability};
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::panel::{Panel, Sample};
+
+/// How members' answers become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// [`majority`].
+    Vote,
+    /// [`mean_probability`].
+    MeanProbability,
+}
+
+impl Rule {
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Vote => "majority vote",
+            Rule::MeanProbability => "mean probability",
+        }
+    }
+}
+
+/// What each rule scores on one domain with so many members.
+pub(super) struct DomainResult {
+    /// Each member's score.
+    pub singles: Vec<f64>,
+    /// By rule, for 1, 2, … N members: the mean over all choices of so many members.
+    pub sizes: Vec<Vec<Draws>>,
+    /// The member with the highest score here, which is not known beforehand.
+    pub best: Draws,
+    /// The member with the highest score on source validation.
+    pub picked: Draws,
+}
+
+/// The answer of some members to one example, and what it is worth.
+fn decided(members: &[&MemberLine], rule: Rule) -> Score {
+    let vote = || members[vote(members).winner].score;
+    match rule {
+        Rule::Vote => vote(),
+        Rule::MeanProbability => {
+            let given: Vec<&[f64]> = members
+                .iter()
+                .map(|member| member.label_log_probs.as_slice())
+                .collect();
+            match (mean_probability(&given), members[0].score) {
+                (class, Score::Label { gold, .. }) => Score::Label {
+                    gold,
+                    predicted: class,
+                },
+                (class, Score::Option { question, gold, .. }) => Score::Option {
+                    question,
+                    gold,
+                    predicted: class,
+                },
+                (_, Score::Span { .. }) => vote(),
+            }
+        }
+    }
+}
+
+fn vote(members: &[&MemberLine]) -> Vote {
+    let ballots: Vec<Ballot> = members
+        .iter()
+        .map(|member| Ballot {
+            text: &member.prediction,
+            log_prob: member.log_prob,
+        })
+        .collect();
+    majority(&ballots).expect("an ensemble has members")
+}
+
+pub(super) fn domain_result(
+    stored: &StoredEnsemble,
+    lines: &[EnsembleLine],
+    metric: Metric,
+    rules: &[Rule],
+) -> DomainResult {
+    let members = &stored.record.members;
+    let choices = subsets(members.len());
+    let mut runs: Vec<Vec<Sample>> = Vec::new();
+    for rule in rules {
+        for size in 1..=members.len() {
+            let of_size = choices.iter().filter(|choice| choice.len() == size);
+            let samples = of_size.enumerate().flat_map(|(run, choice)| {
+                lines.iter().map(move |line| {
+                    let chosen: Vec<&MemberLine> =
+                        choice.iter().map(|&member| &line.members[member]).collect();
+                    sample(metric, run as u64, line, decided(&chosen, *rule))
+                })
+            });
+            runs.push(samples.collect());
+        }
+    }
+    let single = |member: usize| -> Vec<Sample> {
+        (lines.iter())
+            .map(|line| sample(metric, 0, line, line.members[member].score))
+            .collect()
+    };
+    let singles: Vec<f64> = (0..members.len())
+        .map(|member| {
+            let scores: Vec<Score> = lines.iter().map(|l| l.members[member].score).collect();
+            metric.value(&scores)
+        })
+        .collect();
+    let highest = |scores: &[f64]| {
+        (0..scores.len())
+            .rev()
+            .max_by(|&one, &other| scores[one].total_cmp(&scores[other]))
+            .expect("an ensemble has members")
+    };
+    let validation: Vec<f64> = members.iter().map(|m| m.validation_score).collect();
+    runs.push(single(highest(&singles)));
+    runs.push(single(highest(&validation)));
+    let mut scored = Bootstrap::default().scores(&[Panel::new(&runs)]);
+    let mut draws: Vec<Draws> = (scored.remove(0).into_iter())
+        .map(|draws| draws.expect("every domain has examples"))
+        .collect();
+    let picked = draws.pop().expect("pushed last");
+    let best = draws.pop().expect("pushed before");
+    DomainResult {
+        singles,
+        sizes: draws.chunks(members.len()).map(<[Draws]>::to_vec).collect(),
+        best,
+        picked,
+    }
+}
+
+fn sample(metric: Metric, seed: u64, line: &EnsembleLine, score: Score) -> Sample {
+    let part = metric.contribution(&score);
+    Sample {
+        seed,
+        cluster: line.passage.clone(),
+        numerator: part.numerator,
+        denominator: part.denominator,
+    }
+}
+
+impl DomainResult {
+    /// A rule's score with all members.
+    pub fn all(&self, rule: usize) -> &Draws {
+        self.sizes[rule].last().expect("at least one member")
+    }
+
+    /// The mean of the members by themselves.
+    pub fn single(&self) -> &Draws {
+        &self.sizes[0][0]
+    }
+
+    pub fn gain(&self, rule: usize) -> Draws {
+        self.all(rule).minus(self.single())
+    }
+}
+
+/// Whether a score is that of a right answer.
+pub(super) fn is_right(score: &Score) -> bool {
+    match *score {
+        Score::Span { exact_match, .. } => exact_match == 1.0,
+        Score::Label { gold, predicted }
+        | Score::Option {
+            gold, predicted, ..
+        } => predicted == Some(gold),
+    }
+}
+
+/// One vote a line: how many agreed, how sure they are, whether they are right.
+pub(super) fn votes(lines: &[EnsembleLine]) -> Vec<(Vote, bool)> {
+    lines
+        .iter()
+        .map(|line| {
+            let members: Vec<&MemberLine> = line.members.iter().collect();
+            let vote = vote(&members);
+            (vote, is_right(&members[vote.winner].score))
+        })
+        .collect()
+}
+
+/// Choices are counted up to so many members; beyond, only those of one member and of the first k are
+/// taken.
+const COUNTED: usize = 8;
+
+/// Every non-empty choice of `count` members, each in ascending order; of more than eight, every
+/// single one and the first two, three, … of them.
+fn subsets(count: usize) -> Vec<Vec<usize>> {
+    if count > COUNTED {
+        let singles = (0..count).map(|member| vec![member]);
+        let first = (2..=count).map(|size| (0..size).collect());
+        return singles.chain(first).collect();
+    }
+    (1_usize..1 << count)
+        .map(|choice| (0..count).filter(|m| (choice >> m) & 1 == 1).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_is_there_once() {
+        assert_eq!(subsets(2), [vec![0], vec![1], vec![0, 1]]);
+        let all = subsets(5);
+        let of_size = |size| all.iter().filter(|choice| choice.len() == size).count();
+        assert_eq!([1, 2, 3, 4, 5].map(of_size), [5, 10, 10, 5, 1]);
+        let many = subsets(9);
+        assert_eq!(many.len(), 9 + 8);
+        assert_eq!(many[16], (0..9).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,189 @@
+//! The paper's conclusions beside what is measured here, as reports of ablations show them.
+
+use super::document::{Block, Table};
+use super::number::{difference, percent};
+use promptshift_numbers::stats::bootstrap::Draws;
+use promptshift_numbers::stats::estimate::Estimate;
+
+/// A conclusion of the paper beside what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What the paper says, marked where it is from memory.
+    pub paper: &'static str,
+    /// What was measured for it.
+    pub measured: String,
+    /// Whether the two agree.
+    pub verdict: Verdict,
+}
+
+/// Whether what was measured agrees with the paper.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// The interval lies on the paper's side of zero, or of the margin that its words were given.
+    Agrees,
+    /// It lies on the other side.
+    Disagrees,
+    /// It includes zero, or the margin.
+    Undecided {
+        /// The smallest difference that such a study finds with 80 % power, in [0, 1].
+        detectable: f64,
+    },
+    /// What it takes has not been run.
+    Missing,
+}
+
+/// What the interval behind a verdict is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Population {
+    /// Other seeds and other passages.
+    SeedsAndPassages,
+    /// The trained models as they are, other passages.
+    Passages,
+}
+
+impl Finding {
+    /// A difference that the paper found above zero; `what` names it.
+    pub fn positive(
+        paper: &'static str,
+        what: &str,
+        draws: Option<&Draws>,
+        population: Population,
+    ) -> Finding {
+        Finding::of(paper, what, draws, population, Verdict::above_zero)
+    }
+
+    /// A difference that the paper found small: below `margin`, in [0, 1].
+    pub fn small(
+        paper: &'static str,
+        what: &str,
+        margin: f64,
+        draws: Option<&Draws>,
+        population: Population,
+    ) -> Finding {
+        let what = format!("{what} (small: below {})", percent(margin));
+        Finding::of(paper, &what, draws, population, |estimate, detectable| {
+            Verdict::below(margin, estimate, detectable)
+        })
+    }
+
+    fn of(
+        paper: &'static str,
+        what: &str,
+        draws: Option<&Draws>,
+        population: Population,
+        verdict: impl FnOnce(Estimate, f64) -> Verdict,
+    ) -> Finding {
+        let Some(draws) = draws else {
+            return Finding {
+                paper,
+                measured: format!("{what}: not run"),
+                verdict: Verdict::Missing,
+            };
+        };
+        let draws = match population {
+            Population::SeedsAndPassages => draws.clone(),
+            Population::Passages => draws.of_these_runs(),
+        };
+        let estimate = draws.estimate();
+        Finding {
+            paper,
+            measured: format!("{what}: {}", difference(estimate)),
+            verdict: verdict(estimate, draws.detectable()),
+        }
+    }
+}
+
+impl Verdict {
+    /// Of a difference that the paper found above zero.
+    fn above_zero(estimate: Estimate, detectable: f64) -> Verdict {
+        match estimate.interval {
+            interval if interval.low > 0.0 => Verdict::Agrees,
+            interval if interval.high < 0.0 => Verdict::Disagrees,
+            _ => Verdict::Undecided { detectable },
+        }
+    }
+
+    /// Of a difference that the paper found below a margin.
+    fn below(margin: f64, estimate: Estimate, detectable: f64) -> Verdict {
+        match estimate.interval {
+            interval if interval.high < margin => Verdict::Agrees,
+            interval if interval.low > margin => Verdict::Disagrees,
+            _ => Verdict::Undecided { detectable },
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Verdict::Agrees => "agrees".to_owned(),
+            Verdict::Disagrees => "disagrees".to_owned(),
+            Verdict::Undecided { detectable } => {
+                format!(
+                    "inconclusive: 80 % power from {} points",
+                    percent(detectable)
+                )
+            }
+            Verdict::Missing => "not run".to_owned(),
+        }
+    }
+}
+
+/// The table of findings, under its heading.
+pub fn blocks(findings: &[Finding]) -> Vec<Block> {
+    if findings.is_empty() {
+        return Vec::new();
+    }
+    let rows = findings.iter().map(|finding| {
+        vec![
+            finding.paper.to_owned(),
+            finding.measured.clone(),
+            finding.verdict.words(),
+        ]
+    });
+    let header = ["the paper", "here, in points [95 %]", "verdict"];
+    vec![
+        Block::heading("The paper's conclusions and ours"),
+        Table::new(header).words(&[0, 1, 2]).rows(rows).into(),
+        Block::text("[MEM]: from memory, not checked against the paper's text."),
+    ]
+}
+
+/// What is said where the text is generated.
+pub fn generated(suite: &str) -> Option<Block> {
+    (suite == "mini").then(|| {
+        Block::text(
+            "> **Generated text, and a model of 1.5 million parameters.** Grammars write the domains of \
+             suite `mini`; the paper's ablations are of T5 from small to XXL on SuperGLUE. Agreement here \
+             is agreement at a small scale; a disagreement may come from the size or from the text.",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptshift_numbers::stats::estimate::Interval;
+
+    #[test]
+    fn verdicts_go_by_the_interval() {
+        let estimate = |low, high| Estimate {
+            value: 0.5 * (low + high),
+            interval: Interval { low, high },
+        };
+        assert_eq!(
+            Verdict::above_zero(estimate(0.01, 0.2), 0.1),
+            Verdict::Agrees
+        );
+        assert_eq!(
+            Verdict::above_zero(estimate(-0.2, -0.01), 0.1),
+            Verdict::Disagrees
+        );
+        let open = Verdict::above_zero(estimate(-0.1, 0.2), 0.123);
+        assert_eq!(open.words(), "inconclusive: 80 % power from 12.3 points");
+
+        let below = |low, high| Verdict::below(0.02, estimate(low, high), 0.1);
+        assert_eq!(below(-0.01, 0.015), Verdict::Agrees);
+        assert_eq!(below(0.03, 0.05), Verdict::Disagrees);
+        let detectable = 0.1;
+        assert_eq!(below(0.01, 0.05), Verdict::Undecided { detectable });
+    }
+}

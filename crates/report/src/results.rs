@@ -1,0 +1,436 @@
+//! What a study's records say of each method and domain: the facts that every section of a report
+//! reads.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::cost::{Cost, cost};
+use super::document::MISSING;
+use super::number::count;
+use super::resamples::Resamples;
+use super::study::Study;
+use promptshift_numbers::recipe::{Before, Method};
+use promptshift_numbers::record::folder::End;
+use promptshift_numbers::record::{Evaluation, Role};
+use promptshift_numbers::score::Metric;
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
+use promptshift_text::domain::mixture::Mixing;
+use promptshift_text::domain::wording::Wording;
+use promptshift_text::domain::{AnswerForm, Split, Task};
+
+/// The results of one study. Scores are in [0, 1].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Results {
+    /// The domain trained on, or all of a mixture: `squad+newsqa`.
+    pub source: String,
+    /// How the domains of a mixture are mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixing: Option<Mixing>,
+    /// The domains that a start was tuned on before ([`Recipe::before`](promptshift_numbers::recipe::Recipe::before)), but for
+    /// the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// The domains only evaluated.
+    pub targets: Vec<String>,
+    /// The backbone.
+    pub model: String,
+    /// The suite.
+    pub suite: String,
+    /// What is asked.
+    pub task: Task,
+    /// How right answers were written when predictions were compared with them.
+    pub answers: AnswerForm,
+    /// How examples were worded and answers read.
+    #[serde(skip_serializing_if = "Wording::is_default")]
+    pub wording: Wording,
+    /// The main metric's name in records.
+    pub metric: &'static str,
+    /// The other metric's name in records.
+    pub second_metric: &'static str,
+    /// The resamples behind each interval.
+    pub resamples: usize,
+    /// Source first, then targets.
+    pub domains: Vec<Domain>,
+    /// The methods that have records, in the order of [`Method::ALL`].
+    pub methods: Vec<MethodResult>,
+    /// Tuned cells that were begun and have no record.
+    pub unfinished: Vec<UnfinishedRun>,
+}
+
+/// One evaluated domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// Source or target.
+    pub role: Role,
+    /// The split scored.
+    pub split: Split,
+    /// Examples scored.
+    pub examples: usize,
+    /// Passages that they are about.
+    pub passages: usize,
+    /// Inputs longer than the limit.
+    pub cut_inputs: usize,
+    /// The score that needs no understanding.
+    pub floor: Option<f64>,
+}
+
+/// A run that is in no number here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnfinishedRun {
+    /// The method.
+    pub method: Method,
+    /// Its seed.
+    pub seed: u64,
+    /// How it ended.
+    pub end: End,
+}
+
+/// One method over its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MethodResult {
+    /// The method.
+    pub method: Method,
+    /// What tables and sentences call it: `prompt tuning`, `mine (tuned elsewhere)`.
+    pub title: String,
+    /// Its seeds, ascending.
+    pub seeds: Vec<u64>,
+    /// Its scores on each of [`Results::domains`].
+    pub scores: Vec<DomainScore>,
+    /// The mean of the targets' scores.
+    pub mean_target: Option<Estimate>,
+    /// The mean of the targets' gaps.
+    pub mean_gap: Option<Estimate>,
+    /// Its source score minus the untuned backbone's, where that has a record.
+    pub above_untuned: Option<Estimate>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+}
+
+/// One method on one domain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DomainScore {
+    /// Mean over seeds of the main metric.
+    pub score: Estimate,
+    /// Standard deviation over seeds (n - 1).
+    pub deviation: Option<f64>,
+    /// The main metric of each seed.
+    pub by_seed: Vec<f64>,
+    /// Source score minus this; absent for the source.
+    pub gap: Option<Estimate>,
+    /// Mean over seeds of the other metric.
+    pub second: f64,
+    /// Its standard deviation over seeds.
+    pub second_deviation: Option<f64>,
+}
+
+/// The methods whose gaps the paper compares.
+const COMPARED: [Method; 2] = [Method::Prompt, Method::Model];
+
+/// See [`Results::is_of_many`].
+const MANY: usize = 6;
+
+/// As many methods as a panel has room for with their numbers, where there are too many for all of them.
+const FEATURED: usize = 4;
+
+impl Results {
+    /// A method's result, if it has records.
+    pub fn method(&self, method: Method) -> Option<&MethodResult> {
+        self.methods.iter().find(|result| result.method == method)
+    }
+
+    /// What tables and sentences call a method.
+    pub fn title(&self, method: Method) -> &str {
+        let result = self.method(method);
+        result.map_or(method.title(), |result| &result.title)
+    }
+
+    /// The methods to report on: the paper's two, with records or without, and every other tuned one
+    /// that has records or was begun, in the order of [`Method::ALL`].
+    pub fn reported(&self) -> Vec<Method> {
+        let is_reported = |method: &Method| match method {
+            Method::Untuned => false,
+            Method::Prompt | Method::Model => true,
+            other => self.method(*other).is_some() || self.without_record(*other).next().is_some(),
+        };
+        Method::ALL.into_iter().filter(is_reported).collect()
+    }
+
+    /// The runs of a method that were begun and have no record.
+    pub fn without_record(&self, method: Method) -> impl Iterator<Item = &UnfinishedRun> {
+        self.unfinished
+            .iter()
+            .filter(move |run| run.method == method)
+    }
+
+    /// The tuned methods whose score on a domain is not clearly above its floor.
+    pub fn at_floor(&self, domain: usize) -> Vec<Method> {
+        let Some(floor) = self.domains[domain].floor else {
+            return Vec::new();
+        };
+        self.tuned()
+            .filter(|result| result.scores[domain].score.interval.low <= floor)
+            .map(|result| result.method)
+            .collect()
+    }
+
+    /// The methods that were tuned and the untuned backbone, the most trainable parameters first.
+    pub fn by_parameters(&self) -> Vec<&MethodResult> {
+        let mut results: Vec<&MethodResult> = self.methods.iter().collect();
+        results.sort_by_key(|result| Reverse(result.trainable()));
+        results
+    }
+
+    /// Whether there are more methods than figures have lines for and sentences clauses.
+    pub fn is_of_many(&self) -> bool {
+        self.tuned().count() > MANY
+    }
+
+    /// The same with no more methods than there is room for: the untuned backbone, prompt and model tuning, and of the
+    /// others that learned the source those with the highest mean over targets.
+    pub fn featured(&self) -> Results {
+        if !self.is_of_many() {
+            return self.clone();
+        }
+        let mut others: Vec<&MethodResult> = (self.tuned())
+            .filter(|result| !result.is_compared())
+            .filter(|result| result.learned(&self.domains[0]) == Learned::Yes)
+            .collect();
+        let score = |result: &MethodResult| result.mean_target.map_or(0.0, |mean| mean.value);
+        others.sort_by(|one, other| score(other).total_cmp(&score(one)));
+        let featured: Vec<Method> = (others.iter().map(|result| result.method))
+            .take(FEATURED - COMPARED.len())
+            .chain(COMPARED)
+            .chain([Method::Untuned])
+            .collect();
+        let mut results = self.clone();
+        (results.methods).retain(|result| featured.contains(&result.method));
+        results
+    }
+
+    /// The tuned methods' results.
+    pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
+        self.methods
+            .iter()
+            .filter(|result| result.method != Method::Untuned)
+    }
+
+    /// `squad → textbookqa`.
+    pub fn transfer(&self) -> String {
+        format!("{} → {}", self.source, self.targets.join(", "))
+    }
+
+    /// The target, or how many are averaged: `textbookqa`, `mean of 6 targets`.
+    pub fn target(&self) -> String {
+        match self.targets.as_slice() {
+            [one] => one.clone(),
+            many => format!("mean of {} targets", many.len()),
+        }
+    }
+
+    /// What stands in the place of a method's numbers: whether any of its runs failed, or was begun at
+    /// least. Never a zero.
+    pub fn absent(&self, method: Method) -> &'static str {
+        let runs: Vec<&UnfinishedRun> = self.without_record(method).collect();
+        let failed = runs.iter().find(|run| run.end != End::Missing);
+        end(failed.or(runs.first()).copied())
+    }
+
+    /// What stands in the place of one run's numbers.
+    pub fn absent_run(&self, method: Method, seed: u64) -> &'static str {
+        end(self.without_record(method).find(|run| run.seed == seed))
+    }
+
+    /// A cell of a method's row: what `show` makes of its result, or why there is none.
+    pub fn cell(&self, method: Method, show: impl FnOnce(&MethodResult) -> String) -> String {
+        let result = self.method(method);
+        result.map_or_else(|| self.absent(method).to_owned(), show)
+    }
+}
+
+fn end(run: Option<&UnfinishedRun>) -> &'static str {
+    match run.map(|run| &run.end) {
+        None => MISSING,
+        Some(End::Failed { .. }) => "failed",
+        Some(End::Missing) => "unfinished",
+    }
+}
+
+impl MethodResult {
+    /// Whether it is one of the two methods whose gaps are compared, prompt and model tuning.
+    pub fn is_compared(&self) -> bool {
+        COMPARED.contains(&self.method)
+    }
+
+    /// How many runs it has, in words: of a method that is trained here, one for each seed.
+    pub fn runs(&self) -> String {
+        match self.method {
+            Method::Elsewhere => count(self.seeds.len(), "run"),
+            _ => count(self.seeds.len(), "seed"),
+        }
+    }
+
+    /// How many parameters it trains: none of what is not trained. Of what was tuned elsewhere, those that it has of
+    /// its own.
+    pub fn trainable(&self) -> usize {
+        let sizes = self.cost.as_ref().and_then(|cost| cost.sizes.as_ref());
+        sizes.map_or(0, |sizes| sizes.trainable_parameters)
+    }
+
+    /// The score on the source.
+    pub fn source(&self) -> &DomainScore {
+        &self.scores[0]
+    }
+
+    /// The scores on the targets, in the order of [`Results::targets`].
+    pub fn targets(&self) -> &[DomainScore] {
+        &self.scores[1..]
+    }
+
+    /// Whether the source score lies clearly above the untuned backbone's and the floor.
+    pub fn learned(&self, source: &Domain) -> Learned {
+        let beats_untuned = self
+            .above_untuned
+            .is_none_or(|gain| gain.interval.low > 0.0);
+        let beats_floor = source
+            .floor
+            .is_none_or(|floor| self.source().score.interval.low > floor);
+        match (beats_untuned, beats_floor) {
+            (true, true) => Learned::Yes,
+            (false, _) => Learned::NotAboveUntuned,
+            (true, false) => Learned::NotAboveFloor,
+        }
+    }
+}
+
+/// Whether training taught the source's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learned {
+    /// The source score is above untuned backbone and floor.
+    Yes,
+    /// The source score cannot be told from the untuned backbone's, or is below it.
+    NotAboveUntuned,
+    /// The source score cannot be told from the floor, or is below it.
+    NotAboveFloor,
+}
+
+/// See [`Results::before`].
+fn before(study: &Study) -> Vec<String> {
+    let cells = study.records().iter().map(|stored| &stored.record.cell);
+    let domains: BTreeSet<String> = cells
+        .filter_map(|cell| match cell.recipe.as_ref()?.before() {
+            Before::Domains(domains) => Some((&cell.setting.source, domains)),
+            Before::Nothing | Before::Unknown => None,
+        })
+        .flat_map(|(source, domains)| domains.iter().filter(move |&domain| domain != source))
+        .cloned()
+        .collect();
+    domains.into_iter().collect()
+}
+
+impl Results {
+    /// The results of a study.
+    pub fn of(resamples: &Resamples) -> Results {
+        let study = resamples.study;
+        let setting = &study.cell().setting;
+        let task = study.evaluations()[0].task;
+        let [main, second] = Metric::of(task);
+        Results {
+            source: setting.source.clone(),
+            mixing: setting.mixing,
+            before: before(study),
+            targets: setting.targets.clone(),
+            model: setting.model.clone(),
+            suite: setting.suite.clone(),
+            task,
+            answers: setting.answers,
+            wording: setting.wording.clone(),
+            metric: main.name(),
+            second_metric: second.name(),
+            resamples: Bootstrap::default().resamples,
+            domains: domains(resamples),
+            methods: (resamples.methods())
+                .map(|method| method_result(resamples, method, second))
+                .collect(),
+            unfinished: (study.unfinished().iter())
+                .filter(|one| one.cell.method != Method::Untuned)
+                .map(|one| UnfinishedRun {
+                    method: one.cell.method,
+                    seed: one.cell.seed,
+                    end: one.end.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn domains(resamples: &Resamples) -> Vec<Domain> {
+    let study = resamples.study;
+    let evaluations = study.evaluations().iter().zip(&resamples.panels);
+    (evaluations.enumerate())
+        .map(|(index, (evaluation, panel))| Domain {
+            name: evaluation.domain.clone(),
+            role: evaluation.role,
+            split: evaluation.split,
+            examples: evaluation.examples,
+            passages: panel.clusters(),
+            cut_inputs: evaluation.cut_inputs,
+            floor: (study.records().iter())
+                .find_map(|stored| stored.record.evaluations[index].floor),
+        })
+        .collect()
+}
+
+fn method_result(resamples: &Resamples, method: Method, second: Metric) -> MethodResult {
+    let records = resamples.study.of(method);
+    let of_domain = |domain: usize| {
+        let evaluations = records
+            .iter()
+            .map(|stored| &stored.record.evaluations[domain]);
+        let by_seed = resamples.by_seed(domain, method).unwrap_or_default();
+        let seconds: Vec<f64> = evaluations
+            .filter_map(|one: &Evaluation| one.metrics.get(second.name()).copied())
+            .collect();
+        let score = resamples.score(domain, method);
+        DomainScore {
+            score: clamped(score.expect("a method with records has samples on every domain")),
+            deviation: standard_deviation(&by_seed),
+            by_seed,
+            gap: (domain > 0)
+                .then(|| resamples.gap(domain, method))
+                .flatten()
+                .map(|gap| gap.estimate()),
+            second: mean(&seconds).expect("the records were checked: every metric is there"),
+            second_deviation: standard_deviation(&seconds),
+        }
+    };
+    let above_untuned = || {
+        let untuned = resamples.score(0, Method::Untuned)?;
+        Some(resamples.score(0, method)?.minus(untuned).estimate())
+    };
+    MethodResult {
+        method,
+        title: records[0].record.cell.title(),
+        seeds: (records.iter())
+            .map(|stored| stored.record.cell.seed)
+            .collect(),
+        scores: (0..resamples.panels.len()).map(of_domain).collect(),
+        mean_target: (resamples.mean_target(method)).map(|mean| mean.estimate()),
+        mean_gap: resamples.mean_gap(method).map(|mean| mean.estimate()),
+        above_untuned: (method != Method::Untuned).then(above_untuned).flatten(),
+        cost: cost(&records),
+    }
+}
+
+/// A score's estimate: its interval ends where scores do.
+pub fn clamped(draws: &Draws) -> Estimate {
+    let estimate = draws.estimate();
+    Estimate {
+        interval: estimate.interval.clamp(0.0, 1.0),
+        ..estimate
+    }
+}

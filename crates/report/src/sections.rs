@@ -1,0 +1,23 @@
+//! The sections of a report on a study, one a question: each has its numbers, its words, its figure
+//! and what that says to readers who cannot see it.
+
+pub mod calibration;
+pub mod cautions;
+pub mod cost;
+pub mod curves;
+pub mod differences;
+pub mod examples;
+pub mod groups;
+pub mod k_shot;
+pub mod leakage;
+pub mod provenance;
+pub mod published;
+pub mod ranking;
+pub mod reading;
+pub mod retention;
+pub mod robustness;
+pub mod runs;
+pub mod scores;
+pub mod search;
+pub mod verdict;
+pub mod wording;

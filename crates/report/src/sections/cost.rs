@@ -1,0 +1,355 @@
+//! What did each method cost, and what does that buy on the targets?
+
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::cost::{Cost, Sizes, TrainingCost};
+use crate::document::{Block, Figure, Table, or_dash};
+use crate::number::{bytes, list, metric_title, percent, share, whole};
+use crate::results::{MethodResult, Results};
+use crate::study::Study;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::memory::PeakParts;
+use promptshift_numbers::stats::estimate::Estimate;
+
+/// The table and the figure.
+pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
+    let words = format!(
+        "Means over seeds; memory is the maximum over seeds. Training seconds exclude the scoring of source \
+         validation. Of the peak in training, weights, gradients and optimiser state are counted by their tensors (a \
+         forward pass has no gradients yet); activations are everything else allocated by the step, working memory of \
+         operations included; the remainder was there before: the loaded model, the copy of the best step, the \
+         rows.{}",
+        beside(study)
+    );
+    let mut blocks = Block::section("Cost", table(results), words).to_vec();
+    if results.tuned().count() > 1 {
+        blocks.extend([
+            figure(&results.featured(), suffix).into(),
+            Block::text(
+                "Ringed points are on the Pareto front: nothing cheaper scores as high. The front is of the means; \
+                 where intervals overlap, it may be chance.",
+            ),
+        ]);
+    }
+    blocks
+}
+
+/// Columns that are still read at a glance.
+const WIDEST: usize = 6;
+
+/// What stands in the place of a number that the record does not have.
+const NOT_RECORDED: &str = "not recorded";
+
+/// The name of a row and how it is read from a cost.
+type Line<C> = (&'static str, fn(&C) -> String);
+
+/// A row a resource, a column a method.
+fn table(results: &Results) -> Table {
+    let methods: Vec<Method> = (results.reported().into_iter())
+        .chain([Method::Untuned])
+        .collect();
+    let costs: Vec<Result<&Cost, &'static str>> = (methods.iter())
+        .map(|method| {
+            let cost = results.method(*method).and_then(|r| r.cost.as_ref());
+            cost.ok_or_else(|| results.absent(*method))
+        })
+        .collect();
+    let titles = methods.iter().map(|method| results.title(*method));
+    let header = std::iter::once("").chain(titles);
+    let sizes: [Line<Sizes>; 3] = [
+        ("trainable parameters", |cost| {
+            whole(cost.trainable_parameters as f64)
+        }),
+        ("share of all parameters", |cost| {
+            share(cost.trainable_parameters as f64 / cost.total_parameters as f64)
+        }),
+        ("stored for each seed", |cost| bytes(cost.saved_bytes)),
+    ];
+    let training: [Line<TrainingCost>; 7] = [
+        ("training examples", |cost| whole(cost.examples as f64)),
+        ("steps", |cost| whole(cost.steps)),
+        ("training tokens", |cost| whole(cost.tokens)),
+        ("training tokens/s", |cost| rate(cost.tokens_per_second)),
+        ("training seconds", |cost| {
+            format!("{:.1}", cost.train_seconds)
+        }),
+        ("validation seconds", |cost| {
+            format!("{:.1}", cost.validation_seconds)
+        }),
+        ("peak memory, training", |cost| bytes(cost.peak_bytes)),
+    ];
+    let evaluation: [Line<Cost>; 2] = [
+        ("evaluation examples/s", |cost| {
+            rate(cost.evaluation_examples_per_second)
+        }),
+        ("peak memory, evaluation", |cost| {
+            bytes(cost.evaluation_peak_bytes)
+        }),
+    ];
+    let mut rows = Vec::new();
+    for (name, show) in sizes {
+        rows.push(row(name, &costs, |cost| cost.sizes.as_ref().map(show)));
+    }
+    for (name, show) in training {
+        rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
+    }
+    let recorded = (costs.iter().flatten())
+        .filter_map(|cost| cost.training.as_ref())
+        .any(|training| training.peak_parts.is_some());
+    match recorded {
+        true => rows.extend(PARTS.map(|(name, part)| {
+            row(name, &costs, |cost| {
+                Some(shown(cost.training.as_ref()?, part))
+            })
+        })),
+        false => rows.push(row("– its parts", &costs, |cost| {
+            cost.training.as_ref().map(|_| NOT_RECORDED.to_owned())
+        })),
+    }
+    for (name, show) in evaluation {
+        rows.push(row(name, &costs, |cost| Some(show(cost))));
+    }
+    Table::new(header).rows(rows).no_wider_than(WIDEST)
+}
+
+fn shown(training: &TrainingCost, part: Part) -> String {
+    match &training.peak_parts {
+        Some(parts) => part(parts, training.peak_bytes),
+        None => NOT_RECORDED.to_owned(),
+    }
+}
+
+/// How a cell is read from the parts and the whole.
+type Part = fn(&PeakParts, u64) -> String;
+
+/// When the peak in training was, and its parts.
+const PARTS: [(&str, Part); 6] = [
+    ("– in the", |parts, _| parts.moment.name().to_owned()),
+    ("– weights", |parts, _| bytes(parts.weights)),
+    ("– gradients", |parts, _| bytes(parts.gradients)),
+    ("– optimiser state", |parts, _| {
+        bytes(parts.optimizer_state)
+    }),
+    ("– activations", |parts, _| bytes(parts.activations)),
+    ("– remainder", |parts, peak| bytes(parts.left_over(peak))),
+];
+
+/// What else ran at the same time.
+fn beside(study: &Study) -> String {
+    let origins = (study.records().iter()).map(|stored| &stored.record.provenance);
+    let most = origins.map(|origin| origin.side_by_side).max();
+    match most {
+        Some(runs @ 2..) => format!(
+            " Up to {runs} runs shared the machine, each on its own threads: times and rates compare with each \
+             other, and are slower than those of a run alone."
+        ),
+        _ => String::new(),
+    }
+}
+
+fn row(
+    name: &str,
+    costs: &[Result<&Cost, &'static str>],
+    show: impl Fn(&Cost) -> Option<String>,
+) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend(costs.iter().map(|cost| match cost {
+        Ok(cost) => or_dash(show(cost), |shown| shown),
+        Err(word) => (*word).to_owned(),
+    }));
+    row
+}
+
+/// How many a second: whole, and with decimals where few.
+fn rate(rate: Option<f64>) -> String {
+    or_dash(rate, |rate| match rate {
+        _ if rate < 9.95 => format!("{rate:.1}"),
+        _ => whole(rate),
+    })
+}
+
+/// A tuned method with its score and its cost.
+struct Priced<'a> {
+    result: &'a MethodResult,
+    score: Estimate,
+    cost: &'a TrainingCost,
+}
+
+fn price(result: &MethodResult) -> Option<Priced<'_>> {
+    Some(Priced {
+        result,
+        score: result.mean_target?,
+        cost: result.cost.as_ref()?.training.as_ref()?,
+    })
+}
+
+/// Target score against parameters, time and memory.
+fn figure(results: &Results, suffix: &str) -> Figure {
+    let priced: Vec<Priced> = results.tuned().filter_map(price).collect();
+    let metric = metric_title(results.metric);
+    let mut keys: Vec<Key> = (priced.iter())
+        .map(|one| Key::method(one.result.title.as_str(), one.result.method))
+        .collect();
+    let mut front = Key::line("Pareto front", Stroke::Dashed, Colour::Faint);
+    (front.sample).push(Mark::Dot((0.5, 0.5), Shape::Ring, Colour::Ink));
+    keys.extend([Key::interval(), front]);
+    let prices: Vec<String> = (priced.iter())
+        .map(|one| {
+            let amounts = Resource::ALL.map(|resource| resource.words(one.cost));
+            let score = percent(one.score.value);
+            format!(
+                "{} scores {score} with {}",
+                one.result.title,
+                list(&amounts)
+            )
+        })
+        .collect();
+    Chart {
+        title: format!(
+            "{metric}, {}, against the cost of training",
+            results.target()
+        ),
+        keys,
+        panels: Resource::ALL
+            .map(|resource| panel(results, &priced, resource))
+            .to_vec(),
+        columns: 3,
+        plot: (266.0, 200.0),
+    }
+    .figure(
+        format!("costs{suffix}.svg"),
+        format!(
+            "Target score against the cost of training, {}: {}.",
+            results.transfer(),
+            prices.join("; ")
+        ),
+    )
+}
+
+fn panel(results: &Results, priced: &[Priced], resource: Resource) -> Panel {
+    let amounts = || priced.iter().map(|one| resource.amount(one.cost));
+    let (divisor, name) = resource.unit(amounts().fold(0.0, f64::max));
+    let points: Vec<(f64, f64)> = amounts()
+        .map(|amount| amount / divisor)
+        .zip(priced.iter().map(|one| one.score.value))
+        .collect();
+    let front = front(&points);
+    let mut marks = Vec::new();
+    // What can be had for a given cost: level up to the next method of the front.
+    for pair in front.windows(2) {
+        let (one, other) = (points[pair[0]], points[pair[1]]);
+        let steps = vec![one, (other.0, one.1), other];
+        marks.push(Mark::Line(steps, Stroke::Dashed, Colour::Faint));
+    }
+    for (index, one) in priced.iter().enumerate() {
+        let (shape, colour) = (Shape::of(one.result.method), Colour::of(one.result.method));
+        marks.extend(Mark::estimate(points[index].0, one.score, shape, colour));
+        if front.contains(&index) {
+            marks.push(Mark::Dot(points[index], Shape::Ring, Colour::Ink));
+        }
+    }
+    let ends = priced.iter().flat_map(|one| {
+        [
+            one.score.interval.low,
+            one.score.interval.high,
+            one.score.value,
+        ]
+    });
+    let y = format!("{}, {} [%]", metric_title(results.metric), results.target());
+    Panel {
+        x: Axis::amounts(
+            name,
+            &points.iter().map(|point| point.0).collect::<Vec<_>>(),
+        ),
+        y: Axis::scores(y, ends),
+        marks,
+    }
+}
+
+/// What training is paid in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resource {
+    /// Numbers that the optimiser may move.
+    Parameters,
+    /// Time in training steps.
+    Time,
+    /// The highest number of bytes allocated during training.
+    Memory,
+}
+
+impl Resource {
+    /// Every resource, in the order of a figure's panels.
+    const ALL: [Resource; 3] = [Resource::Parameters, Resource::Time, Resource::Memory];
+
+    /// How much of it a method took: parameters, seconds, bytes.
+    fn amount(self, cost: &TrainingCost) -> f64 {
+        match self {
+            Resource::Parameters => cost.trainable_parameters as f64,
+            Resource::Time => cost.train_seconds,
+            Resource::Memory => cost.peak_bytes as f64,
+        }
+    }
+
+    /// What an axis up to `most` divides amounts by, and its name with the unit.
+    fn unit(self, most: f64) -> (f64, &'static str) {
+        match self {
+            Resource::Parameters => (1.0, "trainable parameters"),
+            Resource::Time if most >= 7_200.0 => (3_600.0, "training time [h]"),
+            Resource::Time if most >= 600.0 => (60.0, "training time [min]"),
+            Resource::Time => (1.0, "training time [s]"),
+            Resource::Memory if most >= 1e9 => (1e9, "peak memory in training [GB]"),
+            Resource::Memory => (1e6, "peak memory in training [MB]"),
+        }
+    }
+
+    /// The amount in words.
+    fn words(self, cost: &TrainingCost) -> String {
+        let amount = self.amount(cost);
+        match self {
+            Resource::Parameters => format!("{} trainable parameters", whole(amount)),
+            Resource::Time => format!("{amount:.1} s of training"),
+            Resource::Memory => format!("{} at the peak", bytes(cost.peak_bytes)),
+        }
+    }
+}
+
+/// The Pareto front of `(cost, score)`: the places of those that nothing costs less than (or as
+/// little) and scores as high (or higher), unless it is equal in both; by rising cost.
+fn front(points: &[(f64, f64)]) -> Vec<usize> {
+    let beaten = |(cost, score): (f64, f64)| {
+        points
+            .iter()
+            .any(|other| other.0 <= cost && other.1 >= score && (other.0 < cost || other.1 > score))
+    };
+    let mut front: Vec<usize> = (0..points.len())
+        .filter(|index| !beaten(points[*index]))
+        .collect();
+    front.sort_by(|one, other| points[*one].0.total_cmp(&points[*other].0));
+    front
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_front_is_what_nothing_beats() {
+        assert_eq!(front(&[(10.0, 0.5), (1.0, 0.4)]), [1, 0]);
+        assert_eq!(front(&[(10.0, 0.4), (1.0, 0.5)]), [1]);
+        assert_eq!(front(&[(1.0, 0.5), (1.0, 0.5), (1.0, 0.4)]), [0, 1]);
+        assert_eq!(front(&[(3.0, 0.9), (2.0, 0.5), (1.0, 0.6)]), [2, 0]);
+        assert!(front(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_axis_has_a_unit_that_fits() {
+        assert_eq!(Resource::Time.unit(60.0).1, "training time [s]");
+        assert_eq!(Resource::Time.unit(1e5), (3_600.0, "training time [h]"));
+        assert_eq!(Resource::Memory.unit(2e9).0, 1e9);
+    }
+
+    #[test]
+    fn a_low_rate_has_a_decimal() {
+        let shown = [None, Some(0.94), Some(9.96), Some(12_345.6)].map(rate);
+        assert_eq!(shown, ["–", "0.9", "10", "12,346"]);
+    }
+}

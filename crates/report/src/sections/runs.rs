@@ -1,0 +1,369 @@
+//! How much do single runs differ: every seed's scores, right answers run by run, and two standard errors that are easily confused, over seeds and over passages.
+
+use serde::Serialize;
+
+use crate::document::{Block, Table, UNDEFINED, or_dash};
+use crate::number::{interval, p_value, percent, whole};
+use crate::resamples::Resamples;
+use crate::results::{MethodResult, Results};
+use crate::study::Study;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::record::{Stop, Training};
+use promptshift_numbers::stats::estimate::Interval;
+use promptshift_numbers::stats::holm::holm;
+use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
+use promptshift_numbers::stats::proportion::wilson;
+use promptshift_text::domain::Task;
+
+/// Right answers of single runs: exact matches, or right labels.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RightAnswers {
+    /// Every run of a tuned method, by method and seed.
+    pub shares: Vec<RunShares>,
+    /// Runs of prompt tuning against those of model tuning with the same seed.
+    pub pairs: Vec<RunPair>,
+}
+
+/// One run's right answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunShares {
+    /// The method.
+    pub method: Method,
+    /// The seed.
+    pub seed: u64,
+    /// On each domain.
+    pub domains: Vec<Share>,
+}
+
+/// A share of examples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// Right answers.
+    pub right: usize,
+    /// Examples.
+    pub examples: usize,
+    /// Wilson's 95 % interval, which takes examples for independent; absent without examples.
+    pub interval: Option<Interval>,
+}
+
+/// Two runs with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunPair {
+    /// The seed.
+    pub seed: u64,
+    /// On each domain; prompt tuning's run is the first.
+    pub domains: Vec<Discordance>,
+}
+
+/// On how many examples one of two runs alone is right, and whether that can be chance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Discordance {
+    /// The counts and the exact p value.
+    pub test: McNemar,
+    /// The p value adjusted for the number of targets (Holm); for the source as it is.
+    pub adjusted: f64,
+}
+
+/// Of every run.
+pub fn right_answers(study: &Study) -> RightAnswers {
+    let domains = study.evaluations().len();
+    let shares = (study.records().iter())
+        .filter(|stored| stored.record.cell.method != Method::Untuned)
+        .map(|stored| RunShares {
+            method: stored.record.cell.method,
+            seed: stored.record.cell.seed,
+            domains: (0..domains).map(|domain| share(stored, domain)).collect(),
+        })
+        .collect();
+    let models = study.of(Method::Model);
+    let pairs = study
+        .of(Method::Prompt)
+        .into_iter()
+        .filter_map(|prompt| {
+            let seed = prompt.record.cell.seed;
+            let model = models.iter().find(|one| one.record.cell.seed == seed)?;
+            Some(RunPair {
+                seed,
+                domains: discordances(prompt, model, domains),
+            })
+        })
+        .collect();
+    RightAnswers { shares, pairs }
+}
+
+fn share(stored: &StoredRecord, domain: usize) -> Share {
+    let predictions = &stored.predictions[domain];
+    let right = (predictions.iter())
+        .filter(|prediction| prediction.score.is_right())
+        .count();
+    Share {
+        right,
+        examples: predictions.len(),
+        interval: wilson(right, predictions.len()),
+    }
+}
+
+fn discordances(prompt: &StoredRecord, model: &StoredRecord, domains: usize) -> Vec<Discordance> {
+    let tests: Vec<McNemar> = (0..domains)
+        .map(|domain| {
+            // The study was checked: the same examples in the same order.
+            let pairs = (prompt.predictions[domain].iter()).zip(&model.predictions[domain]);
+            mcnemar(pairs.map(|(one, other)| (one.score.is_right(), other.score.is_right())))
+        })
+        .collect();
+    let of_targets: Vec<f64> = tests.iter().skip(1).map(|test| test.p_value).collect();
+    let source = tests.first().map(|test| test.p_value);
+    let adjusted = source.into_iter().chain(holm(&of_targets));
+    tests
+        .iter()
+        .zip(adjusted)
+        .map(|(test, adjusted)| Discordance {
+            test: *test,
+            adjusted,
+        })
+        .collect()
+}
+
+/// The standard error of one method's score on one domain, by where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spread {
+    /// The method.
+    pub method: Method,
+    /// From other seeds, on each domain; 0 where runs differ no more than passages make them, and
+    /// with one seed, which cannot show it.
+    pub seeds: Vec<f64>,
+    /// From other test passages with the same runs, on each domain.
+    pub passages: Vec<f64>,
+}
+
+/// Of every method.
+pub fn spreads(resamples: &Resamples) -> Vec<Spread> {
+    let of_method = |method: Method| {
+        let scores =
+            (0..resamples.panels.len()).filter_map(|domain| resamples.score(domain, method));
+        let variances: Vec<_> = scores.map(|score| score.variance()).collect();
+        Spread {
+            method,
+            seeds: variances.iter().map(|one| one.seeds.sqrt()).collect(),
+            passages: variances.iter().map(|one| one.passages.sqrt()).collect(),
+        }
+    };
+    resamples.methods().map(of_method).collect()
+}
+
+/// The sections on runs.
+pub fn blocks(
+    study: &Study,
+    results: &Results,
+    right: &RightAnswers,
+    spreads: &[Spread],
+) -> Vec<Block> {
+    let mut blocks = vec![Block::heading("Runs by seed"), seeds(study, results).into()];
+    if !right.shares.is_empty() {
+        blocks.push(Block::Details(
+            "Right answers, run by run".to_owned(),
+            vec![
+                right_table(results, right).into(),
+                Block::text(right_words(results, right)),
+            ],
+        ));
+    }
+    if results.tuned().next().is_some() {
+        blocks.extend(Block::section(
+            "Standard errors: seeds and passages",
+            spread_table(results, spreads),
+            "In points, of the mean over seeds. *Seeds*: the error from other training runs, beyond what passages \
+             explain; – with one seed, which cannot show it. *Passages*: the error of these runs on other test \
+             passages. Intervals include both.",
+        ));
+    }
+    blocks
+}
+
+/// A row for each method and seed of the plan, with a word where it has no record.
+fn seeds(study: &Study, results: &Results) -> Table {
+    let domains = results.domains.iter().map(|domain| domain.name.as_str());
+    let header = std::iter::once("method, seed").chain(domains);
+    let header: Vec<&str> = header.chain(["best step", "stopped by"]).collect();
+    let mut rows = Vec::new();
+    for method in results.reported() {
+        // The runs of what was tuned elsewhere are counted, and have no seeds.
+        let (runs, run) = match (method, results.method(method)) {
+            (Method::Elsewhere, Some(result)) => (result.seeds.iter().copied().collect(), "run "),
+            _ => (study.seeds(), ""),
+        };
+        for seed in runs {
+            let mut row = vec![format!("{}, {run}{seed}", results.title(method))];
+            let numbers = results
+                .method(method)
+                .and_then(|result| numbers(study, result, seed));
+            row.extend(numbers.unwrap_or_else(|| {
+                vec![results.absent_run(method, seed).to_owned(); header.len() - 1]
+            }));
+            rows.push(row);
+        }
+    }
+    Table::new(header).rows(rows)
+}
+
+fn numbers(study: &Study, result: &MethodResult, seed: u64) -> Option<Vec<String>> {
+    let place = result.seeds.iter().position(|found| *found == seed)?;
+    let scores = result
+        .scores
+        .iter()
+        .map(|scores| percent(scores.by_seed[place]));
+    let records = study.of(result.method);
+    let training = records[place].record.training.as_ref();
+    let training = training.filter(|training| training.steps > 0);
+    let step = |training: &Training| format!("{} of {}", training.best_step, training.steps);
+    let stop = |training: &Training| match training.stop {
+        Stop::Budget => "step limit".to_owned(),
+        Stop::Patience => "early stopping".to_owned(),
+    };
+    Some(
+        scores
+            .chain([or_dash(training, step), or_dash(training, stop)])
+            .collect(),
+    )
+}
+
+fn right_words(results: &Results, right: &RightAnswers) -> String {
+    let is_right = match results.task {
+        Task::ExtractiveQa => "an exact match with a right answer",
+        _ => "the right label",
+    };
+    let mcnemar = match right.pairs.is_empty() {
+        true => "",
+        false => {
+            " *Only*: examples that one of the two runs with that seed answers rightly and the other does not; p is \
+             McNemar's exact test, adjusted for the number of targets (Holm)."
+        }
+    };
+    format!(
+        "Right is {is_right}; [low, high] is Wilson's 95 % interval of a share.{mcnemar} Both treat examples as \
+         independent and runs as fixed: where questions share passages, intervals are somewhat too narrow and p \
+         somewhat too small, and neither covers other seeds."
+    )
+}
+
+fn right_table(results: &Results, right: &RightAnswers) -> Table {
+    let methods: Vec<Method> = results.tuned().map(|result| result.method).collect();
+    let mut seeds: Vec<u64> = right.shares.iter().map(|run| run.seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let mut header = vec!["domain, seed".to_owned()];
+    let titles = methods.iter().map(|method| results.title(*method));
+    header.extend(titles.map(|title| format!("{title} [95 %]")));
+    if !right.pairs.is_empty() {
+        header.extend(["only prompt", "only model", "p"].map(str::to_owned));
+    }
+    let mut rows = Vec::new();
+    for (domain, described) in results.domains.iter().enumerate() {
+        for seed in &seeds {
+            let mut row = vec![format!("{}, {seed}", described.name)];
+            row.extend(methods.iter().map(|method| {
+                let mut runs = right.shares.iter();
+                let run = runs.find(|run| run.method == *method && run.seed == *seed);
+                or_dash(run, |run| share_cell(run.domains[domain]))
+            }));
+            if !right.pairs.is_empty() {
+                let pair = right.pairs.iter().find(|pair| pair.seed == *seed);
+                let found = pair.map(|pair| pair.domains[domain]);
+                row.extend([
+                    or_dash(found, |found| whole(found.test.first_only as f64)),
+                    or_dash(found, |found| whole(found.test.second_only as f64)),
+                    or_dash(found, |found| p_value(found.adjusted)),
+                ]);
+            }
+            rows.push(row);
+        }
+    }
+    Table::new(header).rows(rows)
+}
+
+fn share_cell(share: Share) -> String {
+    let right = percent(share.right as f64 / share.examples.max(1) as f64);
+    match share.interval {
+        Some(range) => format!("{right} {}", interval(range)),
+        None => right,
+    }
+}
+
+fn spread_table(results: &Results, spreads: &[Spread]) -> Table {
+    let of = |result: &MethodResult| {
+        let spread = spreads
+            .iter()
+            .find(|spread| spread.method == result.method)?;
+        Some((spread, result.seeds.len()))
+    };
+    let spreads: Vec<(&Spread, usize)> = results.tuned().filter_map(of).collect();
+    let mut header = vec![String::new()];
+    for (spread, _) in &spreads {
+        header.push(format!("{}: seeds", results.title(spread.method)));
+        header.push("passages".to_owned());
+    }
+    let rows = results.domains.iter().enumerate().map(|(index, domain)| {
+        let mut row = vec![domain.name.clone()];
+        for (spread, seeds) in &spreads {
+            row.push(match seeds {
+                1 => UNDEFINED.to_owned(),
+                _ => percent(spread.seeds[index]),
+            });
+            row.push(percent(spread.passages[index]));
+        }
+        row
+    });
+    Table::new(header).rows(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+    use crate::study::studies;
+    use promptshift_numbers::record::Score;
+
+    #[test]
+    fn counts_are_those_of_the_predictions() {
+        let mut records = Fixture::six_targets().records();
+        // Seed 0: prompt tuning is right on the first three examples of the second target, model tuning on
+        // the last one, and nobody on any other.
+        for stored in &mut records {
+            let method = stored.record.cell.method;
+            let examples = stored.predictions[2].len();
+            for (place, prediction) in stored.predictions[2].iter_mut().enumerate() {
+                let right = match method {
+                    Method::Prompt => place < 3,
+                    _ => place + 1 == examples,
+                };
+                prediction.score = Score::Span {
+                    exact_match: f64::from(u8::from(right)),
+                    f1: 1.0,
+                };
+                stored.record.evaluations[2].metrics.clear();
+            }
+        }
+        for stored in &mut records {
+            for (evaluation, predictions) in
+                (stored.record.evaluations.iter_mut()).zip(&stored.predictions)
+            {
+                let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
+                evaluation.metrics = promptshift_numbers::score::metrics(evaluation.task, &scores);
+            }
+        }
+        let studies = studies(&records, &[]).expect("they belong together");
+        let found = right_answers(&studies[0]);
+        assert_eq!((found.shares.len(), found.pairs.len()), (6, 3));
+        let share = found.shares[0].domains[2];
+        assert_eq!((share.right, share.examples), (3, 240));
+        assert_eq!(share.interval, wilson(3, 240));
+        let pair = found.pairs[0].domains[2];
+        assert_eq!((pair.test.first_only, pair.test.second_only), (3, 1));
+        // 2 (1 + 4) / 16, and Holm never lowers it.
+        assert!((pair.test.p_value - 0.625).abs() < 1e-12);
+        assert!(pair.adjusted >= pair.test.p_value);
+        let source = found.pairs[0].domains[0];
+        assert_eq!(source.adjusted, source.test.p_value);
+    }
+}
