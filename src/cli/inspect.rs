@@ -11,7 +11,7 @@ use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
 use promptshift_numbers::record::folder::{is_record, read};
 use promptshift_numbers::score::Metric;
-use promptshift_report::inspection::{Inspected, Scored, Vocabulary, sheet};
+use promptshift_report::inspection::{Inspected, Scored, Vocabulary, document};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::saved::{Made, Origin, PromptFile, Vectors};
@@ -57,13 +57,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let prompts = (files.iter())
         .map(|file| inspected(file, &backbone, &catalogue, &vocabulary.table))
         .collect::<Result<Vec<_>, _>>()?;
-    let sheet = sheet(&prompts, &vocabulary, arguments.neighbours)?;
+    let document = document(&prompts, &vocabulary, arguments.neighbours);
     match &arguments.out {
         Some(out) => {
             std::fs::create_dir_all(out)?;
-            output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html))?;
+            output::write_document(&document, out, output::Files::of_flag(arguments.html))?;
         }
-        None => print::text(sheet.without_figures())?,
+        None => print::text(document.without_figures())?,
     }
     Ok(())
 }

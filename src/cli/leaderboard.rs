@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use promptshift_numbers::record::folder::{find, unfinished};
-use promptshift_report::{leaderboard, terminal};
-use promptshift_text::atomic_file;
+use promptshift_report::document::terminal;
+use promptshift_report::leaderboard;
+use promptshift_text::new_file;
 
 /// Flags of `leaderboard`.
 #[derive(Debug, Args)]
@@ -46,11 +47,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         let page = arguments.out.join("leaderboard.html");
         format!(
             "{}\nleaderboard: {}\n",
-            terminal::table(&board.table()),
+            terminal::text(&board.document()),
             page.display()
         )
     } else {
-        board.markdown()
+        board.document().markdown("")
     };
     print::text(text)
 }

@@ -10,7 +10,7 @@ use super::Failure;
 use super::{print, table};
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::recipe::{Method, Recipe};
-use promptshift_report::figures::{self, Shares};
+use promptshift_report::shares::{Shares, figure};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::{Config, Writes};
 use promptshift_tensors::t5::T5Config;
@@ -59,8 +59,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(|method| line(method, &choice, &config))
         .collect();
     if let Some(file) = &arguments.figure {
-        let figure = figures::shares("methods.svg", &shares(&arguments.model, &config)?)?;
-        atomic_file::write(file, figure.svg.as_bytes())?;
+        let figure = figure("methods.svg", &shares(&arguments.model, &config)?);
+        new_file::write(file, figure.svg.as_bytes())?;
     }
     if arguments.json {
         return Ok(print::line(serde_json::to_string_pretty(&lines)?)?);

@@ -9,9 +9,11 @@ use anyhow::Context;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 use promptshift_numbers::record::{ablation, ensemble};
 use promptshift_report::bench::{self, Benchmarks};
-use promptshift_report::sheet::Sheet;
-use promptshift_report::{self as report, json, terminal};
-use promptshift_text::atomic_file;
+use promptshift_report::document::html::{Tables, page};
+use promptshift_report::document::{Document, terminal};
+use promptshift_report::report::summary;
+use promptshift_report::{self as report, json};
+use promptshift_text::new_file;
 
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,33 +72,39 @@ pub fn write(
     form: Form,
 ) -> anyhow::Result<()> {
     let report = report::analyse(records, unfinished)?;
-    let figures = out.join(FIGURES);
-    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
-    for figure in report.figures() {
-        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
-    }
-    let file = out.join("report.md");
-    atomic_file::replace(&file, report.markdown(FIGURES).as_bytes())?;
-    let mut written = vec![file];
-    if files == Files::MarkdownAndPage {
-        let page = out.join("report.html");
-        atomic_file::replace(&page, report.page().as_bytes())?;
-        written.push(page);
-    }
-    let text = match form {
-        Form::Json => json::json(&report.comparisons) + "\n",
-        // Seen from the current folder, the figures are inside `out`.
-        Form::Markdown => report.markdown(&figures.display().to_string()),
+    let written = write_files(&report.document, out, files)?;
+    print::text(match form {
+        Form::Json => json(&report.comparisons) + "\n",
+        Form::Markdown => seen_from_here(&report.document, out),
         Form::Summary => {
-            let tables: Vec<String> = report.comparisons.iter().map(terminal::summary).collect();
-            let written: Vec<String> = written
-                .iter()
-                .map(|file| file.display().to_string())
-                .collect();
+            let summaries = report.comparisons.iter().map(summary);
+            let tables: Vec<String> = summaries.map(|one| terminal::text(&one)).collect();
             format!("{}\nreport: {}\n", tables.join("\n"), written.join(", "))
         }
-    };
-    print::text(text)
+    })
+}
+
+/// The report as Markdown whose figures are found from the current folder.
+fn seen_from_here(document: &Document, out: &Path) -> String {
+    document.markdown(&out.join(FIGURES).display().to_string())
+}
+
+/// Writes a document with its figures into `out`; the files' names.
+fn write_files(document: &Document, out: &Path, files: Files) -> anyhow::Result<Vec<String>> {
+    let figures = out.join(FIGURES);
+    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
+    for figure in document.figures() {
+        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+    }
+    let markdown = out.join("report.md");
+    new_file::replace(&markdown, document.markdown(FIGURES).as_bytes())?;
+    let mut written = vec![markdown.display().to_string()];
+    if files == Files::MarkdownAndPage {
+        let html = out.join("report.html");
+        new_file::replace(&html, page(document, Tables::Still).as_bytes())?;
+        written.push(html.display().to_string());
+    }
+    Ok(written)
 }
 
 /// The report of the ablation or ensemble in a folder, if it holds one.
@@ -127,22 +135,12 @@ pub fn write_stored(out: &Path, files: Files) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A file can't be written.
-pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()> {
-    let figures = out.join(FIGURES);
-    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
-    for figure in &sheet.figures {
-        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
-    }
-    let file = out.join("report.md");
-    atomic_file::replace(&file, sheet.markdown(FIGURES).as_bytes())?;
-    if files == Files::MarkdownAndPage {
-        atomic_file::replace(&out.join("report.html"), sheet.page().as_bytes())?;
-    }
-    let text = match Form::of_terminal() {
-        Form::Summary => format!("report: {}\n", file.display()),
-        Form::Markdown | Form::Json => sheet.markdown(&figures.display().to_string()),
-    };
-    print::text(text)
+pub fn write_document(document: &Document, out: &Path, files: Files) -> anyhow::Result<()> {
+    let written = write_files(document, out, files)?;
+    print::text(match Form::of_terminal() {
+        Form::Summary => format!("report: {}\n", written.join(", ")),
+        Form::Markdown | Form::Json => seen_from_here(document, out),
+    })
 }
 
 /// Writes benchmarks as report.md with its figure and its numbers into `out`, and prints the file's name.
@@ -150,16 +148,9 @@ pub fn write_sheet(sheet: &Sheet, out: &Path, files: Files) -> anyhow::Result<()
 /// # Errors
 /// A file can't be written.
 pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<()> {
-    let (markdown, drawn) = bench::render(benchmarks, FIGURES)?;
-    let figures = out.join(FIGURES);
-    std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
-    for figure in drawn {
-        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
-    }
+    let written = write_files(&bench::document(benchmarks), out, Files::Markdown)?;
     let mut json = serde_json::to_string_pretty(benchmarks)?;
     json.push('\n');
-    atomic_file::replace(&out.join(bench::FILE), json.as_bytes())?;
-    let file = out.join("report.md");
-    atomic_file::replace(&file, markdown.as_bytes())?;
-    print::line(format_args!("report: {}", file.display()))
+    new_file::replace(&out.join(bench::FILE), json.as_bytes())?;
+    print::line(format_args!("report: {}", written.join(", ")))
 }

@@ -39,10 +39,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         return output::write_benchmarks(&benchmarks, out);
     }
     if let [folder] = arguments.folders.as_slice()
-        && let Some(sheet) = output::sheet(folder)?
+        && let Some(document) = ablate::document(folder)?
     {
         let out = arguments.out.as_ref().unwrap_or(folder);
-        return output::write_sheet(&sheet, out, output::Files::of_flag(arguments.html));
+        return output::write_document(&document, out, output::Files::of_flag(arguments.html));
     }
     let (mut records, mut begun) = (Vec::new(), Vec::new());
     for folder in &arguments.folders {

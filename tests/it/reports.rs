@@ -7,6 +7,8 @@ use assert_cmd::cargo::cargo_bin;
 use promptshift::record::folder::find;
 use promptshift::record::{ablation, ensemble};
 use promptshift::report::bench::{self, Benchmarks};
+use promptshift::report::document::Document;
+use promptshift::report::document::html::{Tables, page};
 use promptshift::report::leaderboard::leaderboard;
 use promptshift::report::{self, analyse};
 
@@ -69,6 +71,26 @@ fn committed_inspections_are_rendered_again_byte_for_byte() {
     }
 }
 
+/// A committed report, its page where there is one, and its figures are those of a document.
+fn is_committed(document: &Document, folder: &Path) {
+    let same = |file: PathBuf, rendered: &str| {
+        let written = std::fs::read_to_string(&file).expect("committed");
+        assert!(
+            written == rendered,
+            "{} is not what its records say: run `promptshift report {} --html`",
+            file.display(),
+            folder.display()
+        );
+    };
+    same(folder.join("report.md"), &document.markdown("figures"));
+    if folder.join("report.html").exists() {
+        same(folder.join("report.html"), &page(document, Tables::Still));
+    }
+    for figure in document.figures() {
+        same(folder.join("figures").join(&figure.name), &figure.svg);
+    }
+}
+
 #[test]
 fn committed_reports_are_rendered_again_byte_for_byte() {
     let reports = committed();
@@ -76,47 +98,18 @@ fn committed_reports_are_rendered_again_byte_for_byte() {
     for folder in reports {
         let records = find(&folder).expect("records beside the report");
         let report = analyse(&records, &[]).expect("they belong together");
-        let file = folder.join("report.md");
-        let written = std::fs::read_to_string(&file).expect("report.md");
-        let name = file.display();
-        assert!(
-            report.markdown("figures") == written,
-            "{name} is not what its records say: run `promptshift report {}`",
-            folder.display()
-        );
-        let page = std::fs::read_to_string(folder.join("report.html")).expect("report.html");
-        assert!(
-            report.page() == page,
-            "the page is not what the records say: run `promptshift report {} --html`",
-            folder.display()
-        );
-        for figure in report.figures() {
-            let file = folder.join("figures").join(&figure.name);
-            let written = std::fs::read_to_string(&file).expect("a figure");
-            assert!(figure.svg == written, "{} has changed", file.display());
-        }
+        is_committed(&report.document, &folder);
     }
 }
 
 #[test]
 fn committed_ablations_are_rendered_again_byte_for_byte() {
     for folder in folders().into_iter().filter(|folder| is_ablation(folder)) {
-        let sheet = match ablation::is_in(&folder) {
-            true => report::ablation::sheet(&ablation::read(&folder).expect("an ablation")),
-            false => report::ensemble::sheet(&ensemble::read(&folder).expect("an ensemble")),
+        let document = match ablation::is_in(&folder) {
+            true => report::ablation::document(&ablation::read(&folder).expect("an ablation")),
+            false => report::ensemble::document(&ensemble::read(&folder).expect("an ensemble")),
         };
-        let sheet = sheet.expect("records that belong together");
-        let written = std::fs::read_to_string(folder.join("report.md")).expect("report.md");
-        assert!(
-            sheet.markdown("figures") == written,
-            "run `promptshift report {}`",
-            folder.display()
-        );
-        for figure in &sheet.figures {
-            let file = folder.join("figures").join(&figure.name);
-            let written = std::fs::read_to_string(&file).expect("a figure");
-            assert!(figure.svg == written, "{} has changed", file.display());
-        }
+        is_committed(&document.expect("records that belong together"), &folder);
     }
 }
 
@@ -124,18 +117,7 @@ fn committed_ablations_are_rendered_again_byte_for_byte() {
 fn committed_benchmarks_are_rendered_again_byte_for_byte() {
     for folder in folders().into_iter().filter(|folder| is_bench(folder)) {
         let kept = Benchmarks::kept(&folder).expect("numbers beside the report");
-        let (text, figures) = bench::render(&kept, "figures").expect("drawn");
-        let written = std::fs::read_to_string(folder.join("report.md")).expect("report.md");
-        assert!(
-            text == written,
-            "{} is not what its numbers say",
-            folder.display()
-        );
-        for figure in &figures {
-            let file = folder.join("figures").join(&figure.name);
-            let written = std::fs::read_to_string(&file).expect("a figure");
-            assert!(figure.svg == written, "{} has changed", file.display());
-        }
+        is_committed(&bench::document(&kept), &folder);
     }
 }
 
