@@ -1,6 +1,7 @@
 //! The report of an ablation: settings that differ in one thing, scored on the same examples.
 
 mod claims;
+mod kinds;
 
 pub use claims::{ADAPTED, LABELS, SENTINEL, SPANS, UNIFORM, VOCAB};
 
@@ -8,8 +9,9 @@ use super::document::{Block, Document, MISSING, Table, UNDEFINED};
 use super::error::ReportError;
 use super::findings::{self, generated};
 use super::number::{bytes, gap, list, metric_title, share, spread, whole};
-use super::settings::{self, Order, Scores, Series, Varied};
+use super::settings::{self, Scores, Series, Varied};
 use super::study::{Study, samples, studies};
+use kinds::{question, title, varied};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::ablation::{Kind, StoredAblation, Variant};
@@ -389,49 +391,6 @@ impl<'a> Settings<'a> {
 enum On {
     Source,
     Targets,
-}
-
-fn varied(kind: Kind, settings: &[Variant]) -> Varied {
-    let mut places: Vec<String> = Vec::new();
-    for setting in settings {
-        if !places.contains(&setting.place) {
-            places.push(setting.place.clone());
-        }
-    }
-    let (name, order) = match kind {
-        Kind::Length => ("prompt vectors", Order::Amounts),
-        Kind::Init => ("initialisation of the prompt", Order::Kinds),
-        Kind::Objective => ("pre-training of the frozen model", Order::Kinds),
-        Kind::LmSteps => ("steps of LM adaptation", Order::Amounts),
-        Kind::Scale => ("parameters of the model", Order::Amounts),
-    };
-    Varied {
-        name: name.to_owned(),
-        places,
-        order,
-    }
-}
-
-fn title(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Length => "Prompt length",
-        Kind::Init => "Prompt initialisation",
-        Kind::Objective => "Pre-training objective",
-        Kind::LmSteps => "Steps of LM adaptation",
-        Kind::Scale => "Model size",
-    }
-}
-
-fn question(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Length => "How many vectors does a prompt need, on its source and under shift?",
-        Kind::Init => "Does the initialisation of a prompt matter, on its source and under shift?",
-        Kind::Objective => {
-            "Which pre-training objective makes a frozen model suitable for prompt tuning?"
-        }
-        Kind::LmSteps => "How much LM adaptation does a model need before prompt tuning works?",
-        Kind::Scale => "Does prompt tuning catch up with model tuning as models grow?",
-    }
 }
 
 fn origin(study: &Study) -> Vec<String> {

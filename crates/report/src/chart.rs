@@ -2,6 +2,7 @@
 //! alone turns them into pixels.
 
 mod axis;
+mod layout;
 mod style;
 mod svg;
 

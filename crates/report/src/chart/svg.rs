@@ -4,16 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::layout::{Frame, LEADING, Layout, NAME, Plot, TICK, tick_room};
 use super::style::{self, spread, width, wrap};
 use super::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Side, Stroke};
 use crate::document::html::escaped;
 
 const MARGIN: f64 = 16.0;
 const TITLE: f64 = 17.0;
-const NAME: f64 = 13.0;
-const TICK: f64 = 12.0;
-/// From one line of words to the next, as a multiple of their size.
-const LEADING: f64 = 1.3;
 /// The sample of a legend, and how far its words are from it and from the next sample.
 const SAMPLE: (f64, f64) = (26.0, 14.0);
 const BESIDE: f64 = 7.0;
@@ -35,114 +32,12 @@ pub(super) fn write(chart: &Chart, alt: &str) -> String {
     )
 }
 
-/// A rectangle of pixels.
-#[derive(Clone, Copy)]
-struct Frame {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
-}
-
-impl Frame {
-    fn right(self) -> f64 {
-        self.left + self.width
-    }
-
-    fn bottom(self) -> f64 {
-        self.top + self.height
-    }
-}
-
-/// A frame with the scales of its axes.
-struct Plot {
-    frame: Frame,
-    x: Scale,
-    y: Scale,
-}
-
-impl Plot {
-    fn x(&self, value: f64) -> f64 {
-        self.frame.left + self.x.share(value) * self.frame.width
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        let share = self.y.share(value);
-        match self.y {
-            Scale::Places(_) => self.frame.top + share * self.frame.height,
-            _ => self.frame.bottom() - share * self.frame.height,
-        }
-    }
-}
-
 /// Where words stand relative to their point.
 #[derive(Clone, Copy)]
 enum Anchor {
     Start,
     Middle,
     End,
-}
-
-/// What the panels of a chart have in common, in pixels.
-struct Layout {
-    /// Between a panel's left edge and its plot: the names of ticks.
-    left: f64,
-    /// Right of the plot: half the name of the last tick.
-    right: f64,
-    /// Lines above the plot: the name of the upright axis.
-    above: usize,
-    /// Lines under it: the names of ticks, and of the axis.
-    below: usize,
-    under: usize,
-}
-
-impl Layout {
-    fn of(chart: &Chart) -> Layout {
-        let widest = |axis: &Axis| {
-            let all = axis.ticks.iter().map(|(_, name)| width(name, TICK));
-            all.fold(0.0, f64::max)
-        };
-        let left = (chart.panels.iter().map(|panel| widest(&panel.y))).fold(14.0, f64::max) + 12.0;
-        let most = |of: &dyn Fn(&Panel) -> usize| chart.panels.iter().map(of).max().unwrap_or(0);
-        let lines = |name: &str, size: f64, room: f64| match name {
-            "" => 0,
-            name => wrap(name, size, room).len(),
-        };
-        let right = 18.0;
-        Layout {
-            left,
-            right,
-            above: most(&|panel| lines(&panel.y.name, TICK, left + chart.plot.0)),
-            below: most(&|panel| {
-                let room = tick_room(&panel.x, chart.plot.0);
-                let names = panel.x.ticks.iter();
-                names
-                    .map(|(_, name)| lines(name, TICK, room))
-                    .max()
-                    .unwrap_or(0)
-            }),
-            under: most(&|panel| lines(&panel.x.name, NAME, left + chart.plot.0)),
-        }
-    }
-
-    fn top(&self) -> f64 {
-        12.0 + self.above as f64 * TICK * LEADING
-    }
-
-    /// A panel's height, with what is above and below its plot.
-    fn height(&self, chart: &Chart) -> f64 {
-        let ticks = self.below as f64 * TICK * LEADING;
-        let name = self.under as f64 * NAME * LEADING;
-        self.top() + chart.plot.1 + 8.0 + ticks + 4.0 + name + 14.0
-    }
-}
-
-/// The width that the name of a tick may have: numbers are not broken.
-fn tick_room(axis: &Axis, plot: f64) -> f64 {
-    match axis.scale {
-        Scale::Places(count) => plot / count.max(1) as f64 - 6.0,
-        _ => f64::INFINITY,
-    }
 }
 
 struct Svg(String);

@@ -1,26 +1,23 @@
 //! What limits a comparison, computed from its numbers.
 
+mod runs;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::differences::Difference;
 use super::search::{MethodSearch, trials};
-use crate::diagnosis::{self, Stall};
-use crate::document::{Block, Table, UNDEFINED, plain, quoted};
-use crate::number::{capital, count, difference, list, percent, share};
-use crate::results::{Learned, MethodResult, Results};
+use crate::diagnosis;
+use crate::document::{Block, Table, UNDEFINED, plain};
+use crate::number::{capital, difference, list, share};
+use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
-use promptshift_numbers::record::folder::End;
-use promptshift_numbers::record::{Cell, Provenance, Stop};
-use promptshift_numbers::stats::estimate::median;
+use promptshift_numbers::record::{Cell, Provenance};
 
 /// A larger share of truncated inputs is a caution.
 const CUT_SHARE: f64 = 0.01;
-
-/// A seed below this share of its method's median source score has collapsed.
-const COLLAPSED: f64 = 0.5;
 
 /// With fewer passages than this a percentile interval is doubtful.
 const FEW_PASSAGES: usize = 50;
@@ -42,6 +39,16 @@ fn caution(about: &'static str, seen: impl Into<String>, remedy: impl Into<Strin
         seen: seen.into(),
         remedy: remedy.into(),
     }
+}
+
+/// A caution about some things; none without any.
+fn about(
+    items: Vec<String>,
+    about: &'static str,
+    remedy: &str,
+    seen: impl FnOnce(String) -> String,
+) -> Option<Caution> {
+    (!items.is_empty()).then(|| caution(about, seen(list(&items)), remedy))
 }
 
 /// The table of all cautions.
@@ -69,15 +76,15 @@ pub fn cautions(
 ) -> Vec<Caution> {
     let mut cautions = Vec::new();
     for result in results.tuned() {
-        cautions.extend(not_learned(results, result));
-        cautions.extend(stalled(study, result));
-        cautions.extend(at_floor(results, result));
-        cautions.extend(collapsed(result));
-        cautions.extend(undertrained(study, result));
+        cautions.extend(runs::not_learned(results, result));
+        cautions.extend(runs::stalled(study, result));
+        cautions.extend(runs::at_floor(results, result));
+        cautions.extend(runs::collapsed(result));
+        cautions.extend(runs::undertrained(study, result));
     }
     cautions.extend(not_zero_shot(study, results));
     cautions.extend(elsewhere(study, results));
-    cautions.extend(without_record(results));
+    cautions.extend(runs::without_record(results));
     cautions.extend(not_adapted(results));
     let trials = trials(results, searches);
     let trials: BTreeSet<usize> = trials.into_iter().map(|(_, count)| count).collect();
@@ -89,7 +96,7 @@ pub fn cautions(
         ));
     }
     cautions.extend(unequal_sources(results, difference));
-    cautions.extend(seeds(results));
+    cautions.extend(runs::seeds(results));
     cautions.extend(few_passages(results));
     let targets = results.targets.len();
     if targets > 1 {
@@ -114,125 +121,6 @@ pub fn cautions(
         "a model trained on the target, which this study does not have",
     ));
     cautions
-}
-
-fn not_learned(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let reason = match result.learned(&results.domains[0]) {
-        Learned::Yes => return None,
-        Learned::NotAboveUntuned => format!(
-            "its source score is not clearly above the untuned backbone's (difference {} points)",
-            (result.above_untuned).map_or("unknown".to_owned(), difference)
-        ),
-        Learned::NotAboveFloor => "its source score is not clearly above the floor".to_owned(),
-    };
-    let seen = format!(
-        "**{} did not clearly beat the baselines on {}**: {reason}. Its gap is not informative.",
-        capital(&result.title),
-        results.source
-    );
-    Some(caution("learning", seen, diagnosis::knob(result.method)))
-}
-
-/// Runs that look as if they had not learned, and what to change.
-fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
-    let records = study.of(result.method).into_iter();
-    let runs: Vec<String> = records
-        .flat_map(|stored| {
-            let seed = stored.record.cell.seed;
-            let stalls = diagnosis::stalls(stored).into_iter();
-            stalls.map(move |stall| format!("seed {seed}: {}", symptom(&stall)))
-        })
-        .collect();
-    (!runs.is_empty()).then(|| {
-        let seen = format!(
-            "{} stalled. {}.",
-            capital(&result.title),
-            capital(&runs.join("; "))
-        );
-        caution("stalled runs", seen, diagnosis::knob(result.method))
-    })
-}
-
-fn symptom(stall: &Stall) -> String {
-    match stall {
-        Stall::NeverBetter => {
-            "no step scored above the initial one on source validation".to_owned()
-        }
-        Stall::LossStands { first, last } => format!(
-            "neither the loss ({first:.2} to {last:.2}) nor the score on source validation changed"
-        ),
-        Stall::NormStands { change } => {
-            let moved = change.map_or("stayed at zero".to_owned(), |change| {
-                format!("changed by {} of their norm", share(change))
-            });
-            format!("the trained parameters {moved}, and source validation did not change")
-        }
-        Stall::Constant { answer, share: of } => format!(
-            "{} of the source's examples got the same answer, {}",
-            share(*of),
-            quoted(answer)
-        ),
-    }
-}
-
-fn at_floor(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let targets: Vec<String> = (results.domains.iter().enumerate().skip(1))
-        .filter(|(index, _)| results.at_floor(*index).contains(&result.method))
-        .filter_map(|(index, domain)| {
-            let score = percent(result.scores[index].score.value);
-            let floor = percent(domain.floor?);
-            Some(format!("{} ({score} against {floor})", domain.name))
-        })
-        .collect();
-    (!targets.is_empty()).then(|| {
-        let seen = format!(
-            "{} is not clearly above the floor on {}: it has nothing left to lose there, so its gap measures the \
-             source score only.",
-            capital(&result.title),
-            list(&targets)
-        );
-        let remedy = "a larger backbone, or targets closer to the source";
-        caution("the floor", seen, remedy)
-    })
-}
-
-fn collapsed(result: &MethodResult) -> Option<Caution> {
-    let scores = &result.source().by_seed;
-    let middle = median(scores)?;
-    let seeds: Vec<String> = (result.seeds.iter().zip(scores))
-        .filter(|(_, score)| **score < COLLAPSED * middle)
-        .map(|(seed, score)| format!("{seed} ({})", percent(*score)))
-        .collect();
-    (!seeds.is_empty()).then(|| {
-        let seen = format!(
-            "{} collapsed on the source with seed {}, which every mean and interval includes.",
-            capital(&result.title),
-            list(&seeds)
-        );
-        caution("collapsed runs", seen, "more seeds; a lower learning rate")
-    })
-}
-
-/// Runs whose best step was their last.
-fn undertrained(study: &Study, result: &MethodResult) -> Option<Caution> {
-    let seeds: Vec<String> = (study.trainings(result.method).into_iter())
-        .filter(|(_, training)| {
-            training.stop == Stop::Budget && training.best_step == training.steps
-        })
-        .map(|(seed, _)| seed.to_string())
-        .collect();
-    (!seeds.is_empty()).then(|| {
-        let seen = format!(
-            "{} was best at its last step with seed {}: longer training may score higher.",
-            capital(&result.title),
-            list(&seeds)
-        );
-        caution(
-            "undertrained",
-            seen,
-            "more `--steps`, which may change the comparison",
-        )
-    })
 }
 
 /// Methods whose initialisation was tuned on a target, or may have been.
@@ -263,18 +151,13 @@ fn not_zero_shot(study: &Study, results: &Results) -> Option<Caution> {
         .flat_map(|result| study.of(result.method))
         .filter_map(|stored| tuned_on(&stored.record.cell))
         .collect();
-    let starts: Vec<String> = starts.into_iter().collect();
-    (!starts.is_empty()).then(|| {
-        let seen = format!(
-            "{}: scores there are not zero-shot.",
-            capital(&starts.join("; "))
-        );
-        caution(
-            "not zero-shot",
-            seen,
-            "an initialisation that was tuned on other domains",
-        )
-    })
+    let remedy = "an initialisation that was tuned on other domains";
+    about(
+        starts.into_iter().collect(),
+        "not zero-shot",
+        remedy,
+        |starts| format!("{}: scores there are not zero-shot.", capital(&starts)),
+    )
 }
 
 /// What was tuned elsewhere: how is not known here.
@@ -300,42 +183,6 @@ fn elsewhere(study: &Study, results: &Results) -> Option<Caution> {
     );
     let remedy = "the same method tuned here, on the source alone";
     Some(caution("tuned elsewhere", seen, remedy))
-}
-
-/// Runs that failed, method by method, and runs that are under way or were interrupted.
-fn without_record(results: &Results) -> Vec<Caution> {
-    let mut cautions = Vec::new();
-    for method in Method::ALL {
-        let failed = results
-            .without_record(method)
-            .filter_map(|run| match &run.end {
-                End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
-                End::Missing => None,
-            });
-        let failed: Vec<String> = failed.collect();
-        if !failed.is_empty() {
-            let seen = format!(
-                "**{} failed** with {}. Failed runs are excluded from means and intervals, which flatters a method \
-                 that fails.",
-                capital(results.title(method)),
-                list(&failed)
-            );
-            cautions.push(caution("failed runs", seen, diagnosis::knob(method)));
-        }
-    }
-    let begun: Vec<String> = (results.unfinished.iter())
-        .filter(|run| run.end == End::Missing)
-        .map(|run| format!("{} with seed {}", results.title(run.method), run.seed))
-        .collect();
-    if !begun.is_empty() {
-        let seen = format!(
-            "Running or interrupted, without a record: {}. They are in no number here.",
-            list(&begun)
-        );
-        let remedy = "the same command again, which resumes from complete records";
-        cautions.push(caution("unfinished runs", seen, remedy));
-    }
-    cautions
 }
 
 fn not_adapted(results: &Results) -> Option<Caution> {
@@ -365,58 +212,18 @@ fn unequal_sources(results: &Results, of: Option<&Difference>) -> Option<Caution
     })
 }
 
-fn seeds(results: &Results) -> Vec<Caution> {
-    let mut cautions = Vec::new();
-    // What was tuned elsewhere has runs, and a caution of its own.
-    let ours = || (results.tuned()).filter(|result| result.method != Method::Elsewhere);
-    let sets: BTreeSet<&Vec<u64>> = ours().map(|result| &result.seeds).collect();
-    if sets.len() > 1 {
-        cautions.push(caution(
-            "seeds",
-            "The methods were run with different seeds, so seeds are resampled for each method separately.",
-            "the same `--seeds` for every method",
-        ));
-    }
-    let single: Vec<&str> = ours()
-        .filter(|result| result.seeds.len() == 1)
-        .map(|result| result.title.as_str())
-        .collect();
-    if !single.is_empty() {
-        let verb = if single.len() == 1 { "has" } else { "have" };
-        let seen = format!(
-            "{} one seed: the intervals cover the sampling of passages only, and another seed may fall outside them.",
-            capital(&format!("{} {verb}", list(&single)))
-        );
-        cautions.push(caution("seeds", seen, "`--seeds 5`"));
-    }
-    let several = ours().map(|result| result.seeds.len()).filter(|n| *n > 1);
-    if let Some(fewest) = several.min().filter(|fewest| *fewest < 5) {
-        let seen = format!(
-            "{} are few. In simulated studies with 2, 3 or 5 seeds such intervals covered the truth in at least 94 of \
-             100 cases, but they are wide: with two seeds that differ, six times as wide as with many, with three twice. \
-             More seeds narrow them more than more test examples do.",
-            capital(&count(fewest, "seed"))
-        );
-        cautions.push(caution("seeds", seen, "`--seeds 5`"));
-    }
-    cautions
-}
-
 fn few_passages(results: &Results) -> Option<Caution> {
     let few = results
         .domains
         .iter()
         .filter(|domain| domain.passages < FEW_PASSAGES);
-    let few: Vec<String> = few
-        .map(|domain| format!("{} ({})", domain.name, domain.passages))
-        .collect();
-    (!few.is_empty()).then(|| {
-        let seen = format!(
-            "Percentile intervals are unreliable with few passages: {}.",
-            list(&few)
-        );
-        caution("passages", seen, "more rows of these domains")
-    })
+    let few = few.map(|domain| format!("{} ({})", domain.name, domain.passages));
+    about(
+        few.collect(),
+        "passages",
+        "more rows of these domains",
+        |few| format!("Percentile intervals are unreliable with few passages: {few}."),
+    )
 }
 
 fn cut(study: &Study, results: &Results) -> Option<Caution> {
@@ -424,23 +231,18 @@ fn cut(study: &Study, results: &Results) -> Option<Caution> {
         let of_all = cut as f64 / all.max(1) as f64;
         (of_all > CUT_SHARE).then(|| format!("{name} ({})", share(of_all)))
     };
-    let mut trainings =
-        (study.records().iter()).filter_map(|stored| stored.record.training.as_ref());
-    let training = trainings.find_map(|training| {
+    let records = study.records().iter();
+    let training = (records.filter_map(|stored| stored.record.training.as_ref())).find_map(|one| {
         let name = format!("{} in training", results.source);
-        described(name, training.cut_inputs, training.examples)
+        described(name, one.cut_inputs, one.examples)
     });
-    let evaluated = results
-        .domains
-        .iter()
-        .filter_map(|domain| described(domain.name.clone(), domain.cut_inputs, domain.examples));
-    let all: Vec<String> = training.into_iter().chain(evaluated).collect();
-    (!all.is_empty()).then(|| {
-        let seen = format!(
-            "Inputs longer than the limit were truncated, and answers after the cut cannot be found: {}.",
-            list(&all)
-        );
-        caution("cut inputs", seen, "")
+    let evaluated = (results.domains.iter())
+        .filter_map(|one| described(one.name.clone(), one.cut_inputs, one.examples));
+    let all = training.into_iter().chain(evaluated);
+    about(all.collect(), "cut inputs", "", |all| {
+        format!(
+            "Inputs longer than the limit were truncated, and answers after the cut cannot be found: {all}."
+        )
     })
 }
 

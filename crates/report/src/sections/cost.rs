@@ -3,7 +3,7 @@
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::cost::{Cost, Sizes, TrainingCost};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{bytes, list, metric_title, percent, share, whole};
+use crate::number::{bytes, capital, list, metric_title, percent, share, whole};
 use crate::results::{MethodResult, Results};
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
@@ -205,7 +205,8 @@ fn figure(results: &Results, suffix: &str) -> Figure {
         .collect();
     Chart {
         title: format!(
-            "{metric}, {}, against the cost of training",
+            "{}, {}, against the cost of training",
+            capital(metric),
             results.target()
         ),
         keys,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::robustness::Robustness;
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{gap, metric_title, percent};
+use crate::number::{capital, gap, metric_title, percent};
 use crate::resamples::Resamples;
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
@@ -122,7 +122,8 @@ fn scatter(results: &Results, lines: &[Robustness], suffix: &str) -> Figure {
     let side = if count == 1 { 412.0 } else { 272.0 };
     Chart {
         title: format!(
-            "{metric} on a target against {metric} on {}",
+            "{} on a target against {metric} on {}",
+            capital(metric),
             results.source
         ),
         keys: keys(results, lines),

@@ -38,43 +38,43 @@ pub fn blocks(results: &Results, suffix: &str) -> Vec<Block> {
 }
 
 fn table(results: &Results) -> Table {
-    let tuned = results.reported();
+    let methods: Vec<Method> = (results.reported().into_iter())
+        .chain([Method::Untuned])
+        .collect();
     let mut header = vec![metric_title(results.metric).to_owned()];
-    for method in &tuned {
+    for method in &methods {
         header.push(results.title(*method).to_owned());
         header.push("gap [95 %]".to_owned());
     }
-    header.extend(["untuned".to_owned(), "floor".to_owned()]);
+    header.push("floor".to_owned());
     let mut rows: Vec<Vec<String>> = (results.domains.iter().enumerate())
         .map(|(index, domain)| {
             let mut row = vec![match index {
                 0 => format!("{} (source)", domain.name),
                 _ => domain.name.clone(),
             }];
-            for method in &tuned {
+            for method in &methods {
                 row.push(results.cell(*method, |result| score(&result.scores[index])));
                 row.push(results.cell(*method, |result| or_dash(result.scores[index].gap, gap)));
             }
-            row.push(results.cell(Method::Untuned, |result| score(&result.scores[index])));
             row.push(or_dash(domain.floor, percent));
             row
         })
         .collect();
     if results.targets.len() > 1 {
-        rows.push(averages(results, &tuned));
+        rows.push(averages(results, &methods));
     }
     Table::new(header).rows(rows).no_wider_than(WIDEST)
 }
 
 /// The last row: means over targets.
-fn averages(results: &Results, tuned: &[Method]) -> Vec<String> {
+fn averages(results: &Results, methods: &[Method]) -> Vec<String> {
     let score = |result: &MethodResult| or_dash(result.mean_target, |mean| percent(mean.value));
     let mut row = vec!["**mean of targets**".to_owned()];
-    for method in tuned {
+    for method in methods {
         row.push(results.cell(*method, score));
         row.push(results.cell(*method, |result| or_dash(result.mean_gap, gap)));
     }
-    row.push(results.cell(Method::Untuned, score));
     let floors = results.domains[1..].iter().map(|domain| domain.floor);
     let floors: Option<Vec<f64>> = floors.collect();
     row.push(or_dash(floors.and_then(|floors| mean(&floors)), percent));
@@ -169,7 +169,7 @@ fn slopes(results: &Results, suffix: &str) -> Figure {
     let transfer = results.transfer();
     let averaged = if count == 1 { "" } else { ", targets averaged" };
     Chart {
-        title: format!("{metric} on {} and under shift", results.source),
+        title: format!("{} on {} and under shift", capital(metric), results.source),
         keys,
         panels: (0..count).map(panel).collect(),
         columns: chart::columns(count),
@@ -279,7 +279,7 @@ fn methods(results: &Results, suffix: &str) -> Figure {
     }
     let source = format!("{} (source)", results.source);
     Chart {
-        title: format!("{metric} on {} and under shift", results.source),
+        title: format!("{} on {} and under shift", capital(metric), results.source),
         keys: vec![
             Key::dot(source, Shape::HollowCircle, Colour::Faint),
             Key::dot(results.target(), Shape::Circle, Colour::Faint),

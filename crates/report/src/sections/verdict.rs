@@ -154,8 +154,8 @@ fn named(results: &Results, result: &MethodResult) -> String {
 }
 
 fn says(results: &Results, verdict: &Verdict) -> String {
-    let (source, model) = (&results.source, Method::Model.title());
-    let baselines = format!("did not clearly beat the baselines on {source}");
+    let model = Method::Model.title();
+    let baselines = "did not clearly beat the baselines";
     let says = match verdict.says {
         Says::Reference => match results.method(Method::Model) {
             Some(result) if result.learned(&results.domains[0]) != Learned::Yes => {
@@ -173,7 +173,7 @@ fn says(results: &Results, verdict: &Verdict) -> String {
     };
     match (verdict.targets_at_floor, results.targets.len()) {
         (0, _) | (_, 1) => says,
-        (floored, all) => format!("{says} (at the floor on {floored} of {all} targets)"),
+        (floored, all) => format!("{says} (floor on {floored} of {all} targets)"),
     }
 }
 
@@ -230,8 +230,8 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
     };
     let second = match (of(tests, subject.method), results.method(subject.method)) {
         (Some(tests), _) => Some(format!(
-            "Such a study finds a gap difference of {} points with 80 % power, and a difference in target scores \
-             of {} points.",
+            "A study of this size has 80 % power from a gap difference of {} points, and from a difference of {} points \
+             in target scores.",
             percent(tests.mean.gap_detectable),
             percent(tests.mean.score_detectable)
         )),
@@ -259,8 +259,8 @@ fn tally(others: &[&Verdict]) -> String {
     );
     let rest = others.len() - less - more - open;
     let counts = [
-        (less, "less"),
-        (more, "more"),
+        (less, "losing less"),
+        (more, "losing more"),
         (open, "inconclusive"),
         (rest, "not comparable"),
     ];
@@ -268,9 +268,9 @@ fn tally(others: &[&Verdict]) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    match others.len() {
-        0 => String::new(),
-        all => format!("; of {}, {}", count(all, "other method"), list(&counts)),
+    match others.is_empty() {
+        true => String::new(),
+        false => format!("; other methods: {}", counts.join(", ")),
     }
 }
 

@@ -1,0 +1,111 @@
+//! Where the panels of a chart stand, and where values stand in a panel.
+
+use super::style::{width, wrap};
+use super::{Axis, Chart, Panel, Scale};
+
+pub(super) const NAME: f64 = 13.0;
+pub(super) const TICK: f64 = 12.0;
+/// From one line of words to the next, as a multiple of their size.
+pub(super) const LEADING: f64 = 1.3;
+
+/// A rectangle of pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub left: f64,
+    pub top: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+impl Frame {
+    pub fn right(self) -> f64 {
+        self.left + self.width
+    }
+
+    pub fn bottom(self) -> f64 {
+        self.top + self.height
+    }
+}
+
+/// A frame with the scales of its axes.
+pub(super) struct Plot {
+    pub frame: Frame,
+    pub x: Scale,
+    pub y: Scale,
+}
+
+impl Plot {
+    pub fn x(&self, value: f64) -> f64 {
+        self.frame.left + self.x.share(value) * self.frame.width
+    }
+
+    pub fn y(&self, value: f64) -> f64 {
+        let share = self.y.share(value);
+        match self.y {
+            Scale::Places(_) => self.frame.top + share * self.frame.height,
+            _ => self.frame.bottom() - share * self.frame.height,
+        }
+    }
+}
+
+/// What the panels of a chart have in common, in pixels.
+pub(super) struct Layout {
+    /// Between a panel's left edge and its plot: the names of ticks.
+    pub left: f64,
+    /// Right of the plot: half the name of the last tick.
+    pub right: f64,
+    /// Lines above the plot: the name of the upright axis.
+    pub above: usize,
+    /// Lines under it: the names of ticks, and of the axis.
+    pub below: usize,
+    pub under: usize,
+}
+
+impl Layout {
+    pub fn of(chart: &Chart) -> Layout {
+        let widest = |axis: &Axis| {
+            let all = axis.ticks.iter().map(|(_, name)| width(name, TICK));
+            all.fold(0.0, f64::max)
+        };
+        let left = (chart.panels.iter().map(|panel| widest(&panel.y))).fold(14.0, f64::max) + 12.0;
+        let most = |of: &dyn Fn(&Panel) -> usize| chart.panels.iter().map(of).max().unwrap_or(0);
+        let lines = |name: &str, size: f64, room: f64| match name {
+            "" => 0,
+            name => wrap(name, size, room).len(),
+        };
+        let right = 18.0;
+        Layout {
+            left,
+            right,
+            above: most(&|panel| lines(&panel.y.name, TICK, left + chart.plot.0)),
+            below: most(&|panel| {
+                let room = tick_room(&panel.x, chart.plot.0);
+                let names = panel.x.ticks.iter();
+                names
+                    .map(|(_, name)| lines(name, TICK, room))
+                    .max()
+                    .unwrap_or(0)
+            }),
+            under: most(&|panel| lines(&panel.x.name, NAME, left + chart.plot.0)),
+        }
+    }
+
+    pub fn top(&self) -> f64 {
+        12.0 + self.above as f64 * TICK * LEADING
+    }
+
+    /// A panel's height, with what is above and below its plot.
+    pub fn height(&self, chart: &Chart) -> f64 {
+        let ticks = self.below as f64 * TICK * LEADING;
+        let name = self.under as f64 * NAME * LEADING;
+        self.top() + chart.plot.1 + 8.0 + ticks + 4.0 + name + 14.0
+    }
+}
+
+/// The width that the name of a tick may have: numbers are not broken.
+pub(super) fn tick_room(axis: &Axis, plot: f64) -> f64 {
+    match axis.scale {
+        Scale::Places(count) => plot / count.max(1) as f64 - 6.0,
+        _ => f64::INFINITY,
+    }
+}

@@ -1,0 +1,185 @@
+//! Cautions about runs: what did not learn, collapsed or failed, and how many seeds there are.
+
+use std::collections::BTreeSet;
+
+use super::{Caution, about, caution};
+use crate::diagnosis::{self, Stall};
+use crate::document::{plain, quoted};
+use crate::number::{capital, count, difference, list, percent, share};
+use crate::results::{Learned, MethodResult, Results};
+use crate::study::Study;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::End;
+use promptshift_numbers::record::{Stop, Training};
+use promptshift_numbers::stats::estimate::median;
+
+/// A seed below this share of its method's median source score has collapsed.
+const COLLAPSED: f64 = 0.5;
+
+pub(super) fn not_learned(results: &Results, result: &MethodResult) -> Option<Caution> {
+    let reason = match result.learned(&results.domains[0]) {
+        Learned::Yes => return None,
+        Learned::NotAboveUntuned => format!(
+            "its source score is not clearly above the untuned backbone's (difference {} points)",
+            (result.above_untuned).map_or("unknown".to_owned(), difference)
+        ),
+        Learned::NotAboveFloor => "its source score is not clearly above the floor".to_owned(),
+    };
+    let seen = format!(
+        "**{} did not clearly beat the baselines on {}**: {reason}. Its gap is not informative.",
+        capital(&result.title),
+        results.source
+    );
+    Some(caution("learning", seen, diagnosis::knob(result.method)))
+}
+
+/// Runs that look as if they had not learned, and what to change.
+pub(super) fn stalled(study: &Study, result: &MethodResult) -> Option<Caution> {
+    let records = study.of(result.method).into_iter();
+    let runs = records.flat_map(|stored| {
+        let seed = stored.record.cell.seed;
+        let stalls = diagnosis::stalls(stored).into_iter();
+        stalls.map(move |stall| format!("seed {seed}: {}", symptom(&stall)))
+    });
+    let runs: Vec<String> = runs.collect();
+    let seen = format!("{} stalled: {}.", capital(&result.title), runs.join("; "));
+    let knob = diagnosis::knob(result.method);
+    about(runs, "stalled runs", knob, |_| seen)
+}
+
+fn symptom(stall: &Stall) -> String {
+    match stall {
+        Stall::NeverBetter => {
+            "no step scored above the initial one on source validation".to_owned()
+        }
+        Stall::LossStands { first, last } => format!(
+            "neither the loss ({first:.2} to {last:.2}) nor the score on source validation changed"
+        ),
+        Stall::NormStands { change } => {
+            let moved = change.map_or("stayed at zero".to_owned(), |change| {
+                format!("changed by {} of their norm", share(change))
+            });
+            format!("the trained parameters {moved}, and source validation did not change")
+        }
+        Stall::Constant { answer, share: of } => format!(
+            "{} of the source's examples got the same answer, {}",
+            share(*of),
+            quoted(answer)
+        ),
+    }
+}
+
+pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Option<Caution> {
+    let targets = (results.domains.iter().enumerate().skip(1))
+        .filter(|(index, _)| results.at_floor(*index).contains(&result.method))
+        .filter_map(|(index, domain)| {
+            let score = percent(result.scores[index].score.value);
+            let floor = percent(domain.floor?);
+            Some(format!("{} ({score} against {floor})", domain.name))
+        });
+    let remedy = "a larger backbone, or targets closer to the source";
+    about(targets.collect(), "the floor", remedy, |targets| {
+        format!(
+            "{} is not clearly above the floor on {targets}: it has nothing left to lose there, so its gap measures \
+             the source score only.",
+            capital(&result.title)
+        )
+    })
+}
+
+pub(super) fn collapsed(result: &MethodResult) -> Option<Caution> {
+    let scores = &result.source().by_seed;
+    let middle = median(scores)?;
+    let seeds = (result.seeds.iter().zip(scores))
+        .filter(|(_, score)| **score < COLLAPSED * middle)
+        .map(|(seed, score)| format!("{seed} ({})", percent(*score)));
+    let remedy = "more seeds; a lower learning rate";
+    about(seeds.collect(), "collapsed runs", remedy, |seeds| {
+        let title = capital(&result.title);
+        format!(
+            "{title} collapsed on the source with seed {seeds}, which every mean and interval includes."
+        )
+    })
+}
+
+/// Runs whose best step was their last.
+pub(super) fn undertrained(study: &Study, result: &MethodResult) -> Option<Caution> {
+    let at_limit =
+        |training: &Training| training.stop == Stop::Budget && training.best_step == training.steps;
+    let seeds = (study.trainings(result.method).into_iter())
+        .filter(|(_, training)| at_limit(training))
+        .map(|(seed, _)| seed.to_string());
+    let remedy = "more `--steps`, which may change the comparison";
+    about(seeds.collect(), "undertrained", remedy, |seeds| {
+        let title = capital(&result.title);
+        format!(
+            "{title} was best at its last step with seed {seeds}: longer training may score higher."
+        )
+    })
+}
+
+/// Runs that failed, method by method, and runs that are under way or were interrupted.
+pub(super) fn without_record(results: &Results) -> Vec<Caution> {
+    let of_method = |method: Method| {
+        let failed = results
+            .without_record(method)
+            .filter_map(|run| match &run.end {
+                End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
+                End::Missing => None,
+            });
+        let knob = diagnosis::knob(method);
+        about(failed.collect(), "failed runs", knob, |failed| {
+            format!(
+                "**{} failed** with {failed}. Failed runs are excluded from means and intervals, which flatters a \
+                 method that fails.",
+                capital(results.title(method))
+            )
+        })
+    };
+    let begun = (results.unfinished.iter())
+        .filter(|run| run.end == End::Missing)
+        .map(|run| format!("{} with seed {}", results.title(run.method), run.seed));
+    let remedy = "the same command again, which resumes from complete records";
+    let begun = about(begun.collect(), "unfinished runs", remedy, |begun| {
+        format!("Running or interrupted, without a record: {begun}. They are in no number here.")
+    });
+    let failed = Method::ALL.into_iter().filter_map(of_method);
+    failed.chain(begun).collect()
+}
+
+pub(super) fn seeds(results: &Results) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    // What was tuned elsewhere has runs, and a caution of its own.
+    let ours = || (results.tuned()).filter(|result| result.method != Method::Elsewhere);
+    let sets: BTreeSet<&Vec<u64>> = ours().map(|result| &result.seeds).collect();
+    if sets.len() > 1 {
+        cautions.push(caution(
+            "seeds",
+            "The methods were run with different seeds, so seeds are resampled for each method separately.",
+            "the same `--seeds` for every method",
+        ));
+    }
+    let single: Vec<&str> = ours()
+        .filter(|result| result.seeds.len() == 1)
+        .map(|result| result.title.as_str())
+        .collect();
+    if !single.is_empty() {
+        let verb = if single.len() == 1 { "has" } else { "have" };
+        let seen = format!(
+            "{} one seed: the intervals cover the sampling of passages only, and another seed may fall outside them.",
+            capital(&format!("{} {verb}", list(&single)))
+        );
+        cautions.push(caution("seeds", seen, "`--seeds 5`"));
+    }
+    let several = ours().map(|result| result.seeds.len()).filter(|n| *n > 1);
+    if let Some(fewest) = several.min().filter(|fewest| *fewest < 5) {
+        let seen = format!(
+            "{} are few. In simulated studies with 2, 3 or 5 seeds such intervals covered the truth in at least 94 of \
+             100 cases, but they are wide: with two seeds that differ, six times as wide as with many, with three twice. \
+             More seeds narrow them more than more test examples do.",
+            capital(&count(fewest, "seed"))
+        );
+        cautions.push(caution("seeds", seen, "`--seeds 5`"));
+    }
+    cautions
+}
