@@ -807,7 +807,7 @@ fn a_card_of_one_s_own_needs_no_code() {
         .success()
         .stdout(
             contains("# mrpc → mills")
-                .and(contains("## The rows"))
+                .and(contains("## Rows and leakage"))
                 .and(contains("mills/card SHA-256")),
         );
     let record = folder.path().join("out/prompt-seed0/record.json");

@@ -444,9 +444,9 @@ fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
         .success();
     let report = std::fs::read_to_string(folder.path().join("both/report.md")).expect("written");
     for part in [
-        "# qqp → mrpc, asked in several ways",
+        "# qqp → mrpc, several wordings",
         "calibrated, verbalizer yes-no, template soft-pair",
-        "its class's share of the probability of all classes",
+        "the probability of its class over that of all classes",
         "Zhao et al. 2021",
     ] {
         assert!(report.contains(part), "{part}: {report}");
