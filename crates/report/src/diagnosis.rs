@@ -1,4 +1,4 @@
-//! Runs that did not learn, told by their loss, their validation scores, what they trained and their
+//! Runs that did not learn, recognised by their loss, validation scores, trained parameters and
 //! predictions, and the knob to turn.
 
 use std::collections::BTreeMap;

@@ -20,8 +20,8 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
     blocks.extend(reading::generated(results));
     let answer = &comparison.answer;
     blocks.extend(verdict::blocks(results, &comparison.verdict, answer));
-    blocks.extend(scores::blocks(results, suffix));
     blocks.extend(wording::caption(results).map(Block::Text));
+    blocks.extend(scores::blocks(results, suffix));
     blocks.extend(differences::blocks(results, &statistics.against_model));
     blocks.extend(published::blocks(results));
     let k_shots = comparison.k_shots.iter();

@@ -75,8 +75,8 @@ impl<'a> Resamples<'a> {
     }
 }
 
-/// What a run is told from others of its method by, and paired with those of other methods. What was tuned elsewhere
-/// shares no seed with what was tuned here.
+/// What identifies a run among those of its method, and pairs it with runs of other methods. What was
+/// tuned elsewhere shares no seed with what was tuned here.
 fn run(cell: &Cell) -> u64 {
     match cell.method {
         Method::Elsewhere => u64::MAX - u64::from(u32::MAX) + cell.seed,

@@ -312,9 +312,9 @@ impl MethodResult {
 pub enum Learned {
     /// The source score is above untuned backbone and floor.
     Yes,
-    /// The source score cannot be told from the untuned backbone's, or is below it.
+    /// The source score is not clearly above the untuned backbone's.
     NotAboveUntuned,
-    /// The source score cannot be told from the floor, or is below it.
+    /// The source score is not clearly above the floor.
     NotAboveFloor,
 }
 

@@ -70,7 +70,7 @@ impl<'a> Study<'a> {
 }
 
 impl<'a> Study<'a> {
-    /// Adds an unfinished cell; one that is told of twice counts once.
+    /// Adds an unfinished cell; one that is given twice counts once.
     fn add(&mut self, begun: &'a Unfinished) {
         let key = |cell: &Cell| (cell.method, cell.seed);
         let recorded = self.records.iter().map(|stored| &stored.record.cell);

@@ -187,7 +187,8 @@ impl Svg {
 
     /// The labels of a panel: those of one x and side are moved apart, and stay in the frame.
     fn labels(&mut self, marks: &[Mark], plot: &Plot) {
-        let mut groups: BTreeMap<(i64, Side), Vec<(f64, &str, Colour)>> = BTreeMap::new();
+        type Label<'a> = (f64, &'a str, Colour);
+        let mut groups: BTreeMap<(i64, Side), Vec<Label>> = BTreeMap::new();
         for mark in marks {
             if let Mark::Label((x, y), side, words, colour) = mark {
                 let key = (plot.x(*x).round() as i64, *side);

@@ -101,9 +101,9 @@ fn disagreement<'a>(study: &Study<'a>, domain: usize, most: usize) -> Option<Dis
         return Some(found);
     }
     // An answer without its question says little: such examples only stand in where no text is kept.
-    let told = disputed.iter().flatten().any(|one| one.input.is_some());
+    let any_text = disputed.iter().flatten().any(|one| one.input.is_some());
     for kind in &mut disputed {
-        kind.retain(|disputed| disputed.input.is_some() || !told);
+        kind.retain(|disputed| disputed.input.is_some() || !any_text);
         kind.sort_by_cached_key(|disputed| sha256(disputed.prompt.id.as_bytes()));
     }
     let [prompt_right, model_right] = disputed;
