@@ -22,10 +22,7 @@ use super::values::{Seeds, at_least_one};
 use crate::plan::Plan;
 use crate::study::{Part, ReportKind, Study};
 use promptshift_numbers::recipe::{Defaults, Limits, Method, Recipe};
-use promptshift_numbers::record::ablation::{self, Ablation, Kind};
-use promptshift_numbers::record::{Setting, ensemble as ensemble_record};
-use promptshift_report as report;
-use promptshift_report::document::Document;
+use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::transfer::Transfer;
@@ -101,21 +98,6 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The report of the ablation in a folder, if it holds one.
-///
-/// # Errors
-/// Its files are damaged.
-pub fn document(folder: &Path) -> anyhow::Result<Option<Document>> {
-    if ablation::is_in(folder) {
-        return Ok(Some(report::ablation::document(&ablation::read(folder)?)?));
-    }
-    if ensemble_record::is_in(folder) {
-        let stored = ensemble_record::read(folder)?;
-        return Ok(Some(report::ensemble::document(&stored)?));
-    }
-    Ok(None)
-}
-
 impl Shared {
     /// The plan of some methods on a backbone, with their default recipes but for what was typed; `usual` holds for
     /// what was not.
@@ -183,36 +165,4 @@ impl Shared {
         };
         request.run(Study { report, parts })
     }
-}
-
-/// Runs what is missing of every setting, and writes the report.
-fn run_parts(kind: Kind, shared: &Shared, parts: Vec<Part>) -> Result<(), Failure> {
-    let transfer = parts
-        .first()
-        .expect("an ablation has settings")
-        .plan
-        .setting
-        .transfer();
-    let out = shared.out(kind.name(), &transfer);
-    let variants = parts
-        .iter()
-        .filter_map(|part| part.variant.clone())
-        .collect();
-    let mut session = shared.session(Study { parts })?;
-    if shared.run.dry_run {
-        return session.describe();
-    }
-    interrupt::listen()?;
-    Ablation::new(kind, variants).claim(&out)?;
-    let outcome = session.run(&out)?;
-    finish(shared, &out)?;
-    Ok(outcome.complete()?)
-}
-
-/// Writes the report of the ablation in `out`.
-fn finish(shared: &Shared, out: &Path) -> Result<(), Failure> {
-    let document = document(out)?.expect("it has just been written");
-    output::write_document(&document, out, shared.run.files())?;
-    (shared.run.voice()).say(&format!("report: {}", out.join("report.md").display()));
-    Ok(())
 }

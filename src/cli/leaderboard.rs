@@ -9,7 +9,7 @@ use clap::Args;
 use promptshift_numbers::record::folder::{find, unfinished};
 use promptshift_report::document::terminal;
 use promptshift_report::leaderboard;
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// Flags of `leaderboard`.
 #[derive(Debug, Args)]

@@ -60,7 +60,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .collect();
     if let Some(file) = &arguments.figure {
         let figure = figure("methods.svg", &shares(&arguments.model, &config)?);
-        new_file::write(file, figure.svg.as_bytes())?;
+        atomic_file::write(file, figure.svg.as_bytes())?;
     }
     if arguments.json {
         return Ok(print::line(serde_json::to_string_pretty(&lines)?)?);

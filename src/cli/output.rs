@@ -13,7 +13,7 @@ use promptshift_report::document::html::{Tables, page};
 use promptshift_report::document::{Document, terminal};
 use promptshift_report::report::summary;
 use promptshift_report::{self as report, json};
-use promptshift_text::new_file;
+use promptshift_text::atomic_file;
 
 /// What standard output carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,14 +94,14 @@ fn write_files(document: &Document, out: &Path, files: Files) -> anyhow::Result<
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
     for figure in document.figures() {
-        new_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
+        atomic_file::replace(&figures.join(&figure.name), figure.svg.as_bytes())?;
     }
     let markdown = out.join("report.md");
-    new_file::replace(&markdown, document.markdown(FIGURES).as_bytes())?;
+    atomic_file::replace(&markdown, document.markdown(FIGURES).as_bytes())?;
     let mut written = vec![markdown.display().to_string()];
     if files == Files::MarkdownAndPage {
         let html = out.join("report.html");
-        new_file::replace(&html, page(document, Tables::Still).as_bytes())?;
+        atomic_file::replace(&html, page(document, Tables::Still).as_bytes())?;
         written.push(html.display().to_string());
     }
     Ok(written)
@@ -111,12 +111,12 @@ fn write_files(document: &Document, out: &Path, files: Files) -> anyhow::Result<
 ///
 /// # Errors
 /// Its files are damaged.
-pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
+pub fn stored(folder: &Path) -> anyhow::Result<Option<Document>> {
     if ablation::is_in(folder) {
-        return Ok(Some(report::ablation::sheet(&ablation::read(folder)?)?));
+        return Ok(Some(report::ablation::document(&ablation::read(folder)?)?));
     }
     if ensemble::is_in(folder) {
-        return Ok(Some(report::ensemble::sheet(&ensemble::read(folder)?)?));
+        return Ok(Some(report::ensemble::document(&ensemble::read(folder)?)?));
     }
     Ok(None)
 }
@@ -126,8 +126,8 @@ pub fn sheet(folder: &Path) -> anyhow::Result<Option<Sheet>> {
 /// # Errors
 /// It can't be read, or a file not be written.
 pub fn write_stored(out: &Path, files: Files) -> anyhow::Result<()> {
-    let sheet = sheet(out)?.expect("it has just been written");
-    write_sheet(&sheet, out, files)
+    let document = stored(out)?.expect("it has just been written");
+    write_document(&document, out, files)
 }
 
 /// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its
@@ -151,6 +151,6 @@ pub fn write_benchmarks(benchmarks: &Benchmarks, out: &Path) -> anyhow::Result<(
     let written = write_files(&bench::document(benchmarks), out, Files::Markdown)?;
     let mut json = serde_json::to_string_pretty(benchmarks)?;
     json.push('\n');
-    new_file::replace(&out.join(bench::FILE), json.as_bytes())?;
+    atomic_file::replace(&out.join(bench::FILE), json.as_bytes())?;
     print::line(format_args!("report: {}", written.join(", ")))
 }

@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         return output::write_benchmarks(&benchmarks, out);
     }
     if let [folder] = arguments.folders.as_slice()
-        && let Some(document) = ablate::document(folder)?
+        && let Some(document) = output::stored(folder)?
     {
         let out = arguments.out.as_ref().unwrap_or(folder);
         return output::write_document(&document, out, output::Files::of_flag(arguments.html));

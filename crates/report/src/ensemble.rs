@@ -331,7 +331,7 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
             format!("{count} prompts in one batch"),
             1,
             total,
-            Some(together),
+            together,
             peak,
         ),
         row(

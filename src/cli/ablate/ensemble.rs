@@ -46,8 +46,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let records = tuned_prompts(folder)?;
         let transfer = records[0].record.cell.setting.transfer();
         let out = (shared.run.out.clone()).unwrap_or_else(|| of_ablation("ensemble", &transfer));
-        let sheet = report::ensemble::sheet(&StoredEnsemble::of(&records)?)?;
-        return Ok(output::write_sheet(&sheet, &out, shared.run.files())?);
+        let document = report::ensemble::document(&StoredEnsemble::of(&records)?)?;
+        return Ok(output::write_document(&document, &out, shared.run.files())?);
     }
     let catalogue = shared.data.catalogue()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;

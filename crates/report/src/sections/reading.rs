@@ -91,7 +91,7 @@ fn absent(results: &Results) -> Option<String> {
         .collect();
     (absent.len() < reported.len() && !absent.is_empty() && reported.len() > Method::offered().count() / 2).then(|| {
         format!(
-            "**Not included**: {}. `promptshift methods` says what each needs; WARP tunes words for class labels, \
+            "**Not included**: {}. `promptshift list methods` says what each needs; WARP tunes words for class labels, \
              intrinsic prompt tuning needs a subspace (`--subspace`).",
             list(&absent)
         )
