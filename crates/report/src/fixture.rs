@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use promptshift_numbers::recipe::{
-    AdafactorRecipe, Budget, Limits, Method, Objective, ParameterScaling, PromptInit, PromptRecipe,
-    Recipe, Reduction, Schedule, SecondMoment,
+    AdafactorRecipe, Budget, DeltaRecipe, Limits, Method, Objective, ParameterScaling, PromptInit,
+    PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
 use promptshift_numbers::record::folder::StoredRecord;
@@ -346,7 +346,10 @@ fn recipe(method: Method) -> Recipe {
             length: 20,
             init: PromptInit::Vocab,
         }),
-        delta: None,
+        delta: match prompt {
+            true => DeltaRecipe::Prompt,
+            false => DeltaRecipe::Model,
+        },
         label_ids: Vec::new(),
         head: None,
         optimizer: AdafactorRecipe {

@@ -6,6 +6,7 @@ use promptshift::record::folder::{find, unfinished};
 use promptshift::record::seal::sealed;
 use promptshift::record::{Prediction, Score};
 use promptshift::report::analyse;
+use promptshift::report::document::html::{Tables, page};
 use promptshift::score::metrics;
 use serde_json::Value;
 
@@ -88,8 +89,8 @@ fn reported(place: &Place) -> Outcome {
     };
     let analysis = analyse(&records, &begun);
     if let Ok(analysis) = &analysis {
-        analysis.markdown("figures");
-        analysis.page();
+        analysis.document.markdown("figures");
+        page(&analysis.document, Tables::Still);
     }
     Outcome::of(analysis)
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::ensemble::{
-    ENSEMBLE_VERSION, EnsembleEvaluation, EnsembleRecord, Member, MemberLine,
+    EnsembleEvaluation, EnsembleRecord, Member, MemberLine,
 };
 use promptshift_numbers::record::{Provenance, Role};
 use promptshift_text::domain::{Split, Task};
@@ -58,7 +58,7 @@ fn complementary() -> StoredEnsemble {
     };
     StoredEnsemble {
         record: EnsembleRecord {
-            version: ENSEMBLE_VERSION,
+            version: 1,
             source: "squad".to_owned(),
             model: "nano".to_owned(),
             suite: "mini".to_owned(),
