@@ -15,7 +15,7 @@ mod words;
 
 use std::path::Path;
 
-use crate::material::Material;
+use crate::datasets::Datasets;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{DeltaRecipe, Limits};
 use promptshift_numbers::record::folder::{StoreError, StoredRecord};
@@ -156,11 +156,11 @@ pub enum Event<'a> {
 
 /// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the
 /// words for the source's classes.
-pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
+pub fn resolve(plan: &mut Plan, datasets: &Datasets, backbone: &Backbone) {
     let words = plan
         .setting
         .wording
-        .words(&material.source.card)
+        .words(&datasets.source.card)
         .into_iter();
     let mut ids: Vec<u32> = (words.flatten())
         .flat_map(|word| backbone.tokenizer.encode(word))
@@ -185,14 +185,14 @@ pub fn resolve(plan: &mut Plan, material: &Material, backbone: &Backbone) {
 /// One can't.
 pub fn check(
     plan: &Plan,
-    material: &Material,
+    datasets: &Datasets,
     backbone: &Backbone,
     longest: usize,
 ) -> Result<Limits, TuningError> {
     let mut most = longest;
     for recipe in plan.recipes.values() {
         tuning::supports(recipe, backbone.config.kind())?;
-        let words = words(recipe, &plan.setting.wording, &material.source, backbone, 0)?;
+        let words = words(recipe, &plan.setting.wording, &datasets.source, backbone, 0)?;
         tuning::check_labels(recipe, &words, backbone.config.vocabulary())?;
         let vectors = match recipe.delta {
             DeltaRecipe::Preamble(_) => words.preamble.len(),

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! command line ─► plan ─► rows and model ─► trainings ─► predictions ─► scores ─► report
-//!    cli        plan, study   material,      experiment    eval          score,     report
+//!    cli        plan, study   datasets,      experiment    eval          score,     report
 //!                             backbone       (tuning, train)             stats
 //! ```
 //!
 //! 1. [`cli`] reads flags into a [`study`], which is one [`plan`] or several: data that reads back equal.
-//! 2. Rows of the [`domain`]s become the [`material`] of a study; a [`backbone`] is loaded. Everything is checked before
+//! 2. Rows of the [`domain`]s become the [`datasets`] of a study; a [`backbone`] is loaded. Everything is checked before
 //!    anything is trained.
 //! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is put on a [`network`], and [`train`]
 //!    fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
@@ -42,13 +42,13 @@ pub mod study;
 
 pub mod plan;
 
-pub mod material;
+pub mod datasets;
 
 pub mod experiment;
 
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{
-    excerpt, hygiene, inspect, predictions, provenance, recipe, record, score, stats, store,
+    excerpts, inspect, leakage, predictions, provenance, recipe, record, score, stats, store,
 };
 pub use promptshift_report as report;
 pub use promptshift_tensors::{

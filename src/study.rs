@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::datasets::{Datasets, DatasetsError};
 use crate::experiment;
 use crate::experiment::elsewhere::{self, ElsewhereError};
-use crate::material::{Material, MaterialError};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::ablation::{self, Variant};
@@ -178,7 +178,7 @@ pub enum PrepareError {
     Catalogue(#[from] CatalogueError),
     /// Rows can't be had.
     #[error(transparent)]
-    Material(#[from] MaterialError),
+    Datasets(#[from] DatasetsError),
     /// A model can't be loaded.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
@@ -198,7 +198,7 @@ pub struct Prepared {
     /// The study, resolved.
     pub study: Study,
     /// Its rows, the same for all parts.
-    pub material: Material,
+    pub datasets: Datasets,
     device: Device,
     loaded: Option<(BackboneChoice, Backbone)>,
 }
@@ -221,7 +221,7 @@ impl Prepared {
         let catalogue = Catalogue::with(&first.cards)?;
         let asked = first.setting.limits;
         let mut prepared = Prepared {
-            material: Material::read(first, &catalogue)?,
+            datasets: Datasets::read(first, &catalogue)?,
             study,
             device,
             loaded: None,
@@ -235,9 +235,9 @@ impl Prepared {
                 backbone.notes.iter().for_each(|note| say(note));
             }
             let plan = &mut prepared.study.parts[at].plan;
-            experiment::resolve(plan, &prepared.material, &backbone);
-            let longest = elsewhere::resolve(plan, &prepared.material, &backbone, say)?;
-            let found = experiment::check(plan, &prepared.material, &backbone, longest)?;
+            experiment::resolve(plan, &prepared.datasets, &backbone);
+            let longest = elsewhere::resolve(plan, &prepared.datasets, &backbone, say)?;
+            let found = experiment::check(plan, &prepared.datasets, &backbone, longest)?;
             if found.input < limits.input || at == 0 {
                 if let Some(note) = tuning::cut_at(&asked, &found, &backbone) {
                     say(&note);
@@ -268,7 +268,7 @@ impl Prepared {
                 backbone
             }
         };
-        Ok(loaded.with_wording(&plan.setting.wording, &self.material.source.card)?)
+        Ok(loaded.with_wording(&plan.setting.wording, &self.datasets.source.card)?)
     }
 
     /// Whether a part's model is not the one that is loaded.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, model, print};
 use promptshift_tensors::backbone::{Backbone, BackboneChoice};
 use promptshift_tensors::device::Device;
@@ -144,8 +144,8 @@ fn choice(model: &str) -> Result<BackboneChoice, Failure> {
 }
 
 fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
-    let voice = Voice::of_terminal();
-    Ok(model::load(choice, &Device::flex(), voice)?)
+    let verbosity = Verbosity::of_terminal();
+    Ok(model::load(choice, &Device::flex(), verbosity)?)
 }
 
 /// What is known of an adapter.

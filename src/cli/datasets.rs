@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::progress::Voice;
+use super::progress::Verbosity;
 use promptshift_text::domain::Split;
 use promptshift_text::synthetic::{self, MINI_SEED};
 
@@ -38,7 +38,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 &folder.join(format!("{}.parquet", split.name())),
             )?;
         }
-        Voice::of_terminal().say(&format!("{}: {}", domain.name, domain.about()));
+        Verbosity::of_terminal().say(&format!("{}: {}", domain.name, domain.about()));
     }
     Ok(())
 }

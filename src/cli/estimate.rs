@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use crate::datasets::{Datasets, TokenCounts};
 use crate::experiment::{ExperimentError, Runner, ToDo};
-use crate::material::{Material, TokenCounts};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{Limits, Method, Recipe};
 use promptshift_numbers::record::Cell;
@@ -22,13 +22,13 @@ use promptshift_tensors::tuning::Tuned;
 /// The store can't be read.
 pub fn describe(
     plan: &Plan,
-    material: &Material,
+    datasets: &Datasets,
     runner: &Runner,
 ) -> Result<String, ExperimentError> {
     let backbone = runner.backbone();
     let setting = &plan.setting;
-    let tokens = material.tokens(backbone, &setting.limits);
-    let rate = answering_rate(backbone, material, &setting.limits);
+    let tokens = datasets.tokens(backbone, &setting.limits);
+    let rate = answering_rate(backbone, datasets, &setting.limits);
     let mut text = format!(
         "{} on '{}' with {} ({} parameters)\n",
         setting.transfer(),
@@ -36,7 +36,7 @@ pub fn describe(
         setting.model,
         backbone.config.parameters(),
     );
-    for note in material.notes.iter().chain(&backbone.notes) {
+    for note in datasets.notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
     let mut total = Duration::ZERO;
@@ -176,11 +176,11 @@ fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
 
 /// Operations a second, by [`forward_flop`]'s count, while the untuned backbone reads a batch of the source's
 /// validation rows and, where it has an output of its own, answers them.
-fn answering_rate(backbone: &Backbone, material: &Material, limits: &Limits) -> f64 {
+fn answering_rate(backbone: &Backbone, datasets: &Datasets, limits: &Limits) -> f64 {
     const ROWS: usize = 16;
     const TIMES: usize = 3;
     let tokenizer = &backbone.tokenizer;
-    let rows = &material.source.validation.examples;
+    let rows = &datasets.source.validation.examples;
     let encodings = encode(&rows[..rows.len().min(ROWS)], tokenizer, limits);
     let tokens = inputs(&encodings.iter().collect::<Vec<_>>(), tokenizer.pad());
     let untuned = Tuned::untuned(backbone.model.clone());

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 
 use super::Failure;
 use super::print;
-use super::progress::{Voice, Work};
+use super::progress::{Bar, Verbosity};
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::remote;
 use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, Source};
@@ -39,15 +39,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sources = sources(arguments)?;
     let settings = Settings::from_env().map_err(|error| Failure::Usage(error.into()))?;
-    let voice = if arguments.quiet {
-        Voice::Quiet
+    let verbosity = if arguments.quiet {
+        Verbosity::Quiet
     } else {
-        Voice::of_terminal()
+        Verbosity::of_terminal()
     };
     for source in &sources {
-        let mut work: Option<Work> = None;
+        let mut work: Option<Bar> = None;
         let result = hub::fetch(source, &settings, &mut |event| match event {
-            Event::Started { file, bytes } => work = Some(voice.download(file, bytes)),
+            Event::Started { file, bytes } => work = Some(verbosity.download(file, bytes)),
             Event::At { bytes } => {
                 if let Some(work) = &mut work {
                     work.at(usize::try_from(bytes).unwrap_or(usize::MAX), "");
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
                 }
             }
             Event::Damaged { file } => {
-                voice.say(&format!(
+                verbosity.say(&format!(
                     "{file}: damaged in the cache (its checksum is not the Hub's): thrown away and fetched again"
                 ));
             }
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             work.end();
         }
         let fetched = result?;
-        voice.say(&in_words(source, &fetched, settings.network));
+        verbosity.say(&in_words(source, &fetched, settings.network));
         print::line(fetched.folder.display())?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::adapter::warn_of_unknown;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, model, output, print, values};
 use promptshift_numbers::inspect::Rows;
 use promptshift_numbers::recipe::{PromptInit, Recipe};
@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for file in &files {
         warn_of_unknown(&file.path, file.origin.unknown());
     }
-    let backbone = model::load(&choice, &Device::flex(), Voice::of_terminal())?;
+    let backbone = model::load(&choice, &Device::flex(), Verbosity::of_terminal())?;
     let vocabulary = vocabulary(&backbone);
     let prompts = (files.iter())
         .map(|file| inspected(file, &backbone, &catalogue, &vocabulary.table))

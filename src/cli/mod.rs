@@ -2,6 +2,7 @@
 
 mod ablate;
 mod adapter;
+mod cell_progress;
 mod command;
 mod compare;
 mod completions;
@@ -20,7 +21,6 @@ mod list;
 mod lora;
 mod methods;
 mod model;
-mod narrator;
 mod on;
 mod output;
 mod place;

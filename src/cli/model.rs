@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, help};
 use promptshift_numbers::recipe::Limits;
 use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NANO};
@@ -36,16 +36,16 @@ impl Model {
 pub fn load(
     choice: &BackboneChoice,
     device: &Device,
-    voice: Voice,
+    verbosity: Verbosity,
 ) -> Result<Backbone, BackboneError> {
     let backbone = choice.load(device)?;
-    backbone.notes.iter().for_each(|note| voice.say(note));
+    backbone.notes.iter().for_each(|note| verbosity.say(note));
     Ok(backbone)
 }
 
 /// Says where inputs are cut because positions end, if they are.
-pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, voice: Voice) {
+pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, verbosity: Verbosity) {
     if let Some(note) = tuning::cut_at(asked, found, backbone) {
-        voice.say(&note);
+        verbosity.say(&note);
     }
 }

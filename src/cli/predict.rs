@@ -9,7 +9,7 @@ use super::examples::Examples;
 use super::help;
 use super::model::{self, Model};
 use super::on::On;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, examples, interrupt, transfer, values, wording};
 use crate::experiment;
 use crate::experiment::elsewhere::{check_head, check_places};
@@ -72,10 +72,10 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let voice = if arguments.quiet {
-        Voice::Quiet
+    let verbosity = if arguments.quiet {
+        Verbosity::Quiet
     } else {
-        Voice::of_terminal()
+        Verbosity::of_terminal()
     };
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
@@ -121,9 +121,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Examples { examples, note } =
         examples::read(&arguments.data, card, form, &wording, arguments.rows)?;
     if let Some(note) = note {
-        voice.say(&format!("{}: {note}", arguments.data.display()));
+        verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
-    let backbone = model::load(&choice, &device, voice)?;
+    let backbone = model::load(&choice, &device, verbosity)?;
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     let backbone =
         (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
@@ -145,12 +145,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     check_head(&tuned, &backbone, asked, &wording).map_err(Failure::usage)?;
     if let Some(prompt) = &prompt {
-        advise(voice, prompt, &backbone);
+        advise(verbosity, prompt, &backbone);
     }
     if let Some(adapter) = &adapter
         && let saved::Origin::Peft { base_model, .. } = &adapter.origin
     {
-        voice.say(&format!(
+        verbosity.say(&format!(
             "{} {}; its tensors fit '{}', and no more can be checked",
             adapter.path.display(),
             without_hash(base_model.as_deref()),
@@ -171,14 +171,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         input: limits.input.min(longest.unwrap_or(usize::MAX)),
         ..limits
     };
-    model::say_cut(&whole, &limits, &backbone, voice);
+    model::say_cut(&whole, &limits, &backbone, verbosity);
     let asker = Answerer {
         source: asked,
         wording: &wording,
         tokenizer: &backbone.tokenizer,
         limits: &limits,
     };
-    let answers = answers(&tuned, &examples, card, &asker, voice)?;
+    let answers = answers(&tuned, &examples, card, &asker, verbosity)?;
     let lines: Vec<Line> = examples
         .iter()
         .zip(answers)
@@ -200,7 +200,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .into_iter()
         .map(|(metric, value)| format!("{metric} {:.1} %", 100.0 * value))
         .collect();
-    voice.say(&format!(
+    verbosity.say(&format!(
         "{}: {} predictions on {}: {}",
         arguments.out.display(),
         lines.len(),
@@ -216,10 +216,10 @@ fn answers(
     examples: &[Example],
     card: &Card,
     asker: &Answerer,
-    voice: Voice,
+    verbosity: Verbosity,
 ) -> Result<Vec<Answer>, Failure> {
     let encodings = encode(examples, asker.tokenizer, asker.limits);
-    let mut work = voice.work(&format!("predicting on {}", card.name), examples.len());
+    let mut work = verbosity.bar(&format!("predicting on {}", card.name), examples.len());
     let mut answering = asker.answering(tuned, card, &encodings)?;
     let seen = answering.try_for_each(|done| -> Result<(), Failure> {
         work.at(done?, "");
@@ -238,13 +238,13 @@ fn source(tuned_on: Option<&str>, card: &Card, catalogue: &Catalogue) -> Option<
 }
 
 /// Says what can't be checked.
-fn advise(voice: Voice, prompt: &PromptFile, backbone: &Backbone) {
+fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
     let unknown = match &prompt.origin {
         saved::Origin::Own(_) => return,
         saved::Origin::Npy { .. } => "names no backbone".to_string(),
         saved::Origin::Peft { base_model, .. } => without_hash(base_model.as_deref()),
     };
-    voice.say(&format!(
+    verbosity.say(&format!(
         "{} {unknown}; its width {} fits '{}', and no more can be checked",
         prompt.path.display(),
         prompt.vectors.width(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::progress::Voice;
+use super::progress::Verbosity;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::pretrain::{PretrainRecipe, Pretraining, Start, Text, pretrain};
 use promptshift_text::domain::parquet::TableFile;
@@ -55,8 +55,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         [] => Text::Generated,
         files => Text::Documents(documents(files, &arguments.column)?),
     };
-    let voice = Voice::of_terminal();
-    let mut work = voice.work("pre-training", recipe.steps());
+    let verbosity = Verbosity::of_terminal();
+    let mut work = verbosity.bar("pre-training", recipe.steps());
     let report = pretrain(
         &Pretraining {
             recipe: &recipe,
@@ -81,7 +81,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         },
     )?;
     work.end();
-    voice.say(&format!(
+    verbosity.say(&format!(
         "{} parameters, {} tokens in the vocabulary: {}",
         report.parameters,
         report.vocabulary,

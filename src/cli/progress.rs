@@ -16,7 +16,7 @@ static BARS: LazyLock<MultiProgress> =
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
+pub enum Verbosity {
     /// Nothing but errors.
     Quiet,
     /// Plain lines, now and then.
@@ -24,44 +24,44 @@ pub enum Voice {
     /// Bars that redraw themselves.
     Bars,
     /// Nothing here: everything is told to the process that this one works for.
-    Told,
+    Forwarded,
 }
 
-impl Voice {
+impl Verbosity {
     /// Bars where standard error is a terminal, else lines.
     pub fn of_terminal() -> Self {
         if std::io::stderr().is_terminal() {
-            Voice::Bars
+            Verbosity::Bars
         } else {
-            Voice::Lines
+            Verbosity::Lines
         }
     }
 
     /// Says a line that stays, above the bars.
     pub fn say(self, line: &str) {
         match self {
-            Voice::Quiet => {}
-            Voice::Lines => print::note(line),
+            Verbosity::Quiet => {}
+            Verbosity::Lines => print::note(line),
             // A terminal that can't be written to is no reason to stop.
-            Voice::Bars => drop(BARS.println(line)),
-            Voice::Told => tell(&Message::Say(line.to_string())),
+            Verbosity::Bars => drop(BARS.println(line)),
+            Verbosity::Forwarded => tell(&Message::Say(line.to_string())),
         }
     }
 
     /// Starts a stretch of work of `total` parts.
-    pub fn work(self, what: &str, total: usize) -> Work {
+    pub fn bar(self, what: &str, total: usize) -> Bar {
         self.start(what, total as u64, Unit::Parts)
     }
 
     /// Starts a download of `total` bytes.
-    pub fn download(self, what: &str, total: u64) -> Work {
+    pub fn download(self, what: &str, total: u64) -> Bar {
         self.start(what, total, Unit::Bytes)
     }
 
-    fn start(self, what: &str, total: u64, unit: Unit) -> Work {
+    fn start(self, what: &str, total: u64, unit: Unit) -> Bar {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         match self {
-            Voice::Bars => {
+            Verbosity::Bars => {
                 let style = ProgressStyle::with_template(match unit {
                     Unit::Parts => {
                         "{prefix:32} {bar:24} {pos}/{len} {per_sec:>10} left {eta:>4} {msg}"
@@ -75,14 +75,14 @@ impl Voice {
                 bar.set_style(style);
                 bar.set_prefix(what.to_string());
             }
-            Voice::Told => tell(&Message::Work {
+            Verbosity::Forwarded => tell(&Message::Work {
                 what: what.to_string(),
                 total: total as usize,
             }),
-            Voice::Quiet | Voice::Lines => {}
+            Verbosity::Quiet | Verbosity::Lines => {}
         }
-        Work {
-            voice: self,
+        Bar {
+            verbosity: self,
             what: what.to_string(),
             unit,
             bar,
@@ -115,8 +115,8 @@ impl Unit {
 }
 
 /// A stretch of work under way.
-pub struct Work {
-    voice: Voice,
+pub struct Bar {
+    verbosity: Verbosity,
     what: String,
     unit: Unit,
     bar: ProgressBar,
@@ -125,7 +125,7 @@ pub struct Work {
     began: Option<(Instant, usize)>,
 }
 
-impl Work {
+impl Bar {
     /// What is being done.
     pub fn what(&self) -> &str {
         &self.what
@@ -135,9 +135,9 @@ impl Work {
     pub fn at(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
         let (began, first) = *self.began.get_or_insert((Instant::now(), done));
-        match self.voice {
-            Voice::Bars if !note.is_empty() => self.bar.set_message(note.to_string()),
-            Voice::Lines if self.said.elapsed() >= EVERY => {
+        match self.verbosity {
+            Verbosity::Bars if !note.is_empty() => self.bar.set_message(note.to_string()),
+            Verbosity::Lines if self.said.elapsed() >= EVERY => {
                 self.said = Instant::now();
                 let total = self.bar.length().unwrap_or(0);
                 let more = (total as usize).saturating_sub(done);
@@ -146,7 +146,7 @@ impl Work {
                 let total = self.unit.in_words(total);
                 print::note(format_args!("{}: {done}/{total}{left} {note}", self.what));
             }
-            Voice::Told if self.said.elapsed() >= TOLD_EVERY => {
+            Verbosity::Forwarded if self.said.elapsed() >= TOLD_EVERY => {
                 self.said = Instant::now();
                 tell(&Message::At {
                     done,
@@ -159,16 +159,16 @@ impl Work {
 
     /// Says a line above the bar.
     pub fn say(&self, line: &str) {
-        self.voice.say(line);
+        self.verbosity.say(line);
     }
 
     /// Removes the bar.
     pub fn end(self) {
         self.bar.finish_and_clear();
-        match self.voice {
-            Voice::Bars => BARS.remove(&self.bar),
-            Voice::Told => tell(&Message::WorkEnded),
-            Voice::Quiet | Voice::Lines => {}
+        match self.verbosity {
+            Verbosity::Bars => BARS.remove(&self.bar),
+            Verbosity::Forwarded => tell(&Message::WorkEnded),
+            Verbosity::Quiet | Verbosity::Lines => {}
         }
     }
 }

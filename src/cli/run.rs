@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::on::On;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::values::at_least_one;
 use super::{help, output};
 use crate::experiment::{Keep, Keeping};
@@ -93,10 +93,10 @@ impl StoreFlag {
 }
 
 impl Run {
-    pub fn voice(&self) -> Voice {
+    pub fn verbosity(&self) -> Verbosity {
         match self.quiet {
-            true => Voice::Quiet,
-            false => Voice::of_terminal(),
+            true => Verbosity::Quiet,
+            false => Verbosity::of_terminal(),
         }
     }
 

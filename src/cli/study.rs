@@ -4,16 +4,16 @@
 use std::path::Path;
 
 use super::Failure;
-use super::narrator::Narrator;
+use super::cell_progress::CellProgress;
 use super::output::{self, Form};
 use super::place::default_out;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::run::Run;
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
 use super::{estimate, interrupt, print};
+use crate::datasets::Datasets;
 use crate::experiment::{Event, Keep, Outcome, Runner, Searched, ToDo};
-use crate::material::Material;
 use crate::study::{Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::recipe::Method;
@@ -27,7 +27,7 @@ use promptshift_text::process::Process;
 
 /// What results say of where they come from.
 pub fn origin(
-    material: &Material,
+    datasets: &Datasets,
     backbone: &Backbone,
     command: &str,
     device: &str,
@@ -35,7 +35,7 @@ pub fn origin(
 ) -> Origin {
     Origin {
         command: command.to_owned(),
-        data_sha256: material.hashes(),
+        data_sha256: datasets.hashes(),
         model_sha256: backbone.model_sha256.clone(),
         tokenizer_sha256: backbone.tokenizer_sha256.clone(),
         device: device.to_owned(),
@@ -65,11 +65,11 @@ impl Request<'_> {
             form,
             command,
         } = self;
-        let (device, voice) = (flags.on.find()?, flags.voice());
-        let prepared = Prepared::of(study, device, &mut |note| voice.say(note))?;
+        let (device, verbosity) = (flags.on.find()?, flags.verbosity());
+        let prepared = Prepared::of(study, device, &mut |note| verbosity.say(note))?;
         if let Some(file) = &flags.save_plan {
             prepared.study.save(file)?;
-            voice.say(&format!("plan: {}", file.display()));
+            verbosity.say(&format!("plan: {}", file.display()));
             return Ok(());
         }
         let out = (flags.out.clone()).unwrap_or_else(|| default_out(&prepared.study));
@@ -104,7 +104,7 @@ impl Request<'_> {
                 output::write_stored(&out, flags.files())?;
             }
         }
-        voice.say(&format!("report: {}", out.join("report.md").display()));
+        verbosity.say(&format!("report: {}", out.join("report.md").display()));
         Ok(outcome.complete()?)
     }
 }
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         for at in 0..self.prepared.study.parts.len() {
             let text = self.with_runner(at, &store, |runner, prepared| {
                 let part = &prepared.study.parts[at];
-                let described = estimate::describe(&part.plan, &prepared.material, runner)?;
+                let described = estimate::describe(&part.plan, &prepared.datasets, runner)?;
                 Ok(match &part.variant {
                     Some(variant) => format!("{}, {}:\n{described}", variant.place, variant.series),
                     None => described,
@@ -181,8 +181,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn voice(&self) -> Voice {
-        self.flags.voice()
+    fn verbosity(&self) -> Verbosity {
+        self.flags.verbosity()
     }
 
     /// Calls `with` with what runs the cells of a part.
@@ -193,10 +193,10 @@ impl<'a> Session<'a> {
         with: impl FnOnce(&Runner, &Prepared) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let backbone = self.prepared.backbone(part)?;
-        let material = &self.prepared.material;
+        let datasets = &self.prepared.datasets;
         let device = &self.flags.on.device;
         let origin = origin(
-            material,
+            datasets,
             &backbone,
             &self.command,
             device,
@@ -204,7 +204,7 @@ impl<'a> Session<'a> {
         );
         let keeping = self.flags.keeping(self.largest);
         with(
-            &Runner::new(material, &backbone, store, origin, keeping),
+            &Runner::new(datasets, &backbone, store, origin, keeping),
             &self.prepared,
         )
     }
@@ -244,7 +244,7 @@ impl<'a> Session<'a> {
                     number::bytes(to_do.trainings.values().sum())
                 ),
             };
-            self.voice()
+            self.verbosity()
                 .say(&format!("{}{kept}", estimate::count(&to_do)));
         }
         Ok(())
@@ -252,25 +252,25 @@ impl<'a> Session<'a> {
 
     fn one_by_one(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
-        let (voice, of) = (self.voice(), folders.len());
+        let (verbosity, of) = (self.verbosity(), folders.len());
         for (at, folder) in folders.iter().enumerate() {
             if let Some(variant) = &self.prepared.study.parts[at].variant {
                 let (place, series) = (&variant.place, &variant.series);
-                voice.say(&format!("setting {} of {of}: {place}, {series}", at + 1));
+                verbosity.say(&format!("setting {} of {of}: {place}, {series}", at + 1));
             }
             self.with_runner(at, store, |runner, prepared| {
                 let plan = &prepared.study.parts[at].plan;
-                let mut narrator = Narrator::new(voice, plan.cells().len());
-                let cells = runner.searched(plan, &mut narrator.watch())?;
+                let mut progress = CellProgress::new(verbosity, plan.cells().len());
+                let cells = runner.searched(plan, &mut progress.watch())?;
                 for searched in cells {
                     let cell = &searched.0;
                     if let Some(found) = runner.found(cell, folder)? {
-                        narrator.tell(Event::Found(&found));
+                        progress.tell(Event::Found(&found));
                         outcome.records.push(found);
                         continue;
                     }
-                    narrator.start(cell);
-                    let reason = match runner.compute(cell, &mut narrator.watch()) {
+                    progress.start(cell);
+                    let reason = match runner.compute(cell, &mut progress.watch()) {
                         Ok(()) => None,
                         Err(error) if error.is_of_cell() => Some(error.to_string()),
                         Err(error) => return Err(error.into()),
@@ -280,11 +280,11 @@ impl<'a> Session<'a> {
                         searched,
                         folder,
                         reason,
-                        &mut narrator,
+                        &mut progress,
                         &mut outcome,
                     )?;
                 }
-                narrator.end();
+                progress.end();
                 Ok(())
             })?;
         }
@@ -302,7 +302,7 @@ impl<'a> Session<'a> {
                 command: self.command.clone(),
                 side_by_side: self.side_by_side,
             },
-            voice: self.voice(),
+            verbosity: self.verbosity(),
         };
         // First the searches, since cells depend on them.
         let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
@@ -322,8 +322,8 @@ impl<'a> Session<'a> {
         let mut cells = Vec::new();
         for part in 0..folders.len() {
             let searched = self.with_runner(part, store, |runner, prepared| {
-                let mut narrator = Narrator::new(workers.voice, 0);
-                Ok(runner.searched(&prepared.study.parts[part].plan, &mut narrator.watch())?)
+                let mut progress = CellProgress::new(workers.verbosity, 0);
+                Ok(runner.searched(&prepared.study.parts[part].plan, &mut progress.watch())?)
             })?;
             cells.extend(
                 searched
@@ -342,7 +342,7 @@ impl<'a> Session<'a> {
             })?;
             match found {
                 Some(found) => {
-                    Narrator::new(workers.voice, of).tell(Event::Found(&found));
+                    CellProgress::new(workers.verbosity, of).tell(Event::Found(&found));
                     outcomes[number].records.push(found);
                 }
                 None => jobs.push(Job {
@@ -360,8 +360,8 @@ impl<'a> Session<'a> {
             let place = variant
                 .as_ref()
                 .map_or(String::new(), |variant| variant.place.clone());
-            let mut narrator = Narrator::of_job(workers.voice, &job, &place);
-            narrator.name(&searched.0);
+            let mut progress = CellProgress::of_job(workers.verbosity, &job, &place);
+            progress.name(&searched.0);
             let reason = match ended {
                 Ended::Done => None,
                 Ended::Failed(reason) => Some(reason),
@@ -373,7 +373,7 @@ impl<'a> Session<'a> {
                     searched.clone(),
                     &folders[*part],
                     reason,
-                    &mut narrator,
+                    &mut progress,
                     outcome,
                 )
             })
@@ -400,18 +400,18 @@ fn record(
     searched: Searched,
     folder: &RunFolder,
     failed: Option<String>,
-    narrator: &mut Narrator,
+    progress: &mut CellProgress,
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     match failed {
         None => {
             let stored = runner.record(searched, folder)?;
-            narrator.tell(Event::Recorded(&stored));
+            progress.tell(Event::Recorded(&stored));
             outcome.records.push(stored);
         }
         Some(reason) => {
             runner.record_failure(&searched.0, &reason, folder)?;
-            narrator.tell(Event::Failed(&reason));
+            progress.tell(Event::Failed(&reason));
             outcome.failed.push(reason);
         }
     }

@@ -10,7 +10,7 @@ use comfy_table::Table;
 use super::data::Data;
 use super::help;
 use super::on::On;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, interrupt, model, print, table, values};
 use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::Score;
@@ -70,9 +70,9 @@ struct Scored {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let voice = match arguments.quiet {
-        true => Voice::Quiet,
-        false => Voice::of_terminal(),
+    let verbosity = match arguments.quiet {
+        true => Verbosity::Quiet,
+        false => Verbosity::of_terminal(),
     };
     let catalogue = arguments.data.catalogue()?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let examples = load(&splits.train, Some(arguments.rows), Some(&missing))
         .map_err(|e| Failure::Usage(e.into()))?;
-    let backbone = model::load(&choice, &device, voice)?;
+    let backbone = model::load(&choice, &device, verbosity)?;
     let tuned = Tuned::untuned(backbone.model.clone());
     let limits = tuning::within(Limits::default_for(card.task), 0, &backbone.config)?;
     interrupt::listen()?;
@@ -148,7 +148,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         });
     }
     print::line(of_rows(&rows, card))?;
-    voice.say(&format!(
+    verbosity.say(&format!(
         "{}: a file for each, for --template; scores are of {} untuned on {} validation",
         arguments.out.display(),
         backbone.name,

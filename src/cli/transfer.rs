@@ -146,14 +146,14 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let voice = arguments.run.voice();
+    let verbosity = arguments.run.verbosity();
     let catalogue = arguments.data.catalogue()?;
     let choice = arguments.model.choice()?;
     let config = choice.config()?;
     let (plan, redirected) =
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
-        voice.say(&format!(
+        verbosity.say(&format!(
             "The shell took `>` for itself: running '{}' and writing the report to the file \
              '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
             plan.setting.transfer(),
@@ -165,7 +165,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if all {
         for method in Method::offered() {
             if !plan.methods.contains(&method) {
-                voice.say(&format!(
+                verbosity.say(&format!(
                     "{} is left out of all: {}",
                     method.title(),
                     left_out(method, defaults, config.kind())

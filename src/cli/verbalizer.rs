@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::help;
 use super::on::On;
-use super::progress::Voice;
+use super::progress::Verbosity;
 use super::{Failure, model, print, values};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::embedding_neighbours::{Neighbour, embedding_neighbours};
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let device = arguments.on.find()?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
-    let backbone = model::load(&choice, &device, Voice::of_terminal())?;
+    let backbone = model::load(&choice, &device, Verbosity::of_terminal())?;
     let found = embedding_neighbours(&backbone, &words, arguments.nearest);
     let about = format!(
         "words of {} and the {} nearest embeddings of {}",

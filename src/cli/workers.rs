@@ -21,7 +21,7 @@ use anyhow::{Context, anyhow};
 
 use super::Failure;
 use super::interrupt;
-use super::progress::{Voice, Work};
+use super::progress::{Bar, Verbosity};
 use message::{Assignment, Job, Message};
 
 /// The verb that starts a worker.
@@ -33,7 +33,7 @@ pub struct Workers {
     /// What each is told first; it says how many there are.
     pub assignment: Assignment,
     /// How the user is told.
-    pub voice: Voice,
+    pub verbosity: Verbosity,
 }
 
 /// How a job ended.
@@ -71,14 +71,14 @@ impl Workers {
             jobs: jobs.into(),
             broken: false,
         });
-        let mut told = Ok(());
+        let mut outcome = Ok(());
         let ends: Vec<Result<(), Failure>> = thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
             let workers: Vec<_> = (0..size)
                 .map(|_| {
                     let (send, queue, assignment) = (send.clone(), &queue, &assignment);
                     scope.spawn(move || {
-                        let end = self.employ(size, assignment, queue, &send);
+                        let end = self.run_worker(size, assignment, queue, &send);
                         locked(queue).broken |= end.is_err();
                         end
                     })
@@ -86,9 +86,9 @@ impl Workers {
                 .collect();
             drop(send);
             for (job, end) in receive {
-                if told.is_ok() {
-                    told = ended(job, end);
-                    locked(&queue).broken |= told.is_err();
+                if outcome.is_ok() {
+                    outcome = ended(job, end);
+                    locked(&queue).broken |= outcome.is_err();
                 }
             }
             let joined = workers.into_iter().map(|worker| worker.join());
@@ -98,11 +98,11 @@ impl Workers {
         });
         interrupt::check()?;
         ends.into_iter().collect::<Result<(), Failure>>()?;
-        told
+        outcome
     }
 
     /// One of `size` workers, from its start until nothing is left to do.
-    fn employ(
+    fn run_worker(
         &self,
         size: usize,
         assignment: &str,
@@ -119,8 +119,8 @@ impl Workers {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let mut orders = worker.stdin.take();
-        let told = worker.stdout.take().expect("standard output is a pipe");
-        let mut told = BufReader::new(told).lines();
+        let output = worker.stdout.take().expect("standard output is a pipe");
+        let mut messages = BufReader::new(output).lines();
         let order = |orders: &mut Option<ChildStdin>, order: String| {
             if let Some(orders) = orders {
                 // A worker that is no more is met below, where nothing more is told.
@@ -141,7 +141,7 @@ impl Workers {
                 &mut orders,
                 serde_json::to_string(&job).expect("plain data"),
             );
-            let end = match self.listen(&mut told, &mut orders)? {
+            let end = match self.relay(&mut messages, &mut orders)? {
                 Some(Message::Done) => Ended::Done,
                 Some(Message::Failed(reason)) => Ended::Failed(reason),
                 Some(Message::Error(error)) => return Err(anyhow!(error).into()),
@@ -157,13 +157,13 @@ impl Workers {
 
     /// Says what a worker tells of a job until the job has ended; `None` if the worker has. Ctrl-C ends
     /// its orders, and that its work.
-    fn listen(
+    fn relay(
         &self,
-        told: &mut impl Iterator<Item = std::io::Result<String>>,
+        messages: &mut impl Iterator<Item = std::io::Result<String>>,
         orders: &mut Option<ChildStdin>,
     ) -> Result<Option<Message>, Failure> {
-        let mut work: Option<Work> = None;
-        for line in told {
+        let mut work: Option<Bar> = None;
+        for line in messages {
             if interrupt::check().is_err() {
                 *orders = None;
             }
@@ -171,8 +171,8 @@ impl Workers {
             let message = serde_json::from_str(&line)
                 .with_context(|| format!("a process said what is no message: {line}"))?;
             match message {
-                Message::Say(line) => self.voice.say(&line),
-                Message::Work { what, total } => work = Some(self.voice.work(&what, total)),
+                Message::Say(line) => self.verbosity.say(&line),
+                Message::Work { what, total } => work = Some(self.verbosity.bar(&what, total)),
                 Message::At { done, note } => {
                     if let Some(work) = &mut work {
                         work.at(done, &note);

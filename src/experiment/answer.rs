@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::context::Context;
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch};
-use crate::material::{Part, Pool, Test};
+use crate::datasets::{DomainRows, Rows, TestSet};
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::{Prediction, Score, Traits};
 use promptshift_numbers::score::score;
@@ -24,7 +24,7 @@ impl Runner<'_> {
     pub(super) fn unanswered(
         &self,
         asked: &Asked,
-        rows: &Pool,
+        rows: &Rows,
     ) -> Result<Vec<usize>, ExperimentError> {
         let answered = self.store.answers(asked, &self.environment, self.reuse)?;
         Ok(answered.missing(rows.inputs()))
@@ -36,7 +36,7 @@ impl Runner<'_> {
         context: Context,
         asked: Asked,
         tuned: &Tuned,
-        (test, places): (&Test, &[usize]),
+        (test, places): (&TestSet, &[usize]),
         few_shot_seconds: Option<f64>,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
@@ -105,12 +105,12 @@ pub fn stored(row: String, answer: &Answer) -> StoredAnswer {
 
 /// What answers to all of a pool are worth.
 pub(super) fn predictions(
-    pool: &Pool,
+    pool: &Rows,
     answers: &[&StoredAnswer],
     source: &Card,
     asked: &Card,
 ) -> Vec<Prediction> {
-    let of_part = |part: &Part| {
+    let of_part = |part: &DomainRows| {
         let member = (pool.parts.len() > 1).then(|| part.card.name.clone());
         let pairs = pool.examples[part.rows.clone()]
             .iter()

@@ -11,7 +11,7 @@ use super::context::{Context, at_step};
 use super::runner::Runner;
 use super::train::step_file;
 use super::{ExperimentError, Watch};
-use crate::material::Pool;
+use crate::datasets::Rows;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Score;
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
@@ -48,7 +48,7 @@ pub(super) fn steps_of(subject: &Subject) -> Vec<usize> {
 }
 
 /// The rows that checkpoints are scored on.
-fn rows(pool: &Pool) -> Vec<usize> {
+fn rows(pool: &Rows) -> Vec<usize> {
     let names = pool.examples.iter().map(|example| example.id.as_str());
     drawn(names, EXAMPLES)
 }
@@ -122,7 +122,7 @@ impl Runner<'_> {
         tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
     ) -> Result<(), ExperimentError> {
         let mut loaded = None;
-        for test in &context.material.tests {
+        for test in &context.datasets.tests {
             let asked = context.asked(at_step(of, step), test);
             let drawn = rows(&test.rows);
             let missing = self.unanswered(&asked, &test.rows.at(&drawn))?;
@@ -153,7 +153,7 @@ impl Runner<'_> {
         'steps: for step in steps_of(subject) {
             let mut scores = Vec::new();
             let mut seconds = 0.0;
-            for test in &context.material.tests {
+            for test in &context.datasets.tests {
                 let asked = context.asked(at_step(&of, step), test);
                 let rows = test.rows.at(&rows(&test.rows));
                 let answered = self.store.answers(&asked, &self.environment, self.reuse)?;

@@ -2,7 +2,7 @@
 
 use super::words::words;
 use super::{ExperimentError, elsewhere};
-use crate::material::{Material, Source, Test};
+use crate::datasets::{Datasets, Source, TestSet};
 use promptshift_numbers::recipe::{HeadForm, Limits, Recipe};
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::store::{Asked, FewShot, Of, Subject};
@@ -17,13 +17,13 @@ use promptshift_text::domain::wording::{ScoreBy, Wording};
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub cell: &'a Cell,
-    pub material: &'a Material,
+    pub datasets: &'a Datasets,
     pub backbone: &'a Backbone,
 }
 
 impl<'a> Context<'a> {
     pub fn source(&self) -> &'a Source {
-        &self.material.source
+        &self.datasets.source
     }
 
     /// The backbone with the cell's method on it, as its seed draws it.
@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
                 let wording = &self.cell.setting.wording;
                 Ok(elsewhere::reopened(
                     given,
-                    self.material,
+                    self.datasets,
                     wording,
                     self.backbone,
                 )?)
@@ -163,7 +163,7 @@ impl<'a> Context<'a> {
     }
 
     /// How the rows of a domain are asked.
-    pub fn asked(&self, of: Of, test: &Test) -> Asked {
+    pub fn asked(&self, of: Of, test: &TestSet) -> Asked {
         Asked {
             of,
             domain: test.card.name.clone(),

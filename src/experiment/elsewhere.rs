@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::material::Material;
+use crate::datasets::Datasets;
 use crate::plan::Plan;
 use promptshift_numbers::recipe::HeadForm;
 use promptshift_numbers::record::TunedElsewhere;
@@ -147,14 +147,14 @@ pub fn check_places(wording: &Wording, tuned: &Tuned) -> Result<(), Unfit> {
 /// Something can't be read, is of another model, or does not answer what the source asks.
 pub fn resolve(
     plan: &mut Plan,
-    material: &Material,
+    datasets: &Datasets,
     backbone: &Backbone,
     say: &mut dyn FnMut(&str),
 ) -> Result<usize, ElsewhereError> {
     let mut longest = 0;
     for given in &mut plan.elsewhere {
         let path = Path::new(&given.path);
-        let read = Read::of(path, material, &plan.setting.wording, backbone)?;
+        let read = Read::of(path, datasets, &plan.setting.wording, backbone)?;
         read.notes.iter().for_each(|note| say(note));
         longest = longest.max(read.tuned.prompt_length().unwrap_or(0));
         given.found = Some(read.found);
@@ -168,12 +168,12 @@ pub fn resolve(
 /// It can't be read any more, or is another now.
 pub(super) fn reopened(
     given: &TunedElsewhere,
-    material: &Material,
+    datasets: &Datasets,
     wording: &Wording,
     backbone: &Backbone,
 ) -> Result<Tuned, ElsewhereError> {
     let path = Path::new(&given.path);
-    let read = Read::of(path, material, wording, backbone)?;
+    let read = Read::of(path, datasets, wording, backbone)?;
     match read.found.sha256 == given.sha256() {
         true => Ok(read.tuned),
         false => Err(wrong(
@@ -198,7 +198,7 @@ struct Read {
 impl Read {
     fn of(
         path: &Path,
-        material: &Material,
+        datasets: &Datasets,
         wording: &Wording,
         backbone: &Backbone,
     ) -> Result<Self, ElsewhereError> {
@@ -225,14 +225,14 @@ impl Read {
                 notes.extend(unknown(path, adapter.origin.unknown()));
                 adapter.onto(backbone)?
             }
-            Form::Model => whole_model(path, material, wording, backbone)?,
+            Form::Model => whole_model(path, datasets, wording, backbone)?,
         };
         let unfit = |source| ElsewhereError::Unfit {
             path: path.to_owned(),
             source,
         };
         check_places(wording, &tuned).map_err(unfit)?;
-        check_head(&tuned, backbone, &material.source.card, wording).map_err(unfit)?;
+        check_head(&tuned, backbone, &datasets.source.card, wording).map_err(unfit)?;
         let total_parameters = tuned.parameter_count();
         let beside = || {
             let untuned = Tuned::untuned(backbone.model.clone()).parameter_count();
@@ -370,16 +370,16 @@ fn hash(files: &[PathBuf]) -> Result<(String, u64), ElsewhereError> {
 /// A model's folder as a network in the backbone's place: with its architecture, sizes and tokenizer.
 fn whole_model(
     path: &Path,
-    material: &Material,
+    datasets: &Datasets,
     wording: &Wording,
     backbone: &Backbone,
 ) -> Result<Tuned, ElsewhereError> {
     let config = Config::read(&path.join("config.json"))?;
     check_config(path, &backbone.config, &config)?;
     let (tokenizer, _) = folder_tokenizer(path, &config)?;
-    check_tokenizer(path, &tokenizer, material, backbone)?;
+    check_tokenizer(path, &tokenizer, datasets, backbone)?;
     let (weights, _) = WeightFiles::find(path)?.read()?;
-    let card = &material.source.card;
+    let card = &datasets.source.card;
     let head = head_form(
         &backbone.config,
         card.task,
@@ -430,12 +430,12 @@ fn check_config(path: &Path, wanted: &Config, found: &Config) -> Result<(), Else
 fn check_tokenizer(
     path: &Path,
     tokenizer: &Tokenizer,
-    material: &Material,
+    datasets: &Datasets,
     backbone: &Backbone,
 ) -> Result<(), ElsewhereError> {
-    let rows = material.tests.iter().flat_map(|test| &test.rows.examples);
+    let rows = datasets.tests.iter().flat_map(|test| &test.rows.examples);
     let texts = rows.map(|row| &row.input);
-    let mut texts = texts.chain(material.source.card.labels.iter());
+    let mut texts = texts.chain(datasets.source.card.labels.iter());
     let differs = texts.find(|text| tokenizer.encode(text) != backbone.tokenizer.encode(text));
     match differs {
         None => Ok(()),

@@ -8,8 +8,8 @@ use super::ExperimentError;
 use super::answer::predictions;
 use super::context::Context;
 use super::runner::{Keep, Runner, Searched};
-use crate::material::Test;
-use promptshift_numbers::excerpt;
+use crate::datasets::Test;
+use promptshift_numbers::excerpts;
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::folder::{
     Draft, RunFolder, StoreError, StoredRecord, write_predictions,
@@ -103,7 +103,7 @@ impl Runner<'_> {
         let of = context.of(training.as_ref().map(|training| training.name.clone()))?;
         let mut sources = Sources::default();
         let mut evaluations = Vec::new();
-        for test in &self.material.tests {
+        for test in &self.datasets.tests {
             let asked = context.asked(of.clone(), test);
             let found =
                 self.evaluation(context, &asked, test, &test.card.name, &draft, &mut sources)?;
@@ -141,7 +141,7 @@ impl Runner<'_> {
             .map(|training| &training.record.provenance))
         .or(sources.all.first());
         let measured = measured.ok_or_else(lost)?.clone();
-        let mut notes = self.material.notes.clone();
+        let mut notes = self.datasets.notes.clone();
         notes.extend(
             training
                 .as_ref()
@@ -151,7 +151,7 @@ impl Runner<'_> {
             version: RECORD_VERSION,
             notes,
             model_notes: context.model_notes(),
-            hygiene: (self.material).hygiene(self.backbone, &context.cell.setting.limits),
+            leakage: (self.datasets).leakage(self.backbone, &context.cell.setting.limits),
             training: trained,
             search,
             evaluations,
@@ -195,7 +195,7 @@ impl Runner<'_> {
         &self,
         context: Context,
         asked: &Asked,
-        test: &Test,
+        test: &TestSet,
         name: &str,
         draft: &Draft,
         sources: &mut Sources,
@@ -224,7 +224,7 @@ impl Runner<'_> {
             peak_bytes: given.peak_bytes,
             predictions: file.file,
             predictions_sha256: file.sha256,
-            excerpts: excerpt::of(examples),
+            excerpts: excerpts::of(examples),
         };
         Ok(Some((evaluation, given.few_shot_seconds)))
     }

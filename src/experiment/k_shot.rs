@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::context::{Context, after};
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch, failed};
-use crate::material::Test;
+use crate::datasets::Test;
 use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::store::{Asked, FewShot, Of};
 use promptshift_tensors::train::{self, FitError, Fitting, TrainingSet};
@@ -18,7 +18,7 @@ use promptshift_text::domain::{Example, fingerprint};
 /// Tuning on with K examples of one target.
 pub(super) struct Shot<'a> {
     /// The target.
-    pub test: &'a Test,
+    pub test: &'a TestSet,
     /// The examples, in the order in which they were drawn.
     pub examples: Vec<Example>,
     /// How it is tuned on.
@@ -38,7 +38,12 @@ impl<'a> Context<'a> {
             return Vec::new();
         }
         let mut shots = Vec::new();
-        for (sample, test) in self.material.samples.iter().zip(self.material.targets()) {
+        for (sample, test) in self
+            .datasets
+            .few_shot_pools
+            .iter()
+            .zip(self.datasets.targets())
+        {
             let drawn = drawn(&sample.examples, cell.seed);
             for &count in &tune_on.examples {
                 let examples: Vec<Example> =

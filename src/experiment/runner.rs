@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoints;
 use super::context::Context;
 use super::{Event, ExperimentError, Watch};
-use crate::material::Material;
+use crate::datasets::Datasets;
 use crate::plan::Plan;
 use promptshift_numbers::provenance::{self, Origin};
 use promptshift_numbers::record::Cell;
@@ -45,7 +45,7 @@ pub struct Keeping {
 
 /// Where cells are run: on which rows and backbone, and with which store.
 pub struct Runner<'a> {
-    pub(super) material: &'a Material,
+    pub(super) datasets: &'a Datasets,
     pub(super) backbone: &'a Backbone,
     pub(super) store: &'a Store,
     pub(super) origin: Origin,
@@ -99,7 +99,7 @@ impl ToDo {
 impl<'a> Runner<'a> {
     /// A runner of cells with the same limits; results say that they come from `origin`.
     pub fn new(
-        material: &'a Material,
+        datasets: &'a Datasets,
         backbone: &'a Backbone,
         store: &'a Store,
         origin: Origin,
@@ -111,7 +111,7 @@ impl<'a> Runner<'a> {
                 device: origin.device.split(':').next().unwrap_or("").to_owned(),
                 processor: provenance::processor(),
             },
-            material,
+            datasets,
             backbone,
             store,
             origin,
@@ -167,7 +167,7 @@ impl<'a> Runner<'a> {
         };
         let of = context.of(name.clone())?;
         let zero_shot = context
-            .material
+            .datasets
             .tests
             .iter()
             .map(|test| (test, context.asked(of.clone(), test)));
@@ -252,7 +252,7 @@ impl<'a> Runner<'a> {
     pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> Context<'c> {
         Context {
             cell,
-            material: self.material,
+            datasets: self.datasets,
             backbone: self.backbone,
         }
     }
@@ -282,7 +282,7 @@ impl<'a> Runner<'a> {
                 (None, None) => Ok(tuned.insert(context.as_given()?).clone()),
             }
         };
-        for test in &self.material.tests {
+        for test in &self.datasets.tests {
             let asked = context.asked(of.clone(), test);
             let places = self.unanswered(&asked, &test.rows)?;
             if !places.is_empty() {

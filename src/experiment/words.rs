@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use crate::material::Source;
+use crate::datasets::Source;
 use promptshift_numbers::recipe::{DeltaRecipe, PreambleRecipe, PromptInit, Recipe};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::tuning::{self, MethodInputs, TuningError};

@@ -7,7 +7,7 @@ use predicates::str::contains;
 use promptshift::batch::Batches;
 use promptshift::domain::mixture::Mixing;
 use promptshift::domain::{Example, Task};
-use promptshift::hygiene::Seen;
+use promptshift::leakage::Seen;
 use promptshift::recipe::Limits;
 use promptshift::record::folder::find;
 use promptshift::train::TrainingSet;
@@ -101,7 +101,7 @@ fn a_mixture_is_trained_scored_and_told_of_domain_by_domain() {
     ] {
         assert!(files.contains(&file), "{file} in {files:?}");
     }
-    let counted: Vec<String> = (record.hygiene.iter())
+    let counted: Vec<String> = (record.leakage.iter())
         .map(|rows| format!("{} {}", rows.domain, rows.split))
         .collect();
     assert_eq!(

@@ -149,7 +149,7 @@ fn write(folder: &Path, examples: usize) -> usize {
                     provenance: provenance(),
                     notes: Vec::new(),
                     model_notes: Vec::new(),
-                    hygiene: Vec::new(),
+                    leakage: Vec::new(),
                     training: None,
                     search: None,
                     k_shots: Vec::new(),

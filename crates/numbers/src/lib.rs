@@ -1,9 +1,9 @@
 //! Numbers: recipes, records, scores and the statistics of shift. No tensors.
 
 mod claim;
-pub mod excerpt;
-pub mod hygiene;
+pub mod excerpts;
 pub mod inspect;
+pub mod leakage;
 pub mod predictions;
 pub mod provenance;
 pub mod recipe;

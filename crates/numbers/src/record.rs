@@ -7,8 +7,8 @@ pub mod difference;
 pub mod elsewhere;
 pub mod ensemble;
 pub mod folder;
-pub mod hygiene;
 pub mod k_shot;
+pub mod leakage;
 pub mod memory;
 mod packed;
 pub mod redaction;
@@ -48,7 +48,8 @@ pub struct Record {
     /// What the rows are like: source training, source validation, then the evaluated splits. Empty
     /// in records from before they were counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hygiene: Vec<hygiene::Hygiene>,
+    #[serde(rename = "hygiene")]
+    pub leakage: Vec<leakage::Leakage>,
     /// How training went; absent for the untuned backbone and for what was tuned elsewhere.
     pub training: Option<Training>,
     /// The search that chose the recipe; absent where it was taken as it was asked for.

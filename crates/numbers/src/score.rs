@@ -1,7 +1,7 @@
 //! What predictions are worth, as sums that can be added up and resampled.
 
 pub mod answer;
-mod marks;
+mod python_chars;
 pub mod referent;
 pub mod vote;
 

@@ -9,7 +9,7 @@ use promptshift_numbers::recipe::{
 };
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
+use promptshift_numbers::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
 use promptshift_numbers::record::memory::{Moment, PeakParts};
 use promptshift_numbers::record::{
     Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
@@ -124,7 +124,7 @@ impl Fixture {
             provenance: provenance(&names(0..)),
             notes: Vec::new(),
             model_notes: Vec::new(),
-            hygiene: self.hygiene(),
+            leakage: self.leakage(),
             training: tuned.then(|| Training {
                 checkpoints: match method {
                     Method::Model => self.checkpoints(seed),
@@ -183,7 +183,7 @@ impl Fixture {
     }
 
     /// Source training, source validation and every test split.
-    fn hygiene(&self) -> Vec<Hygiene> {
+    fn leakage(&self) -> Vec<Leakage> {
         let source = [Split::Train, Split::Validation].map(|split| (0, split));
         let tests = (0..self.domains.len()).map(|domain| (domain, Split::Test));
         source
@@ -195,7 +195,7 @@ impl Fixture {
                     _ => 3 * self.passages,
                 };
                 let questions = self.task == Task::ExtractiveQa;
-                Hygiene {
+                Leakage {
                     domain: self.domains[domain].0.to_owned(),
                     split,
                     examples,

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::layers::Tokens;
 use crate::tokenizer::Tokenizer;
-use promptshift_numbers::hygiene::Reading;
+use promptshift_numbers::leakage::Reading;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 

@@ -7,8 +7,8 @@ use std::thread;
 use anyhow::{Context, anyhow};
 
 use super::message::{Assignment, Job, Message, Task, tell};
-use crate::cli::narrator::Narrator;
-use crate::cli::progress::Voice;
+use crate::cli::cell_progress::CellProgress;
+use crate::cli::progress::Verbosity;
 use crate::cli::{Failure, interrupt, study};
 use crate::experiment::Runner;
 use crate::study::Prepared;
@@ -72,28 +72,28 @@ impl Worker {
         let assignment = &self.assignment;
         let backbone = self.prepared.backbone(job.part)?;
         let origin = study::origin(
-            &self.prepared.material,
+            &self.prepared.datasets,
             &backbone,
             &assignment.command,
             &assignment.device,
             assignment.side_by_side,
         );
-        let material = &self.prepared.material;
-        let runner = Runner::new(material, &backbone, &self.store, origin, assignment.keeping);
+        let datasets = &self.prepared.datasets;
+        let runner = Runner::new(datasets, &backbone, &self.store, origin, assignment.keeping);
         let part = &self.prepared.study.parts[job.part];
         let place = part.variant.as_ref().map_or("", |variant| &variant.place);
-        let mut narrator = Narrator::of_job(Voice::Told, job, place);
+        let mut progress = CellProgress::of_job(Verbosity::Forwarded, job, place);
         match job.task {
             Task::Search(method) => {
-                runner.search(&part.plan, method, &mut narrator.watch())?;
+                runner.search(&part.plan, method, &mut progress.watch())?;
                 Ok(None)
             }
             Task::Cell(at) => {
-                let cells = runner.searched(&part.plan, &mut narrator.watch())?;
+                let cells = runner.searched(&part.plan, &mut progress.watch())?;
                 let (cell, _) = cells.get(at).context("no such cell of the study")?;
-                narrator.start(cell);
-                let computed = runner.compute(cell, &mut narrator.watch());
-                narrator.end();
+                progress.start(cell);
+                let computed = runner.compute(cell, &mut progress.watch());
+                progress.end();
                 match computed {
                     Ok(()) => Ok(None),
                     Err(error) if error.is_of_cell() => Ok(Some(error.to_string())),

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::marks::is_word;
+use super::python_chars::is_word;
 
 const ARTICLES: [&str; 3] = ["a", "an", "the"];
 

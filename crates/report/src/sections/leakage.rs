@@ -3,19 +3,19 @@
 use crate::document::{Block, Table, or_dash};
 use crate::number::{share, whole};
 use crate::study::Study;
-use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_numbers::record::leakage::Leakage;
 
 /// The section; empty for records from before rows were counted.
 pub fn blocks(study: &Study) -> Vec<Block> {
     let counted = (study.records().iter())
-        .map(|stored| &stored.record.hygiene)
-        .find(|hygiene| !hygiene.is_empty());
-    let Some(hygiene) = counted else {
+        .map(|stored| &stored.record.leakage)
+        .find(|leakage| !leakage.is_empty());
+    let Some(leakage) = counted else {
         return Vec::new();
     };
     Block::section(
         "Rows and leakage",
-        table(hygiene),
+        table(leakage),
         "Shares are of examples; tokens are counted before truncation. Answers are searched for as written, in the \
          model's input. Passages and questions (of pairs: whole pairs and single texts) are counted once each; they \
          are also in training if they equal one there after lower-casing and collapsing white space.",
@@ -23,7 +23,7 @@ pub fn blocks(study: &Study) -> Vec<Block> {
     .to_vec()
 }
 
-fn table(hygiene: &[Hygiene]) -> Table {
+fn table(leakage: &[Leakage]) -> Table {
     let header = [
         "",
         "examples",
@@ -34,10 +34,10 @@ fn table(hygiene: &[Hygiene]) -> Table {
         "questions also in training",
         "input tokens: median, 95 %, longest",
     ];
-    Table::new(header).rows(hygiene.iter().map(row))
+    Table::new(header).rows(leakage.iter().map(row))
 }
 
-fn row(rows: &Hygiene) -> Vec<String> {
+fn row(rows: &Leakage) -> Vec<String> {
     let of_examples = |count: usize| share(count as f64 / rows.examples as f64);
     let tokens = rows.input_tokens;
     vec![

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Encoding;
 use crate::tokenizer::{Pair, Tokenizer};
-use promptshift_numbers::hygiene::Reading;
+use promptshift_numbers::leakage::Reading;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::{Example, Gold};
 

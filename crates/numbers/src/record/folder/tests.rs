@@ -100,7 +100,7 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
         },
         notes: Vec::new(),
         model_notes: Vec::new(),
-        hygiene: Vec::new(),
+        leakage: Vec::new(),
         training: None,
         search: None,
         k_shots: Vec::new(),

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use promptshift_text::domain::Split;
 
-/// One split of one domain. Filled in by [`hygiene`](crate::hygiene).
+/// One split of one domain. Filled in by [`leakage`](crate::leakage).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hygiene {
+pub struct Leakage {
     /// The domain.
     pub domain: String,
     /// What its rows serve as.

@@ -1,7 +1,7 @@
 //! What the user is told while cells are run.
 
 use super::interrupt;
-use super::progress::{Voice, Work};
+use super::progress::{Bar, Verbosity};
 use super::workers::message::Job;
 use crate::experiment::{Event, Interrupted};
 use promptshift_numbers::recipe::Method;
@@ -9,20 +9,20 @@ use promptshift_numbers::record::Cell;
 use promptshift_numbers::score::Metric;
 
 /// Tells of one event after the other.
-pub struct Narrator {
-    voice: Voice,
+pub struct CellProgress {
+    verbosity: Verbosity,
     setting: String,
     cells: usize,
     at: usize,
     steps: usize,
     name: String,
-    work: Option<Work>,
+    work: Option<Bar>,
 }
 
-impl Narrator {
-    pub fn new(voice: Voice, cells: usize) -> Self {
-        Narrator {
-            voice,
+impl CellProgress {
+    pub fn new(verbosity: Verbosity, cells: usize) -> Self {
+        CellProgress {
+            verbosity,
             setting: String::new(),
             cells,
             at: 0,
@@ -33,11 +33,11 @@ impl Narrator {
     }
 
     /// Of one job of many, in a setting if there are several.
-    pub fn of_job(voice: Voice, job: &Job, setting: &str) -> Self {
-        Narrator {
+    pub fn of_job(verbosity: Verbosity, job: &Job, setting: &str) -> Self {
+        CellProgress {
             at: job.number - 1,
             setting: setting.to_owned(),
-            ..Narrator::new(voice, job.of)
+            ..CellProgress::new(verbosity, job.of)
         }
     }
 
@@ -75,7 +75,7 @@ impl Narrator {
         match event {
             Event::Found(stored) => {
                 self.at += 1;
-                self.voice
+                self.verbosity
                     .say(&format!("{} has a record already", stored.folder.display()));
             }
             Event::Trying { cell, number } => {
@@ -88,19 +88,19 @@ impl Narrator {
                     recipe.map_or(0.0, |recipe| recipe.optimizer.learning_rate())
                 );
                 self.steps = recipe.map_or(0, |recipe| recipe.budget.steps);
-                self.work = Some(self.voice.work(&self.name, self.steps));
+                self.work = Some(self.verbosity.bar(&self.name, self.steps));
             }
             Event::Resumed { step } => {
-                self.voice
+                self.verbosity
                     .say(&format!("{} resumes from step {step}", self.name));
             }
             Event::Step { step, loss } => {
-                let (voice, name, steps) = (self.voice, &self.name, self.steps);
-                let work = self.work.get_or_insert_with(|| voice.work(name, steps));
+                let (verbosity, name, steps) = (self.verbosity, &self.name, self.steps);
+                let work = self.work.get_or_insert_with(|| verbosity.bar(name, steps));
                 work.at(step, &format!("loss {loss:.3}"));
             }
             Event::Validated(point) => {
-                self.voice.say(&format!(
+                self.verbosity.say(&format!(
                     "{} step {}: source validation {:.1} %",
                     self.name,
                     point.step,
@@ -114,7 +114,7 @@ impl Narrator {
             } => {
                 self.end();
                 let what = format!("{}, {examples} examples of {domain}", self.name);
-                self.work = Some(self.voice.work(&what, steps));
+                self.work = Some(self.verbosity.bar(&what, steps));
             }
             Event::Predicting {
                 domain,
@@ -128,7 +128,7 @@ impl Narrator {
                 let what = format!("{} on {domain}", self.name);
                 if self.work.as_ref().is_none_or(|work| work.what() != what) {
                     self.end();
-                    self.work = Some(self.voice.work(&what, total));
+                    self.work = Some(self.verbosity.bar(&what, total));
                 }
                 if let Some(work) = &mut self.work {
                     work.at(done, "");
@@ -136,7 +136,7 @@ impl Narrator {
             }
             Event::SetAside { error, now } => {
                 self.end();
-                self.voice.say(&format!(
+                self.verbosity.say(&format!(
                     "{}: what it was to go on from is damaged, so it starts over: {error} (now {})",
                     self.name,
                     now.display()
@@ -144,12 +144,13 @@ impl Narrator {
             }
             Event::Waiting(error) => {
                 self.end();
-                (self.voice).say(&format!("{}: waits for its training: {error}", self.name));
+                (self.verbosity).say(&format!("{}: waits for its training: {error}", self.name));
             }
             Event::StillWaiting => {}
             Event::Failed(reason) => {
                 self.end();
-                self.voice.say(&format!("{}: failed: {reason}", self.name));
+                self.verbosity
+                    .say(&format!("{}: failed: {reason}", self.name));
             }
             Event::Recorded(stored) => {
                 self.end();
@@ -163,7 +164,7 @@ impl Narrator {
                         format!("{} {:.1}", evaluation.domain, 100.0 * value)
                     })
                     .collect();
-                self.voice
+                self.verbosity
                     .say(&format!("{}: {}", self.name, scores.join(", ")));
             }
         }

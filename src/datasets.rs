@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::plan::Plan;
-use promptshift_numbers::hygiene::{self, Seen};
+use promptshift_numbers::leakage::{self, Seen};
 use promptshift_numbers::recipe::Limits;
-use promptshift_numbers::record::hygiene::Hygiene;
+use promptshift_numbers::record::leakage::Leakage;
 use promptshift_numbers::record::{Role, Setting};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{encode, readings};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
-use promptshift_text::domain::load::Rows;
+use promptshift_text::domain::load;
 use promptshift_text::domain::mixture;
 use promptshift_text::domain::sampling::Limit;
 use promptshift_text::domain::splits::{DomainSplits, SplitSource};
@@ -23,7 +23,7 @@ use promptshift_text::domain::{AnswerForm, Example, Split, fingerprint};
 
 /// Rows that can't be had.
 #[derive(Debug, thiserror::Error)]
-pub enum MaterialError {
+pub enum DatasetsError {
     /// A domain is not there.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -32,7 +32,7 @@ pub enum MaterialError {
     Domain(#[from] DomainError),
     /// A target has nothing to tune on.
     #[error("--tune-on: '{target}' has no rows to tune on: {error}")]
-    NoSample {
+    NoFewShotPool {
         /// The target.
         target: String,
         /// Why.
@@ -40,7 +40,7 @@ pub enum MaterialError {
     },
     /// A target has too little to tune on.
     #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
-    SmallSample {
+    SmallFewShotPool {
         /// The target.
         target: String,
         /// The largest K.
@@ -51,26 +51,26 @@ pub enum MaterialError {
 }
 
 /// The rows of one plan, read and checked before anything is trained.
-pub struct Material {
+pub struct Datasets {
     pub(crate) source: Source,
     /// Source first.
-    pub(crate) tests: Vec<Test>,
+    pub(crate) tests: Vec<TestSet>,
     /// What tuning goes on with, one for each target; none where it does not.
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) few_shot_pools: Vec<FewShotPool>,
     /// What the report has to say about the choice of rows.
     pub notes: Vec<String>,
     counted: RefCell<Vec<Counted>>,
 }
 
 /// What rows are like to a tokenizer, of this SHA-256, within these limits.
-type Counted = (String, Limits, Vec<Hygiene>);
+type Counted = (String, Limits, Vec<Leakage>);
 
 /// What training may look at.
 pub(crate) struct Source {
     /// Of a mixture, that of all of it.
     pub(crate) card: Card,
-    pub(crate) train: Pool,
-    pub(crate) validation: Pool,
+    pub(crate) train: Rows,
+    pub(crate) validation: Rows,
     hashes: OnceLock<SourceHashes>,
 }
 
@@ -87,7 +87,7 @@ impl Source {
     /// The rows' hashes, which are computed once.
     pub(crate) fn hashes(&self) -> &SourceHashes {
         self.hashes.get_or_init(|| {
-            let of = |pool: &Pool, hash: fn(&[Example]) -> String| {
+            let of = |pool: &Rows, hash: fn(&[Example]) -> String| {
                 pool.members().into_iter().map(hash).collect()
             };
             SourceHashes {
@@ -99,14 +99,14 @@ impl Source {
 }
 
 /// Rows that are only ever scored.
-pub(crate) struct Test {
+pub(crate) struct TestSet {
     pub(crate) card: Card,
     pub(crate) role: Role,
-    pub(crate) rows: Pool,
+    pub(crate) rows: Rows,
 }
 
 /// A target's training rows, of which a few are tuned on.
-pub(crate) struct Sample {
+pub(crate) struct FewShotPool {
     /// Said in the source's labels.
     pub(crate) examples: Vec<Example>,
     domain: String,
@@ -115,15 +115,15 @@ pub(crate) struct Sample {
 }
 
 /// One split: the rows of a domain, or of the domains of a mixture behind one another.
-pub(crate) struct Pool {
+pub(crate) struct Rows {
     pub(crate) examples: Vec<Example>,
     /// One for each domain.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<DomainRows>,
     inputs: OnceLock<Vec<String>>,
 }
 
 /// One domain's rows of a pool.
-pub(crate) struct Part {
+pub(crate) struct DomainRows {
     pub(crate) card: Card,
     /// Where they are.
     pub(crate) rows: Range<usize>,
@@ -131,11 +131,14 @@ pub(crate) struct Part {
     note: Option<String>,
 }
 
-impl Pool {
+impl Rows {
     /// The rows that `load` has of each domain. Of several, their examples are named after them, as two
     /// domains may have one name for an example.
-    fn of<E>(members: &[Card], mut load: impl FnMut(&Card) -> Result<Rows, E>) -> Result<Self, E> {
-        let mut pool = Pool {
+    fn of<E>(
+        members: &[Card],
+        mut load: impl FnMut(&Card) -> Result<load::Rows, E>,
+    ) -> Result<Self, E> {
+        let mut pool = Rows {
             examples: Vec::new(),
             parts: Vec::new(),
             inputs: OnceLock::new(),
@@ -149,7 +152,7 @@ impl Pool {
             }
             let start = pool.examples.len();
             pool.examples.append(&mut loaded.examples);
-            pool.parts.push(Part {
+            pool.parts.push(DomainRows {
                 card: card.clone(),
                 rows: start..pool.examples.len(),
                 sha256: loaded.sha256,
@@ -163,21 +166,21 @@ impl Pool {
     /// means.
     fn of_equal<E>(
         members: &[Card],
-        mut load: impl FnMut(&Card, Option<usize>) -> Result<Rows, E>,
+        mut load: impl FnMut(&Card, Option<usize>) -> Result<load::Rows, E>,
     ) -> Result<Self, E> {
-        let pool = Pool::of(members, |card| load(card, None))?;
+        let pool = Rows::of(members, |card| load(card, None))?;
         let rows = pool.parts.iter().map(|part| part.rows.len());
         match rows.clone().min() {
             Some(fewest) if rows.clone().any(|rows| rows > fewest) => {
-                Pool::of(members, |card| load(card, Some(fewest)))
+                Rows::of(members, |card| load(card, Some(fewest)))
             }
             _ => Ok(pool),
         }
     }
 
     /// The rows at these places, ascending.
-    pub(crate) fn at(&self, places: &[usize]) -> Pool {
-        let mut pool = Pool {
+    pub(crate) fn at(&self, places: &[usize]) -> Rows {
+        let mut pool = Rows {
             examples: places.iter().map(|&at| self.examples[at].clone()).collect(),
             parts: Vec::new(),
             inputs: OnceLock::new(),
@@ -186,7 +189,7 @@ impl Pool {
             let before = |end: usize| places.partition_point(|&at| at < end);
             let rows = before(part.rows.start)..before(part.rows.end);
             if !rows.is_empty() {
-                pool.parts.push(Part {
+                pool.parts.push(DomainRows {
                     card: part.card.clone(),
                     rows,
                     sha256: part.sha256.clone(),
@@ -205,17 +208,17 @@ impl Pool {
 
     /// Each domain's examples.
     pub(crate) fn members(&self) -> Vec<&[Example]> {
-        let of_part = |part: &Part| &self.examples[part.rows.clone()];
+        let of_part = |part: &DomainRows| &self.examples[part.rows.clone()];
         self.parts.iter().map(of_part).collect()
     }
 }
 
-impl Material {
+impl Datasets {
     /// Reads the rows of a plan.
     ///
     /// # Errors
     /// A domain is unknown, absent or damaged.
-    pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, MaterialError> {
+    pub fn read(plan: &Plan, catalogue: &Catalogue) -> Result<Self, DatasetsError> {
         let (suite, setting): (&Suite, &Setting) = (&plan.suite, &plan.setting);
         let resolved = catalogue.resolve(&setting.transfer(), suite)?;
         let card = mixture::card(&resolved.sources);
@@ -234,12 +237,12 @@ impl Material {
         };
         let scored = |portion: fn(DomainSplits) -> SplitSource, most: Option<usize>, form| {
             let rows = |fewest: Option<usize>| fewest.or(most);
-            Pool::of_equal(&members, |card, fewest| {
+            Rows::of_equal(&members, |card, fewest| {
                 of_source(card, portion, rows(fewest), form)
             })
         };
         let source = Source {
-            train: Pool::of(&members, |card| {
+            train: Rows::of(&members, |card| {
                 of_source(card, |splits| splits.train, setting.train_rows, of_training)
             })?,
             validation: scored(
@@ -250,16 +253,16 @@ impl Material {
             hashes: OnceLock::new(),
             card,
         };
-        let mut tests = vec![Test {
+        let mut tests = vec![TestSet {
             card: source.card.clone(),
             role: Role::Source,
             rows: scored(|splits| splits.test, setting.eval_rows, setting.answers)?,
         }];
         for card in resolved.targets {
-            tests.push(Test {
+            tests.push(TestSet {
                 card: card.clone(),
                 role: Role::Target,
-                rows: Pool::of(std::slice::from_ref(card), |card| {
+                rows: Rows::of(std::slice::from_ref(card), |card| {
                     load(
                         card,
                         &suite.target(card)?,
@@ -270,9 +273,9 @@ impl Material {
             });
         }
         let most = (setting.tune_on.as_ref()).and_then(|tune_on| tune_on.examples.last());
-        let samples = match most {
+        let few_shot_pools = match most {
             Some(&most) => (tests[1..].iter())
-                .map(|test| Sample::read(test, &source.card, most, suite, &to_learn))
+                .map(|test| FewShotPool::read(test, &source.card, most, suite, &to_learn))
                 .collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
@@ -282,27 +285,27 @@ impl Material {
             .flat_map(|pool| &pool.parts);
         let of_parts =
             parts.filter_map(|part| Some(format!("{}: {}", part.card.name, part.note.as_ref()?)));
-        let of_samples = (samples.iter())
+        let of_pools = (few_shot_pools.iter())
             .filter_map(|one| Some(format!("{}: {}", one.domain, one.note.as_ref()?)));
         let notes = mixed(plan, &source).into_iter();
-        let notes = notes.chain(of_parts).chain(of_samples).collect();
-        Ok(Material {
+        let notes = notes.chain(of_parts).chain(of_pools).collect();
+        Ok(Datasets {
             source,
             tests,
-            samples,
+            few_shot_pools,
             notes,
             counted: RefCell::default(),
         })
     }
 
     /// The targets' test rows.
-    pub(crate) fn targets(&self) -> &[Test] {
+    pub(crate) fn targets(&self) -> &[TestSet] {
         &self.tests[1..]
     }
 
     /// How many tokens training and evaluation will see.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
-        let count = |rows: &Pool| {
+        let count = |rows: &Rows| {
             let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
             let sums = encodings
                 .iter()
@@ -331,21 +334,21 @@ impl Material {
 
     /// What the rows are like: source training, source validation, then the evaluated splits. Counted once for each
     /// tokenizer and limits, since all rows are tokenized for it.
-    pub fn hygiene(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
+    pub fn leakage(&self, backbone: &Backbone, limits: &Limits) -> Vec<Leakage> {
         let mut counted = self.counted.borrow_mut();
         let tokenizer = &backbone.tokenizer_sha256;
         let known = counted
             .iter()
             .find(|(of, within, _)| of == tokenizer && within == limits);
-        if let Some((_, _, hygiene)) = known {
-            return hygiene.clone();
+        if let Some((_, _, leakage)) = known {
+            return leakage.clone();
         }
-        let hygiene = self.count(backbone, limits);
-        counted.push((tokenizer.clone(), *limits, hygiene.clone()));
-        hygiene
+        let leakage = self.count(backbone, limits);
+        counted.push((tokenizer.clone(), *limits, leakage.clone()));
+        leakage
     }
 
-    fn count(&self, backbone: &Backbone, limits: &Limits) -> Vec<Hygiene> {
+    fn count(&self, backbone: &Backbone, limits: &Limits) -> Vec<Leakage> {
         let seen = Seen::of(&self.source.train.examples);
         self.pools()
             .flat_map(|(split, pool)| {
@@ -353,14 +356,14 @@ impl Material {
                 pool.parts.iter().map(move |part| {
                     let examples = &pool.examples[part.rows.clone()];
                     let readings = readings(examples, &backbone.tokenizer, limits);
-                    hygiene::count(&part.card.name, split, examples, &readings, seen)
+                    leakage::count(&part.card.name, split, examples, &readings, seen)
                 })
             })
             .collect()
     }
 
     /// Source training, source validation, then the evaluated splits.
-    fn pools(&self) -> impl Iterator<Item = (Split, &Pool)> {
+    fn pools(&self) -> impl Iterator<Item = (Split, &Rows)> {
         let source = [
             (Split::Train, &self.source.train),
             (Split::Validation, &self.source.validation),
@@ -384,25 +387,25 @@ impl Material {
                 ]
             })
             .flatten()
-            .chain(self.samples.iter().map(Sample::hash))
+            .chain(self.few_shot_pools.iter().map(FewShotPool::hash))
             .collect()
     }
 }
 
-impl Sample {
+impl FewShotPool {
     /// A target's training rows, without those that share a passage or a question with its test rows.
     fn read(
-        test: &Test,
+        test: &TestSet,
         source: &Card,
         most: usize,
         suite: &Suite,
-        load: &impl Fn(&Card, &SplitSource, Option<usize>) -> Result<Rows, DomainError>,
-    ) -> Result<Self, MaterialError> {
+        load: &impl Fn(&Card, &SplitSource, Option<usize>) -> Result<load::Rows, DomainError>,
+    ) -> Result<Self, DatasetsError> {
         let card = mixture::member(&test.card, source);
         let target = || test.card.name.clone();
         let splits = suite
             .source(&card)
-            .map_err(|error| MaterialError::NoSample {
+            .map_err(|error| DatasetsError::NoFewShotPool {
                 target: target(),
                 error: Box::new(error),
             })?;
@@ -412,7 +415,7 @@ impl Sample {
         rows.examples.retain(|example| !tested.has_any_of(example));
         let found = rows.examples.len();
         if found < most {
-            return Err(MaterialError::SmallSample {
+            return Err(DatasetsError::SmallFewShotPool {
                 target: target(),
                 wanted: most,
                 found,
@@ -427,7 +430,7 @@ impl Sample {
         });
         let notes: Vec<String> = rows.note.into_iter().chain(shared).collect();
         let note = (!notes.is_empty()).then(|| notes.join("; "));
-        Ok(Sample {
+        Ok(FewShotPool {
             examples: rows.examples,
             domain: target(),
             sha256: rows.sha256,

@@ -1,9 +1,9 @@
 //! Counts what a reader of a report needs to know about its rows: see
-//! [`record::hygiene`](crate::record::hygiene).
+//! [`record::leakage`](crate::record::leakage).
 
 use std::collections::HashSet;
 
-use crate::record::hygiene::{AnswerPlaces, Hygiene, Lengths, Shared};
+use crate::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
 use promptshift_text::domain::{AnswerLocation, Example, Split};
 
 /// What the model reads of one input.
@@ -56,8 +56,8 @@ pub fn count(
     examples: &[Example],
     readings: &[Reading],
     seen: Option<&Seen>,
-) -> Hygiene {
-    Hygiene {
+) -> Leakage {
+    Leakage {
         domain: domain.to_string(),
         split,
         examples: examples.len(),
