@@ -1,11 +1,12 @@
 //! The plan: what will be done, resolved and checked, before anything is loaded or trained.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use promptshift_numbers::recipe::{Method, Recipe};
+use promptshift_numbers::record::folder::folder_name;
 use promptshift_numbers::record::{Cell, Setting, TunedElsewhere};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::suite::Suite;
@@ -54,6 +55,35 @@ impl Plan {
         (untuned.into_iter().chain(elsewhere))
             .chain(tuned)
             .collect()
+    }
+
+    /// A field that another contradicts, or that says nothing that can be run, and what it says.
+    pub fn contradiction(&self) -> Option<(&'static str, String)> {
+        let is_named = |name: &str, label: &str| (name != label).then(|| label.to_owned());
+        if let Some(found) = is_named(&self.suite.name(), &self.setting.suite) {
+            return Some(("parts.plan.setting.suite", found));
+        }
+        if let Some(found) = is_named(&self.backbone.name(), &self.setting.model) {
+            return Some(("parts.plan.setting.model", found));
+        }
+        let trained = |method: &Method| !matches!(method, Method::Untuned | Method::Elsewhere);
+        let without = (self.methods.iter()).find(|m| trained(m) && !self.recipes.contains_key(m));
+        let unasked = self.recipes.keys().find(|m| !self.methods.contains(m));
+        if let Some(method) = without.or(unasked) {
+            return Some(("parts.plan.recipes", method.name().to_owned()));
+        }
+        let cells = self.cells();
+        let mut names = BTreeSet::new();
+        match cells
+            .iter()
+            .map(folder_name)
+            .find(|name| !names.insert(name.clone()))
+        {
+            Some(twice) => Some(("parts.plan, a run that is there twice", twice)),
+            None => cells
+                .is_empty()
+                .then(|| ("parts.plan.methods", "none".to_owned())),
+        }
     }
 
     /// The methods whose recipes are searched before their cells are run.

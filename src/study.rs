@@ -1,7 +1,8 @@
 //! A study: what is computed and compared by one command, as data; and all that it needs, read and checked.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -153,10 +154,40 @@ impl Study {
                 found: difference.first,
             });
         }
-        match file.study.parts.is_empty() {
-            true => Err(malformed("no parts".to_owned())),
-            false => Ok(file.study),
+        match file.study.contradiction() {
+            None => Ok(file.study),
+            Some((field, found)) => Err(StudyFileError::Unknown {
+                path: path.to_owned(),
+                field: field.to_owned(),
+                found,
+            }),
         }
+    }
+
+    /// A field that another contradicts, or that says nothing that can be run, and what it says.
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        let mut folders = BTreeSet::new();
+        if self.parts.is_empty() {
+            return Some(("parts", "none".to_owned()));
+        }
+        for Part { variant, plan } in &self.parts {
+            match (variant, self.report) {
+                (None, ReportKind::Transfer) if self.parts.len() == 1 => {}
+                (Some(variant), ReportKind::Ablation(_) | ReportKind::Ensemble) => {
+                    let folder = &variant.folder;
+                    let mut names = Path::new(folder).components();
+                    let is_plain = matches!(names.next(), Some(Component::Normal(_)));
+                    if !is_plain || names.next().is_some() || !folders.insert(folder) {
+                        return Some(("parts.variant.folder", folder.clone()));
+                    }
+                }
+                (variant, _) => return Some(("parts.variant", format!("{variant:?}"))),
+            }
+            if let Some(found) = plan.contradiction() {
+                return Some(found);
+            }
+        }
+        None
     }
 }
 

@@ -233,10 +233,9 @@ fn the_parts_of_a_peak_are_what_can_be_worked_out_by_hand() {
         (1.9..2.1).contains(&growth),
         "activations grew {growth} times"
     );
-    assert_eq!(
-        (twice.weights, twice.gradients),
-        (tuned.weights, tuned.gradients)
-    );
+    assert_eq!(twice.weights, tuned.weights);
+    // Which moment is the highest may change with the batch.
+    assert_eq!(twice.gradients, of_moment(&twice, prompt));
 
     let (model, peak) = parts(&backbone, Method::Model, 8);
     println!("model tuning, {peak}: {model:?}");

@@ -176,7 +176,7 @@ fn of_lines(lines: &[Line]) -> Table {
             trainable,
             stored,
             share,
-            line.paper.to_string(),
+            line.paper.replace("arXiv ", "arXiv:"),
         ]);
     }
     table::right_align(&mut table, 3..6);

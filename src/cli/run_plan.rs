@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
 use super::command::command;
 use super::output::Form;
 use super::run::Run;
 use super::study::Request;
+use super::{Failure, help};
 use crate::study::Study;
 
 /// Flags of `run`.
@@ -20,7 +20,7 @@ pub struct Arguments {
     #[command(flatten)]
     run: Run,
     /// Print the comparison as JSON instead of the report of a transfer.
-    #[arg(long)]
+    #[arg(long, help_heading = help::OUTPUT)]
     json: bool,
 }
 

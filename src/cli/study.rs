@@ -82,7 +82,7 @@ impl Request<'_> {
         match report {
             ReportKind::Transfer => {}
             ReportKind::Ablation(kind) => Ablation::new(kind, session.variants()).claim(&out)?,
-            ReportKind::Ensemble => ensemble::claim(&out)?,
+            ReportKind::Ensemble => ensemble::claim(&out, &session.seeds())?,
         }
         let outcome = session.run(&out)?;
         match report {
@@ -135,6 +135,11 @@ impl<'a> Session<'a> {
             prepared,
             command,
         })
+    }
+
+    fn seeds(&self) -> Vec<u64> {
+        let parts = self.prepared.study.parts.iter();
+        parts.flat_map(|part| part.plan.seeds.clone()).collect()
     }
 
     fn variants(&self) -> Vec<Variant> {

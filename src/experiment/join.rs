@@ -8,7 +8,7 @@ use super::ExperimentError;
 use super::answer::predictions;
 use super::context::Context;
 use super::runner::{Keep, Runner, Searched};
-use crate::datasets::Test;
+use crate::datasets::TestSet;
 use promptshift_numbers::excerpts;
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::folder::{

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::context::{Context, after};
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch, failed};
-use crate::datasets::Test;
+use crate::datasets::TestSet;
 use promptshift_numbers::recipe::Recipe;
 use promptshift_numbers::store::{Asked, FewShot, Of};
 use promptshift_tensors::train::{self, FitError, Fitting, TrainingSet};

@@ -80,11 +80,34 @@ fn a_field_that_is_not_understood_is_named() {
         matches!(error, Err(StudyFileError::Malformed { .. })),
         "{error:?}"
     );
-    let error = read(&|plan| plan["parts"] = json!([]));
-    assert!(
-        matches!(error, Err(StudyFileError::Malformed { .. })),
-        "{error:?}"
-    );
+    let contradictions: [(&str, &dyn Fn(&mut Value)); 7] = [
+        ("parts", &|plan| plan["parts"] = json!([])),
+        ("parts.variant", &|plan| {
+            plan["parts"][0]["variant"] = json!({"folder": "a", "place": "1", "series": "s"});
+        }),
+        ("parts.plan.setting.suite", &|plan| {
+            plan["parts"][0]["plan"]["setting"]["suite"] = json!("mrqa");
+        }),
+        ("parts.plan.setting.model", &|plan| {
+            plan["parts"][0]["plan"]["setting"]["model"] = json!("google/t5-xxl");
+        }),
+        ("parts.plan.recipes", &|plan| {
+            plan["parts"][0]["plan"]["methods"] = json!(["untuned", "lora"]);
+        }),
+        ("parts.plan.recipes", &|plan| {
+            plan["parts"][0]["plan"]["methods"] = json!([]);
+        }),
+        ("parts.plan, a run that is there twice", &|plan| {
+            plan["parts"][0]["plan"]["seeds"] = json!([0, 0]);
+        }),
+    ];
+    for (wanted, change) in contradictions {
+        let error = read(change);
+        assert!(
+            matches!(&error, Err(StudyFileError::Unknown { field, .. }) if field == wanted),
+            "{wanted}: {error:?}"
+        );
+    }
     promptshift(folder.path(), "run plan.json")
         .code(2)
         .stderr(contains("plan.json"));

@@ -22,7 +22,7 @@ fn what_is_proposed_is_a_template_that_can_be_tuned_with() {
     promptshift(folder, propose)
         .assert()
         .success()
-        .stdout(contains("squad-1").and(contains("question: {question} context: {context}")));
+        .stdout(contains("squad-1").and(contains("question: {question}")));
     let path = folder.join("ours/squad-1.toml");
     let template = Template::find(&path.display().to_string()).expect("a template");
     let (question, context) = ("{question}", "{context}");

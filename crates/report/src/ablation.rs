@@ -5,6 +5,7 @@ mod kinds;
 
 pub use claims::{ADAPTED, LABELS, SENTINEL, SPANS, UNIFORM, VOCAB};
 
+use super::document::plain;
 use super::document::{Block, Document, MISSING, Table, UNDEFINED};
 use super::error::ReportError;
 use super::findings::{self, generated};
@@ -144,7 +145,7 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
 fn without_record(setting: &Variant, unfinished: &Unfinished) -> String {
     let Cell { method, seed, .. } = &unfinished.cell;
     let end = match &unfinished.end {
-        End::Failed { reason } => format!("failed ({reason})"),
+        End::Failed { reason } => format!("failed ({})", plain(reason)),
         End::Missing => "unfinished".to_owned(),
     };
     let (folder, method) = (&setting.folder, method.title());

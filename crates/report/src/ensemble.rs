@@ -53,20 +53,26 @@ pub fn document(stored: &StoredEnsemble) -> Result<Document, ReportError> {
     blocks.extend(agreement(stored));
     blocks.extend(confidence(stored));
     blocks.extend(cost(stored));
-    let reading = [
+    let mut reading = vec![
         "**Majority vote**: members' answers are normalised as by SQuAD's script, and the most frequent one \
          wins; a tie goes to the answer whose voters have the highest mean log-probability. The paper only \
          says “simple majority”.",
-        "**Mean probability**: the mean over members of the class labels' probabilities, normalised to sum \
-         to 1; for classification only.",
         "**Best member** scores highest on the evaluated rows themselves, as in the paper's table; **picked** \
          scores highest on source validation, which is what could be known in advance.",
         "Intervals are over passages with these members held fixed; other seeds would make another ensemble.",
     ];
+    if rules.contains(&Rule::MeanProbability) {
+        reading.insert(
+            1,
+            "**Mean probability**: the mean over members of the class labels' probabilities, normalised to sum \
+             to 1; where classes were ranked.",
+        );
+    }
+    let reading = reading.into_iter().map(str::to_owned);
     let origin = &record.provenance;
     blocks.extend([
         Block::heading("How to read it"),
-        Block::List(reading.map(str::to_owned).to_vec()),
+        Block::List(reading.collect()),
         Block::heading("Provenance"),
         Block::List(vec![
             format!(
@@ -326,14 +332,12 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
             or_dash(peak, bytes),
         ]
     };
-    let rows = [
-        row(
-            format!("{count} prompts in one batch"),
-            1,
-            total,
-            together,
-            peak,
-        ),
+    // Since version 2 no batch is run for the report.
+    let batch = together.map(|seconds| {
+        let way = format!("{count} prompts in one batch");
+        row(way, 1, total, Some(seconds), peak)
+    });
+    let rows = batch.into_iter().chain([
         row(
             format!("{count} prompts one after the other"),
             1,
@@ -342,13 +346,13 @@ fn cost(stored: &StoredEnsemble) -> [Block; 3] {
             None,
         ),
         row(format!("{count} tuned models"), count, models, None, None),
-    ];
+    ]);
     Block::section(
         "Cost",
         Table::new(header).rows(rows),
         format!(
-            "{} examples. One batch holds {} of the parameters of {count} models. Seconds one after the other \
-             are from the members' own records, which may come from another time or machine, and exclude the \
+            "{} examples. One model with all prompts has {} of the parameters of {count} models. Seconds one after the other \
+             are from the members' own records, which may come from another time or machine, and exclude \
              class labels' probabilities; every way computes each example {count} times.",
             whole(examples as f64),
             share(total as f64 / models as f64)

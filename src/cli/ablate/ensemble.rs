@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     model: String,
     /// Let the prompts vote that a finished `transfer` reported in this folder, all its seeds, instead of
     /// tuning some. Nothing is computed: their predictions are there.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run"], help_heading = help::DATA)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run", "save_plan", "suite", "data", "domains", "jobs"], help_heading = help::DATA)]
     from: Option<PathBuf>,
 }
 

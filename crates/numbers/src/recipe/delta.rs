@@ -1,4 +1,4 @@
-//! What a method adds to the backbone or sets free in it, besides a soft prompt, as plain data.
+//! What a method adds to the backbone or sets free in it, as plain data.
 
 use serde::{Deserialize, Serialize};
 

@@ -40,7 +40,10 @@ const FILE: &str = "ensemble.json";
 struct Marker {
     program: String,
     version: u32,
+    /// The folder of the members' records.
     members: String,
+    /// The members' seeds.
+    seeds: Vec<u64>,
 }
 
 /// N runs of one method on one source and model.
@@ -156,6 +159,24 @@ pub enum EnsembleError {
         /// What differs besides the seed.
         field: String,
     },
+    /// A seed that two records have.
+    #[error("{first} and {second} are both of seed {seed}: wanted each member once")]
+    Twice {
+        /// A record's folder.
+        first: String,
+        /// Another's.
+        second: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// A member without a record: fewer would be another ensemble.
+    #[error("{}: wanted a record of seed {seed}, found none: fewer members would be another ensemble", path.display())]
+    Missing {
+        /// The folder of the members' records.
+        path: PathBuf,
+        /// The seed.
+        seed: u64,
+    },
     /// A run that trained nothing.
     #[error("{folder}: {method} trains nothing: wanted runs that differ in their seed")]
     Untrained {
@@ -199,8 +220,19 @@ impl StoredEnsemble {
         let first = records.first().ok_or(EnsembleError::Empty)?;
         let mut members = Vec::new();
         let mut trained = None;
-        for stored in records {
+        for (at, stored) in records.iter().enumerate() {
             check_alike(first, stored)?;
+            let seed = stored.record.cell.seed;
+            if let Some(same) = records[..at]
+                .iter()
+                .find(|one| one.record.cell.seed == seed)
+            {
+                return Err(EnsembleError::Twice {
+                    first: same.folder.display().to_string(),
+                    second: stored.folder.display().to_string(),
+                    seed,
+                });
+            }
             let Some(training) = &stored.record.training else {
                 return Err(EnsembleError::Untrained {
                     folder: stored.folder.display().to_string(),
@@ -300,15 +332,12 @@ fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
     first.map(line).collect()
 }
 
-/// Makes `out` the folder of an ensemble, whose members' records will be in [`MEMBERS`] below it.
+/// Makes `out` the folder of the ensemble of these seeds, whose records are in [`MEMBERS`] below it.
 ///
 /// # Errors
 /// It can't be written.
-pub fn claim(out: &Path) -> Result<(), EnsembleError> {
+pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
     let path = out.join(FILE);
-    if path.exists() {
-        return Ok(());
-    }
     fs::create_dir_all(out).map_err(|source| EnsembleError::Io {
         path: out.to_owned(),
         source,
@@ -317,10 +346,12 @@ pub fn claim(out: &Path) -> Result<(), EnsembleError> {
         program: "promptshift".to_owned(),
         version: 2,
         members: MEMBERS.to_owned(),
+        seeds: seeds.to_vec(),
     };
     let mut json = serde_json::to_vec_pretty(&marker).expect("plain data");
     json.push(b'\n');
-    Ok(atomic_file::write(&path, &json)?)
+    // The members of another command before are no result: their records stay.
+    Ok(atomic_file::replace(&path, &json)?)
 }
 
 /// Whether `out` holds an ensemble.
@@ -339,9 +370,17 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     }
     let marker: Marker = serde_json::from_slice(&contents(&path)?)
         .map_err(|error| malformed(&path, "where an ensemble's records are", error.to_string()))?;
-    let mut records = folder::find(&out.join(marker.members))?;
-    records.sort_by_key(|stored| stored.record.cell.seed);
-    StoredEnsemble::of(&records)
+    let folder = out.join(marker.members);
+    let found = folder::find(&folder)?;
+    let of_seed = |seed: &u64| {
+        let record = found.iter().find(|stored| stored.record.cell.seed == *seed);
+        record.cloned().ok_or_else(|| EnsembleError::Missing {
+            path: folder.clone(),
+            seed: *seed,
+        })
+    };
+    let records = marker.seeds.iter().map(of_seed);
+    StoredEnsemble::of(&records.collect::<Result<Vec<_>, _>>()?)
 }
 
 fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {

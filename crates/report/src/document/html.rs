@@ -102,6 +102,9 @@ fn inline(words: &str) -> String {
 fn harmless(words: &str) -> impl Iterator<Item = Event<'_>> {
     Parser::new_ext(words, Options::empty()).map(|event| match event {
         Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        // A link in a report is one that no promptshift wrote.
+        Event::Start(Tag::Link { .. } | Tag::Image { .. })
+        | Event::End(TagEnd::Link | TagEnd::Image) => Event::Text("".into()),
         other => other,
     })
 }

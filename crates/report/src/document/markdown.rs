@@ -17,7 +17,11 @@ impl Document {
 fn blocks(all: &[Block], figure_folder: Option<&str>) -> String {
     let shown = all.iter().filter_map(|block| match block {
         Block::Figure(figure) => {
-            figure_folder.map(|folder| format!("![{}]({folder}/{})", figure.alt, figure.name))
+            figure_folder.map(|folder| {
+                // A bracket would end the text.
+                let alt = figure.alt.replace(['[', ']'], "");
+                format!("![{alt}]({folder}/{})", figure.name)
+            })
         }
         Block::Title(words) => Some(format!("# {words}")),
         Block::Heading(words) => Some(format!("## {words}")),

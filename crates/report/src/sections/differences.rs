@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
 use crate::number::{difference as signed, metric_title, p_value, percent};
 use crate::resamples::Resamples;
-use crate::results::Results;
+use crate::results::{Learned, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::holm::holm;
@@ -198,7 +198,8 @@ pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
 }
 
 const LEGEND: &str = "Points, method − model tuning, paired by passage. Inconclusive: the interval includes zero. Floor: one of the \
-     two is not clearly above it on this domain, so gaps are not comparable. p values are adjusted for the number \
+     two is not clearly above it on this domain; not learned: one of the two did not clearly beat the baselines on \
+     the source; then gaps are not comparable. p values are adjusted for the number \
      of targets (Holm); intervals are not.";
 
 fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>) -> Table {
@@ -227,25 +228,32 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
             ]);
         };
         for (index, (domain, test)) in results.domains.iter().zip(&tests.domains).enumerate() {
-            let score = on_score(test.difference);
-            let (name, verdict) = match test.gap_difference {
-                None => (format!("{} (source)", domain.name), score.to_owned()),
-                Some(_) if is_floored(results, tests.method, index) => (
+            let score = on_score(test.difference, test.p_value);
+            let (name, verdict) = match (test.gap_difference, why_not(results, tests.method, index))
+            {
+                (None, _) => (format!("{} (source)", domain.name), score.to_owned()),
+                (Some(_), Some(why)) => (
                     domain.name.clone(),
-                    format!("{score}, gap not comparable (floor)"),
+                    format!("{score}, gap not comparable ({why})"),
                 ),
-                Some(gap) => (domain.name.clone(), format!("{score}, {}", on_gap(gap))),
+                (Some(gap), None) => (
+                    domain.name.clone(),
+                    format!("{score}, {}", on_gap(gap, test.p_value)),
+                ),
             };
             let p = [test.adjusted, test.runs_adjusted];
             row(&name, test.difference, p, test.gap_difference, verdict);
         }
         if results.targets.len() > 1 {
             let mean = tests.mean;
-            let verdict = format!(
-                "{}, {}",
-                on_score(mean.difference),
-                on_gap(mean.gap_difference)
-            );
+            let score = on_score(mean.difference, mean.score_p_value);
+            let why = (1..results.domains.len())
+                .map(|domain| why_not(results, tests.method, domain))
+                .collect::<Option<Vec<_>>>();
+            let verdict = match why.as_deref() {
+                Some([why, ..]) => format!("{score}, gap not comparable ({why})"),
+                _ => format!("{score}, {}", on_gap(mean.gap_difference, mean.gap_p_value)),
+            };
             let p = [mean.score_p_value, None];
             let gap = Some(mean.gap_difference);
             row("**mean of targets**", mean.difference, p, gap, verdict);
@@ -254,22 +262,36 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
     Table::new(header).words(&[0, 1, 6]).rows(rows)
 }
 
-/// Whether a method or model tuning is not clearly above a domain's floor.
-fn is_floored(results: &Results, method: Method, domain: usize) -> bool {
+/// Why a method's gap on a domain is not comparable with model tuning's: one of them did not learn the source, or is
+/// not clearly above the domain's floor.
+fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static str> {
+    let both = [method, Method::Model];
     let floored = results.at_floor(domain);
-    floored.contains(&method) || floored.contains(&Method::Model)
+    let has_not_learned = |method: &Method| {
+        let result = results.method(*method);
+        result.is_some_and(|result| result.learned(&results.domains[0]) != Learned::Yes)
+    };
+    if both.iter().any(has_not_learned) {
+        return Some("not learned");
+    }
+    both.iter()
+        .any(|method| floored.contains(method))
+        .then_some("floor")
 }
 
-fn on_score(score: Estimate) -> &'static str {
+/// In words; without a p value nothing varies, and the interval is none.
+fn on_score(score: Estimate, p_value: Option<f64>) -> &'static str {
     match score.interval {
+        _ if p_value.is_none() => "score difference cannot be estimated",
         interval if interval.low > 0.0 => "scores higher",
         interval if interval.high < 0.0 => "scores lower",
         _ => "score inconclusive",
     }
 }
 
-fn on_gap(gap: Estimate) -> &'static str {
+fn on_gap(gap: Estimate, p_value: Option<f64>) -> &'static str {
     match gap.interval {
+        _ if p_value.is_none() => "gap difference cannot be estimated",
         interval if interval.low > 0.0 => "loses more",
         interval if interval.high < 0.0 => "loses less",
         _ => "gap inconclusive",
@@ -284,11 +306,11 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
     }
     let of_targets = || tests.domains.iter().enumerate().skip(1);
     let scores: Vec<&str> = of_targets()
-        .map(|(_, test)| on_score(test.difference))
+        .map(|(_, test)| on_score(test.difference, test.p_value))
         .collect();
     let gaps: Vec<&str> = of_targets()
-        .filter(|(domain, _)| !is_floored(results, tests.method, *domain))
-        .filter_map(|(_, test)| test.gap_difference.map(on_gap))
+        .filter(|(domain, _)| why_not(results, tests.method, *domain).is_none())
+        .filter_map(|(_, test)| Some(on_gap(test.gap_difference?, test.p_value)))
         .collect();
     let count = |words: &[&str], wanted| words.iter().filter(|word| **word == wanted).count();
     format!(

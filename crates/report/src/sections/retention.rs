@@ -63,10 +63,15 @@ pub fn blocks(
     )
     .to_vec();
     blocks.push(scatter(&results.featured(), lines, suffix).into());
-    blocks.push(Block::text(
-        "On the thin line nothing is lost; on the dashed line the gap equals model tuning's; points above it have a \
-         smaller gap. Small markers are seeds.",
-    ));
+    let reference = match results.method(Method::Model) {
+        Some(_) => {
+            " on the dashed line the gap equals model tuning's; points above it have a smaller gap."
+        }
+        None => " the further below it, the larger the gap.",
+    };
+    blocks.push(Block::text(format!(
+        "On the thin line nothing is lost;{reference} Small markers are seeds."
+    )));
     blocks
 }
 

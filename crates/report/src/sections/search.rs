@@ -110,7 +110,7 @@ pub fn budget(results: &Results, searches: &[MethodSearch]) -> String {
     counts.sort_unstable();
     counts.dedup();
     match counts.as_slice() {
-        [] | [1] => "Every method had 1 trial: its default recipe, without a search.".to_owned(),
+        [] | [1] => "Every method had 1 trial: one recipe, without a search.".to_owned(),
         [same] => format!(
             "Every method had {same} trials of its recipe on source validation, and the best one was taken."
         ),

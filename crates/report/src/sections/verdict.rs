@@ -44,8 +44,10 @@ pub enum Says {
     NotLearned,
     /// Model tuning did not.
     ReferenceNotLearned,
-    /// On the only target one of them is not clearly above the floor: it has nothing left to lose.
+    /// On every target one of them is not clearly above the floor: it has nothing left to lose.
     AtFloor,
+    /// Nothing varies in the records, such as with one run on one passage: there is no interval to go by.
+    NothingVaries,
 }
 
 /// The verdicts on the tuned methods, the most trainable parameters first.
@@ -59,6 +61,7 @@ pub fn verdicts(results: &Results, tests: &[AgainstModel]) -> Vec<Verdict> {
 
 fn verdict(results: &Results, result: &MethodResult, tests: Option<&AgainstModel>) -> Verdict {
     let learned = |result: &MethodResult| result.learned(&results.domains[0]) == Learned::Yes;
+    let varies = tests.is_none_or(|tests| tests.mean.gap_p_value.is_some());
     let reference = results.method(Method::Model);
     let at_floor = (1..results.domains.len()).filter(|domain| {
         let floored = results.at_floor(*domain);
@@ -71,7 +74,8 @@ fn verdict(results: &Results, result: &MethodResult, tests: Option<&AgainstModel
         _ if !learned(result) => Says::NotLearned,
         _ if reference.is_some_and(|model| !learned(model)) => Says::ReferenceNotLearned,
         (_, None) => Says::NoReference,
-        _ if targets_at_floor > 0 && results.targets.len() == 1 => Says::AtFloor,
+        _ if targets_at_floor == results.targets.len() => Says::AtFloor,
+        _ if !varies => Says::NothingVaries,
         (_, Some(gap)) if gap.interval.high < 0.0 => Says::LosesLess,
         (_, Some(gap)) if gap.interval.low > 0.0 => Says::LosesMore,
         _ => Says::Inconclusive,
@@ -90,8 +94,13 @@ pub fn blocks(results: &Results, verdicts: &[Verdict], answer: &[String]) -> Vec
         [one] => one.clone(),
         many => count(many.len(), "other domain"),
     };
+    // A start that was tuned on a target before is no zero-shot transfer to it.
+    let zero_shot = match results.before.is_empty() {
+        true => " zero-shot",
+        false => "",
+    };
     let question = format!(
-        "**When a model tuned on {} is evaluated zero-shot on {targets}, how much does it lose, and does tuning \
+        "**When a model tuned on {} is evaluated{zero_shot} on {targets}, how much does it lose, and does tuning \
          fewer parameters lose less?**",
         results.source
     );
@@ -170,6 +179,13 @@ fn says(results: &Results, verdict: &Verdict) -> String {
         Says::NotLearned => format!("not comparable: {baselines}"),
         Says::ReferenceNotLearned => format!("not comparable: {model} {baselines}"),
         Says::AtFloor => "not comparable: at the floor".to_owned(),
+        Says::NothingVaries => "cannot be estimated: nothing varies".to_owned(),
+    };
+    let says = match (verdict.method, verdict.says) {
+        (Method::Elsewhere, Says::LosesLess | Says::LosesMore | Says::Inconclusive) => {
+            format!("{says}; how it was tuned is not known")
+        }
+        _ => says,
     };
     match (verdict.targets_at_floor, results.targets.len()) {
         (0, _) | (_, 1) => says,
@@ -181,8 +197,10 @@ fn says(results: &Results, verdict: &Verdict) -> String {
 pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -> Vec<String> {
     // The paper's question is of prompt tuning; another method stands in where that has no records.
     let others = || verdicts.iter().filter(|one| one.method != Method::Model);
-    let subject = others().find(|one| one.method == Method::Prompt);
-    let Some(subject) = subject.or(others().next()) else {
+    // What was tuned elsewhere stands for no method: how it was tuned is not known.
+    let methods = || others().filter(|one| one.method != Method::Elsewhere);
+    let subject = methods().find(|one| one.method == Method::Prompt);
+    let Some(subject) = subject.or(methods().next()).or(others().next()) else {
         let only = match verdicts.first() {
             Some(_) => Method::Model.title(),
             None => "the untuned backbone",
@@ -195,8 +213,14 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
     };
     let model = Method::Model.title();
     let title = results.title(subject.method);
-    let beside = others().filter(|one| one.method != subject.method);
-    let beside = tally(&beside.collect::<Vec<_>>());
+    let beside = methods().filter(|one| one.method != subject.method);
+    let beside = floors(results, subject) + &tally(&beside.collect::<Vec<_>>());
+    let beside = match subject.method {
+        Method::Elsewhere => {
+            format!("{beside}; how {title} was tuned is not known, so this compares no methods")
+        }
+        _ => beside,
+    };
     let estimate = subject.gap_difference.map_or(String::new(), |gap| {
         let (size, range) = (points(gap.value), interval(gap.interval));
         format!("gap difference {size} points, 95 % CI {range}")
@@ -211,10 +235,20 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
         Says::ReferenceNotLearned => {
             format!("Gaps not compared: {model} {clearly} {}", results.source)
         }
+        Says::NothingVaries => format!(
+            "Gaps not compared: with one run and one passage a domain nothing varies, so no interval can be given; \
+             {title} and {model} differ by {}",
+            subject
+                .gap_difference
+                .map_or(String::new(), |gap| points(gap.value))
+        ),
         Says::AtFloor => {
-            let floored: Vec<&str> = (results.at_floor(1).into_iter())
-                .filter(|method| [subject.method, Method::Model].contains(method))
-                .map(|method| results.title(method))
+            let is_floored = |method: &Method| {
+                (1..results.domains.len()).any(|domain| results.at_floor(domain).contains(method))
+            };
+            let floored: Vec<&str> = ([subject.method, Method::Model].iter())
+                .filter(|method| is_floored(method))
+                .map(|method| results.title(*method))
                 .collect();
             format!(
                 "Gaps not compared: on {} the score of {} is not clearly above the floor, so there is nothing \
@@ -229,6 +263,7 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
         }
     };
     let second = match (of(tests, subject.method), results.method(subject.method)) {
+        (Some(_), _) if subject.says == Says::NothingVaries => None,
         (Some(tests), _) => Some(format!(
             "A study of this size has 80 % power from a gap difference of {} points, and from a difference of {} points \
              in target scores.",
@@ -247,6 +282,17 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
     std::iter::once(format!("{said}{beside}."))
         .chain(second)
         .collect()
+}
+
+/// Where some of the targets have little left to lose.
+fn floors(results: &Results, subject: &Verdict) -> String {
+    match (subject.targets_at_floor, results.targets.len()) {
+        (0, _) => String::new(),
+        (floored, all) if floored == all => String::new(),
+        (floored, all) => format!(
+            "; on {floored} of the {all} targets one of the two is not clearly above the floor, where gaps say little"
+        ),
+    }
 }
 
 /// How many of the other methods lose less or more.
@@ -270,7 +316,11 @@ fn tally(others: &[&Verdict]) -> String {
         .collect();
     match others.is_empty() {
         true => String::new(),
-        false => format!("; other methods: {}", counts.join(", ")),
+        // Of many intervals some exclude zero by chance.
+        false => format!(
+            "; other methods, each by its own interval: {}",
+            counts.join(", ")
+        ),
     }
 }
 

@@ -227,7 +227,8 @@ impl T5Config {
 
     /// `H·K`, the width inside attention.
     pub fn inner(&self) -> usize {
-        self.num_heads * self.d_kv
+        // What is too large for any number is refused by the shapes of tensors.
+        self.num_heads.saturating_mul(self.d_kv)
     }
 
     /// The names of [`T5Config::published`].

@@ -31,7 +31,7 @@ use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_text::hash::{sha256, sha256_file};
 use promptshift_text::process::token;
 
-/// The time between checkpoints: the most work that is lost when the process is killed.
+/// The least time between checkpoints; more where writing one takes long.
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Writing checkpoints takes at most one part in so many of the time.

@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
     pub fn header(&self, commit: &str, file: &str) -> Result<Header, HubError> {
         let mut url = self.url(commit, file);
         // Another host, to which large files are redirected, knows neither the commit nor the checksum.
-        for _ in 0..RENAMES {
+        for _ in 0..=RENAMES {
             let request = self.agent.get(&url).header(header::RANGE, "bytes=0-0");
             let request = request.config().max_redirects(0).build();
             let response = self.answered(&url, self.authorized(request).call())?;

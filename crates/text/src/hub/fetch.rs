@@ -207,7 +207,8 @@ impl Fetch<'_> {
         }
         let header = self.client.header(&self.listing.commit, &file.path)?;
         expected.checksums.extend(Checksum::sha256(&header.blob));
-        expected.bytes = expected.bytes.or(header.bytes);
+        // The file itself knows better than the list.
+        expected.bytes = header.bytes.or(expected.bytes);
         let blob = self.place.blob(&header.blob);
         // Another commit may have had the same file.
         let arrival = if self.is_whole(&blob, &expected, &file.path)? {

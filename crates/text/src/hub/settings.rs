@@ -86,7 +86,8 @@ impl Settings {
         let patience = match variable("HF_HUB_DOWNLOAD_TIMEOUT") {
             None => PATIENCE,
             Some(text) => match text.parse() {
-                Ok(seconds @ 1..) => Duration::from_secs(seconds),
+                // Some clocks hold no later time than that, and 136 years are for ever.
+                Ok(seconds @ 1_u64..) => Duration::from_secs(seconds.min(u32::MAX.into())),
                 _ => return Err(SettingsError::Patience { found: text }),
             },
         };

@@ -44,7 +44,7 @@ impl RemoteFile {
 pub enum Wanted {
     /// These.
     Files(Vec<RemoteFile>),
-    /// Those that make a T5 checkpoint, whichever of their forms the repository has.
+    /// Those that make a checkpoint, whichever of their forms the repository has.
     Checkpoint,
 }
 
