@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{anyhow, bail};
 
-use super::transfer;
+use super::values::method;
 use promptshift_numbers::recipe::Method;
 
 /// One part of the flag: `0.3` or `prompt=0.3`.
@@ -22,7 +22,7 @@ impl FromStr for LearningRate {
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (method, rate) = match text.split_once('=') {
-            Some((name, rate)) => (Some(transfer::method(name.trim())?), rate),
+            Some((name, rate)) => (Some(method(name.trim())?), rate),
             None => (None, text),
         };
         match rate.trim().parse::<f64>() {

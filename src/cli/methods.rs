@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::Table;
+use comfy_table::{ColumnConstraint, Table, Width};
 use serde::Serialize;
 
 use super::Failure;
@@ -180,5 +180,11 @@ fn of_lines(lines: &[Line]) -> Table {
         ]);
     }
     table::right_align(&mut table, 3..6);
+    // An identifier is not broken in two, nor is a family's name.
+    for (column, width) in [(1, 18), (6, 20)] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
+        }
+    }
     table
 }

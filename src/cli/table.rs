@@ -4,11 +4,8 @@ use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// The widest that a table gets on any screen: longer lines are hard to follow.
+/// The widest that a table gets on any screen, and where there is none: longer lines are hard to follow.
 const WIDEST: u16 = 120;
-
-/// The width where standard output is no screen.
-const UNSEEN: u16 = 100;
 
 /// No line between rows: most have one line, and those that have more begin further to the left.
 const LINES: TableStyle = {
@@ -26,7 +23,7 @@ pub fn new(header: &[&str]) -> Table {
         .load_style(LINES)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.to_vec());
-    let width = table.width().unwrap_or(UNSEEN).min(WIDEST);
+    let width = table.width().unwrap_or(WIDEST).min(WIDEST);
     table.set_width(width);
     table
 }

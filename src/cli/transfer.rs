@@ -25,7 +25,6 @@ use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::transfer::ALL;
 
 use methods::left_out;
-pub(super) use methods::method;
 pub(super) use plan::answer_form;
 use plan::plan;
 

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use anyhow::bail;
+
 use super::adapter::warn_of_unknown;
-use promptshift_numbers::recipe::{PromptInit, PromptStart, Recipe};
+use promptshift_numbers::recipe::{Method, PromptInit, PromptStart, Recipe};
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_tensors::tuning::saved::PromptFile;
 use promptshift_text::domain::AnswerForm;
+use promptshift_text::domain::catalogue::did_you_mean;
 
 /// `--seeds`.
 #[derive(Debug, Clone)]
@@ -133,4 +136,17 @@ pub(super) fn trials(text: &str) -> Result<usize, String> {
             Recipe::MOST_TRIALS
         )),
     }
+}
+
+/// The method of a name, or an error with the nearest known one.
+pub fn method(name: &str) -> anyhow::Result<Method> {
+    let known: Vec<&str> = Method::offered().map(Method::name).collect();
+    if let Some(method) = Method::offered().find(|m| m.name() == name) {
+        return Ok(method);
+    }
+    let hint = match did_you_mean(name, known.iter().copied()).first() {
+        Some(near) => format!("did you mean '{near}'? "),
+        None => String::new(),
+    };
+    bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
 }

@@ -6,10 +6,11 @@
 //! to reach down to methods that score less than model tuning ends at. What was answered at a checkpoint is in the
 //! store as any other answer.
 
+use std::path::{Path, PathBuf};
+
 use super::answer::score_answer;
 use super::context::{Context, at_step};
-use super::runner::Runner;
-use super::train::step_file;
+use super::runner::{Keep, Runner};
 use super::{ExperimentError, Watch};
 use crate::datasets::Rows;
 use promptshift_numbers::recipe::Method;
@@ -18,7 +19,7 @@ use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
-use promptshift_tensors::tuning::Tuned;
+use promptshift_tensors::tuning::{Parameters, Tuned};
 use promptshift_text::domain::sampling::drawn;
 
 /// Checkpoints of a training that is long enough.
@@ -45,6 +46,13 @@ pub(super) fn steps_of(subject: &Subject) -> Vec<usize> {
         Method::Model => places(subject.recipe.budget.steps),
         _ => Vec::new(),
     }
+}
+
+pub(super) const STEP: &str = "step-";
+
+/// The file of the weights at a step that was passed.
+pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
+    folder.join(format!("{STEP}{step}.safetensors"))
 }
 
 /// The rows that checkpoints are scored on.
@@ -96,6 +104,18 @@ impl<'a> Checkpoints<'a> {
 }
 
 impl Runner<'_> {
+    /// Bytes of the weights that a training will leave in the store: those for use, in single precision, and those at
+    /// its checkpoints where they are kept.
+    pub(super) fn weight_bytes(&self, subject: &Subject) -> u64 {
+        let stored = Parameters::of(&subject.recipe, &self.backbone.config).stored as u64;
+        let times = match self.keep {
+            Keep::All => 1 + steps_of(subject).len() as u64,
+            Keep::Deltas => 1,
+            Keep::None => 0,
+        };
+        4 * stored * times
+    }
+
     /// Has a training's checkpoints answer what they were not asked before, where their weights were kept.
     pub(super) fn answer_at_steps(
         &self,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoints;
 use super::context::Context;
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::Datasets;
@@ -20,7 +19,7 @@ use promptshift_numbers::store::{
     ARITHMETIC, Environment, Reuse, Store, StoredTraining, Subject, Work,
 };
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::tuning::{Parameters, Tuned};
+use promptshift_tensors::tuning::Tuned;
 
 /// Which weights the store keeps of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,18 +190,6 @@ impl<'a> Runner<'a> {
             }
         }
         Ok(to_do)
-    }
-
-    /// Bytes of the weights that a training will leave in the store: those for use, in single precision, and those at
-    /// its checkpoints where they are kept.
-    fn weight_bytes(&self, subject: &Subject) -> u64 {
-        let stored = Parameters::of(&subject.recipe, &self.backbone.config).stored as u64;
-        let times = match self.keep {
-            Keep::All => 1 + checkpoints::steps_of(subject).len() as u64,
-            Keep::Deltas => 1,
-            Keep::None => 0,
-        };
-        4 * stored * times
     }
 
     /// The training of a subject, if the store has it.

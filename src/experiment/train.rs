@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::answer::{predictions, stored};
-use super::checkpoints::Checkpoints;
+use super::checkpoints::{Checkpoints, STEP, step_file};
 use super::context::Context;
 use super::runner::{Claimed, Keep, Runner};
 use super::{Event, ExperimentError, Watch, failed, past_damage};
@@ -243,13 +243,6 @@ impl Kept {
         })
     }
 }
-
-/// The file of the weights at a step that was passed.
-pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
-    folder.join(format!("{STEP}{step}.safetensors"))
-}
-
-const STEP: &str = "step-";
 
 /// The weights at the steps that were passed are kept with what is resumed from, and belong to the training.
 fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {

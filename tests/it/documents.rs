@@ -559,16 +559,13 @@ fn the_readme_has_the_numbers_of_the_committed_report() {
             deviation => format!(" ± {}", percent(deviation)),
         };
         let gap = &method["mean_gap"];
-        let gap = match deviation.is_empty() {
-            true => percent(&gap["value"]),
-            false => format!("{} {}", percent(&gap["value"]), interval(gap)),
-        };
+        let gap = format!("{} {}", percent(&gap["value"]), interval(gap));
         let tests = report["statistics"]["against_model"].as_array();
         let against = tests.expect("tests").iter();
         let mut against = against.filter(|one| one["method"] == method["method"]);
         let against = against.next().map_or("–".to_owned(), |one| {
-            let mean = &one["mean"]["difference"];
-            format!("{} {}", percent(&mean["value"]), interval(mean))
+            let mean = &one["mean"]["gap_difference"];
+            format!("+{} {}", percent(&mean["value"]), interval(mean)).replace("+−", "−")
         });
         rows.push(format!(
             "| {} | {}{deviation} | {} | {gap} | {against} |",

@@ -20,8 +20,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::folder::{IoContext, PARTIAL, StoreError};
+use crate::error::{IoContext, StoreError};
 use promptshift_text::process::{Process, token};
+
+/// How the names of what is being written begin.
+pub(crate) const PARTIAL: &str = ".partial-";
 
 pub(crate) const CLAIM: &str = ".claim";
 const OWNER: &str = "owner.json";

@@ -1,11 +1,9 @@
 //! `--methods`.
 
-use anyhow::bail;
-
+use crate::cli::values::method;
 use promptshift_numbers::recipe::{Defaults, Method, Recipe};
 use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning;
-use promptshift_text::domain::catalogue::did_you_mean;
 use promptshift_text::transfer::ALL;
 
 /// The methods of these names; `all` is every one that can be put on the model and makes sense with the
@@ -46,17 +44,4 @@ pub fn left_out(method: Method, defaults: Defaults, kind: Kind) -> String {
         Ok(()) if method == Method::Intrinsic => "it needs --subspace FILE".to_owned(),
         Ok(()) => "it tunes words for class labels, and the source has none".to_owned(),
     }
-}
-
-/// The method of a name, or an error with the nearest known one.
-pub fn method(name: &str) -> anyhow::Result<Method> {
-    let known: Vec<&str> = Method::offered().map(Method::name).collect();
-    if let Some(method) = Method::offered().find(|m| m.name() == name) {
-        return Ok(method);
-    }
-    let hint = match did_you_mean(name, known.iter().copied()).first() {
-        Some(near) => format!("did you mean '{near}'? "),
-        None => String::new(),
-    };
-    bail!("unknown method '{name}': {hint}known: {}", known.join(", "))
 }

@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::call::Call;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Wanted};
 use crate::flex::contiguous;
 
 #[backend_extension(Flex, Autodiff)]
@@ -126,13 +126,4 @@ impl<const N: usize> Backward<Flex, N> for AttentionBackward {
             }
         }
     }
-}
-
-/// Which gradients to compute.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub(super) query: bool,
-    pub(super) key: bool,
-    pub(super) value: bool,
-    pub(super) bias: bool,
 }

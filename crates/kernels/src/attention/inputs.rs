@@ -4,7 +4,6 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::call::{BLOCK, Call};
-use super::graph::Wanted;
 use super::head::{Head, HeadGradients, Scratch};
 use crate::flex::{self, contiguous, values, values_mut};
 use crate::matrix::{Matrix, MatrixMut};
@@ -16,6 +15,15 @@ pub(super) struct Inputs {
     value: FlexTensor,
     bias: Option<FlexTensor>,
     call: Call,
+}
+
+/// Which gradients to compute.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) query: bool,
+    pub(super) key: bool,
+    pub(super) value: bool,
+    pub(super) bias: bool,
 }
 
 impl Inputs {

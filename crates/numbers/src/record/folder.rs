@@ -16,13 +16,11 @@
 //! disk and renamed once, so that a folder without that prefix is always complete. `TOKEN` is the claim's: a process
 //! that was stopped while another took over writes nothing into what is the other's.
 
-mod error;
 mod read;
 mod unfinished;
 
-pub(crate) use error::IoContext;
-pub use error::StoreError;
-pub(crate) use read::read_predictions;
+pub use crate::error::StoreError;
+pub(crate) use read::{STORE_MARKER, read_predictions};
 pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
@@ -39,13 +37,13 @@ use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Settin
 use promptshift_text::atomic_file::write_synced;
 use promptshift_text::hash::sha256;
 
-use crate::claim::{CLAIM, Claim};
+use crate::claim::{CLAIM, Claim, PARTIAL};
+use crate::error::IoContext;
 use promptshift_text::process::token;
 use unfinished::{failure_json, failure_name};
 
 const PLAN: &str = "plan.json";
 const RECORD: &str = "record.json";
-pub(crate) const PARTIAL: &str = ".partial-";
 
 /// What an output folder is for: the setting that all its cells share, and which cells were asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Reuse};
 use super::{ANSWERS, Store, is_same, put};
+use crate::error::{IoContext, StoreError};
 use crate::recipe::{HeadForm, Limits};
 use crate::record::Provenance;
-use crate::record::folder::{IoContext, StoreError};
 use crate::record::seal::{opened_as, sealed};
 use promptshift_text::domain::wording::Wording;
 use promptshift_text::hash::sha256;

@@ -28,8 +28,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::claim::Claim;
-use crate::record::folder::{IoContext, PARTIAL, StoreError, sync};
+use crate::claim::{Claim, PARTIAL};
+use crate::error::{IoContext, StoreError};
+use crate::record::folder::{STORE_MARKER, sync};
 use promptshift_text::atomic_file::write_synced;
 use promptshift_text::process::{Process, token};
 
@@ -42,7 +43,6 @@ pub use training::{Environment, FoundTraining, Reuse, StoredTraining, Subject, T
 /// numbers, or the same model other answers. `tests/it/arithmetic.rs` holds what some give now.
 pub const ARITHMETIC: u32 = 1;
 
-pub(crate) const MARKER: &str = "store.json";
 const TRAININGS: &str = "trainings";
 const ANSWERS: &str = "answers";
 const SEARCHES: &str = "searches";
@@ -96,7 +96,7 @@ impl Store {
         if !store.exists()? {
             let mut json = serde_json::to_vec_pretty(&Marker::this()).expect("plain data");
             json.push(b'\n');
-            put(root, &root.join(MARKER), &json)?;
+            put(root, &root.join(STORE_MARKER), &json)?;
         }
         let user = User::register(root, works_for.as_ref())?;
         Ok(Store {
@@ -112,13 +112,13 @@ impl Store {
     /// The folder holds something else, or a store of another version.
     pub fn exists(&self) -> Result<bool, StoreError> {
         let root = &self.root;
-        let path = root.join(MARKER);
+        let path = root.join(STORE_MARKER);
         if !root.exists() {
             return Ok(false);
         }
         if !path.exists() {
             let mut entries = fs::read_dir(root).at("list", root)?;
-            let is_ours = |name: &str| name.starts_with(PARTIAL) || name == MARKER;
+            let is_ours = |name: &str| name.starts_with(PARTIAL) || name == STORE_MARKER;
             let foreign = entries.find_map(|entry| {
                 let name = entry.ok()?.file_name().to_string_lossy().into_owned();
                 (!is_ours(&name)).then_some(name)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::folders;
 use crate::claim::{CLAIM, Claim};
-use crate::record::folder::{IoContext, StoreError};
+use crate::error::{IoContext, StoreError};
 use promptshift_text::process::{Process, token};
 
 const PROCESSES: &str = "processes";

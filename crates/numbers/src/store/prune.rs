@@ -11,8 +11,9 @@ use super::training::FoundTraining;
 use super::{
     ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
 };
+use crate::claim::PARTIAL;
 use crate::claim::{Claim, holder};
-use crate::record::folder::{IoContext, PARTIAL, StoreError};
+use crate::error::{IoContext, StoreError};
 use promptshift_text::hash::sha256;
 
 /// A folder of records that was put together from the store.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::training::{Environment, Subject};
 use super::{SEARCHES, Store, is_same, put};
-use crate::record::folder::{IoContext, StoreError};
+use crate::error::{IoContext, StoreError};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::search::Trial;
 

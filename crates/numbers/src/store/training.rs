@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, TRAININGS, Work, folders, is_same};
+use crate::claim::PARTIAL;
+use crate::error::{IoContext, StoreError};
 use crate::recipe::{Limits, Method, Recipe};
-use crate::record::folder::{IoContext, PARTIAL, StoreError, read_predictions, sync, sync_files};
+use crate::record::folder::{read_predictions, sync, sync_files};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
 use promptshift_text::atomic_file::write_synced;

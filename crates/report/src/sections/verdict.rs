@@ -365,6 +365,42 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_varies_nothing_is_concluded() {
+        let mut fixture = scoring([0.8, 0.8], [0.9, 0.1]);
+        assert_eq!(verdicts_of(&fixture)[1].1, Says::LosesLess);
+        (fixture.seeds, fixture.passages) = (vec![0], 1);
+        let said = verdicts_of(&fixture)[1].1;
+        assert_eq!(said, Says::NothingVaries);
+        let records = fixture.records();
+        let studies = studies(&records, &[]).expect("they belong together");
+        let answer = compare(&studies[0]).expect("consistent").answer.join(" ");
+        assert!(
+            !answer.contains("power") && !answer.contains("CI"),
+            "{answer}"
+        );
+    }
+
+    #[test]
+    fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() {
+        let mut fixture = Fixture::six_targets();
+        fixture.domains.truncate(3);
+        let about = |fixture: &Fixture| {
+            let records = fixture.records();
+            let studies = studies(&records, &[]).expect("they belong together");
+            let comparison = compare(&studies[0]).expect("consistent");
+            (comparison.verdict[1].says, comparison.answer[0].clone())
+        };
+        for (chances, is_all) in [([0.1, 0.1], true), ([0.1, 0.6], false)] {
+            for (domain, prompt) in [(1, chances[0]), (2, chances[1])] {
+                fixture.domains[domain].1 = [0.05, prompt, 0.6];
+            }
+            let (says, answer) = about(&fixture);
+            assert_eq!(says == Says::AtFloor, is_all, "{answer}");
+            assert!(answer.contains("floor"), "{answer}");
+        }
+    }
+
+    #[test]
     fn a_row_without_a_value_has_a_dash() {
         let fixture = Fixture::one_target();
         let records = fixture.records();

@@ -6,14 +6,14 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::error::{IoContext, StoreError};
-use super::{PARTIAL, PLAN, RECORD};
+use super::{PLAN, RECORD};
+use crate::claim::PARTIAL;
+use crate::error::{IoContext, StoreError};
 use crate::record::seal::opened;
 use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
     ValidationAnswers, difference, packed,
 };
-use crate::store::MARKER;
 use promptshift_text::hash::sha256;
 
 /// A record as it was read from its folder.
@@ -54,6 +54,9 @@ impl StoredRecord {
         }
     }
 }
+
+/// The file by which a folder is a store.
+pub(crate) const STORE_MARKER: &str = "store.json";
 
 /// How deep below the folder asked for a record may lie.
 const DEEPEST: usize = 6;
@@ -102,7 +105,7 @@ fn descend(folder: &Path, depth: usize, places: &mut Places) -> Result<(), Store
         places.homes.push(folder.to_owned());
         return Ok(());
     }
-    if folder.join(MARKER).is_file() {
+    if folder.join(STORE_MARKER).is_file() {
         // A store holds no records.
         return Ok(());
     }

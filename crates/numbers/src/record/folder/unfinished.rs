@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{IoContext, StoreError};
 use super::read::{is_record, outs};
 use super::{PLAN, folder_name, read_plan};
+use crate::error::{IoContext, StoreError};
 use crate::recipe::Method;
 use crate::record::{Cell, Provenance, RECORD_VERSION};
 

@@ -1,4 +1,4 @@
-//! What can be wrong with an output folder.
+//! What can be wrong with a folder of records, or with the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
