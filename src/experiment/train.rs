@@ -1,7 +1,7 @@
 //! Training: on the source alone, the best step chosen on source validation, once for every cell that it is of.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::answer::{predictions, stored};
 use super::checkpoints::{Checkpoints, STEP, step_file};

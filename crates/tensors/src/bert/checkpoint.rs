@@ -163,7 +163,7 @@ impl Bert {
                 segments: table(config.type_vocab_size),
                 norm: config.unfilled_norm(device),
             },
-            blocks: (0..config.num_hidden_layers)
+            blocks: (0..names("").blocks("blocks", config.num_hidden_layers, &weights))
                 .map(|_| config.unfilled_block(device))
                 .collect(),
             pooler: (weights.contains("pooler.dense.weight"))

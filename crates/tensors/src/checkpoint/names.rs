@@ -88,6 +88,20 @@ impl Names {
         (0..count).flat_map(of_block).collect()
     }
 
+    /// How many of so many blocks, whose path here this is, are worth making: those that the checkpoint has, and one
+    /// more where it has too few, so that loading names what is absent. A configuration may ask for more than any
+    /// memory holds.
+    pub(crate) fn blocks(&self, path: &str, count: usize, weights: &Weights) -> usize {
+        let start = format!("{path}.*.");
+        let first = self.0.iter().find(|(path, _, _)| path.starts_with(&start));
+        let (_, name, _) = first.expect("a block has parts");
+        let has = |block: &usize| {
+            weights.contains(&format!("{}.weight", name.replace('*', &block.to_string())))
+        };
+        let present = (0..count).take_while(has).count();
+        count.min(present + 1)
+    }
+
     /// The name and layout of the parameter at this path; `None` for what is no part of a checkpoint, as what tuning
     /// adds.
     fn find(&self, path: &str) -> Option<(String, Layout)> {

@@ -60,7 +60,7 @@ impl DecoderConfig {
     }
 
     /// A network of this configuration, to be filled from a checkpoint.
-    fn unfilled(&self, device: &Device) -> DecoderOnly {
+    fn unfilled(&self, blocks: usize, device: &Device) -> DecoderOnly {
         let (d, inner, keys, ff) = (
             self.width,
             self.inner(),
@@ -108,7 +108,7 @@ impl DecoderConfig {
                 Positions::Learned(count) => Some(unfilled([count, d], device)),
                 Positions::Rotary { .. } => None,
             },
-            blocks: (0..self.layers).map(block).collect(),
+            blocks: (0..blocks).map(block).collect(),
             norm: norm(),
             head: match self.tied {
                 true => None,
@@ -156,7 +156,8 @@ impl DecoderOnly {
             weights.remove(|name| name == HEAD);
         }
         let names = names(config.shape);
-        let model = names.load(config.unfilled(device), &mut weights)?;
+        let blocks = names.blocks("blocks", config.layers, &weights);
+        let model = names.load(config.unfilled(blocks, device), &mut weights)?;
         weights.finish(&[])?;
         Ok(model)
     }

@@ -79,8 +79,8 @@ fn prepare(weights: &mut Weights, config: &T5Config) -> Result<(), CheckpointErr
 }
 
 impl T5Config {
-    /// A network of this configuration, to be filled from a checkpoint.
-    fn unfilled(&self, device: &Device) -> T5 {
+    /// A network of this configuration with so many blocks, to be filled from a checkpoint.
+    fn unfilled(&self, [encoder_blocks, decoder_blocks]: [usize; 2], device: &Device) -> T5 {
         let (vocab, d, inner, ff) = (self.vocab_size, self.d_model, self.inner(), self.d_ff);
         let linear = |input, output| Linear::unfilled([input, output], device);
         let norm = || Norm::unfilled(d, self.layer_norm_epsilon, device);
@@ -113,7 +113,7 @@ impl T5Config {
             embedding: unfilled([vocab, d], device),
             encoder: Encoder {
                 bias: bias(Direction::Bidirectional),
-                blocks: (0..self.num_layers)
+                blocks: (0..encoder_blocks)
                     .map(|_| EncoderBlock {
                         attention_norm: norm(),
                         attention: attention(),
@@ -125,7 +125,7 @@ impl T5Config {
             },
             decoder: Decoder {
                 bias: bias(Direction::Causal),
-                blocks: (0..self.decoder_layers())
+                blocks: (0..decoder_blocks)
                     .map(|_| DecoderBlock {
                         self_norm: norm(),
                         self_attention: attention(),
@@ -167,7 +167,11 @@ impl T5 {
             weights.remove(|name| name == HEAD);
         }
         let names = names(config.activation());
-        let model = names.load(config.unfilled(device), &mut weights)?;
+        let blocks = [
+            names.blocks("encoder.blocks", config.num_layers, &weights),
+            names.blocks("decoder.blocks", config.decoder_layers(), &weights),
+        ];
+        let model = names.load(config.unfilled(blocks, device), &mut weights)?;
         weights.finish(&[UNUSED])?;
         Ok(model)
     }
