@@ -9,6 +9,9 @@ use predicates::str::contains;
 use promptshift::study::{Study, StudyFileError};
 use serde_json::{Value, json};
 
+/// What is done to a plan.
+type Change = fn(&mut Value);
+
 const TINY: &str = "--seeds 1 --steps 2 --train-rows 8 --eval-rows 6 --validation-rows 6 --jobs 1";
 
 fn promptshift(folder: &Path, line: &str) -> Assert {
@@ -80,29 +83,29 @@ fn a_field_that_is_not_understood_is_named() {
         matches!(error, Err(StudyFileError::Malformed { .. })),
         "{error:?}"
     );
-    let contradictions: [(&str, &dyn Fn(&mut Value)); 7] = [
-        ("parts", &|plan| plan["parts"] = json!([])),
-        ("parts.variant", &|plan| {
+    let contradictions: [(&str, Change); 7] = [
+        ("parts", |plan| plan["parts"] = json!([])),
+        ("parts.variant", |plan| {
             plan["parts"][0]["variant"] = json!({"folder": "a", "place": "1", "series": "s"});
         }),
-        ("parts.plan.setting.suite", &|plan| {
+        ("parts.plan.setting.suite", |plan| {
             plan["parts"][0]["plan"]["setting"]["suite"] = json!("mrqa");
         }),
-        ("parts.plan.setting.model", &|plan| {
+        ("parts.plan.setting.model", |plan| {
             plan["parts"][0]["plan"]["setting"]["model"] = json!("google/t5-xxl");
         }),
-        ("parts.plan.recipes", &|plan| {
+        ("parts.plan.recipes", |plan| {
             plan["parts"][0]["plan"]["methods"] = json!(["untuned", "lora"]);
         }),
-        ("parts.plan.recipes", &|plan| {
+        ("parts.plan.recipes", |plan| {
             plan["parts"][0]["plan"]["methods"] = json!([]);
         }),
-        ("parts.plan, a run that is there twice", &|plan| {
+        ("parts.plan, a run that is there twice", |plan| {
             plan["parts"][0]["plan"]["seeds"] = json!([0, 0]);
         }),
     ];
     for (wanted, change) in contradictions {
-        let error = read(change);
+        let error = read(&change);
         assert!(
             matches!(&error, Err(StudyFileError::Unknown { field, .. }) if field == wanted),
             "{wanted}: {error:?}"

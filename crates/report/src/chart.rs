@@ -1,4 +1,4 @@
-//! Charts as data: panels with axes and marks in the units of what is shown, and a legend. [`svg`]
+//! Charts as data: panels with axes and marks in the units of what is shown, and a legend. `svg`
 //! alone turns them into pixels.
 
 mod axis;

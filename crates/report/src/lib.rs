@@ -4,7 +4,7 @@
 //! predictions, [`resamples`] and [`results`] are what every section reads, [`sections`] has a file
 //! for each question, [`comparison`] is the analysis of a study and [`report`] its document. A
 //! [`document`] is rendered to Markdown, HTML and the terminal; figures are [`chart`]s.
-//! [`ablation`], [`ensemble`], [`inspection`], [`bench`] and [`leaderboard`] are other documents, and
+//! [`ablation`], [`ensemble`], [`inspection`], [`mod@bench`] and [`leaderboard`] are other documents, and
 //! [`export`] has the records themselves as tables for other programs.
 
 pub mod ablation;

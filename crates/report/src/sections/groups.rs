@@ -77,7 +77,7 @@ pub struct Group {
     /// Its examples.
     pub examples: usize,
     /// The methods' scores, in the order of [`Method::ALL`], with intervals over passages alone;
-    /// `None` where a method has no records, the group fewer than [`FEWEST_EXAMPLES`] examples, or
+    /// `None` where a method has no records, the group fewer than `FEWEST_EXAMPLES` examples, or
     /// its examples share one passage.
     pub scores: Vec<Option<Estimate>>,
 }
