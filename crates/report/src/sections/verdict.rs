@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn where_nothing_varies_nothing_is_concluded() {
-        let mut fixture = scoring([0.8, 0.8], [0.9, 0.1]);
+        let mut fixture = scoring([0.99, 0.99], [0.99, 0.75]);
         assert_eq!(verdicts_of(&fixture)[1].1, Says::LosesLess);
         (fixture.seeds, fixture.passages) = (vec![0], 1);
         let said = verdicts_of(&fixture)[1].1;
