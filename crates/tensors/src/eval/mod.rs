@@ -3,7 +3,6 @@
 use crate::batch::{Encoding, buckets};
 
 pub mod answerer;
-pub mod ensemble;
 pub mod predict;
 pub mod propose;
 
