@@ -9,7 +9,7 @@ use crate::domain::task::Task;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     /// No domain has this name.
-    #[error("unknown domain '{name}': {}known: {}", suggestion(.nearest), .known.join(", "))]
+    #[error("unknown domain '{name}': {}known: {}; a domain of your own needs its card, --domains CARD", suggestion(.nearest), .known.join(", "))]
     Unknown {
         /// The name typed.
         name: String,
