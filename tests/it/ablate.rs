@@ -188,6 +188,15 @@ fn an_ensemble_is_made_told_of_and_inspected() {
     std::fs::rename(&away, &there).expect("it was there");
     let again = std::fs::read_to_string(folder.path().join("again/report.md"));
     assert_eq!(again.expect("written"), first);
+    // A file that no promptshift wrote is left as it is.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a new folder");
+    std::fs::write(other.join("ensemble.json"), "{}").expect("written");
+    promptshift(folder.path(), &run.replace("--out vote", "--out other"))
+        .code(1)
+        .stderr(contains("ensemble.json"));
+    let kept = std::fs::read_to_string(other.join("ensemble.json"));
+    assert_eq!(kept.expect("it is there"), "{}");
     // One more seed trains one more prompt.
     promptshift(folder.path(), &run.replace("--seeds 2", "--seeds 3"))
         .success()

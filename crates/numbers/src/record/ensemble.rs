@@ -338,6 +338,13 @@ fn lines(members: &[&[Prediction]]) -> Vec<EnsembleLine> {
 /// It can't be written.
 pub fn claim(out: &Path, seeds: &[u64]) -> Result<(), EnsembleError> {
     let path = out.join(FILE);
+    if path.exists() {
+        // What no promptshift wrote is not replaced.
+        marker(&path)?;
+    } else if is_in(out) {
+        let found = "an ensemble of version 1: choose another --out".to_owned();
+        return Err(malformed(out, "a folder of its own", found));
+    }
     fs::create_dir_all(out).map_err(|source| EnsembleError::Io {
         path: out.to_owned(),
         source,
@@ -368,8 +375,7 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     if !path.is_file() {
         return read_version_1(&out.join(FOLDER));
     }
-    let marker: Marker = serde_json::from_slice(&contents(&path)?)
-        .map_err(|error| malformed(&path, "where an ensemble's records are", error.to_string()))?;
+    let marker = marker(&path)?;
     let folder = out.join(marker.members);
     let found = folder::find(&folder)?;
     let of_seed = |seed: &u64| {
@@ -381,6 +387,11 @@ pub fn read(out: &Path) -> Result<StoredEnsemble, EnsembleError> {
     };
     let records = marker.seeds.iter().map(of_seed);
     StoredEnsemble::of(&records.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn marker(path: &Path) -> Result<Marker, EnsembleError> {
+    serde_json::from_slice(&contents(path)?)
+        .map_err(|error| malformed(path, "where an ensemble's records are", error.to_string()))
 }
 
 fn malformed(path: &Path, wanted: &str, found: String) -> EnsembleError {
