@@ -79,6 +79,8 @@ impl Request<'_> {
             return session.describe();
         }
         interrupt::listen()?;
+        // Before anything is made: a folder that is no store is refused.
+        Store::at(flags.store.path()).exists()?;
         match report {
             ReportKind::Transfer => {}
             ReportKind::Ablation(kind) => Ablation::new(kind, session.variants()).claim(&out)?,
@@ -172,8 +174,6 @@ impl<'a> Session<'a> {
     /// # Errors
     /// It is interrupted, or something can't be read or written; what was computed stays.
     fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
-        // Before anything is made: a folder that is no store is refused.
-        Store::at(self.flags.store.path()).exists()?;
         let mut folders = Vec::new();
         for part in &self.prepared.study.parts {
             folders.push(RunFolder::open(&part.folder(out), &part.plan.cells())?);
