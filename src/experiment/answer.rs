@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::context::Context;
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch};
-use crate::datasets::{DomainRows, Rows, TestSet};
+use crate::datasets::{DomainRows, Rows};
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::{Prediction, Score, Traits};
 use promptshift_numbers::score::score;
@@ -36,14 +36,14 @@ impl Runner<'_> {
         context: Context,
         asked: Asked,
         tuned: &Tuned,
-        (test, places): (&TestSet, &[usize]),
+        (rows, places): (&Rows, &[usize]),
         few_shot_seconds: Option<f64>,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         if places.is_empty() {
             return Ok(());
         }
-        let domain = &test.card.name;
+        let domain = &asked.domain;
         let unanswered = |source: NotFinite| ExperimentError::Unanswered {
             method: context.cell.method.title(),
             seed: context.cell.seed,
@@ -51,13 +51,13 @@ impl Runner<'_> {
             source,
         };
         let provenance = provenance::collect(self.origin.clone());
-        let rows = test.rows.at(places);
+        let rows = rows.at(places);
         let total = rows.examples.len();
         let started = Instant::now();
         let (found, peak_bytes) = peak_of(|| -> Result<Vec<Answer>, ExperimentError> {
             let limits = &context.cell.setting.limits;
             let encodings = encode(&rows.examples, &context.backbone.tokenizer, limits);
-            let asker = context.asker(&context.cell.setting.wording);
+            let asker = Context { ..context }.asker(&asked.wording);
             let mut answers = Vec::with_capacity(total);
             for part in &rows.parts {
                 let encodings = &encodings[part.rows.clone()];

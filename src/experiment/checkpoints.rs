@@ -1,33 +1,36 @@
-//! Model tuning scored on its way, on source and targets: points of the line that effective robustness
-//! is measured against.
+//! Every method scored at earlier steps of its training, on source and targets: the path that a report draws, and
+//! what methods are compared with at the same source score.
 //!
 //! Training knows nothing of it: it shows its steps to whoever goes through them and takes no score back. Each
-//! checkpoint is at twice the steps of the one before, since scores rise fast at first and the line is
-//! to reach down to methods that score less than model tuning ends at. What was answered at a checkpoint is in the
-//! store as any other answer.
+//! checkpoint is at twice the steps of the one before, since scores rise fast at first and the path is to reach down
+//! to methods that score less than model tuning ends at. Model tuning, which the others are compared with, answers all
+//! rows, and source validation, by which a checkpoint is chosen; the others answer some. What was answered at a
+//! checkpoint is in the store as any other answer.
 
 use std::path::{Path, PathBuf};
 
-use super::answer::score_answer;
+use super::answer::predictions;
 use super::context::{Context, at_step};
 use super::runner::{Keep, Runner};
 use super::{ExperimentError, Watch};
-use crate::datasets::Rows;
+use crate::datasets::{Rows, TestSet};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Score;
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
+use promptshift_numbers::record::folder::{Draft, write_predictions};
+use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::Metric;
-use promptshift_numbers::store::{Of, StoredTraining, Subject};
+use promptshift_numbers::store::{Asked, Of, StoredTraining, Subject};
 use promptshift_tensors::memory;
 use promptshift_tensors::tuning::{Parameters, Tuned};
+use promptshift_text::domain::card::Card;
 use promptshift_text::domain::sampling::drawn;
 
 /// Checkpoints of a training that is long enough.
 const COUNT: u32 = 5;
 
-/// At most so many examples of each test split, drawn by their names, the same ones every time: on the
-/// miniature all checkpoints of a run cost about as much as two evaluations, elsewhere far less.
-const EXAMPLES: usize = 200;
+/// At most so many examples of each test split, of other methods than model tuning: drawn by their names, the same
+/// ones every time. They are for a figure alone.
+const EXAMPLES: usize = 100;
 
 /// Before this step little is learnt, and the point is the untuned model's; a training that is shorter still is looked
 /// at half way.
@@ -40,12 +43,9 @@ fn places(steps: usize) -> Vec<usize> {
     halves.filter(|step| *step >= first).collect()
 }
 
-/// The steps at which a training is looked at; none but of model tuning.
+/// The steps at which a training is looked at.
 pub(super) fn steps_of(subject: &Subject) -> Vec<usize> {
-    match subject.method {
-        Method::Model => places(subject.recipe.budget.steps),
-        _ => Vec::new(),
-    }
+    places(subject.recipe.budget.steps)
 }
 
 pub(super) const STEP: &str = "step-";
@@ -55,10 +55,47 @@ pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
     folder.join(format!("{STEP}{step}.safetensors"))
 }
 
-/// The rows that checkpoints are scored on.
-fn rows(pool: &Rows) -> Vec<usize> {
-    let names = pool.examples.iter().map(|example| example.id.as_str());
-    drawn(names, EXAMPLES)
+/// Rows of a domain that a checkpoint answers, and how they are asked.
+struct Question<'a> {
+    asked: Asked,
+    card: &'a Card,
+    rows: &'a Rows,
+    /// Those of the rows that are asked.
+    places: Vec<usize>,
+}
+
+impl<'a> Question<'a> {
+    /// Of each test set, in the order of the evaluations.
+    fn of_tests(context: Context<'a>, of: &Of) -> Vec<Question<'a>> {
+        let question = |test: &'a TestSet| Question {
+            asked: context.asked(of.clone(), test),
+            card: &test.card,
+            rows: &test.rows,
+            places: places_of(context.cell.method, &test.rows),
+        };
+        context.datasets.tests.iter().map(question).collect()
+    }
+
+    /// Of source validation, which model tuning alone is asked.
+    fn of_validation(context: Context<'a>, of: &Of) -> Option<Question<'a>> {
+        let rows = &context.source().validation;
+        (context.cell.method == Method::Model).then(|| Question {
+            asked: context.validation_asked(of.clone()),
+            card: &context.source().card,
+            rows,
+            places: (0..rows.examples.len()).collect(),
+        })
+    }
+}
+
+fn places_of(method: Method, rows: &Rows) -> Vec<usize> {
+    match method {
+        Method::Model => (0..rows.examples.len()).collect(),
+        _ => drawn(
+            rows.examples.iter().map(|example| example.id.as_str()),
+            EXAMPLES,
+        ),
+    }
 }
 
 /// The checkpoints of one training while it goes on.
@@ -141,12 +178,18 @@ impl Runner<'_> {
         step: usize,
         tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
     ) -> Result<(), ExperimentError> {
+        let of = at_step(of, step);
         let mut loaded = None;
-        for test in &context.datasets.tests {
-            let asked = context.asked(at_step(of, step), test);
-            let drawn = rows(&test.rows);
-            let missing = self.unanswered(&asked, &test.rows.at(&drawn))?;
-            let places: Vec<usize> = missing.into_iter().map(|at| drawn[at]).collect();
+        let questions = Question::of_tests(context, &of).into_iter();
+        for question in questions.chain(Question::of_validation(context, &of)) {
+            let Question {
+                asked,
+                rows,
+                places,
+                ..
+            } = question;
+            let missing = self.unanswered(&asked, &rows.at(&places))?;
+            let places: Vec<usize> = missing.into_iter().map(|at| places[at]).collect();
             if places.is_empty() {
                 continue;
             }
@@ -155,57 +198,103 @@ impl Runner<'_> {
             }
             let tuned = loaded.as_ref().expect("just loaded");
             let watch: &mut Watch = &mut |_| Ok(());
-            self.answer(context, asked, tuned, (test, &places), None, watch)?;
+            self.answer(context, asked, tuned, (rows, &places), None, watch)?;
         }
         Ok(())
     }
 
-    /// The scores of a training's checkpoints: those at which every domain's rows were answered.
+    /// A training's checkpoints, those that answered all that they are asked; predictions are written into the draft
+    /// of its record.
     pub(super) fn checkpoints(
         &self,
         context: Context,
         training: &StoredTraining,
+        draft: &Draft,
     ) -> Result<Vec<Checkpoint>, ExperimentError> {
-        let subject = &training.record.subject;
         let of = context.of(Some(training.name.clone()))?;
-        let metric = Metric::main(context.source().card.task);
-        let mut found = Vec::new();
-        'steps: for step in steps_of(subject) {
-            let mut scores = Vec::new();
-            let mut seconds = 0.0;
-            for test in &context.datasets.tests {
-                let asked = context.asked(at_step(&of, step), test);
-                let rows = test.rows.at(&rows(&test.rows));
-                let answered = self.store.answers(&asked, &self.environment, self.reuse)?;
-                let Some(given) = answered.give(rows.inputs()) else {
-                    continue 'steps;
-                };
-                seconds += given.seconds;
-                let values: Vec<Score> = (rows.examples.iter().zip(&given.answers))
-                    .map(|(example, answer)| {
-                        score_answer(
-                            &answer.text,
-                            &example.gold,
-                            &context.source().card,
-                            &test.card,
-                        )
-                    })
-                    .collect();
-                scores.push(CheckpointScore {
-                    domain: test.card.name.clone(),
-                    examples: values.len(),
-                    score: metric.value(&values),
-                });
+        let steps = steps_of(&training.record.subject).into_iter();
+        let found = steps.map(|step| self.checkpoint(context, &at_step(&of, step), step, draft));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    fn checkpoint(
+        &self,
+        context: Context,
+        of: &Of,
+        step: usize,
+        draft: &Draft,
+    ) -> Result<Option<Checkpoint>, ExperimentError> {
+        let card = &context.source().card;
+        let metric = Metric::main(card.task);
+        let mut answered = Vec::new();
+        for question in Question::of_tests(context, of) {
+            match self.predictions_at(context, &question)? {
+                Some(found) => answered.push((question, found)),
+                None => return Ok(None),
             }
-            found.push(Checkpoint {
-                step,
-                metric: metric.name().to_owned(),
-                scores,
-                seconds,
+        }
+        let validation_score = match Question::of_validation(context, of) {
+            None => None,
+            Some(question) => match self.predictions_at(context, &question)? {
+                Some((predictions, _)) => Some(metric.value(&scores(&predictions))),
+                None => return Ok(None),
+            },
+        };
+        let seconds = answered.iter().map(|(_, (_, seconds))| seconds).sum();
+        let mut on_domains = Vec::new();
+        for (question, (predictions, _)) in &answered {
+            let domain = &question.asked.domain;
+            let kept = match context.cell.method {
+                Method::Model => {
+                    // No domain's name has an @.
+                    let name = format!("{domain}@step-{step}");
+                    let file = write_predictions(draft.path(), &name, predictions)?;
+                    Some(CheckpointPredictions {
+                        file: file.file,
+                        sha256: file.sha256,
+                    })
+                }
+                _ => None,
+            };
+            on_domains.push(CheckpointScore {
+                domain: domain.clone(),
+                examples: predictions.len(),
+                score: metric.value(&scores(predictions)),
+                predictions: kept,
             });
         }
-        Ok(found)
+        Ok(Some(Checkpoint {
+            step,
+            validation_score,
+            metric: metric.name().to_owned(),
+            scores: on_domains,
+            seconds,
+        }))
     }
+
+    /// What the rows of a question were answered, and in how many seconds; `None` where some were not.
+    fn predictions_at(
+        &self,
+        context: Context,
+        question: &Question,
+    ) -> Result<Option<(Vec<Prediction>, f64)>, ExperimentError> {
+        let rows = question.rows.at(&question.places);
+        let answered = self
+            .store
+            .answers(&question.asked, &self.environment, self.reuse)?;
+        let card = &context.source().card;
+        Ok(answered.give(rows.inputs()).map(|given| {
+            let predictions = predictions(&rows, &given.answers, card, question.card);
+            (predictions, given.seconds)
+        }))
+    }
+}
+
+fn scores(predictions: &[Prediction]) -> Vec<Score> {
+    predictions
+        .iter()
+        .map(|prediction| prediction.score)
+        .collect()
 }
 
 #[cfg(test)]

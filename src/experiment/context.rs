@@ -172,6 +172,17 @@ impl<'a> Context<'a> {
             limits: self.cell.setting.limits,
         }
     }
+
+    /// How source validation is asked.
+    pub fn validation_asked(&self, of: Of) -> Asked {
+        Asked {
+            of,
+            domain: self.source().card.name.clone(),
+            wording: self.training_wording(),
+            labels: self.source().card.labels.clone(),
+            limits: self.cell.setting.limits,
+        }
+    }
 }
 
 /// The same training at another step.

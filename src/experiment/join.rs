@@ -253,7 +253,7 @@ impl Runner<'_> {
             source,
         })?;
         let trained = Training {
-            checkpoints: self.checkpoints(context, training)?,
+            checkpoints: self.checkpoints(context, training, draft)?,
             ..record.training.clone()
         };
         Ok((trained, record.validation.clone()))

@@ -108,7 +108,7 @@ impl Runner<'_> {
             context,
             shot.asked,
             &tuned,
-            (shot.test, places),
+            (&shot.test.rows, places),
             seconds,
             watch,
         )

@@ -25,7 +25,7 @@ use promptshift_tensors::tuning::Tuned;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// What was tuned, and of model tuning the weights at its checkpoints too.
+    /// What was tuned, and what it was at its checkpoints.
     All,
     /// What was tuned: a later evaluation trains nothing.
     Deltas,
@@ -274,7 +274,7 @@ impl<'a> Runner<'a> {
             let places = self.unanswered(&asked, &test.rows)?;
             if !places.is_empty() {
                 let tuned = loaded(watch)?.into_inference();
-                self.answer(context, asked, &tuned, (test, &places), None, watch)?;
+                self.answer(context, asked, &tuned, (&test.rows, &places), None, watch)?;
             }
         }
         for shot in context.shots(&of) {

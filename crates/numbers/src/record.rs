@@ -212,8 +212,8 @@ pub struct Training {
     /// it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub movement: Option<Movement>,
-    /// Scores on the way, ascending by step; none but of model tuning, and none in records from before
-    /// they were kept.
+    /// Scores at earlier steps, ascending; in records from before every method's were kept, of model tuning alone or
+    /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<checkpoint::Checkpoint>,
     /// What tuning left behind: the prompt or the whole model.

@@ -156,6 +156,15 @@ impl Key {
         Key::new(words, [Mark::Run(MIDDLE, shape, colour)])
     }
 
+    /// A line through small points.
+    pub fn passed(words: impl Into<String>, colour: Colour) -> Key {
+        let line = Mark::Line(vec![LEFT, RIGHT], Stroke::Plain, colour);
+        Key::new(
+            words,
+            [line, Mark::Run(MIDDLE, Shape::HollowCircle, colour)],
+        )
+    }
+
     /// A line alone.
     pub fn line(words: impl Into<String>, stroke: Stroke, colour: Colour) -> Key {
         Key::new(words, [Mark::Line(vec![LEFT, RIGHT], stroke, colour)])

@@ -21,13 +21,17 @@ use super::sections::cautions::{self, Caution};
 use super::sections::differences::{self, AgainstModel, Difference};
 use super::sections::groups::{self, DomainGroups};
 use super::sections::k_shot::{self, KShots};
+use super::sections::matched::{self, Matched, Unmatched};
+use super::sections::paths::{self, Path};
 use super::sections::ranking::{self, MethodRanking};
 use super::sections::retention::{self, Retention};
 use super::sections::robustness::{self, Robustness};
 use super::sections::runs::{self, RightAnswers, Spread};
+use super::sections::scales::{self, OnScale};
 use super::sections::search::{self, MethodSearch};
-use super::sections::verdict::{self, Verdict};
+use super::sections::verdict::{self, Evidence, Verdict};
 use super::study::Study;
+use promptshift_numbers::recipe::Method;
 
 /// The analysis of one study. Scores are in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,7 +48,7 @@ pub struct Comparison {
     pub k_shots: Option<KShots>,
     /// What the gap of each tuned method says beside model tuning's.
     pub verdict: Vec<Verdict>,
-    /// The same in two sentences.
+    /// The same in a few sentences.
     pub answer: Vec<String>,
     /// What to mind when reading them.
     pub cautions: Vec<Caution>,
@@ -69,8 +73,34 @@ pub struct Statistics {
     pub searches: Vec<MethodSearch>,
     /// Scores of groups of examples.
     pub groups: Vec<DomainGroups>,
+    /// The methods of `against_model` beside model tuning stopped at the same source score.
+    pub matched: Vec<Matched>,
+    /// Those that nothing was matched with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<Unmatched>,
+    /// The methods' losses less model tuning's, on each scale.
+    pub scales: Vec<Vec<OnScale>>,
+    /// Scores at checkpoints.
+    pub paths: Vec<Path>,
     /// Prompt tuning against the line of model tuning, on each target.
     pub robustness: Vec<Robustness>,
+}
+
+impl Comparison {
+    /// What its verdicts are made of.
+    pub fn evidence(&self) -> Evidence<'_> {
+        evidence(&self.results, &self.statistics)
+    }
+}
+
+fn evidence<'a>(results: &'a Results, statistics: &'a Statistics) -> Evidence<'a> {
+    Evidence {
+        results,
+        tests: &statistics.against_model,
+        matched: &statistics.matched,
+        unmatched: &statistics.unmatched,
+        scales: &statistics.scales,
+    }
 }
 
 /// Analyses a study.
@@ -80,8 +110,15 @@ pub struct Statistics {
 pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
     let resamples = Resamples::of(study);
     let results = Results::of(&resamples);
+    let against_model = differences::against_model(&resamples);
+    let compared: Vec<Method> = against_model.iter().map(|tests| tests.method).collect();
+    let (matched, unmatched) = matched::matched(&resamples, &compared);
     let statistics = Statistics {
-        against_model: differences::against_model(&resamples),
+        against_model,
+        matched,
+        unmatched,
+        scales: scales::scales(&resamples, &results, &compared),
+        paths: paths::paths(&resamples),
         runs: runs::right_answers(study),
         retention: retention::retention(&resamples),
         spreads: runs::spreads(&resamples),
@@ -92,10 +129,11 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         robustness: robustness::robustness(&resamples),
     };
     let difference = differences::difference(&statistics.against_model);
-    let verdict = verdict::verdicts(&results, &statistics.against_model);
+    let evidence = evidence(&results, &statistics);
+    let verdict = evidence.verdicts();
     Ok(Comparison {
         k_shots: k_shot::k_shots(study, resamples.metric),
-        answer: verdict::answer(&results, &verdict, &statistics.against_model),
+        answer: verdict::answer(evidence, &verdict),
         cautions: cautions::cautions(study, &results, difference.as_ref(), &statistics.searches),
         verdict,
         difference,

@@ -7,7 +7,7 @@ use promptshift_numbers::recipe::{
     AdafactorRecipe, Budget, DeltaRecipe, Limits, Method, Objective, ParameterScaling, PromptInit,
     PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
 };
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointScore};
+use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
 use promptshift_numbers::record::memory::{Moment, PeakParts};
@@ -18,6 +18,9 @@ use promptshift_numbers::record::{
 use promptshift_numbers::score;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
+
+/// Where model tuning is looked at.
+const STEPS: [usize; 5] = [12, 25, 50, 100, 200];
 
 /// Groups of questions.
 const WORDS: [&str; 3] = ["who", "what", "when"];
@@ -33,6 +36,9 @@ pub struct Fixture {
     pub task: Task,
     /// Passages of each domain, with three examples each.
     pub passages: usize,
+    /// How targets go along with the source while model tuning learns: at a share s of its source score their scores
+    /// are those of the end times s to this power.
+    pub together: f64,
 }
 
 impl Fixture {
@@ -46,6 +52,7 @@ impl Fixture {
             seeds: vec![0, 1, 2],
             task: Task::ExtractiveQa,
             passages: 80,
+            together: 1.0,
         }
     }
 
@@ -154,26 +161,56 @@ impl Fixture {
             predictions,
             k_shots: Vec::new(),
             validation,
+            checkpoints: match method {
+                Method::Model => (1..=STEPS.len() as u32)
+                    .map(|place| {
+                        let domains = 0..self.domains.len();
+                        domains
+                            .map(|domain| self.answered_at(place, domain, seed))
+                            .collect()
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            },
         }
     }
 
-    /// Model tuning on its way from a quarter of its scores.
+    /// What model tuning answers at a checkpoint: a share of the right answers of the end.
+    fn answered_at(&self, place: u32, domain: usize, seed: u64) -> Vec<Prediction> {
+        let share = 0.25 + 0.14 * f64::from(place);
+        let share = match domain {
+            0 => share,
+            _ => share.powf(self.together),
+        };
+        let chance = self.domains[domain].1[Method::Model as usize] * share;
+        self.answers(domain, Method::Model, seed + 100 * u64::from(place), chance)
+    }
+
+    /// Model tuning at its checkpoints.
     fn checkpoints(&self, seed: u64) -> Vec<Checkpoint> {
         let metric = score::Metric::main(self.task);
-        [12, 25, 50, 100, 200]
+        let value = |predictions: &[Prediction]| {
+            let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
+            metric.value(&scores)
+        };
+        STEPS
             .into_iter()
-            .zip(1_u32..)
+            .zip(1..)
             .map(|(step, place)| Checkpoint {
                 step,
+                validation_score: Some(value(&self.answered_at(place, 0, 1_000 + seed))),
                 metric: metric.name().to_owned(),
-                scores: (self.domains.iter().zip(0..))
-                    .map(|((name, chances), domain)| {
-                        let share = 0.25 + 0.14 * f64::from(place);
-                        let own = 0.02 * noise(&[seed, domain, place.into(), 31]);
+                scores: (self.domains.iter().enumerate())
+                    .map(|(domain, (name, _))| {
+                        let answered = self.answered_at(place, domain, seed);
                         CheckpointScore {
                             domain: (*name).to_owned(),
-                            examples: 200,
-                            score: chances[Method::Model as usize] * share + own,
+                            examples: answered.len(),
+                            score: value(&answered),
+                            predictions: Some(CheckpointPredictions {
+                                file: format!("{name}@step-{step}.jsonl"),
+                                sha256: "0".repeat(64),
+                            }),
                         }
                     })
                     .collect(),
@@ -221,13 +258,23 @@ impl Fixture {
     }
 
     fn predictions(&self, domain: usize, method: Method, seed: u64) -> Vec<Prediction> {
-        let (name, chances) = self.domains[domain];
+        let (_, chances) = self.domains[domain];
         let shift = if method == Method::Untuned {
             0.0
         } else {
             0.03 * noise(&[seed, method as u64, 77])
         };
-        let chance = (chances[method as usize] + shift).clamp(0.0, 1.0);
+        self.answers(
+            domain,
+            method,
+            seed,
+            (chances[method as usize] + shift).clamp(0.0, 1.0),
+        )
+    }
+
+    /// Answers of which each is right with this chance.
+    fn answers(&self, domain: usize, method: Method, seed: u64, chance: f64) -> Vec<Prediction> {
+        let (name, _) = self.domains[domain];
         let qa = self.task == Task::ExtractiveQa;
         (0..3 * self.passages)
             .map(|example| {

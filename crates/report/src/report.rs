@@ -3,11 +3,12 @@
 use super::comparison::Comparison;
 use super::document::{Block, Document};
 use super::sections::{
-    calibration, cautions, cost, curves, differences, examples, groups, k_shot, leakage,
-    provenance, published, ranking, reading, retention, robustness, runs, scores, search, verdict,
-    wording,
+    calibration, cautions, cost, curves, differences, examples, groups, k_shot, leakage, matched,
+    paths, provenance, published, ranking, reading, retention, robustness, runs, scales, scores,
+    search, verdict, wording,
 };
 use super::study::Study;
+use promptshift_numbers::recipe::Method;
 
 /// A study's part of a report; `suffix` keeps the names of several studies' figures apart.
 pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
@@ -19,16 +20,25 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
     let mut blocks = vec![Block::Title(results.transfer())];
     blocks.extend(reading::generated(results));
     let answer = &comparison.answer;
-    blocks.extend(verdict::blocks(results, &comparison.verdict, answer));
+    let evidence = comparison.evidence();
+    blocks.extend(verdict::blocks(evidence, &comparison.verdict, answer));
     blocks.extend(wording::caption(results).map(Block::Text));
+    let lines = &statistics.robustness;
+    blocks.extend(matched::blocks(
+        results,
+        &statistics.matched,
+        &statistics.unmatched,
+    ));
+    blocks.extend(paths::blocks(results, &statistics.paths, lines, suffix));
     blocks.extend(scores::blocks(results, suffix));
     blocks.extend(differences::blocks(results, &statistics.against_model));
+    let compared = statistics.against_model.iter().map(|tests| tests.method);
+    let compared: Vec<Method> = compared.collect();
+    blocks.extend(scales::blocks(results, &compared, &statistics.scales));
     blocks.extend(published::blocks(results));
     let k_shots = comparison.k_shots.iter();
     blocks.extend(k_shots.flat_map(|found| k_shot::blocks(results, found, suffix)));
-    let lines = &statistics.robustness;
-    let retained = &statistics.retention;
-    blocks.extend(retention::blocks(results, retained, lines, suffix));
+    blocks.extend(retention::blocks(results, &statistics.retention));
     blocks.extend(robustness::blocks(results, lines));
     blocks.extend(groups::blocks(results, &statistics.groups));
     blocks.extend(calibration::blocks(
@@ -58,7 +68,7 @@ pub fn summary(comparison: &Comparison) -> Document {
         title: title.clone(),
         blocks: vec![
             Block::Title(title),
-            verdict::table(results, verdicts).into(),
+            verdict::table(comparison.evidence(), verdicts).into(),
             Block::Text(comparison.answer.join(" ")),
         ],
     }

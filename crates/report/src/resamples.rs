@@ -1,37 +1,61 @@
 //! The scores of a study, resampled: what every statistic with an interval is computed from, so that
 //! all of them see the same resamples.
 
+use std::collections::BTreeSet;
+
 use super::study::{Study, samples};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
+use promptshift_numbers::record::checkpoint::Checkpoint;
+use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
-use promptshift_numbers::stats::panel::Panel;
+use promptshift_numbers::stats::panel::{Panel, Sample};
 
-/// The main metric of every method on every domain.
+/// The main metric of every method on every domain, and of model tuning at its checkpoints.
 pub struct Resamples<'a> {
     /// The records.
     pub study: &'a Study<'a>,
     /// What is scored.
     pub metric: Metric,
-    /// The samples of every method on each domain, source first; methods in the order of [`Method::ALL`].
+    /// The samples of every method on each domain, source first; methods in the order of [`Method::ALL`], then model
+    /// tuning at each of [`steps`](Self::steps).
     pub panels: Vec<Panel>,
-    /// `[domain][method]`.
+    /// The steps at which every run of model tuning has predictions, ascending.
+    pub steps: Vec<usize>,
+    /// `[domain][place in the panel]`.
     draws: Vec<Vec<Option<Draws>>>,
+}
+
+/// What is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scored {
+    /// A method, at the step that each of its runs kept.
+    Kept(Method),
+    /// Model tuning, stopped at a step.
+    Stopped(usize),
+}
+
+impl From<Method> for Scored {
+    fn from(method: Method) -> Scored {
+        Scored::Kept(method)
+    }
 }
 
 impl<'a> Resamples<'a> {
     /// Resamples a study's scores.
     pub fn of(study: &'a Study<'a>) -> Self {
         let metric = Metric::main(study.evaluations()[0].task);
+        let steps = common_steps(study);
         let panels: Vec<Panel> = (0..study.evaluations().len())
-            .map(|domain| panel(study, metric, domain))
+            .map(|domain| panel(study, metric, &steps, domain))
             .collect();
         Resamples {
             draws: Bootstrap::default().scores(&panels),
             study,
             metric,
             panels,
+            steps,
         }
     }
 
@@ -46,33 +70,72 @@ impl<'a> Resamples<'a> {
         1..self.panels.len()
     }
 
-    /// A method's score on a domain; `None` without records.
-    pub fn score(&self, domain: usize, method: Method) -> Option<&Draws> {
-        self.draws[domain][method as usize].as_ref()
+    /// The score on a domain; `None` without records.
+    pub fn score(&self, domain: usize, of: impl Into<Scored>) -> Option<&Draws> {
+        self.draws[domain][self.place(of.into())?].as_ref()
     }
 
-    /// The scores of a method's runs on a domain, by ascending seed.
-    pub fn by_seed(&self, domain: usize, method: Method) -> Option<Vec<f64>> {
-        let runs = self.panels[domain].methods()[method as usize].as_ref()?;
+    /// The scores of the runs on a domain, by ascending seed.
+    pub fn by_seed(&self, domain: usize, of: impl Into<Scored>) -> Option<Vec<f64>> {
+        let runs = self.panels[domain].methods()[self.place(of.into())?].as_ref()?;
         Some(runs.scores())
     }
 
     /// Source score minus score on a domain.
-    pub fn gap(&self, domain: usize, method: Method) -> Option<Draws> {
-        Some(self.score(0, method)?.minus(self.score(domain, method)?))
+    pub fn gap(&self, domain: usize, of: impl Into<Scored>) -> Option<Draws> {
+        let of = of.into();
+        Some(self.score(0, of)?.minus(self.score(domain, of)?))
     }
 
     /// The mean of the targets' scores.
-    pub fn mean_target(&self, method: Method) -> Option<Draws> {
-        let all = self.targets().map(|domain| self.score(domain, method));
+    pub fn mean_target(&self, of: impl Into<Scored>) -> Option<Draws> {
+        let of = of.into();
+        let all = self.targets().map(|domain| self.score(domain, of));
         let all: Vec<&Draws> = all.flatten().collect();
         Draws::mean(&all)
     }
 
     /// Source score minus that.
-    pub fn mean_gap(&self, method: Method) -> Option<Draws> {
-        Some(self.score(0, method)?.minus(&self.mean_target(method)?))
+    pub fn mean_gap(&self, of: impl Into<Scored>) -> Option<Draws> {
+        let of = of.into();
+        Some(self.score(0, of)?.minus(&self.mean_target(of)?))
     }
+
+    fn place(&self, of: Scored) -> Option<usize> {
+        match of {
+            Scored::Kept(method) => Some(method as usize),
+            Scored::Stopped(step) => {
+                let place = self.steps.iter().position(|known| *known == step)?;
+                Some(Method::ALL.len() + place)
+            }
+        }
+    }
+}
+
+/// A run's checkpoints with their predictions on each domain, those that have them and a validation score.
+pub fn checkpoints(
+    stored: &StoredRecord,
+) -> impl Iterator<
+    Item = (
+        &Checkpoint,
+        &Vec<Vec<promptshift_numbers::record::Prediction>>,
+    ),
+> {
+    let training = stored.record.training.iter();
+    let checkpoints = training.flat_map(|training| &training.checkpoints);
+    (checkpoints.zip(&stored.checkpoints))
+        .filter(|(checkpoint, kept)| !kept.is_empty() && checkpoint.validation_score.is_some())
+}
+
+fn common_steps(study: &Study) -> Vec<usize> {
+    let steps = |stored: &StoredRecord| -> BTreeSet<usize> {
+        checkpoints(stored)
+            .map(|(checkpoint, _)| checkpoint.step)
+            .collect()
+    };
+    let all = study.of(Method::Model).into_iter().map(steps);
+    let common = all.reduce(|one, other| &one & &other);
+    common.into_iter().flatten().collect()
 }
 
 /// What identifies a run among those of its method, and pairs it with runs of other methods. What was
@@ -84,17 +147,29 @@ fn run(cell: &Cell) -> u64 {
     }
 }
 
-fn panel(study: &Study, metric: Metric, domain: usize) -> Panel {
-    let methods = Method::ALL.map(|method| {
-        let records = study.of(method).into_iter();
-        let of_run = |stored: &promptshift_numbers::record::folder::StoredRecord| {
+fn panel(study: &Study, metric: Metric, steps: &[usize], domain: usize) -> Panel {
+    let kept = Method::ALL.map(|method| -> Vec<Sample> {
+        let of_run = |stored: &StoredRecord| {
             samples(
                 metric,
                 run(&stored.record.cell),
                 &stored.predictions[domain],
             )
         };
-        records.flat_map(of_run).collect()
+        study.of(method).into_iter().flat_map(of_run).collect()
     });
-    Panel::new(&methods)
+    let stopped = steps.iter().map(|step| -> Vec<Sample> {
+        let of_run = |stored: &StoredRecord| {
+            let mut found = checkpoints(stored);
+            let (_, predictions) =
+                (found.find(|(one, _)| one.step == *step)).expect("every run has this step");
+            samples(metric, run(&stored.record.cell), &predictions[domain])
+        };
+        study
+            .of(Method::Model)
+            .into_iter()
+            .flat_map(of_run)
+            .collect()
+    });
+    Panel::new(&kept.into_iter().chain(stopped).collect::<Vec<_>>())
 }

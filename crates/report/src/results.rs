@@ -231,6 +231,14 @@ impl Results {
         }
     }
 
+    /// What a score on the targets is of, within a sentence: `textbookqa`, `the mean of 6 targets`.
+    pub fn target_in_words(&self) -> String {
+        match self.targets.len() {
+            1 => self.target(),
+            _ => format!("the {}", self.target()),
+        }
+    }
+
     /// What stands in the place of a method's numbers: whether any of its runs failed, or was begun at
     /// least. Never a zero.
     pub fn absent(&self, method: Method) -> &'static str {

@@ -307,6 +307,41 @@ pub fn check_record(stored: &StoredRecord) -> Result<(), ReportError> {
             }
         }
     }
+    check_checkpoints(stored)
+}
+
+/// Checks the scores of checkpoints against their predictions, which are of the rows of the evaluations.
+fn check_checkpoints(stored: &StoredRecord) -> Result<(), ReportError> {
+    let training = stored.record.training.iter();
+    let checkpoints = training.flat_map(|training| &training.checkpoints);
+    for (checkpoint, answered) in checkpoints.zip(&stored.checkpoints) {
+        let evaluated = checkpoint.scores.iter().zip(&stored.predictions);
+        for ((score, wanted), predictions) in evaluated.zip(answered) {
+            let domain = format!("{}, step {}", score.domain, checkpoint.step);
+            let ids = |all: &[Prediction]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+            if ids(predictions) != ids(wanted) {
+                return Err(ReportError::Mixed {
+                    first: stored.folder.clone(),
+                    second: stored.folder.clone(),
+                    field: format!("the list of examples of {domain}"),
+                    found: format!("{} ids", wanted.len()),
+                    other: format!("{} ids, not the same", predictions.len()),
+                });
+            }
+            let scores: Vec<Score> = predictions.iter().map(|one| one.score).collect();
+            let metric = Metric::main(stored.record.evaluations[0].task);
+            let found = metric.value(&scores);
+            if checkpoint.metric != metric.name() || (found - score.score).abs() > ROUNDING {
+                return Err(ReportError::Metric {
+                    folder: stored.folder.clone(),
+                    domain,
+                    metric: metric.name().to_owned(),
+                    wanted: found.to_string(),
+                    found: format!("{} {}", checkpoint.metric, score.score),
+                });
+            }
+        }
+    }
     Ok(())
 }
 
@@ -322,6 +357,7 @@ fn check_shares(stored: &StoredRecord) -> Result<(), ReportError> {
     }
     let answered = (stored.predictions.iter().flatten())
         .chain(stored.k_shots.iter().flatten())
+        .chain(stored.checkpoints.iter().flatten().flatten())
         .chain(&stored.validation);
     for Prediction { id, score, .. } in answered {
         if let Score::Span { exact_match, f1 } = *score {
@@ -341,6 +377,10 @@ fn check_shares(stored: &StoredRecord) -> Result<(), ReportError> {
         for score in &checkpoint.scores {
             let what = || format!("the score of step {} on {}", checkpoint.step, score.domain);
             check_share(stored, score.score, what)?;
+        }
+        if let Some(score) = checkpoint.validation_score {
+            let what = || format!("the validation score of step {}", checkpoint.step);
+            check_share(stored, score, what)?;
         }
     }
     Ok(())

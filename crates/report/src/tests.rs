@@ -101,7 +101,7 @@ fn says(report: &Report, method: Method) -> Option<Says> {
     let mut verdicts = report.comparisons[0].verdict.iter();
     verdicts
         .find(|one| one.method == method)
-        .map(|one| one.says)
+        .map(|one| one.finished)
 }
 
 #[test]
@@ -263,59 +263,58 @@ fn older_records_say_what_they_do_not_hold() {
     assert!(!markdown.contains("question word: who"), "{markdown}");
 }
 
-#[test]
-fn runs_of_model_tuning_make_a_line() {
-    let fixture = Fixture {
-        seeds: (0..6).collect(),
-        passages: 20,
-        ..Fixture::one_target()
-    };
-    let without = |mut records: Vec<StoredRecord>| {
-        for stored in &mut records {
-            if let Some(training) = &mut stored.record.training {
-                training.checkpoints.clear();
-            }
+/// The records as they were before predictions at checkpoints were kept.
+fn without_checkpoints(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
+    for stored in &mut records {
+        stored.checkpoints.clear();
+        if let Some(training) = &mut stored.record.training {
+            training.checkpoints.clear();
         }
-        records
-    };
-    let text = "## Effective robustness";
-    let markdown = report(&without(fixture.records())).markdown;
-    assert!(markdown.contains(text), "{markdown}");
-    let few = report(&without(records())).markdown;
-    assert!(few.contains("found 3"), "{few}");
+    }
+    records
 }
 
 #[test]
-fn checkpoints_are_points_of_the_line_but_no_runs() {
-    let robustness = |records: &[StoredRecord]| {
+fn runs_of_model_tuning_and_their_checkpoints_make_a_line() {
+    let found = |records: &[StoredRecord]| {
         let mut report = report(records);
-        let found = report.comparisons[0].statistics.robustness.remove(0);
-        (found, report.markdown)
+        (
+            report.comparisons[0].statistics.robustness.remove(0),
+            report.markdown,
+        )
     };
-    let mut records = records();
-    let (found, markdown) = robustness(&records);
-    let line = found.line.as_ref().expect("three runs of six points");
+    let (with, markdown) = found(&Fixture::one_target().records());
+    let line = with.line.as_ref().expect("three runs at six steps");
     assert_eq!((line.points, line.runs), (18, 3));
-    assert_eq!(
-        (found.checkpoints.len(), found.checkpoint_examples),
-        (15, 200)
-    );
-    assert!(found.above.is_some(), "{:?}", found.reason);
-    let text = "Of the 18 points, 15 are checkpoints";
-    assert!(markdown.contains(text), "{markdown}");
-    assert!(markdown.contains("limited by 3 runs"), "{markdown}");
+    assert!(with.above.is_some(), "{:?}", with.reason);
+    assert!(markdown.contains("limited by those"), "{markdown}");
+    let (few, markdown) = found(&without_checkpoints(Fixture::one_target().records()));
+    assert_eq!(few.line, None);
+    assert!(markdown.contains("found 3"), "{markdown}");
+    let falling = Fixture {
+        together: -0.6,
+        ..Fixture::one_target()
+    };
+    let (falling, markdown) = found(&falling.records());
+    assert!(falling.line.is_some() && falling.above.is_none());
+    assert!(markdown.contains("the line falls"), "{markdown}");
+}
 
-    // The step that was kept is the run's end, and scores of another metric are no points.
-    let trainings = records
+#[test]
+fn checkpoints_that_are_not_of_the_same_rows_are_refused() {
+    let mut records = records();
+    let model = records.iter_mut().find(|one| !one.checkpoints.is_empty());
+    model.expect("model tuning has some").checkpoints[1][1].swap(0, 1);
+    let error = render(&records, "figures").expect_err("rows in another order");
+    assert!(matches!(error, ReportError::Mixed { .. }), "{error}");
+    let mut records = self::records();
+    let mut trainings = records
         .iter_mut()
         .filter_map(|one| one.record.training.as_mut());
-    let mut model: Vec<_> = trainings
-        .filter(|one| !one.checkpoints.is_empty())
-        .collect();
-    model[0].best_step = 200;
-    model[1].checkpoints[0].metric = "exact_match".to_owned();
-    let (found, _) = robustness(&records);
-    assert_eq!(found.checkpoints.len(), 13);
+    let training = trainings.find(|one| !one.checkpoints.is_empty());
+    training.expect("model tuning has some").checkpoints[1].scores[0].score += 0.01;
+    let error = render(&records, "figures").expect_err("a score that is not its predictions'");
+    assert!(matches!(error, ReportError::Metric { .. }), "{error}");
 }
 
 #[test]
@@ -613,7 +612,7 @@ fn the_same_numbers_are_in_words_and_in_json() {
 }
 
 #[test]
-fn many_methods_have_a_row_each_and_the_same_two_sentences() {
+fn many_methods_have_a_row_each_and_the_same_three_sentences() {
     let mut records = Fixture::one_target().records();
     let prompts: Vec<StoredRecord> = (records.iter())
         .filter(|stored| stored.record.cell.method == Method::Prompt)
@@ -641,9 +640,9 @@ fn many_methods_have_a_row_each_and_the_same_two_sentences() {
         }));
     }
     let many = render(&records, "many").expect("consistent");
-    // The verdict is as short for many methods as for two: a row more for each, and two sentences.
+    // The verdict is as short for many methods as for two: a row more for each, and the same three sentences.
     let answers = [&few, &many].map(|report| report.comparisons[0].answer.len());
-    assert_eq!(answers, [2, 2]);
+    assert_eq!(answers, [3, 3]);
     assert_eq!(many.comparisons[0].verdict.len(), 2 + others.len());
     let row = "| **Houlsby adapters**, 3 seeds |";
     assert!(many.markdown.contains(row), "{}", many.markdown);

@@ -24,12 +24,27 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
         evaluation.predictions_sha256 = sha256(&lines);
         files.push((evaluation.predictions.clone(), lines));
     }
-    // Source validation is asked what the source is.
+    // All domains of a record are asked the same.
     let of_source = record.evaluations.first().map(|source| source.task);
     if let (Some(validation), Some(task)) = (&mut record.validation, of_source) {
         let lines = lines(&stored.validation, task);
         validation.predictions_sha256 = sha256(&lines);
         files.push((validation.predictions.clone(), lines));
+    }
+    let checkpoints = record
+        .training
+        .iter_mut()
+        .flat_map(|training| &mut training.checkpoints);
+    for (checkpoint, answered) in checkpoints.zip(&stored.checkpoints) {
+        let kept = checkpoint
+            .scores
+            .iter_mut()
+            .filter_map(|one| one.predictions.as_mut());
+        for ((kept, predictions), task) in kept.zip(answered).zip(of_source.into_iter().cycle()) {
+            let lines = lines(predictions, task);
+            kept.sha256 = sha256(&lines);
+            files.push((kept.file.clone(), lines));
+        }
     }
     let json = sealed(&record);
     files.push(("record.json".to_owned(), json));

@@ -124,17 +124,55 @@ impl Draws {
             return None;
         }
         let ratio = self.value / other.value;
-        let tangent = combined(&[(self, 1.0 / other.value), (other, -ratio / other.value)]);
-        Some(Draws {
-            value: ratio,
+        let tangent = [(self, 1.0 / other.value), (other, -ratio / other.value)];
+        let pairs = self.resampled.iter().zip(&other.resampled);
+        let resampled = pairs.map(|(above, below)| above / below).collect();
+        Some(Draws::derived(ratio, resampled, &tangent))
+    }
+
+    /// `ln(self / (1 - self))`, resample by resample; seeds' parts are those of its tangent. `None` where the value or
+    /// a resample is 0 or 1 or beyond, which has no logit.
+    pub fn logit(&self) -> Option<Draws> {
+        let inside = |share: &f64| 0.0 < *share && *share < 1.0;
+        if !inside(&self.value) || !self.resampled.iter().all(inside) {
+            return None;
+        }
+        let logit = |share: f64| (share / (1.0 - share)).ln();
+        let slope = 1.0 / (self.value * (1.0 - self.value));
+        let resampled = self.resampled.iter().copied().map(logit).collect();
+        Some(Draws::derived(
+            logit(self.value),
+            resampled,
+            &[(self, slope)],
+        ))
+    }
+
+    /// `self - constant`.
+    pub fn above(&self, constant: f64) -> Draws {
+        Draws {
+            value: self.value - constant,
             resampled: self
                 .resampled
                 .iter()
-                .zip(&other.resampled)
-                .map(|(above, below)| above / below)
+                .map(|drawn| drawn - constant)
                 .collect(),
-            ..tangent
-        })
+            ..self.clone()
+        }
+    }
+
+    /// A function of several quantities from its value on all the data and in every resample; seeds' parts are those
+    /// of its tangent.
+    pub(super) fn derived(value: f64, resampled: Vec<f64>, tangent: &[(&Draws, f64)]) -> Draws {
+        Draws {
+            value,
+            resampled,
+            ..combined(tangent)
+        }
+    }
+
+    /// The value in every resample.
+    pub(super) fn resampled(&self) -> &[f64] {
+        &self.resampled
     }
 
     /// The runs, of a quantity whose runs all have the same seeds.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::quantile::student;
+
 /// A range of plausible values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
@@ -47,6 +49,19 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
+/// The 95 % prediction interval of one more value like these, normal ones:
+/// `mean ± t_{.975, n - 1} s sqrt(1 + 1/n)` (Geisser 1993). Values that were estimated spread by their own errors too,
+/// which it takes into the bargain: it is of one more estimate. `None` of fewer than two.
+pub fn prediction_interval(values: &[f64]) -> Option<Interval> {
+    let (centre, deviation) = (mean(values)?, standard_deviation(values)?);
+    let count = values.len() as f64;
+    let half = student(0.975, count - 1.0) * deviation * (1.0 + 1.0 / count).sqrt();
+    Some(Interval {
+        low: centre - half,
+        high: centre + half,
+    })
+}
+
 /// The middle value, or the mean of the middle two; `None` of nothing.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -86,6 +101,16 @@ mod tests {
         assert_eq!(standard_deviation(&[1.0]), None);
         assert_eq!(median(&[5.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn a_sixth_value_by_hand() {
+        // Mean 3, squares 10, deviation sqrt(2.5); t of 4 degrees of freedom 2.776445; sqrt(1.2).
+        let interval = prediction_interval(&[1.0, 2.0, 3.0, 4.0, 5.0]).expect("five values");
+        let half = 2.776_445_105_2 * 2.5_f64.sqrt() * 1.2_f64.sqrt();
+        assert!((interval.high - 3.0 - half).abs() < 1e-8, "{interval:?}");
+        assert!((3.0 - half - interval.low).abs() < 1e-8, "{interval:?}");
+        assert_eq!(prediction_interval(&[1.0]), None);
     }
 
     #[test]

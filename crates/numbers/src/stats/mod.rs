@@ -10,7 +10,7 @@
 //! | for other passages alone, in a small group? | [`cluster`] |
 //! | a share of independent outcomes? | [`proportion`] |
 //! | do these runs differ? | [`permutation`], on single outcomes [`mcnemar`] |
-//! | ... of several targets, which do? | [`holm`] |
+//! | ... of several targets, which do, and on how many at least? | [`holm`] |
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`] |

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::bootstrap::Draws;
 use super::estimate::{Estimate, Interval};
 use super::quantile::student;
 
@@ -24,6 +25,9 @@ pub const FEWEST_POINTS: usize = 6;
 
 /// The least spread of source scores, highest minus lowest, that a slope can be told from.
 pub const LEAST_SPREAD: f64 = 0.05;
+
+/// The least share of the target logits' variance that a line takes, to be one.
+pub const LEAST_R_SQUARED: f64 = 0.5;
 
 /// One baseline run, or one of its checkpoints: scores in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -66,6 +70,22 @@ pub enum Unfitted {
         "without one of the runs the baseline's source scores are too close together for a slope"
     )]
     Hangs,
+    /// Target scores do not rise with source scores.
+    #[error(
+        "the line falls (slope {slope:.2}): higher source scores do not go with higher target scores"
+    )]
+    Falling {
+        /// On the logit scale.
+        slope: f64,
+    },
+    /// The points are not on a line.
+    #[error(
+        "the points are not on a line: R² {r_squared:.2}, at least {LEAST_R_SQUARED} is wanted"
+    )]
+    Loose {
+        /// The share of the target logits' variance that the line takes.
+        r_squared: f64,
+    },
     /// A source score outside the points'.
     #[error(
         "the source score {at:.3} lies outside the baseline's, {low:.3} to {high:.3}: \
@@ -239,31 +259,99 @@ impl Line {
         })
     }
 
-    /// How far a target score lies above the line, with the 95 % interval of a difference of two
-    /// estimates from their own intervals (MOVER: Zou & Donner 2008).
+    /// How far a method's target score lies above what is expected at its source score, with a 95 % interval. In
+    /// every resample of passages the line is fitted again, through the baseline's scores on those passages, and asked
+    /// at the method's source score on them; the method's seeds add their part. To that the band of the line is added,
+    /// which is of other baseline runs (MOVER: Zou & Donner 2008).
     ///
     /// # Errors
-    /// The source score lies outside the points'.
-    pub fn above(&self, source: f64, target: Estimate) -> Result<Estimate, Unfitted> {
+    /// The line falls or the points are not on one, or the source score lies outside the points'.
+    pub fn above(&self, baseline: &[Scores], method: Scores) -> Result<Estimate, Unfitted> {
+        if self.slope <= 0.0 {
+            return Err(Unfitted::Falling { slope: self.slope });
+        }
+        if self.r_squared < LEAST_R_SQUARED {
+            return Err(Unfitted::Loose {
+                r_squared: self.r_squared,
+            });
+        }
+        let source = method.source.value();
         let expected = self.expected(source)?;
-        let value = target.value - expected.value;
-        let below =
-            (target.value - target.interval.low).hypot(expected.interval.high - expected.value);
-        let above =
-            (target.interval.high - target.value).hypot(expected.value - expected.interval.low);
+        let straight = Straight {
+            slope: self.slope,
+            intercept: self.intercept,
+        };
+        let resampled = (0..method.source.resampled().len()).map(|resample| {
+            let points: Vec<(f64, f64)> = (baseline.iter())
+                .flat_map(|scores| scores.logits_in(resample))
+                .collect();
+            let line = match points.len() < FEWEST_POINTS {
+                true => straight,
+                false => Straight::through(&points),
+            };
+            let source = logit(method.source.resampled()[resample]);
+            method.target.resampled()[resample] - sigmoid(line.at(source))
+        });
+        let at = expected.value;
+        let tangent = self.slope * at * (1.0 - at) / (source * (1.0 - source));
+        let parts = [(method.target, 1.0), (method.source, -tangent)];
+        let above = Draws::derived(method.target.value() - at, resampled.collect(), &parts);
+        let Estimate { value, interval } = above.estimate();
+        let below = (value - interval.low).hypot(expected.interval.high - at);
+        let beyond = (interval.high - value).hypot(at - expected.interval.low);
         Ok(Estimate {
             value,
             interval: Interval {
                 low: value - below,
-                high: value + above,
+                high: value + beyond,
             },
         })
+    }
+}
+
+/// The scores of some runs on the source and on a target, the same runs in the same order.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<'a> {
+    /// On the source.
+    pub source: &'a Draws,
+    /// On the target.
+    pub target: &'a Draws,
+}
+
+impl Scores<'_> {
+    /// A point for each run.
+    pub fn points(self) -> Vec<Point> {
+        let runs = self.source.runs().zip(self.target.runs());
+        let pairs = runs
+            .into_iter()
+            .flat_map(|(source, target)| source.values.iter().zip(target.values).enumerate());
+        pairs
+            .map(|(run, (&source, &target))| Point {
+                source,
+                target,
+                run,
+            })
+            .collect()
+    }
+
+    /// The runs' logits in a resample, of those that have any.
+    fn logits_in(self, resample: usize) -> impl Iterator<Item = (f64, f64)> {
+        let runs = self.source.runs().zip(self.target.runs());
+        let pairs = runs.into_iter().flat_map(move |(source, target)| {
+            let pairs = source.resampled.iter().zip(target.resampled);
+            pairs.map(move |(source, target)| (logit(source[resample]), logit(target[resample])))
+        });
+        pairs.filter(|(x, y)| x.is_finite() && y.is_finite())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::bootstrap::Bootstrap;
+    use crate::stats::draw::Normal;
+    use crate::stats::panel::{Panel, Sample};
+    use crate::stats::quantile::normal as normal_quantile;
 
     fn on_line(sources: &[f64]) -> Vec<Point> {
         sources
@@ -284,15 +372,86 @@ mod tests {
         assert!((line.r_squared - 1.0).abs() < 1e-9);
         let expected = line.expected(0.55).expect("inside");
         assert!((expected.value - sigmoid(0.8 * logit(0.55) - 0.5)).abs() < 1e-9);
-        let target = Estimate {
-            value: expected.value + 0.1,
-            interval: Interval {
-                low: expected.value + 0.06,
-                high: expected.value + 0.14,
-            },
+    }
+
+    /// Runs whose answers are right with these chances, an example a passage: by run, source and target.
+    fn scores(chances: &[(f64, f64)], passages: usize) -> [Draws; 2] {
+        let on = |place: u64, chance: &dyn Fn(&(f64, f64)) -> f64| {
+            let mut normal = Normal::new(place);
+            let ease: Vec<f64> = (0..passages).map(|_| normal.next()).collect();
+            let samples = chances.iter().zip(0..).flat_map(|(run, seed)| {
+                let cut = normal_quantile(chance(run));
+                ease.iter().enumerate().map(move |(at, ease)| Sample {
+                    seed,
+                    cluster: format!("{at:04}"),
+                    numerator: f64::from(u8::from(*ease < cut)),
+                    denominator: 1.0,
+                })
+            });
+            let panel = Panel::new(&[samples.collect()]);
+            let mut draws = FAST.scores(&[panel]);
+            draws.remove(0).remove(0).expect("samples")
         };
-        let above = line.above(0.55, target).expect("inside");
-        assert!((above.value - 0.1).abs() < 1e-9 && (above.interval.low - 0.06).abs() < 1e-6);
+        [on(1, &|run| run.0), on(2, &|run| run.1)]
+    }
+
+    const FAST: Bootstrap = Bootstrap {
+        resamples: 500,
+        seed: 3,
+    };
+
+    #[test]
+    fn what_lies_above_a_line_has_the_errors_of_passages_line_and_seeds() {
+        let at = |x: f64, lift: f64| (sigmoid(x), sigmoid(0.8 * x - 0.5) + lift);
+        let stops = [-0.8, -0.2, 0.4, 1.0].map(|x| scores(&[at(x, 0.0), at(x + 0.1, 0.01)], 400));
+        let stops = stops
+            .each_ref()
+            .map(|[source, target]| Scores { source, target });
+        let points: Vec<Point> = stops.iter().flat_map(|scores| scores.points()).collect();
+        let line = fit(&points).expect("eight points of two runs");
+        let above = |runs: [(f64, f64); 2]| {
+            let [source, target] = scores(&runs.map(|(x, lift)| at(x, lift)), 400);
+            let method = Scores {
+                source: &source,
+                target: &target,
+            };
+            line.above(&stops, method).expect("inside")
+        };
+        let none = above([(0.3, 0.0), (0.31, 0.0)]);
+        assert!(!none.interval.excludes(0.0), "{none:?}");
+        let some = above([(0.3, 0.15), (0.31, 0.15)]);
+        assert!((some.value - none.value - 0.15).abs() < 0.03, "{some:?}");
+        let width = |one: Estimate| one.interval.high - one.interval.low;
+        // Seeds that lie along the line add nothing, those beside it do.
+        let along = above([(0.1, 0.0), (0.5, 0.0)]);
+        assert!(width(along) < 1.6 * width(none), "{along:?} {none:?}");
+        let beside = above([(0.3, -0.1), (0.31, 0.1)]);
+        assert!(width(beside) > 2.0 * width(none), "{beside:?} {none:?}");
+    }
+
+    #[test]
+    fn a_line_that_falls_or_that_points_are_not_on_is_none() {
+        let [source, target] = scores(&[(0.5, 0.5), (0.55, 0.5)], 40);
+        let method = Scores {
+            source: &source,
+            target: &target,
+        };
+        let line = |slope: f64, noise: f64| {
+            let points = (0..8_usize).map(|at| {
+                let x = -0.8 + 0.25 * at as f64;
+                let off = [noise, -noise][at % 2];
+                Point {
+                    source: sigmoid(x),
+                    target: sigmoid(slope * x + off),
+                    run: at / 2,
+                }
+            });
+            fit(&points.collect::<Vec<_>>()).expect("eight points of four runs")
+        };
+        let of = |line: Line| line.above(&[], method);
+        assert!(matches!(of(line(-0.5, 0.0)), Err(Unfitted::Falling { .. })));
+        assert!(matches!(of(line(0.5, 0.6)), Err(Unfitted::Loose { .. })));
+        assert!(of(line(0.5, 0.1)).is_ok());
     }
 
     #[test]

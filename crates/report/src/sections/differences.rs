@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use super::scales::{Direction, LEVEL, adjusted};
 use crate::document::{Block, Table, UNDEFINED, or_dash};
-use crate::number::{difference as signed, metric_title, p_value, percent};
+use crate::number::{difference as signed, interval as in_points, metric_title, p_value, percent};
 use crate::resamples::Resamples;
 use crate::results::{Learned, Results};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::holm::holm;
+use promptshift_numbers::stats::estimate::{Estimate, prediction_interval};
+use promptshift_numbers::stats::holm;
 use promptshift_numbers::stats::permutation::SignFlip;
 use promptshift_numbers::stats::winning;
 
@@ -30,14 +31,17 @@ pub struct DomainTest {
     pub difference: Estimate,
     /// The method's gap minus model tuning's; absent for the source.
     pub gap_difference: Option<Estimate>,
+    /// That the gaps do not differ, adjusted for all methods and targets (Holm); absent for the source, and where
+    /// nothing varies.
+    pub gap_adjusted: Option<f64>,
     /// That the scores do not differ, over seeds and passages: the level at which the interval
     /// touches zero. Absent where nothing varies.
     pub p_value: Option<f64>,
-    /// `p_value` adjusted for the number of targets (Holm); for the source as it is.
+    /// `p_value` adjusted for all methods and targets (Holm); for the source for all methods.
     pub adjusted: Option<f64>,
     /// That these runs do not differ: sign flips by passage. Absent with fewer than two passages.
     pub runs_p_value: Option<f64>,
-    /// `runs_p_value` adjusted for the number of targets (Holm); for the source as it is.
+    /// `runs_p_value` adjusted for all methods and targets (Holm); for the source for all methods.
     pub runs_adjusted: Option<f64>,
     /// The smallest difference that such a study finds with 80 % power.
     pub detectable: f64,
@@ -77,10 +81,35 @@ pub struct Difference {
 
 /// Every other tuned method against model tuning; empty where that has no records.
 pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
-    (resamples.methods())
+    let mut all: Vec<AgainstModel> = (resamples.methods())
         .filter(|method| !matches!(method, Method::Untuned | Method::Model))
         .filter_map(|method| tests(resamples, method))
-        .collect()
+        .collect();
+    // All methods are tested on all targets at once; the source is another question.
+    for places in [0..1, 1..resamples.panels.len()] {
+        let mut family: Vec<&mut DomainTest> = (all.iter_mut())
+            .flat_map(|one| &mut one.domains[places.clone()])
+            .collect();
+        adjust(&mut family, |test| (test.p_value, &mut test.adjusted));
+        adjust(&mut family, |test| {
+            (test.runs_p_value, &mut test.runs_adjusted)
+        });
+        adjust(&mut family, |test| {
+            (test.gap_adjusted, &mut test.gap_adjusted)
+        });
+    }
+    all
+}
+
+/// Holm over those of a family that have a p value.
+fn adjust(
+    family: &mut [&mut DomainTest],
+    of: impl Fn(&mut DomainTest) -> (Option<f64>, &mut Option<f64>),
+) {
+    let found: Vec<Option<f64>> = family.iter_mut().map(|test| of(test).0).collect();
+    for (test, p_value) in family.iter_mut().zip(adjusted(&found)) {
+        *of(test).1 = p_value;
+    }
 }
 
 /// A method's tests.
@@ -121,22 +150,17 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
         let (p_value, runs_p_value) = (difference.p_value(), SignFlip::default().p_value(&pairs));
         Some(DomainTest {
             difference: difference.estimate(),
-            gap_difference: gap.map(|gap| gap.estimate()),
+            gap_difference: gap.as_ref().map(|gap| gap.estimate()),
+            gap_adjusted: gap.as_ref().and_then(|gap| gap.p_value()),
             p_value,
-            adjusted: p_value,
+            adjusted: None,
             runs_p_value,
-            runs_adjusted: runs_p_value,
+            runs_adjusted: None,
             detectable: difference.detectable(),
             wins: winning::probability(one, other),
         })
     };
-    let mut domains: Vec<DomainTest> = (0..resamples.panels.len()).filter_map(test).collect();
-    if let Some(targets) = domains.get_mut(1..) {
-        adjust(targets, |test| (&test.p_value, &mut test.adjusted));
-        adjust(targets, |test| {
-            (&test.runs_p_value, &mut test.runs_adjusted)
-        });
-    }
+    let domains = (0..resamples.panels.len()).filter_map(test).collect();
     let score = (resamples.mean_target(method)?).minus(&resamples.mean_target(model)?);
     let gap = (resamples.mean_gap(method)?).minus(&resamples.mean_gap(model)?);
     Some(AgainstModel {
@@ -153,21 +177,6 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
     })
 }
 
-/// Holm over those targets that have a p value.
-fn adjust(
-    targets: &mut [DomainTest],
-    of: impl Fn(&mut DomainTest) -> (&Option<f64>, &mut Option<f64>),
-) {
-    let found: Vec<f64> = targets.iter_mut().filter_map(|test| *of(test).0).collect();
-    let mut adjusted = holm(&found).into_iter();
-    for test in targets {
-        let (p_value, place) = of(test);
-        if p_value.is_some() {
-            *place = adjusted.next();
-        }
-    }
-}
-
 /// Prompt tuning's differences in the open, the other methods' folded; nothing without model tuning.
 pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
     if all.is_empty() {
@@ -179,7 +188,7 @@ pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
             table(results, [prompt]).into(),
             Block::text(format!(
                 "{}{}{}",
-                LEGEND,
+                legend(results, all),
                 runs(results, prompt),
                 tally(results, prompt)
             )),
@@ -197,10 +206,22 @@ pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
     blocks
 }
 
-const LEGEND: &str = "Points, method − model tuning, paired by passage. Inconclusive: the interval includes zero. Floor: one of the \
-     two is not clearly above it on this domain; not learned: one of the two did not clearly beat the baselines on \
-     the source; then gaps are not comparable. p values are adjusted for the number \
-     of targets (Holm); intervals are not.";
+fn legend(results: &Results, all: &[AgainstModel]) -> String {
+    let comparisons = all.len() * results.targets.len();
+    let level = match comparisons {
+        1 => String::new(),
+        many => format!(
+            " p values are adjusted for {many} comparisons, methods × targets (Holm), and words go by them; intervals are \
+             not adjusted."
+        ),
+    };
+    format!(
+        "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Floor: one of the two \
+         is not clearly above it on this domain; not learned: one of the two did not clearly beat the baselines on the \
+         source; then gaps are not comparable.{level}",
+        Method::Model.title()
+    )
+}
 
 fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>) -> Table {
     let header = [
@@ -208,55 +229,44 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
         "domain".to_owned(),
         format!("difference in {} [95 %]", metric_title(results.metric)),
         "p".to_owned(),
-        "p of these runs".to_owned(),
         "difference in gaps [95 %]".to_owned(),
+        "p".to_owned(),
         "verdict".to_owned(),
     ];
     let mut rows = Vec::new();
     for tests in all {
         let title = results.title(tests.method);
-        let mut row = |domain: &str, score, p: [Option<f64>; 2], gap, verdict: String| {
-            let [p, runs_p] = p.map(|p| or_dash(p, p_value));
+        for (index, (domain, test)) in results.domains.iter().zip(&tests.domains).enumerate() {
+            let score = on_score(test);
+            let verdict = match (test.gap_difference, why_not(results, tests.method, index)) {
+                (None, _) => score.to_owned(),
+                (Some(_), Some(why)) => format!("{score}, gap not comparable ({why})"),
+                (Some(_), None) => format!("{score}, {}", on_gap(test)),
+            };
             rows.push(vec![
                 title.to_owned(),
-                domain.to_owned(),
-                signed(score),
-                p,
-                runs_p,
-                or_dash(gap, signed),
+                match index {
+                    0 => format!("{} (source)", domain.name),
+                    _ => domain.name.clone(),
+                },
+                signed(test.difference),
+                or_dash(test.adjusted, p_value),
+                or_dash(test.gap_difference, signed),
+                or_dash(test.gap_adjusted, p_value),
                 verdict,
             ]);
-        };
-        for (index, (domain, test)) in results.domains.iter().zip(&tests.domains).enumerate() {
-            let score = on_score(test.difference, test.p_value);
-            let (name, verdict) = match (test.gap_difference, why_not(results, tests.method, index))
-            {
-                (None, _) => (format!("{} (source)", domain.name), score.to_owned()),
-                (Some(_), Some(why)) => (
-                    domain.name.clone(),
-                    format!("{score}, gap not comparable ({why})"),
-                ),
-                (Some(gap), None) => (
-                    domain.name.clone(),
-                    format!("{score}, {}", on_gap(gap, test.p_value)),
-                ),
-            };
-            let p = [test.adjusted, test.runs_adjusted];
-            row(&name, test.difference, p, test.gap_difference, verdict);
         }
         if results.targets.len() > 1 {
             let mean = tests.mean;
-            let score = on_score(mean.difference, mean.score_p_value);
-            let why = (1..results.domains.len())
-                .map(|domain| why_not(results, tests.method, domain))
-                .collect::<Option<Vec<_>>>();
-            let verdict = match why.as_deref() {
-                Some([why, ..]) => format!("{score}, gap not comparable ({why})"),
-                _ => format!("{score}, {}", on_gap(mean.gap_difference, mean.gap_p_value)),
-            };
-            let p = [mean.score_p_value, None];
-            let gap = Some(mean.gap_difference);
-            row("**mean of targets**", mean.difference, p, gap, verdict);
+            rows.push(vec![
+                title.to_owned(),
+                "**mean of targets**".to_owned(),
+                signed(mean.difference),
+                or_dash(mean.score_p_value, p_value),
+                signed(mean.gap_difference),
+                or_dash(mean.gap_p_value, p_value),
+                "see the verdict above".to_owned(),
+            ]);
         }
     }
     Table::new(header).words(&[0, 1, 6]).rows(rows)
@@ -280,49 +290,65 @@ fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static 
 }
 
 /// In words; without a p value nothing varies, and the interval is none.
-fn on_score(score: Estimate, p_value: Option<f64>) -> &'static str {
-    match score.interval {
-        _ if p_value.is_none() => "score difference cannot be estimated",
-        interval if interval.low > 0.0 => "scores higher",
-        interval if interval.high < 0.0 => "scores lower",
-        _ => "score inconclusive",
+fn on_score(test: &DomainTest) -> &'static str {
+    match Direction::of(test.difference, test.adjusted) {
+        _ if test.adjusted.is_none() => "score difference cannot be estimated",
+        Direction::More => "scores higher",
+        Direction::Less => "scores lower",
+        Direction::Open => "score inconclusive",
     }
 }
 
-fn on_gap(gap: Estimate, p_value: Option<f64>) -> &'static str {
-    match gap.interval {
-        _ if p_value.is_none() => "gap difference cannot be estimated",
-        interval if interval.low > 0.0 => "loses more",
-        interval if interval.high < 0.0 => "loses less",
-        _ => "gap inconclusive",
+fn on_gap(test: &DomainTest) -> &'static str {
+    let gap = test.gap_difference.zip(test.gap_adjusted);
+    let direction = gap.map(|(gap, p)| Direction::of(gap, Some(p)));
+    match direction {
+        None => "gap difference cannot be estimated",
+        Some(Direction::More) => "larger gap",
+        Some(Direction::Less) => "smaller gap",
+        Some(Direction::Open) => "gap inconclusive",
     }
 }
 
-/// On how many of several targets prompt tuning scores higher and loses less.
+/// On how many of several targets at least prompt tuning scores higher or lower, and what one more target may bring.
 fn tally(results: &Results, tests: &AgainstModel) -> String {
     let targets = results.targets.len();
     if targets == 1 {
         return String::new();
     }
-    let of_targets = || tests.domains.iter().enumerate().skip(1);
-    let scores: Vec<&str> = of_targets()
-        .map(|(_, test)| on_score(test.difference, test.p_value))
+    // One-sided: half of a two-sided p value where the difference has the wanted sign.
+    let at_least = |of: &dyn Fn(&DomainTest) -> Option<(f64, f64)>, sign: f64| {
+        let one_sided = tests.domains[1..].iter().filter_map(|test| {
+            let (value, p) = of(test)?;
+            Some(match value * sign > 0.0 {
+                true => 0.5 * p,
+                false => 1.0 - 0.5 * p,
+            })
+        });
+        holm::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
+    };
+    let score = |test: &DomainTest| Some((test.difference.value, test.p_value?));
+    let mut words = format!(
+        " Of {targets} targets, prompt tuning scores higher on at least {} and lower on at least {} (partial conjunction, \
+         Dror et al. 2017; both with 95 % confidence).",
+        at_least(&score, 1.0),
+        at_least(&score, -1.0),
+    );
+    let gaps: Vec<f64> = (tests.domains.iter())
+        .filter_map(|test| Some(test.gap_difference?.value))
         .collect();
-    let gaps: Vec<&str> = of_targets()
-        .filter(|(domain, _)| why_not(results, tests.method, *domain).is_none())
-        .filter_map(|(_, test)| Some(on_gap(test.gap_difference?, test.p_value)))
-        .collect();
-    let count = |words: &[&str], wanted| words.iter().filter(|word| **word == wanted).count();
-    format!(
-        " Of {targets} targets, prompt tuning scores higher on {} and lower on {}; of the {} with comparable gaps, it \
-         loses less on {} and more on {}; the rest are inconclusive.",
-        count(&scores, "scores higher"),
-        count(&scores, "scores lower"),
-        gaps.len(),
-        count(&gaps, "loses less"),
-        count(&gaps, "loses more"),
-    )
+    if let (Some(interval), true) = (prediction_interval(&gaps), targets >= ENOUGH_TARGETS) {
+        words += &format!(
+            " These intervals are of these targets; for one more target like them, the difference in gaps is predicted to \
+             lie in {} (95 % prediction interval).",
+            in_points(interval)
+        );
+    }
+    words
 }
+
+/// Targets from which on one more is predicted.
+const ENOUGH_TARGETS: usize = 5;
 
 /// How often a run of one method beats one of the other, and the smallest effects found.
 fn runs(results: &Results, tests: &AgainstModel) -> String {

@@ -1,43 +1,55 @@
-//! Does tuning less lose less? A row for each method, then the answer in two sentences, no stronger
-//! than the intervals.
+//! Does tuning less lose less? A row for each method, then the answer in three sentences, no stronger
+//! than the intervals: at the same source score, of the finished runs, and the smallest effect that such a study finds.
 
 use serde::Serialize;
 
 use super::differences::{AgainstModel, of};
+use super::matched::{self, Matched, Reason, Unmatched};
+use super::scales::{self, Direction, OnScale};
 use crate::document::{Block, Table, or_dash};
-use crate::number::{
-    capital, count, difference, gap, interval, list, metric_title, percent, points,
-};
+use crate::number::{count, difference, gap, interval, list, metric_title, percent, points};
 use crate::results::{Learned, MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::Estimate;
 
-/// What the mean gap of one tuned method says beside model tuning's.
+/// What is said of one tuned method beside model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
     /// The method.
     pub method: Method,
-    /// Its mean gap minus model tuning's: negative loses less. Absent where either has no records.
+    /// What is said beside model tuning stopped at the same source score.
+    pub same_source: Says,
+    /// What is said of the finished runs.
+    pub finished: Says,
+    /// Its mean gap minus model tuning's, of the finished runs: negative loses less. Absent where either has no
+    /// records.
     pub gap_difference: Option<Estimate>,
-    /// What the interval of that difference says.
-    pub says: Says,
+    /// The same on every scale.
+    pub scales: Vec<OnScale>,
     /// The targets on which the method or model tuning is not clearly above the floor.
     pub targets_at_floor: usize,
 }
 
-/// What a comparison of gaps says.
+/// What a comparison of losses says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Says {
     /// This is model tuning, which the others are compared with.
     Reference,
-    /// The whole interval is below zero.
+    /// The method loses less, by the adjusted p value; of finished runs on every scale.
     LosesLess,
-    /// The whole interval is above zero.
+    /// It loses more, likewise.
     LosesMore,
-    /// It includes zero.
+    /// Neither is significant.
     Inconclusive,
+    /// Of finished runs: one scale says something that another does not.
+    DependsOnScale,
+    /// At the same source score: no checkpoint of model tuning scores nearly as high on source validation.
+    NoMatch,
+    /// At the same source score: there are no predictions of model tuning's checkpoints, or the method has no
+    /// validation score.
+    NotScored,
     /// There are no records of model tuning.
     NoReference,
     /// The method did not clearly beat the baselines on the source.
@@ -50,46 +62,104 @@ pub enum Says {
     NothingVaries,
 }
 
-/// The verdicts on the tuned methods, the most trainable parameters first.
-pub fn verdicts(results: &Results, tests: &[AgainstModel]) -> Vec<Verdict> {
-    let tuned = results.by_parameters().into_iter();
-    tuned
-        .filter(|result| result.method != Method::Untuned)
-        .map(|result| verdict(results, result, of(tests, result.method)))
-        .collect()
+/// What the verdicts are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What each method scores.
+    pub results: &'a Results,
+    /// Every other tuned method against model tuning.
+    pub tests: &'a [AgainstModel],
+    /// Those beside model tuning stopped at the same source score.
+    pub matched: &'a [Matched],
+    /// Those that nothing was matched with.
+    pub unmatched: &'a [Unmatched],
+    /// The same methods' differences of finished runs on every scale.
+    pub scales: &'a [Vec<OnScale>],
 }
 
-fn verdict(results: &Results, result: &MethodResult, tests: Option<&AgainstModel>) -> Verdict {
-    let learned = |result: &MethodResult| result.learned(&results.domains[0]) == Learned::Yes;
-    let varies = tests.is_none_or(|tests| tests.mean.gap_p_value.is_some());
-    let reference = results.method(Method::Model);
-    let at_floor = (1..results.domains.len()).filter(|domain| {
-        let floored = results.at_floor(*domain);
-        floored.contains(&result.method) || floored.contains(&Method::Model)
-    });
-    let targets_at_floor = at_floor.count();
-    let gap_difference = tests.map(|tests| tests.mean.gap_difference);
-    let says = match (result.method, gap_difference) {
-        (Method::Model, _) => Says::Reference,
-        _ if !learned(result) => Says::NotLearned,
-        _ if reference.is_some_and(|model| !learned(model)) => Says::ReferenceNotLearned,
-        (_, None) => Says::NoReference,
-        _ if targets_at_floor == results.targets.len() => Says::AtFloor,
-        _ if !varies => Says::NothingVaries,
-        (_, Some(gap)) if gap.interval.high < 0.0 => Says::LosesLess,
-        (_, Some(gap)) if gap.interval.low > 0.0 => Says::LosesMore,
-        _ => Says::Inconclusive,
-    };
-    Verdict {
-        method: result.method,
-        gap_difference,
-        says,
-        targets_at_floor,
+impl Evidence<'_> {
+    fn place(&self, method: Method) -> Option<usize> {
+        self.tests.iter().position(|one| one.method == method)
+    }
+
+    fn matched(&self, method: Method) -> Option<&Matched> {
+        self.matched.iter().find(|one| one.method == method)
+    }
+
+    /// The verdicts on the tuned methods, the most trainable parameters first.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let tuned = self.results.by_parameters().into_iter();
+        tuned
+            .filter(|result| result.method != Method::Untuned)
+            .map(|result| self.verdict(result))
+            .collect()
+    }
+
+    fn verdict(&self, result: &MethodResult) -> Verdict {
+        let results = self.results;
+        let at_floor = (1..results.domains.len()).filter(|domain| {
+            let floored = results.at_floor(*domain);
+            floored.contains(&result.method) || floored.contains(&Method::Model)
+        });
+        let targets_at_floor = at_floor.count();
+        let scales = (self.place(result.method)).map_or(Vec::new(), |at| self.scales[at].clone());
+        let barred = self.barred(result, targets_at_floor);
+        Verdict {
+            method: result.method,
+            same_source: barred.unwrap_or_else(|| match self.matched(result.method) {
+                Some(matched) if !matched.is_match() => Says::NoMatch,
+                Some(matched) => Says::of(&[matched.direction()]),
+                None => Says::NotScored,
+            }),
+            finished: barred.unwrap_or_else(|| {
+                let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
+                Says::of(&said)
+            }),
+            gap_difference: of(self.tests, result.method).map(|tests| tests.mean.gap_difference),
+            scales,
+            targets_at_floor,
+        }
+    }
+
+    /// Why a method's loss can't be compared with model tuning's.
+    fn barred(&self, result: &MethodResult, targets_at_floor: usize) -> Option<Says> {
+        let results = self.results;
+        let learned = |result: &MethodResult| result.learned(&results.domains[0]) == Learned::Yes;
+        let tests = of(self.tests, result.method);
+        let varies = tests.is_none_or(|tests| tests.mean.gap_p_value.is_some());
+        let reference = results.method(Method::Model);
+        match result.method {
+            Method::Model => Some(Says::Reference),
+            _ if !learned(result) => Some(Says::NotLearned),
+            _ if reference.is_some_and(|model| !learned(model)) => Some(Says::ReferenceNotLearned),
+            _ if tests.is_none() => Some(Says::NoReference),
+            _ if targets_at_floor == results.targets.len() => Some(Says::AtFloor),
+            _ if !varies => Some(Says::NothingVaries),
+            _ => None,
+        }
+    }
+}
+
+impl Says {
+    /// What all of several comparisons say.
+    fn of(said: &[Direction]) -> Says {
+        match said {
+            all if all.iter().all(|one| *one == Direction::Open) => Says::Inconclusive,
+            all if all.iter().all(|one| *one == Direction::Less) => Says::LosesLess,
+            all if all.iter().all(|one| *one == Direction::More) => Says::LosesMore,
+            _ => Says::DependsOnScale,
+        }
+    }
+
+    fn is_compared(self) -> bool {
+        use Says::{DependsOnScale, Inconclusive, LosesLess, LosesMore};
+        [LosesLess, LosesMore, Inconclusive, DependsOnScale].contains(&self)
     }
 }
 
 /// The question, the table and the answer.
-pub fn blocks(results: &Results, verdicts: &[Verdict], answer: &[String]) -> Vec<Block> {
+pub fn blocks(evidence: Evidence, verdicts: &[Verdict], answer: &[String]) -> Vec<Block> {
+    let results = evidence.results;
     let targets = match results.targets.as_slice() {
         [one] => one.clone(),
         many => count(many.len(), "other domain"),
@@ -111,33 +181,40 @@ pub fn blocks(results: &Results, verdicts: &[Verdict], answer: &[String]) -> Vec
     let words = format!("{}{before}", answer.join(" "));
     vec![
         Block::text(question),
-        table(results, verdicts).into(),
+        table(evidence, verdicts).into(),
         Block::text(words),
     ]
 }
 
-/// A row for each method: its score on the source, its mean on targets, its gap, that gap's difference
-/// to model tuning's, and the verdict.
-pub fn table(results: &Results, verdicts: &[Verdict]) -> Table {
+/// A row for each method: its score on the source, its mean on targets, its gap, and the two comparisons with model
+/// tuning: at the same source score, and of the finished runs.
+pub fn table(evidence: Evidence, verdicts: &[Verdict]) -> Table {
+    let results = evidence.results;
     let metric = metric_title(results.metric);
+    let model = Method::Model.title();
     let header = [
         String::new(),
         format!("{} {metric}", results.source),
         format!("{} {metric}", results.target()),
         "gap [95 %]".to_owned(),
-        format!("gap − {}'s [95 %]", Method::Model.title()),
-        "verdict".to_owned(),
+        format!(
+            "same {} score: {} − {model}'s [95 %]",
+            results.source,
+            results.target()
+        ),
+        format!("finished: gap − {model}'s [95 %]"),
     ];
     let mut rows: Vec<Vec<String>> = (verdicts.iter())
         .filter_map(|verdict| {
             let result = results.method(verdict.method)?;
+            let [same, finished] = cells(evidence, verdict);
             Some(vec![
                 named(results, result),
                 percent(result.source().score.value),
                 or_dash(result.mean_target, |mean| percent(mean.value)),
                 or_dash(result.mean_gap, gap),
-                or_dash(verdict.gap_difference, difference),
-                says(results, verdict),
+                same,
+                finished,
             ])
         })
         .collect();
@@ -147,7 +224,7 @@ pub fn table(results: &Results, verdicts: &[Verdict]) -> Table {
         row.resize(header.len(), results.absent(method).to_owned());
         row
     }));
-    Table::new(header).words(&[0, 5]).rows(rows)
+    Table::new(header).words(&[0, 4, 5]).rows(rows)
 }
 
 /// `**prompt tuning**, 3 seeds, 1 failed`.
@@ -162,10 +239,36 @@ fn named(results: &Results, result: &MethodResult) -> String {
     format!("**{}**, {}{failed}", result.title, result.runs())
 }
 
-fn says(results: &Results, verdict: &Verdict) -> String {
+/// What a row says at the same source score, and of the finished runs.
+fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
+    let results = evidence.results;
+    let matched = evidence.matched(verdict.method);
+    let same = matched.filter(|_| verdict.same_source.is_compared());
+    let same = same.map(|matched| difference(matched.mean_difference));
+    let finished = verdict
+        .gap_difference
+        .filter(|_| verdict.finished.is_compared());
+    let one = |value: Option<String>, says: Says| {
+        let words = words(results, verdict, says);
+        value.map_or(words.clone(), |value| format!("{value}, {words}"))
+    };
+    match verdict.same_source == verdict.finished && !verdict.finished.is_compared() {
+        // What bars one comparison bars both.
+        true => [
+            or_dash(None::<()>, |()| String::new()),
+            one(None, verdict.finished),
+        ],
+        false => [
+            one(same, verdict.same_source),
+            one(finished.map(difference), verdict.finished),
+        ],
+    }
+}
+
+fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let model = Method::Model.title();
     let baselines = "did not clearly beat the baselines";
-    let says = match verdict.says {
+    let said = match says {
         Says::Reference => match results.method(Method::Model) {
             Some(result) if result.learned(&results.domains[0]) != Learned::Yes => {
                 format!("reference, {baselines}")
@@ -175,26 +278,32 @@ fn says(results: &Results, verdict: &Verdict) -> String {
         Says::LosesLess => "loses less".to_owned(),
         Says::LosesMore => "loses more".to_owned(),
         Says::Inconclusive => "inconclusive".to_owned(),
+        Says::DependsOnScale => "depends on the scale".to_owned(),
+        Says::NoMatch => format!("no checkpoint of {model} scores as high"),
+        Says::NotScored => "not scored".to_owned(),
         Says::NoReference => format!("not compared: no records of {model}"),
         Says::NotLearned => format!("not comparable: {baselines}"),
         Says::ReferenceNotLearned => format!("not comparable: {model} {baselines}"),
         Says::AtFloor => "not comparable: at the floor".to_owned(),
         Says::NothingVaries => "cannot be estimated: nothing varies".to_owned(),
     };
-    let says = match (verdict.method, verdict.says) {
-        (Method::Elsewhere, Says::LosesLess | Says::LosesMore | Says::Inconclusive) => {
-            format!("{says}; how it was tuned is not known")
+    let said = match verdict.method {
+        Method::Elsewhere if says.is_compared() => {
+            format!("{said}; how it was tuned is not known")
         }
-        _ => says,
+        _ => said,
     };
     match (verdict.targets_at_floor, results.targets.len()) {
-        (0, _) | (_, 1) => says,
-        (floored, all) => format!("{says} (floor on {floored} of {all} targets)"),
+        (floored, all) if floored > 0 && all > 1 && says.is_compared() => {
+            format!("{said} (floor on {floored} of {all} targets)")
+        }
+        _ => said,
     }
 }
 
-/// The answer, and the smallest effect that such a study finds.
-pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -> Vec<String> {
+/// The answer: at the same source score, of the finished runs, and the smallest effect that such a study finds.
+pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
+    let results = evidence.results;
     // The paper's question is of prompt tuning; another method stands in where that has no records.
     let others = || verdicts.iter().filter(|one| one.method != Method::Model);
     // What was tuned elsewhere stands for no method: how it was tuned is not known.
@@ -211,24 +320,127 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
             list(&results.targets)
         )];
     };
-    let model = Method::Model.title();
-    let title = results.title(subject.method);
-    let beside = methods().filter(|one| one.method != subject.method);
-    let beside = floors(results, subject) + &tally(&beside.collect::<Vec<_>>());
-    let beside = match subject.method {
-        Method::Elsewhere => {
-            format!("{beside}; how {title} was tuned is not known, so this compares no methods")
+    let beside: Vec<&Verdict> = methods()
+        .filter(|one| one.method != subject.method)
+        .collect();
+    let mut sentences = Vec::new();
+    match subject.finished.is_compared() {
+        true => {
+            sentences.push(same_source(evidence, subject) + &tally(&beside) + ".");
+            sentences.push(finished(evidence, subject) + ".");
         }
-        _ => beside,
+        false => sentences.push(not_compared(evidence, subject) + &tally(&beside) + "."),
+    }
+    sentences.extend(sensitivity(evidence, subject));
+    sentences
+}
+
+fn same_source(evidence: Evidence, subject: &Verdict) -> String {
+    let results = evidence.results;
+    let (source, title) = (&results.source, results.title(subject.method));
+    let at = format!("At the same {source} score");
+    let Some(matched) = evidence.matched(subject.method) else {
+        let mut unmatched = evidence.unmatched.iter();
+        let why = match unmatched.find(|one| one.method == subject.method) {
+            Some(one) if one.reason == Reason::NoValidation => {
+                format!("{title} has no score on source validation")
+            }
+            _ => format!(
+                "the records hold no predictions of {}'s checkpoints",
+                Method::Model.title()
+            ),
+        };
+        return format!("{at} nothing is compared: {why}");
     };
-    let estimate = subject.gap_difference.map_or(String::new(), |gap| {
-        let (size, range) = (points(gap.value), interval(gap.interval));
-        format!("gap difference {size} points, 95 % CI {range}")
-    });
+    let stopped = matched::stopped(matched);
+    if subject.same_source == Says::NoMatch {
+        let nearest = matched.apart();
+        return format!(
+            "{at} nothing is compared: on source validation {stopped}, the nearest, scores {} points {} than {title}",
+            percent(nearest.abs()),
+            match nearest > 0.0 {
+                true => "lower",
+                false => "higher",
+            }
+        );
+    }
+    let ours = results
+        .method(subject.method)
+        .map_or(0.0, |one| one.source().score.value);
+    let Estimate {
+        value,
+        interval: range,
+    } = matched.mean_difference;
+    let (size, range) = (percent(value.abs()), interval(range));
+    let direction = match value < 0.0 {
+        true => "lower",
+        false => "higher",
+    };
+    let scores = format!(
+        "it scores {size} points {direction} on {} than {stopped} (95 % CI of the difference {range}; {} and {} on {source})",
+        results.target_in_words(),
+        percent(ours),
+        percent(matched.model_scores[0]),
+    );
+    match subject.same_source {
+        Says::LosesLess => format!("{at} {title} loses less: {scores}"),
+        Says::LosesMore => format!("{at} {title} loses more: {scores}"),
+        _ => format!("{at} it is inconclusive whether {title} loses less: {scores}"),
+    }
+}
+
+/// How much less or more the finished runs lose, and what part of that is their score on the source.
+fn finished(evidence: Evidence, subject: &Verdict) -> String {
+    let results = evidence.results;
+    let title = results.title(subject.method);
+    let (model, source) = (Method::Model.title(), &results.source);
+    let Some((tests, apart)) = of(evidence.tests, subject.method).zip(subject.gap_difference)
+    else {
+        return format!("Finished runs of {title} are not compared");
+    };
+    let size = percent(apart.value.abs());
+    let less = match apart.value > 0.0 {
+        true => "more",
+        false => "less",
+    };
+    let on_source = tests.domains[0].difference.value;
+    // The difference of gaps is that of source scores less that of target scores.
+    let is_part = on_source * apart.value > 0.0 && on_source.abs() <= apart.value.abs();
+    let higher = match on_source > 0.0 {
+        true => "higher",
+        false => "lower",
+    };
+    let part = match is_part {
+        true => format!(
+            ", {} of them because it scores {higher} on {source}",
+            percent(on_source.abs())
+        ),
+        false => format!(
+            ", while it scores {} points {higher} on {source}",
+            percent(on_source.abs())
+        ),
+    };
+    let range = interval(apart.interval);
+    let floored = floors(results, subject);
+    let loses = format!("{size} points {less} than {model} (95 % CI {range}){part}{floored}");
+    match subject.finished {
+        Says::LosesLess | Says::LosesMore => {
+            format!("Finished, {title} loses {loses}, on every scale of loss")
+        }
+        Says::DependsOnScale => format!(
+            "Finished, {title} loses {loses}; whether that is significant depends on the scale: {}",
+            scales::in_words(&subject.scales)
+        ),
+        _ => format!("Finished, it is inconclusive: {title} loses {loses}"),
+    }
+}
+
+/// Why the subject is not compared at all.
+fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
+    let results = evidence.results;
+    let (model, title) = (Method::Model.title(), results.title(subject.method));
     let clearly = "did not clearly beat the baselines on";
-    let said = match subject.says {
-        Says::LosesLess => format!("{} loses less than {model}: {estimate}", capital(title)),
-        Says::LosesMore => format!("{} loses more than {model}: {estimate}", capital(title)),
+    match subject.finished {
         Says::NotLearned => {
             format!("Gaps not compared: {title} {clearly} {}", results.source)
         }
@@ -257,31 +469,59 @@ pub fn answer(results: &Results, verdicts: &[Verdict], tests: &[AgainstModel]) -
                 list(&floored)
             )
         }
-        Says::NoReference => format!("Gaps not compared: there are no records of {model}"),
-        Says::Reference | Says::Inconclusive => {
-            format!("Inconclusive whether {title} or {model} loses less: {estimate}")
-        }
-    };
-    let second = match (of(tests, subject.method), results.method(subject.method)) {
-        (Some(_), _) if subject.says == Says::NothingVaries => None,
-        (Some(tests), _) => Some(format!(
-            "A study of this size has 80 % power from a gap difference of {} points, and from a difference of {} points \
-             in target scores.",
-            percent(tests.mean.gap_detectable),
-            percent(tests.mean.score_detectable)
-        )),
-        (None, Some(result)) => result.mean_gap.map(|mean| {
+        _ => format!("Gaps not compared: there are no records of {model}"),
+    }
+}
+
+/// What such a study finds and what it speaks of.
+fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
+    let results = evidence.results;
+    let tests = match of(evidence.tests, subject.method) {
+        Some(_) if subject.finished == Says::NothingVaries => return None,
+        Some(tests) => tests,
+        None => {
+            let result = results.method(subject.method)?;
+            let mean = result.mean_gap?;
             let significant = match mean.interval.excludes(0.0) {
                 true => "significant",
                 false => "not significant",
             };
-            format!("The gap of {title} is {}, {significant}.", gap(mean))
-        }),
-        (None, None) => None,
+            return Some(format!(
+                "The gap of {} is {}, {significant}.",
+                results.title(subject.method),
+                gap(mean)
+            ));
+        }
     };
-    std::iter::once(format!("{said}{beside}."))
-        .chain(second)
-        .collect()
+    let both = [subject.method, Method::Model];
+    let single: Vec<&str> = (both.iter())
+        .filter(|method| {
+            results
+                .method(**method)
+                .is_some_and(|one| one.seeds.len() == 1)
+        })
+        .map(|method| results.title(*method))
+        .collect();
+    let single = match single.as_slice() {
+        [] => String::new(),
+        single => format!(
+            " With one run of {}, this speaks of these runs alone: other seeds may differ by more.",
+            list(single)
+        ),
+    };
+    let elsewhere = match subject.method {
+        Method::Elsewhere => format!(
+            " How {} was tuned is not known, so this compares no methods.",
+            results.title(subject.method)
+        ),
+        _ => String::new(),
+    };
+    Some(format!(
+        "A study of this size has 80 % power from a gap difference of {} points, and from a difference of {} points \
+         in target scores.{single}{elsewhere}",
+        percent(tests.mean.gap_detectable),
+        percent(tests.mean.score_detectable)
+    ))
 }
 
 /// Where some of the targets have little left to lose.
@@ -295,9 +535,14 @@ fn floors(results: &Results, subject: &Verdict) -> String {
     }
 }
 
-/// How many of the other methods lose less or more.
+/// How many of the other methods lose less or more at the same source score.
 fn tally(others: &[&Verdict]) -> String {
-    let of = |wanted: Says| others.iter().filter(|one| one.says == wanted).count();
+    let of = |wanted: Says| {
+        others
+            .iter()
+            .filter(|one| one.same_source == wanted)
+            .count()
+    };
     let (less, more, open) = (
         of(Says::LosesLess),
         of(Says::LosesMore),
@@ -316,9 +561,9 @@ fn tally(others: &[&Verdict]) -> String {
         .collect();
     match others.is_empty() {
         true => String::new(),
-        // Of many intervals some exclude zero by chance.
         false => format!(
-            "; other methods, each by its own interval: {}",
+            "; of the other {}, all tested together: {}",
+            count(others.len(), "method"),
             counts.join(", ")
         ),
     }
@@ -332,12 +577,20 @@ mod tests {
     use crate::fixture::Fixture;
     use crate::study::studies;
 
-    fn verdicts_of(fixture: &Fixture) -> Vec<(Method, Says)> {
+    /// What is said of prompt tuning: at the same source score, and of finished runs.
+    fn said_of(fixture: &Fixture) -> [Says; 2] {
+        let (verdict, _) = verdict_of(fixture);
+        [verdict.same_source, verdict.finished]
+    }
+
+    /// The verdict on prompt tuning, and the answer.
+    fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
         let records = fixture.records();
         let studies = studies(&records, &[]).expect("they belong together");
-        let comparison = compare(&studies[0]).expect("consistent");
-        let verdicts = comparison.verdict.iter();
-        verdicts.map(|one| (one.method, one.says)).collect()
+        let mut comparison = compare(&studies[0]).expect("consistent");
+        assert_eq!(comparison.verdict.len(), 2);
+        assert_eq!(comparison.verdict[0].finished, Says::Reference);
+        (comparison.verdict.remove(1), comparison.answer.join(" "))
     }
 
     /// Prompt tuning and model tuning with these chances of a right answer.
@@ -349,31 +602,95 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_goes_by_the_interval_and_by_what_was_learned() {
+    fn finished_runs_are_judged_by_their_intervals_and_by_what_was_learned() {
         for (source, target, wanted) in [
             ([0.8, 0.8], [0.7, 0.4], Says::LosesLess),
             ([0.8, 0.8], [0.4, 0.7], Says::LosesMore),
             ([0.8, 0.8], [0.6, 0.6], Says::Inconclusive),
+            // Far less in points, but not so as a share of what there was to lose.
+            ([0.55, 0.9], [0.4, 0.55], Says::DependsOnScale),
             ([0.1, 0.8], [0.1, 0.6], Says::NotLearned),
             ([0.8, 0.1], [0.6, 0.1], Says::ReferenceNotLearned),
             ([0.8, 0.8], [0.1, 0.6], Says::AtFloor),
         ] {
-            let found = verdicts_of(&scoring(source, target));
-            let reference = (Method::Model, Says::Reference);
-            assert_eq!(found, [reference, (Method::Prompt, wanted)], "{source:?}");
+            let [_, finished] = said_of(&scoring(source, target));
+            assert_eq!(finished, wanted, "{source:?} {target:?}");
         }
+    }
+
+    #[test]
+    fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
+        // Finished, prompt tuning loses far less; stopped as low on the source, model tuning scores as high on the target.
+        let mut fixture = scoring([0.65, 0.8], [0.62, 0.35]);
+        fixture.together = -2.7;
+        let (verdict, answer) = verdict_of(&fixture);
+        assert_eq!(verdict.finished, Says::LosesLess, "{answer}");
+        assert_eq!(verdict.same_source, Says::Inconclusive, "{answer}");
+        assert!(
+            answer.starts_with("At the same squad score it is inconclusive"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("of them because it scores lower on squad"),
+            "{answer}"
+        );
+        // Where its target score was lower at that step, the loss is less at the same source score too.
+        fixture.together = 1.0;
+        assert_eq!(said_of(&fixture), [Says::LosesLess; 2]);
+        let (_, answer) = verdict_of(&fixture);
+        assert!(
+            answer.contains("prompt tuning loses less: it scores"),
+            "{answer}"
+        );
+        // And where it was higher, more.
+        let mut fixture = scoring([0.65, 0.8], [0.45, 0.45]);
+        fixture.together = -2.0;
+        assert_eq!(said_of(&fixture)[0], Says::LosesMore);
+    }
+
+    #[test]
+    fn scores_that_no_checkpoint_reaches_are_not_compared() {
+        let mut fixture = scoring([0.3, 0.95], [0.4, 0.6]);
+        fixture.passages = 300;
+        let (verdict, answer) = verdict_of(&fixture);
+        assert_eq!(verdict.same_source, Says::NoMatch, "{answer}");
+        assert!(answer.contains("the nearest, scores"), "{answer}");
+        fixture.domains[0].1[Method::Prompt as usize] = 0.38;
+        assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
+        let mut records = fixture.records();
+        records.iter_mut().for_each(|one| one.checkpoints.clear());
+        for training in records
+            .iter_mut()
+            .filter_map(|one| one.record.training.as_mut())
+        {
+            training.checkpoints.clear();
+        }
+        let studies = studies(&records, &[]).expect("they belong together");
+        let comparison = compare(&studies[0]).expect("consistent");
+        assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
+        assert!(
+            comparison.answer[0].contains("hold no predictions"),
+            "{:?}",
+            comparison.answer
+        );
+    }
+
+    #[test]
+    fn one_run_speaks_of_itself() {
+        let mut fixture = scoring([0.8, 0.8], [0.7, 0.4]);
+        assert!(!verdict_of(&fixture).1.contains("these runs alone"));
+        fixture.seeds = vec![0];
+        let (_, answer) = verdict_of(&fixture);
+        assert!(answer.contains("these runs alone"), "{answer}");
     }
 
     #[test]
     fn where_nothing_varies_nothing_is_concluded() {
         let mut fixture = scoring([0.99, 0.99], [0.99, 0.75]);
-        assert_eq!(verdicts_of(&fixture)[1].1, Says::LosesLess);
+        assert_eq!(said_of(&fixture)[1], Says::LosesLess);
         (fixture.seeds, fixture.passages) = (vec![0], 1);
-        let said = verdicts_of(&fixture)[1].1;
-        assert_eq!(said, Says::NothingVaries);
-        let records = fixture.records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let answer = compare(&studies[0]).expect("consistent").answer.join(" ");
+        assert_eq!(said_of(&fixture), [Says::NothingVaries; 2]);
+        let (_, answer) = verdict_of(&fixture);
         assert!(
             !answer.contains("power") && !answer.contains("CI"),
             "{answer}"
@@ -384,18 +701,12 @@ mod tests {
     fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() {
         let mut fixture = Fixture::six_targets();
         fixture.domains.truncate(3);
-        let about = |fixture: &Fixture| {
-            let records = fixture.records();
-            let studies = studies(&records, &[]).expect("they belong together");
-            let comparison = compare(&studies[0]).expect("consistent");
-            (comparison.verdict[1].says, comparison.answer[0].clone())
-        };
         for (chances, is_all) in [([0.1, 0.1], true), ([0.1, 0.6], false)] {
             for (domain, prompt) in [(1, chances[0]), (2, chances[1])] {
                 fixture.domains[domain].1 = [0.05, prompt, 0.6];
             }
-            let (says, answer) = about(&fixture);
-            assert_eq!(says == Says::AtFloor, is_all, "{answer}");
+            let (verdict, answer) = verdict_of(&fixture);
+            assert_eq!(verdict.finished == Says::AtFloor, is_all, "{answer}");
             assert!(answer.contains("floor"), "{answer}");
         }
     }
@@ -406,8 +717,9 @@ mod tests {
         let records = fixture.records();
         let studies = studies(&records, &[]).expect("they belong together");
         let comparison = compare(&studies[0]).expect("consistent");
-        let table = table(&comparison.results, &comparison.verdict);
+        let table = table(comparison.evidence(), &comparison.verdict);
         assert_eq!(table.rows.len(), 2);
         assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
+        assert_eq!(table.rows[0][5], "reference");
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{PLAN, RECORD};
 use crate::claim::PARTIAL;
 use crate::error::{IoContext, StoreError};
+use crate::record::checkpoint::Checkpoint;
 use crate::record::seal::opened;
 use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
@@ -29,6 +30,8 @@ pub struct StoredRecord {
     pub k_shots: Vec<Vec<Prediction>>,
     /// The predictions on source validation; empty where the record has none.
     pub validation: Vec<Prediction>,
+    /// Those of each of its training's checkpoints, on each domain; empty where the record has none.
+    pub checkpoints: Vec<Vec<Vec<Prediction>>>,
 }
 
 impl StoredRecord {
@@ -163,8 +166,12 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
             predictions_sha256,
         }) => read_predictions(&path, predictions, predictions_sha256, *examples)?,
     };
+    let mut checkpoints = Vec::new();
     if let Some(training) = &record.training {
         check_saved(&path, &training.saved)?;
+        checkpoints = (training.checkpoints.iter())
+            .map(|checkpoint| read_checkpoint(&path, &record, checkpoint))
+            .collect::<Result<_, _>>()?;
     }
     Ok(StoredRecord {
         folder: home.to_owned(),
@@ -172,7 +179,43 @@ pub fn read(home: &Path) -> Result<StoredRecord, StoreError> {
         predictions,
         k_shots,
         validation,
+        checkpoints,
     })
+}
+
+/// The predictions of a checkpoint, which are of every evaluated domain or of none.
+fn read_checkpoint(
+    path: &Path,
+    record: &Record,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<Vec<Prediction>>, StoreError> {
+    let domains: Vec<&str> = record
+        .evaluations
+        .iter()
+        .map(|one| one.domain.as_str())
+        .collect();
+    let scored: Vec<&str> = checkpoint
+        .scores
+        .iter()
+        .map(|one| one.domain.as_str())
+        .collect();
+    let files: Vec<_> = (checkpoint.scores.iter())
+        .filter_map(|one| Some((one.examples, one.predictions.as_ref()?)))
+        .collect();
+    if !files.is_empty() && (scored != domains || files.len() != domains.len()) {
+        return Err(StoreError::Malformed {
+            path: path.to_owned(),
+            wanted: format!(
+                "predictions of step {} on {}",
+                checkpoint.step,
+                domains.join(", ")
+            ),
+            found: format!("{} files on {}", files.len(), scored.join(", ")),
+        });
+    }
+    (files.into_iter())
+        .map(|(examples, kept)| read_predictions(path, &kept.file, &kept.sha256, examples))
+        .collect()
 }
 
 /// A saved delta may have been deleted; one that is there must be the one that was saved.

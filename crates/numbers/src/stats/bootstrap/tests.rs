@@ -294,3 +294,18 @@ fn a_large_study_takes_moments() {
     println!("9 domains, 2 methods, 5 seeds, 300 passages: {took:?}");
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
+
+#[test]
+fn logits_and_differences_from_constants_have_the_variance_of_their_tangent() {
+    let mut normal = Normal::new(5);
+    let draws = one(runs(&mut normal, 4, 200, 0.02, 0.1), FAST);
+    let logit = draws.logit().expect("inside (0, 1)");
+    let slope = 1.0 / (draws.value() * (1.0 - draws.value()));
+    let error = |draws: &Draws| draws.variance().standard_error();
+    near(error(&logit), slope * error(&draws), 0.02);
+    assert_eq!(logit.value(), (draws.value() / (1.0 - draws.value())).ln());
+    let above = draws.above(0.25);
+    assert_eq!(error(&above), error(&draws));
+    assert_eq!(above.value(), draws.value() - 0.25);
+    assert_eq!(draws.above(0.5).minus(&draws).logit(), None);
+}

@@ -1,0 +1,217 @@
+//! Does the answer depend on how a loss is counted? The same difference of gaps on three scales.
+
+use serde::Serialize;
+
+use crate::document::{Block, Table, or_dash};
+use crate::number::{difference, p_value};
+use crate::resamples::Resamples;
+use crate::results::Results;
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::bootstrap::Draws;
+use promptshift_numbers::stats::estimate::{Estimate, Interval};
+use promptshift_numbers::stats::holm::holm;
+
+/// What a loss is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Source score − target score.
+    Points,
+    /// logit(source score) − logit(target score): one point weighs more near 0 and 100.
+    Logit,
+    /// The share of what lies above the floor on the source that is lost,
+    /// 1 − (target score − its floor) / (source score − its floor).
+    AboveFloor,
+}
+
+/// A method's mean loss minus model tuning's on one scale: negative loses less.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct OnScale {
+    /// The scale.
+    pub scale: Scale,
+    /// The difference; absent where the scale has no value for these scores, such as the logit of 0.
+    pub difference: Option<Estimate>,
+    /// That there is none, adjusted for the number of methods (Holm); absent where nothing varies.
+    pub p_value: Option<f64>,
+}
+
+impl Scale {
+    const ALL: [Scale; 3] = [Scale::Points, Scale::Logit, Scale::AboveFloor];
+
+    /// What sentences call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Scale::Points => "in points",
+            Scale::Logit => "in logits",
+            Scale::AboveFloor => "as a share of the score above the floor",
+        }
+    }
+
+    /// A method's mean loss over targets; `floors` are those of all domains.
+    fn loss(self, resamples: &Resamples, floors: &[f64], method: Method) -> Option<Draws> {
+        let source = resamples.score(0, method)?;
+        let losses = resamples.targets().map(|domain| {
+            let target = resamples.score(domain, method)?;
+            match self {
+                Scale::Points => Some(source.minus(target)),
+                Scale::Logit => Some(source.logit()?.minus(&target.logit()?)),
+                Scale::AboveFloor => {
+                    let above = source.above(floors[0]);
+                    // A share of what may be nothing says nothing.
+                    (above.estimate().interval.low > 0.0).then_some(())?;
+                    above.minus(&target.above(floors[domain])).over(&above)
+                }
+            }
+        });
+        let losses: Vec<Draws> = losses.collect::<Option<_>>()?;
+        Draws::mean(&losses.iter().collect::<Vec<_>>())
+    }
+}
+
+/// Every method's mean loss minus model tuning's, on each scale, in the order of `methods`.
+pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> Vec<Vec<OnScale>> {
+    let floors: Vec<f64> = (results.domains.iter())
+        .map(|domain| domain.floor.unwrap_or(0.0))
+        .collect();
+    let mut all = vec![Vec::new(); methods.len()];
+    for scale in Scale::ALL {
+        let model = scale.loss(resamples, &floors, Method::Model);
+        let differences: Vec<Option<Draws>> = (methods.iter())
+            .map(|method| {
+                Some(
+                    scale
+                        .loss(resamples, &floors, *method)?
+                        .minus(model.as_ref()?),
+                )
+            })
+            .collect();
+        let p_values: Vec<Option<f64>> = (differences.iter())
+            .map(|difference| difference.as_ref()?.p_value())
+            .collect();
+        for ((method, difference), p_value) in
+            all.iter_mut().zip(&differences).zip(adjusted(&p_values))
+        {
+            method.push(OnScale {
+                scale,
+                difference: difference.as_ref().map(Draws::estimate),
+                p_value,
+            });
+        }
+    }
+    all
+}
+
+/// Holm over those that have a p value.
+pub fn adjusted(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
+    let known: Vec<f64> = p_values.iter().copied().flatten().collect();
+    let mut adjusted = holm(&known).into_iter();
+    let next = |p: &Option<f64>| p.and_then(|_| adjusted.next());
+    p_values.iter().map(next).collect()
+}
+
+impl OnScale {
+    /// What the difference says by its adjusted p value; `None` where the scale has no value.
+    pub fn direction(&self) -> Option<Direction> {
+        Some(Direction::of(self.difference?, self.p_value))
+    }
+}
+
+/// What a difference of losses says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Below zero at the level of [`LEVEL`].
+    Less,
+    /// Above zero at that level.
+    More,
+    /// Neither.
+    Open,
+}
+
+/// The level of all tests, after adjustment.
+pub const LEVEL: f64 = 0.05;
+
+impl Direction {
+    /// By a p value, adjusted for the comparisons that are made; without one nothing varies and nothing is said.
+    pub fn of(difference: Estimate, p_value: Option<f64>) -> Direction {
+        match p_value {
+            Some(p) if p < LEVEL && difference.value < 0.0 => Direction::Less,
+            Some(p) if p < LEVEL && difference.value > 0.0 => Direction::More,
+            _ => Direction::Open,
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Direction::Less => "loses less",
+            Direction::More => "loses more",
+            Direction::Open => "inconclusive",
+        }
+    }
+}
+
+/// What is said of the level where several methods are tested.
+pub fn adjusted_for(methods: usize) -> String {
+    match methods {
+        1 => String::new(),
+        many => format!(", adjusted for {many} methods (Holm)"),
+    }
+}
+
+/// What each scale says: `loses less in points, inconclusive in logits`.
+pub fn in_words(scales: &[OnScale]) -> String {
+    let said = scales.iter().filter_map(|one| {
+        let words = one.direction()?.words();
+        Some(format!("{words} {}", one.scale.title()))
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// The differences of finished runs on each scale; nothing without any.
+pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Vec<Block> {
+    if methods.is_empty() {
+        return Vec::new();
+    }
+    let header = [
+        "method",
+        "points [95 %]",
+        "p",
+        "logits [95 %]",
+        "p",
+        "share above the floor [95 %]",
+        "p",
+        "verdict",
+    ];
+    let rows = methods.iter().zip(all).map(|(method, scales)| {
+        let mut row = vec![results.title(*method).to_owned()];
+        for one in scales {
+            row.push(or_dash(one.difference, |found| match one.scale {
+                Scale::Logit => logits(found),
+                Scale::Points | Scale::AboveFloor => difference(found),
+            }));
+            row.push(or_dash(one.p_value, p_value));
+        }
+        row.push(in_words(scales));
+        row
+    });
+    Block::section(
+        "Finished runs on three scales",
+        Table::new(header).words(&[0, 7]).rows(rows),
+        format!(
+            "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 is not \
+             one of ten points from 30: in logits, differences near 0 and 100 weigh more; the third scale is the share \
+             of the source score above the floor that is lost, in percent. “Loses less” is said only where all scales \
+             that have a value agree; p is the level at which the interval touches zero{}.",
+            Method::Model.title(),
+            adjusted_for(methods.len())
+        ),
+    )
+    .to_vec()
+}
+
+/// A difference of logits with its interval.
+fn logits(estimate: Estimate) -> String {
+    let Interval { low, high } = estimate.interval;
+    format!("{:+.2} [{low:.2}, {high:.2}]", estimate.value).replace('-', "−")
+}
