@@ -27,9 +27,9 @@ pub struct Run {
     pub store: StoreFlag,
     /// Which weights the store keeps: all, deltas or none.
     ///
-    /// deltas: what was tuned, which of model tuning is the whole model. all: model tuning's checkpoints too, so that
-    /// targets asked for later have effective robustness. none: a later evaluation trains again. By default all for a
-    /// model of fewer than 20 million parameters, else deltas.
+    /// deltas: what was tuned, which of model tuning is the whole model. all: checkpoints too, so that on targets asked
+    /// for later methods can be compared at the same source score. none: a later evaluation trains again. By default all
+    /// for a model of fewer than 20 million parameters, else deltas.
     #[arg(long, value_name = "WHICH", hide_possible_values = true, help_heading = help::COMPUTING)]
     keep: Option<KeepFlag>,
     /// Which trainings and answers of the store are taken: same or any.

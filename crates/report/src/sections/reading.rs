@@ -66,9 +66,8 @@ fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
              that differ far more than passages). Where it includes zero, the sign is not known.",
             whole(results.resamples as f64)
         ),
-        "**p** is the level at which that interval would touch zero; **p of these runs** is a permutation test that \
-         holds the trained models fixed and swaps them on passages at random (sign flips), so it does not cover other \
-         seeds. Both are adjusted for the number of targets (Holm 1979)."
+        "**p** is the level at which that interval would touch zero, adjusted for the number of comparisons (Holm 1979). \
+         Words such as *scores higher* go by it."
             .to_owned(),
         format!(
             "**Untuned** is the pre-trained backbone; **floor** is the expected score of {floor}; these are the \
