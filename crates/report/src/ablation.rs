@@ -5,6 +5,7 @@ mod kinds;
 
 pub use claims::{ADAPTED, LABELS, SENTINEL, SPANS, UNIFORM, VOCAB};
 
+use super::baselines::{Above, Baseline, Standing, above, above_fact, constant_run, constants};
 use super::document::plain;
 use super::document::{Block, Document, MISSING, Table, UNDEFINED};
 use super::error::ReportError;
@@ -14,9 +15,9 @@ use super::settings::{self, Scores, Series, Varied};
 use super::study::{Study, samples, studies};
 use kinds::{question, title, varied};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::ablation::{Kind, StoredAblation, Variant};
 use promptshift_numbers::record::folder::{End, StoredRecord, Unfinished};
+use promptshift_numbers::record::{Cell, Evaluation};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{mean, standard_deviation};
@@ -36,7 +37,9 @@ struct Settings<'a> {
     /// Source first.
     domains: Vec<String>,
     floors: Vec<Option<f64>>,
-    /// `[domain][row]`.
+    /// The classes of the source's constant answers.
+    constants: Vec<usize>,
+    /// `[domain][row]`, behind the rows the constant answers.
     panels: Vec<Panel>,
     draws: Vec<Vec<Option<Draws>>>,
 }
@@ -109,13 +112,25 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
                 .to_owned(),
         );
     }
-    let not_learned = table.not_learned();
-    if !not_learned.is_empty() {
-        reading.push(format!(
-            "**Not learned**: {} did not clearly beat the floor on the source. Gaps of these settings, and \
-             differences among them, are not informative.",
-            list(&not_learned)
-        ));
+    for (standing, name, state) in [
+        (
+            Standing::NotAbove,
+            "Not learned",
+            "shown not to have learned the source: less than 2 points above the highest baseline",
+        ),
+        (
+            Standing::Open,
+            "Learning open",
+            "not shown to have learned the source, nor not to have",
+        ),
+    ] {
+        let settings = table.standing(standing);
+        if !settings.is_empty() {
+            reading.push(format!(
+                "**{name}**: {} ({state}). Gaps of these settings, and differences among them, are not informative.",
+                list(&settings)
+            ));
+        }
     }
     if !missing.is_empty() {
         reading.push(format!("**Not run yet**: {}.", list(&missing)));
@@ -185,8 +200,12 @@ impl<'a> Settings<'a> {
     fn of(rows: Vec<Row<'a>>, first: &Study) -> Self {
         let evaluations = first.evaluations();
         let metric = Metric::main(evaluations[0].task);
-        let panels: Vec<Panel> = (0..evaluations.len())
-            .map(|domain| {
+        let golds = &first.records()[0].predictions;
+        let given: Vec<Vec<usize>> = (golds.iter())
+            .map(|own| constants(metric, &golds[0], own))
+            .collect();
+        let panels: Vec<Panel> = (given.iter().enumerate())
+            .map(|(domain, constants)| {
                 let of_row = |row: &Row| {
                     (row.records.iter())
                         .flat_map(|stored| {
@@ -195,14 +214,25 @@ impl<'a> Settings<'a> {
                         })
                         .collect()
                 };
-                Panel::new(&rows.iter().map(of_row).collect::<Vec<_>>())
+                let constants =
+                    (constants.iter()).map(|class| constant_run(metric, *class, &golds[domain]));
+                Panel::new(&rows.iter().map(of_row).chain(constants).collect::<Vec<_>>())
             })
             .collect();
+        let draws = Bootstrap::default().scores(&panels);
+        let floor = |(domain, evaluation): (usize, &Evaluation)| {
+            let constants = draws[domain][rows.len()..].iter().flatten();
+            constants
+                .map(Draws::value)
+                .reduce(f64::max)
+                .or(evaluation.floor)
+        };
         Settings {
             metric,
             domains: evaluations.iter().map(|e| e.domain.clone()).collect(),
-            floors: evaluations.iter().map(|e| e.floor).collect(),
-            draws: Bootstrap::default().scores(&panels),
+            floors: evaluations.iter().enumerate().map(floor).collect(),
+            constants: given[0].clone(),
+            draws,
             panels,
             rows,
         }
@@ -286,19 +316,40 @@ impl<'a> Settings<'a> {
         frames
     }
 
-    /// The rows whose source score is not clearly above the floor.
-    fn not_learned(&self) -> Vec<String> {
-        let Some(floor) = self.floors[0] else {
-            return Vec::new();
-        };
-        let is_above = |row: usize| {
-            let draws = self.draws(row, On::Source);
-            draws.is_none_or(|draws| draws.estimate().interval.low > floor)
-        };
+    /// The tuned rows whose source score stands so to the baselines, where any is known.
+    fn standing(&self, wanted: Standing) -> Vec<String> {
         (self.rows.iter().enumerate())
-            .filter(|(at, row)| row.method != Method::Untuned && !is_above(*at))
+            .filter(|(_, row)| row.method != Method::Untuned)
+            .filter(|(at, _)| {
+                let above = self.above(*at);
+                !above.is_empty() && Standing::of(&above) == wanted
+            })
             .map(|(_, row)| format!("{}, {}", row.setting.place, self.line(row)))
             .collect()
+    }
+
+    /// A row's source score minus that of each baseline: the untuned backbone of its setting, constant answers or a
+    /// random fact.
+    fn above(&self, row: usize) -> Vec<Above> {
+        let (source, passages) = (&self.draws[0], self.panels[0].clusters());
+        let Some(score) = &source[row] else {
+            return Vec::new();
+        };
+        let is_untuned = |other: &Row| {
+            other.method == Method::Untuned && other.setting.folder == self.rows[row].setting.folder
+        };
+        let untuned = self.rows.iter().position(is_untuned);
+        let untuned = untuned.map(|untuned| (Baseline::Untuned, &source[untuned]));
+        let constants = (self.constants.iter())
+            .map(|class| Baseline::Constant(*class))
+            .zip(&source[self.rows.len()..]);
+        let mut all: Vec<Above> = (untuned.into_iter().chain(constants))
+            .filter_map(|(baseline, other)| Some(above(score, baseline, other.as_ref()?, passages)))
+            .collect();
+        if self.constants.is_empty() {
+            all.extend(self.floors[0].map(|fact| above_fact(score, fact, passages)));
+        }
+        all
     }
 
     fn scores(&self, metric: &str) -> [Block; 3] {

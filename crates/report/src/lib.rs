@@ -8,6 +8,7 @@
 //! [`export`] has the records themselves as tables for other programs.
 
 pub mod ablation;
+pub mod baselines;
 pub mod bench;
 pub mod chart;
 pub mod comparison;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::baselines::{Baseline, constant_run, constants};
 use super::study::{Study, samples};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
@@ -19,12 +20,14 @@ pub struct Resamples<'a> {
     /// What is scored.
     pub metric: Metric,
     /// The samples of every method on each domain, source first; methods in the order of [`Method::ALL`], then model
-    /// tuning at each of [`steps`](Self::steps).
+    /// tuning at each of [`steps`](Self::steps), then the constant answers.
     pub panels: Vec<Panel>,
     /// The steps at which every run of model tuning has predictions, ascending.
     pub steps: Vec<usize>,
     /// `[domain][place in the panel]`.
     draws: Vec<Vec<Option<Draws>>>,
+    /// The classes of each domain's constant answers.
+    constants: Vec<Vec<usize>>,
 }
 
 /// What is scored.
@@ -47,10 +50,15 @@ impl<'a> Resamples<'a> {
     pub fn of(study: &'a Study<'a>) -> Self {
         let metric = Metric::main(study.evaluations()[0].task);
         let steps = common_steps(study);
-        let panels: Vec<Panel> = (0..study.evaluations().len())
-            .map(|domain| panel(study, metric, &steps, domain))
+        let rows = &study.records()[0].predictions;
+        let constants: Vec<Vec<usize>> = (rows.iter())
+            .map(|own| constants(metric, &rows[0], own))
+            .collect();
+        let panels: Vec<Panel> = (constants.iter().enumerate())
+            .map(|(domain, constants)| panel(study, metric, &steps, domain, constants))
             .collect();
         Resamples {
+            constants,
             draws: Bootstrap::default().scores(&panels),
             study,
             metric,
@@ -73,6 +81,14 @@ impl<'a> Resamples<'a> {
     /// The score on a domain; `None` without records.
     pub fn score(&self, domain: usize, of: impl Into<Scored>) -> Option<&Draws> {
         self.draws[domain][self.place(of.into())?].as_ref()
+    }
+
+    /// The constant answers on a domain; none where there are no classes.
+    pub fn constants(&self, domain: usize) -> impl Iterator<Item = (Baseline, &Draws)> {
+        let first = Method::ALL.len() + self.steps.len();
+        let draws = self.draws[domain][first..].iter().flatten();
+        let classes = self.constants[domain].iter();
+        classes.map(|class| Baseline::Constant(*class)).zip(draws)
     }
 
     /// The scores of the runs on a domain, by ascending seed.
@@ -147,7 +163,13 @@ fn run(cell: &Cell) -> u64 {
     }
 }
 
-fn panel(study: &Study, metric: Metric, steps: &[usize], domain: usize) -> Panel {
+fn panel(
+    study: &Study,
+    metric: Metric,
+    steps: &[usize],
+    domain: usize,
+    constants: &[usize],
+) -> Panel {
     let kept = Method::ALL.map(|method| -> Vec<Sample> {
         let of_run = |stored: &StoredRecord| {
             samples(
@@ -171,5 +193,10 @@ fn panel(study: &Study, metric: Metric, steps: &[usize], domain: usize) -> Panel
             .flat_map(of_run)
             .collect()
     });
-    Panel::new(&kept.into_iter().chain(stopped).collect::<Vec<_>>())
+    let rows = &study.records()[0].predictions[domain];
+    let given = constants
+        .iter()
+        .map(|class| constant_run(metric, *class, rows));
+    let all = kept.into_iter().chain(stopped).chain(given);
+    Panel::new(&all.collect::<Vec<_>>())
 }

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
+use super::baselines::{Above, Baseline, Standing};
 use super::cost::Cost;
 use super::document::MISSING;
 use super::number::count;
@@ -74,8 +75,19 @@ pub struct Domain {
     pub passages: usize,
     /// Inputs longer than the limit.
     pub cut_inputs: usize,
-    /// The score that needs no understanding.
-    pub floor: Option<f64>,
+    /// The score that needs no understanding, as it was recorded: that of a random fact of the passage, or of
+    /// the label that is most common in source training.
+    #[serde(rename = "floor")]
+    pub recorded_floor: Option<f64>,
+    /// The score of the constant answer that is best on these rows; absent where there are no classes.
+    pub best_constant: Option<f64>,
+}
+
+impl Domain {
+    /// The score that needs no understanding: of the best constant answer, or of a random fact of the passage.
+    pub fn floor(&self) -> Option<f64> {
+        self.best_constant.or(self.recorded_floor)
+    }
 }
 
 /// A run that is in no number here.
@@ -121,6 +133,8 @@ pub struct DomainScore {
     pub by_seed: Vec<f64>,
     /// Source score minus this; absent for the source.
     pub gap: Option<Estimate>,
+    /// The score minus that of each baseline: the untuned backbone (but for itself), constant answers, a random fact.
+    pub above: Vec<Above>,
     /// Mean over seeds of the other metric.
     pub second: f64,
     /// Its standard deviation over seeds.
@@ -166,13 +180,11 @@ impl Results {
             .filter(move |run| run.method == method)
     }
 
-    /// The tuned methods whose score on a domain is not clearly above its floor.
+    /// The tuned methods whose score on a domain is not shown to be above its floor.
     pub fn at_floor(&self, domain: usize) -> Vec<Method> {
-        let Some(floor) = self.domains[domain].floor else {
-            return Vec::new();
-        };
+        let is_above = |standing| matches!(standing, None | Some(Standing::Above));
         self.tuned()
-            .filter(|result| result.scores[domain].score.interval.low <= floor)
+            .filter(|result| !is_above(result.scores[domain].above_floor()))
             .map(|result| result.method)
             .collect()
     }
@@ -197,7 +209,7 @@ impl Results {
         }
         let mut others: Vec<&MethodResult> = (self.tuned())
             .filter(|result| !result.is_compared())
-            .filter(|result| result.learned(&self.domains[0]) == Learned::Yes)
+            .filter(|result| result.learned() == Standing::Above)
             .collect();
         let score = |result: &MethodResult| result.mean_target.map_or(0.0, |mean| mean.value);
         others.sort_by(|one, other| score(other).total_cmp(&score(one)));
@@ -298,29 +310,24 @@ impl MethodResult {
         &self.scores[1..]
     }
 
-    /// Whether the source score lies clearly above the untuned backbone's and the floor.
-    pub fn learned(&self, source: &Domain) -> Learned {
-        let beats_untuned = self
-            .above_untuned
-            .is_none_or(|gain| gain.interval.low > 0.0);
-        let beats_floor = source
-            .floor
-            .is_none_or(|floor| self.source().score.interval.low > floor);
-        match (beats_untuned, beats_floor) {
-            (true, true) => Learned::Yes,
-            (false, _) => Learned::NotAboveUntuned,
-            (true, false) => Learned::NotAboveFloor,
-        }
+    /// Whether the source's task was learned: the source score against the untuned backbone and the floor.
+    pub fn learned(&self) -> Standing {
+        Standing::of(&self.source().above)
     }
 }
 
-/// Whether training taught the source's task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Learned {
-    /// The source score is above untuned backbone and floor.
-    Yes,
-    /// The source score is not clearly above the untuned backbone's.
-    NotAboveUntuned,
-    /// The source score is not clearly above the floor.
-    NotAboveFloor,
+impl DomainScore {
+    /// The score against the answers that need no understanding; `None` where none is known. The untuned backbone is
+    /// no floor: a score can fall below it, so it cuts no gap short.
+    pub fn above_floor(&self) -> Option<Standing> {
+        let mut floors = self.floors().peekable();
+        floors.peek()?;
+        Some(Standing::of(floors))
+    }
+
+    /// The differences to the answers that need no understanding.
+    pub fn floors(&self) -> impl Iterator<Item = &Above> {
+        let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
+        self.above.iter().filter(is_floor)
+    }
 }

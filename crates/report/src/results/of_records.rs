@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Domain, DomainScore, MethodResult, Results, UnfinishedRun};
+use crate::baselines::{Above, Baseline, above, above_fact};
 use crate::cost::cost;
 use crate::resamples::Resamples;
 use crate::study::Study;
@@ -73,10 +74,38 @@ fn domains(resamples: &Resamples) -> Vec<Domain> {
             examples: evaluation.examples,
             passages: panel.clusters(),
             cut_inputs: evaluation.cut_inputs,
-            floor: (study.records().iter())
-                .find_map(|stored| stored.record.evaluations[index].floor),
+            recorded_floor: recorded_floor(study, index),
+            best_constant: (resamples.constants(index))
+                .map(|(_, draws)| draws.value())
+                .reduce(f64::max),
         })
         .collect()
+}
+
+fn recorded_floor(study: &Study, domain: usize) -> Option<f64> {
+    (study.records().iter()).find_map(|stored| stored.record.evaluations[domain].floor)
+}
+
+/// A method's score on a domain minus that of each baseline.
+fn differences(resamples: &Resamples, domain: usize, method: Method) -> Vec<Above> {
+    let Some(score) = resamples.score(domain, method) else {
+        return Vec::new();
+    };
+    let passages = resamples.panels[domain].clusters();
+    let untuned = (method != Method::Untuned)
+        .then(|| resamples.score(domain, Method::Untuned))
+        .flatten()
+        .map(|untuned| (Baseline::Untuned, untuned));
+    let mut all: Vec<Above> = (untuned.into_iter())
+        .chain(resamples.constants(domain))
+        .map(|(baseline, other)| above(score, baseline, other, passages))
+        .collect();
+    // Where there are classes, what is recorded is one of the constants, and rarely the best.
+    if resamples.constants(domain).next().is_none() {
+        let fact = recorded_floor(resamples.study, domain);
+        all.extend(fact.map(|fact| above_fact(score, fact, passages)));
+    }
+    all
 }
 
 fn method_result(resamples: &Resamples, method: Method, second: Metric) -> MethodResult {
@@ -98,6 +127,7 @@ fn method_result(resamples: &Resamples, method: Method, second: Metric) -> Metho
                 .then(|| resamples.gap(domain, method))
                 .flatten()
                 .map(|gap| gap.estimate()),
+            above: differences(resamples, domain, method),
             second: mean(&seconds).expect("the records were checked: every metric is there"),
             second_deviation: standard_deviation(&seconds),
         }

@@ -79,6 +79,7 @@ pub fn cautions(
         cautions.extend(runs::not_learned(results, result));
         cautions.extend(runs::stalled(study, result));
         cautions.extend(runs::at_floor(results, result));
+        cautions.extend(runs::not_above_untuned(results, result));
         cautions.extend(runs::collapsed(result));
         cautions.extend(runs::undertrained(study, result));
     }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::scales::{Direction, LEVEL, adjusted};
+use crate::baselines::Standing;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
 use crate::number::{difference as signed, interval as in_points, metric_title, p_value, percent};
 use crate::resamples::Resamples;
-use crate::results::{Learned, Results};
+use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::{Estimate, prediction_interval};
 use promptshift_numbers::stats::holm;
@@ -217,8 +218,8 @@ fn legend(results: &Results, all: &[AgainstModel]) -> String {
     };
     format!(
         "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Floor: one of the two \
-         is not clearly above it on this domain; not learned: one of the two did not clearly beat the baselines on the \
-         source; then gaps are not comparable.{level}",
+         is not shown to be above it on this domain; not learned: one of the two is shown not to have learned the source; \
+         learning open: whether one of them learned it cannot be told; then gaps are not comparable.{level}",
         Method::Model.title()
     )
 }
@@ -272,17 +273,18 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
     Table::new(header).words(&[0, 1, 6]).rows(rows)
 }
 
-/// Why a method's gap on a domain is not comparable with model tuning's: one of them did not learn the source, or is
-/// not clearly above the domain's floor.
+/// Why a method's gap on a domain is not comparable with model tuning's: one of them is not shown to have learned the
+/// source, or to be above the domain's floor.
 fn why_not(results: &Results, method: Method, domain: usize) -> Option<&'static str> {
     let both = [method, Method::Model];
     let floored = results.at_floor(domain);
-    let has_not_learned = |method: &Method| {
-        let result = results.method(*method);
-        result.is_some_and(|result| result.learned(&results.domains[0]) != Learned::Yes)
-    };
-    if both.iter().any(has_not_learned) {
+    let results_of = both.iter().filter_map(|method| results.method(*method));
+    let learned: Vec<Standing> = results_of.map(|result| result.learned()).collect();
+    if learned.contains(&Standing::NotAbove) {
         return Some("not learned");
+    }
+    if learned.contains(&Standing::Open) {
+        return Some("learning open");
     }
     both.iter()
         .any(|method| floored.contains(method))

@@ -198,7 +198,7 @@ fn figure(results: &Results, found: &KShots, suffix: &str) -> Figure {
             series: (found.methods.iter().zip(curves))
                 .map(|(method, curve)| series(method, curve))
                 .collect(),
-            floor: results.domains[1 + place].floor,
+            floor: results.domains[1 + place].floor(),
         })
         .collect();
     settings::figure(

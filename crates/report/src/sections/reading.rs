@@ -1,6 +1,7 @@
 //! How to read a report: what was done, and what its terms mean.
 
 use super::search::{MethodSearch, budget};
+use crate::baselines::MARGIN;
 use crate::document::Block;
 use crate::number::{capital, list, metric_title, whole};
 use crate::results::Results;
@@ -39,7 +40,10 @@ pub fn generated(results: &Results) -> Option<Block> {
 fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
     let metric = metric_title(results.metric);
     let floor = match results.metric {
-        "accuracy" => "always giving the label that is most common in source training",
+        _ if results.domains[0].best_constant.is_some() => {
+            "the best constant answer: the same class for every example, the one that scores highest on the rows of \
+             that domain"
+        }
         _ => "answering with a fact of the passage drawn at random",
     };
     let mut lines = vec![
@@ -70,8 +74,12 @@ fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
          Words such as *scores higher* go by it."
             .to_owned(),
         format!(
-            "**Untuned** is the pre-trained backbone; **floor** is the expected score of {floor}; these are the \
-             **baselines**. A method learned the source where its score is clearly above both."
+            "**Untuned** is the pre-trained backbone; **floor** is the score of {floor}; these are the **baselines**. A \
+             method **learned** the source where the 95 % interval of its score minus each baseline's, paired by \
+             passage, lies above zero. It is **shown not to have learned** it where the interval against the highest \
+             baseline ends below {} points (non-superiority, one side of Schuirmann's 1987 test of equivalence). \
+             Otherwise this cannot be told. The same holds for scores on targets and the floor.",
+            whole(100.0 * MARGIN)
         ),
     ];
     lines.extend(results.mixing.map(|mixing| mixture(results, mixing)));

@@ -71,7 +71,7 @@ impl Scale {
 /// Every method's mean loss minus model tuning's, on each scale, in the order of `methods`.
 pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> Vec<Vec<OnScale>> {
     let floors: Vec<f64> = (results.domains.iter())
-        .map(|domain| domain.floor.unwrap_or(0.0))
+        .map(|domain| domain.floor().unwrap_or(0.0))
         .collect();
     let mut all = vec![Vec::new(); methods.len()];
     for scale in Scale::ALL {

@@ -57,7 +57,7 @@ fn table(results: &Results) -> Table {
                 row.push(results.cell(*method, |result| score(&result.scores[index])));
                 row.push(results.cell(*method, |result| or_dash(result.scores[index].gap, gap)));
             }
-            row.push(or_dash(domain.floor, percent));
+            row.push(or_dash(domain.floor(), percent));
             row
         })
         .collect();
@@ -75,7 +75,7 @@ fn averages(results: &Results, methods: &[Method]) -> Vec<String> {
         row.push(results.cell(*method, score));
         row.push(results.cell(*method, |result| or_dash(result.mean_gap, gap)));
     }
-    let floors = results.domains[1..].iter().map(|domain| domain.floor);
+    let floors = results.domains[1..].iter().map(Domain::floor);
     let floors: Option<Vec<f64>> = floors.collect();
     row.push(or_dash(floors.and_then(|floors| mean(&floors)), percent));
     row
@@ -138,7 +138,7 @@ fn shown(results: &Results) -> impl Iterator<Item = f64> {
         let ends = [scores.score.interval.low, scores.score.interval.high];
         scores.by_seed.iter().copied().chain(ends)
     });
-    scores.chain(results.domains.iter().filter_map(|domain| domain.floor))
+    scores.chain(results.domains.iter().filter_map(Domain::floor))
 }
 
 /// Scores from source to target: a panel a target, a line a method.
@@ -150,7 +150,11 @@ fn slopes(results: &Results, suffix: &str) -> Figure {
         keys.push(Key::line("one seed", Stroke::Pale, Colour::Faint));
     }
     keys.push(Key::interval());
-    if results.domains.iter().any(|domain| domain.floor.is_some()) {
+    if results
+        .domains
+        .iter()
+        .any(|domain| domain.floor().is_some())
+    {
         keys.push(Key::floor());
     }
     let metric = metric_title(results.metric);
@@ -206,7 +210,7 @@ fn in_words(results: &Results) -> String {
 fn slope_marks(results: &Results, domains: [usize; 2]) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (end, domain) in (0_u32..).map(f64::from).zip(domains) {
-        if let Some(floor) = results.domains[domain].floor {
+        if let Some(floor) = results.domains[domain].floor() {
             let dashes = vec![(end - 0.08, floor), (end + 0.08, floor)];
             marks.push(Mark::Line(dashes, Stroke::Dashed, Colour::Faint));
         }

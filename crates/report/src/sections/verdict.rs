@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::differences::{AgainstModel, of};
 use super::matched::{self, Matched, Reason, Unmatched};
 use super::scales::{self, Direction, OnScale};
+use crate::baselines::{Standing, decisive};
 use crate::document::{Block, Table, or_dash};
 use crate::number::{count, difference, gap, interval, list, metric_title, percent, points};
-use crate::results::{Learned, MethodResult, Results};
+use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
 use promptshift_numbers::stats::estimate::Estimate;
@@ -27,7 +28,7 @@ pub struct Verdict {
     pub gap_difference: Option<Estimate>,
     /// The same on every scale.
     pub scales: Vec<OnScale>,
-    /// The targets on which the method or model tuning is not clearly above the floor.
+    /// The targets on which the method or model tuning is not shown to be above the floor.
     pub targets_at_floor: usize,
 }
 
@@ -52,12 +53,18 @@ pub enum Says {
     NotScored,
     /// There are no records of model tuning.
     NoReference,
-    /// The method did not clearly beat the baselines on the source.
+    /// The method is shown not to have learned the source.
     NotLearned,
-    /// Model tuning did not.
+    /// Model tuning is.
     ReferenceNotLearned,
-    /// On every target one of them is not clearly above the floor: it has nothing left to lose.
+    /// Whether the method learned the source cannot be told.
+    LearningOpen,
+    /// Whether model tuning did cannot be told.
+    ReferenceLearningOpen,
+    /// On every target one of them is shown not to be above the floor: it has nothing left to lose.
     AtFloor,
+    /// On every target one of them is not shown to be above the floor, and on some nor to be at it.
+    FloorOpen,
     /// Nothing varies in the records, such as with one run on one passage: there is no interval to go by.
     NothingVaries,
 }
@@ -124,17 +131,21 @@ impl Evidence<'_> {
     /// Why a method's loss can't be compared with model tuning's.
     fn barred(&self, result: &MethodResult, targets_at_floor: usize) -> Option<Says> {
         let results = self.results;
-        let learned = |result: &MethodResult| result.learned(&results.domains[0]) == Learned::Yes;
         let tests = of(self.tests, result.method);
         let varies = tests.is_none_or(|tests| tests.mean.gap_p_value.is_some());
-        let reference = results.method(Method::Model);
+        let own = result.learned();
+        let reference = results.method(Method::Model).map(MethodResult::learned);
+        let is_floored = targets_at_floor == results.targets.len();
         match result.method {
             Method::Model => Some(Says::Reference),
-            _ if !learned(result) => Some(Says::NotLearned),
-            _ if reference.is_some_and(|model| !learned(model)) => Some(Says::ReferenceNotLearned),
-            _ if tests.is_none() => Some(Says::NoReference),
-            _ if targets_at_floor == results.targets.len() => Some(Says::AtFloor),
+            _ if own == Standing::NotAbove => Some(Says::NotLearned),
+            _ if reference == Some(Standing::NotAbove) => Some(Says::ReferenceNotLearned),
             _ if !varies => Some(Says::NothingVaries),
+            _ if own == Standing::Open => Some(Says::LearningOpen),
+            _ if reference == Some(Standing::Open) => Some(Says::ReferenceLearningOpen),
+            _ if tests.is_none() => Some(Says::NoReference),
+            _ if is_floored && floored_everywhere(results, result.method) => Some(Says::AtFloor),
+            _ if is_floored => Some(Says::FloorOpen),
             _ => None,
         }
     }
@@ -155,6 +166,15 @@ impl Says {
         use Says::{DependsOnScale, Inconclusive, LosesLess, LosesMore};
         [LosesLess, LosesMore, Inconclusive, DependsOnScale].contains(&self)
     }
+}
+
+/// Whether on every target the method or model tuning is shown not to be above the floor.
+fn floored_everywhere(results: &Results, method: Method) -> bool {
+    let both = [method, Method::Model].map(|method| results.method(method));
+    (1..results.domains.len()).all(|domain| {
+        (both.iter().flatten())
+            .any(|result| result.scores[domain].above_floor() == Some(Standing::NotAbove))
+    })
 }
 
 /// The question, the table and the answer.
@@ -267,12 +287,10 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
 
 fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let model = Method::Model.title();
-    let baselines = "did not clearly beat the baselines";
     let said = match says {
-        Says::Reference => match results.method(Method::Model) {
-            Some(result) if result.learned(&results.domains[0]) != Learned::Yes => {
-                format!("reference, {baselines}")
-            }
+        Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {
+            Some(Standing::NotAbove) => "reference, shown not to have learned".to_owned(),
+            Some(Standing::Open) => "reference, cannot tell whether it learned".to_owned(),
             _ => "reference".to_owned(),
         },
         Says::LosesLess => "loses less".to_owned(),
@@ -282,9 +300,14 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
         Says::NoMatch => format!("no checkpoint of {model} scores as high"),
         Says::NotScored => "not scored".to_owned(),
         Says::NoReference => format!("not compared: no records of {model}"),
-        Says::NotLearned => format!("not comparable: {baselines}"),
-        Says::ReferenceNotLearned => format!("not comparable: {model} {baselines}"),
+        Says::NotLearned => "not comparable: shown not to have learned".to_owned(),
+        Says::ReferenceNotLearned => {
+            format!("not comparable: {model} is shown not to have learned")
+        }
+        Says::LearningOpen => "cannot tell whether it learned".to_owned(),
+        Says::ReferenceLearningOpen => format!("cannot tell whether {model} learned"),
         Says::AtFloor => "not comparable: at the floor".to_owned(),
+        Says::FloorOpen => "cannot tell: not shown to be above the floor".to_owned(),
         Says::NothingVaries => "cannot be estimated: nothing varies".to_owned(),
     };
     let said = match verdict.method {
@@ -295,7 +318,7 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     };
     match (verdict.targets_at_floor, results.targets.len()) {
         (floored, all) if floored > 0 && all > 1 && says.is_compared() => {
-            format!("{said} (floor on {floored} of {all} targets)")
+            format!("{said} (not shown above the floor on {floored} of {all} targets)")
         }
         _ => said,
     }
@@ -439,13 +462,12 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
 fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
     let results = evidence.results;
     let (model, title) = (Method::Model.title(), results.title(subject.method));
-    let clearly = "did not clearly beat the baselines on";
     match subject.finished {
-        Says::NotLearned => {
-            format!("Gaps not compared: {title} {clearly} {}", results.source)
+        Says::NotLearned | Says::LearningOpen => {
+            format!("Gaps not compared: {}", learning(results, subject.method))
         }
-        Says::ReferenceNotLearned => {
-            format!("Gaps not compared: {model} {clearly} {}", results.source)
+        Says::ReferenceNotLearned | Says::ReferenceLearningOpen => {
+            format!("Gaps not compared: {}", learning(results, Method::Model))
         }
         Says::NothingVaries => format!(
             "Gaps not compared: with one run and one passage a domain nothing varies, so no interval can be given; \
@@ -454,7 +476,7 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
                 .gap_difference
                 .map_or(String::new(), |gap| points(gap.value))
         ),
-        Says::AtFloor => {
+        Says::AtFloor | Says::FloorOpen => {
             let is_floored = |method: &Method| {
                 (1..results.domains.len()).any(|domain| results.at_floor(domain).contains(method))
             };
@@ -462,12 +484,16 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
                 .filter(|method| is_floored(method))
                 .map(|method| results.title(*method))
                 .collect();
-            format!(
-                "Gaps not compared: on {} the score of {} is not clearly above the floor, so there is nothing \
-                 left to lose",
-                list(&results.targets),
-                list(&floored)
-            )
+            let (targets, floored) = (list(&results.targets), list(&floored));
+            match subject.finished {
+                Says::AtFloor => format!(
+                    "Gaps not compared: on {targets} {floored} is shown to be at the floor, so there is nothing \
+                     left to lose"
+                ),
+                _ => format!(
+                    "Gaps not compared: cannot tell whether {floored} is above the floor on {targets}"
+                ),
+            }
         }
         _ => format!("Gaps not compared: there are no records of {model}"),
     }
@@ -524,13 +550,34 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
     ))
 }
 
+/// Why a method's gap says nothing: that it is shown not to have learned the source, or that this cannot be told.
+pub fn learning(results: &Results, method: Method) -> String {
+    let (title, source) = (results.title(method), &results.source);
+    let Some(result) = results.method(method) else {
+        return format!("{title} has no records");
+    };
+    let apart = match decisive(&result.source().above) {
+        None => "no baseline was scored".to_owned(),
+        Some(one) => format!(
+            "its score there minus that of {} is {} points",
+            one.baseline.title(),
+            difference(one.difference)
+        ),
+    };
+    match result.learned() {
+        Standing::Above => format!("{title} learned {source}: {apart}"),
+        Standing::NotAbove => format!("{title} is shown not to have learned {source}: {apart}"),
+        Standing::Open => format!("cannot tell whether {title} learned {source}: {apart}"),
+    }
+}
+
 /// Where some of the targets have little left to lose.
 fn floors(results: &Results, subject: &Verdict) -> String {
     match (subject.targets_at_floor, results.targets.len()) {
         (0, _) => String::new(),
         (floored, all) if floored == all => String::new(),
         (floored, all) => format!(
-            "; on {floored} of the {all} targets one of the two is not clearly above the floor, where gaps say little"
+            "; on {floored} of the {all} targets one of the two is not shown to be above the floor, where gaps say little"
         ),
     }
 }
@@ -610,11 +657,63 @@ mod tests {
             // Far less in points, but not so as a share of what there was to lose.
             ([0.55, 0.9], [0.4, 0.55], Says::DependsOnScale),
             ([0.1, 0.8], [0.1, 0.6], Says::NotLearned),
+            ([0.25, 0.8], [0.1, 0.6], Says::LearningOpen),
             ([0.8, 0.1], [0.6, 0.1], Says::ReferenceNotLearned),
+            ([0.8, 0.25], [0.6, 0.1], Says::ReferenceLearningOpen),
             ([0.8, 0.8], [0.1, 0.6], Says::AtFloor),
+            ([0.8, 0.8], [0.28, 0.6], Says::FloorOpen),
         ] {
             let [_, finished] = said_of(&scoring(source, target));
             assert_eq!(finished, wanted, "{source:?} {target:?}");
+        }
+    }
+
+    /// What the answer, the verdict's cell and the caution say of what was learned, and of the floor.
+    fn words_of(fixture: &Fixture) -> String {
+        let records = fixture.records();
+        let studies = studies(&records, &[]).expect("they belong together");
+        let comparison = compare(&studies[0]).expect("consistent");
+        let cells = comparison.verdict.iter();
+        let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
+        let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
+        let words: Vec<String> = (comparison.answer.iter().cloned())
+            .chain(cells)
+            .chain(cautions)
+            .collect();
+        words.join("\n")
+    }
+
+    #[test]
+    fn a_wide_interval_is_never_called_a_failure_to_learn() {
+        for (source, is_shown) in [(0.1, true), (0.25, false)] {
+            let words = words_of(&scoring([source, 0.8], [0.1, 0.6]));
+            assert_eq!(
+                words.contains("prompt tuning is shown not to have learned squad: its score there minus that of a random"),
+                is_shown,
+                "{words}"
+            );
+            assert_eq!(
+                words.contains("cannot tell whether prompt tuning learned squad: its score there minus that of a random"),
+                !is_shown,
+                "{words}"
+            );
+            assert_eq!(
+                words.contains("cannot tell whether it learned"),
+                !is_shown,
+                "{words}"
+            );
+        }
+        let words = words_of(&scoring([0.8, 0.8], [0.6, 0.6]));
+        assert!(!words.contains("learned squad"), "{words}");
+    }
+
+    #[test]
+    fn nothing_left_to_lose_is_said_of_what_is_shown_to_be_at_the_floor() {
+        for (target, is_shown) in [(0.26, true), (0.28, false)] {
+            let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
+            assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
+            let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
+            assert_eq!(words.contains(open), !is_shown, "{words}");
         }
     }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Caution, about, caution};
+use crate::baselines::{Above, Baseline, Standing, decisive};
 use crate::diagnosis::{self, Stall};
 use crate::document::{plain, quoted};
 use crate::number::{capital, count, difference, list, percent, share};
-use crate::results::{Learned, MethodResult, Results};
+use crate::results::{MethodResult, Results};
+use crate::sections::verdict;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
@@ -17,20 +19,21 @@ use promptshift_numbers::stats::estimate::median;
 const COLLAPSED: f64 = 0.5;
 
 pub(super) fn not_learned(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let reason = match result.learned(&results.domains[0]) {
-        Learned::Yes => return None,
-        Learned::NotAboveUntuned => format!(
-            "its source score is not clearly above the untuned backbone's (difference {} points)",
-            (result.above_untuned).map_or("unknown".to_owned(), difference)
+    let knob = diagnosis::knob(result.method);
+    let remedy = match result.learned() {
+        Standing::Above => return None,
+        Standing::NotAbove => knob.to_owned(),
+        Standing::Open => format!(
+            "more seeds and more scored rows of {}; {knob}",
+            results.source
         ),
-        Learned::NotAboveFloor => "its source score is not clearly above the floor".to_owned(),
     };
-    let seen = format!(
-        "**{} did not clearly beat the baselines on {}**: {reason}. Its gap is not informative.",
-        capital(&result.title),
-        results.source
-    );
-    Some(caution("learning", seen, diagnosis::knob(result.method)))
+    let learning = capital(&verdict::learning(results, result.method));
+    let seen = match learning.split_once(": ") {
+        Some((state, apart)) => format!("**{state}**: {apart}. Its gap is not informative."),
+        None => format!("**{learning}**."),
+    };
+    Some(caution("learning", seen, remedy))
 }
 
 /// Runs that look as if they had not learned, and what to change.
@@ -69,20 +72,64 @@ fn symptom(stall: &Stall) -> String {
     }
 }
 
-pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let targets = (results.domains.iter().enumerate().skip(1))
-        .filter(|(index, _)| results.at_floor(*index).contains(&result.method))
-        .filter_map(|(index, domain)| {
-            let score = percent(result.scores[index].score.value);
-            let floor = percent(domain.floor?);
-            Some(format!("{} ({score} against {floor})", domain.name))
-        });
+/// Targets on which a method is shown to be at the floor, or not shown to be above it.
+pub(super) fn at_floor(results: &Results, result: &MethodResult) -> Vec<Caution> {
+    let targets = |wanted: Standing| -> Vec<String> {
+        (results.domains.iter().zip(&result.scores).skip(1))
+            .filter(|(_, score)| score.above_floor() == Some(wanted))
+            .filter_map(|(domain, score)| Some(against(&domain.name, decisive(score.floors())?)))
+            .collect()
+    };
+    let title = &result.title;
     let remedy = "a larger backbone, or targets closer to the source";
-    about(targets.collect(), "the floor", remedy, |targets| {
+    let shown = about(
+        targets(Standing::NotAbove),
+        "the floor",
+        remedy,
+        |targets| {
+            format!(
+                "{} is shown to be at the floor on {targets}: it has nothing left to lose there, so its gap measures \
+                 the source score only.",
+                capital(title)
+            )
+        },
+    );
+    let remedy = "more seeds and more scored rows of these targets";
+    let open = about(targets(Standing::Open), "the floor", remedy, |targets| {
         format!(
-            "{} is not clearly above the floor on {targets}: it has nothing left to lose there, so its gap measures \
-             the source score only.",
-            capital(&result.title)
+            "Cannot tell whether {title} is above the floor on {targets}: its gap there may measure the source score \
+             only."
+        )
+    });
+    shown.into_iter().chain(open).collect()
+}
+
+/// `textbookqa (+1.2 [−0.4, 2.8] points against a random fact of the passage)`.
+fn against(domain: &str, above: &Above) -> String {
+    let apart = difference(above.difference);
+    format!(
+        "{domain} ({apart} points against {})",
+        above.baseline.title()
+    )
+}
+
+/// Targets on which what a method learned from the source is not shown to help.
+pub(super) fn not_above_untuned(results: &Results, result: &MethodResult) -> Option<Caution> {
+    if result.learned() != Standing::Above {
+        return None;
+    }
+    let targets =
+        (results.domains.iter().zip(&result.scores).skip(1)).filter_map(|(one, score)| {
+            let is_untuned = |above: &&Above| above.baseline == Baseline::Untuned;
+            let above = score.above.iter().find(is_untuned)?;
+            let is_shown = above.difference.interval.low > 0.0;
+            (!is_shown).then(|| against(&one.name, above))
+        });
+    about(targets.collect(), "the untuned backbone", "", |targets| {
+        format!(
+            "{} learned {} but is not shown to score higher than before on {targets}.",
+            capital(&result.title),
+            results.source
         )
     })
 }
