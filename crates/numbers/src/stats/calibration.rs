@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bins of the expected calibration error.
+use super::calibration_error::bins_for;
+
+/// Bins of the plain expected calibration error, and the most of a reliability diagram.
 pub const BINS: usize = 15;
 
 /// Confidences are kept this far from 0 and 1, where a wrong answer would cost infinitely much.
@@ -24,7 +26,11 @@ impl Outcome {
         self.log_prob.clamp(MARGIN.ln(), -MARGIN)
     }
 
-    fn worth(self) -> f64 {
+    pub(super) fn confidence(self) -> f64 {
+        self.log_confidence().exp()
+    }
+
+    pub(super) fn worth(self) -> f64 {
         f64::from(u8::from(self.right))
     }
 }
@@ -50,7 +56,8 @@ pub struct Calibration {
     /// The mean confidence.
     pub confidence: f64,
     /// Expected calibration error over [`BINS`] bins of equally many answers,
-    /// `Σ n_b/n |accuracy_b - confidence_b|` (Nixon et al. 2019).
+    /// `Σ n_b/n |accuracy_b - confidence_b|` (Nixon et al. 2019). Chance alone makes it positive: see
+    /// [`calibration_error`](super::calibration_error).
     pub ece: f64,
     /// Mean squared difference of confidence and outcome (Brier 1950).
     pub brier: f64,
@@ -59,7 +66,8 @@ pub struct Calibration {
     /// Area under the risk-coverage curve: the mean, over all coverages, of the share of wrong
     /// answers among the most confident (Geifman & El-Yaniv 2017).
     pub risk_coverage: f64,
-    /// The bins of `ece`.
+    /// The bins of a reliability diagram, [`bins_for`] as many answers as there are; equal confidences are
+    /// in one bin.
     pub bins: Vec<Bin>,
 }
 
@@ -120,26 +128,28 @@ pub fn calibration(outcomes: &[Outcome]) -> Option<Calibration> {
     }
     let mut sorted: Vec<(f64, f64)> = outcomes
         .iter()
-        .map(|outcome| (outcome.log_confidence().exp(), outcome.worth()))
+        .map(|outcome| (outcome.confidence(), outcome.worth()))
         .collect();
     // Equal confidences have no order of their own: right ones first makes it one.
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
     let over = |of: &dyn Fn(f64, f64) -> f64| {
         sorted.iter().map(|(p, right)| of(*p, *right)).sum::<f64>() / count as f64
     };
-    let bins = bins(&sorted);
+    let plain = bins(&sorted);
     Some(Calibration {
         examples: count,
         accuracy: over(&|_, right| right),
         confidence: over(&|p, _| p),
-        ece: bins
+        ece: plain
             .iter()
             .map(|bin| bin.count as f64 / count as f64 * (bin.accuracy - bin.confidence).abs())
             .sum(),
         brier: over(&|p, right| (p - right).powi(2)),
         nll: over(&|p, right| -(right * p.ln() + (1.0 - right) * (-p).ln_1p())),
         risk_coverage: risk_coverage(&sorted),
-        bins,
+        bins: groups(&sorted, bins_for(count), |one| one.0)
+            .map(bin)
+            .collect(),
     })
 }
 
@@ -148,15 +158,39 @@ fn bins(sorted: &[(f64, f64)]) -> Vec<Bin> {
     let wanted = BINS.min(sorted.len());
     (0..wanted)
         .map(|bin| &sorted[bin * sorted.len() / wanted..(bin + 1) * sorted.len() / wanted])
-        .map(|bin| {
-            let count = bin.len() as f64;
-            Bin {
-                count: bin.len(),
-                confidence: bin.iter().map(|(p, _)| p).sum::<f64>() / count,
-                accuracy: bin.iter().map(|(_, right)| right).sum::<f64>() / count,
-            }
-        })
+        .map(bin)
         .collect()
+}
+
+fn bin(answers: &[(f64, f64)]) -> Bin {
+    let count = answers.len() as f64;
+    Bin {
+        count: answers.len(),
+        confidence: answers.iter().map(|(p, _)| p).sum::<f64>() / count,
+        accuracy: answers.iter().map(|(_, right)| right).sum::<f64>() / count,
+    }
+}
+
+/// What is sorted by a key in at most so many groups of nearly equal size, where what has the same key
+/// stays in one group.
+pub(super) fn groups<T>(
+    sorted: &[T],
+    wanted: usize,
+    key: impl Fn(&T) -> f64,
+) -> impl Iterator<Item = &[T]> {
+    let mut ends: Vec<usize> = (1..=wanted)
+        .map(|group| {
+            let mut end = group * sorted.len() / wanted;
+            while end > 0 && end < sorted.len() && key(&sorted[end]) == key(&sorted[end - 1]) {
+                end += 1;
+            }
+            end
+        })
+        .collect();
+    ends.dedup();
+    let starts = std::iter::once(0).chain(ends.clone());
+    let groups = starts.zip(ends).filter(|(start, end)| start < end);
+    groups.map(|(start, end)| &sorted[start..end])
 }
 
 /// The mean of the risks at coverage 1/n, 2/n, ..., 1. Answers with equal confidence are taken in

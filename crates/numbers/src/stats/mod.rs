@@ -13,7 +13,7 @@
 //! | ... of several targets, which do, and on how many at least? | [`holm`] |
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
-//! | does it know when it is wrong? | [`calibration`] |
+//! | does it know when it is wrong? | [`calibration`], beyond chance [`calibration_error`] |
 //! | does it put a class's examples first, wherever the threshold stands? | [`ranking`] |
 //! | do prompts that are alike do alike on each other's domains? | [`mantel`] |
 //! | what would a shorter search have found? | [`budget`] |
@@ -21,6 +21,7 @@
 pub mod bootstrap;
 pub mod budget;
 pub mod calibration;
+pub mod calibration_error;
 pub mod cluster;
 mod draw;
 pub mod estimate;

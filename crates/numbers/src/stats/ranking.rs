@@ -20,6 +20,30 @@ pub fn auroc(examples: &[(f64, bool)]) -> Option<f64> {
     Some((sum - of_class * (of_class + 1.0) / 2.0) / (of_class * others))
 }
 
+/// What each example is worth, in [0, 1], where the class is given to as many as are of it: to those with the
+/// highest scores, of equals at the threshold to each in expectation. No other threshold leaves the shares of the
+/// classes as they are, so what accuracy gains by it is what the shares had moved the threshold by.
+pub fn at_matched_threshold(examples: &[(f64, bool)]) -> Vec<f64> {
+    let of_class = examples.iter().filter(|(_, is)| *is).count();
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.sort_by(|&one, &other| examples[other].0.total_cmp(&examples[one].0));
+    let mut worths = vec![0.0; examples.len()];
+    let mut taken = 0;
+    for equal in order.chunk_by(|&one, &other| examples[one].0 == examples[other].0) {
+        let left = of_class.saturating_sub(taken).min(equal.len());
+        let given = left as f64 / equal.len() as f64;
+        for &place in equal {
+            worths[place] = if examples[place].1 {
+                given
+            } else {
+                1.0 - given
+            };
+        }
+        taken += equal.len();
+    }
+    worths
+}
+
 /// Ranks from 1, the mean one of equals.
 pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -53,6 +77,17 @@ mod tests {
         assert_eq!(of([0.5; 4]), Some(0.5));
         assert_eq!(of([0.1, 0.3, 0.3, 0.9]), Some(0.875));
         assert_eq!(auroc(&[(0.1, true), (0.2, true)]), None);
+    }
+
+    #[test]
+    fn as_many_are_given_the_class_as_are_of_it() {
+        // Two of the class: the first, and half of the two equals behind it.
+        let examples = [(0.9, true), (0.4, false), (0.4, true), (0.1, false)];
+        assert_eq!(at_matched_threshold(&examples), [1.0, 0.5, 0.5, 1.0]);
+        // All below one half, and in order: nothing is wrong but the threshold.
+        let examples = [(0.4, true), (0.3, true), (0.2, false)];
+        assert_eq!(at_matched_threshold(&examples), [1.0; 3]);
+        assert!(at_matched_threshold(&[]).is_empty());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Does a method's confidence tell how often it is right?
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Point, Shape, Stroke};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::number::{list, percent};
+use crate::number::{difference, gap, list, percent};
 use crate::resamples::Resamples;
 use crate::results::{Domain, Results};
 use crate::study::Study;
@@ -12,9 +14,12 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::calibration::{
-    BINS, Bin, Calibration, Outcome, calibration, fit_temperature,
+    Bin, Calibration, Outcome, Temperature, calibration, fit_temperature,
 };
-use promptshift_numbers::stats::estimate::mean;
+use promptshift_numbers::stats::calibration_error::{
+    self, ANSWERS_A_BIN, Answer, root, squared_error,
+};
+use promptshift_numbers::stats::estimate::{Estimate, mean};
 
 /// One method's calibration on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +40,13 @@ pub struct DomainCalibration {
     pub by_seed: Vec<Calibration>,
     /// Of each seed that has a temperature, at that temperature.
     pub scaled: Vec<Calibration>,
+    /// The calibration error without what chance adds, over seeds and passages: below zero where chance would have
+    /// added more than there is. `None` with fewer than two passages.
+    pub calibration_error: Option<Estimate>,
+    /// The same at the seeds' temperatures.
+    pub scaled_calibration_error: Option<Estimate>,
+    /// The calibration error minus the source's, none below zero; absent for the source.
+    pub calibration_error_above_source: Option<Estimate>,
 }
 
 /// A number of a calibration.
@@ -47,15 +59,16 @@ pub fn over_seeds(all: &[Calibration], part: Part) -> Option<f64> {
 }
 
 /// The bins of a reliability diagram, as means over seeds: bins of the same rank belong together,
-/// since all runs answer the same examples and all bins hold equally many.
+/// since all runs answer the same examples and bins hold nearly equally many.
 fn mean_bins(all: &[Calibration]) -> Vec<Bin> {
     let Some(first) = all.first() else {
         return Vec::new();
     };
-    let seeds = all.len() as f64;
+    // Equal confidences share a bin, so that one seed may have fewer.
     let over = |place: usize, part: fn(&Bin) -> f64| -> f64 {
         let of_seeds = all.iter().filter_map(|one| one.bins.get(place));
-        of_seeds.map(part).sum::<f64>() / seeds
+        let of_seeds: Vec<f64> = of_seeds.map(part).collect();
+        mean(&of_seeds).unwrap_or(f64::NAN)
     };
     (first.bins.iter().enumerate())
         .map(|(place, bin)| Bin {
@@ -77,6 +90,23 @@ fn outcomes(predictions: &[Prediction]) -> Vec<Outcome> {
         .collect()
 }
 
+/// A run's answers with the numbers of their passages, at a temperature.
+fn answers(predictions: &[Prediction], temperature: Temperature) -> Vec<Answer> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    (outcomes(predictions).into_iter().zip(predictions))
+        .map(|(outcome, prediction)| {
+            let next = numbers.len();
+            let passage = *numbers.entry(&prediction.passage).or_insert(next);
+            (passage, temperature.apply(outcome))
+        })
+        .collect()
+}
+
+/// The debiased calibration error of runs on a domain.
+fn error(runs: impl Iterator<Item = Vec<Answer>>) -> Option<Estimate> {
+    squared_error(&runs.collect::<Vec<_>>()).map(root)
+}
+
 /// Measures one method's calibration.
 fn of_method(study: &Study, method: Method) -> MethodCalibration {
     let records = study.of(method);
@@ -85,8 +115,16 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
         .map(|stored| fit_temperature(&outcomes(&stored.validation)))
         .collect();
     let on = |stored: &StoredRecord, domain: usize| outcomes(&stored.predictions[domain]);
-    let domains = (0..study.evaluations().len())
+    let mut domains: Vec<DomainCalibration> = (0..study.evaluations().len())
         .map(|domain| DomainCalibration {
+            calibration_error: error(
+                (records.iter())
+                    .map(|stored| answers(&stored.predictions[domain], Temperature(1.0))),
+            ),
+            scaled_calibration_error: error((records.iter().zip(&temperatures)).filter_map(
+                |(stored, temperature)| Some(answers(&stored.predictions[domain], (*temperature)?)),
+            )),
+            calibration_error_above_source: None,
             by_seed: records
                 .iter()
                 .filter_map(|stored| calibration(&on(stored, domain)))
@@ -105,6 +143,12 @@ fn of_method(study: &Study, method: Method) -> MethodCalibration {
                 .collect(),
         })
         .collect();
+    let source = domains[0].calibration_error;
+    for target in &mut domains[1..] {
+        let errors = target.calibration_error.zip(source);
+        target.calibration_error_above_source =
+            errors.map(|(target, source)| calibration_error::difference(target, source));
+    }
     MethodCalibration {
         method,
         temperatures: temperatures
@@ -134,8 +178,10 @@ pub fn blocks(results: &Results, all: &[MethodCalibration], suffix: &str) -> Vec
     };
     let words = format!(
         "Means over seeds. The confidence of an answer is {confidence}; an answer is right if it equals a right one. \
-         ECE: expected calibration error over {BINS} bins of equally many answers, in points. Brier: mean squared \
-         error of the confidence; NLL: mean negative log-likelihood in nats. Risk–coverage: the share of wrong answers \
+         ECE: expected calibration error in points, the root of the mean squared distance of confidence and accuracy \
+         over bins of some {ANSWERS_A_BIN} answers or more, without what chance adds to it (Bröcker 2012; Kumar et al. \
+         2019), over seeds and passages; 0.0 where chance adds more than there is. Brier: mean squared error of the \
+         confidence; NLL: mean negative log-likelihood in nats. Risk–coverage: the share of wrong answers \
          among the most confident, averaged over all coverages. Lower is better for these four. {} In the figure, \
          answers are binned by confidence; above the diagonal a method is underconfident, below it overconfident.",
         temperatures(results, &tuned)
@@ -158,8 +204,9 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
         "",
         "accuracy",
         "confidence",
-        "ECE",
-        "ECE, scaled",
+        "ECE [95 %]",
+        "ECE − source's [95 %]",
+        "ECE, scaled [95 %]",
         "Brier",
         "NLL",
         "NLL, scaled",
@@ -176,8 +223,11 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
                 format!("{}, {}", results.title(method.method), domain.name),
                 share(plain, |c| c.accuracy),
                 share(plain, |c| c.confidence),
-                share(plain, |c| c.ece),
-                share(scaled, |c| c.ece),
+                or_dash(calibration.calibration_error, |error| gap(shown(error))),
+                or_dash(calibration.calibration_error_above_source, difference),
+                or_dash(calibration.scaled_calibration_error, |error| {
+                    gap(shown(error))
+                }),
                 number(plain, |c| c.brier),
                 number(plain, |c| c.nll),
                 number(scaled, |c| c.nll),
@@ -186,6 +236,14 @@ fn table(results: &Results, methods: &[&MethodCalibration]) -> Table {
         })
     });
     Table::new(header).rows(rows)
+}
+
+/// An error as it is shown: not below zero.
+fn shown(error: Estimate) -> Estimate {
+    Estimate {
+        value: error.value.max(0.0),
+        interval: error.interval.clamp(0.0, 1.0),
+    }
 }
 
 fn temperatures(results: &Results, methods: &[&MethodCalibration]) -> String {
@@ -253,7 +311,7 @@ fn figure(results: &Results, all: &[MethodCalibration], suffix: &str) -> Figure 
     };
     let errors = |one: &&MethodCalibration| {
         let of_domain = |(domain, found): (&Domain, &DomainCalibration)| {
-            let error = over_seeds(&found.by_seed, |calibration| calibration.ece)?;
+            let error = shown(found.calibration_error?).value;
             Some(format!("{} on {}", percent(error), domain.name))
         };
         let domains = results.domains.iter().zip(&one.domains);

@@ -3,15 +3,17 @@
 use serde::Serialize;
 
 use crate::document::{Block, Table};
-use crate::number::{list, percent, spread};
+use crate::number::{capital, gap, interval, list, percent, share, spread};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::{HeadForm, Method};
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Prediction, Score};
-use promptshift_numbers::stats::estimate::{mean, standard_deviation};
-use promptshift_numbers::stats::ranking::auroc;
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
+use promptshift_numbers::stats::panel::{Panel, Sample};
+use promptshift_numbers::stats::ranking::{at_matched_threshold, auroc};
 
 /// One method's ranking on every domain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +22,19 @@ pub struct MethodRanking {
     pub method: Method,
     /// On each domain.
     pub domains: Vec<DomainRanking>,
+    /// What the threshold costs on each target.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// The part of a gap that the threshold between two classes explains.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Threshold {
+    /// The share of examples that are of the class, target − source.
+    pub shift: Estimate,
+    /// The gap in accuracy.
+    pub gap: Estimate,
+    /// How much smaller the gap is where on both domains the class is given to as many examples as are of it.
+    pub explained: Estimate,
 }
 
 /// One method's ranking on one domain.
@@ -39,14 +54,66 @@ pub struct DomainRanking {
 /// likelihood: the probability of a written label leaves open what the other's would have been.
 fn of_method(study: &Study, method: Method) -> Option<MethodRanking> {
     let records = study.of(method);
-    let domains = (0..study.evaluations().len())
-        .map(|domain| of_domain(&records, domain))
-        .collect::<Option<_>>()?;
-    Some(MethodRanking { method, domains })
+    let domains = 0..study.evaluations().len();
+    Some(MethodRanking {
+        method,
+        domains: (domains.clone())
+            .map(|domain| of_domain(&records, domain))
+            .collect::<Option<_>>()?,
+        thresholds: thresholds(
+            &domains
+                .map(|domain| panel(&records, domain))
+                .collect::<Option<Vec<_>>>()?,
+        )?,
+    })
 }
 
-fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> {
-    let seeds: Vec<Vec<Ranked>> = (records.iter())
+/// The runs of a method as they answer, as they would at the matched threshold, and the right answers.
+fn panel(records: &[&StoredRecord], domain: usize) -> Option<Panel> {
+    let mut kinds = [Vec::new(), Vec::new(), Vec::new()];
+    for (stored, seed) in records.iter().zip(ranked_by_seed(records, domain)?) {
+        let examples: Vec<(f64, bool)> = seed.iter().map(|one| (one.probability, one.is)).collect();
+        let matched = at_matched_threshold(&examples);
+        let rows = stored.predictions[domain].iter().zip(&seed).zip(matched);
+        for ((prediction, one), matched) in rows {
+            let [own, is] = [one.said == one.is, one.is].map(|yes| f64::from(u8::from(yes)));
+            for (kind, numerator) in kinds.iter_mut().zip([own, matched, is]) {
+                kind.push(Sample {
+                    seed: stored.record.cell.seed,
+                    cluster: prediction.passage.clone(),
+                    numerator,
+                    denominator: 1.0,
+                });
+            }
+        }
+    }
+    Some(Panel::new(&kinds))
+}
+
+/// Of the panels of all domains, the source first.
+fn thresholds(panels: &[Panel]) -> Option<Vec<Threshold>> {
+    let draws = Bootstrap::default().scores(panels);
+    let all: Vec<[&Draws; 3]> = (draws.iter())
+        .map(|kinds| match kinds.as_slice() {
+            [Some(own), Some(matched), Some(is)] => Some([own, matched, is]),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let ([own, matched, is], targets) = all.split_first()?;
+    let of_target = |target: &[&Draws; 3]| {
+        let gap = own.minus(target[0]);
+        Threshold {
+            shift: target[2].minus(is).estimate(),
+            explained: gap.minus(&matched.minus(target[1])).estimate(),
+            gap: gap.estimate(),
+        }
+    };
+    Some(targets.iter().map(of_target).collect())
+}
+
+/// The examples of every run; `None` where one is not ranked among two classes.
+fn ranked_by_seed(records: &[&StoredRecord], domain: usize) -> Option<Vec<Vec<Ranked>>> {
+    (records.iter())
         .map(|stored| {
             let recipe = stored.record.cell.recipe.as_ref();
             let head = recipe.and_then(|recipe| recipe.head);
@@ -55,7 +122,11 @@ fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> 
                 .map(|prediction| ranked(prediction, head))
                 .collect()
         })
-        .collect::<Option<_>>()?;
+        .collect()
+}
+
+fn of_domain(records: &[&StoredRecord], domain: usize) -> Option<DomainRanking> {
+    let seeds = ranked_by_seed(records, domain)?;
     let share = |of: fn(&Ranked) -> bool| {
         let of_seed = |seed: &Vec<Ranked>| {
             seed.iter().filter(|one| of(one)).count() as f64 / seed.len() as f64
@@ -118,6 +189,61 @@ pub fn rankings(resamples: &Resamples) -> Vec<MethodRanking> {
         .collect()
 }
 
+/// What a verdict has to say beside a method's gaps where the shares of two classes differ between source and
+/// target by their interval: AUROC on both, and how much of each loss the threshold explains. `None` where no
+/// answers are ranked among two classes, and where no shift of labels is shown.
+pub fn in_short(results: &Results, all: &[MethodRanking], method: Method) -> Option<String> {
+    let found = all.iter().find(|one| one.method == method)?;
+    let (source, targets) = found.domains.split_first()?;
+    let area = |domain: &DomainRanking| percent(mean(&domain.auroc).unwrap_or(f64::NAN));
+    let of_target = |((target, name), threshold): ((&DomainRanking, &String), &Threshold)| {
+        threshold.shift.interval.excludes(0.0).then(|| {
+            format!(
+                "on {name}, where {} % are “{}” after {} % on {}, its AUROC is {} after {}, and {}",
+                percent(target.is),
+                target.class,
+                percent(source.is),
+                results.source,
+                area(target),
+                area(source),
+                explained(threshold)
+            )
+        })
+    };
+    let targets: Vec<String> = (targets.iter().zip(&results.targets).zip(&found.thresholds))
+        .filter_map(of_target)
+        .collect();
+    let title = capital(results.title(method));
+    (!targets.is_empty())
+        .then(|| format!("{title} under the shift of labels: {}.", targets.join("; ")))
+}
+
+/// How much of a loss a threshold explains, in words.
+fn explained(threshold: &Threshold) -> String {
+    let Threshold { gap, explained, .. } = threshold;
+    let range = interval(explained.interval);
+    let size = percent(explained.value);
+    if gap.interval.low <= 0.0 {
+        return "no loss of accuracy is shown".to_owned();
+    }
+    let lost = percent(gap.value);
+    match explained.interval {
+        _ if explained.interval.low > 0.0 => format!(
+            "the threshold explains {size} {range} of the {lost} points lost ({})",
+            share((explained.value / gap.value).min(1.0))
+        ),
+        _ if explained.interval.high < 0.0 => {
+            format!(
+                "the threshold hides {} points of a larger loss than the {lost} seen",
+                percent(-explained.value)
+            )
+        }
+        _ => format!(
+            "the threshold is not shown to explain any of the {lost} points lost ({size} {range})"
+        ),
+    }
+}
+
 /// The section, empty where no answers are ranked among two classes.
 pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
     let methods: Vec<&MethodRanking> = (results.tuned())
@@ -143,6 +269,21 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
             ]
         })
     });
+    let costs = methods.iter().flat_map(|method| {
+        (results.targets.iter().zip(&method.thresholds)).map(|(target, threshold)| {
+            vec![
+                format!("{}, {target}", results.title(method.method)),
+                gap(threshold.gap),
+                gap(threshold.explained),
+            ]
+        })
+    });
+    let costs = Table::new([
+        "",
+        "gap in accuracy [95 %]",
+        "explained by the threshold [95 %]",
+    ])
+    .rows(costs);
     let words = format!(
         "The class is {}. AUROC: the probability, in percent, that an example of the class gets a higher probability \
          of it than one of the other class; ties count half, 50 is chance (Hanley & McNeil 1982); mean ± standard \
@@ -151,10 +292,115 @@ pub fn blocks(results: &Results, all: &[MethodRanking]) -> Vec<Block> {
          longer told apart.",
         list(&classes)
     );
-    Block::section(
+    let mut blocks = Block::section(
         "Ranking or threshold?",
         Table::new(header).rows(rows),
         words,
     )
-    .to_vec()
+    .to_vec();
+    blocks.extend([
+        costs.into(),
+        Block::text(
+            "Explained by the threshold: how many points smaller the gap is where, on source and target alike, the class is \
+             given to as many examples as are of it, those with the highest probability. This takes the share of the class \
+             from the right answers, so it says what is lost, not what could be had without labels.",
+        ),
+    ]);
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::compare;
+    use crate::fixture::Fixture;
+    use crate::study::studies;
+    use promptshift_numbers::score::metrics;
+    use promptshift_text::domain::Task;
+
+    /// What is said of prompt tuning where so many of ten target rows are of the class, and the rows of both classes
+    /// have these probabilities of it on the target, by turns.
+    fn said(of_class: usize, class: [f64; 2], other: [f64; 2]) -> Option<String> {
+        let mut records = Fixture::pairs().records();
+        for stored in &mut records {
+            for domain in 0..2 {
+                for (row, prediction) in stored.predictions[domain].iter_mut().enumerate() {
+                    let of_ten = if domain == 0 { 5 } else { of_class };
+                    let is = row % 10 < of_ten;
+                    let second = match (domain, is) {
+                        (0, true) => 0.8,
+                        (0, false) => 0.2,
+                        (_, true) => class[row / 10 % 2],
+                        (_, false) => other[row / 10 % 2],
+                    };
+                    let gold = usize::from(is);
+                    let predicted = Some(usize::from(second > 0.5));
+                    prediction.score = Score::Label { gold, predicted };
+                    let logs = [1.0_f64 - second, second].map(f64::ln);
+                    prediction.class_log_probs = Some(logs.to_vec());
+                }
+                let scores: Vec<Score> = (stored.predictions[domain].iter())
+                    .map(|prediction| prediction.score)
+                    .collect();
+                stored.record.evaluations[domain].metrics = metrics(Task::Paraphrase, &scores);
+            }
+        }
+        let studies = studies(&records, &[]).expect("they belong together");
+        let comparison = compare(&studies[0]).expect("consistent");
+        let all = &comparison.statistics.ranking;
+        in_short(&comparison.results, all, Method::Prompt)
+    }
+
+    #[test]
+    fn the_threshold_is_told_under_a_shift_of_labels_alone() {
+        let whole = said(9, [0.4, 0.7], [0.1, 0.1]).expect("a shift");
+        assert!(
+            whole.contains(
+                "90.0 % are “synthetic” after 50.0 % on qqp, its AUROC is 100.0 after 100.0"
+            ),
+            "{whole}"
+        );
+        assert!(
+            whole.contains("(100 %)") && whole.contains("the threshold explains 45.0"),
+            "{whole}"
+        );
+        // The classes are told apart as little at any threshold.
+        let none = said(9, [0.4, 0.7], [0.4, 0.7]).expect("a shift");
+        assert!(none.contains("its AUROC is 50.0 after 100.0"), "{none}");
+        // As many of each class, and the same threshold: nothing to tell.
+        assert_eq!(said(5, [0.4, 0.7], [0.1, 0.1]), None);
+        // A shift of labels without a loss.
+        let kept = said(9, [0.8, 0.8], [0.1, 0.1]).expect("a shift");
+        assert!(kept.contains("no loss of accuracy is shown"), "{kept}");
+    }
+
+    #[test]
+    fn an_interval_says_what_the_threshold_explains() {
+        let estimate = |low, value, high| Estimate {
+            value,
+            interval: promptshift_numbers::stats::estimate::Interval { low, high },
+        };
+        let gap = estimate(0.1, 0.2, 0.3);
+        let words = |gap, low, value, high| {
+            let threshold = Threshold {
+                shift: gap,
+                gap,
+                explained: estimate(low, value, high),
+            };
+            super::explained(&threshold)
+        };
+        assert_eq!(
+            words(gap, 0.001, 0.1, 0.2),
+            "the threshold explains 10.0 [0.1, 20.0] of the 20.0 points lost (50 %)"
+        );
+        assert_eq!(
+            words(gap, 0.0, 0.1, 0.2),
+            "the threshold is not shown to explain any of the 20.0 points lost (10.0 [0.0, 20.0])"
+        );
+        assert!(words(gap, -0.2, -0.1, -0.01).contains("larger loss"));
+        assert_eq!(
+            words(estimate(0.0, 0.1, 0.2), 0.05, 0.1, 0.15),
+            "no loss of accuracy is shown"
+        );
+    }
 }
