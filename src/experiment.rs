@@ -128,6 +128,17 @@ pub enum Event<'a> {
         /// Steps that will be taken.
         steps: usize,
     },
+    /// So many of a domain's examples are answered by what was tuned until a step.
+    Checkpoint {
+        /// The step.
+        step: usize,
+        /// The domain.
+        domain: &'a str,
+        /// Examples answered.
+        done: usize,
+        /// Examples in all.
+        total: usize,
+    },
     /// So many of a domain's examples are answered.
     Predicting {
         /// The domain.

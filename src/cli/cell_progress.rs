@@ -116,24 +116,26 @@ impl CellProgress {
                 let what = format!("{}, {examples} examples of {domain}", self.name);
                 self.work = Some(self.verbosity.bar(&what, steps));
             }
+            Event::Checkpoint {
+                step,
+                domain,
+                done,
+                total,
+            } => match &mut self.work {
+                // While it is trained.
+                Some(work) if work.what() == self.name => {
+                    work.at(step, &format!("checkpoint: {domain} {done}/{total}"));
+                }
+                _ => {
+                    let what = format!("{}, step {step} on {domain}", self.name);
+                    self.answering(what, done, total);
+                }
+            },
             Event::Predicting {
                 domain,
                 done,
                 total,
-            } => {
-                if done == total {
-                    self.end();
-                    return;
-                }
-                let what = format!("{} on {domain}", self.name);
-                if self.work.as_ref().is_none_or(|work| work.what() != what) {
-                    self.end();
-                    self.work = Some(self.verbosity.bar(&what, total));
-                }
-                if let Some(work) = &mut self.work {
-                    work.at(done, "");
-                }
-            }
+            } => self.answering(format!("{} on {domain}", self.name), done, total),
             Event::SetAside { error, now } => {
                 self.end();
                 self.verbosity.say(&format!(
@@ -167,6 +169,20 @@ impl CellProgress {
                 self.verbosity
                     .say(&format!("{}: {}", self.name, scores.join(", ")));
             }
+        }
+    }
+
+    fn answering(&mut self, what: String, done: usize, total: usize) {
+        if done == total {
+            self.end();
+            return;
+        }
+        if self.work.as_ref().is_none_or(|work| work.what() != what) {
+            self.end();
+            self.work = Some(self.verbosity.bar(&what, total));
+        }
+        if let Some(work) = &mut self.work {
+            work.at(done, "");
         }
     }
 

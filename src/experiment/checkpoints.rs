@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::answer::predictions;
 use super::context::{Context, at_step};
 use super::runner::{Keep, Runner};
-use super::{ExperimentError, Watch};
+use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
@@ -126,6 +126,7 @@ impl<'a> Checkpoints<'a> {
         step: usize,
         tuned: &Tuned,
         keep: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
+        watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         if !self.steps.contains(&step) {
             return Ok(());
@@ -134,8 +135,8 @@ impl<'a> Checkpoints<'a> {
         memory::apart(|| {
             let tuned = tuned.off_tape();
             keep(step, &tuned)?;
-            self.runner
-                .answer_at_step(self.context, &self.of, step, &mut || Ok(tuned.clone()))
+            let tuned = &mut || Ok(tuned.clone());
+            (self.runner).answer_at_step(self.context, &self.of, step, tuned, watch)
         })
     }
 }
@@ -158,6 +159,7 @@ impl Runner<'_> {
         &self,
         context: Context,
         training: &StoredTraining,
+        watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         let subject = &training.record.subject;
         let of = context.of(Some(training.name.clone()))?;
@@ -165,7 +167,7 @@ impl Runner<'_> {
             let path = step_file(&training.folder, step);
             if path.exists() {
                 let tuned = &mut || context.restored(&path);
-                self.answer_at_step(context, &of, step, tuned)?;
+                self.answer_at_step(context, &of, step, tuned, watch)?;
             }
         }
         Ok(())
@@ -177,6 +179,7 @@ impl Runner<'_> {
         of: &Of,
         step: usize,
         tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
+        watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
         let of = at_step(of, step);
         let mut loaded = None;
@@ -197,7 +200,19 @@ impl Runner<'_> {
                 loaded = Some(tuned()?);
             }
             let tuned = loaded.as_ref().expect("just loaded");
-            let watch: &mut Watch = &mut |_| Ok(());
+            let watch: &mut Watch = &mut |event| match event {
+                Event::Predicting {
+                    domain,
+                    done,
+                    total,
+                } => watch(Event::Checkpoint {
+                    step,
+                    domain,
+                    done,
+                    total,
+                }),
+                other => watch(other),
+            };
             self.answer(context, asked, tuned, (rows, &places), None, watch)?;
         }
         Ok(())

@@ -254,7 +254,7 @@ impl<'a> Runner<'a> {
         let (training, mut tuned) = match &subject {
             Some(subject) => {
                 let (training, tuned) = self.trained(context, subject, watch)?;
-                self.answer_at_steps(context, &training)?;
+                self.answer_at_steps(context, &training, watch)?;
                 (Some(training), tuned)
             }
             None => (None, None),

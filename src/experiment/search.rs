@@ -98,7 +98,7 @@ impl Runner<'_> {
             let tuned = context.applied(recipe)?;
             let halts = Some(Checkpointer::new(work.begun(), of.clone()));
             let train = context.training_set();
-            let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _| Ok(()), watch);
+            let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _, _| Ok(()), watch);
             ended(fitted.map(|(fitted, _)| fitted))
         })
     }

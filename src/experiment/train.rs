@@ -26,6 +26,9 @@ use promptshift_text::atomic_file;
 /// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
 
+/// What is shown the parameters of every step.
+type AtStep<'a> = dyn FnMut(usize, &Tuned, &mut Watch) -> Result<(), ExperimentError> + 'a;
+
 impl Runner<'_> {
     /// The cell's training: the one that the store has, or else it is trained now. What another process trains is
     /// waited for.
@@ -59,7 +62,8 @@ impl Runner<'_> {
         let recipe = &training.record.subject.recipe;
         let tuned = context.applied(recipe)?;
         let train = context.training_set();
-        let (fitted, _) = context.fit_on_source(tuned, &train, None, &mut |_, _| Ok(()), watch)?;
+        let (fitted, _) =
+            context.fit_on_source(tuned, &train, None, &mut |_, _, _| Ok(()), watch)?;
         Ok(fitted.best)
     }
 
@@ -88,8 +92,9 @@ impl Runner<'_> {
                 }
                 Keep::Deltas | Keep::None => Ok(()),
             };
-            let mut at_step =
-                |step: usize, tuned: &Tuned| checkpoints.pass(step, tuned, &mut keep_step);
+            let mut at_step = |step: usize, tuned: &Tuned, watch: &mut Watch| {
+                checkpoints.pass(step, tuned, &mut keep_step, watch)
+            };
             let (fitted, peak_bytes) =
                 peak_of(|| context.fit_on_source(tuned, &train, Some(halts), &mut at_step, watch));
             let (fitted, kept) = fitted?;
@@ -155,7 +160,7 @@ impl Context<'_> {
         tuned: Tuned,
         train: &TrainingSet,
         halts: Option<Checkpointer>,
-        at_step: &mut dyn FnMut(usize, &Tuned) -> Result<(), ExperimentError>,
+        at_step: &mut AtStep,
         watch: &mut Watch,
     ) -> Result<(Fitted, Kept), ExperimentError> {
         let (cell, source) = (self.cell, self.source());
@@ -191,7 +196,8 @@ impl Context<'_> {
                     Ok(())
                 }
                 train::Event::Step { step, loss } => {
-                    at_step(step, fit.tuned()).and_then(|()| Ok(watch(Event::Step { step, loss })?))
+                    let seen = at_step(step, fit.tuned(), watch);
+                    seen.and_then(|()| Ok(watch(Event::Step { step, loss })?))
                 }
                 train::Event::ValidationDue => {
                     let point = fit.validate(&mut validate).map_err(failed)?;

@@ -41,6 +41,8 @@ pub struct Matched {
     pub differences: Vec<Estimate>,
     /// The same for the mean over targets.
     pub mean_difference: Estimate,
+    /// The smallest difference of mean target scores that such a study finds with 80 % power.
+    pub detectable: f64,
     /// The method's mean gap minus model tuning's at that step.
     pub gap_difference: Estimate,
     /// That target scores do not differ, whatever share of the source difference reaches the targets; adjusted for the
@@ -144,6 +146,7 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
             .filter_map(|domain| Some(on(domain)?.estimate()))
             .collect(),
         mean_difference: mean.estimate(),
+        detectable: mean.detectable(),
         gap_difference: gap.estimate(),
         p_value: None,
     };

@@ -192,7 +192,11 @@ pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Ve
             }));
             row.push(or_dash(one.p_value, p_value));
         }
-        row.push(in_words(scales));
+        let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
+        row.push(match said.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|one| one == first) => first.words().to_owned(),
+            _ => in_words(scales),
+        });
         row
     });
     Block::section(

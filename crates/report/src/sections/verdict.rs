@@ -445,16 +445,18 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
     };
     let range = interval(apart.interval);
     let floored = floors(results, subject);
-    let loses = format!("{size} points {less} than {model} (95 % CI {range}){part}{floored}");
+    let loses = format!("{title} loses {size} points {less} than {model}");
     match subject.finished {
         Says::LosesLess | Says::LosesMore => {
-            format!("Finished, {title} loses {loses}, on every scale of loss")
+            format!(
+                "Finished, {loses} (95 % CI {range}; significant on every scale){part}{floored}"
+            )
         }
         Says::DependsOnScale => format!(
-            "Finished, {title} loses {loses}; whether that is significant depends on the scale: {}",
+            "Finished, {loses} (95 % CI {range}){part}; whether that is significant depends on the scale: {}{floored}",
             scales::in_words(&subject.scales)
         ),
-        _ => format!("Finished, it is inconclusive: {title} loses {loses}"),
+        _ => format!("Finished, it is inconclusive: {loses} (95 % CI {range}){part}{floored}"),
     }
 }
 
@@ -542,11 +544,18 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
         ),
         _ => String::new(),
     };
+    let matched = evidence.matched(subject.method);
+    let same = match matched.filter(|_| subject.same_source.is_compared()) {
+        Some(matched) => format!(
+            "from {} points in target scores at the same {} score, and ",
+            percent(matched.detectable),
+            results.source
+        ),
+        None => String::new(),
+    };
     Some(format!(
-        "A study of this size has 80 % power from a gap difference of {} points, and from a difference of {} points \
-         in target scores.{single}{elsewhere}",
+        "A study of this size has 80 % power {same}from {} points in gaps of finished runs.{single}{elsewhere}",
         percent(tests.mean.gap_detectable),
-        percent(tests.mean.score_detectable)
     ))
 }
 
