@@ -27,6 +27,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &[
             "report",
             "compare",
+            "power",
             "leaderboard",
             "export",
             "score",

@@ -24,6 +24,7 @@ mod model;
 mod on;
 mod output;
 mod place;
+mod power;
 mod predict;
 mod pretrain;
 mod print;
@@ -78,6 +79,8 @@ enum Verb {
     Report(report::Arguments),
     /// Compare two sets of records or predictions: exit code 1 where the second loses.
     Compare(compare::Arguments),
+    /// How many seeds and rows find a wanted difference of gaps, from a pilot's records.
+    Power(power::Arguments),
     /// All records found in one table: a row for each method and model.
     Leaderboard(leaderboard::Arguments),
     /// Records as two tables for pandas, polars and R: cells and examples.
@@ -239,6 +242,7 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),
+            Verb::Power(arguments) => Ok(power::run(&arguments)?),
             Verb::Leaderboard(arguments) => Ok(leaderboard::run(arguments)?),
             Verb::Export(arguments) => Ok(export::run(&arguments)?),
             Verb::Score(arguments) => Ok(score::run(arguments)?),

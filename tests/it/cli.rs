@@ -481,6 +481,12 @@ fn standard_output_carries_only_the_result() {
         html.starts_with("<!DOCTYPE html>") && html.contains("<svg"),
         "{html}"
     );
+    promptshift(&folder)
+        .args(["power", "out", "--effect", "5"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("wanted two seeds or more").and(contains("prompt tuning with 1 seed")));
     let records = promptshift(&folder)
         .args(["leaderboard", "out", "--out", "board", "--json"])
         .assert()

@@ -71,6 +71,17 @@ pub enum ReportError {
         /// What the record says.
         found: f64,
     },
+    /// Records from which the size of another study cannot be told.
+    #[error(
+        "{transfer}: wanted two seeds or more of model tuning and of another method, since one seed shows no \
+         variance between seeds; found {found}"
+    )]
+    Pilot {
+        /// The study.
+        transfer: String,
+        /// Its methods with their seeds.
+        found: String,
+    },
     /// Source and target ask for different things, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]
     Tasks {

@@ -23,6 +23,7 @@ pub mod inspection;
 pub mod leaderboard;
 pub mod number;
 pub mod paired;
+pub mod power;
 pub mod report;
 pub mod resamples;
 pub mod results;

@@ -12,6 +12,7 @@
 //! | do these runs differ? | [`permutation`], on single outcomes [`mcnemar`] |
 //! | ... of several targets, which do, and on how many at least? | [`holm`] |
 //! | how often does one method's run beat another's? | [`winning`] |
+//! | how many seeds and passages find a difference? | [`power`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`], beyond chance [`calibration_error`] |
 //! | does it put a class's examples first, wherever the threshold stands? | [`ranking`] |
@@ -30,6 +31,7 @@ pub mod mantel;
 pub mod mcnemar;
 pub mod panel;
 pub mod permutation;
+pub mod power;
 pub mod proportion;
 mod quantile;
 pub mod ranking;

@@ -1,0 +1,261 @@
+//! How many seeds and scored rows another study needs to find a wanted difference of gaps, from a pilot's records.
+
+use super::document::{Block, Document, Table};
+use super::error::ReportError;
+use super::number::{capital, count, list, percent};
+use super::resamples::Resamples;
+use super::study::{Study, studies};
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::StoredRecord;
+use promptshift_numbers::stats::estimate::standard_deviation;
+use promptshift_numbers::stats::power::{MOST_SEEDS, Pilot, Size};
+
+/// Seeds of the table's rows, beside the pilot's own.
+const SEEDS: [usize; 5] = [2, 3, 5, 10, 20];
+
+/// How many times the pilot's rows the table's columns are.
+const TIMES: [u32; 4] = [1, 2, 4, 8];
+
+/// A table for each other method of each study, and what finds `effect`, a difference of mean gaps in (0, 1].
+///
+/// # Errors
+/// There are no records, some contradict each other, or a study has no two methods with two seeds.
+pub fn document(records: &[StoredRecord], effect: f64) -> Result<Document, ReportError> {
+    let studies = studies(records, &[])?;
+    let mut blocks = Vec::new();
+    for study in &studies {
+        blocks.extend(of_study(study, effect)?);
+    }
+    blocks.extend([
+        Block::heading("What is assumed"),
+        Block::List(assumptions()),
+    ]);
+    Ok(Document {
+        title: "The size of a study".to_owned(),
+        blocks,
+    })
+}
+
+fn of_study(study: &Study, effect: f64) -> Result<Vec<Block>, ReportError> {
+    let setting = &study.cell().setting;
+    let resamples = Resamples::of(study);
+    let pilots: Vec<(Method, Pilot)> = (resamples.methods())
+        .filter(|method| !matches!(method, Method::Untuned | Method::Model | Method::Elsewhere))
+        .filter_map(|method| Some((method, pilot(&resamples, method)?)))
+        .collect();
+    let transfer = format!("{} → {}", setting.source, setting.targets.join(", "));
+    if pilots.is_empty() {
+        let seeds = |method: Method| {
+            let of_method = study.of(method).len();
+            format!("{} with {}", method.title(), count(of_method, "seed"))
+        };
+        let methods: Vec<String> = resamples
+            .methods()
+            .filter(|method| !matches!(method, Method::Untuned | Method::Elsewhere))
+            .map(seeds)
+            .collect();
+        return Err(ReportError::Pilot {
+            transfer,
+            found: match methods.is_empty() {
+                true => "neither".to_owned(),
+                false => list(&methods),
+            },
+        });
+    }
+    let domains: Vec<String> = (study.evaluations().iter().zip(&resamples.panels))
+        .map(|(evaluation, panel)| {
+            let (rows, passages) = (evaluation.examples, panel.clusters());
+            let (rows, passages) = (count(rows, "row"), count(passages, "passage"));
+            format!("{} {rows} on {passages}", evaluation.domain)
+        })
+        .collect();
+    let mut blocks = vec![
+        Block::Title(format!("The size of a study: {transfer}")),
+        Block::Text(format!("Rows × 1, the pilot's: {}.", list(&domains))),
+    ];
+    for (method, pilot) in pilots {
+        blocks.extend([
+            Block::Heading(capital(&format!(
+                "{} against {}",
+                method.title(),
+                Method::Model.title()
+            ))),
+            table(pilot, effect).into(),
+            Block::Text(needed(pilot, effect)),
+        ]);
+    }
+    Ok(blocks)
+}
+
+/// What the records show of the difference of a method's mean gap and model tuning's; `None` without two seeds of each.
+fn pilot(resamples: &Resamples, method: Method) -> Option<Pilot> {
+    let draws = (resamples.mean_gap(method)?).minus(&resamples.mean_gap(Method::Model)?);
+    let gaps = [method, Method::Model].map(|method| by_seed(resamples, method));
+    let [Some(own), Some(model)] = gaps else {
+        return None;
+    };
+    let seeds = [method, Method::Model].map(|method| seeds(resamples.study, method));
+    let of_mean = |values: &[f64]| Some(standard_deviation(values)?.powi(2) / values.len() as f64);
+    let between_seeds = match seeds[0] == seeds[1] {
+        true => {
+            let apart: Vec<f64> = own.iter().zip(&model).map(|(a, b)| a - b).collect();
+            of_mean(&apart)?
+        }
+        false => of_mean(&own)? + of_mean(&model)?,
+    };
+    let variance = draws.variance();
+    Some(Pilot {
+        passages_variance: variance.passages,
+        seeds_variance: variance.seeds,
+        between_seeds,
+        seeds: own.len().min(model.len()),
+        passages: (resamples.panels.iter().map(|panel| panel.clusters())).min()?,
+    })
+}
+
+fn seeds(study: &Study, method: Method) -> Vec<u64> {
+    let records = study.of(method).into_iter();
+    records.map(|stored| stored.record.cell.seed).collect()
+}
+
+/// The mean gap of each run.
+fn by_seed(resamples: &Resamples, method: Method) -> Option<Vec<f64>> {
+    let source = resamples.by_seed(0, method)?;
+    let targets: Vec<Vec<f64>> = (resamples.targets())
+        .map(|domain| resamples.by_seed(domain, method))
+        .collect::<Option<_>>()?;
+    let all = targets.len() as f64;
+    let gap = |(run, source): (usize, &f64)| {
+        source - targets.iter().map(|target| target[run]).sum::<f64>() / all
+    };
+    (!targets.is_empty()).then(|| source.iter().enumerate().map(gap).collect())
+}
+
+/// The least difference found, by seeds and rows.
+fn table(pilot: Pilot, effect: f64) -> Table {
+    let mut seeds = SEEDS.to_vec();
+    seeds.push(pilot.seeds);
+    seeds.sort_unstable();
+    seeds.dedup();
+    let header = std::iter::once("found with 80 % power, in points".to_owned())
+        .chain(TIMES.map(|times| format!("rows × {times}")));
+    let rows = seeds.into_iter().map(|seeds| {
+        let own = if seeds == pilot.seeds {
+            " (the pilot's)"
+        } else {
+            ""
+        };
+        let found = TIMES.map(|times| {
+            let times = f64::from(times);
+            let found = pilot.detectable(Size { seeds, times });
+            let mark = if found <= effect { "✓ " } else { "" };
+            format!("{mark}{}", percent(found))
+        });
+        std::iter::once(format!("{}{own}", count(seeds, "seed")))
+            .chain(found)
+            .collect()
+    });
+    Table::new(header).rows(rows)
+}
+
+/// The seeds that find the effect, by rows, and how well the pilot knows it.
+fn needed(pilot: Pilot, effect: f64) -> String {
+    let needed = TIMES.map(|times| {
+        let rows = match times {
+            1 => "the pilot's rows".to_owned(),
+            times => format!("{times} times the rows"),
+        };
+        match pilot.seeds_needed(effect, f64::from(times)) {
+            Some(seeds) => format!("{} with {rows}", count(seeds, "seed")),
+            None => format!("more than {MOST_SEEDS} seeds with {rows}"),
+        }
+    });
+    let known = pilot.seed_error();
+    format!(
+        "✓: {} points are found in four of five such studies. That takes {}, for each of the two methods. With {} the \
+         pilot knows the standard error that seeds add only to between {:.1} and {:.1} times what it shows (95 %).",
+        percent(effect),
+        list(&needed),
+        count(pilot.seeds, "seed"),
+        known.low,
+        known.high
+    )
+}
+
+fn assumptions() -> Vec<String> {
+    [
+        "**Found** means that the report's 95 % interval of the difference of mean gaps, over seeds and passages, excludes \
+         zero; it includes how badly few seeds know their own variance (Student's t).",
+        "**More of the same**: the same recipe, training rows and targets; further seeds vary as the pilot's do, and further \
+         rows are of further passages, with as many questions on each. More questions on the same passages help less.",
+        "**The pilot's variances** are taken as they are. They are uncertain themselves, from few seeds very much so: plan for \
+         more than the least, or look again once more seeds are there (Browne 1995).",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    fn text(fixture: &Fixture, effect: f64) -> String {
+        let document = document(&fixture.records(), effect).expect("a pilot");
+        document.markdown("")
+    }
+
+    #[test]
+    fn what_is_found_is_ticked_and_what_is_not_is_not() {
+        let fixture = Fixture {
+            seeds: (0..5).collect(),
+            ..Fixture::one_target()
+        };
+        let records = fixture.records();
+        let studies = studies(&records, &[]).expect("they belong together");
+        let pilot = pilot(&Resamples::of(&studies[0]), Method::Prompt).expect("five seeds");
+        assert_eq!((pilot.seeds, pilot.passages), (5, 80));
+        let size = Size {
+            seeds: 5,
+            times: 1.0,
+        };
+        let found = pilot.detectable(size);
+        let row = |effect: f64| {
+            let text = text(&fixture, effect);
+            let row = (text.lines()).find(|line| line.contains("the pilot's) |"));
+            row.expect("a row for the pilot").to_owned()
+        };
+        let cell = percent(found);
+        assert!(row(found + 0.001).contains(&format!("| ✓ {cell} |")));
+        assert!(row(found - 0.001).contains(&format!("| {cell} |")));
+        // The number of seeds in words is the least that finds it.
+        let needed = pilot.seeds_needed(found, 1.0).expect("five are enough");
+        assert!(needed <= 5);
+        let words = format!("That takes {needed} seeds with the pilot's rows");
+        assert!(text(&fixture, found).contains(&words));
+    }
+
+    #[test]
+    fn what_no_number_of_seeds_finds_is_said() {
+        let words = text(&Fixture::one_target(), 0.001);
+        assert!(
+            words.contains("more than 100 seeds with the pilot's rows"),
+            "{words}"
+        );
+        assert!(!words.contains("✓ "), "{words}");
+    }
+
+    #[test]
+    fn one_seed_is_no_pilot() {
+        let fixture = Fixture {
+            seeds: vec![0],
+            ..Fixture::one_target()
+        };
+        let error = document(&fixture.records(), 0.05).expect_err("one seed");
+        assert_eq!(
+            error.to_string(),
+            "squad → textbookqa: wanted two seeds or more of model tuning and of another method, since one seed shows no \
+             variance between seeds; found prompt tuning with 1 seed and model tuning with 1 seed"
+        );
+    }
+}
