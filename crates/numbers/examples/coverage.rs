@@ -1,0 +1,459 @@
+//! How often do 95 % intervals hold the truth? Studies are drawn from worlds whose truth is known and go
+//! through the statistics that reports are made of; docs/methodology.md shows the table.
+//!
+//! ```sh
+//! cargo run -p promptshift-numbers --example coverage -- --studies 2000
+//! ```
+//!
+//! A question is answered rightly with a chance whose logit is the sum of what domain and method make of it, the
+//! run, the passage, and how that run takes that passage. The truth is the chance's expectation over runs and
+//! passages; it is integrated, not simulated.
+
+use std::process::ExitCode;
+
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::estimate::{Estimate, median};
+use promptshift_numbers::stats::panel::{Panel, Sample};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::prelude::*;
+
+const HELP: &str = "\
+How often do 95 % intervals hold the truth? Prints a Markdown table.
+
+    coverage [--studies N] [--seed S] [--resamples R] [--world WORD]
+
+    --studies N    studies drawn from each world (1000)
+    --seed S       seed of the studies (0)
+    --resamples R  resamples of each study's passages (1000; reports take 10000)
+    --world WORD   only worlds with this word in their name
+";
+
+/// What the command line asks for.
+struct Arguments {
+    studies: u64,
+    seed: u64,
+    resamples: usize,
+    word: String,
+}
+
+/// How one method's runs answer.
+#[derive(Debug, Clone, Copy)]
+struct MethodWorld {
+    /// Seeds of its runs: from, to (exclusive).
+    seeds: (u64, u64),
+    /// The logit of a right answer on the source.
+    source: f64,
+    /// The logit on the targets.
+    target: f64,
+    /// The standard deviation of the logit between runs.
+    between: f64,
+    /// The share of runs that collapse to a chance of [`COLLAPSED`] everywhere.
+    collapse: f64,
+}
+
+/// Where studies come from.
+#[derive(Debug, Clone)]
+struct World {
+    name: &'static str,
+    /// Differences are those of the first two.
+    methods: Vec<MethodWorld>,
+    targets: usize,
+    passages: usize,
+    /// Questions of a passage, by its place.
+    questions: fn(usize) -> usize,
+}
+
+/// The chance of a right answer of a collapsed run.
+const COLLAPSED: f64 = 0.1;
+
+/// The standard deviation of the logit between passages, the same for all runs.
+const PASSAGES: f64 = 1.0;
+
+/// The standard deviation of the logit between passages of each run by itself.
+const OWN: f64 = 0.7;
+
+/// The share of a run's deviation that it has on every domain; the rest is the domain's own.
+const EVERYWHERE: f64 = 0.5;
+
+/// The share of a run's deviation that runs of other methods with the same seed have too.
+const OF_THE_SEED: f64 = 0.3;
+
+/// Of a score near 70: 5 points between runs.
+const LARGE: f64 = 0.30;
+
+/// Of a score near 70: 2 points.
+const MIDDLE: f64 = 0.12;
+
+/// Of a score near 70: half a point.
+const SMALL: f64 = 0.03;
+
+fn method(seeds: (u64, u64), source: f64, target: f64, between: f64) -> MethodWorld {
+    MethodWorld {
+        seeds,
+        source,
+        target,
+        between,
+        collapse: 0.0,
+    }
+}
+
+/// Two methods with one target.
+fn pair(name: &'static str, first: (u64, u64), second: (u64, u64)) -> World {
+    World {
+        name,
+        methods: vec![
+            method(first, 1.0, 0.2, MIDDLE),
+            method(second, 1.3, 0.3, MIDDLE),
+        ],
+        targets: 1,
+        passages: 100,
+        questions: few,
+    }
+}
+
+fn few(passage: usize) -> usize {
+    1 + passage % 4
+}
+
+/// A twentieth of the passages has forty questions, as many together as all others.
+fn unequal(passage: usize) -> usize {
+    if passage % 20 == 0 { 40 } else { few(passage) }
+}
+
+fn worlds() -> Vec<World> {
+    let five = (0, 5);
+    let change = |mut world: World, change: fn(&mut MethodWorld)| {
+        world.methods.iter_mut().for_each(change);
+        world
+    };
+    let unlike = |name, first, second| {
+        let mut world = pair(name, first, second);
+        world.methods[0].between = LARGE;
+        world.methods[1].between = SMALL;
+        world
+    };
+    vec![
+        pair("five seeds a side", five, five),
+        pair("three seeds a side", (0, 3), (0, 3)),
+        pair("two seeds a side", (0, 2), (0, 2)),
+        pair("one seed a side", (0, 1), (0, 1)),
+        pair("one seed against five", (0, 1), five),
+        change(
+            pair("one seed a side, 5 points between runs", (0, 1), (0, 1)),
+            |m| m.between = LARGE,
+        ),
+        change(
+            pair("one seed against five, 5 points between runs", (0, 1), five),
+            |m| m.between = LARGE,
+        ),
+        pair("seeds 0–4 against 3–7", five, (3, 8)),
+        change(
+            pair("seeds 0–4 against 3–7, 5 points between runs", five, (3, 8)),
+            |m| m.between = LARGE,
+        ),
+        unlike("5 points between runs against half a point", five, five),
+        unlike("the same, seeds 0–4 against 5–9", five, (5, 10)),
+        unlike("the same, seeds 0–2 against 3–5", (0, 3), (3, 6)),
+        change(
+            pair("5 points between runs, two seeds", (0, 2), (0, 2)),
+            |m| m.between = LARGE,
+        ),
+        change(
+            pair("5 points between runs, three seeds", (0, 3), (0, 3)),
+            |m| m.between = LARGE,
+        ),
+        change(pair("5 points between runs, five seeds", five, five), |m| {
+            m.between = LARGE
+        }),
+        change(
+            pair("a fifth of the runs collapse, five seeds", five, five),
+            |m| m.collapse = 0.2,
+        ),
+        change(
+            pair("a fifth of the runs collapse, ten seeds", (0, 10), (0, 10)),
+            |m| m.collapse = 0.2,
+        ),
+        change(pair("near the ceiling (97)", five, five), |m| {
+            (m.source, m.target) = (4.2, 4.0)
+        }),
+        World {
+            passages: 30,
+            ..change(pair("near the ceiling, 30 passages", five, five), |m| {
+                (m.source, m.target) = (4.4, 4.2);
+            })
+        },
+        World {
+            passages: 30,
+            ..change(
+                pair("near the ceiling, 30 passages, one seed", (0, 1), (0, 1)),
+                |m| {
+                    (m.source, m.target, m.between) = (4.4, 4.2, 0.0);
+                },
+            )
+        },
+        change(pair("near zero (3)", five, five), |m| {
+            (m.source, m.target) = (-4.0, -4.2)
+        }),
+        World {
+            passages: 20,
+            ..pair("20 passages", five, five)
+        },
+        World {
+            questions: unequal,
+            ..pair("passages of very unequal size", five, five)
+        },
+        World {
+            targets: 6,
+            ..pair("mean of six targets, three seeds", (0, 3), (0, 3))
+        },
+        World {
+            targets: 6,
+            methods: vec![
+                method((0, 3), 1.0, 0.2, LARGE),
+                method((0, 3), 1.3, 0.3, SMALL),
+                method((0, 3), 1.2, 0.3, MIDDLE),
+            ],
+            ..pair(
+                "mean of six targets, three methods that vary unlike",
+                (0, 3),
+                (0, 3),
+            )
+        },
+    ]
+}
+
+/// Deviates of one study.
+struct Deviates(ChaCha8Rng);
+
+impl Deviates {
+    fn uniform(&mut self) -> f64 {
+        (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0
+    }
+
+    /// Mean 0, variance 1 (Box & Muller 1958).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// The expectation of a right answer over runs and passages, by the trapezoidal rule.
+fn truth(method: MethodWorld, logit: f64) -> f64 {
+    let deviation = (method.between.powi(2) + PASSAGES.powi(2) + OWN.powi(2)).sqrt();
+    let density = |z: f64| (-0.5 * z * z).exp();
+    let grid = || (-800..=800).map(|step| f64::from(step) / 100.0);
+    let sum: f64 = grid()
+        .map(|z| density(z) * sigmoid(logit + deviation * z))
+        .sum();
+    let mean = sum / grid().map(density).sum::<f64>();
+    (1.0 - method.collapse) * mean + method.collapse * COLLAPSED
+}
+
+/// What a table has a column for.
+struct Quantities<T> {
+    score: T,
+    gap: T,
+    difference: T,
+    gap_difference: T,
+}
+
+impl World {
+    fn domains(&self) -> usize {
+        1 + self.targets
+    }
+
+    fn truths(&self) -> Quantities<f64> {
+        let [first, second] = [self.methods[0], self.methods[1]];
+        let of = |method: MethodWorld| (truth(method, method.source), truth(method, method.target));
+        let ((source, target), (other_source, other_target)) = (of(first), of(second));
+        Quantities {
+            score: target,
+            gap: source - target,
+            difference: target - other_target,
+            gap_difference: (source - target) - (other_source - other_target),
+        }
+    }
+
+    /// The panels of one study, source first.
+    fn study(&self, deviates: &mut Deviates) -> Vec<Panel> {
+        let seeds = self
+            .methods
+            .iter()
+            .map(|method| method.seeds.1)
+            .max()
+            .unwrap_or(0);
+        // What runs with the same seed have in common: everywhere, then on each domain.
+        let shared: Vec<Vec<f64>> = (0..seeds)
+            .map(|_| (0..=self.domains()).map(|_| deviates.normal()).collect())
+            .collect();
+        let runs: Vec<Vec<(u64, Vec<f64>, bool)>> = (self.methods.iter())
+            .map(|method| {
+                let run = |seed: u64| {
+                    let own: Vec<f64> = (0..=self.domains()).map(|_| deviates.normal()).collect();
+                    let both = |place: usize| {
+                        OF_THE_SEED.sqrt() * shared[seed as usize][place]
+                            + (1.0 - OF_THE_SEED).sqrt() * own[place]
+                    };
+                    let on = |domain: usize| {
+                        method.between
+                            * (EVERYWHERE.sqrt() * both(0)
+                                + (1.0 - EVERYWHERE).sqrt() * both(1 + domain))
+                    };
+                    let shifts = (0..self.domains()).map(on).collect();
+                    (seed, shifts, deviates.uniform() < method.collapse)
+                };
+                (method.seeds.0..method.seeds.1).map(run).collect()
+            })
+            .collect();
+        (0..self.domains())
+            .map(|domain| {
+                let eases: Vec<f64> = (0..self.passages)
+                    .map(|_| PASSAGES * deviates.normal())
+                    .collect();
+                let methods: Vec<Vec<Sample>> = (self.methods.iter().zip(&runs))
+                    .map(|(method, runs)| {
+                        let logit = if domain == 0 {
+                            method.source
+                        } else {
+                            method.target
+                        };
+                        let mut samples = Vec::new();
+                        for (seed, shifts, collapsed) in runs {
+                            for (passage, ease) in eases.iter().enumerate() {
+                                let own = OWN * deviates.normal();
+                                let chance = match collapsed {
+                                    true => COLLAPSED,
+                                    false => sigmoid(logit + shifts[domain] + ease + own),
+                                };
+                                let questions = (self.questions)(passage);
+                                let right = (0..questions).filter(|_| deviates.uniform() < chance);
+                                samples.push(Sample {
+                                    seed: *seed,
+                                    cluster: format!("{passage:04}"),
+                                    numerator: right.count() as f64,
+                                    denominator: questions as f64,
+                                });
+                            }
+                        }
+                        samples
+                    })
+                    .collect();
+                Panel::new(&methods)
+            })
+            .collect()
+    }
+
+    /// The estimates of one study: as in reports, targets are averaged.
+    fn estimates(&self, bootstrap: Bootstrap, deviates: &mut Deviates) -> Quantities<Estimate> {
+        let scores = bootstrap.scores(&self.study(deviates));
+        let of = |domain: usize, method: usize| -> &Draws {
+            scores[domain][method]
+                .as_ref()
+                .expect("every method has runs")
+        };
+        let target = |method: usize| {
+            let all: Vec<&Draws> = (1..self.domains())
+                .map(|domain| of(domain, method))
+                .collect();
+            Draws::mean(&all).expect("there is a target")
+        };
+        let gap = |method: usize| of(0, method).minus(&target(method));
+        Quantities {
+            score: target(0).estimate(),
+            gap: gap(0).estimate(),
+            difference: target(0).minus(&target(1)).estimate(),
+            gap_difference: gap(0).minus(&gap(1)).estimate(),
+        }
+    }
+
+    /// A row of the table.
+    fn row(&self, arguments: &Arguments) -> String {
+        let estimates: Vec<Quantities<Estimate>> = (0..arguments.studies)
+            .into_par_iter()
+            .map(|study| {
+                let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
+                rng.set_stream(study);
+                let bootstrap = Bootstrap {
+                    resamples: arguments.resamples,
+                    seed: arguments.seed + study,
+                };
+                self.estimates(bootstrap, &mut Deviates(rng))
+            })
+            .collect();
+        let truths = self.truths();
+        let cell = |of: fn(&Quantities<Estimate>) -> Estimate, truth: f64| {
+            let all = || estimates.iter().map(|study| of(study).interval);
+            let held = all().filter(|interval| !interval.excludes(truth)).count();
+            let widths: Vec<f64> = all().map(|interval| interval.high - interval.low).collect();
+            format!(
+                "{:.1} ({:.1})",
+                100.0 * held as f64 / estimates.len().max(1) as f64,
+                100.0 * median(&widths).unwrap_or(0.0)
+            )
+        };
+        let cells = [
+            cell(|study| study.score, truths.score),
+            cell(|study| study.gap, truths.gap),
+            cell(|study| study.difference, truths.difference),
+            cell(|study| study.gap_difference, truths.gap_difference),
+        ];
+        format!("| {} | {} |", self.name, cells.join(" | "))
+    }
+}
+
+fn arguments() -> Result<Option<Arguments>, String> {
+    let mut found = Arguments {
+        studies: 1_000,
+        seed: 0,
+        resamples: 1_000,
+        word: String::new(),
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(flag) = words.next() {
+        if flag == "--help" {
+            return Ok(None);
+        }
+        let value = words.next().ok_or(format!("{flag} wants a value"))?;
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("{flag} wants a whole number, found '{value}'"))
+        };
+        match flag.as_str() {
+            "--studies" => found.studies = number()?,
+            "--seed" => found.seed = number()?,
+            "--resamples" => found.resamples = number()? as usize,
+            "--world" => found.word = value,
+            _ => return Err(format!("no such flag: {flag}\n\n{HELP}")),
+        }
+    }
+    Ok(Some(found))
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("| world | score | gap | difference | difference of gaps |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    for world in worlds()
+        .iter()
+        .filter(|world| world.name.contains(&arguments.word))
+    {
+        println!("{}", world.row(&arguments));
+    }
+    ExitCode::SUCCESS
+}
