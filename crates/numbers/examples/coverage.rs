@@ -11,7 +11,7 @@
 
 use std::process::ExitCode;
 
-use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::estimate::{Estimate, median};
 use promptshift_numbers::stats::panel::{Panel, Sample};
 use rand_chacha::ChaCha8Rng;
@@ -350,7 +350,8 @@ impl World {
 
     /// The estimates of one study: as in reports, targets are averaged.
     fn estimates(&self, bootstrap: Bootstrap, deviates: &mut Deviates) -> Quantities<Estimate> {
-        let scores = bootstrap.scores(&self.study(deviates));
+        let mut scores = bootstrap.scores(&self.study(deviates));
+        lend(&mut scores, |_| true, |_| true);
         let of = |domain: usize, method: usize| -> &Draws {
             scores[domain][method]
                 .as_ref()

@@ -10,7 +10,7 @@ use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::checkpoint::Checkpoint;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
-use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
+use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
 use promptshift_numbers::stats::panel::{Panel, Sample};
 
 /// The main metric of every method on every domain, and of model tuning at its checkpoints.
@@ -57,9 +57,28 @@ impl<'a> Resamples<'a> {
         let panels: Vec<Panel> = (constants.iter().enumerate())
             .map(|(domain, constants)| panel(study, metric, &steps, domain, constants))
             .collect();
+        let mut draws = Bootstrap::default().scores(&panels);
+        // What is trained here with one seed varies as the other methods' runs do; the untuned model and constant
+        // answers never do.
+        let fixed = [Method::Untuned, Method::Elsewhere].map(|method| method as usize);
+        let constant = Method::ALL.len() + steps.len();
+        let is_trained = |place: usize| place < constant && !fixed.contains(&place);
+        let is_kept = |place: usize| place < Method::ALL.len();
+        lend(
+            &mut draws,
+            |place| is_trained(place) && is_kept(place),
+            is_trained,
+        );
+        for all in &mut draws {
+            let (tuned, given) = all.split_at_mut(constant);
+            let untuned = &mut tuned[Method::Untuned as usize];
+            for one in std::iter::once(untuned).chain(given).flatten() {
+                *one = one.of_these_runs();
+            }
+        }
         Resamples {
             constants,
-            draws: Bootstrap::default().scores(&panels),
+            draws,
             study,
             metric,
             panels,

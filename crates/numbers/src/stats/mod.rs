@@ -13,6 +13,7 @@
 //! | ... of several targets, which do, and on how many at least? | [`holm`] |
 //! | how often does one method's run beat another's? | [`winning`] |
 //! | how many seeds and passages find a difference? | [`power`] |
+//! | how often does a run fail or collapse? | [`collapse`] |
 //! | does a method lose less than its source score makes one expect? | [`robustness`] |
 //! | does it know when it is wrong? | [`calibration`], beyond chance [`calibration_error`] |
 //! | does it put a class's examples first, wherever the threshold stands? | [`ranking`] |
@@ -24,6 +25,8 @@ pub mod budget;
 pub mod calibration;
 pub mod calibration_error;
 pub mod cluster;
+pub mod collapse;
+#[cfg(test)]
 mod draw;
 pub mod estimate;
 pub mod holm;

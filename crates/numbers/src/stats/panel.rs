@@ -90,6 +90,14 @@ impl Runs {
             .collect()
     }
 
+    /// Whether every sum is a share: nothing below 0, and nothing above the line that is not below it.
+    pub(super) fn is_share(&self) -> bool {
+        let sums = self.sums.iter().flatten();
+        // Sums of decimals: half of nothing may be a last bit less.
+        sums.into_iter()
+            .all(|sum| sum.numerator >= 0.0 && sum.numerator <= sum.denominator * (1.0 + 1e-12))
+    }
+
     /// The sums of each passage, by seed.
     pub(super) fn sums(&self) -> impl Iterator<Item = &[Sum]> {
         self.sums.iter().map(Vec::as_slice)
@@ -144,6 +152,25 @@ impl Panel {
     /// The number of passages.
     pub fn clusters(&self) -> usize {
         self.clusters
+    }
+
+    /// As how many passages of like size they count: `(Σ d)² / Σ d²` of what each has below the line (Kish 1965). As
+    /// many as there are where all are alike, or weigh nothing.
+    pub(super) fn alike(&self) -> f64 {
+        let runs = self.methods.iter().flatten().flat_map(Runs::sums);
+        let mut sizes = vec![0.0; self.clusters];
+        for run in runs {
+            for (size, sum) in sizes.iter_mut().zip(run) {
+                *size += sum.denominator;
+            }
+        }
+        let (sum, squares) = (sizes.iter()).fold((0.0, 0.0), |(sum, squares), size| {
+            (sum + size, squares + size * size)
+        });
+        match squares > 0.0 {
+            true => sum * sum / squares,
+            false => self.clusters as f64,
+        }
     }
 
     /// The sums of two methods on each passage, as means over their seeds; `None` where one is

@@ -324,9 +324,9 @@ impl Scores<'_> {
         let runs = self.source.runs().zip(self.target.runs());
         let pairs = runs
             .into_iter()
-            .flat_map(|(source, target)| source.values.iter().zip(target.values).enumerate());
+            .flat_map(|(source, target)| source.values.into_iter().zip(target.values).enumerate());
         pairs
-            .map(|(run, (&source, &target))| Point {
+            .map(|(run, (source, target))| Point {
                 source,
                 target,
                 run,
@@ -338,7 +338,7 @@ impl Scores<'_> {
     fn logits_in(self, resample: usize) -> impl Iterator<Item = (f64, f64)> {
         let runs = self.source.runs().zip(self.target.runs());
         let pairs = runs.into_iter().flat_map(move |(source, target)| {
-            let pairs = source.resampled.iter().zip(target.resampled);
+            let pairs = source.resampled.into_iter().zip(target.resampled);
             pairs.map(move |(source, target)| (logit(source[resample]), logit(target[resample])))
         });
         pairs.filter(|(x, y)| x.is_finite() && y.is_finite())

@@ -2,7 +2,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::stats::draw::Normal;
+use crate::stats::estimate::standard_deviation;
 use crate::stats::panel::Sample;
+use crate::stats::proportion::wilson;
 
 const FAST: Bootstrap = Bootstrap {
     resamples: 2_000,
@@ -66,11 +68,70 @@ fn two_passages_by_hand() {
     assert!((share(0.0) - 0.25).abs() < 0.03);
     assert!((share(0.5) - 0.5).abs() < 0.03);
     assert!((share(1.0) - 0.25).abs() < 0.03);
-    // Percentiles 0 and 1, times sqrt(2) for two passages and 12.706/1.960 for one degree of freedom.
-    let estimate = draws.estimate();
-    let half = 0.5 * 2.0_f64.sqrt() * 12.706_205 / 1.959_964;
-    near(estimate.interval.high - 0.5, half, 1e-6);
-    near(0.5 - estimate.interval.low, half, 1e-6);
+    // The variance of one of the two is 1/4, that of their mean half of it, which C/(C - 1) = 2 makes of 1/8 drawn twice:
+    // 1/4 again, as of one answer. Wilson's interval of half of one with t of one degree of freedom, 12.706:
+    // 0.5 ± 12.706 / (1 + 161.45) · sqrt(1/4 + 161.45/4).
+    let interval = draws.estimate().interval;
+    near(interval.high - 0.5, 0.498_5, 0.002);
+    near(0.5 - interval.low, 0.498_5, 0.002);
+}
+
+#[test]
+fn a_share_of_passages_has_wilson_s_interval() {
+    // One answer for each of 2,000 passages, one in a hundred wrong: as independent trials, with t for z.
+    let samples: Vec<Sample> = (0..2_000)
+        .map(|cluster| sample(0, cluster, f64::from(u8::from(cluster % 100 > 0))))
+        .collect();
+    let found = one(samples, Bootstrap::default()).estimate().interval;
+    let wanted = wilson(1_980, 2_000).expect("trials");
+    assert!(
+        (found.low - wanted.low).abs() < 2e-4,
+        "{found:?}, {wanted:?}"
+    );
+    assert!(
+        (found.high - wanted.high).abs() < 2e-4,
+        "{found:?}, {wanted:?}"
+    );
+}
+
+#[test]
+fn all_right_is_no_certainty() {
+    let right = |seeds: u64| -> Vec<Sample> {
+        (0..seeds)
+            .flat_map(|seed| (0..30).map(move |cluster| sample(seed, cluster, 1.0)))
+            .collect()
+    };
+    let score = one(right(3), FAST);
+    assert_eq!(score.variance(), Variance::default());
+    // t of 29 degrees of freedom, squared, is 4.183: 1 - 4.183 / (30 + 4.183).
+    let interval = score.estimate().interval;
+    assert!((interval.low - 0.877_6).abs() < 1e-3, "{interval:?}");
+    assert_eq!(interval.high, 1.0);
+    assert_eq!(score.weaknesses(), [Weakness::AtBound]);
+    // Two methods that are right everywhere: each with one right and one wrong answer more, 31/32 · 1/32 / 32.
+    let scores = FAST.scores(&[Panel::new(&[right(3), right(3)])]);
+    let [Some(first), Some(second)] = scores[0].as_slice() else {
+        panic!("two methods")
+    };
+    let difference = first.minus(second);
+    let half = 2.045_230 * (2.0 * 31.0 / 32.0_f64.powi(3)).sqrt();
+    near(difference.estimate().interval.high, half, 1e-4);
+    near(-difference.estimate().interval.low, half, 1e-4);
+    assert!(difference.p_value().is_some_and(|p| p > 0.99));
+}
+
+#[test]
+fn passages_count_as_they_weigh() {
+    // Weights 8, 1, 1: (10)² / 66 is 1.5 passages of like size.
+    let panel = Panel::new(&[[8.0, 1.0, 1.0]
+        .into_iter()
+        .enumerate()
+        .map(|(cluster, denominator)| Sample {
+            denominator,
+            ..sample(0, cluster, 0.5 * denominator)
+        })
+        .collect()]);
+    near(panel.alike(), 100.0 / 66.0, 1e-12);
 }
 
 #[test]
@@ -101,9 +162,9 @@ fn questions_of_one_passage_count_as_one() {
     near(found, deviation / 50.0_f64.sqrt(), 0.06);
 }
 
-/// Three seeds that score 0.2, 0.5, 0.6 on every passage.
+/// Three seeds that score 2.2, 2.5, 2.6 on every passage, which are no shares.
 fn three_seeds() -> Vec<Sample> {
-    [0.2, 0.5, 0.6]
+    [2.2, 2.5, 2.6]
         .into_iter()
         .enumerate()
         .flat_map(|(seed, score)| (0..20).map(move |cluster| sample(seed as u64, cluster, score)))
@@ -113,14 +174,14 @@ fn three_seeds() -> Vec<Sample> {
 #[test]
 fn seeds_give_student_s_interval() {
     let draws = one(three_seeds(), FAST);
-    let deviation = standard_deviation(&[0.2, 0.5, 0.6]).expect("three values");
+    let deviation = standard_deviation(&[2.2, 2.5, 2.6]).expect("three values");
     near(draws.variance().seeds, deviation * deviation / 3.0, 1e-9);
     assert!(draws.variance().passages < 1e-20);
-    // 4.303 standard errors, as the t interval of three values has it, up to the drawn percentile.
+    // 4.303 standard errors, as the t interval of three values has it.
     let interval = draws.estimate().interval;
     let half = 4.302_653 * deviation / 3.0_f64.sqrt();
-    near(interval.high - draws.value, half, 0.08);
-    near(draws.value - interval.low, half, 0.08);
+    near(interval.high - draws.value(), half, 1e-6);
+    near(draws.value() - interval.low, half, 1e-6);
     // Of these runs alone nothing varies.
     let these = draws.estimate_of_these_runs().interval;
     assert!(these.high - these.low < 1e-9);
@@ -187,6 +248,63 @@ fn other_seeds_are_independent() {
     near(seeds(&scores([0, 5])[0]), 0.08, 1e-9);
 }
 
+/// Two methods whose runs have the seeds given and differ by the seed alone, by the same on every passage.
+fn of_seeds(first: &[u64], second: &[u64]) -> Vec<Option<Draws>> {
+    let method = |seeds: &[u64]| -> Vec<Sample> {
+        seeds
+            .iter()
+            .flat_map(|seed| {
+                let score = 2.0 + 0.1 * (*seed as f64).powi(2);
+                (0..9).map(move |cluster| sample(*seed, cluster, score))
+            })
+            .collect()
+    };
+    FAST.scores(&[Panel::new(&[method(first), method(second)])])
+        .remove(0)
+}
+
+#[test]
+fn seeds_that_both_have_are_paired() {
+    let [Some(first), Some(second)] = &of_seeds(&[0, 1, 2], &[2, 3])[..] else {
+        panic!("two methods")
+    };
+    // First: 2.0, 2.1, 2.4, mean 6.5/3, over sqrt(6): parts -1/6, -1/15, 7/30 times 0.408248. Second: 2.4, 2.9, over
+    // sqrt(2): parts -1/4, 1/4 times 0.707107. Seed 2 adds to both.
+    let (a, b) = (1.0 / 6.0_f64.sqrt(), 1.0 / 2.0_f64.sqrt());
+    let parts: [f64; 4] = [-a / 6.0, -a / 15.0, a * 7.0 / 30.0 + b / 4.0, -b / 4.0];
+    let wanted: f64 = parts.iter().map(|part| part * part).sum();
+    near(first.minus(second).variance().seeds, wanted, 1e-9);
+}
+
+#[test]
+fn one_run_borrows_the_spread_of_others() {
+    let mut scores = vec![of_seeds(&[0, 1, 2], &[7])];
+    let before = scores[0][1].as_ref().expect("a run").weaknesses();
+    assert_eq!(before, [Weakness::OneSeed, Weakness::FewPassages]);
+    lend(&mut scores, |_| true, |_| true);
+    let [Some(many), Some(single)] = scores[0].as_slice() else {
+        panic!("two methods")
+    };
+    let variance = standard_deviation(&[2.0, 2.1, 2.4]).expect("three").powi(2);
+    near(single.variance().seeds, variance, 1e-9);
+    near(many.variance().seeds, variance / 3.0, 1e-9);
+    // Independent of the lender's own: both variances add up.
+    let difference = single.minus(many);
+    near(difference.variance().seeds, variance * 4.0 / 3.0, 1e-9);
+    assert_eq!(
+        difference.weaknesses(),
+        [Weakness::Borrowed, Weakness::FewPassages]
+    );
+    // Not where it may not, and not from nobody.
+    let mut fixed = vec![of_seeds(&[0, 1, 2], &[7])];
+    lend(&mut fixed, |_| true, |method| method == 0);
+    lend(&mut fixed, |method| method == 1, |_| true);
+    assert_eq!(fixed[0], of_seeds(&[0, 1, 2], &[7]));
+    let mut alone = vec![of_seeds(&[4], &[7])];
+    lend(&mut alone, |_| true, |_| true);
+    assert_eq!(alone[0], of_seeds(&[4], &[7]));
+}
+
 #[test]
 fn source_and_target_share_the_seed() {
     // Source and target differ by 0.2 in every run, so the gap does not vary with the seed.
@@ -246,8 +364,9 @@ fn p_values_and_intervals_say_the_same() {
         let excluded = draws.estimate().interval.excludes(0.0);
         assert_eq!(p < 0.05, excluded, "p {p}, {:?}", draws.estimate());
     }
+    // No shares, and nothing varies.
     assert_eq!(
-        one(vec![sample(0, 0, 1.0), sample(0, 1, 1.0)], FAST).p_value(),
+        one(vec![sample(0, 0, 2.0), sample(0, 1, 2.0)], FAST).p_value(),
         None
     );
 }
@@ -257,11 +376,27 @@ fn the_detectable_difference_is_found_in_four_of_five_studies() {
     // Passages alone: 2.8 standard errors.
     let mut normal = Normal::new(13);
     let draws = one(runs(&mut normal, 1, 400, 0.0, 0.3), FAST);
-    near(
-        draws.detectable(),
-        2.806 * draws.variance().standard_error(),
-        0.01,
-    );
+    let error = draws.variance().standard_error();
+    near(draws.detectable(), 2.808 * error, 0.002);
+    // Seeds alone: SciPy's nct.sf(4.3027, 2, 5.6535) is 0.8. The sum of both quantiles would be 5.36, which 77 find.
+    let three = one(three_seeds(), FAST);
+    let ratio = three.detectable() / three.variance().standard_error();
+    near(ratio, 5.653_489, 0.01);
+    // And as simulated: three runs whose mean lies so far from 0.
+    let studies = 2_000;
+    let found = (0..studies).filter(|_| {
+        let samples = (0..3).flat_map(|seed| {
+            let score = ratio / 3.0_f64.sqrt() + normal.next();
+            [sample(seed, 0, score), sample(seed, 1, score)]
+        });
+        let few = Bootstrap {
+            resamples: 20,
+            seed: 1,
+        };
+        one(samples.collect(), few).estimate().interval.low > 0.0
+    });
+    let power = found.count() as f64 / f64::from(studies);
+    assert!((power - 0.8).abs() < 0.03, "{power}");
 }
 
 #[test]

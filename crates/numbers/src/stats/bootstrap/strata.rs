@@ -1,0 +1,147 @@
+//! What seeds add to a variance.
+
+use crate::stats::estimate::{mean, standard_deviation};
+
+/// The variance of a quantity, by where it comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Variance {
+    /// From another set of passages, with these runs.
+    pub passages: f64,
+    /// From other seeds, beyond what passages hold already.
+    pub seeds: f64,
+}
+
+impl Variance {
+    /// The sum.
+    pub fn total(self) -> f64 {
+        self.passages + self.seeds
+    }
+
+    /// The square root of the sum: the standard error of the quantity.
+    pub fn standard_error(self) -> f64 {
+        self.total().sqrt()
+    }
+}
+
+/// A run, or what stands in for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Run {
+    pub seed: u64,
+    /// Of a method with one run: the methods that its spread is taken from and lent to.
+    pub lent: Option<[usize; 2]>,
+}
+
+/// Runs with the same seeds: the quantity of each run, up to a constant that all share.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stratum {
+    pub runs: Vec<Run>,
+    pub values: Vec<f64>,
+    /// `[run][resample]`.
+    pub resampled: Vec<Vec<f64>>,
+}
+
+/// What one run adds to the mean, beyond the mean's expectation.
+struct Part {
+    value: f64,
+    resampled: Vec<f64>,
+}
+
+/// `V_s` and the part of it that passages hold too.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct SeedVariance {
+    pub all: f64,
+    pub interaction: f64,
+}
+
+impl SeedVariance {
+    /// What is left for the seeds themselves.
+    pub fn own(self) -> f64 {
+        (self.all - self.interaction).max(0.0)
+    }
+
+    /// How much seeds and passages count among the degrees of freedom, of which the seeds have so many. Each counts
+    /// with what is its own; what both hold counts with seeds as far as their standard deviation is their own, and
+    /// at least with 1 / (2 freedom). This part is found by simulation: were it none, intervals of two runs that
+    /// differ would hold the truth in 89 of 100 studies; were it all, those of three runs that do not in 99.
+    pub fn weights(self, passages: f64, freedom: f64) -> [f64; 2] {
+        if self.all == 0.0 {
+            return [0.0, passages];
+        }
+        let share = (self.own() / self.all).sqrt().max(0.5 / freedom);
+        [
+            self.own() + share * self.all.min(self.interaction),
+            (passages - self.interaction).max(0.0) + (1.0 - share) * passages.min(self.interaction),
+        ]
+    }
+
+    /// Of the sum over strata, runs with one seed in several of them taken together: a variance that is robust to
+    /// how such runs depend on each other (Bell & McCaffrey 2002, with runs in the place of their clusters).
+    pub fn of(strata: &[Stratum]) -> SeedVariance {
+        let mut parts: Vec<(Run, Part)> = Vec::new();
+        for stratum in strata.iter().filter(|stratum| stratum.runs.len() > 1) {
+            for (run, part) in stratum.runs.iter().zip(stratum.parts()) {
+                match parts.iter_mut().find(|(other, _)| other == run) {
+                    Some((_, twin)) => twin.add(&part),
+                    None => parts.push((*run, part)),
+                }
+            }
+        }
+        let of = |part: fn(&Part) -> f64| parts.iter().map(|(_, one)| part(one)).sum();
+        SeedVariance {
+            all: of(|part| part.value.powi(2)),
+            interaction: of(|part| standard_deviation(&part.resampled).unwrap_or(0.0).powi(2)),
+        }
+    }
+}
+
+impl Part {
+    fn add(&mut self, other: &Part) {
+        self.value += other.value;
+        add(&mut self.resampled, &other.resampled, 1.0);
+    }
+}
+
+impl Stratum {
+    /// `(y - ȳ) / sqrt(K (K - 1))` of each run: their squares add up to S² / K. Needs two runs.
+    fn parts(&self) -> Vec<Part> {
+        let count = self.runs.len() as f64;
+        let scale = 1.0 / (count * (count - 1.0)).sqrt();
+        let centre = mean(&self.values).unwrap_or(0.0);
+        let resamples = self.resampled.first().map_or(0, Vec::len);
+        let mut centres = vec![0.0; resamples];
+        for run in &self.resampled {
+            add(&mut centres, run, 1.0 / count);
+        }
+        (self.values.iter().zip(&self.resampled))
+            .map(|(value, resampled)| Part {
+                value: scale * (value - centre),
+                resampled: (resampled.iter().zip(&centres))
+                    .map(|(drawn, centre)| scale * (drawn - centre))
+                    .collect(),
+            })
+            .collect()
+    }
+
+    pub fn scaled(&self, weight: f64) -> Stratum {
+        let scale = |all: &[f64]| all.iter().map(|value| weight * value).collect();
+        Stratum {
+            runs: self.runs.clone(),
+            values: scale(&self.values),
+            resampled: self.resampled.iter().map(|run| scale(run)).collect(),
+        }
+    }
+
+    pub fn add(&mut self, other: &Stratum, weight: f64) {
+        add(&mut self.values, &other.values, weight);
+        for (sums, values) in self.resampled.iter_mut().zip(&other.resampled) {
+            add(sums, values, weight);
+        }
+    }
+}
+
+/// `sums += weight · values`.
+pub(super) fn add(sums: &mut [f64], values: &[f64], weight: f64) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += weight * value;
+    }
+}
