@@ -94,7 +94,8 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
     let mut reading = vec![
         format!(
             "**{metric}** is in percent, mean ± standard deviation over seeds. Intervals are over seeds and \
-             passages: percentiles of {} resamples of whole passages, the same resamples for every setting.",
+             passages: Student's t with the variance of {} resamples of whole passages, the same for every setting, and \
+             of seeds.",
             whole(Bootstrap::default().resamples as f64)
         ),
         "**Verdicts** are on the interval of the named difference on the source: the finding agrees where the \

@@ -3,6 +3,7 @@
 
 pub mod calibration;
 pub mod cautions;
+pub mod collapse;
 pub mod cost;
 pub mod curves;
 pub mod differences;

@@ -32,6 +32,8 @@ mod weakness;
 
 pub use draws::Draws;
 pub use lend::lend;
+pub(super) use power::Expected;
+pub(super) use strata::SeedVariance;
 pub use strata::Variance;
 pub use weakness::Weakness;
 

@@ -14,10 +14,9 @@
 //! and so does the chance of an estimate that is too small or too large. In simulated worlds 79 to 83 of 100 studies
 //! find what they are planned for (`tests`).
 
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
-
+use super::bootstrap::{Expected, SeedVariance};
 use super::estimate::Interval;
-use super::quantile::student;
+use super::quantile::{chi_squared, student};
 
 /// The share of studies that are to find the difference.
 pub const POWER: f64 = 0.8;
@@ -50,66 +49,24 @@ pub struct Size {
     pub times: f64,
 }
 
-/// Quantiles over which an estimated variance is averaged.
-const QUANTILES: u32 = 200;
-
-/// The variances of a planned study, by their source.
-struct Planned {
-    passages: f64,
-    /// From seeds, beyond passages.
-    own: f64,
-    /// How far the interval reaches, for what the variance between seeds may be estimated as.
-    reaches: Vec<f64>,
-}
-
 impl Pilot {
-    fn planned(self, size: Size) -> Planned {
-        let crossed = (self.between_seeds - self.seeds_variance).clamp(0.0, self.passages_variance);
-        let by_seed = self.seeds as f64 / size.seeds as f64;
-        let own = self.seeds_variance * by_seed;
-        let crossed_now = crossed * by_seed / size.times;
-        let passages = (self.passages_variance - crossed) / size.times + crossed_now;
-        let between = own + crossed_now;
-        let freedom = size.seeds as f64 - 1.0;
-        let of_passages = (self.passages as f64 * size.times - 1.0).max(1.0);
-        let t = [freedom, of_passages].map(|freedom| student(0.975, freedom));
-        let chi = ChiSquared::new(freedom).expect("two seeds or more");
-        let reach = |quantile: f64| {
-            let found = between * chi.inverse_cdf(quantile) / freedom;
-            let variance = passages + (found - crossed_now).max(0.0);
-            let weights = found + passages;
-            match weights > 0.0 {
-                true => (found * t[0] + passages * t[1]) / weights * variance.sqrt(),
-                false => 0.0,
-            }
-        };
-        let quantiles = (0..QUANTILES).map(|at| (f64::from(at) + 0.5) / f64::from(QUANTILES));
-        Planned {
-            reaches: quantiles.map(reach).collect(),
-            passages,
-            own,
-        }
-    }
-
     /// The least difference that four of five studies of this size find.
     pub fn detectable(self, size: Size) -> f64 {
-        let planned = self.planned(size);
-        let error = (planned.passages + planned.own).sqrt();
-        let (mut low, mut high) = (0.0, error);
-        if error == 0.0 {
-            return 0.0;
-        }
-        while planned.power(high) < POWER {
-            high *= 2.0;
-        }
-        for _ in 0..60 {
-            let middle = 0.5 * (low + high);
-            match planned.power(middle) < POWER {
-                true => low = middle,
-                false => high = middle,
-            }
-        }
-        high
+        let crossed = (self.between_seeds - self.seeds_variance).clamp(0.0, self.passages_variance);
+        let by_seed = self.seeds as f64 / size.seeds as f64;
+        let interaction = crossed * by_seed / size.times;
+        let freedom = size.seeds as f64 - 1.0;
+        let expected = Expected {
+            passages: (self.passages_variance - crossed) / size.times + interaction,
+            passage_freedom: (self.passages as f64 * size.times - 1.0).max(1.0),
+            seeds: SeedVariance {
+                all: self.seeds_variance * by_seed + interaction,
+                interaction,
+            },
+            seed_freedom: Some(freedom),
+            seed_quantile: student(0.975, freedom),
+        };
+        expected.studies().detectable()
     }
 
     /// The fewest seeds with which four of five studies with so many times the passages find a difference;
@@ -122,25 +79,11 @@ impl Pilot {
     /// standard deviation, from χ² with one degree of freedom less than there are seeds.
     pub fn seed_error(self) -> Interval {
         let freedom = self.seeds as f64 - 1.0;
-        let chi = ChiSquared::new(freedom.max(1.0)).expect("positive");
-        let times = |quantile: f64| (freedom / chi.inverse_cdf(quantile)).sqrt();
+        let times = |quantile: f64| (freedom / chi_squared(quantile, freedom.max(1.0))).sqrt();
         Interval {
             low: times(0.975),
             high: times(0.025),
         }
-    }
-}
-
-impl Planned {
-    /// The share of studies that tell this difference from none.
-    fn power(&self, difference: f64) -> f64 {
-        let error = (self.passages + self.own).sqrt();
-        let normal = Normal::standard();
-        let found = self.reaches.iter().map(|reach| {
-            let above = normal.cdf((difference - reach) / error);
-            above + normal.cdf((-difference - reach) / error)
-        });
-        found.sum::<f64>() / f64::from(QUANTILES)
     }
 }
 

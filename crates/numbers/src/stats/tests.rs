@@ -1,8 +1,9 @@
 //! Studies whose truth is known: do intervals hold it in 95 of 100, are p values uniform where
 //! there is nothing to find?
 //!
-//! The short form runs with every `cargo test`; the long one, with what the docs and the report's
-//! cautions quote, by
+//! Worlds of whole studies, with what the docs and the report's cautions quote, are in
+//! `cargo run -p promptshift-numbers --example coverage`; here are smaller ones, of normal deviates. The short form
+//! runs with every `cargo test`; the long one by
 //!
 //! ```sh
 //! cargo test -p promptshift-numbers stats -- --ignored --nocapture
@@ -12,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::bootstrap::{Bootstrap, Draws};
+use super::bootstrap::{Bootstrap, Draws, lend};
 use super::draw::Normal;
 use super::holm::holm;
 use super::mcnemar::mcnemar;
@@ -130,11 +131,11 @@ const WORLDS: [(World, f64, f64); 12] = [
     (world(5, 0.04, 0.3, 0.1), 0.935, 0.97),
     (world(5, 0.04, 0.2, 0.3), 0.935, 0.975),
     (world(5, 0.12, 0.2, 0.3), 0.935, 0.965),
-    (world(5, 0.0, 0.2, 0.3), 0.935, 0.98),
-    (world(3, 0.04, 0.2, 0.3), 0.935, 0.985),
+    (world(5, 0.0, 0.2, 0.3), 0.935, 0.975),
+    (world(3, 0.04, 0.2, 0.3), 0.935, 0.975),
     (world(3, 0.12, 0.2, 0.3), 0.935, 0.97),
     (world(3, 0.12, 0.3, 0.1), 0.935, 0.975),
-    (world(3, 0.0, 0.2, 0.3), 0.935, 0.995),
+    (world(3, 0.0, 0.2, 0.3), 0.935, 0.985),
     (world(2, 0.04, 0.2, 0.3), 0.935, 0.995),
     (world(2, 0.12, 0.2, 0.3), 0.935, 0.97),
     (world(2, 0.0, 0.2, 0.3), 0.935, 0.999),
@@ -162,6 +163,25 @@ fn intervals_hold_the_truth() {
 #[ignore = "minutes: the long form"]
 fn intervals_hold_the_truth_long() {
     check_coverage(10_000, 1_000);
+}
+
+#[test]
+fn one_run_against_five_holds_the_truth_with_a_lent_spread() {
+    // Without it, in 76 of 100.
+    let (single, several) = (world(1, 0.12, 0.2, 0.3), world(5, 0.12, 0.2, 0.3));
+    let found = share(600, |study| {
+        let mut normal = Normal::new(5_000_000 + study);
+        let shared = passages(single, &mut normal);
+        let methods = [single, several].map(|world| runs(world, &mut normal, &shared));
+        let mut scores = bootstrap(300, study).scores(&[Panel::new(&methods)]);
+        lend(&mut scores, |_| true, |_| true);
+        match scores[0].as_slice() {
+            [Some(first), Some(second)] => !first.minus(second).estimate().interval.excludes(0.0),
+            _ => unreachable!("two methods with samples"),
+        }
+    });
+    println!("one against five: {found:.4}");
+    assert!((0.93 - 0.027..=0.97 + 0.027).contains(&found), "{found}");
 }
 
 fn check_uniform(studies: u64, resamples: usize) {

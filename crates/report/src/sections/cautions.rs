@@ -19,8 +19,8 @@ use promptshift_numbers::record::{Cell, Provenance};
 /// A larger share of truncated inputs is a caution.
 const CUT_SHARE: f64 = 0.01;
 
-/// With fewer passages than this a percentile interval is doubtful.
-const FEW_PASSAGES: usize = 50;
+/// With fewer passages than this an interval is doubtful.
+const FEW_PASSAGES: usize = 20;
 
 /// A limit of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,7 +80,7 @@ pub fn cautions(
         cautions.extend(runs::stalled(study, result));
         cautions.extend(runs::at_floor(results, result));
         cautions.extend(runs::not_above_untuned(results, result));
-        cautions.extend(runs::collapsed(result));
+        cautions.extend(runs::collapsed(results, result));
         cautions.extend(runs::undertrained(study, result));
     }
     cautions.extend(not_zero_shot(study, results));
@@ -223,7 +223,11 @@ fn few_passages(results: &Results) -> Option<Caution> {
         few.collect(),
         "passages",
         "more rows of these domains",
-        |few| format!("Percentile intervals are unreliable with few passages: {few}."),
+        |few| {
+            format!(
+                "With fewer than 20 passages intervals rest on a normal approximation that was not checked: {few}."
+            )
+        },
     )
 }
 

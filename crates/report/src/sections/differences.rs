@@ -355,14 +355,21 @@ const ENOUGH_TARGETS: usize = 5;
 /// How often a run of one method beats one of the other, and the smallest effects found.
 fn runs(results: &Results, tests: &AgainstModel) -> String {
     let wins: Vec<String> = (results.domains.iter().zip(&tests.domains))
-        .filter_map(|(domain, test)| Some(format!("{} {:.2}", domain.name, test.wins?.value)))
+        .filter_map(|(domain, test)| {
+            let wins = test.wins?;
+            let (low, high) = (wins.interval.low, wins.interval.high);
+            Some(format!(
+                "{} {:.2} [{low:.2}, {high:.2}]",
+                domain.name, wins.value
+            ))
+        })
         .collect();
     let wins = match wins.as_slice() {
         [] => UNDEFINED.to_owned(),
         wins => wins.join(", "),
     };
     format!(
-        " Share of pairs of runs in which prompt tuning scores higher (ties count half): {wins}. 80 % power: from {} \
+        " Share of pairs of runs in which prompt tuning scores higher (ties count half) [95 %]: {wins}. 80 % power: from {} \
          points in target scores, from {} in gaps.",
         percent(tests.mean.score_detectable),
         percent(tests.mean.gap_detectable)

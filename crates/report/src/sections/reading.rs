@@ -64,10 +64,11 @@ fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
          method − gap of model tuning: negative loses less than model tuning."
             .to_owned(),
         format!(
-            "**[low, high]** is a 95 % interval over seeds and passages: percentiles of {} resamples of each domain's \
-             whole passages (questions on one passage are not independent), the same for all methods, plus the variance \
-             between seeds, with Student's t for the number of seeds and passages (4.30 instead of 1.96 for three seeds \
-             that differ far more than passages). Where it includes zero, the sign is not known.",
+            "**[low, high]** is a 95 % interval over seeds and passages: Student's t (4.30 instead of 1.96 for three \
+             seeds that differ far more than passages), with the variance of {} resamples of each domain's whole passages \
+             (questions on one passage are not independent), the same for all methods, plus the variance between seeds. \
+             Scores have Wilson's form of it, which ends at 0 and 100. Where an interval includes zero, the sign is not \
+             known.",
             whole(results.resamples as f64)
         ),
         "**p** is the level at which that interval would touch zero, adjusted for the number of comparisons (Holm 1979). \

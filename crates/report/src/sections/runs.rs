@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::collapse;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
 use crate::number::{interval, p_value, percent, whole};
 use crate::resamples::Resamples;
@@ -169,6 +170,7 @@ pub fn blocks(
             ],
         ));
     }
+    blocks.extend(collapse::blocks(results));
     if results.tuned().next().is_some() {
         blocks.extend(Block::section(
             "Standard errors: seeds and passages",

@@ -363,14 +363,14 @@ impl Score {
     }
 
     /// As how many independent answers the score varies; all right or all wrong, one for each passage. `None` of what
-    /// is no share, and where nothing varies elsewhere.
+    /// is no share, where nothing varies elsewhere, and of one passage.
     fn answers(&self) -> Option<f64> {
         let variance = self.variance.total();
         match (variance > 0.0, self.is_at_bound()) {
             _ if !self.is_share => None,
             (true, _) => Some(self.value * (1.0 - self.value) / variance),
-            (false, true) => Some(self.passages),
-            (false, false) => None,
+            (false, true) if self.passages > 1.0 => Some(self.passages),
+            (false, _) => None,
         }
     }
 

@@ -48,7 +48,7 @@ struct Part {
 
 /// `V_s` and the part of it that passages hold too.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct SeedVariance {
+pub(in crate::stats) struct SeedVariance {
     pub all: f64,
     pub interaction: f64,
 }
@@ -76,7 +76,7 @@ impl SeedVariance {
 
     /// Of the sum over strata, runs with one seed in several of them taken together: a variance that is robust to
     /// how such runs depend on each other (Bell & McCaffrey 2002, with runs in the place of their clusters).
-    pub fn of(strata: &[Stratum]) -> SeedVariance {
+    pub(super) fn of(strata: &[Stratum]) -> SeedVariance {
         let mut parts: Vec<(Run, Part)> = Vec::new();
         for stratum in strata.iter().filter(|stratum| stratum.runs.len() > 1) {
             for (run, part) in stratum.runs.iter().zip(stratum.parts()) {

@@ -108,6 +108,8 @@ fn all_right_is_no_certainty() {
     assert!((interval.low - 0.877_6).abs() < 1e-3, "{interval:?}");
     assert_eq!(interval.high, 1.0);
     assert_eq!(score.weaknesses(), [Weakness::AtBound]);
+    // One passage cannot tell, and p says so.
+    assert_eq!(one(vec![sample(0, 0, 1.0)], FAST).p_value(), None);
     // Two methods that are right everywhere: each with one right and one wrong answer more, 31/32 · 1/32 / 32.
     let scores = FAST.scores(&[Panel::new(&[right(3), right(3)])]);
     let [Some(first), Some(second)] = scores[0].as_slice() else {
@@ -118,6 +120,12 @@ fn all_right_is_no_certainty() {
     near(difference.estimate().interval.high, half, 1e-4);
     near(-difference.estimate().interval.low, half, 1e-4);
     assert!(difference.p_value().is_some_and(|p| p > 0.99));
+    // t of 29 degrees of freedom at 0.8 is 0.854.
+    near(
+        difference.detectable(),
+        half * (1.0 + 0.854_2 / 2.045_2),
+        1e-3,
+    );
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! How many runs failed or collapsed, and what the others score when one run weighs less than in the mean.
+
+use crate::document::{Block, Table, or_dash};
+use crate::number::{interval, percent, whole};
+use crate::results::{MethodResult, Results};
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::record::folder::End;
+use promptshift_numbers::stats::collapse::{Collapse, interquartile_mean};
+use promptshift_numbers::stats::estimate::{mean, median};
+
+/// A run has collapsed below this share of the way from the floor to its method's best source score.
+const COLLAPSED: f64 = 0.5;
+
+/// The source score below which a method's run has collapsed; of a method none of whose runs is above the floor, the
+/// floor.
+pub fn bar(result: &MethodResult, floor: Option<f64>) -> f64 {
+    let floor = floor.unwrap_or(0.0);
+    let best = (result.source().by_seed.iter()).fold(floor, |best, score| best.max(*score));
+    floor + COLLAPSED * (best - floor)
+}
+
+/// A method's runs; `None` of none.
+pub fn collapse(results: &Results, method: Method) -> Option<Collapse> {
+    let failed = results
+        .without_record(method)
+        .filter(|run| run.end != End::Missing)
+        .count();
+    match results.method(method) {
+        Some(result) => {
+            let bar = bar(result, results.domains[0].floor);
+            Collapse::of(&result.source().by_seed, bar, failed)
+        }
+        None => Collapse::of(&[], 0.0, failed),
+    }
+}
+
+/// The section; nothing where no method has several runs.
+pub fn blocks(results: &Results) -> Vec<Block> {
+    let all: Vec<(Method, Collapse)> = (results.reported().into_iter())
+        .filter_map(|method| Some((method, collapse(results, method)?)))
+        .collect();
+    if all.iter().all(|(_, found)| found.runs < 2) {
+        return Vec::new();
+    }
+    let header = [
+        "method",
+        "runs",
+        "failed",
+        "collapsed",
+        "failed or collapsed, in % [95 %]",
+        "source: mean",
+        "median",
+        "middle half",
+        "targets: mean",
+        "median",
+        "middle half",
+    ];
+    let rows = all.iter().map(|(method, found)| {
+        let targets = results
+            .method(*method)
+            .map(mean_targets)
+            .unwrap_or_default();
+        let scores = [
+            found.mean,
+            found.median,
+            found.interquartile_mean,
+            mean(&targets),
+            median(&targets),
+            interquartile_mean(&targets),
+        ];
+        let counts = [found.runs, found.failed, found.collapsed];
+        let chance = found.chance;
+        std::iter::once(results.title(*method).to_owned())
+            .chain(counts.map(|count| whole(count as f64)))
+            .chain([format!(
+                "{} {}",
+                percent(chance.value),
+                interval(chance.interval)
+            )])
+            .chain(scores.map(|score| or_dash(score, percent)))
+            .collect()
+    });
+    Block::section(
+        "Failed and collapsed runs",
+        Table::new(header).rows(rows),
+        "A run has collapsed whose source score lies less than halfway from the floor to that of its method's best run. \
+         The interval of the share is Clopper and Pearson's: none of five is compatible with half of all. Failed runs \
+         have no score. *Middle half*: the interquartile mean of the runs (Agarwal et al. 2021), which one collapsed run \
+         moves less than the mean; *targets*: of each run's mean over targets.",
+    )
+    .into()
+}
+
+/// Each run's mean over targets.
+fn mean_targets(result: &MethodResult) -> Vec<f64> {
+    let targets = result.targets();
+    (0..result.seeds.len())
+        .filter_map(|run| {
+            let scores: Vec<f64> = targets.iter().map(|scores| scores.by_seed[run]).collect();
+            mean(&scores)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+    use crate::resamples::Resamples;
+    use crate::results::UnfinishedRun;
+    use crate::study::studies;
+
+    #[test]
+    fn a_collapsed_run_and_a_failed_one_are_counted() {
+        let records = Fixture::one_target().records();
+        let studies = studies(&records, &[]).expect("they belong together");
+        let mut results = Results::of(&Resamples::of(&studies[0]));
+        let prompt = |results: &Results| collapse(results, Method::Prompt).expect("three runs");
+        let before = prompt(&results);
+        assert_eq!((before.runs, before.failed, before.collapsed), (3, 0, 0));
+        let place = results
+            .methods
+            .iter()
+            .position(|one| one.method == Method::Prompt);
+        let source = &mut results.methods[place.expect("it has records")].scores[0].by_seed;
+        // The floor is 18: halfway to the best run's 60 or so is about 39.
+        source[1] = 0.3;
+        results.unfinished.push(UnfinishedRun {
+            method: Method::Prompt,
+            seed: 3,
+            end: End::Failed {
+                reason: "loss is not a number".to_owned(),
+            },
+        });
+        let found = prompt(&results);
+        assert_eq!((found.runs, found.failed, found.collapsed), (4, 1, 1));
+        assert_eq!(found.chance.value, 0.5);
+        results
+            .methods
+            .iter_mut()
+            .for_each(|one| one.scores[0].by_seed[1] = 0.45);
+        assert_eq!(prompt(&results).collapsed, 0);
+    }
+}
