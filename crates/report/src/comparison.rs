@@ -100,6 +100,7 @@ fn evidence<'a>(results: &'a Results, statistics: &'a Statistics) -> Evidence<'a
         matched: &statistics.matched,
         unmatched: &statistics.unmatched,
         scales: &statistics.scales,
+        ranking: &statistics.ranking,
     }
 }
 

@@ -27,7 +27,7 @@ pub fn collapse(results: &Results, method: Method) -> Option<Collapse> {
         .count();
     match results.method(method) {
         Some(result) => {
-            let bar = bar(result, results.domains[0].floor);
+            let bar = bar(result, results.domains[0].floor());
             Collapse::of(&result.source().by_seed, bar, failed)
         }
         None => Collapse::of(&[], 0.0, failed),

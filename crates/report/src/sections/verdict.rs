@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::differences::{AgainstModel, of};
 use super::matched::{self, Matched, Reason, Unmatched};
+use super::ranking::{self, MethodRanking};
 use super::scales::{self, Direction, OnScale};
 use crate::baselines::{Standing, decisive};
 use crate::document::{Block, Table, or_dash};
@@ -82,6 +83,8 @@ pub struct Evidence<'a> {
     pub unmatched: &'a [Unmatched],
     /// The same methods' differences of finished runs on every scale.
     pub scales: &'a [Vec<OnScale>],
+    /// How well each ranks two classes.
+    pub ranking: &'a [MethodRanking],
 }
 
 impl Evidence<'_> {
@@ -356,6 +359,9 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
         }
         false => sentences.push(not_compared(evidence, subject) + &tally(&beside) + "."),
     }
+    let both = [subject.method, Method::Model];
+    let of_labels = both.map(|method| ranking::in_short(results, evidence.ranking, method));
+    sentences.extend(of_labels.into_iter().flatten());
     sentences.extend(sensitivity(evidence, subject));
     sentences
 }

@@ -132,7 +132,7 @@ pub(super) fn not_above_untuned(results: &Results, result: &MethodResult) -> Opt
 }
 
 pub(super) fn collapsed(results: &Results, result: &MethodResult) -> Option<Caution> {
-    let bar = collapse::bar(result, results.domains[0].floor);
+    let bar = collapse::bar(result, results.domains[0].floor());
     let seeds = (result.seeds.iter().zip(&result.source().by_seed))
         .filter(|(_, score)| **score < bar)
         .map(|(seed, score)| format!("{seed} ({})", percent(*score)));
