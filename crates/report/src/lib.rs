@@ -21,6 +21,7 @@ pub mod export;
 pub mod findings;
 pub mod inspection;
 pub mod leaderboard;
+pub mod level;
 pub mod number;
 pub mod paired;
 pub mod power;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::scales::{Direction, LEVEL, adjusted};
 use crate::baselines::Standing;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
+use crate::level::{Direction, LEVEL, adjusted, in_words};
 use crate::number::{difference as signed, interval as in_points, metric_title, p_value, percent};
 use crate::resamples::Resamples;
 use crate::results::Results;
@@ -32,17 +32,16 @@ pub struct DomainTest {
     pub difference: Estimate,
     /// The method's gap minus model tuning's; absent for the source.
     pub gap_difference: Option<Estimate>,
-    /// That the gaps do not differ, adjusted for all methods and targets (Holm); absent for the source, and where
-    /// nothing varies.
+    /// That the gaps do not differ, [adjusted](crate::level); absent for the source, and where nothing varies.
     pub gap_adjusted: Option<f64>,
     /// That the scores do not differ, over seeds and passages: the level at which the interval
     /// touches zero. Absent where nothing varies.
     pub p_value: Option<f64>,
-    /// `p_value` adjusted for all methods and targets (Holm); for the source for all methods.
+    /// `p_value`, [adjusted](crate::level).
     pub adjusted: Option<f64>,
     /// That these runs do not differ: sign flips by passage. Absent with fewer than two passages.
     pub runs_p_value: Option<f64>,
-    /// `runs_p_value` adjusted for all methods and targets (Holm); for the source for all methods.
+    /// `runs_p_value`, [adjusted](crate::level).
     pub runs_adjusted: Option<f64>,
     /// The smallest difference that such a study finds with 80 % power.
     pub detectable: f64,
@@ -86,10 +85,13 @@ pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
         .filter(|method| !matches!(method, Method::Untuned | Method::Model))
         .filter_map(|method| tests(resamples, method))
         .collect();
-    // All methods are tested on all targets at once; the source is another question.
+    // The source is another question than the targets.
     for places in [0..1, 1..resamples.panels.len()] {
-        let mut family: Vec<&mut DomainTest> = (all.iter_mut())
-            .flat_map(|one| &mut one.domains[places.clone()])
+        let mut family: Vec<(Method, &mut DomainTest)> = (all.iter_mut())
+            .flat_map(|one| {
+                let tests = one.domains[places.clone()].iter_mut();
+                tests.map(|test| (one.method, test))
+            })
             .collect();
         adjust(&mut family, |test| (test.p_value, &mut test.adjusted));
         adjust(&mut family, |test| {
@@ -102,13 +104,14 @@ pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
     all
 }
 
-/// Holm over those of a family that have a p value.
 fn adjust(
-    family: &mut [&mut DomainTest],
+    family: &mut [(Method, &mut DomainTest)],
     of: impl Fn(&mut DomainTest) -> (Option<f64>, &mut Option<f64>),
 ) {
-    let found: Vec<Option<f64>> = family.iter_mut().map(|test| of(test).0).collect();
-    for (test, p_value) in family.iter_mut().zip(adjusted(&found)) {
+    let found: Vec<_> = (family.iter_mut())
+        .map(|(method, test)| (*method, of(test).0))
+        .collect();
+    for ((_, test), p_value) in family.iter_mut().zip(adjusted(&found)) {
         *of(test).1 = p_value;
     }
 }
@@ -208,14 +211,8 @@ pub fn blocks(results: &Results, all: &[AgainstModel]) -> Vec<Block> {
 }
 
 fn legend(results: &Results, all: &[AgainstModel]) -> String {
-    let comparisons = all.len() * results.targets.len();
-    let level = match comparisons {
-        1 => String::new(),
-        many => format!(
-            " p values are adjusted for {many} comparisons, methods × targets (Holm), and words go by them; intervals are \
-             not adjusted."
-        ),
-    };
+    let methods: Vec<Method> = all.iter().map(|tests| tests.method).collect();
+    let level = in_words(&methods, results.targets.len());
     format!(
         "Points, method − {}, paired by passage, finished runs. Inconclusive: p is not below {LEVEL}. Floor: one of the two \
          is not shown to be above it on this domain; not learned: one of the two is shown not to have learned the source; \

@@ -10,8 +10,8 @@
 
 use serde::Serialize;
 
-use super::scales::{Direction, adjusted, adjusted_for};
 use crate::document::{Block, Table, or_dash};
+use crate::level::{Direction, adjusted, in_words};
 use crate::number::{capital, difference, p_value, percent};
 use crate::resamples::{Resamples, Scored, checkpoints};
 use crate::results::Results;
@@ -45,8 +45,8 @@ pub struct Matched {
     pub detectable: f64,
     /// The method's mean gap minus model tuning's at that step.
     pub gap_difference: Estimate,
-    /// That target scores do not differ, whatever share of the source difference reaches the targets; adjusted for the
-    /// number of methods (Holm). Absent where nothing varies.
+    /// That target scores do not differ, whatever share of the source difference reaches the targets,
+    /// [adjusted](crate::level). Absent where nothing varies.
     pub p_value: Option<f64>,
 }
 
@@ -93,7 +93,7 @@ pub fn matched(resamples: &Resamples, methods: &[Method]) -> (Vec<Matched>, Vec<
         match of(resamples, method) {
             Ok((one, p_value)) => {
                 found.push(one);
-                p_values.push(p_value);
+                p_values.push((method, p_value));
             }
             Err(reason) => unmatched.push(Unmatched { method, reason }),
         }
@@ -225,6 +225,7 @@ pub fn blocks(results: &Results, found: &[Matched], unmatched: &[Unmatched]) -> 
             false => Vec::new(),
         };
     }
+    let methods: Vec<Method> = found.iter().map(|one| one.method).collect();
     let mut blocks = vec![
         heading,
         Block::text(question),
@@ -234,11 +235,11 @@ pub fn blocks(results: &Results, found: &[Matched], unmatched: &[Unmatched]) -> 
              nearest to the method's; more than {} points apart is no match. Differences: method minus that, in points, on \
              all test rows, paired by passage. What remains of a difference on {} changes a target score by some share of \
              it: the difference at equal source scores lies between that of target scores and the same less the difference \
-             on {}. p is the higher of the two{}.",
+             on {}. p is the higher of the two.{}",
             percent(TOLERANCE),
             results.source,
             results.source,
-            adjusted_for(found.len()),
+            in_words(&methods, 1),
             model = capital(Method::Model.title()),
         )),
     ];
@@ -269,7 +270,7 @@ fn table(results: &Results, all: &[Matched]) -> Table {
             None => "kept steps".to_owned(),
         };
         let says = match matched.is_match() {
-            true => matched.direction().words(),
+            true => matched.direction().of_losses(),
             false => "no match",
         };
         vec![

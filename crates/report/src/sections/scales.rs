@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::document::{Block, Table, or_dash};
+use crate::level::{Direction, adjusted, in_words as in_words_of_level};
 use crate::number::{difference, p_value};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
-use promptshift_numbers::stats::holm::holm;
 
 /// What a loss is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub struct OnScale {
     pub scale: Scale,
     /// The difference; absent where the scale has no value for these scores, such as the logit of 0.
     pub difference: Option<Estimate>,
-    /// That there is none, adjusted for the number of methods (Holm); absent where nothing varies.
+    /// That there is none, [adjusted](crate::level); absent where nothing varies.
     pub p_value: Option<f64>,
 }
 
@@ -85,8 +85,9 @@ pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> V
                 )
             })
             .collect();
-        let p_values: Vec<Option<f64>> = (differences.iter())
-            .map(|difference| difference.as_ref()?.p_value())
+        let p_value = |difference: &Option<Draws>| difference.as_ref()?.p_value();
+        let p_values: Vec<_> = (methods.iter().zip(&differences))
+            .map(|(method, difference)| (*method, p_value(difference)))
             .collect();
         for ((method, difference), p_value) in
             all.iter_mut().zip(&differences).zip(adjusted(&p_values))
@@ -101,14 +102,6 @@ pub fn scales(resamples: &Resamples, results: &Results, methods: &[Method]) -> V
     all
 }
 
-/// Holm over those that have a p value.
-pub fn adjusted(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
-    let known: Vec<f64> = p_values.iter().copied().flatten().collect();
-    let mut adjusted = holm(&known).into_iter();
-    let next = |p: &Option<f64>| p.and_then(|_| adjusted.next());
-    p_values.iter().map(next).collect()
-}
-
 impl OnScale {
     /// What the difference says by its adjusted p value; `None` where the scale has no value.
     pub fn direction(&self) -> Option<Direction> {
@@ -116,53 +109,10 @@ impl OnScale {
     }
 }
 
-/// What a difference of losses says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Below zero at the level of [`LEVEL`].
-    Less,
-    /// Above zero at that level.
-    More,
-    /// Neither.
-    Open,
-}
-
-/// The level of all tests, after adjustment.
-pub const LEVEL: f64 = 0.05;
-
-impl Direction {
-    /// By a p value, adjusted for the comparisons that are made; without one nothing varies and nothing is said.
-    pub fn of(difference: Estimate, p_value: Option<f64>) -> Direction {
-        match p_value {
-            Some(p) if p < LEVEL && difference.value < 0.0 => Direction::Less,
-            Some(p) if p < LEVEL && difference.value > 0.0 => Direction::More,
-            _ => Direction::Open,
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Direction::Less => "loses less",
-            Direction::More => "loses more",
-            Direction::Open => "inconclusive",
-        }
-    }
-}
-
-/// What is said of the level where several methods are tested.
-pub fn adjusted_for(methods: usize) -> String {
-    match methods {
-        1 => String::new(),
-        many => format!(", adjusted for {many} methods (Holm)"),
-    }
-}
-
 /// What each scale says: `loses less in points, inconclusive in logits`.
 pub fn in_words(scales: &[OnScale]) -> String {
     let said = scales.iter().filter_map(|one| {
-        let words = one.direction()?.words();
+        let words = one.direction()?.of_losses();
         Some(format!("{words} {}", one.scale.title()))
     });
     said.collect::<Vec<_>>().join(", ")
@@ -194,7 +144,9 @@ pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Ve
         }
         let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
         row.push(match said.as_slice() {
-            [first, rest @ ..] if rest.iter().all(|one| one == first) => first.words().to_owned(),
+            [first, rest @ ..] if rest.iter().all(|one| one == first) => {
+                first.of_losses().to_owned()
+            }
             _ => in_words(scales),
         });
         row
@@ -206,9 +158,9 @@ pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Ve
             "Mean loss over targets, method − {}; negative: the method loses less. A loss of ten points from 80 is not \
              one of ten points from 30: in logits, differences near 0 and 100 weigh more; the third scale is the share \
              of the source score above the floor that is lost, in percent. “Loses less” is said only where all scales \
-             that have a value agree; p is the level at which the interval touches zero{}.",
+             that have a value agree.{}",
             Method::Model.title(),
-            adjusted_for(methods.len())
+            in_words_of_level(methods, 1)
         ),
     )
     .to_vec()

@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::differences::{AgainstModel, of};
 use super::matched::{self, Matched, Reason, Unmatched};
 use super::ranking::{self, MethodRanking};
-use super::scales::{self, Direction, OnScale};
+use super::scales::{self, OnScale};
 use crate::baselines::{Standing, decisive};
-use crate::document::{Block, Table, or_dash};
+use crate::document::{Block, Table, UNDEFINED, or_dash};
+use crate::level::Direction;
 use crate::number::{count, difference, gap, interval, list, metric_title, percent, points};
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
@@ -269,13 +270,20 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     let results = evidence.results;
     let matched = evidence.matched(verdict.method);
     let same = matched.filter(|_| verdict.same_source.is_compared());
-    let same = same.map(|matched| difference(matched.mean_difference));
+    let same = same.map(|matched| matched.mean_difference);
     let finished = verdict
         .gap_difference
         .filter(|_| verdict.finished.is_compared());
-    let one = |value: Option<String>, says: Says| {
+    let one = |estimate: Option<Estimate>, says: Says| {
         let words = words(results, verdict, says);
-        value.map_or(words.clone(), |value| format!("{value}, {words}"))
+        match estimate {
+            // Its own interval would say something, were it the only one.
+            Some(found) if says == Says::Inconclusive && found.interval.excludes(0.0) => {
+                format!("{}, not significant among all methods", difference(found))
+            }
+            Some(found) => format!("{}, {words}", difference(found)),
+            None => words,
+        }
     };
     match verdict.same_source == verdict.finished && !verdict.finished.is_compared() {
         // What bars one comparison bars both.
@@ -285,7 +293,7 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
         ],
         false => [
             one(same, verdict.same_source),
-            one(finished.map(difference), verdict.finished),
+            one(finished, verdict.finished),
         ],
     }
 }
@@ -497,11 +505,11 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
             let (targets, floored) = (list(&results.targets), list(&floored));
             match subject.finished {
                 Says::AtFloor => format!(
-                    "Gaps not compared: on {targets} {floored} is shown to be at the floor, so there is nothing \
-                     left to lose"
+                    "Gaps not compared: on {targets} the score of {floored} is shown to be at the floor, so there is \
+                     nothing left to lose"
                 ),
                 _ => format!(
-                    "Gaps not compared: cannot tell whether {floored} is above the floor on {targets}"
+                    "Gaps not compared: cannot tell whether the score of {floored} is above the floor on {targets}"
                 ),
             }
         }
@@ -623,7 +631,8 @@ fn tally(others: &[&Verdict]) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    match others.is_empty() {
+    // Where nothing could be matched, the sentence has said so.
+    match others.iter().all(|one| one.same_source == Says::NotScored) {
         true => String::new(),
         false => format!(
             "; of the other {}, all tested together: {}",
@@ -637,7 +646,6 @@ fn tally(others: &[&Verdict]) -> String {
 mod tests {
     use super::*;
     use crate::comparison::compare;
-    use crate::document::UNDEFINED;
     use crate::fixture::Fixture;
     use crate::study::studies;
 
@@ -729,7 +737,8 @@ mod tests {
         for (target, is_shown) in [(0.22, true), (0.28, false)] {
             let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
             assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
-            let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
+            let open =
+                "cannot tell whether the score of prompt tuning is above the floor on textbookqa";
             assert_eq!(words.contains(open), !is_shown, "{words}");
         }
     }

@@ -1,0 +1,135 @@
+//! At which level is something said? What p values are adjusted for, and what they allow.
+//!
+//! Prompt tuning against model tuning is the question that a study is made for, named before it is run: it is tested by
+//! itself. The other methods are tested together, and so are several targets, each family by Holm (1979).
+
+use serde::Serialize;
+
+use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::estimate::Estimate;
+use promptshift_numbers::stats::holm::holm;
+
+/// The level of all tests, after adjustment.
+pub const LEVEL: f64 = 0.05;
+
+/// What a difference says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Below zero.
+    Less,
+    /// Above zero.
+    More,
+    /// Neither.
+    Open,
+}
+
+impl Direction {
+    /// By a p value, adjusted for the comparisons that are made; without one nothing varies and nothing is said.
+    pub fn of(difference: Estimate, p_value: Option<f64>) -> Direction {
+        match p_value {
+            Some(p) if p < LEVEL && difference.value < 0.0 => Direction::Less,
+            Some(p) if p < LEVEL && difference.value > 0.0 => Direction::More,
+            _ => Direction::Open,
+        }
+    }
+
+    /// Of losses, in words.
+    pub fn of_losses(self) -> &'static str {
+        match self {
+            Direction::Less => "loses less",
+            Direction::More => "loses more",
+            Direction::Open => "inconclusive",
+        }
+    }
+}
+
+/// Adjusts the p values of comparisons of these methods: those of prompt tuning among themselves, and those of all others.
+pub fn adjusted(comparisons: &[(Method, Option<f64>)]) -> Vec<Option<f64>> {
+    let is_primary = |method: Method| method == Method::Prompt;
+    let family = |primary: bool| {
+        let own = comparisons
+            .iter()
+            .filter(|(method, _)| is_primary(*method) == primary);
+        let known: Vec<f64> = own.filter_map(|(_, p)| *p).collect();
+        holm(&known).into_iter()
+    };
+    let (mut primary, mut others) = (family(true), family(false));
+    let next = |(method, p): &(Method, Option<f64>)| {
+        p.and_then(|_| match is_primary(*method) {
+            true => primary.next(),
+            false => others.next(),
+        })
+    };
+    comparisons.iter().map(next).collect()
+}
+
+/// What is said of the level where these methods are compared on so many targets.
+pub fn in_words(methods: &[Method], targets: usize) -> String {
+    let others = methods
+        .iter()
+        .filter(|method| **method != Method::Prompt)
+        .count();
+    let primary = methods.len() - others;
+    let sizes = [
+        (
+            primary * targets,
+            format!("{} comparisons of prompt tuning", primary * targets),
+        ),
+        (
+            others * targets,
+            format!("the {} of the other methods", others * targets),
+        ),
+    ];
+    let several: Vec<String> = (sizes.into_iter())
+        .filter(|(size, _)| *size > 1)
+        .map(|(_, words)| words)
+        .collect();
+    match several.is_empty() {
+        true => String::new(),
+        false => format!(
+            " p values are adjusted (Holm) for {}, and words go by them; intervals are not adjusted.",
+            several.join(" and for ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompt_tuning_is_tested_by_itself_and_the_others_together() {
+        let comparisons = [
+            (Method::Prompt, Some(0.04)),
+            (Method::Lora, Some(0.02)),
+            (Method::Bitfit, None),
+            (Method::Ia3, Some(0.03)),
+        ];
+        let found = adjusted(&comparisons);
+        assert_eq!(found, [Some(0.04), Some(0.04), None, Some(0.04)]);
+        let methods = comparisons.map(|(method, _)| method);
+        assert_eq!(in_words(&methods[..1], 1), "");
+        assert_eq!(in_words(&methods[..2], 1), "");
+        let many = in_words(&methods, 2);
+        assert!(
+            many.contains("2 comparisons of prompt tuning and for the 6 of"),
+            "{many}"
+        );
+    }
+
+    #[test]
+    fn words_go_by_the_adjusted_p_value() {
+        let interval = promptshift_numbers::stats::estimate::Interval {
+            low: -0.3,
+            high: -0.1,
+        };
+        let estimate = Estimate {
+            value: -0.2,
+            interval,
+        };
+        assert_eq!(Direction::of(estimate, Some(0.049)), Direction::Less);
+        assert_eq!(Direction::of(estimate, Some(0.05)), Direction::Open);
+        assert_eq!(Direction::of(estimate, None), Direction::Open);
+    }
+}
