@@ -147,6 +147,11 @@ fn worlds() -> Vec<World> {
             pair("one seed against five, 5 points between runs", (0, 1), five),
             |m| m.between = LARGE,
         ),
+        unlike(
+            "one seed, 5 points between runs, against five with half a point",
+            (0, 1),
+            five,
+        ),
         pair("seeds 0–4 against 3–7", five, (3, 8)),
         change(
             pair("seeds 0–4 against 3–7, 5 points between runs", five, (3, 8)),

@@ -39,7 +39,8 @@ impl Weakness {
             }
             Weakness::Borrowed => {
                 "one run cannot show how another would turn out, so its spread is taken from the other methods' runs: \
-                 the interval is as good as the methods are alike in that"
+                 the interval holds the mean over seeds in 95 of 100 studies if the methods are alike in that, and in 79 if \
+                 its runs differ ten times as much"
             }
             Weakness::TwoSeeds => {
                 "two runs show their spread so badly that the interval is some six times as wide as with many, and \
