@@ -118,7 +118,11 @@ fn few(passage: usize) -> usize {
 
 /// A twentieth of the passages has forty questions, as many together as all others.
 fn unequal(passage: usize) -> usize {
-    if passage % 20 == 0 { 40 } else { few(passage) }
+    if passage.is_multiple_of(20) {
+        40
+    } else {
+        few(passage)
+    }
 }
 
 fn worlds() -> Vec<World> {

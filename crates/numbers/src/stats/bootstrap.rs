@@ -25,6 +25,7 @@
 //! it is less than it should be, [`Draws::weaknesses`] says so.
 
 mod draws;
+mod interval;
 mod lend;
 mod power;
 mod strata;

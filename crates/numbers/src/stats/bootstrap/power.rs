@@ -1,6 +1,7 @@
 //! The smallest difference that studies of one size would find.
 
-use super::draws::{Draws, Spread, mixed};
+use super::draws::Draws;
+use super::interval::{Spread, mixed};
 use super::strata::SeedVariance;
 use crate::stats::power::POWER;
 use crate::stats::quantile::{chi_squared, normal_share, student};

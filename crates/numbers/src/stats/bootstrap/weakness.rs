@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::draws::Draws;
+use super::interval::Score;
 
 /// Why an interval may hold the truth less often, or be wider, than it should. `docs/methodology.md` has the
 /// measured coverage of each.
@@ -80,7 +81,7 @@ impl Draws {
             ),
             (
                 Weakness::AtBound,
-                self.scores.iter().any(super::draws::Score::is_at_bound),
+                self.scores.iter().any(Score::is_at_bound),
             ),
         ];
         found

@@ -1,0 +1,170 @@
+//! From a quantity's variance to its interval.
+
+use super::draws::Draws;
+use super::strata::{SeedVariance, Variance};
+use crate::stats::estimate::Interval;
+use crate::stats::quantile::student;
+
+/// A score in a quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Score {
+    /// Panel and method.
+    pub place: [usize; 2],
+    /// What it is multiplied by.
+    pub weight: f64,
+    pub value: f64,
+    pub variance: Variance,
+    pub passages: f64,
+    /// Whether it is a share, which lies in [0, 1].
+    pub is_share: bool,
+}
+
+/// What intervals of any level are read from.
+pub(super) struct Spread<'a> {
+    draws: &'a Draws,
+    pub variance: Variance,
+    pub seeds: SeedVariance,
+    /// `V_s` of each stratum that has any, and its degrees of freedom.
+    strata: Vec<(f64, f64)>,
+}
+
+impl<'a> Spread<'a> {
+    pub fn of(draws: &'a Draws) -> Spread<'a> {
+        let several = draws.strata.iter().filter(|one| one.runs.len() > 1);
+        let strata = several.map(|stratum| {
+            let variance = SeedVariance::of(std::slice::from_ref(stratum)).all;
+            (variance, stratum.runs.len() as f64 - 1.0)
+        });
+        Spread {
+            draws,
+            variance: draws.variance(),
+            seeds: SeedVariance::of(&draws.strata),
+            strata: strata.filter(|(variance, _)| *variance > 0.0).collect(),
+        }
+    }
+
+    /// The degrees of freedom of the seeds' variance (Satterthwaite 1946); `None` where seeds show none.
+    pub fn seed_freedom(&self) -> Option<f64> {
+        let strata = self.strata.iter();
+        let (sum, squares) = strata.fold((0.0, 0.0), |(sum, squares), (variance, freedom)| {
+            (sum + variance, squares + variance * variance / freedom)
+        });
+        (squares > 0.0).then(|| sum * sum / squares)
+    }
+
+    /// Student's quantile for the seeds' variance: the mean of the strata's quantiles, weighted by their variances
+    /// (Cochran & Cox 1957, §4.14; Cochran 1964).
+    pub fn seed_quantile(&self, share: f64) -> f64 {
+        let weights: f64 = self.strata.iter().map(|(variance, _)| variance).sum();
+        let quantiles =
+            (self.strata.iter()).map(|(variance, freedom)| variance * student(share, *freedom));
+        match weights > 0.0 {
+            true => quantiles.sum::<f64>() / weights,
+            false => 0.0,
+        }
+    }
+
+    /// Student's quantile for seeds and passages, between those of either. Satterthwaite's degrees of freedom are too
+    /// many where one of the parts has one or two.
+    fn critical(&self, share: f64) -> f64 {
+        let passages = student(share, self.draws.freedom());
+        let Some(freedom) = self.seed_freedom() else {
+            return passages;
+        };
+        let weights = self.seeds.weights(self.variance.passages, freedom);
+        mixed(weights, [self.seed_quantile(share), passages])
+    }
+
+    /// The interval that leaves out `level`.
+    pub fn interval(&self, level: f64) -> Interval {
+        let critical = self.critical(1.0 - 0.5 * level);
+        Interval {
+            low: self.draws.value - self.reach(critical, Side::Low),
+            high: self.draws.value + self.reach(critical, Side::High),
+        }
+    }
+
+    /// How far an end lies from the value: `critical` standard errors, as far as scores are no shares. Of shares, each
+    /// score's part of the variance is replaced by one that knows of 0 and 1, and the sum's variance grows as those do
+    /// together, so that it keeps what pairing makes of it.
+    fn reach(&self, critical: f64, side: Side) -> f64 {
+        let sum = |of: &dyn Fn(&Score) -> f64| -> f64 {
+            let scores = self.draws.scores.iter();
+            scores.map(|score| score.weight.powi(2) * of(score)).sum()
+        };
+        let is_share = self.draws.scores.iter().all(|score| score.weight >= 0.0);
+        let added = 2.0 / self.draws.scores.len() as f64;
+        let reached = match is_share {
+            true => sum(&|score| score.wilson(critical, side).powi(2)),
+            false => critical.powi(2) * sum(&|score| score.shrunk_variance(added)),
+        };
+        let apart = sum(&|score| score.variance.total());
+        match apart > 0.0 {
+            true => (self.variance.total() / apart * reached).sqrt(),
+            false => reached.sqrt(),
+        }
+    }
+}
+
+/// The mean of two quantiles, weighted; 0 without weights.
+pub(super) fn mixed(weights: [f64; 2], quantiles: [f64; 2]) -> f64 {
+    let sum = weights[0] + weights[1];
+    match sum > 0.0 {
+        true => (weights[0] * quantiles[0] + weights[1] * quantiles[1]) / sum,
+        false => 0.0,
+    }
+}
+
+/// An end of an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Low,
+    High,
+}
+
+impl Score {
+    /// Whether all answers are right, or all wrong, in every run.
+    pub fn is_at_bound(&self) -> bool {
+        self.is_share && (self.value == 0.0 || self.value == 1.0)
+    }
+
+    /// As how many independent answers the score varies; all right or all wrong, one for each passage. `None` of what
+    /// is no share, where nothing varies elsewhere, and of one passage.
+    fn answers(&self) -> Option<f64> {
+        let variance = self.variance.total();
+        match (variance > 0.0, self.is_at_bound()) {
+            _ if !self.is_share => None,
+            (true, _) => Some(self.value * (1.0 - self.value) / variance),
+            (false, true) if self.passages > 1.0 => Some(self.passages),
+            (false, _) => None,
+        }
+    }
+
+    /// How far an end of the score's own interval lies from it: Wilson's (1927), with as many answers as have the
+    /// score's variance. In a mean of several scores these are added as squares (Zou & Donner 2008).
+    fn wilson(&self, critical: f64, side: Side) -> f64 {
+        let Some(answers) = self.answers() else {
+            return critical * self.variance.standard_error();
+        };
+        let share = self.value;
+        let pull = critical.powi(2) / answers;
+        let centre = (share + 0.5 * pull) / (1.0 + pull);
+        let half = critical / (1.0 + pull)
+            * (share * (1.0 - share) / answers + 0.25 * pull / answers).sqrt();
+        match side {
+            Side::Low => (share - (centre - half)).clamp(0.0, share),
+            Side::High => (centre + half - share).clamp(0.0, 1.0 - share),
+        }
+    }
+
+    /// The variance with so many more right answers and wrong ones: in a sum of k scores, 2 / k of each (Price & Bonett
+    /// 2004; for differences Agresti & Caffo 2000).
+    fn shrunk_variance(&self, added: f64) -> f64 {
+        let Some(answers) = self.answers() else {
+            return self.variance.total();
+        };
+        let all = answers + 2.0 * added;
+        let share = (self.value * answers + added) / all;
+        share * (1.0 - share) / all
+    }
+}
