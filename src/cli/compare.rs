@@ -10,14 +10,21 @@ use super::Failure;
 use super::{print, table};
 use promptshift_numbers::predictions;
 use promptshift_numbers::record::folder::find;
-use promptshift_report::number::{difference, list, metric_title, p_value, percent};
+use promptshift_report::document::or_dash;
+use promptshift_report::number::{difference, drawn_p_value, metric_title, p_value, percent};
 use promptshift_report::paired::sets::{Set, of_lines, of_records};
+use promptshift_report::paired::verdict::verdict;
 use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
+///
+/// Exit code 1 says that B scores significantly lower somewhere. With several runs a side (folders with several seeds)
+/// that covers other seeds and other passages. With one run on a side it covers other passages alone: two seeds of one
+/// method may differ as significantly, so it does not show that a change is at fault.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// What is compared with: a folder with records, at any depth, or a file that `predict` wrote.
+    /// What is compared with: a folder with the records of one run or of several seeds, at any depth, or a file that
+    /// `predict` wrote.
     #[arg(value_name = "A")]
     first: String,
     /// What may have lost: a folder or a file of the same domains, rows, cut and templates.
@@ -68,73 +75,53 @@ fn read(path: &str) -> anyhow::Result<Set> {
 }
 
 fn of_rows(rows: &[Row]) -> Table {
-    let runs = |row: &Row| row.runs_p_value.map_or("–".to_string(), p_value);
-    let mut table = table::new(&[
+    // Beside p over seeds, what speaks of these runs alone would look like the stronger evidence.
+    let is_single = rows.iter().any(|row| row.runs.contains(&1));
+    let mut header = vec![
         "domain",
         "metric",
         "examples",
+        "runs of A, B",
         "A",
         "B",
         "B − A [95 %]",
         "p",
-        "p of these runs",
-        "A alone right",
-        "B alone right",
-        "p of these (McNemar)",
-    ]);
+    ];
+    if is_single {
+        header.extend([
+            "A alone right",
+            "B alone right",
+            "p (McNemar)",
+            "p (sign flips)",
+        ]);
+    }
+    let mut table = table::new(&header);
     for row in rows {
         let name = match &row.method {
             None => row.domain.clone(),
             Some(method) => format!("{method}, {}", row.domain),
         };
-        let alone = row.discordant.as_ref();
-        table.add_row([
+        let mut cells = vec![
             name,
             metric_title(row.metric).to_string(),
             row.examples.to_string(),
+            row.runs.map(|runs| runs.to_string()).join(", "),
             percent(row.first),
             percent(row.second),
             difference(row.difference),
-            p_value(row.p_value),
-            runs(row),
-            alone.map_or("–".to_string(), |alone| alone.first_only.to_string()),
-            alone.map_or("–".to_string(), |alone| alone.second_only.to_string()),
-            alone.map_or("–".to_string(), |alone| p_value(alone.p_value)),
-        ]);
+            drawn_p_value(row.p_value),
+        ];
+        if is_single {
+            let alone = row.discordant.as_ref();
+            cells.extend([
+                or_dash(alone, |alone| alone.first_only.to_string()),
+                or_dash(alone, |alone| alone.second_only.to_string()),
+                or_dash(alone, |alone| p_value(alone.p_value)),
+                or_dash(row.runs_p_value, drawn_p_value),
+            ]);
+        }
+        table.add_row(cells);
     }
-    table::right_align(&mut table, 2..11);
+    table::right_align(&mut table, 2..header.len());
     table
-}
-
-fn verdict(rows: &[Row], alpha: f64) -> String {
-    let name = |row: &Row| match &row.method {
-        None => row.domain.clone(),
-        Some(method) => format!("{} ({method})", row.domain),
-    };
-    let losses: Vec<String> = rows
-        .iter()
-        .filter(|row| row.is_loss(alpha))
-        .map(|row| {
-            format!(
-                "{} points {} on {}",
-                percent(-row.difference.value),
-                metric_title(row.metric),
-                name(row)
-            )
-        })
-        .collect();
-    if !losses.is_empty() {
-        return format!("B loses: {} (level {alpha}, Holm).", list(&losses));
-    }
-    let blindest = rows
-        .iter()
-        .max_by(|a, b| a.detectable.total_cmp(&b.detectable));
-    let seen = blindest.map_or_else(String::new, |row| {
-        format!(
-            " On {}, the least sensitive, a difference of {} points would be told from none in four of five such comparisons.",
-            name(row),
-            percent(row.detectable)
-        )
-    });
-    format!("No significant loss (level {alpha}, Holm).{seen}")
 }

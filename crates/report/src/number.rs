@@ -44,12 +44,29 @@ pub fn spread(mean: f64, deviation: Option<f64>) -> String {
     }
 }
 
-/// A p value with three decimals: `0.031`, `< 0.001`.
+/// An exact p value with three decimals: `0.031`, `< 0.001`.
 pub fn p_value(p: f64) -> String {
     if p < 0.000_5 {
         "< 0.001".to_owned()
     } else {
         format!("{p:.3}")
+    }
+}
+
+/// Resamples or permutations behind every p value that is drawn.
+const DRAWS: f64 = 10_000.0;
+
+/// A p value that comes of [`DRAWS`] random draws, so that it has an error of its own, √(p (1 − p) / draws): with two
+/// decimals where that reaches half a unit of the third, otherwise with three. Rounding never moves it across 0.05,
+/// or to zero: `0.03`, `< 0.05`, `< 0.01`, `0.002`.
+pub fn drawn_p_value(p: f64) -> String {
+    if (p * (1.0 - p) / DRAWS).sqrt() < 0.000_5 {
+        return p_value(p);
+    }
+    match format!("{p:.2}") {
+        rounded if rounded == "0.00" => "< 0.01".to_owned(),
+        rounded if rounded == "0.05" && p < 0.05 => "< 0.05".to_owned(),
+        rounded => rounded,
     }
 }
 
@@ -181,6 +198,23 @@ mod tests {
             [p_value(0.0314), p_value(1.0), p_value(0.0002)],
             ["0.031", "1.000", "< 0.001"]
         );
+    }
+
+    #[test]
+    fn a_drawn_p_value_has_no_more_decimals_than_it_is_good_for() {
+        for (p, wanted) in [
+            (0.000_2, "< 0.001"),
+            (0.002, "0.002"),
+            (0.002_6, "< 0.01"),
+            (0.031_4, "0.03"),
+            (0.046, "< 0.05"),
+            (0.049_9, "< 0.05"),
+            (0.050_1, "0.05"),
+            (0.204, "0.20"),
+            (1.0, "1.000"),
+        ] {
+            assert_eq!(drawn_p_value(p), wanted);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Two sets of predictions, paired by example: does the second lose against the first?
 
 pub mod sets;
+pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

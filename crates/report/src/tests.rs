@@ -380,6 +380,29 @@ fn one_seed_is_said_to_be_one() {
 }
 
 #[test]
+fn a_choice_by_few_validation_rows_is_cautioned_and_what_intervals_cover_is_said() {
+    let with = |rows: usize| {
+        let mut records = records();
+        for stored in &mut records {
+            if let Some(validation) = &mut stored.record.validation {
+                validation.examples = rows;
+            }
+        }
+        report(&records)
+    };
+    assert!(!cautioned(&with(200)).contains(&"validation rows"));
+    let few = with(199);
+    assert!(cautioned(&few).contains(&"validation rows"));
+    assert!(few.markdown.contains(
+        "chosen on 199 rows of squad validation, where a score of 50 % has a standard error of 3.5"
+    ));
+    assert!(
+        few.markdown
+            .contains("**Given this recipe and these training rows.**")
+    );
+}
+
+#[test]
 fn the_untuned_backbone_alone_is_a_report() {
     let records = records();
     let report = report(&records[..1]);

@@ -156,3 +156,89 @@ fn single_runs_show_what_each_has_alone() {
     let rows = compare(&set("a", Method::Model), &set("b", Method::Prompt), None).expect("paired");
     assert_eq!(rows[0].discordant, None);
 }
+
+/// The answer where sides have so many runs.
+fn said(runs: [usize; 2]) -> String {
+    let side = |name: &str, runs: usize| {
+        let mut set = set(name, Method::Model);
+        set.runs.truncate(runs);
+        set
+    };
+    let rows = compare(&side("a", runs[0]), &side("b", runs[1]), None).expect("the same data");
+    assert!(rows.iter().all(|row| row.runs == runs));
+    verdict::verdict(&rows, 0.05)
+}
+
+#[test]
+fn a_side_with_one_run_is_told_what_the_level_does_not_cover() {
+    let warns = "one run: the level holds for these runs on other passages, not for other seeds";
+    for (runs, sides) in [
+        ([1, 1], "A and B have"),
+        ([1, 3], "A has"),
+        ([2, 1], "B has"),
+    ] {
+        let words = said(runs);
+        assert!(words.contains(&format!("{sides} {warns}")), "{words}");
+    }
+    // Two runs a side are the nearest that show how far seeds are apart.
+    assert!(!said([2, 2]).contains("one run"));
+}
+
+#[test]
+fn a_loss_is_named_and_its_absence_has_a_size() {
+    let (better, worse) = (set("a", Method::Model), set("b", Method::Prompt));
+    let rows = compare(&better, &worse, None).expect("the same data");
+    let words = verdict::verdict(&rows, 0.05);
+    assert!(
+        words.starts_with("B loses: ") && words.contains(" on squad"),
+        "{words}"
+    );
+    let rows = compare(&worse, &better, None).expect("the same data");
+    let words = verdict::verdict(&rows, 0.05);
+    assert!(words.starts_with("No significant loss"), "{words}");
+    assert!(
+        words.contains("would be told from none in four of five"),
+        "{words}"
+    );
+}
+
+/// Two runs that differ in nothing but their seed, whose scores vary by as much as passages make them.
+#[test]
+fn two_seeds_of_one_method_differ_significantly_in_some_fifteen_of_a_hundred() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut uniform = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    // The sum of twelve is normal enough, with variance 1.
+    let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+    let (studies, passages) = (600, 60);
+    let mut significant = 0;
+    for study in 0..studies {
+        let mut run = || -> Vec<Sample> {
+            let shift = 0.5 + normal() / f64::from(passages).sqrt();
+            (0..passages)
+                .map(|passage| Sample {
+                    seed: 0,
+                    cluster: passage.to_string(),
+                    numerator: shift + normal(),
+                    denominator: 1.0,
+                })
+                .collect()
+        };
+        let panel = Panel::new(&[run(), run()]);
+        let bootstrap = Bootstrap {
+            resamples: 400,
+            seed: study,
+        };
+        let scores = bootstrap.scores(&[panel]).remove(0);
+        let [Some(one), Some(other)] = scores.as_slice() else {
+            panic!("two runs")
+        };
+        significant += u32::from(one.minus(other).p_value().is_some_and(|p| p < 0.05));
+    }
+    let share = f64::from(significant) / studies as f64;
+    assert!((0.11..=0.2).contains(&share), "{share}");
+}

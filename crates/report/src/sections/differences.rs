@@ -267,7 +267,7 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
             ]);
         }
     }
-    Table::new(header).words(&[0, 1, 6]).rows(rows)
+    Table::new(header).words(&[0, 1, 5]).rows(rows)
 }
 
 /// Why a method's gap on a domain is not comparable with model tuning's: one of them is not shown to have learned the

@@ -71,8 +71,9 @@ fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
              known.",
             whole(results.resamples as f64)
         ),
-        "**p** is the level at which that interval would touch zero, adjusted for the number of comparisons (Holm 1979). \
-         Words such as *scores higher* go by it."
+        "**p** is the level at which that interval would touch zero, adjusted for the number of comparisons (Holm 1979); \
+         words such as *scores higher* go by it. It rests on resampling, so it has two decimals where its own error \
+         reaches the third."
             .to_owned(),
         format!(
             "**Untuned** is the pre-trained backbone; **floor** is the score of {floor}; these are the **baselines**. A \
@@ -83,6 +84,13 @@ fn lines(results: &Results, searches: &[MethodSearch]) -> Vec<String> {
             whole(100.0 * MARGIN)
         ),
     ];
+    lines.push(
+        "**Given this recipe and these training rows.** All seeds share every setting, the learning rate among them, and the \
+         rows that they were trained on and that their best step was chosen by. So no interval here covers what other \
+         settings or other rows would have changed, and what rows change can exceed what seeds do (Bouthillier et al. 2021, \
+         arXiv 2103.03098)."
+            .to_owned(),
+    );
     lines.extend(results.mixing.map(|mixing| mixture(results, mixing)));
     lines.push(format!("**Budget.** {}", budget(results, searches)));
     lines.extend(answers(results));

@@ -285,17 +285,13 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
             None => words,
         }
     };
-    match verdict.same_source == verdict.finished && !verdict.finished.is_compared() {
-        // What bars one comparison bars both.
-        true => [
-            or_dash(None::<()>, |()| String::new()),
-            one(None, verdict.finished),
-        ],
-        false => [
-            one(same, verdict.same_source),
-            one(finished, verdict.finished),
-        ],
-    }
+    // What bars one comparison bars both, and is said once.
+    let is_barred = verdict.same_source == verdict.finished && !verdict.finished.is_compared();
+    let same = match is_barred {
+        true => UNDEFINED.to_owned(),
+        false => one(same, verdict.same_source),
+    };
+    [same, one(finished, verdict.finished)]
 }
 
 fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
