@@ -74,6 +74,12 @@ pub struct Arguments {
     /// By default 5, and 3 for more than five methods.
     #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
+    /// A rough look in about a minute: fewer seeds, steps and rows, where no flag says how many.
+    ///
+    /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that a
+    /// study runs and what its report looks like; methods are not trained to the end.
+    #[arg(long, help_heading = help::TRAINING)]
+    quick: bool,
     /// Search each method's learning rate first, with so many trials.
     ///
     /// The same number for every method, chosen among by source validation alone; the report shows all of them.
@@ -158,6 +164,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             plan.setting.transfer(),
             plan.setting.transfer()
         ));
+    }
+    if arguments.quick {
+        verbosity.say(
+            "--quick: a rough look, with methods that are not trained to the end; leave it out for an answer",
+        );
     }
     let defaults = plan.backbone.defaults(&config);
     let all = arguments.methods.iter().any(|name| name == ALL);

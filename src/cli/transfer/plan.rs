@@ -23,6 +23,47 @@ use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::Wording;
 
+/// What is taken where no flag says how many.
+struct Amounts {
+    /// Seeds of a few methods, and of many.
+    seeds: [u64; 2],
+    /// Steps are those of the recipe divided by this.
+    steps_divisor: usize,
+    validation_rows: usize,
+    eval_rows: Option<usize>,
+}
+
+/// Five seeds for the comparison of a few methods, three where many are looked over: the time that a plan
+/// takes grows with both.
+const USUAL: Amounts = Amounts {
+    seeds: [5, 3],
+    steps_divisor: 1,
+    validation_rows: Setting::VALIDATION_ROWS,
+    eval_rows: None,
+};
+
+/// Of `--quick`.
+const QUICK: Amounts = Amounts {
+    seeds: [3, 3],
+    steps_divisor: 6,
+    validation_rows: 100,
+    eval_rows: Some(200),
+};
+
+impl Amounts {
+    fn seeds(&self, methods: usize) -> Vec<u64> {
+        let [few, many] = self.seeds;
+        match methods {
+            ..=5 => (0..few).collect(),
+            _ => (0..many).collect(),
+        }
+    }
+
+    fn steps(&self, own: usize) -> usize {
+        (own / self.steps_divisor).max(1)
+    }
+}
+
 /// Everything that was typed, resolved and checked; and the file that standard output goes to, if
 /// the shell took the arrow apart.
 pub fn plan(
@@ -46,6 +87,10 @@ pub fn plan(
             transfer.source
         );
     }
+    let usual = match arguments.quick {
+        true => QUICK,
+        false => USUAL,
+    };
     let defaults = backbone.defaults(config);
     let subspace = (arguments.subspace.as_deref()).map(subspace).transpose()?;
     let mut methods = methods(&arguments.methods, defaults, config.kind(), &card.labels)?;
@@ -71,7 +116,9 @@ pub fn plan(
             head,
             ..Recipe::default_for(defaults, method)
         };
-        if let Some(steps) = arguments.steps.filter(|_| recipe.trains()) {
+        let own = recipe.budget.steps;
+        let steps = arguments.steps.unwrap_or(usual.steps(own));
+        if recipe.trains() && steps != own {
             recipe.budget = recipe.budget.lasting(steps);
         }
         if let Some(size) = arguments.batch_size {
@@ -113,12 +160,8 @@ pub fn plan(
                 mixing: (transfer.is_of_mixture()).then(|| arguments.mixing.unwrap_or_default()),
                 tune_on: tune_on(arguments),
                 train_rows: arguments.train_rows,
-                validation_rows: Some(
-                    arguments
-                        .validation_rows
-                        .unwrap_or(Setting::VALIDATION_ROWS),
-                ),
-                eval_rows: arguments.eval_rows,
+                validation_rows: Some(arguments.validation_rows.unwrap_or(usual.validation_rows)),
+                eval_rows: arguments.eval_rows.or(usual.eval_rows),
                 ..Setting::new(
                     &transfer,
                     &backbone.name(),
@@ -132,7 +175,7 @@ pub fn plan(
             methods,
             seeds: match &arguments.seeds {
                 Some(Seeds(seeds)) => seeds.clone(),
-                None => default_seeds(tuned.len()),
+                None => usual.seeds(tuned.len()),
             },
             trials: arguments.trials,
             recipes,
@@ -140,15 +183,6 @@ pub fn plan(
         },
         redirected,
     ))
-}
-
-/// Five seeds for the comparison of a few methods, three where many are looked over: the time that a plan
-/// takes grows with both.
-fn default_seeds(methods: usize) -> Vec<u64> {
-    match methods {
-        ..=5 => (0..5).collect(),
-        _ => (0..3).collect(),
-    }
 }
 
 /// How rows are written for a model: its own form, or for a T5 the one that was asked for.
