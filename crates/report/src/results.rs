@@ -223,6 +223,14 @@ impl Results {
         results
     }
 
+    /// Whether a method has one run, to which other methods of the study have lent their spread
+    /// ([`lend`](promptshift_numbers::stats::bootstrap::lend)).
+    pub fn has_lent_spread(&self, method: Method) -> bool {
+        let here = || self.tuned().filter(|one| one.method != Method::Elsewhere);
+        here().any(|one| one.seeds.len() > 1)
+            && here().any(|one| one.method == method && one.seeds.len() == 1)
+    }
+
     /// The tuned methods' results.
     pub fn tuned(&self) -> impl Iterator<Item = &MethodResult> {
         self.methods

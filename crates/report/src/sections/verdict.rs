@@ -534,21 +534,29 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
         }
     };
     let both = [subject.method, Method::Model];
-    let single: Vec<&str> = (both.iter())
-        .filter(|method| {
-            results
-                .method(**method)
-                .is_some_and(|one| one.seeds.len() == 1)
-        })
-        .map(|method| results.title(*method))
-        .collect();
-    let single = match single.as_slice() {
-        [] => String::new(),
-        single => format!(
-            " With one run of {}, this speaks of these runs alone: other seeds may differ by more.",
-            list(single)
-        ),
+    let has_one = |method: &&Method| {
+        let result = results.method(**method);
+        result.is_some_and(|one| one.seeds.len() == 1)
     };
+    let (lent, alone): (Vec<Method>, Vec<Method>) =
+        (both.iter().filter(has_one)).partition(|method| results.has_lent_spread(**method));
+    let with_one_run = |methods: &[Method], means: &str| {
+        let titles: Vec<&str> = methods
+            .iter()
+            .map(|method| results.title(*method))
+            .collect();
+        match titles.as_slice() {
+            [] => String::new(),
+            titles => format!(" With one run of {}, {means}", list(titles)),
+        }
+    };
+    let single = with_one_run(
+        &alone,
+        "this speaks of these runs alone: other seeds may differ by more.",
+    ) + &with_one_run(
+        &lent,
+        "seeds are taken to differ as the other methods' do, which they may not.",
+    );
     let elsewhere = match subject.method {
         Method::Elsewhere => format!(
             " How {} was tuned is not known, so this compares no methods.",
@@ -800,6 +808,16 @@ mod tests {
     fn one_run_speaks_of_itself() {
         let mut fixture = scoring([0.8, 0.8], [0.7, 0.4]);
         assert!(!verdict_of(&fixture).1.contains("these runs alone"));
+        let mut records = fixture.records();
+        records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
+        let studies = studies(&records, &[]).expect("they belong together");
+        let lent = compare(&studies[0]).expect("consistent").answer.join(" ");
+        let means =
+            "With one run of prompt tuning, seeds are taken to differ as the other methods' do";
+        assert!(
+            lent.contains(means) && !lent.contains("these runs alone"),
+            "{lent}"
+        );
         fixture.seeds = vec![0];
         let (_, answer) = verdict_of(&fixture);
         assert!(answer.contains("these runs alone"), "{answer}");

@@ -211,9 +211,9 @@ pub(super) fn seeds(results: &Results) -> Vec<Caution> {
     if !single.is_empty() {
         let verb = if single.len() == 1 { "has" } else { "have" };
         let whose = capital(&format!("{} {verb} one seed", list(&single)));
-        let means = match ours().all(|result| result.seeds.len() == 1) {
-            true => Weakness::OneSeed,
-            false => Weakness::Borrowed,
+        let means = match ours().any(|result| results.has_lent_spread(result.method)) {
+            true => Weakness::Borrowed,
+            false => Weakness::OneSeed,
         };
         let seen = format!("{whose}: {}.", means.meaning());
         cautions.push(caution("seeds", seen, "`--seeds 5`"));

@@ -1,67 +1,37 @@
-//! How often do 95 % intervals hold the truth? Studies are drawn from worlds whose truth is known and go
-//! through the statistics that reports are made of; docs/methodology.md shows the table.
-//!
-//! ```sh
-//! cargo run -p promptshift-numbers --example coverage -- --studies 2000
-//! ```
+//! Worlds that studies are drawn from.
 //!
 //! A question is answered rightly with a chance whose logit is the sum of what domain and method make of it, the
-//! run, the passage, and how that run takes that passage. The truth is the chance's expectation over runs and
-//! passages; it is integrated, not simulated.
+//! run, the passage, and how that run takes that passage.
 
-use std::process::ExitCode;
-
-use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};
-use promptshift_numbers::stats::estimate::{Estimate, median};
 use promptshift_numbers::stats::panel::{Panel, Sample};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-use rayon::prelude::*;
-
-const HELP: &str = "\
-How often do 95 % intervals hold the truth? Prints a Markdown table.
-
-    coverage [--studies N] [--seed S] [--resamples R] [--world WORD]
-
-    --studies N    studies drawn from each world (1000)
-    --seed S       seed of the studies (0)
-    --resamples R  resamples of each study's passages (1000; reports take 10000)
-    --world WORD   only worlds with this word in their name
-";
-
-/// What the command line asks for.
-struct Arguments {
-    studies: u64,
-    seed: u64,
-    resamples: usize,
-    word: String,
-}
+use rand_chacha::rand_core::Rng;
 
 /// How one method's runs answer.
 #[derive(Debug, Clone, Copy)]
-struct MethodWorld {
+pub struct MethodWorld {
     /// Seeds of its runs: from, to (exclusive).
-    seeds: (u64, u64),
+    pub seeds: (u64, u64),
     /// The logit of a right answer on the source.
-    source: f64,
+    pub source: f64,
     /// The logit on the targets.
-    target: f64,
+    pub target: f64,
     /// The standard deviation of the logit between runs.
-    between: f64,
+    pub between: f64,
     /// The share of runs that collapse to a chance of [`COLLAPSED`] everywhere.
-    collapse: f64,
+    pub collapse: f64,
 }
 
 /// Where studies come from.
 #[derive(Debug, Clone)]
-struct World {
-    name: &'static str,
+pub struct World {
+    pub name: &'static str,
     /// Differences are those of the first two.
-    methods: Vec<MethodWorld>,
-    targets: usize,
-    passages: usize,
+    pub methods: Vec<MethodWorld>,
+    pub targets: usize,
+    pub passages: usize,
     /// Questions of a passage, by its place.
-    questions: fn(usize) -> usize,
+    pub questions: fn(usize) -> usize,
 }
 
 /// The chance of a right answer of a collapsed run.
@@ -125,7 +95,7 @@ fn unequal(passage: usize) -> usize {
     }
 }
 
-fn worlds() -> Vec<World> {
+pub fn worlds() -> Vec<World> {
     let five = (0, 5);
     let change = |mut world: World, change: fn(&mut MethodWorld)| {
         world.methods.iter_mut().for_each(change);
@@ -233,7 +203,7 @@ fn worlds() -> Vec<World> {
 }
 
 /// Deviates of one study.
-struct Deviates(ChaCha8Rng);
+pub struct Deviates(pub ChaCha8Rng);
 
 impl Deviates {
     fn uniform(&mut self) -> f64 {
@@ -252,7 +222,7 @@ fn sigmoid(logit: f64) -> f64 {
 }
 
 /// The expectation of a right answer over runs and passages, by the trapezoidal rule.
-fn truth(method: MethodWorld, logit: f64) -> f64 {
+pub fn truth(method: MethodWorld, logit: f64) -> f64 {
     let deviation = (method.between.powi(2) + PASSAGES.powi(2) + OWN.powi(2)).sqrt();
     let density = |z: f64| (-0.5 * z * z).exp();
     let grid = || (-800..=800).map(|step| f64::from(step) / 100.0);
@@ -263,33 +233,13 @@ fn truth(method: MethodWorld, logit: f64) -> f64 {
     (1.0 - method.collapse) * mean + method.collapse * COLLAPSED
 }
 
-/// What a table has a column for.
-struct Quantities<T> {
-    score: T,
-    gap: T,
-    difference: T,
-    gap_difference: T,
-}
-
 impl World {
-    fn domains(&self) -> usize {
+    pub fn domains(&self) -> usize {
         1 + self.targets
     }
 
-    fn truths(&self) -> Quantities<f64> {
-        let [first, second] = [self.methods[0], self.methods[1]];
-        let of = |method: MethodWorld| (truth(method, method.source), truth(method, method.target));
-        let ((source, target), (other_source, other_target)) = (of(first), of(second));
-        Quantities {
-            score: target,
-            gap: source - target,
-            difference: target - other_target,
-            gap_difference: (source - target) - (other_source - other_target),
-        }
-    }
-
     /// The panels of one study, source first.
-    fn study(&self, deviates: &mut Deviates) -> Vec<Panel> {
+    pub fn study(&self, deviates: &mut Deviates) -> Vec<Panel> {
         let seeds = self
             .methods
             .iter()
@@ -356,114 +306,4 @@ impl World {
             })
             .collect()
     }
-
-    /// The estimates of one study: as in reports, targets are averaged.
-    fn estimates(&self, bootstrap: Bootstrap, deviates: &mut Deviates) -> Quantities<Estimate> {
-        let mut scores = bootstrap.scores(&self.study(deviates));
-        lend(&mut scores, |_| true, |_| true);
-        let of = |domain: usize, method: usize| -> &Draws {
-            scores[domain][method]
-                .as_ref()
-                .expect("every method has runs")
-        };
-        let target = |method: usize| {
-            let all: Vec<&Draws> = (1..self.domains())
-                .map(|domain| of(domain, method))
-                .collect();
-            Draws::mean(&all).expect("there is a target")
-        };
-        let gap = |method: usize| of(0, method).minus(&target(method));
-        Quantities {
-            score: target(0).estimate(),
-            gap: gap(0).estimate(),
-            difference: target(0).minus(&target(1)).estimate(),
-            gap_difference: gap(0).minus(&gap(1)).estimate(),
-        }
-    }
-
-    /// A row of the table.
-    fn row(&self, arguments: &Arguments) -> String {
-        let estimates: Vec<Quantities<Estimate>> = (0..arguments.studies)
-            .into_par_iter()
-            .map(|study| {
-                let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
-                rng.set_stream(study);
-                let bootstrap = Bootstrap {
-                    resamples: arguments.resamples,
-                    seed: arguments.seed + study,
-                };
-                self.estimates(bootstrap, &mut Deviates(rng))
-            })
-            .collect();
-        let truths = self.truths();
-        let cell = |of: fn(&Quantities<Estimate>) -> Estimate, truth: f64| {
-            let all = || estimates.iter().map(|study| of(study).interval);
-            let held = all().filter(|interval| !interval.excludes(truth)).count();
-            let widths: Vec<f64> = all().map(|interval| interval.high - interval.low).collect();
-            format!(
-                "{:.1} ({:.1})",
-                100.0 * held as f64 / estimates.len().max(1) as f64,
-                100.0 * median(&widths).unwrap_or(0.0)
-            )
-        };
-        let cells = [
-            cell(|study| study.score, truths.score),
-            cell(|study| study.gap, truths.gap),
-            cell(|study| study.difference, truths.difference),
-            cell(|study| study.gap_difference, truths.gap_difference),
-        ];
-        format!("| {} | {} |", self.name, cells.join(" | "))
-    }
-}
-
-fn arguments() -> Result<Option<Arguments>, String> {
-    let mut found = Arguments {
-        studies: 1_000,
-        seed: 0,
-        resamples: 1_000,
-        word: String::new(),
-    };
-    let mut words = std::env::args().skip(1);
-    while let Some(flag) = words.next() {
-        if flag == "--help" {
-            return Ok(None);
-        }
-        let value = words.next().ok_or(format!("{flag} wants a value"))?;
-        let number = || {
-            value
-                .parse::<u64>()
-                .map_err(|_| format!("{flag} wants a whole number, found '{value}'"))
-        };
-        match flag.as_str() {
-            "--studies" => found.studies = number()?,
-            "--seed" => found.seed = number()?,
-            "--resamples" => found.resamples = number()? as usize,
-            "--world" => found.word = value,
-            _ => return Err(format!("no such flag: {flag}\n\n{HELP}")),
-        }
-    }
-    Ok(Some(found))
-}
-
-fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    println!("| world | score | gap | difference | difference of gaps |");
-    println!("| --- | ---: | ---: | ---: | ---: |");
-    for world in worlds()
-        .iter()
-        .filter(|world| world.name.contains(&arguments.word))
-    {
-        println!("{}", world.row(&arguments));
-    }
-    ExitCode::SUCCESS
 }
