@@ -490,25 +490,22 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
                 .gap_difference
                 .map_or(String::new(), |gap| points(gap.value))
         ),
-        Says::AtFloor | Says::FloorOpen => {
-            let is_floored = |method: &Method| {
-                (1..results.domains.len()).any(|domain| results.at_floor(domain).contains(method))
-            };
-            let floored: Vec<&str> = ([subject.method, Method::Model].iter())
-                .filter(|method| is_floored(method))
-                .map(|method| results.title(*method))
-                .collect();
-            let (targets, floored) = (list(&results.targets), list(&floored));
-            match subject.finished {
-                Says::AtFloor => format!(
-                    "Gaps not compared: on {targets} the score of {floored} is shown to be at the floor, so there is \
-                     nothing left to lose"
-                ),
-                _ => format!(
-                    "Gaps not compared: cannot tell whether the score of {floored} is above the floor on {targets}"
-                ),
-            }
-        }
+        Says::AtFloor => format!(
+            "Gaps not compared, as there is nothing left to lose: {}",
+            floored(results, subject.method, Standing::NotAbove)
+                .map(|(method, targets)| format!(
+                    "{method} is shown to be no higher than the floor on {targets}"
+                ))
+                .collect::<Vec<_>>()
+                .join(", and ")
+        ),
+        Says::FloorOpen => format!(
+            "Gaps not compared: cannot tell whether {}",
+            floored(results, subject.method, Standing::Open)
+                .map(|(method, targets)| format!("{method} is above the floor on {targets}"))
+                .collect::<Vec<_>>()
+                .join(", or whether ")
+        ),
         _ => format!("Gaps not compared: there are no records of {model}"),
     }
 }
@@ -577,6 +574,23 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
         "A study of this size has 80 % power {same}from {} points in gaps of finished runs.{single}{elsewhere}",
         percent(tests.mean.gap_detectable),
     ))
+}
+
+/// The method and model tuning, each with the targets on which it stands so to the floor, where there are any.
+fn floored(
+    results: &Results,
+    method: Method,
+    wanted: Standing,
+) -> impl Iterator<Item = (&str, String)> {
+    let both = [method, Method::Model].into_iter();
+    both.filter_map(move |method| {
+        let scores = results.method(method)?.targets().iter();
+        let targets: Vec<&String> = (scores.zip(&results.targets))
+            .filter(|(score, _)| score.above_floor() == Some(wanted))
+            .map(|(_, target)| target)
+            .collect();
+        (!targets.is_empty()).then(|| (results.title(method), list(&targets)))
+    })
 }
 
 /// Why a method's gap says nothing: that it is shown not to have learned the source, or that this cannot be told.
@@ -741,9 +755,33 @@ mod tests {
         for (target, is_shown) in [(0.22, true), (0.28, false)] {
             let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
             assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
-            let open =
-                "cannot tell whether the score of prompt tuning is above the floor on textbookqa";
+            let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
             assert_eq!(words.contains(open), !is_shown, "{words}");
+        }
+    }
+
+    #[test]
+    fn each_method_is_at_the_floor_of_its_own_targets() {
+        let mut fixture = Fixture::six_targets();
+        fixture.domains.truncate(3);
+        for (prompt, model, wanted) in [
+            (
+                0.1,
+                0.1,
+                "nothing left to lose: prompt tuning is shown to be no higher than the floor on textbookqa, and model \
+                 tuning is shown to be no higher than the floor on bioasq",
+            ),
+            (
+                0.28,
+                0.1,
+                "Gaps not compared: cannot tell whether prompt tuning is above the floor on textbookqa",
+            ),
+        ] {
+            fixture.domains[0].1 = [0.05, 0.8, 0.8];
+            fixture.domains[1].1 = [0.05, prompt, 0.6];
+            fixture.domains[2].1 = [0.05, 0.6, model];
+            let words = words_of(&fixture);
+            assert!(words.contains(wanted), "{words}");
         }
     }
 
