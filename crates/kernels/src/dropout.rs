@@ -199,51 +199,58 @@ fn multiplied(mut x: FlexTensor, dropped: &Dropped) -> FlexTensor {
 /// Blocks of Philox that are computed side by side.
 const BLOCKS: usize = 8;
 
-/// The 16-bit numbers of one block, and the columns that [`BLOCKS`] of them decide about.
-const HALVES: usize = 8;
+/// The columns that their words decide about: two to a word, four words to a block.
+const COLUMNS: usize = 8 * BLOCKS;
+
+/// The words of [`BLOCKS`] blocks, each in the lower half of its 64 bits: the product of two has room
+/// there, and vectors need not widen before they multiply.
+type Words = [[u64; BLOCKS]; 4];
 
 vectorised! {
     /// Fills a row of a mask. Column `64 g + 8 h + b` is decided by half-word `h` of block `8 g + b`.
     fn fill_row<A>(values: &mut [f32], counter: [u32; 4], key: [u32; 2], threshold: u16, kept: f32) {
-        let decide = |number: u32| if number < u32::from(threshold) { 0.0 } else { kept };
-        for (group, values) in values.chunks_mut(BLOCKS * HALVES).enumerate() {
-            let mut words = counter.map(|word| [word; BLOCKS]);
-            for (block, word) in words[0].iter_mut().enumerate() {
-                *word = (group * BLOCKS + block) as u32;
+        let threshold = u32::from(threshold);
+        let [_, row, call, call_high] = counter;
+        let [row, call, call_high] =
+            [[u64::from(row); BLOCKS], [u64::from(call); BLOCKS], [u64::from(call_high); BLOCKS]];
+        for (group, values) in values.chunks_mut(COLUMNS).enumerate() {
+            let mut blocks = [(group * BLOCKS) as u64; BLOCKS];
+            for (nth, block) in blocks.iter_mut().enumerate() {
+                *block += nth as u64;
             }
-            let words = philox(words, key);
-            let mut decided = [[0.0; BLOCKS]; HALVES];
-            for (halves, words) in decided.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-                for block in 0..BLOCKS {
-                    halves[0][block] = decide(words[block] & 0xFFFF);
-                    halves[1][block] = decide(words[block] >> 16);
-                }
+            let words = philox([blocks, row, call, call_high], key);
+            let words = words.as_flattened();
+            let mut decided = [0.0; COLUMNS];
+            // Words by index, since a loop over them too becomes no vector instructions here.
+            for (column, decided) in decided.iter_mut().enumerate() {
+                let (half, block) = (column / BLOCKS, column % BLOCKS);
+                let word = words[half / 2 * BLOCKS + block] as u32;
+                let number = (word >> (half % 2 * 16)) & 0xFFFF;
+                *decided = if number < threshold { 0.0 } else { kept };
             }
-            let decided = decided.as_flattened();
             values.copy_from_slice(&decided[..values.len()]);
         }
     }
 }
 
-/// Philox4x32-10 of several counters under one key.
+/// Philox4x32-10 of several counters under one key. The upper halves of the result mean nothing.
 #[inline(always)]
-fn philox(mut words: [[u32; BLOCKS]; 4], mut key: [u32; 2]) -> [[u32; BLOCKS]; 4] {
+fn philox([mut one, mut two, mut three, mut four]: Words, mut key: [u32; 2]) -> Words {
     const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
     const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+    const LOWER: u64 = 0xFFFF_FFFF;
     for _ in 0..10 {
-        let [mut one, mut two, mut three, mut four] = [[0; BLOCKS]; 4];
         for block in 0..BLOCKS {
-            let first = MULTIPLIERS[0] * u64::from(words[0][block]);
-            let second = MULTIPLIERS[1] * u64::from(words[2][block]);
-            one[block] = (second >> 32) as u32 ^ words[1][block] ^ key[0];
-            two[block] = second as u32;
-            three[block] = (first >> 32) as u32 ^ words[3][block] ^ key[1];
-            four[block] = first as u32;
+            let first = MULTIPLIERS[0] * (one[block] & LOWER);
+            let second = MULTIPLIERS[1] * (three[block] & LOWER);
+            one[block] = (second >> 32) ^ two[block] ^ u64::from(key[0]);
+            two[block] = second;
+            three[block] = (first >> 32) ^ four[block] ^ u64::from(key[1]);
+            four[block] = first;
         }
-        words = [one, two, three, four];
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    words
+    [one, two, three, four]
 }
 
 #[cfg(test)]
@@ -325,8 +332,29 @@ mod tests {
             (pi, [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
         ];
         for ((counter, key), wanted) in cases {
-            let found = philox(counter.map(|word| [word; BLOCKS]), key);
+            let found = philox(counter.map(|word: u32| [u64::from(word); BLOCKS]), key);
+            let found = found.map(|words| words.map(|word| word as u32));
             assert_eq!(found, wanted.map(|word| [word; BLOCKS]));
+        }
+    }
+
+    #[test]
+    fn a_column_is_decided_by_its_half_word() {
+        let (seed, call, row) = (0x0123_4567_89ab_cdef, 0x0fed_cba9_8765_4321, 5);
+        let threshold = 0.3 * STEPS;
+        for length in [1, 7, 8, 9, 64, 65, 200] {
+            let mut values = vec![f32::NAN; length];
+            Mask::new(0.3, seed, call).fill(row, &mut values);
+            for (column, value) in values.into_iter().enumerate() {
+                let block = column / 64 * 8 + column % 8;
+                let counter = [block as u64, row as u64, 0x8765_4321, 0x0fed_cba9];
+                let key = [0x89ab_cdef, 0x0123_4567];
+                let words = philox(counter.map(|word| [word; BLOCKS]), key);
+                let half = column % 64 / 8;
+                let number = words[half / 2][0] as u32 >> (half % 2 * 16) & 0xFFFF;
+                let is_dropped = f64::from(number) < threshold.round();
+                assert_eq!(value == 0.0, is_dropped, "column {column} of {length}");
+            }
         }
     }
 

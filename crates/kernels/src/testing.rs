@@ -1,7 +1,10 @@
 //! How the tests of the fused operations compare them with their references.
 
+use std::sync::LazyLock;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// How an input takes part in a computation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +118,15 @@ struct Outcome {
     gradients: Vec<Option<Vec<f32>>>,
 }
 
-type Operation<'a> = &'a dyn Fn(&[Tensor<2>]) -> Tensor<2>;
+type Operation<'a> = &'a (dyn Fn(&[Tensor<2>]) -> Tensor<2> + Sync);
+
+/// Threads that results must not depend on: one, and a number that divides no size evenly.
+static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
+    [1, 3].map(|threads| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads for a test")
+    })
+});
 
 /// The output and the gradients of a weighted sum of it.
 fn run(operation: Operation, inputs: &[Input]) -> Outcome {
@@ -154,7 +165,7 @@ fn floats(tensor: Tensor<2>) -> Vec<f32> {
 }
 
 /// Checks values and gradients of a fused operation against its reference, that the wanted
-/// gradients and no others exist, and that a second run gives the same bits.
+/// gradients and no others exist, and that any number of threads gives the same bits.
 pub fn check(fused: Operation, reference: Operation, inputs: &[Input]) {
     let found = run(fused, inputs);
     let wanted = run(reference, inputs);
@@ -170,7 +181,11 @@ pub fn check(fused: Operation, reference: Operation, inputs: &[Input]) {
             }
         }
     }
-    assert_eq!(run(fused, inputs), found, "a second run");
+    for pool in POOLS.iter() {
+        let threads = pool.current_num_threads();
+        let again = pool.install(|| run(fused, inputs));
+        assert_eq!(again, found, "on {threads} threads");
+    }
 
     let plain: Vec<Input> = inputs
         .iter()

@@ -152,8 +152,8 @@ struct WeightMask<'a> {
     /// The head whose weights they are, and a row of its mask.
     head: &'a Head<'a>,
     row: Vec<f32>,
-    /// Which row that is.
-    held: Option<usize>,
+    /// Whether that is the one row of the head.
+    is_held: bool,
 }
 
 impl<'a> WeightMask<'a> {
@@ -163,20 +163,24 @@ impl<'a> WeightMask<'a> {
             dropped,
             head,
             row: vec![0.0; dropped.map_or(0, |_| head.call.keys)],
-            held: None,
+            is_held: false,
         }
     }
 
     /// Multiplies the weights of a query, or their gradients, by the mask.
     fn drop_from(&mut self, weights: &mut [f32], query: usize) {
-        let (mask, wanted) = match self.dropped {
+        match self.dropped {
             None => return,
-            Some(Dropped::Each(mask)) => (mask, self.head.index * self.head.call.queries + query),
-            Some(Dropped::Keys(mask)) => (mask, self.head.index),
-        };
-        if self.held != Some(wanted) {
-            mask.fill(wanted, &mut self.row);
-            self.held = Some(wanted);
+            // Not of keys that the query does not see: it is the only one of this row.
+            Some(Dropped::Each(mask)) => {
+                let row = self.head.index * self.head.call.queries + query;
+                mask.fill(row, &mut self.row[..weights.len()]);
+            }
+            Some(Dropped::Keys(mask)) if !self.is_held => {
+                mask.fill(self.head.index, &mut self.row);
+                self.is_held = true;
+            }
+            Some(Dropped::Keys(_)) => {}
         }
         multiply_by(weights, &self.row);
     }

@@ -94,11 +94,11 @@ fn check_sizes(sizes: Sizes, visible: Visible, dropped: Option<Dropped>, inputs:
 }
 
 fn dropped() -> impl Strategy<Value = Option<Dropped>> {
-    let mask = |seed| Mask::new(0.3, seed, 5);
+    let mask = (0.0..0.8, 1..1000_u64).prop_map(|(rate, seed)| Mask::new(rate, seed, 5));
     prop_oneof![
         Just(None),
-        (1..1000_u64).prop_map(move |seed| Some(Dropped::Each(mask(seed)))),
-        (1..1000_u64).prop_map(move |seed| Some(Dropped::Keys(mask(seed)))),
+        mask.clone().prop_map(|mask| Some(Dropped::Each(mask))),
+        mask.prop_map(|mask| Some(Dropped::Keys(mask))),
     ]
 }
 
