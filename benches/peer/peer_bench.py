@@ -8,26 +8,27 @@ or alone:      peer/bin/python benches/peer/peer_bench.py step prompt
                peer/bin/python benches/peer/peer_bench.py generate --data DIR
 DIR holds squad/train.parquet and squad/validation.parquet (rajpurkar/squad on the Hub) and
 t5/tokenizer.json (google-t5/t5-small).
-Prints one JSON object per run. Weights are random (T5 v1.1 small shape, f32, dropout 0): only speed and
-memory are compared, so no checkpoint is needed. Measure both programs in turn, in one go, on a quiet
-machine, and quote the ratio: absolute times drift from machine to machine.
+Prints one JSON object per run. Weights are random (T5 v1.1 small shape, f32): only speed and memory are
+compared, so no checkpoint is needed. Measure both programs in turn, in one go, on a quiet machine, and quote
+the ratio: absolute times drift from machine to machine.
 
 step      one optimizer step on fixed shapes: batch 8, 256 input tokens, 16 target tokens, prompt length 100
 epoch     the first N rows of squad/train.parquet, real lengths (cut at 512), batch 8, one pass
           --order shuffled (what Trainer does by default) or grouped (group_by_length)
+          (step and epoch are without dropout, or with --dropout 0.1, which is T5's own rate)
 generate  greedy decoding of the first N rows of squad/validation.parquet, batch 16, exactly 12 new tokens
 """
 import argparse, json, os, random, resource, statistics, time
 
 
-def build(tuning):
+def build(tuning, dropout=0.0):
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
     from transformers.optimization import Adafactor
 
     torch.manual_seed(0)
     config = T5Config(vocab_size=32128, d_model=512, d_kv=64, d_ff=1024, num_layers=8, num_heads=6,
-                      feed_forward_proj="gated-gelu", tie_word_embeddings=False, dropout_rate=0.0,
+                      feed_forward_proj="gated-gelu", tie_word_embeddings=False, dropout_rate=dropout,
                       decoder_start_token_id=0)
     model = T5ForConditionalGeneration(config)
     rate = 1e-3
@@ -52,7 +53,7 @@ def train_step(model, optimizer, batch):
 
 
 def step(args):
-    torch, model, optimizer = build(args.tuning)
+    torch, model, optimizer = build(args.tuning, args.dropout)
     b, n, t = 8, 256, 16
     batch = dict(input_ids=(torch.arange(b * n) % 30000).reshape(b, n), attention_mask=torch.ones(b, n, dtype=torch.long),
                  labels=(torch.arange(b * t) % 30000).reshape(b, t))
@@ -92,7 +93,7 @@ def batches(torch, examples, size, order):
 
 
 def epoch(args):
-    torch, model, optimizer = build(args.tuning)
+    torch, model, optimizer = build(args.tuning, args.dropout)
     examples = rows(args, "train")
     model.train()
     done = list(batches(torch, examples, 8, args.order))
@@ -126,6 +127,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", default="data")
     parser.add_argument("--rows", type=int, default=128)
     parser.add_argument("--order", default="shuffled", choices=["shuffled", "grouped"])
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's own choice")
     arguments = parser.parse_args()

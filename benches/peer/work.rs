@@ -1,5 +1,5 @@
 //! What is compared; and the work that `peer_bench.py` defines, done by promptshift: T5 v1.1 small with
-//! random weights in f32, dropout 0, the same shapes, the same rows.
+//! random weights in f32, without dropout and with the paper's, the same shapes, the same rows.
 
 use std::fmt;
 use std::hint::black_box;
@@ -34,10 +34,16 @@ use crate::smollm2;
 pub enum Work {
     /// Steps of prompt tuning on fixed shapes.
     StepPrompt,
+    /// The same with dropout.
+    StepPromptDropout,
     /// Steps of model tuning on fixed shapes.
     StepFull,
+    /// The same with dropout.
+    StepFullDropout,
     /// One pass of prompt tuning over real rows.
     EpochPrompt,
+    /// The same with dropout.
+    EpochPromptDropout,
     /// Greedy decoding of real rows.
     Generate,
     /// Steps of prompt tuning of SmolLM2 on fixed shapes.
@@ -80,8 +86,11 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Work::StepPrompt => "step-prompt",
+            Work::StepPromptDropout => "step-prompt-dropout",
             Work::StepFull => "step-full",
+            Work::StepFullDropout => "step-full-dropout",
             Work::EpochPrompt => "epoch-prompt",
+            Work::EpochPromptDropout => "epoch-prompt-dropout",
             Work::Generate => "generate",
             Work::Smollm2StepPrompt => "smollm2-step-prompt",
             Work::Smollm2StepLora => "smollm2-step-lora",
@@ -102,7 +111,13 @@ impl Work {
     /// Whose weights it is about.
     pub fn model(self) -> Model {
         match self {
-            Work::StepPrompt | Work::StepFull | Work::EpochPrompt | Work::Generate => Model::T5,
+            Work::StepPrompt
+            | Work::StepPromptDropout
+            | Work::StepFull
+            | Work::StepFullDropout
+            | Work::EpochPrompt
+            | Work::EpochPromptDropout
+            | Work::Generate => Model::T5,
             Work::Smollm2StepPrompt | Work::Smollm2StepLora | Work::Smollm2Generate => {
                 Model::Smollm2
             }
@@ -124,8 +139,16 @@ pub const COMPARISONS: &[Comparison] = &[
         peer: &["step", "prompt"],
     },
     Comparison {
+        work: Work::StepPromptDropout,
+        peer: &["step", "prompt", "--dropout", "0.1"],
+    },
+    Comparison {
         work: Work::StepFull,
         peer: &["step", "full"],
+    },
+    Comparison {
+        work: Work::StepFullDropout,
+        peer: &["step", "full", "--dropout", "0.1"],
     },
     Comparison {
         work: Work::EpochPrompt,
@@ -134,6 +157,14 @@ pub const COMPARISONS: &[Comparison] = &[
     Comparison {
         work: Work::EpochPrompt,
         peer: &["epoch", "prompt", "--order", "grouped"],
+    },
+    Comparison {
+        work: Work::EpochPromptDropout,
+        peer: &["epoch", "prompt", "--order", "shuffled", "--dropout", "0.1"],
+    },
+    Comparison {
+        work: Work::EpochPromptDropout,
+        peer: &["epoch", "prompt", "--order", "grouped", "--dropout", "0.1"],
     },
     Comparison {
         work: Work::Generate,
@@ -169,6 +200,8 @@ const SHAPE: [usize; 2] = [256, 16];
 const PROMPT: usize = 100;
 /// Rows of each file.
 const ROWS: usize = 128;
+/// The dropout of works that have some: Lester et al.'s.
+const DROPOUT: f64 = 0.1;
 /// Tokens that decoding makes of each row.
 const NEW_TOKENS: usize = 12;
 /// Padded input positions decoded together: sixteen rows of the longest.
@@ -181,16 +214,19 @@ pub fn measure(work: Work, files: Files) -> Result<Value> {
     let Files { data, model } = files;
     let model = || model.context("--model names no GGUF file");
     let mut measured = match work {
-        Work::StepPrompt => step(prompt_trainer()?),
-        Work::StepFull => step(model_trainer()),
-        Work::EpochPrompt => epoch(data),
+        Work::StepPrompt => step(prompt_trainer(0.0)?),
+        Work::StepPromptDropout => step(prompt_trainer(DROPOUT)?),
+        Work::StepFull => step(model_trainer(0.0)),
+        Work::StepFullDropout => step(model_trainer(DROPOUT)),
+        Work::EpochPrompt => epoch(prompt_trainer(0.0)?, data),
+        Work::EpochPromptDropout => epoch(prompt_trainer(DROPOUT)?, data),
         Work::Generate => generate(data),
         Work::Smollm2StepPrompt => smollm2::step(Method::Prompt, model()?),
         Work::Smollm2StepLora => smollm2::step(Method::Lora, model()?),
         Work::Smollm2Generate => smollm2::generate(model()?, data),
     }?;
     measured["peak_rss_mib"] = peak_rss_mib()?.into();
-    if work == Work::StepPrompt {
+    if matches!(work, Work::StepPrompt | Work::StepPromptDropout) {
         // Afterwards, since its matrices are no part of the work's memory.
         let seconds = measured["median_s"].as_f64().context("a step's time")?;
         let rate = matrix_product_rate();
@@ -210,21 +246,21 @@ fn config() -> T5Config {
     T5Config::published("small").expect("a published size")
 }
 
-fn prompt_trainer() -> Result<Trainer> {
+fn prompt_trainer(dropout: f64) -> Result<Trainer> {
     let recipe = PromptRecipe {
         length: PROMPT,
         init: PromptInit::Vocab,
     };
     let tuned = prompt_tuning(backbone().into(), &recipe, &MethodInputs::default(), 0)?;
-    Ok(trainer(tuned, 0.3))
+    Ok(trainer(tuned, 0.3, dropout))
 }
 
-fn model_trainer() -> Trainer {
-    trainer(model_tuning(backbone().into()), 1e-3)
+fn model_trainer(dropout: f64) -> Trainer {
+    trainer(model_tuning(backbone().into()), 1e-3, dropout)
 }
 
-/// As the peer's: Adafactor with factored moments and a constant rate, mean loss, no dropout.
-fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
+/// As the peer's: Adafactor with factored moments and a constant rate, mean loss.
+fn trainer(tuned: Tuned, learning_rate: f64, dropout: f64) -> Trainer {
     let optimizer = PaperAdafactor::new(&AdafactorRecipe {
         learning_rate,
         parameter_scaling: ParameterScaling::Absolute,
@@ -240,7 +276,7 @@ fn trainer(tuned: Tuned, learning_rate: f64) -> Trainer {
     let objective = Objective {
         reduction: Reduction::Mean,
         z_loss: 0.0,
-        dropout: 0.0,
+        dropout,
         clip_norm: None,
     };
     let optimizer = ModuleOptimizer::from(optimizer);
@@ -272,8 +308,7 @@ pub fn steps(mut trainer: Trainer, batch: &Batch) -> Result<Value> {
     Ok(json!({ "median_s": median(timed), "min_s": fastest }))
 }
 
-fn epoch(data: &Path) -> Result<Value> {
-    let mut trainer = prompt_trainer()?;
+fn epoch(mut trainer: Trainer, data: &Path) -> Result<Value> {
     let (encodings, tokenizer) = encodings(data, "train")?;
     let mut batches = Batches::new(&encodings, BATCH, tokenizer.pad(), 0);
     let epoch: Vec<Batch> = (0..ROWS / BATCH).map(|_| batches.next_batch()).collect();
