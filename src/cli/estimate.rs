@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use crate::datasets::{Datasets, TokenCounts};
-use crate::experiment::{ExperimentError, Runner, ToDo};
+use crate::experiment::{ExperimentError, Runner, ToDo, checkpoint_steps};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{Limits, Method, Recipe};
 use promptshift_numbers::record::Cell;
@@ -67,6 +67,7 @@ pub fn describe(
         let share = to_do.evaluations.len() as f64 / evaluations.max(1) as f64;
         let evaluation = forward_flop(backbone, tokens.evaluated_inputs, tokens.evaluated_outputs)
             + k_shot_flop(&cell, backbone, &tokens);
+        let training = training + checkpoint_flop(&cell, &to_do, backbone, &tokens);
         let time = Duration::from_secs_f64((training + share * evaluation) / rate);
         total += time;
         let name = match cell.method {
@@ -138,6 +139,23 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
         tokens.validation_outputs,
     );
     budget.steps as f64 * passes * step + validations as f64 * validation
+}
+
+/// What is answered at the checkpoints of a training that is to be done: of model tuning all rows and source
+/// validation. That of other methods is small beside their steps.
+fn checkpoint_flop(cell: &Cell, to_do: &ToDo, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
+    let steps = match &cell.recipe {
+        Some(recipe) if cell.method == Method::Model && !to_do.trainings.is_empty() => {
+            recipe.budget.steps
+        }
+        _ => return 0.0,
+    };
+    checkpoint_steps(steps).len() as f64
+        * forward_flop(
+            backbone,
+            tokens.evaluated_inputs + tokens.validation_inputs,
+            tokens.evaluated_outputs + tokens.validation_outputs,
+        )
 }
 
 /// Steps with a few examples of each target, and its answers again; the target's inputs are taken to be as

@@ -37,7 +37,7 @@ const EXAMPLES: usize = 100;
 const FIRST: usize = 8;
 
 /// The steps at which a training of so many is looked at: half of them, a quarter, and so on, ascending.
-fn places(steps: usize) -> Vec<usize> {
+pub fn places(steps: usize) -> Vec<usize> {
     let first = FIRST.min(steps / 2).max(1);
     let halves = (1..=COUNT).rev().map(|halvings| steps >> halvings);
     halves.filter(|step| *step >= first).collect()
