@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::robustness::Robustness;
 use crate::chart::{self, Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::document::{Block, Figure};
-use crate::number::{capital, metric_title, percent};
+use crate::number::{capital, count, metric_title, percent};
 use crate::resamples::Resamples;
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
@@ -98,25 +98,19 @@ pub fn blocks(results: &Results, paths: &[Path], lines: &[Robustness], suffix: &
         }
         None => " the further below it, the larger the gap.",
     };
-    let passed = match paths
+    let examples = paths
         .iter()
         .flat_map(|path| &path.stops)
-        .map(|stop| stop.examples)
-        .max()
-    {
-        Some(_) => {
-            let fewest = paths
-                .iter()
-                .flat_map(|path| &path.stops)
-                .map(|stop| stop.examples)
-                .min();
-            format!(
-                " Open circles are checkpoints, means over runs, joined in the order of training; of some methods they are of \
-                 {} examples of each domain.",
-                fewest.unwrap_or(0)
-            )
-        }
-        None => String::new(),
+        .map(|stop| stop.examples);
+    let passed = match (examples.clone().min(), examples.max()) {
+        (Some(fewest), Some(most)) => format!(
+            " Open circles are checkpoints, means over runs, joined in the order of training, each on {} of each domain.",
+            match fewest == most {
+                true => count(most, "example"),
+                false => format!("{fewest} to {}", count(most, "example")),
+            }
+        ),
+        _ => String::new(),
     };
     vec![
         figure(&results.featured(), paths, lines, suffix).into(),

@@ -358,7 +358,12 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     let mut sentences = Vec::new();
     match subject.finished.is_compared() {
         true => {
-            sentences.push(same_source(evidence, subject) + &tally(&beside) + ".");
+            let tally = match subject.same_source {
+                // The sentence speaks for all.
+                Says::NotScored => String::new(),
+                _ => tally(&beside),
+            };
+            sentences.push(same_source(evidence, subject) + &tally + ".");
             sentences.push(finished(evidence, subject) + ".");
         }
         false => sentences.push(not_compared(evidence, subject) + &tally(&beside) + "."),
@@ -492,19 +497,32 @@ fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
         ),
         Says::AtFloor => format!(
             "Gaps not compared, as there is nothing left to lose: {}",
-            floored(results, subject.method, Standing::NotAbove)
-                .map(|(method, targets)| format!(
-                    "{method} is shown to be no higher than the floor on {targets}"
-                ))
-                .collect::<Vec<_>>()
-                .join(", and ")
+            floored(
+                results,
+                subject.method,
+                Standing::NotAbove,
+                |titles, targets| {
+                    let are = if titles.len() == 1 { "is" } else { "are" };
+                    format!(
+                        "{} {are} shown to be no higher than the floor on {targets}",
+                        list(titles)
+                    )
+                }
+            )
+            .join(", and ")
         ),
         Says::FloorOpen => format!(
             "Gaps not compared: cannot tell whether {}",
-            floored(results, subject.method, Standing::Open)
-                .map(|(method, targets)| format!("{method} is above the floor on {targets}"))
-                .collect::<Vec<_>>()
-                .join(", or whether ")
+            floored(
+                results,
+                subject.method,
+                Standing::Open,
+                |titles, targets| {
+                    let are = if titles.len() == 1 { "is" } else { "are" };
+                    format!("{} {are} above the floor on {targets}", list(titles))
+                }
+            )
+            .join(", or whether ")
         ),
         _ => format!("Gaps not compared: there are no records of {model}"),
     }
@@ -576,21 +594,35 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
     ))
 }
 
-/// The method and model tuning, each with the targets on which it stands so to the floor, where there are any.
+/// What is said of the method and of model tuning on the targets on which they stand so to the floor; once where these
+/// are the same targets.
 fn floored(
     results: &Results,
     method: Method,
     wanted: Standing,
-) -> impl Iterator<Item = (&str, String)> {
-    let both = [method, Method::Model].into_iter();
-    both.filter_map(move |method| {
-        let scores = results.method(method)?.targets().iter();
+    say: impl Fn(&[&str], &str) -> String,
+) -> Vec<String> {
+    let mut by_targets: Vec<(String, Vec<&str>)> = Vec::new();
+    for result in [method, Method::Model]
+        .iter()
+        .filter_map(|one| results.method(*one))
+    {
+        let scores = result.targets().iter();
         let targets: Vec<&String> = (scores.zip(&results.targets))
             .filter(|(score, _)| score.above_floor() == Some(wanted))
             .map(|(_, target)| target)
             .collect();
-        (!targets.is_empty()).then(|| (results.title(method), list(&targets)))
-    })
+        let targets = list(&targets);
+        match by_targets.iter_mut().find(|(known, _)| *known == targets) {
+            _ if targets.is_empty() => {}
+            Some((_, titles)) => titles.push(&result.title),
+            None => by_targets.push((targets, vec![&result.title])),
+        }
+    }
+    let said = by_targets
+        .iter()
+        .map(|(targets, titles)| say(titles, targets));
+    said.collect()
 }
 
 /// Why a method's gap says nothing: that it is shown not to have learned the source, or that this cannot be told.
@@ -649,12 +681,13 @@ fn tally(others: &[&Verdict]) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    // Where nothing could be matched, the sentence has said so.
-    match others.iter().all(|one| one.same_source == Says::NotScored) {
-        true => String::new(),
-        false => format!(
+    match (others.len(), less + more + open) {
+        (0, _) => String::new(),
+        (1, 0) => "; nor is the other method".to_owned(),
+        (all, 0) => format!("; nor are the other {}", count(all, "method")),
+        (all, _) => format!(
             "; of the other {}, all tested together: {}",
-            count(others.len(), "method"),
+            count(all, "method"),
             counts.join(", ")
         ),
     }
