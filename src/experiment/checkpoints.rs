@@ -248,14 +248,17 @@ impl Runner<'_> {
                 None => return Ok(None),
             }
         }
+        let mut seconds: f64 = answered.iter().map(|(_, (_, seconds))| seconds).sum();
         let validation_score = match Question::of_validation(context, of) {
             None => None,
             Some(question) => match self.predictions_at(context, &question)? {
-                Some((predictions, _)) => Some(metric.value(&scores(&predictions))),
+                Some((predictions, own)) => {
+                    seconds += own;
+                    Some(metric.value(&scores(&predictions)))
+                }
                 None => return Ok(None),
             },
         };
-        let seconds = answered.iter().map(|(_, (_, seconds))| seconds).sum();
         let mut on_domains = Vec::new();
         for (question, (predictions, _)) in &answered {
             let domain = &question.asked.domain;

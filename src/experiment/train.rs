@@ -192,6 +192,8 @@ impl Context<'_> {
             let seen = match event {
                 train::Event::Resumed { step } => {
                     watch(Event::Resumed { step })?;
+                    // It may have been broken off while this step's checkpoint was answered.
+                    at_step(step, fit.tuned(), watch)?;
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
                 }

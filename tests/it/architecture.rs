@@ -218,7 +218,8 @@ fn only_the_command_line_prints() {
     let command_line = [top().join("src/cli"), top().join("src/main.rs")];
     for folder in [top().join("src"), top().join("crates")] {
         for file in below(&folder) {
-            let prints = command_line.iter().any(|place| file.starts_with(place));
+            let is_example = file.components().any(|part| part.as_os_str() == "examples");
+            let prints = command_line.iter().any(|place| file.starts_with(place)) || is_example;
             // Build scripts tell cargo, and a module's tests may lie in a file of their own.
             if prints || file.ends_with("tests.rs") || file.ends_with("build.rs") {
                 continue;

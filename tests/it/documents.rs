@@ -216,7 +216,10 @@ fn of_the_program(words: &[String]) -> Option<&[String]> {
     let words = &words[words.iter().take_while(is_variable).count()..];
     match words {
         [program, rest @ ..] if program == "promptshift" => Some(rest),
-        [cargo, run, rest @ ..] if cargo == "cargo" && run == "run" => {
+        // `-p` is of another package: an example.
+        [cargo, run, rest @ ..]
+            if cargo == "cargo" && run == "run" && !rest.contains(&"-p".to_owned()) =>
+        {
             let end = rest.iter().position(|word| word == "--")?;
             Some(&rest[end + 1..])
         }

@@ -94,6 +94,15 @@ impl Standing {
     }
 }
 
+/// How a score stands to the answers that need no understanding, by its differences to all baselines; `None` where none
+/// of those is known. The untuned backbone is no floor: a score can fall below it, so it cuts no gap short.
+pub fn floor_standing(above: &[Above]) -> Option<Standing> {
+    let is_floor = |one: &&Above| one.baseline != Baseline::Untuned;
+    let mut floors = above.iter().filter(is_floor).peekable();
+    floors.peek()?;
+    Some(Standing::of(floors))
+}
+
 /// The difference to the highest baseline.
 fn highest<'a>(all: &[&'a Above]) -> Option<&'a Above> {
     let value = |one: &&Above| one.difference.value;

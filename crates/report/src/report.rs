@@ -28,13 +28,19 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
         results,
         &statistics.matched,
         &statistics.unmatched,
+        &comparison.verdict,
     ));
     blocks.extend(paths::blocks(results, &statistics.paths, lines, suffix));
     blocks.extend(scores::blocks(results, suffix));
     blocks.extend(differences::blocks(results, &statistics.against_model));
     let compared = statistics.against_model.iter().map(|tests| tests.method);
     let compared: Vec<Method> = compared.collect();
-    blocks.extend(scales::blocks(results, &compared, &statistics.scales));
+    blocks.extend(scales::blocks(
+        results,
+        &compared,
+        &statistics.scales,
+        &comparison.verdict,
+    ));
     blocks.extend(published::blocks(results));
     let k_shots = comparison.k_shots.iter();
     blocks.extend(k_shots.flat_map(|found| k_shot::blocks(results, found, suffix)));

@@ -136,6 +136,15 @@ impl<'a> Resamples<'a> {
         Some(self.score(0, of)?.minus(&self.mean_target(of)?))
     }
 
+    /// The seeds of model tuning's runs that lack predictions at a checkpoint that another run has, or at all.
+    pub fn without_checkpoints(&self) -> Vec<u64> {
+        let runs = self.study.of(Method::Model);
+        let all: BTreeSet<usize> = runs.iter().flat_map(|stored| steps_of(stored)).collect();
+        let lacks = |stored: &&StoredRecord| all.is_empty() || steps_of(stored) != all;
+        let lacking = runs.into_iter().filter(lacks);
+        lacking.map(|stored| stored.record.cell.seed).collect()
+    }
+
     fn place(&self, of: Scored) -> Option<usize> {
         match of {
             Scored::Kept(method) => Some(method as usize),
@@ -162,13 +171,14 @@ pub fn checkpoints(
         .filter(|(checkpoint, kept)| !kept.is_empty() && checkpoint.validation_score.is_some())
 }
 
+fn steps_of(stored: &StoredRecord) -> BTreeSet<usize> {
+    checkpoints(stored)
+        .map(|(checkpoint, _)| checkpoint.step)
+        .collect()
+}
+
 fn common_steps(study: &Study) -> Vec<usize> {
-    let steps = |stored: &StoredRecord| -> BTreeSet<usize> {
-        checkpoints(stored)
-            .map(|(checkpoint, _)| checkpoint.step)
-            .collect()
-    };
-    let all = study.of(Method::Model).into_iter().map(steps);
+    let all = study.of(Method::Model).into_iter().map(steps_of);
     let common = all.reduce(|one, other| &one & &other);
     common.into_iter().flatten().collect()
 }

@@ -3,13 +3,13 @@
 
 mod of_records;
 
-pub use of_records::clamped;
+pub use of_records::{clamped, differences};
 
 use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use super::baselines::{Above, Baseline, Standing};
+use super::baselines::{Above, Baseline, Standing, floor_standing};
 use super::cost::Cost;
 use super::document::MISSING;
 use super::number::count;
@@ -56,6 +56,9 @@ pub struct Results {
     pub domains: Vec<Domain>,
     /// The methods that have records, in the order of [`Method::ALL`].
     pub methods: Vec<MethodResult>,
+    /// The seeds of model tuning's runs that lack predictions at a checkpoint that another run has, or at all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_checkpoints: Vec<u64>,
     /// Tuned cells that were begun and have no record.
     pub unfinished: Vec<UnfinishedRun>,
 }
@@ -325,12 +328,9 @@ impl MethodResult {
 }
 
 impl DomainScore {
-    /// The score against the answers that need no understanding; `None` where none is known. The untuned backbone is
-    /// no floor: a score can fall below it, so it cuts no gap short.
+    /// The score against the answers that need no understanding; `None` where none is known.
     pub fn above_floor(&self) -> Option<Standing> {
-        let mut floors = self.floors().peekable();
-        floors.peek()?;
-        Some(Standing::of(floors))
+        floor_standing(&self.above)
     }
 
     /// The differences to the answers that need no understanding.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Domain, DomainScore, MethodResult, Results, UnfinishedRun};
 use crate::baselines::{Above, Baseline, above, above_fact};
 use crate::cost::cost;
-use crate::resamples::Resamples;
+use crate::resamples::{Resamples, Scored};
 use crate::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Evaluation;
@@ -51,6 +51,7 @@ impl Results {
             methods: (resamples.methods())
                 .map(|method| method_result(resamples, method, second))
                 .collect(),
+            without_checkpoints: resamples.without_checkpoints(),
             unfinished: (study.unfinished().iter())
                 .filter(|one| one.cell.method != Method::Untuned)
                 .map(|one| UnfinishedRun {
@@ -86,13 +87,14 @@ fn recorded_floor(study: &Study, domain: usize) -> Option<f64> {
     (study.records().iter()).find_map(|stored| stored.record.evaluations[domain].floor)
 }
 
-/// A method's score on a domain minus that of each baseline.
-fn differences(resamples: &Resamples, domain: usize, method: Method) -> Vec<Above> {
-    let Some(score) = resamples.score(domain, method) else {
+/// A score on a domain minus that of each baseline.
+pub fn differences(resamples: &Resamples, domain: usize, of: impl Into<Scored>) -> Vec<Above> {
+    let of = of.into();
+    let Some(score) = resamples.score(domain, of) else {
         return Vec::new();
     };
     let passages = resamples.panels[domain].clusters();
-    let untuned = (method != Method::Untuned)
+    let untuned = (of != Scored::Kept(Method::Untuned))
         .then(|| resamples.score(domain, Method::Untuned))
         .flatten()
         .map(|untuned| (Baseline::Untuned, untuned));

@@ -56,12 +56,16 @@ pub struct MeanTest {
     pub difference: Estimate,
     /// That the mean scores do not differ.
     pub score_p_value: Option<f64>,
+    /// `score_p_value`, [adjusted](crate::level).
+    pub score_adjusted: Option<f64>,
     /// The smallest difference of mean scores that such a study finds with 80 % power.
     pub score_detectable: f64,
     /// The method's mean gap minus model tuning's.
     pub gap_difference: Estimate,
     /// That the mean gaps do not differ.
     pub gap_p_value: Option<f64>,
+    /// `gap_p_value`, [adjusted](crate::level).
+    pub gap_adjusted: Option<f64>,
     /// The smallest difference of mean gaps that such a study finds with 80 % power.
     pub gap_detectable: f64,
 }
@@ -100,6 +104,14 @@ pub fn against_model(resamples: &Resamples) -> Vec<AgainstModel> {
         adjust(&mut family, |test| {
             (test.gap_adjusted, &mut test.gap_adjusted)
         });
+    }
+    let p_values = |of: fn(&MeanTest) -> Option<f64>| -> Vec<(Method, Option<f64>)> {
+        all.iter().map(|one| (one.method, of(&one.mean))).collect()
+    };
+    let scores = adjusted(&p_values(|mean| mean.score_p_value));
+    let gaps = adjusted(&p_values(|mean| mean.gap_p_value));
+    for ((one, score), gap) in all.iter_mut().zip(scores).zip(gaps) {
+        (one.mean.score_adjusted, one.mean.gap_adjusted) = (score, gap);
     }
     all
 }
@@ -173,9 +185,11 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
         mean: MeanTest {
             difference: score.estimate(),
             score_p_value: score.p_value(),
+            score_adjusted: None,
             score_detectable: score.detectable(),
             gap_difference: gap.estimate(),
             gap_p_value: gap.p_value(),
+            gap_adjusted: None,
             gap_detectable: gap.detectable(),
         },
     })
@@ -260,14 +274,14 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
                 title.to_owned(),
                 "**mean of targets**".to_owned(),
                 signed(mean.difference),
-                or_dash(mean.score_p_value, p_value),
+                or_dash(mean.score_adjusted, p_value),
                 signed(mean.gap_difference),
-                or_dash(mean.gap_p_value, p_value),
+                or_dash(mean.gap_adjusted, p_value),
                 "see the verdict above".to_owned(),
             ]);
         }
     }
-    Table::new(header).words(&[0, 1, 5]).rows(rows)
+    Table::new(header).words(&[0, 1, 6]).rows(rows)
 }
 
 /// Why a method's gap on a domain is not comparable with model tuning's: one of them is not shown to have learned the
@@ -318,7 +332,7 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
     // One-sided: half of a two-sided p value where the difference has the wanted sign.
     let at_least = |of: &dyn Fn(&DomainTest) -> Option<(f64, f64)>, sign: f64| {
         let one_sided = tests.domains[1..].iter().filter_map(|test| {
-            let (value, p) = of(test)?;
+            let (value, p) = of(test).unwrap_or((0.0, 1.0));
             Some(match value * sign > 0.0 {
                 true => 0.5 * p,
                 false => 1.0 - 0.5 * p,

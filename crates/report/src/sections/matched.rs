@@ -10,11 +10,13 @@
 
 use serde::Serialize;
 
+use super::verdict::{Verdict, words};
+use crate::baselines::Above;
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words};
-use crate::number::{capital, difference, p_value, percent};
+use crate::number::{capital, difference, list, p_value, percent};
 use crate::resamples::{Resamples, Scored, checkpoints};
-use crate::results::Results;
+use crate::results::{Results, differences};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
@@ -39,9 +41,12 @@ pub struct Matched {
     pub model_scores: Vec<f64>,
     /// The method's scores minus those.
     pub differences: Vec<Estimate>,
+    /// Model tuning's scores at that step minus those of each baseline, on each domain.
+    pub above: Vec<Vec<Above>>,
     /// The same for the mean over targets.
     pub mean_difference: Estimate,
-    /// The smallest difference of mean target scores that such a study finds with 80 % power.
+    /// The smallest difference of mean target scores that such a study finds with 80 % power, were the source scores
+    /// equal.
     pub detectable: f64,
     /// The method's mean gap minus model tuning's at that step.
     pub gap_difference: Estimate,
@@ -63,9 +68,9 @@ pub struct Unmatched {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The records of model tuning hold no predictions of its checkpoints.
+    /// No step has predictions in all runs of model tuning.
     NoCheckpoints,
-    /// The method has no score on source validation.
+    /// Not every run of the method has answers to source validation.
     NoValidation,
 }
 
@@ -145,6 +150,9 @@ fn of(resamples: &Resamples, method: Method) -> Result<(Matched, Option<f64>), R
         differences: domains
             .filter_map(|domain| Some(on(domain)?.estimate()))
             .collect(),
+        above: (0..resamples.panels.len())
+            .map(|domain| differences(resamples, domain, model))
+            .collect(),
         mean_difference: mean.estimate(),
         detectable: mean.detectable(),
         gap_difference: gap.estimate(),
@@ -205,37 +213,87 @@ pub fn stopped(matched: &Matched) -> String {
 }
 
 /// The section; nothing without anything to compare.
-pub fn blocks(results: &Results, found: &[Matched], unmatched: &[Unmatched]) -> Vec<Block> {
+pub fn blocks(
+    results: &Results,
+    found: &[Matched],
+    unmatched: &[Unmatched],
+    verdicts: &[Verdict],
+) -> Vec<Block> {
     let heading = Block::heading("At the same source score");
     let question = format!(
         "Does a method score higher on the targets than {} that scores as high on the source? Finished runs do not \
          answer that: how much is lost depends on how much was learned (Awadalla et al. 2022).",
         Method::Model.title()
     );
-    if found.is_empty() {
-        let has_none = |one: &Unmatched| one.reason == Reason::NoCheckpoints;
-        return match unmatched.iter().any(has_none) {
-            true => vec![
-                heading,
-                Block::text(format!(
-                    "{question} These records hold no predictions of its checkpoints, as records did not before they \
-                     were kept: the comparison needs new runs."
-                )),
-            ],
-            false => Vec::new(),
-        };
+    let Some(first) = unmatched.first().filter(|_| found.is_empty()) else {
+        return compared(results, found, verdicts, heading, question);
+    };
+    let why = why_not(results, unmatched, first.method);
+    vec![
+        heading,
+        Block::text(format!("{question} Not possible here: {why}.")),
+    ]
+}
+
+/// Why nothing was matched with a method.
+pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> String {
+    let model = Method::Model.title();
+    let reason = unmatched.iter().find(|one| one.method == method);
+    match (
+        reason.map(|one| one.reason),
+        results.without_checkpoints.as_slice(),
+    ) {
+        (Some(Reason::NoValidation), _) => format!(
+            "not every run of {} has answers to source validation",
+            results.title(method)
+        ),
+        (_, without)
+            if without.len()
+                == results
+                    .method(Method::Model)
+                    .map_or(0, |one| one.seeds.len()) =>
+        {
+            format!(
+                "these records hold no predictions of {model}'s checkpoints, as none did before they were kept, or its weights \
+             there were not kept when more was asked (`--keep all`); it has to be trained again in a new store"
+            )
+        }
+        (_, without) => format!(
+            "{model} has no checkpoint with predictions in all its runs: with seed {} some are missing, since its weights \
+             there were not kept (`--keep all`)",
+            list(&without.iter().map(u64::to_string).collect::<Vec<_>>())
+        ),
     }
+}
+
+fn compared(
+    results: &Results,
+    found: &[Matched],
+    verdicts: &[Verdict],
+    heading: Block,
+    question: String,
+) -> Vec<Block> {
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let incomplete = match results.without_checkpoints.as_slice() {
+        [] => String::new(),
+        seeds => format!(
+            " Checkpoints that some runs lack (seed {}) are left out.",
+            list(&seeds.iter().map(u64::to_string).collect::<Vec<_>>())
+        ),
+    };
     let methods: Vec<Method> = found.iter().map(|one| one.method).collect();
     let mut blocks = vec![
         heading,
         Block::text(question),
-        table(results, found).into(),
+        table(results, found, verdicts).into(),
         Block::text(format!(
             "{model} is stopped at that checkpoint (or at its kept steps) whose mean score on source validation is \
              nearest to the method's; more than {} points apart is no match. Differences: method minus that, in points, on \
              all test rows, paired by passage. What remains of a difference on {} changes a target score by some share of \
              it: the difference at equal source scores lies between that of target scores and the same less the difference \
-             on {}. p is the higher of the two.{}",
+             on {}. p is the higher of the two, and 1 where they do not agree.{}{incomplete}",
             percent(TOLERANCE),
             results.source,
             results.source,
@@ -252,7 +310,7 @@ pub fn blocks(results: &Results, found: &[Matched], unmatched: &[Unmatched]) -> 
     blocks
 }
 
-fn table(results: &Results, all: &[Matched]) -> Table {
+fn table(results: &Results, all: &[Matched], verdicts: &[Verdict]) -> Table {
     let model = Method::Model.title();
     let header = [
         "method".to_owned(),
@@ -269,10 +327,8 @@ fn table(results: &Results, all: &[Matched]) -> Table {
             Some(step) => format!("step {step}"),
             None => "kept steps".to_owned(),
         };
-        let says = match matched.is_match() {
-            true => matched.direction().of_losses(),
-            false => "no match",
-        };
+        let verdict = verdicts.iter().find(|one| one.method == matched.method);
+        let says = or_dash(verdict, |one| words(results, one, one.same_source));
         vec![
             results.title(matched.method).to_owned(),
             at,
@@ -281,7 +337,7 @@ fn table(results: &Results, all: &[Matched]) -> Table {
             difference(matched.differences[0]),
             difference(matched.mean_difference),
             or_dash(matched.p_value, p_value),
-            says.to_owned(),
+            says,
         ]
     });
     Table::new(header).words(&[0, 1, 7]).rows(rows)

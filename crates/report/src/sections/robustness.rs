@@ -126,8 +126,8 @@ fn table(results: &Results, all: &[Robustness]) -> Table {
         vec![
             name.clone(),
             found.points.len().to_string(),
-            line(&|line| format!("{:.2}", line.slope)),
-            line(&|line| format!("{:.2}", line.intercept)),
+            line(&|line| format!("{:.2}", line.slope).replace('-', "−")),
+            line(&|line| format!("{:.2}", line.intercept).replace('-', "−")),
             line(&|line| format!("{:.2}", line.r_squared)),
             line(&|line| format!("{} to {}", percent(line.low), percent(line.high))),
             or_dash(found.expected, percent),

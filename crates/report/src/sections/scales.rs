@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::verdict::{Says, Verdict, words};
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words as in_words_of_level};
 use crate::number::{difference, p_value};
@@ -119,7 +120,12 @@ pub fn in_words(scales: &[OnScale]) -> String {
 }
 
 /// The differences of finished runs on each scale; nothing without any.
-pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Vec<Block> {
+pub fn blocks(
+    results: &Results,
+    methods: &[Method],
+    all: &[Vec<OnScale>],
+    verdicts: &[Verdict],
+) -> Vec<Block> {
     if methods.is_empty() {
         return Vec::new();
     }
@@ -142,13 +148,11 @@ pub fn blocks(results: &Results, methods: &[Method], all: &[Vec<OnScale>]) -> Ve
             }));
             row.push(or_dash(one.p_value, p_value));
         }
-        let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
-        row.push(match said.as_slice() {
-            [first, rest @ ..] if rest.iter().all(|one| one == first) => {
-                first.of_losses().to_owned()
-            }
-            _ => in_words(scales),
-        });
+        let verdict = verdicts.iter().find(|one| one.method == *method);
+        row.push(or_dash(verdict, |one| match one.finished {
+            Says::DependsOnScale => in_words(scales),
+            says => words(results, one, says),
+        }));
         row
     });
     Block::section(

@@ -1,16 +1,22 @@
 //! Does tuning less lose less? A row for each method, then the answer in three sentences, no stronger
 //! than the intervals: at the same source score, of the finished runs, and the smallest effect that such a study finds.
 
+mod answer;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{answer, learning};
+
 use serde::Serialize;
 
 use super::differences::{AgainstModel, of};
-use super::matched::{self, Matched, Reason, Unmatched};
-use super::ranking::{self, MethodRanking};
-use super::scales::{self, OnScale};
-use crate::baselines::{Standing, decisive};
+use super::matched::{Matched, Unmatched};
+use super::ranking::MethodRanking;
+use super::scales::OnScale;
+use crate::baselines::{Above, Standing, floor_standing};
 use crate::document::{Block, Table, UNDEFINED, or_dash};
 use crate::level::Direction;
-use crate::number::{count, difference, gap, interval, list, metric_title, percent, points};
+use crate::number::{count, difference, gap, list, metric_title, percent};
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
@@ -48,7 +54,7 @@ pub enum Says {
     Inconclusive,
     /// Of finished runs: one scale says something that another does not.
     DependsOnScale,
-    /// At the same source score: no checkpoint of model tuning scores nearly as high on source validation.
+    /// At the same source score: no checkpoint of model tuning scores nearly the same on source validation.
     NoMatch,
     /// At the same source score: there are no predictions of model tuning's checkpoints, or the method has no
     /// validation score.
@@ -108,52 +114,94 @@ impl Evidence<'_> {
 
     fn verdict(&self, result: &MethodResult) -> Verdict {
         let results = self.results;
-        let at_floor = (1..results.domains.len()).filter(|domain| {
-            let floored = results.at_floor(*domain);
-            floored.contains(&result.method) || floored.contains(&Method::Model)
+        let model = results.method(Method::Model);
+        let finished_floor = targets_where(result, |domain| {
+            let scores = [Some(result), model].map(|one| Some(&one?.scores[domain].above));
+            floor_of(scores.into_iter().flatten())
         });
-        let targets_at_floor = at_floor.count();
+        let stopped = self.matched(result.method);
+        let stopped_floor = targets_where(result, |domain| {
+            let own = &result.scores[domain].above;
+            floor_of(
+                [own]
+                    .into_iter()
+                    .chain(stopped.map(|one| &one.above[domain])),
+            )
+        });
         let scales = (self.place(result.method)).map_or(Vec::new(), |at| self.scales[at].clone());
-        let barred = self.barred(result, targets_at_floor);
-        Verdict {
-            method: result.method,
-            same_source: barred.unwrap_or_else(|| match self.matched(result.method) {
-                Some(matched) if !matched.is_match() => Says::NoMatch,
-                Some(matched) => Says::of(&[matched.direction()]),
-                None => Says::NotScored,
-            }),
-            finished: barred.unwrap_or_else(|| {
+        let barred = self.barred(result);
+        let same_source = || match stopped {
+            None => Says::NotScored,
+            Some(matched) if !matched.is_match() => Says::NoMatch,
+            Some(matched) => {
+                says_of_floor(&stopped_floor).unwrap_or_else(|| Says::of(&[matched.direction()]))
+            }
+        };
+        let finished = || {
+            let reference = match model.map(MethodResult::learned) {
+                Some(Standing::NotAbove) => Some(Says::ReferenceNotLearned),
+                Some(Standing::Open) => Some(Says::ReferenceLearningOpen),
+                Some(Standing::Above) | None => None,
+            };
+            let barred = reference.or_else(|| says_of_floor(&finished_floor));
+            barred.unwrap_or_else(|| {
                 let said: Vec<Direction> = scales.iter().filter_map(OnScale::direction).collect();
                 Says::of(&said)
-            }),
+            })
+        };
+        let is_floored = |standing: &&Standing| **standing != Standing::Above;
+        Verdict {
+            method: result.method,
+            same_source: barred.unwrap_or_else(same_source),
+            finished: barred.unwrap_or_else(finished),
             gap_difference: of(self.tests, result.method).map(|tests| tests.mean.gap_difference),
+            targets_at_floor: finished_floor.iter().filter(is_floored).count(),
             scales,
-            targets_at_floor,
         }
     }
 
-    /// Why a method's loss can't be compared with model tuning's.
-    fn barred(&self, result: &MethodResult, targets_at_floor: usize) -> Option<Says> {
-        let results = self.results;
+    /// Why a method's loss can't be compared with model tuning's in any way.
+    fn barred(&self, result: &MethodResult) -> Option<Says> {
         let tests = of(self.tests, result.method);
+        let varies = tests.is_some_and(|tests| tests.mean.gap_p_value.is_some());
         // One passage says nothing of another, whatever the runs do.
-        let varies = tests.is_none_or(|tests| tests.mean.gap_p_value.is_some())
-            && results.domains.iter().all(|domain| domain.passages > 1);
+        let has_passages = self
+            .results
+            .domains
+            .iter()
+            .all(|domain| domain.passages > 1);
         let own = result.learned();
-        let reference = results.method(Method::Model).map(MethodResult::learned);
-        let is_floored = targets_at_floor == results.targets.len();
         match result.method {
             Method::Model => Some(Says::Reference),
-            _ if !varies => Some(Says::NothingVaries),
+            _ if tests.is_some() && !(varies && has_passages) => Some(Says::NothingVaries),
             _ if own == Standing::NotAbove => Some(Says::NotLearned),
-            _ if reference == Some(Standing::NotAbove) => Some(Says::ReferenceNotLearned),
             _ if own == Standing::Open => Some(Says::LearningOpen),
-            _ if reference == Some(Standing::Open) => Some(Says::ReferenceLearningOpen),
             _ if tests.is_none() => Some(Says::NoReference),
-            _ if is_floored && floored_everywhere(results, result.method) => Some(Says::AtFloor),
-            _ if is_floored => Some(Says::FloorOpen),
             _ => None,
         }
+    }
+}
+
+/// What is found on each target of a method.
+fn targets_where(result: &MethodResult, of: impl Fn(usize) -> Standing) -> Vec<Standing> {
+    (1..result.scores.len()).map(of).collect()
+}
+
+/// Where the lowest of several scores on a domain stands to its floor, by their differences to the baselines there.
+fn floor_of<'a>(scores: impl Iterator<Item = &'a Vec<Above>>) -> Standing {
+    let standings: Vec<Standing> = scores.filter_map(|above| floor_standing(above)).collect();
+    [Standing::NotAbove, Standing::Open]
+        .into_iter()
+        .find(|wanted| standings.contains(wanted))
+        .unwrap_or(Standing::Above)
+}
+
+/// What bars a comparison on targets where one of the two is not shown to be above the floor: on all of them.
+fn says_of_floor(targets: &[Standing]) -> Option<Says> {
+    match targets {
+        all if all.contains(&Standing::Above) => None,
+        all if all.contains(&Standing::Open) => Some(Says::FloorOpen),
+        _ => Some(Says::AtFloor),
     }
 }
 
@@ -168,19 +216,11 @@ impl Says {
         }
     }
 
-    fn is_compared(self) -> bool {
+    /// Whether a comparison was made.
+    pub fn is_compared(self) -> bool {
         use Says::{DependsOnScale, Inconclusive, LosesLess, LosesMore};
         [LosesLess, LosesMore, Inconclusive, DependsOnScale].contains(&self)
     }
-}
-
-/// Whether on every target the method or model tuning is shown not to be above the floor.
-fn floored_everywhere(results: &Results, method: Method) -> bool {
-    let both = [method, Method::Model].map(|method| results.method(method));
-    (1..results.domains.len()).all(|domain| {
-        (both.iter().flatten())
-            .any(|result| result.scores[domain].above_floor() == Some(Standing::NotAbove))
-    })
 }
 
 /// The question, the table and the answer.
@@ -274,12 +314,12 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     let finished = verdict
         .gap_difference
         .filter(|_| verdict.finished.is_compared());
-    let one = |estimate: Option<Estimate>, says: Says| {
+    let one = |estimate: Option<Estimate>, says: Says, unless: &str| {
         let words = words(results, verdict, says);
         match estimate {
-            // Its own interval would say something, were it the only one.
+            // Its own interval would say something, were it all.
             Some(found) if says == Says::Inconclusive && found.interval.excludes(0.0) => {
-                format!("{}, not significant among all methods", difference(found))
+                format!("{}, {unless}", difference(found))
             }
             Some(found) => format!("{}, {words}", difference(found)),
             None => words,
@@ -289,12 +329,20 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     let is_barred = verdict.same_source == verdict.finished && !verdict.finished.is_compared();
     let same = match is_barred {
         true => UNDEFINED.to_owned(),
-        false => one(same, verdict.same_source),
+        false => {
+            let unless = format!(
+                "inconclusive once the {} scores are allowed for",
+                results.source
+            );
+            one(same, verdict.same_source, &unless)
+        }
     };
-    [same, one(finished, verdict.finished)]
+    let unless = "not significant among all methods";
+    [same, one(finished, verdict.finished, unless)]
 }
 
-fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
+/// What a cell says.
+pub fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let model = Method::Model.title();
     let said = match says {
         Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {
@@ -306,7 +354,7 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
         Says::LosesMore => "loses more".to_owned(),
         Says::Inconclusive => "inconclusive".to_owned(),
         Says::DependsOnScale => "depends on the scale".to_owned(),
-        Says::NoMatch => format!("no checkpoint of {model} scores as high"),
+        Says::NoMatch => format!("no checkpoint of {model} scores nearly the same"),
         Says::NotScored => "not scored".to_owned(),
         Says::NoReference => format!("not compared: no records of {model}"),
         Says::NotLearned => "not comparable: shown not to have learned".to_owned(),
@@ -330,606 +378,5 @@ fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
             format!("{said} (not shown above the floor on {floored} of {all} targets)")
         }
         _ => said,
-    }
-}
-
-/// The answer: at the same source score, of the finished runs, and the smallest effect that such a study finds.
-pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
-    let results = evidence.results;
-    // The paper's question is of prompt tuning; another method stands in where that has no records.
-    let others = || verdicts.iter().filter(|one| one.method != Method::Model);
-    // What was tuned elsewhere stands for no method: how it was tuned is not known.
-    let methods = || others().filter(|one| one.method != Method::Elsewhere);
-    let subject = methods().find(|one| one.method == Method::Prompt);
-    let Some(subject) = subject.or(methods().next()).or(others().next()) else {
-        let only = match verdicts.first() {
-            Some(_) => Method::Model.title(),
-            None => "the untuned backbone",
-        };
-        return vec![format!(
-            "No answer yet: only {only} was scored on {} and {}.",
-            results.source,
-            list(&results.targets)
-        )];
-    };
-    let beside: Vec<&Verdict> = methods()
-        .filter(|one| one.method != subject.method)
-        .collect();
-    let mut sentences = Vec::new();
-    match subject.finished.is_compared() {
-        true => {
-            let tally = match subject.same_source {
-                // The sentence speaks for all.
-                Says::NotScored => String::new(),
-                _ => tally(&beside),
-            };
-            sentences.push(same_source(evidence, subject) + &tally + ".");
-            sentences.push(finished(evidence, subject) + ".");
-        }
-        false => sentences.push(not_compared(evidence, subject) + &tally(&beside) + "."),
-    }
-    let both = [subject.method, Method::Model];
-    let of_labels = both.map(|method| ranking::in_short(results, evidence.ranking, method));
-    sentences.extend(of_labels.into_iter().flatten());
-    sentences.extend(sensitivity(evidence, subject));
-    sentences
-}
-
-fn same_source(evidence: Evidence, subject: &Verdict) -> String {
-    let results = evidence.results;
-    let (source, title) = (&results.source, results.title(subject.method));
-    let at = format!("At the same {source} score");
-    let Some(matched) = evidence.matched(subject.method) else {
-        let mut unmatched = evidence.unmatched.iter();
-        let why = match unmatched.find(|one| one.method == subject.method) {
-            Some(one) if one.reason == Reason::NoValidation => {
-                format!("{title} has no score on source validation")
-            }
-            _ => format!(
-                "the records hold no predictions of {}'s checkpoints",
-                Method::Model.title()
-            ),
-        };
-        return format!("{at} nothing is compared: {why}");
-    };
-    let stopped = matched::stopped(matched);
-    if subject.same_source == Says::NoMatch {
-        let nearest = matched.apart();
-        return format!(
-            "{at} nothing is compared: on source validation {stopped}, the nearest, scores {} points {} than {title}",
-            percent(nearest.abs()),
-            match nearest > 0.0 {
-                true => "lower",
-                false => "higher",
-            }
-        );
-    }
-    let ours = results
-        .method(subject.method)
-        .map_or(0.0, |one| one.source().score.value);
-    let Estimate {
-        value,
-        interval: range,
-    } = matched.mean_difference;
-    let (size, range) = (percent(value.abs()), interval(range));
-    let direction = match value < 0.0 {
-        true => "lower",
-        false => "higher",
-    };
-    let scores = format!(
-        "it scores {size} points {direction} on {} than {stopped} (95 % CI of the difference {range}; {} and {} on {source})",
-        results.target_in_words(),
-        percent(ours),
-        percent(matched.model_scores[0]),
-    );
-    match subject.same_source {
-        Says::LosesLess => format!("{at} {title} loses less: {scores}"),
-        Says::LosesMore => format!("{at} {title} loses more: {scores}"),
-        _ => format!("{at} it is inconclusive whether {title} loses less: {scores}"),
-    }
-}
-
-/// How much less or more the finished runs lose, and what part of that is their score on the source.
-fn finished(evidence: Evidence, subject: &Verdict) -> String {
-    let results = evidence.results;
-    let title = results.title(subject.method);
-    let (model, source) = (Method::Model.title(), &results.source);
-    let Some((tests, apart)) = of(evidence.tests, subject.method).zip(subject.gap_difference)
-    else {
-        return format!("Finished runs of {title} are not compared");
-    };
-    let size = percent(apart.value.abs());
-    let less = match apart.value > 0.0 {
-        true => "more",
-        false => "less",
-    };
-    let on_source = tests.domains[0].difference.value;
-    // The difference of gaps is that of source scores less that of target scores.
-    let is_part = on_source * apart.value > 0.0 && on_source.abs() <= apart.value.abs();
-    let higher = match on_source > 0.0 {
-        true => "higher",
-        false => "lower",
-    };
-    let part = match is_part {
-        true => format!(
-            ", {} of them because it scores {higher} on {source}",
-            percent(on_source.abs())
-        ),
-        false => format!(
-            ", while it scores {} points {higher} on {source}",
-            percent(on_source.abs())
-        ),
-    };
-    let range = interval(apart.interval);
-    let floored = floors(results, subject);
-    let loses = format!("{title} loses {size} points {less} than {model}");
-    match subject.finished {
-        Says::LosesLess | Says::LosesMore => {
-            format!(
-                "Finished, {loses} (95 % CI {range}; significant on every scale){part}{floored}"
-            )
-        }
-        Says::DependsOnScale => format!(
-            "Finished, {loses} (95 % CI {range}){part}; whether that is significant depends on the scale: {}{floored}",
-            scales::in_words(&subject.scales)
-        ),
-        _ => format!("Finished, it is inconclusive: {loses} (95 % CI {range}){part}{floored}"),
-    }
-}
-
-/// Why the subject is not compared at all.
-fn not_compared(evidence: Evidence, subject: &Verdict) -> String {
-    let results = evidence.results;
-    let (model, title) = (Method::Model.title(), results.title(subject.method));
-    match subject.finished {
-        Says::NotLearned | Says::LearningOpen => {
-            format!("Gaps not compared: {}", learning(results, subject.method))
-        }
-        Says::ReferenceNotLearned | Says::ReferenceLearningOpen => {
-            format!("Gaps not compared: {}", learning(results, Method::Model))
-        }
-        Says::NothingVaries => format!(
-            "Gaps not compared: with one passage a domain, or where nothing varies, no interval can be given; \
-             {title} and {model} differ by {}",
-            subject
-                .gap_difference
-                .map_or(String::new(), |gap| points(gap.value))
-        ),
-        Says::AtFloor => format!(
-            "Gaps not compared, as there is nothing left to lose: {}",
-            floored(
-                results,
-                subject.method,
-                Standing::NotAbove,
-                |titles, targets| {
-                    let are = if titles.len() == 1 { "is" } else { "are" };
-                    format!(
-                        "{} {are} shown to be no higher than the floor on {targets}",
-                        list(titles)
-                    )
-                }
-            )
-            .join(", and ")
-        ),
-        Says::FloorOpen => format!(
-            "Gaps not compared: cannot tell whether {}",
-            floored(
-                results,
-                subject.method,
-                Standing::Open,
-                |titles, targets| {
-                    let are = if titles.len() == 1 { "is" } else { "are" };
-                    format!("{} {are} above the floor on {targets}", list(titles))
-                }
-            )
-            .join(", or whether ")
-        ),
-        _ => format!("Gaps not compared: there are no records of {model}"),
-    }
-}
-
-/// What such a study finds and what it speaks of.
-fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
-    let results = evidence.results;
-    let tests = match of(evidence.tests, subject.method) {
-        Some(_) if subject.finished == Says::NothingVaries => return None,
-        Some(tests) => tests,
-        None => {
-            let result = results.method(subject.method)?;
-            let mean = result.mean_gap?;
-            let significant = match mean.interval.excludes(0.0) {
-                true => "significant",
-                false => "not significant",
-            };
-            return Some(format!(
-                "The gap of {} is {}, {significant}.",
-                results.title(subject.method),
-                gap(mean)
-            ));
-        }
-    };
-    let both = [subject.method, Method::Model];
-    let has_one = |method: &&Method| {
-        let result = results.method(**method);
-        result.is_some_and(|one| one.seeds.len() == 1)
-    };
-    let (lent, alone): (Vec<Method>, Vec<Method>) =
-        (both.iter().filter(has_one)).partition(|method| results.has_lent_spread(**method));
-    let with_one_run = |methods: &[Method], means: &str| {
-        let titles: Vec<&str> = methods
-            .iter()
-            .map(|method| results.title(*method))
-            .collect();
-        match titles.as_slice() {
-            [] => String::new(),
-            titles => format!(" With one run of {}, {means}", list(titles)),
-        }
-    };
-    let single = with_one_run(
-        &alone,
-        "this speaks of these runs alone: other seeds may differ by more.",
-    ) + &with_one_run(
-        &lent,
-        "seeds are taken to differ as the other methods' do, which they may not.",
-    );
-    let elsewhere = match subject.method {
-        Method::Elsewhere => format!(
-            " How {} was tuned is not known, so this compares no methods.",
-            results.title(subject.method)
-        ),
-        _ => String::new(),
-    };
-    let matched = evidence.matched(subject.method);
-    let same = match matched.filter(|_| subject.same_source.is_compared()) {
-        Some(matched) => format!(
-            "from {} points in target scores at the same {} score, and ",
-            percent(matched.detectable),
-            results.source
-        ),
-        None => String::new(),
-    };
-    Some(format!(
-        "A study of this size has 80 % power {same}from {} points in gaps of finished runs.{single}{elsewhere}",
-        percent(tests.mean.gap_detectable),
-    ))
-}
-
-/// What is said of the method and of model tuning on the targets on which they stand so to the floor; once where these
-/// are the same targets.
-fn floored(
-    results: &Results,
-    method: Method,
-    wanted: Standing,
-    say: impl Fn(&[&str], &str) -> String,
-) -> Vec<String> {
-    let mut by_targets: Vec<(String, Vec<&str>)> = Vec::new();
-    for result in [method, Method::Model]
-        .iter()
-        .filter_map(|one| results.method(*one))
-    {
-        let scores = result.targets().iter();
-        let targets: Vec<&String> = (scores.zip(&results.targets))
-            .filter(|(score, _)| score.above_floor() == Some(wanted))
-            .map(|(_, target)| target)
-            .collect();
-        let targets = list(&targets);
-        match by_targets.iter_mut().find(|(known, _)| *known == targets) {
-            _ if targets.is_empty() => {}
-            Some((_, titles)) => titles.push(&result.title),
-            None => by_targets.push((targets, vec![&result.title])),
-        }
-    }
-    let said = by_targets
-        .iter()
-        .map(|(targets, titles)| say(titles, targets));
-    said.collect()
-}
-
-/// Why a method's gap says nothing: that it is shown not to have learned the source, or that this cannot be told.
-pub fn learning(results: &Results, method: Method) -> String {
-    let (title, source) = (results.title(method), &results.source);
-    let Some(result) = results.method(method) else {
-        return format!("{title} has no records");
-    };
-    let apart = match decisive(&result.source().above) {
-        None => "no baseline was scored".to_owned(),
-        Some(one) => format!(
-            "its score there minus that of {} is {} points",
-            one.baseline.title(),
-            difference(one.difference)
-        ),
-    };
-    match result.learned() {
-        Standing::Above => format!("{title} learned {source}: {apart}"),
-        Standing::NotAbove => format!("{title} is shown not to have learned {source}: {apart}"),
-        Standing::Open => format!("cannot tell whether {title} learned {source}: {apart}"),
-    }
-}
-
-/// Where some of the targets have little left to lose.
-fn floors(results: &Results, subject: &Verdict) -> String {
-    match (subject.targets_at_floor, results.targets.len()) {
-        (0, _) => String::new(),
-        (floored, all) if floored == all => String::new(),
-        (floored, all) => format!(
-            "; on {floored} of the {all} targets one of the two is not shown to be above the floor, where gaps say little"
-        ),
-    }
-}
-
-/// How many of the other methods lose less or more at the same source score.
-fn tally(others: &[&Verdict]) -> String {
-    let of = |wanted: Says| {
-        others
-            .iter()
-            .filter(|one| one.same_source == wanted)
-            .count()
-    };
-    let (less, more, open) = (
-        of(Says::LosesLess),
-        of(Says::LosesMore),
-        of(Says::Inconclusive),
-    );
-    let rest = others.len() - less - more - open;
-    let counts = [
-        (less, "losing less"),
-        (more, "losing more"),
-        (open, "inconclusive"),
-        (rest, "not comparable"),
-    ];
-    let counts: Vec<String> = (counts.into_iter())
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| format!("{number} {words}"))
-        .collect();
-    match (others.len(), less + more + open) {
-        (0, _) => String::new(),
-        (1, 0) => "; nor is the other method".to_owned(),
-        (all, 0) => format!("; nor are the other {}", count(all, "method")),
-        (all, _) => format!(
-            "; of the other {}, all tested together: {}",
-            count(all, "method"),
-            counts.join(", ")
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::comparison::compare;
-    use crate::fixture::Fixture;
-    use crate::study::studies;
-
-    /// What is said of prompt tuning: at the same source score, and of finished runs.
-    fn said_of(fixture: &Fixture) -> [Says; 2] {
-        let (verdict, _) = verdict_of(fixture);
-        [verdict.same_source, verdict.finished]
-    }
-
-    /// The verdict on prompt tuning, and the answer.
-    fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
-        let records = fixture.records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let mut comparison = compare(&studies[0]).expect("consistent");
-        assert_eq!(comparison.verdict.len(), 2);
-        assert_eq!(comparison.verdict[0].finished, Says::Reference);
-        (comparison.verdict.remove(1), comparison.answer.join(" "))
-    }
-
-    /// Prompt tuning and model tuning with these chances of a right answer.
-    fn scoring(source: [f64; 2], target: [f64; 2]) -> Fixture {
-        let mut fixture = Fixture::one_target();
-        fixture.domains[0].1 = [0.05, source[0], source[1]];
-        fixture.domains[1].1 = [0.05, target[0], target[1]];
-        fixture
-    }
-
-    #[test]
-    fn finished_runs_are_judged_by_their_intervals_and_by_what_was_learned() {
-        for (source, target, wanted) in [
-            ([0.8, 0.8], [0.7, 0.4], Says::LosesLess),
-            ([0.8, 0.8], [0.4, 0.7], Says::LosesMore),
-            ([0.8, 0.8], [0.6, 0.6], Says::Inconclusive),
-            // Far less in points, but not so as a share of what there was to lose.
-            ([0.55, 0.9], [0.4, 0.55], Says::DependsOnScale),
-            ([0.1, 0.8], [0.1, 0.6], Says::NotLearned),
-            ([0.25, 0.8], [0.1, 0.6], Says::LearningOpen),
-            ([0.8, 0.1], [0.6, 0.1], Says::ReferenceNotLearned),
-            ([0.8, 0.25], [0.6, 0.1], Says::ReferenceLearningOpen),
-            ([0.8, 0.8], [0.1, 0.6], Says::AtFloor),
-            ([0.8, 0.8], [0.28, 0.6], Says::FloorOpen),
-        ] {
-            let [_, finished] = said_of(&scoring(source, target));
-            assert_eq!(finished, wanted, "{source:?} {target:?}");
-        }
-    }
-
-    /// What the answer, the verdict's cell and the caution say of what was learned, and of the floor.
-    fn words_of(fixture: &Fixture) -> String {
-        let records = fixture.records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let comparison = compare(&studies[0]).expect("consistent");
-        let cells = comparison.verdict.iter();
-        let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
-        let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
-        let words: Vec<String> = (comparison.answer.iter().cloned())
-            .chain(cells)
-            .chain(cautions)
-            .collect();
-        words.join("\n")
-    }
-
-    #[test]
-    fn a_wide_interval_is_never_called_a_failure_to_learn() {
-        for (source, is_shown) in [(0.1, true), (0.25, false)] {
-            let words = words_of(&scoring([source, 0.8], [0.1, 0.6]));
-            assert_eq!(
-                words.contains("prompt tuning is shown not to have learned squad: its score there minus that of a random"),
-                is_shown,
-                "{words}"
-            );
-            assert_eq!(
-                words.contains("cannot tell whether prompt tuning learned squad: its score there minus that of a random"),
-                !is_shown,
-                "{words}"
-            );
-            assert_eq!(
-                words.contains("cannot tell whether it learned"),
-                !is_shown,
-                "{words}"
-            );
-        }
-        let words = words_of(&scoring([0.8, 0.8], [0.6, 0.6]));
-        assert!(!words.contains("learned squad"), "{words}");
-    }
-
-    #[test]
-    fn nothing_left_to_lose_is_said_of_what_is_shown_to_be_at_the_floor() {
-        for (target, is_shown) in [(0.22, true), (0.28, false)] {
-            let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
-            assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
-            let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
-            assert_eq!(words.contains(open), !is_shown, "{words}");
-        }
-    }
-
-    #[test]
-    fn each_method_is_at_the_floor_of_its_own_targets() {
-        let mut fixture = Fixture::six_targets();
-        fixture.domains.truncate(3);
-        for (prompt, model, wanted) in [
-            (
-                0.1,
-                0.1,
-                "nothing left to lose: prompt tuning is shown to be no higher than the floor on textbookqa, and model \
-                 tuning is shown to be no higher than the floor on bioasq",
-            ),
-            (
-                0.28,
-                0.1,
-                "Gaps not compared: cannot tell whether prompt tuning is above the floor on textbookqa",
-            ),
-        ] {
-            fixture.domains[0].1 = [0.05, 0.8, 0.8];
-            fixture.domains[1].1 = [0.05, prompt, 0.6];
-            fixture.domains[2].1 = [0.05, 0.6, model];
-            let words = words_of(&fixture);
-            assert!(words.contains(wanted), "{words}");
-        }
-    }
-
-    #[test]
-    fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
-        // Finished, prompt tuning loses far less; stopped as low on the source, model tuning scores as high on the target.
-        let mut fixture = scoring([0.65, 0.8], [0.62, 0.35]);
-        fixture.together = -2.7;
-        let (verdict, answer) = verdict_of(&fixture);
-        assert_eq!(verdict.finished, Says::LosesLess, "{answer}");
-        assert_eq!(verdict.same_source, Says::Inconclusive, "{answer}");
-        assert!(
-            answer.starts_with("At the same squad score it is inconclusive"),
-            "{answer}"
-        );
-        assert!(
-            answer.contains("of them because it scores lower on squad"),
-            "{answer}"
-        );
-        // Where its target score was lower at that step, the loss is less at the same source score too.
-        fixture.together = 1.0;
-        assert_eq!(said_of(&fixture), [Says::LosesLess; 2]);
-        let (_, answer) = verdict_of(&fixture);
-        assert!(
-            answer.contains("prompt tuning loses less: it scores"),
-            "{answer}"
-        );
-        // And where it was higher, more.
-        let mut fixture = scoring([0.65, 0.8], [0.45, 0.45]);
-        fixture.together = -2.0;
-        assert_eq!(said_of(&fixture)[0], Says::LosesMore);
-    }
-
-    #[test]
-    fn scores_that_no_checkpoint_reaches_are_not_compared() {
-        let mut fixture = scoring([0.3, 0.95], [0.4, 0.6]);
-        fixture.passages = 300;
-        let (verdict, answer) = verdict_of(&fixture);
-        assert_eq!(verdict.same_source, Says::NoMatch, "{answer}");
-        assert!(answer.contains("the nearest, scores"), "{answer}");
-        fixture.domains[0].1[Method::Prompt as usize] = 0.38;
-        assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
-        let mut records = fixture.records();
-        records.iter_mut().for_each(|one| one.checkpoints.clear());
-        for training in records
-            .iter_mut()
-            .filter_map(|one| one.record.training.as_mut())
-        {
-            training.checkpoints.clear();
-        }
-        let studies = studies(&records, &[]).expect("they belong together");
-        let comparison = compare(&studies[0]).expect("consistent");
-        assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
-        assert!(
-            comparison.answer[0].contains("hold no predictions"),
-            "{:?}",
-            comparison.answer
-        );
-    }
-
-    #[test]
-    fn one_run_speaks_of_itself() {
-        let mut fixture = scoring([0.8, 0.8], [0.7, 0.4]);
-        assert!(!verdict_of(&fixture).1.contains("these runs alone"));
-        let mut records = fixture.records();
-        records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
-        let studies = studies(&records, &[]).expect("they belong together");
-        let lent = compare(&studies[0]).expect("consistent").answer.join(" ");
-        let means =
-            "With one run of prompt tuning, seeds are taken to differ as the other methods' do";
-        assert!(
-            lent.contains(means) && !lent.contains("these runs alone"),
-            "{lent}"
-        );
-        fixture.seeds = vec![0];
-        let (_, answer) = verdict_of(&fixture);
-        assert!(answer.contains("these runs alone"), "{answer}");
-    }
-
-    #[test]
-    fn where_nothing_varies_nothing_is_concluded() {
-        let mut fixture = scoring([0.99, 0.99], [0.99, 0.75]);
-        assert_eq!(said_of(&fixture)[1], Says::LosesLess);
-        (fixture.seeds, fixture.passages) = (vec![0], 1);
-        assert_eq!(said_of(&fixture), [Says::NothingVaries; 2]);
-        let (_, answer) = verdict_of(&fixture);
-        assert!(
-            !answer.contains("power") && !answer.contains("CI"),
-            "{answer}"
-        );
-    }
-
-    #[test]
-    fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() {
-        let mut fixture = Fixture::six_targets();
-        fixture.domains.truncate(3);
-        for (chances, is_all) in [([0.1, 0.1], true), ([0.1, 0.6], false)] {
-            for (domain, prompt) in [(1, chances[0]), (2, chances[1])] {
-                fixture.domains[domain].1 = [0.05, prompt, 0.6];
-            }
-            let (verdict, answer) = verdict_of(&fixture);
-            assert_eq!(verdict.finished == Says::AtFloor, is_all, "{answer}");
-            assert!(answer.contains("floor"), "{answer}");
-        }
-    }
-
-    #[test]
-    fn a_row_without_a_value_has_a_dash() {
-        let fixture = Fixture::one_target();
-        let records = fixture.records();
-        let studies = studies(&records, &[]).expect("they belong together");
-        let comparison = compare(&studies[0]).expect("consistent");
-        let table = table(comparison.evidence(), &comparison.verdict);
-        assert_eq!(table.rows.len(), 2);
-        assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
-        assert_eq!(table.rows[0][5], "reference");
     }
 }

@@ -1,0 +1,236 @@
+use super::*;
+use crate::comparison::compare;
+use crate::fixture::Fixture;
+use crate::study::studies;
+
+/// What is said of prompt tuning: at the same source score, and of finished runs.
+fn said_of(fixture: &Fixture) -> [Says; 2] {
+    let (verdict, _) = verdict_of(fixture);
+    [verdict.same_source, verdict.finished]
+}
+
+/// The verdict on prompt tuning, and the answer.
+fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
+    let records = fixture.records();
+    let studies = studies(&records, &[]).expect("they belong together");
+    let mut comparison = compare(&studies[0]).expect("consistent");
+    assert_eq!(comparison.verdict.len(), 2);
+    assert_eq!(comparison.verdict[0].finished, Says::Reference);
+    (comparison.verdict.remove(1), comparison.answer.join(" "))
+}
+
+/// Prompt tuning and model tuning with these chances of a right answer.
+fn scoring(source: [f64; 2], target: [f64; 2]) -> Fixture {
+    let mut fixture = Fixture::one_target();
+    fixture.domains[0].1 = [0.05, source[0], source[1]];
+    fixture.domains[1].1 = [0.05, target[0], target[1]];
+    fixture
+}
+
+#[test]
+fn finished_runs_are_judged_by_their_intervals_and_by_what_was_learned() {
+    for (source, target, wanted) in [
+        ([0.8, 0.8], [0.7, 0.4], Says::LosesLess),
+        ([0.8, 0.8], [0.4, 0.7], Says::LosesMore),
+        ([0.8, 0.8], [0.6, 0.6], Says::Inconclusive),
+        // Far less in points, but not so as a share of what there was to lose.
+        ([0.55, 0.9], [0.4, 0.55], Says::DependsOnScale),
+        ([0.1, 0.8], [0.1, 0.6], Says::NotLearned),
+        ([0.25, 0.8], [0.1, 0.6], Says::LearningOpen),
+        ([0.8, 0.1], [0.6, 0.1], Says::ReferenceNotLearned),
+        ([0.8, 0.25], [0.6, 0.1], Says::ReferenceLearningOpen),
+        ([0.8, 0.8], [0.1, 0.6], Says::AtFloor),
+        ([0.8, 0.8], [0.28, 0.6], Says::FloorOpen),
+    ] {
+        let [_, finished] = said_of(&scoring(source, target));
+        assert_eq!(finished, wanted, "{source:?} {target:?}");
+    }
+}
+
+/// What the answer, the verdict's cell and the caution say of what was learned, and of the floor.
+fn words_of(fixture: &Fixture) -> String {
+    let records = fixture.records();
+    let studies = studies(&records, &[]).expect("they belong together");
+    let comparison = compare(&studies[0]).expect("consistent");
+    let cells = comparison.verdict.iter();
+    let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
+    let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
+    let words: Vec<String> = (comparison.answer.iter().cloned())
+        .chain(cells)
+        .chain(cautions)
+        .collect();
+    words.join("\n")
+}
+
+#[test]
+fn a_wide_interval_is_never_called_a_failure_to_learn() {
+    for (source, is_shown) in [(0.1, true), (0.25, false)] {
+        let words = words_of(&scoring([source, 0.8], [0.1, 0.6]));
+        assert_eq!(
+            words.contains("prompt tuning is shown not to have learned squad: its score there minus that of a random"),
+            is_shown,
+            "{words}"
+        );
+        assert_eq!(
+            words.contains("cannot tell whether prompt tuning learned squad: its score there minus that of a random"),
+            !is_shown,
+            "{words}"
+        );
+        assert_eq!(
+            words.contains("cannot tell whether it learned"),
+            !is_shown,
+            "{words}"
+        );
+    }
+    let words = words_of(&scoring([0.8, 0.8], [0.6, 0.6]));
+    assert!(!words.contains("learned squad"), "{words}");
+}
+
+#[test]
+fn nothing_left_to_lose_is_said_of_what_is_shown_to_be_at_the_floor() {
+    for (target, is_shown) in [(0.22, true), (0.28, false)] {
+        let words = words_of(&scoring([0.8, 0.8], [target, 0.6]));
+        assert_eq!(words.contains("nothing left to lose"), is_shown, "{words}");
+        let open = "cannot tell whether prompt tuning is above the floor on textbookqa";
+        assert_eq!(words.contains(open), !is_shown, "{words}");
+    }
+}
+
+#[test]
+fn each_method_is_at_the_floor_of_its_own_targets() {
+    let mut fixture = Fixture::six_targets();
+    fixture.domains.truncate(3);
+    for (prompt, model, wanted) in [
+        (
+            0.1,
+            0.1,
+            "nothing left to lose: prompt tuning is shown not to be above the floor by 2 points or more on textbookqa, and \
+             model tuning is shown not to be above the floor by 2 points or more on bioasq",
+        ),
+        (
+            0.28,
+            0.1,
+            "Gaps not compared: cannot tell whether prompt tuning is above the floor on textbookqa",
+        ),
+    ] {
+        fixture.domains[0].1 = [0.05, 0.8, 0.8];
+        fixture.domains[1].1 = [0.05, prompt, 0.6];
+        fixture.domains[2].1 = [0.05, 0.6, model];
+        let words = words_of(&fixture);
+        assert!(words.contains(wanted), "{words}");
+    }
+}
+
+#[test]
+fn a_smaller_loss_of_a_lower_score_is_no_robustness() {
+    // Finished, prompt tuning loses far less; stopped as low on the source, model tuning scores as high on the target.
+    let mut fixture = scoring([0.65, 0.8], [0.62, 0.35]);
+    fixture.together = -2.7;
+    let (verdict, answer) = verdict_of(&fixture);
+    assert_eq!(verdict.finished, Says::LosesLess, "{answer}");
+    assert_eq!(verdict.same_source, Says::Inconclusive, "{answer}");
+    assert!(
+        answer.starts_with("At the same squad score it is inconclusive"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("of them because it scores lower on squad"),
+        "{answer}"
+    );
+    // Where its target score was lower at that step, the loss is less at the same source score too.
+    fixture.together = 0.5;
+    assert_eq!(said_of(&fixture), [Says::LosesLess; 2]);
+    let (_, answer) = verdict_of(&fixture);
+    assert!(
+        answer.contains("prompt tuning loses less: it scores"),
+        "{answer}"
+    );
+    // And where it was higher, more.
+    let mut fixture = scoring([0.65, 0.8], [0.45, 0.45]);
+    fixture.together = -2.0;
+    assert_eq!(said_of(&fixture)[0], Says::LosesMore);
+}
+
+#[test]
+fn scores_that_no_checkpoint_reaches_are_not_compared() {
+    let mut fixture = scoring([0.3, 0.95], [0.4, 0.6]);
+    fixture.passages = 300;
+    let (verdict, answer) = verdict_of(&fixture);
+    assert_eq!(verdict.same_source, Says::NoMatch, "{answer}");
+    assert!(answer.contains("the nearest, scores"), "{answer}");
+    fixture.domains[0].1[Method::Prompt as usize] = 0.38;
+    assert_ne!(verdict_of(&fixture).0.same_source, Says::NoMatch);
+    let mut records = fixture.records();
+    records.iter_mut().for_each(|one| one.checkpoints.clear());
+    for training in records
+        .iter_mut()
+        .filter_map(|one| one.record.training.as_mut())
+    {
+        training.checkpoints.clear();
+    }
+    let studies = studies(&records, &[]).expect("they belong together");
+    let comparison = compare(&studies[0]).expect("consistent");
+    assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
+    assert!(
+        comparison.answer[0].contains("hold no predictions"),
+        "{:?}",
+        comparison.answer
+    );
+}
+
+#[test]
+fn one_run_speaks_of_itself() {
+    let mut fixture = scoring([0.8, 0.8], [0.7, 0.4]);
+    assert!(!verdict_of(&fixture).1.contains("these runs alone"));
+    let mut records = fixture.records();
+    records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
+    let studies = studies(&records, &[]).expect("they belong together");
+    let lent = compare(&studies[0]).expect("consistent").answer.join(" ");
+    let means = "With one run of prompt tuning, seeds are taken to differ as the other methods' do";
+    assert!(
+        lent.contains(means) && !lent.contains("these runs alone"),
+        "{lent}"
+    );
+    fixture.seeds = vec![0];
+    let (_, answer) = verdict_of(&fixture);
+    assert!(answer.contains("these runs alone"), "{answer}");
+}
+
+#[test]
+fn where_nothing_varies_nothing_is_concluded() {
+    let mut fixture = scoring([0.99, 0.99], [0.99, 0.75]);
+    assert_eq!(said_of(&fixture)[1], Says::LosesLess);
+    (fixture.seeds, fixture.passages) = (vec![0], 1);
+    assert_eq!(said_of(&fixture), [Says::NothingVaries; 2]);
+    let (_, answer) = verdict_of(&fixture);
+    assert!(
+        !answer.contains("power") && !answer.contains("CI"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn floors_on_all_targets_leave_nothing_to_compare_and_floors_on_some_are_said() {
+    let mut fixture = Fixture::six_targets();
+    fixture.domains.truncate(3);
+    for (chances, is_all) in [([0.1, 0.1], true), ([0.1, 0.6], false)] {
+        for (domain, prompt) in [(1, chances[0]), (2, chances[1])] {
+            fixture.domains[domain].1 = [0.05, prompt, 0.6];
+        }
+        let (verdict, answer) = verdict_of(&fixture);
+        assert_eq!(verdict.finished == Says::AtFloor, is_all, "{answer}");
+        assert!(answer.contains("floor"), "{answer}");
+    }
+}
+
+#[test]
+fn a_row_without_a_value_has_a_dash() {
+    let fixture = Fixture::one_target();
+    let records = fixture.records();
+    let studies = studies(&records, &[]).expect("they belong together");
+    let comparison = compare(&studies[0]).expect("consistent");
+    let table = table(comparison.evidence(), &comparison.verdict);
+    assert_eq!(table.rows.len(), 2);
+    assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
+    assert_eq!(table.rows[0][5], "reference");
+}
