@@ -5,6 +5,9 @@ use super::strata::{Run, SeedVariance, Stratum, Variance, add};
 use crate::stats::estimate::{Estimate, mean, standard_deviation};
 use crate::stats::panel::Runs;
 
+/// A variance below this, relative to the squares that it is made of, is rounding.
+const ROUNDING: f64 = 1e-18;
+
 /// A quantity on all the data and in every resample. Draws of one [`Bootstrap::scores`](super::Bootstrap::scores)
 /// call may be combined: their resamples are the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,10 +62,11 @@ impl Draws {
             place,
             weight: 1.0,
             value: draws.value,
-            variance: draws.variance(),
+            variance: Variance::default(),
             passages,
             is_share: runs.is_share(),
         }];
+        draws.scores[0].variance = draws.variance();
         Some(draws)
     }
 
@@ -195,22 +199,34 @@ impl Draws {
         }
     }
 
-    /// The variance by where it comes from.
+    /// The variance by where it comes from; 0 where it is no more than rounding.
     pub fn variance(&self) -> Variance {
+        let rounding = self.rounding();
+        let known = |variance: f64| match variance > rounding {
+            true => variance,
+            false => 0.0,
+        };
         Variance {
-            passages: self.passage_variance(),
-            seeds: SeedVariance::of(&self.strata).own(),
+            passages: known(self.passage_variance()),
+            seeds: known(SeedVariance::of(&self.strata).own()),
         }
+    }
+
+    /// A variance that rounding alone may make: 1/K added K times is not 1, so that equal scores differ in the last bit.
+    pub(super) fn rounding(&self) -> f64 {
+        let scores = self.scores.iter();
+        let squares = scores.map(|score| (score.weight * score.value).powi(2));
+        ROUNDING * squares.sum::<f64>()
     }
 
     /// The two-sided p value of "the value is 0": the level at which the interval just touches it,
     /// so that p < 0.05 and an interval that leaves 0 out are the same thing. Not below 2 / (R + 1)
-    /// with R resamples, which know nothing of what is rarer; `None` where nothing varies.
+    /// with R resamples, which know nothing of what is rarer; `None` where nothing varies, up to rounding.
     pub fn p_value(&self) -> Option<f64> {
         let spread = Spread::of(self);
         let least = 2.0 / (self.resampled.len() + 1) as f64;
         let usual = spread.interval(0.05);
-        if usual.low == usual.high {
+        if usual.high - usual.low <= self.rounding().sqrt() {
             return None;
         }
         if spread.interval(least).excludes(0.0) {

@@ -35,11 +35,16 @@ impl<'a> Spread<'a> {
             let variance = SeedVariance::of(std::slice::from_ref(stratum)).all;
             (variance, stratum.runs.len() as f64 - 1.0)
         });
+        let rounding = draws.rounding();
+        let seeds = SeedVariance::of(&draws.strata);
         Spread {
             draws,
             variance: draws.variance(),
-            seeds: SeedVariance::of(&draws.strata),
-            strata: strata.filter(|(variance, _)| *variance > 0.0).collect(),
+            seeds: match seeds.all > rounding {
+                true => seeds,
+                false => SeedVariance::default(),
+            },
+            strata: (strata.filter(|(variance, _)| *variance > rounding)).collect(),
         }
     }
 
@@ -129,14 +134,21 @@ impl Score {
     }
 
     /// As how many independent answers the score varies; all right or all wrong, one for each passage. `None` of what
-    /// is no share, where nothing varies elsewhere, and of one passage.
+    /// is no share, where nothing varies elsewhere, and of one passage that is all right or all wrong.
     fn answers(&self) -> Option<f64> {
         let variance = self.variance.total();
-        match (variance > 0.0, self.is_at_bound()) {
+        match self.is_at_bound() {
             _ if !self.is_share => None,
-            (true, _) => Some(self.value * (1.0 - self.value) / variance),
-            (false, true) if self.passages > 1.0 => Some(self.passages),
-            (false, _) => None,
+            true => (self.passages > 1.0).then_some(self.passages),
+            false => (variance > 0.0).then(|| self.value * (1.0 - self.value) / variance),
+        }
+    }
+
+    /// What varies beyond the answers: all right or all wrong, the score's own runs show nothing, but lent ones may.
+    fn beside_answers(&self) -> f64 {
+        match self.is_at_bound() {
+            true => self.variance.total(),
+            false => 0.0,
         }
     }
 
@@ -151,9 +163,12 @@ impl Score {
         let centre = (share + 0.5 * pull) / (1.0 + pull);
         let half = critical / (1.0 + pull)
             * (share * (1.0 - share) / answers + 0.25 * pull / answers).sqrt();
+        let beside = critical * self.beside_answers().sqrt();
         match side {
-            Side::Low => (share - (centre - half)).clamp(0.0, share),
-            Side::High => (centre + half - share).clamp(0.0, 1.0 - share),
+            Side::Low => (share - (centre - half)).hypot(beside).clamp(0.0, share),
+            Side::High => (centre + half - share)
+                .hypot(beside)
+                .clamp(0.0, 1.0 - share),
         }
     }
 
@@ -165,6 +180,6 @@ impl Score {
         };
         let all = answers + 2.0 * added;
         let share = (self.value * answers + added) / all;
-        share * (1.0 - share) / all
+        share * (1.0 - share) / all + self.beside_answers()
     }
 }

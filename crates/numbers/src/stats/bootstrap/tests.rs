@@ -129,6 +129,65 @@ fn all_right_is_no_certainty() {
 }
 
 #[test]
+fn all_right_is_the_same_with_any_number_of_seeds() {
+    // 1/K added K times is not 1 for 6 and 10, nor are the means of so many domains.
+    let right = |seeds: u64, score: f64| -> Vec<Sample> {
+        (0..seeds)
+            .flat_map(|seed| (0..30).map(move |cluster| sample(seed, cluster, score)))
+            .collect()
+    };
+    for seeds in [3, 6, 10] {
+        let panels = [1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+            .map(|score| Panel::new(&[right(seeds, score), right(seeds, score)]));
+        let scores = Bootstrap::default().scores(&panels);
+        let draws = |panel: usize, method: usize| scores[panel][method].as_ref().expect("samples");
+        let interval = draws(0, 0).estimate().interval;
+        near(interval.low, 30.0 / 34.183, 1e-3);
+        assert_eq!(interval.high, 1.0, "{seeds} seeds");
+        let mean = |method: usize| {
+            let all: Vec<&Draws> = (0..6).map(|panel| draws(panel, method)).collect();
+            Draws::mean(&all).expect("six")
+        };
+        let found = mean(0).estimate().interval;
+        assert!(found.low > 0.7 && found.high < 0.9, "{seeds}: {found:?}");
+        let none = mean(0).minus(&mean(1));
+        assert_eq!(none.variance(), Variance::default());
+        assert!(none.p_value().is_some_and(|p| p > 0.99));
+        assert!(none.detectable() > 0.0);
+    }
+    // The same on every passage and in every run, and not at a bound: nothing varies, whatever rounding says.
+    let scores = FAST.scores(&[Panel::new(&[right(6, 0.3), right(6, 0.1)])]);
+    let [Some(first), Some(second)] = scores[0].as_slice() else {
+        panic!("two methods")
+    };
+    assert_eq!(first.minus(second).p_value(), None);
+    assert_eq!(first.minus(second).detectable(), 0.0);
+}
+
+#[test]
+fn all_right_with_lent_runs_is_as_wide_as_they_are() {
+    let of = |seeds: &[f64]| -> Vec<Sample> {
+        let runs = seeds.iter().enumerate();
+        runs.flat_map(|(seed, share)| {
+            (0..30).map(move |cluster| {
+                let right = (cluster as f64) < 30.0 * share;
+                sample(seed as u64, cluster, f64::from(u8::from(right)))
+            })
+        })
+        .collect()
+    };
+    let mut scores = FAST.scores(&[Panel::new(&[of(&[0.5, 0.7, 0.9]), of(&[1.0])])]);
+    let alone = scores[0][1].as_ref().expect("a run").estimate().interval;
+    lend(&mut scores, |_| true, |_| true);
+    let lent = scores[0][1].as_ref().expect("a run").estimate().interval;
+    assert!(
+        lent.low.is_finite() && lent.low < alone.low,
+        "{lent:?}, {alone:?}"
+    );
+    assert_eq!(lent.high, 1.0);
+}
+
+#[test]
 fn passages_count_as_they_weigh() {
     // Weights 8, 1, 1: (10)² / 66 is 1.5 passages of like size.
     let panel = Panel::new(&[[8.0, 1.0, 1.0]
