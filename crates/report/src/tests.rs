@@ -631,7 +631,16 @@ fn the_same_numbers_are_in_words_and_in_json() {
         .find(|line| line.starts_with("| **prompt tuning**"));
     assert!(row.is_some_and(|row| row.contains(&format!(" {text} |"))));
     let summary = report::summary(&report.comparisons[0]);
-    assert!(terminal::text(&summary).contains(&text));
+    let screen = terminal::text(&summary);
+    assert!(screen.contains(&text));
+    let table = screen
+        .lines()
+        .filter(|line| line.contains('─') || line.contains("tuning"));
+    let widest = table
+        .filter(|line| !line.contains(". "))
+        .map(|line| line.chars().count())
+        .max();
+    assert!(widest <= Some(120), "{screen}");
 }
 
 #[test]

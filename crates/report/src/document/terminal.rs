@@ -1,9 +1,12 @@
-//! A document on a terminal: without Markdown's marks, tables as wide as they need, no figures.
+//! A document on a terminal: without Markdown's marks, tables no wider than the screen, no figures.
 
-use comfy_table::{CellAlignment, presets};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::{Block, Document, Table};
+
+/// The widest that a table gets on any screen, and where there is none: longer lines are hard to follow.
+const WIDEST: u16 = 120;
 
 /// The document as text.
 pub fn text(document: &Document) -> String {
@@ -31,7 +34,10 @@ fn table(rows: &Table) -> String {
     let mut table = comfy_table::Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(rows.header.iter().map(unmarked));
+    let width = table.width().unwrap_or(WIDEST).min(WIDEST);
+    table.set_width(width);
     for row in &rows.rows {
         table.add_row(row.iter().map(unmarked));
     }
