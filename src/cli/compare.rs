@@ -76,7 +76,8 @@ fn read(path: &str) -> anyhow::Result<Set> {
 
 fn of_rows(rows: &[Row]) -> Table {
     // Beside p over seeds, what speaks of these runs alone would look like the stronger evidence.
-    let is_single = rows.iter().any(|row| row.runs.contains(&1));
+    let is_single = |row: &Row| row.is_single.contains(&true);
+    let shows_single = rows.iter().any(is_single);
     let mut header = vec![
         "domain",
         "metric",
@@ -87,7 +88,7 @@ fn of_rows(rows: &[Row]) -> Table {
         "B − A [95 %]",
         "p",
     ];
-    if is_single {
+    if shows_single {
         header.extend([
             "A alone right",
             "B alone right",
@@ -109,15 +110,15 @@ fn of_rows(rows: &[Row]) -> Table {
             percent(row.first),
             percent(row.second),
             difference(row.difference),
-            drawn_p_value(row.p_value),
+            or_dash(row.p_value, drawn_p_value),
         ];
-        if is_single {
+        if shows_single {
             let alone = row.discordant.as_ref();
             cells.extend([
                 or_dash(alone, |alone| alone.first_only.to_string()),
                 or_dash(alone, |alone| alone.second_only.to_string()),
                 or_dash(alone, |alone| p_value(alone.p_value)),
-                or_dash(row.runs_p_value, drawn_p_value),
+                or_dash(row.runs_p_value.filter(|_| is_single(row)), drawn_p_value),
             ]);
         }
         table.add_row(cells);

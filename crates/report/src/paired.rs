@@ -91,9 +91,9 @@ pub struct Row {
     /// Second minus first, with its 95 % interval over seeds and passages.
     pub difference: Estimate,
     /// That there is no difference, adjusted for the number of rows (Holm). Where the difference is
-    /// the same on every passage, resampling shows no spread, and it is `runs_p_value`; of a single
-    /// passage it is 1.
-    pub p_value: f64,
+    /// the same on every passage, resampling shows no spread, and it is `runs_p_value`; absent for a
+    /// single passage, which says nothing of others.
+    pub p_value: Option<f64>,
     /// The same of these runs, by sign flips, adjusted; absent for a single passage.
     pub runs_p_value: Option<f64>,
     /// Right answers that one of two runs has alone, with their p value adjusted; absent with
@@ -101,12 +101,16 @@ pub struct Row {
     pub discordant: Option<McNemar>,
     /// The least difference that four of five such comparisons would tell from none.
     pub detectable: f64,
+    /// Whether both sets score the same in every run and on every passage, so that nothing varies.
+    pub is_identical: bool,
+    /// Whether the first set and the second have one run of what varies with its seed, as the untuned model does not.
+    pub is_single: [bool; 2],
 }
 
 impl Row {
     /// Whether the second set scores lower, at significance level `alpha`.
     pub fn is_loss(&self, alpha: f64) -> bool {
-        self.difference.value < 0.0 && self.p_value < alpha
+        self.difference.value < 0.0 && self.p_value.is_some_and(|p| p < alpha)
     }
 }
 
@@ -330,11 +334,21 @@ fn row(
         first: one.value(),
         second: other.value(),
         difference: difference.estimate(),
-        p_value: difference.p_value().or(runs_p_value).unwrap_or(1.0),
+        p_value: difference.p_value().or(runs_p_value),
         runs_p_value,
         discordant,
         detectable: difference.detectable(),
+        is_identical: is_identical(&panel),
+        is_single: [first, second].map(|runs| matches!(runs, [run] if run.varies_with_seed)),
     })
+}
+
+fn is_identical(panel: &Panel) -> bool {
+    let scores = |side: usize| {
+        let runs = panel.methods()[side].as_ref()?;
+        Some((runs.scores(), runs.by_passage()))
+    };
+    scores(0) == scores(1)
 }
 
 /// The metric asked for, or the main one of such predictions.
@@ -373,22 +387,16 @@ fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
 
 /// Holm over all rows.
 fn adjust(rows: &mut [Row]) {
-    let p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
-    for (row, adjusted) in rows.iter_mut().zip(holm(&p_values)) {
-        row.p_value = adjusted;
-    }
-    let alone: Vec<f64> = (rows.iter())
-        .filter_map(|row| Some(row.discordant?.p_value))
-        .collect();
-    let mut adjusted = holm(&alone).into_iter();
-    for found in rows.iter_mut().filter_map(|row| row.discordant.as_mut()) {
-        found.p_value = adjusted.next().unwrap_or(1.0);
-    }
-    let of_runs: Vec<f64> = rows.iter().filter_map(|row| row.runs_p_value).collect();
-    let mut adjusted = holm(&of_runs).into_iter();
-    for row in rows {
-        if row.runs_p_value.is_some() {
-            row.runs_p_value = adjusted.next();
+    let each: [fn(&mut Row) -> Option<&mut f64>; 3] = [
+        |row| row.p_value.as_mut(),
+        |row| row.runs_p_value.as_mut(),
+        |row| Some(&mut row.discordant.as_mut()?.p_value),
+    ];
+    for of in each {
+        let mut found: Vec<&mut f64> = rows.iter_mut().filter_map(of).collect();
+        let p_values: Vec<f64> = found.iter().map(|p| **p).collect();
+        for (p, adjusted) in found.iter_mut().zip(holm(&p_values)) {
+            **p = adjusted;
         }
     }
 }

@@ -36,7 +36,7 @@ pub mod panel;
 pub mod permutation;
 pub mod power;
 pub mod proportion;
-mod quantile;
+pub mod quantile;
 pub mod ranking;
 pub mod robustness;
 pub mod winning;

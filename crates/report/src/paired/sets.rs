@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use promptshift_numbers::predictions::Line;
+use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 
@@ -24,6 +25,9 @@ pub struct Run {
     pub method: String,
     /// The training seed; 0 for a file, which does not say.
     pub seed: u64,
+    /// Whether another seed would give other answers, as of the untuned model it would not; so for a file, which does
+    /// not say.
+    pub varies_with_seed: bool,
     /// What the answers depend on besides the model: data, cut, form of the answers. Runs that both
     /// know a fact must agree on it.
     pub facts: BTreeMap<String, String>,
@@ -77,6 +81,7 @@ fn of_record(stored: StoredRecord) -> Run {
         name: folder.display().to_string(),
         method: cell.method.title().to_owned(),
         seed: cell.seed,
+        varies_with_seed: cell.method != Method::Untuned,
         facts,
         tokenizer: Some(origin.tokenizer_sha256.clone()),
         answers: record
@@ -103,6 +108,7 @@ pub fn of_lines(name: &str, lines: Vec<Line>) -> Set {
             name: name.to_owned(),
             method: "predictions".to_owned(),
             seed: 0,
+            varies_with_seed: true,
             facts: BTreeMap::new(),
             tokenizer: None,
             answers,

@@ -2,6 +2,7 @@
 
 use super::Row;
 use crate::number::{list, metric_title, percent};
+use promptshift_numbers::stats::quantile::{normal, normal_share};
 
 /// The losses at a level, or that none is significant, and what that does not guard against.
 pub fn verdict(rows: &[Row], alpha: f64) -> String {
@@ -18,14 +19,21 @@ pub fn verdict(rows: &[Row], alpha: f64) -> String {
         .collect();
     let found = match losses.is_empty() {
         false => format!("B loses: {} (level {alpha}, Holm).", list(&losses)),
+        true if rows.iter().all(|row| row.is_identical) => {
+            "A and B are identical: they score the same in every run and on every passage."
+                .to_owned()
+        }
+        true if rows.iter().all(|row| row.p_value.is_none()) => "No verdict.".to_owned(),
         true => format!("No significant loss (level {alpha}, Holm).{}", seen(rows)),
     };
-    format!("{found}{}", of_single_runs(rows))
+    let beside = [of_one_passage(rows), of_single_runs(rows, alpha)];
+    format!("{found}{}", beside.concat())
 }
 
-/// What the least sensitive row would have told from none.
+/// What the least sensitive row would have told from none, of those where anything varies.
 fn seen(rows: &[Row]) -> String {
-    let blindest = (rows.iter()).max_by(|a, b| a.detectable.total_cmp(&b.detectable));
+    let tested = (rows.iter()).filter(|row| row.p_value.is_some() && !row.is_identical);
+    let blindest = tested.max_by(|a, b| a.detectable.total_cmp(&b.detectable));
     blindest.map_or_else(String::new, |row| {
         format!(
             " On {}, the least sensitive, a difference of {} points would be told from none in four of five such \
@@ -36,9 +44,24 @@ fn seen(rows: &[Row]) -> String {
     })
 }
 
+/// Where nothing is decided, as one passage says nothing of others.
+fn of_one_passage(rows: &[Row]) -> String {
+    let few: Vec<String> = (rows.iter())
+        .filter(|row| row.passages == 1)
+        .map(name)
+        .collect();
+    match few.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nOf one passage there is no verdict, as it says nothing of others: {}.",
+            list(&few)
+        ),
+    }
+}
+
 /// What a level does not hold for where a side has one run, which shows no variance between seeds.
-fn of_single_runs(rows: &[Row]) -> String {
-    let single = |side: usize| rows.iter().any(|row| row.runs[side] == 1);
+fn of_single_runs(rows: &[Row], alpha: f64) -> String {
+    let single = |side: usize| rows.iter().any(|row| row.is_single[side]);
     let sides = match [single(0), single(1)] {
         [false, false] => return String::new(),
         [true, false] => "A has",
@@ -47,15 +70,17 @@ fn of_single_runs(rows: &[Row]) -> String {
     };
     format!(
         "\n{sides} one run: the level holds for these runs on other passages, not for other seeds. Where seeds vary as much \
-         as passages, two seeds of one method differ significantly in some {} of 100 comparisons, so a loss may be the \
+         as passages, two seeds of one method differ significantly in some {:.0} of 100 comparisons, so a loss may be the \
          seed's. Folders with several seeds a side guard against that.",
-        TWO_SEEDS
+        100.0 * of_two_seeds(alpha)
     )
 }
 
-/// Of 100 comparisons of two runs that differ in nothing but their seed, so many are significant at 0.05 where the
-/// variance between seeds is that of passages: P(|z| > 1.96 / √2), which a test simulates.
-const TWO_SEEDS: u32 = 15;
+/// The share of comparisons of two runs that differ in nothing but their seed that is significant where the variance
+/// between seeds is that of passages: `P(|z| > z_{1 - alpha/2} / sqrt(2))`, which a test simulates.
+fn of_two_seeds(alpha: f64) -> f64 {
+    2.0 * (1.0 - normal_share(normal(1.0 - 0.5 * alpha) / std::f64::consts::SQRT_2))
+}
 
 fn name(row: &Row) -> String {
     match &row.method {

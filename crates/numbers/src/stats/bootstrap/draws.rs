@@ -170,7 +170,8 @@ impl Draws {
         self.value
     }
 
-    /// The value with its 95 % interval.
+    /// The value with its 95 % interval. Of one passage, which says nothing of others, it covers seeds alone:
+    /// [`weaknesses`](Draws::weaknesses) says so.
     pub fn estimate(&self) -> Estimate {
         Estimate {
             value: self.value,
@@ -221,12 +222,13 @@ impl Draws {
 
     /// The two-sided p value of "the value is 0": the level at which the interval just touches it,
     /// so that p < 0.05 and an interval that leaves 0 out are the same thing. Not below 2 / (R + 1)
-    /// with R resamples, which know nothing of what is rarer; `None` where nothing varies, up to rounding.
+    /// with R resamples, which know nothing of what is rarer; `None` where nothing varies, up to rounding, and where a
+    /// domain has one passage, which says nothing of others.
     pub fn p_value(&self) -> Option<f64> {
         let spread = Spread::of(self);
         let least = 2.0 / (self.resampled.len() + 1) as f64;
         let usual = spread.interval(0.05);
-        if usual.high - usual.low <= self.rounding().sqrt() {
+        if self.passages <= 1.0 || usual.high - usual.low <= self.rounding().sqrt() {
             return None;
         }
         if spread.interval(least).excludes(0.0) {

@@ -165,6 +165,35 @@ fn all_right_is_the_same_with_any_number_of_seeds() {
 }
 
 #[test]
+fn one_passage_has_no_p_value() {
+    // Three seeds each that hardly differ, so that over seeds alone the difference would be beyond doubt.
+    let runs = |score: f64, clusters: usize| -> Vec<Sample> {
+        (0..3)
+            .flat_map(|seed| {
+                (0..clusters).map(move |cluster| {
+                    let score = score + 0.001 * seed as f64 * (1.0 - score);
+                    sample(seed, cluster, score)
+                })
+            })
+            .collect()
+    };
+    let panels = [1, 30].map(|clusters| Panel::new(&[runs(0.2, clusters), runs(0.8, clusters)]));
+    let scores = FAST.scores(&panels);
+    let difference = |panel: usize| {
+        let [Some(first), Some(second)] = scores[panel].as_slice() else {
+            panic!("two methods")
+        };
+        first.minus(second)
+    };
+    assert!(difference(1).p_value().is_some_and(|p| p < 0.01));
+    assert_eq!(difference(0).p_value(), None);
+    // Nor has a mean that holds such a domain.
+    let mean = Draws::mean(&[&difference(0), &difference(1)]).expect("two");
+    assert_eq!(mean.p_value(), None);
+    assert_eq!(mean.weaknesses()[0], Weakness::OnePassage);
+}
+
+#[test]
 fn all_right_with_lent_runs_is_as_wide_as_they_are() {
     let of = |seeds: &[f64]| -> Vec<Sample> {
         let runs = seeds.iter().enumerate();
