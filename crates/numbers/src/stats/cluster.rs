@@ -2,13 +2,16 @@
 
 use super::estimate::{Estimate, Interval};
 use super::panel::{Sum, ratio};
+use super::proportion::wilson;
 use super::quantile::student;
 
 /// `Σ numerator / Σ denominator` with the 95 % interval that whole passages give: the linearised
 /// ratio's standard error by cluster, `sqrt(C/(C - 1) Σ_c (n_c - M d_c)²) / Σ d` (Liang & Zeger
 /// 1986; for evaluations Miller 2024, arXiv:2411.00640), with Student's quantile of C - 1 degrees
-/// of freedom. For groups, where a bootstrap of each would cost more than it tells. `None` of fewer
-/// than two passages, or nothing below the line.
+/// of freedom. For groups, where a bootstrap of each would cost more than it tells. Shares that are
+/// all right or all wrong show no error, which is not to say that there is none: theirs is Wilson's
+/// interval, with one independent answer for each passage. `None` of fewer than two passages, or
+/// nothing below the line.
 pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
     let total = passages
         .iter()
@@ -18,6 +21,15 @@ pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
         return None;
     }
     let value = ratio(total.numerator, total.denominator);
+    let all = |of: fn(&Sum) -> f64| passages.iter().all(|sum| sum.numerator == of(sum));
+    let right = match (all(|_| 0.0), all(|sum| sum.denominator)) {
+        (true, _) => Some(0),
+        (_, true) => Some(passages.len()),
+        _ => None,
+    };
+    if let Some(interval) = right.and_then(|right| wilson(right, passages.len())) {
+        return Some(Estimate { value, interval });
+    }
     let squares: f64 = passages
         .iter()
         .map(|sum| (sum.numerator - value * sum.denominator).powi(2))
@@ -36,6 +48,25 @@ pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_right_and_all_wrong_have_wilson_s_interval() {
+        // z² / (C + z²) of C = 10 passages, however many answers each has: 3.8415 / 13.8415.
+        for count in [1.0, 3.0] {
+            let of = |numerator| {
+                let sum = Sum {
+                    numerator,
+                    denominator: count,
+                };
+                ratio_estimate(&[sum; 10]).expect("ten passages")
+            };
+            let (none, all) = (of(0.0), of(count));
+            assert_eq!((none.value, none.interval.low), (0.0, 0.0));
+            assert!((none.interval.high - 0.277_532_8).abs() < 1e-7, "{none:?}");
+            assert_eq!((all.value, all.interval.high), (1.0, 1.0));
+            assert!((all.interval.low - 0.722_467_2).abs() < 1e-7, "{all:?}");
+        }
+    }
 
     #[test]
     fn three_passages_by_hand() {
