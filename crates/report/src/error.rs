@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::number::count;
+
 use promptshift_numbers::recipe::Method;
 
 /// Why records do not make a report.
@@ -81,6 +83,19 @@ pub enum ReportError {
         transfer: String,
         /// Its methods with their seeds.
         found: String,
+    },
+    /// A pilot whose scores do not vary, from which no study can be planned.
+    #[error(
+        "{transfer}: wanted a pilot whose scores vary from passage to passage or from seed to seed; found that {method}'s \
+         mean gap − model tuning's does not, with {} in the smallest domain", count(*passages, "passage")
+    )]
+    NoVariance {
+        /// The study.
+        transfer: String,
+        /// The method beside model tuning.
+        method: String,
+        /// Passages of the domain that has the fewest.
+        passages: usize,
     },
     /// Source and target ask for different things, so that no gap is defined.
     #[error("{}: {source_domain} and {target_domain} are different tasks", folder.display())]

@@ -7,7 +7,6 @@ use super::resamples::Resamples;
 use super::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::stats::estimate::standard_deviation;
 use promptshift_numbers::stats::power::{MOST_SEEDS, Pilot, Size};
 
 /// Seeds of the table's rows, beside the pilot's own.
@@ -19,7 +18,8 @@ const TIMES: [u32; 4] = [1, 2, 4, 8];
 /// A table for each other method of each study, and what finds `effect`, a difference of mean gaps in (0, 1].
 ///
 /// # Errors
-/// There are no records, some contradict each other, or a study has no two methods with two seeds.
+/// There are no records, some contradict each other, or a study has no two methods with two seeds, or its scores do not
+/// vary.
 pub fn document(records: &[StoredRecord], effect: f64) -> Result<Document, ReportError> {
     let studies = studies(records, &[])?;
     let mut blocks = Vec::new();
@@ -39,11 +39,14 @@ pub fn document(records: &[StoredRecord], effect: f64) -> Result<Document, Repor
 fn of_study(study: &Study, effect: f64) -> Result<Vec<Block>, ReportError> {
     let setting = &study.cell().setting;
     let resamples = Resamples::of(study);
+    let transfer = format!("{} → {}", setting.source, setting.targets.join(", "));
     let pilots: Vec<(Method, Pilot)> = (resamples.methods())
         .filter(|method| !matches!(method, Method::Untuned | Method::Model | Method::Elsewhere))
-        .filter_map(|method| Some((method, pilot(&resamples, method)?)))
-        .collect();
-    let transfer = format!("{} → {}", setting.source, setting.targets.join(", "));
+        .filter_map(|method| {
+            let pilot = pilot(&resamples, method, &transfer)?;
+            Some(pilot.map(|pilot| (method, pilot)))
+        })
+        .collect::<Result<_, _>>()?;
     if pilots.is_empty() {
         let seeds = |method: Method| {
             let of_method = study.of(method).len();
@@ -88,47 +91,21 @@ fn of_study(study: &Study, effect: f64) -> Result<Vec<Block>, ReportError> {
 }
 
 /// What the records show of the difference of a method's mean gap and model tuning's; `None` without two seeds of each.
-fn pilot(resamples: &Resamples, method: Method) -> Option<Pilot> {
-    let draws = (resamples.mean_gap(method)?).minus(&resamples.mean_gap(Method::Model)?);
-    let gaps = [method, Method::Model].map(|method| by_seed(resamples, method));
-    let [Some(own), Some(model)] = gaps else {
-        return None;
-    };
-    let seeds = [method, Method::Model].map(|method| seeds(resamples.study, method));
-    let of_mean = |values: &[f64]| Some(standard_deviation(values)?.powi(2) / values.len() as f64);
-    let between_seeds = match seeds[0] == seeds[1] {
-        true => {
-            let apart: Vec<f64> = own.iter().zip(&model).map(|(a, b)| a - b).collect();
-            of_mean(&apart)?
-        }
-        false => of_mean(&own)? + of_mean(&model)?,
-    };
-    let variance = draws.variance();
-    Some(Pilot {
-        passages_variance: variance.passages,
-        seeds_variance: variance.seeds,
-        between_seeds,
-        seeds: own.len().min(model.len()),
-        passages: (resamples.panels.iter().map(|panel| panel.clusters())).min()?,
-    })
-}
-
-fn seeds(study: &Study, method: Method) -> Vec<u64> {
-    let records = study.of(method).into_iter();
-    records.map(|stored| stored.record.cell.seed).collect()
-}
-
-/// The mean gap of each run.
-fn by_seed(resamples: &Resamples, method: Method) -> Option<Vec<f64>> {
-    let source = resamples.by_seed(0, method)?;
-    let targets: Vec<Vec<f64>> = (resamples.targets())
-        .map(|domain| resamples.by_seed(domain, method))
-        .collect::<Option<_>>()?;
-    let all = targets.len() as f64;
-    let gap = |(run, source): (usize, &f64)| {
-        source - targets.iter().map(|target| target[run]).sum::<f64>() / all
-    };
-    (!targets.is_empty()).then(|| source.iter().enumerate().map(gap).collect())
+fn pilot(
+    resamples: &Resamples,
+    method: Method,
+    transfer: &str,
+) -> Option<Result<Pilot, ReportError>> {
+    let seeds = [method, Method::Model].map(|method| resamples.study.of(method).len());
+    let seeds = seeds.into_iter().min().filter(|fewest| *fewest > 1)?;
+    let difference = (resamples.mean_gap(method)?).minus(&resamples.mean_gap(Method::Model)?);
+    let passages = (resamples.panels.iter().map(|panel| panel.clusters())).min()?;
+    let pilot = Pilot::of(&difference, seeds, passages);
+    Some(pilot.ok_or_else(|| ReportError::NoVariance {
+        transfer: transfer.to_owned(),
+        method: method.title().to_owned(),
+        passages,
+    }))
 }
 
 /// The least difference found, by seeds and rows.
@@ -213,7 +190,9 @@ mod tests {
         };
         let records = fixture.records();
         let studies = studies(&records, &[]).expect("they belong together");
-        let pilot = pilot(&Resamples::of(&studies[0]), Method::Prompt).expect("five seeds");
+        let pilot = pilot(&Resamples::of(&studies[0]), Method::Prompt, "")
+            .expect("five seeds")
+            .expect("scores that vary");
         assert_eq!((pilot.seeds, pilot.passages), (5, 80));
         let size = Size {
             seeds: 5,
@@ -243,6 +222,74 @@ mod tests {
             "{words}"
         );
         assert!(!words.contains("✓ "), "{words}");
+    }
+
+    #[test]
+    fn scores_that_do_not_vary_are_no_pilot() {
+        let of_one_passage = Fixture {
+            passages: 1,
+            ..Fixture::one_target()
+        };
+        let error = document(&of_one_passage.records(), 0.05).expect_err("one passage");
+        assert_eq!(
+            error.to_string(),
+            "squad → textbookqa: wanted a pilot whose scores vary from passage to passage or from seed to seed; found \
+             that prompt tuning's mean gap − model tuning's does not, with 1 passage in the smallest domain"
+        );
+        let all_wrong = Fixture {
+            domains: vec![("squad", [-1.0; 3]), ("textbookqa", [-1.0; 3])],
+            ..Fixture::one_target()
+        };
+        let error = document(&all_wrong.records(), 0.05).expect_err("all wrong");
+        let words = error.to_string();
+        assert!(words.contains("does not, with 80 passages"), "{words}");
+    }
+
+    #[test]
+    fn seeds_that_overlap_are_paired_as_in_the_report() {
+        let mut records = Fixture {
+            seeds: (0..7).collect(),
+            ..Fixture::one_target()
+        }
+        .records();
+        records.retain(|stored| match stored.record.cell.method {
+            Method::Prompt => stored.record.cell.seed < 5,
+            Method::Model => stored.record.cell.seed > 1,
+            _ => true,
+        });
+        let studies = studies(&records, &[]).expect("they belong together");
+        let resamples = Resamples::of(&studies[0]);
+        let pilot = pilot(&resamples, Method::Prompt, "")
+            .expect("five seeds")
+            .expect("scores that vary");
+        let gaps = [Method::Prompt, Method::Model].map(|method| {
+            let [source, target] = [0, 1].map(|domain| resamples.by_seed(domain, method));
+            let pairs = source.expect("runs").into_iter().zip(target.expect("runs"));
+            pairs
+                .map(|(source, target)| source - target)
+                .collect::<Vec<f64>>()
+        });
+        // Each run's part of its method's mean; seeds 2, 3 and 4 are in both.
+        let parts = gaps.map(|gaps| {
+            let mean = gaps.iter().sum::<f64>() / 5.0;
+            gaps.iter()
+                .map(|gap| (gap - mean) / 20.0_f64.sqrt())
+                .collect::<Vec<f64>>()
+        });
+        let by_seed = (0..7_usize).map(|seed| {
+            let part = |method: usize, place: Option<usize>| {
+                place
+                    .and_then(|place| parts[method].get(place))
+                    .copied()
+                    .unwrap_or(0.0)
+            };
+            part(0, Some(seed)) - part(1, seed.checked_sub(2))
+        });
+        let wanted: f64 = by_seed.map(|part| part * part).sum();
+        assert!(
+            (pilot.between_seeds / wanted - 1.0).abs() < 1e-9,
+            "{pilot:?}, {wanted}"
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! and so does the chance of an estimate that is too small or too large. In simulated worlds 79 to 83 of 100 studies
 //! find what they are planned for (`tests`).
 
-use super::bootstrap::{Expected, SeedVariance};
+use super::bootstrap::{Draws, Expected, SeedVariance, Weakness};
 use super::estimate::Interval;
 use super::quantile::{chi_squared, student};
 
@@ -50,6 +50,20 @@ pub struct Size {
 }
 
 impl Pilot {
+    /// What a difference of methods with so many seeds at least, on so many passages at least, shows. `None` where it
+    /// shows no variance, from which nothing can be planned: where nothing varies, and where a domain has one passage.
+    pub fn of(difference: &Draws, seeds: usize, passages: usize) -> Option<Pilot> {
+        let variance = difference.variance();
+        let has_one_passage = difference.weaknesses().contains(&Weakness::OnePassage);
+        (variance.total() > 0.0 && !has_one_passage).then(|| Pilot {
+            passages_variance: variance.passages,
+            seeds_variance: variance.seeds,
+            between_seeds: difference.seed_variance().all,
+            seeds,
+            passages,
+        })
+    }
+
     /// The least difference that four of five studies of this size find.
     pub fn detectable(self, size: Size) -> f64 {
         let crossed = (self.between_seeds - self.seeds_variance).clamp(0.0, self.passages_variance);
@@ -92,7 +106,7 @@ mod tests {
     use rayon::prelude::*;
 
     use super::*;
-    use crate::stats::bootstrap::{Bootstrap, Draws};
+    use crate::stats::bootstrap::Bootstrap;
     use crate::stats::draw;
     use crate::stats::estimate::standard_deviation;
     use crate::stats::panel::{Panel, Sample};
@@ -205,6 +219,18 @@ mod tests {
             ..pilot
         };
         assert_eq!(of_passages.seeds_needed(0.06, 1.0), None);
+    }
+
+    #[test]
+    fn what_does_not_vary_is_no_pilot() {
+        let still = World {
+            between: 0.0,
+            own: 0.0,
+        };
+        let world = WORLDS[0];
+        assert!(Pilot::of(&study(world, 0.1, 3, 40, 1), 3, 40).is_some());
+        assert_eq!(Pilot::of(&study(world, 0.1, 3, 1, 1), 3, 1), None);
+        assert_eq!(Pilot::of(&study(still, 0.1, 6, 40, 1), 6, 40), None);
     }
 
     #[test]

@@ -202,14 +202,13 @@ impl Draws {
 
     /// The variance by where it comes from; 0 where it is no more than rounding.
     pub fn variance(&self) -> Variance {
-        let rounding = self.rounding();
-        let known = |variance: f64| match variance > rounding {
-            true => variance,
-            false => 0.0,
-        };
+        let passages = self.passage_variance();
         Variance {
-            passages: known(self.passage_variance()),
-            seeds: known(SeedVariance::of(&self.strata).own()),
+            passages: match passages > self.rounding() {
+                true => passages,
+                false => 0.0,
+            },
+            seeds: self.seed_variance().own(),
         }
     }
 
@@ -258,6 +257,15 @@ impl Draws {
 }
 
 impl Draws {
+    /// The variance between seeds with the part that passages hold too; none where it is no more than rounding.
+    pub(in crate::stats) fn seed_variance(&self) -> SeedVariance {
+        let found = SeedVariance::of(&self.strata);
+        match found.all > self.rounding() {
+            true => found,
+            false => SeedVariance::default(),
+        }
+    }
+
     /// The degrees of freedom that passages have.
     pub(super) fn freedom(&self) -> f64 {
         (self.passages - 1.0).max(1.0)

@@ -36,14 +36,10 @@ impl<'a> Spread<'a> {
             (variance, stratum.runs.len() as f64 - 1.0)
         });
         let rounding = draws.rounding();
-        let seeds = SeedVariance::of(&draws.strata);
         Spread {
             draws,
             variance: draws.variance(),
-            seeds: match seeds.all > rounding {
-                true => seeds,
-                false => SeedVariance::default(),
-            },
+            seeds: draws.seed_variance(),
             strata: (strata.filter(|(variance, _)| *variance > rounding)).collect(),
         }
     }
