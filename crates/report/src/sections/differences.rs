@@ -5,7 +5,9 @@ use serde::Serialize;
 use crate::baselines::Standing;
 use crate::document::{Block, Table, UNDEFINED, or_dash};
 use crate::level::{Direction, LEVEL, adjusted, in_words};
-use crate::number::{difference as signed, interval as in_points, metric_title, p_value, percent};
+use crate::number::{
+    difference as signed, drawn_p_value, interval as in_points, metric_title, percent,
+};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
@@ -262,9 +264,9 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
                     _ => domain.name.clone(),
                 },
                 signed(test.difference),
-                or_dash(test.adjusted, p_value),
+                or_dash(test.adjusted, drawn_p_value),
                 or_dash(test.gap_difference, signed),
-                or_dash(test.gap_adjusted, p_value),
+                or_dash(test.gap_adjusted, drawn_p_value),
                 verdict,
             ]);
         }
@@ -274,9 +276,9 @@ fn table<'a>(results: &Results, all: impl IntoIterator<Item = &'a AgainstModel>)
                 title.to_owned(),
                 "**mean of targets**".to_owned(),
                 signed(mean.difference),
-                or_dash(mean.score_adjusted, p_value),
+                or_dash(mean.score_adjusted, drawn_p_value),
                 signed(mean.gap_difference),
-                or_dash(mean.gap_adjusted, p_value),
+                or_dash(mean.gap_adjusted, drawn_p_value),
                 "see the verdict above".to_owned(),
             ]);
         }

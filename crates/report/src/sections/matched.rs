@@ -14,7 +14,7 @@ use super::verdict::{Verdict, words};
 use crate::baselines::Above;
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words};
-use crate::number::{capital, difference, list, p_value, percent};
+use crate::number::{capital, difference, drawn_p_value, list, percent};
 use crate::resamples::{Resamples, Scored, checkpoints};
 use crate::results::{Results, differences};
 use promptshift_numbers::recipe::Method;
@@ -336,7 +336,7 @@ fn table(results: &Results, all: &[Matched], verdicts: &[Verdict]) -> Table {
             percent(matched.model_validation),
             difference(matched.differences[0]),
             difference(matched.mean_difference),
-            or_dash(matched.p_value, p_value),
+            or_dash(matched.p_value, drawn_p_value),
             says,
         ]
     });

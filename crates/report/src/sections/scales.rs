@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::verdict::{Says, Verdict, words};
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words as in_words_of_level};
-use crate::number::{difference, p_value};
+use crate::number::{difference, drawn_p_value};
 use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
@@ -146,7 +146,7 @@ pub fn blocks(
                 Scale::Logit => logits(found),
                 Scale::Points | Scale::AboveFloor => difference(found),
             }));
-            row.push(or_dash(one.p_value, p_value));
+            row.push(or_dash(one.p_value, drawn_p_value));
         }
         let verdict = verdicts.iter().find(|one| one.method == *method);
         row.push(or_dash(verdict, |one| match one.finished {

@@ -3,7 +3,7 @@
 use super::{Evidence, Says, Verdict};
 use crate::baselines::{Standing, decisive};
 use crate::document::or_dash;
-use crate::number::{count, difference, gap, interval, list, p_value, percent, points};
+use crate::number::{count, difference, drawn_p_value, gap, interval, list, percent, points};
 use crate::results::Results;
 use crate::sections::differences::of;
 use crate::sections::{matched, ranking, scales};
@@ -118,7 +118,7 @@ fn same_source(evidence: Evidence, subject: &Verdict) -> String {
         _ if matched.mean_difference.interval.excludes(0.0) => format!(
             "{at} it is inconclusive whether {title} loses less: {scores}, and once the {source} scores are allowed for \
              p is {}",
-            or_dash(matched.p_value, p_value)
+            or_dash(matched.p_value, drawn_p_value)
         ),
         _ => format!("{at} it is inconclusive whether {title} loses less: {scores}"),
     }
