@@ -285,9 +285,11 @@ impl Line {
             let points: Vec<(f64, f64)> = (baseline.iter())
                 .flat_map(|scores| scores.logits_in(resample))
                 .collect();
-            let line = match points.len() < FEWEST_POINTS {
-                true => straight,
-                false => Straight::through(&points),
+            // Points that all have one source score, up to rounding, show no slope.
+            let is_apart = |(x, _): &(f64, f64)| (x - points[0].0).abs() > 1e-9;
+            let line = match points.len() >= FEWEST_POINTS && points.iter().any(is_apart) {
+                true => Straight::through(&points),
+                false => straight,
             };
             let source = logit(method.source.resampled()[resample]);
             method.target.resampled()[resample] - sigmoid(line.at(source))
@@ -427,6 +429,58 @@ mod tests {
         assert!(width(along) < 1.6 * width(none), "{along:?} {none:?}");
         let beside = above([(0.3, -0.1), (0.31, 0.1)]);
         assert!(width(beside) > 2.0 * width(none), "{beside:?} {none:?}");
+    }
+
+    #[test]
+    fn resamples_without_a_slope_keep_the_line() {
+        // Runs whose source scores differ on one passage of six alone: where it is not drawn, all have one.
+        let runs = |rights: [[usize; 2]; 2]| {
+            let [source, target] = [0, 1].map(|domain| {
+                let samples = rights.iter().zip(0..).flat_map(|(right, seed)| {
+                    (0..6).map(move |passage| Sample {
+                        seed,
+                        cluster: passage.to_string(),
+                        numerator: 0.5
+                            + 0.05 * f64::from(u8::from(passage == 5)) * right[domain] as f64,
+                        denominator: 1.0,
+                    })
+                });
+                let panel = Panel::new(&[samples.collect()]);
+                FAST.scores(&[panel]).remove(0).remove(0).expect("samples")
+            });
+            [source, target]
+        };
+        let stops = [0, 2, 4, 6].map(|at| runs([[at, at], [at + 1, at + 1]]));
+        let stops = stops
+            .each_ref()
+            .map(|[source, target]| Scores { source, target });
+        let line = Line {
+            slope: 0.8,
+            intercept: -0.5,
+            r_squared: 1.0,
+            points: 8,
+            runs: 2,
+            low: 0.1,
+            high: 0.9,
+            without: vec![
+                Straight {
+                    slope: 0.8,
+                    intercept: -0.5
+                };
+                2
+            ],
+        };
+        let [source, target] = runs([[3, 3], [4, 4]]);
+        let method = Scores {
+            source: &source,
+            target: &target,
+        };
+        let above = line.above(&stops, method).expect("inside");
+        let Interval { low, high } = above.interval;
+        assert!(
+            low.is_finite() && high.is_finite() && low < high,
+            "{above:?}"
+        );
     }
 
     #[test]

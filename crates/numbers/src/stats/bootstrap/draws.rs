@@ -204,9 +204,9 @@ impl Draws {
     pub fn variance(&self) -> Variance {
         let passages = self.passage_variance();
         Variance {
-            passages: match passages > self.rounding() {
-                true => passages,
-                false => 0.0,
+            passages: match passages <= self.rounding() {
+                true => 0.0,
+                false => passages,
             },
             seeds: self.seed_variance().own(),
         }
@@ -260,9 +260,9 @@ impl Draws {
     /// The variance between seeds with the part that passages hold too; none where it is no more than rounding.
     pub(in crate::stats) fn seed_variance(&self) -> SeedVariance {
         let found = SeedVariance::of(&self.strata);
-        match found.all > self.rounding() {
-            true => found,
-            false => SeedVariance::default(),
+        match found.all <= self.rounding() {
+            true => SeedVariance::default(),
+            false => found,
         }
     }
 
