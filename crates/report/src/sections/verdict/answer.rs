@@ -312,7 +312,7 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
     let matched = evidence.matched(subject.method);
     let same = match matched.filter(|_| subject.same_source.is_compared()) {
         Some(matched) => format!(
-            "from {} points in target scores at the same {} score at least, and ",
+            "from at least {} points in target scores at the same {} score, and ",
             percent(matched.detectable),
             results.source
         ),
