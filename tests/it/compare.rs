@@ -26,7 +26,7 @@ fn a_record_does_not_lose_against_itself() {
     let folder = reports("squad-to-textbookqa/prompt-seed0");
     compare(&[&folder, &folder])
         .code(0)
-        .stdout(contains("No significant loss").and(contains("textbookqa")))
+        .stdout(contains("A and B are identical").and(contains("textbookqa")))
         .stderr("");
 }
 

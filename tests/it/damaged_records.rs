@@ -102,7 +102,7 @@ fn an_edited_score_is_found_out() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("prompt-seed0").and(contains("f1 on squad is 0.01")));
+        .stderr(contains("prompt-seed0").and(contains("edited or damaged")));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_missing_cell_is_missing_and_never_zero() {
         .arg(&home)
         .assert()
         .code(0)
-        .stdout(contains("| model tuning, 1 | missing | missing |"));
+        .stdout(contains("| model tuning, 1 | unfinished | unfinished |"));
 }
 
 /// A short transfer of both methods, undamaged.

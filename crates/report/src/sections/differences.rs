@@ -333,12 +333,12 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
     }
     // One-sided: half of a two-sided p value where the difference has the wanted sign.
     let at_least = |of: &dyn Fn(&DomainTest) -> Option<(f64, f64)>, sign: f64| {
-        let one_sided = tests.domains[1..].iter().filter_map(|test| {
+        let one_sided = tests.domains[1..].iter().map(|test| {
             let (value, p) = of(test).unwrap_or((0.0, 1.0));
-            Some(match value * sign > 0.0 {
+            match value * sign > 0.0 {
                 true => 0.5 * p,
                 false => 1.0 - 0.5 * p,
-            })
+            }
         });
         holm::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
     };

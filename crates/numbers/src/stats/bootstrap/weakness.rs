@@ -18,7 +18,7 @@ pub enum Weakness {
     Borrowed,
     /// A method has two runs: their variance has one degree of freedom.
     TwoSeeds,
-    /// Fewer passages than [`FEW`], each counted as much as it weighs.
+    /// Fewer than 20 passages, each counted as much as it weighs.
     FewPassages,
     /// A score is exactly 0 or 1, so that nothing varies.
     AtBound,
