@@ -81,20 +81,15 @@ fn of_rows(rows: &[Row]) -> Table {
     let mut header = vec![
         "domain",
         "metric",
-        "examples",
-        "runs of A, B",
+        "rows",
+        "runs",
         "A",
         "B",
         "B − A [95 %]",
         "p",
     ];
     if shows_single {
-        header.extend([
-            "A alone right",
-            "B alone right",
-            "p (McNemar)",
-            "p (sign flips)",
-        ]);
+        header.extend(["alone right", "McNemar p", "flips p"]);
     }
     let mut table = table::new(&header);
     for row in rows {
@@ -115,8 +110,9 @@ fn of_rows(rows: &[Row]) -> Table {
         if shows_single {
             let alone = row.discordant.as_ref();
             cells.extend([
-                or_dash(alone, |alone| alone.first_only.to_string()),
-                or_dash(alone, |alone| alone.second_only.to_string()),
+                or_dash(alone, |alone| {
+                    format!("{}, {}", alone.first_only, alone.second_only)
+                }),
                 or_dash(alone, |alone| p_value(alone.p_value)),
                 or_dash(row.runs_p_value.filter(|_| is_single(row)), drawn_p_value),
             ]);

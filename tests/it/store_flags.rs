@@ -301,7 +301,7 @@ fn every_flag_belongs_to_what_the_table_says() {
         ("--methods", prompt.with("--methods", "prompt,bitfit")),
         ("--seeds", prompt.with("--seeds", "0,3")),
         ("--steps", prompt.with("--steps", "3")),
-        ("--quick", prompt.without("--seeds").flag("--quick")),
+        ("--quick", prompt.without("--steps").flag("--quick")),
         ("--batch-size", prompt.with("--batch-size", "3")),
         ("--learning-rate", prompt.with("--learning-rate", "0.1")),
         ("--prompt-length", prompt.with("--prompt-length", "7")),

@@ -56,7 +56,7 @@ pub fn p_value(p: f64) -> String {
 /// Resamples or permutations behind every p value that is drawn.
 const DRAWS: f64 = 10_000.0;
 
-/// A p value that comes of [`DRAWS`] random draws, so that it has an error of its own, √(p (1 − p) / draws): with two
+/// A p value that comes of 10,000 random draws, so that it has an error of its own, √(p (1 − p) / draws): with two
 /// decimals where that reaches half a unit of the third, otherwise with three. Rounding never moves it across 0.05,
 /// or to zero: `0.03`, `< 0.05`, `< 0.01`, `0.002`.
 pub fn drawn_p_value(p: f64) -> String {
