@@ -74,10 +74,10 @@ pub struct Arguments {
     /// By default 5, and 3 for more than five methods.
     #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
-    /// A rough look in about a minute: fewer seeds, steps and rows, where no flag says how many.
+    /// A rough look: fewer seeds, steps and rows, where no flag says how many.
     ///
     /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that a
-    /// study runs and what its report looks like; methods are not trained to the end.
+    /// study runs and what its report looks like; methods are not trained to the end. The miniature takes about a minute.
     #[arg(long, help_heading = help::TRAINING)]
     quick: bool,
     /// Search each method's learning rate first, with so many trials.

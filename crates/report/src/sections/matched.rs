@@ -41,10 +41,10 @@ pub struct Matched {
     pub model_scores: Vec<f64>,
     /// The method's scores minus those.
     pub differences: Vec<Estimate>,
+    /// The mean of those over targets.
+    pub mean_difference: Estimate,
     /// Model tuning's scores at that step minus those of each baseline, on each domain.
     pub above: Vec<Vec<Above>>,
-    /// The same for the mean over targets.
-    pub mean_difference: Estimate,
     /// The smallest difference of mean target scores that such a study finds with 80 % power, were the source scores
     /// equal.
     pub detectable: f64,

@@ -88,7 +88,7 @@ pub struct Evidence<'a> {
     pub matched: &'a [Matched],
     /// Those that nothing was matched with.
     pub unmatched: &'a [Unmatched],
-    /// The same methods' differences of finished runs on every scale.
+    /// The differences of finished runs on every scale, of the methods of `tests` in their order.
     pub scales: &'a [Vec<OnScale>],
     /// How well each ranks two classes.
     pub ranking: &'a [MethodRanking],

@@ -35,7 +35,7 @@ pub fn answer(evidence: Evidence, verdicts: &[Verdict]) -> Vec<String> {
     let tally = match subject.same_source {
         // The sentence speaks for all.
         Says::NotScored => String::new(),
-        _ => tally(&beside),
+        says => tally(says, &beside),
     };
     let compared = [subject.same_source, subject.finished].map(Says::is_compared);
     let of_runs = in_these_runs(results, subject.method);
@@ -388,7 +388,7 @@ fn floors(results: &Results, subject: &Verdict) -> String {
 }
 
 /// How many of the other methods lose less or more at the same source score.
-fn tally(others: &[&Verdict]) -> String {
+pub(super) fn tally(subject: Says, others: &[&Verdict]) -> String {
     let of = |wanted: Says| {
         others
             .iter()
@@ -411,14 +411,11 @@ fn tally(others: &[&Verdict]) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    match (others.len(), less + more + open) {
-        (0, _) => String::new(),
-        (1, 0) => "; nor is the other method".to_owned(),
-        (all, 0) => format!("; nor are the other {}", count(all, "method")),
-        (all, _) => format!(
-            "; of the other {}: {}",
-            count(all, "method"),
-            counts.join(", ")
-        ),
+    let all = count(others.len(), "method");
+    match (others.len(), less + more + open, subject.is_compared()) {
+        (0, _, _) => String::new(),
+        (1, 0, false) => "; nor is the other method".to_owned(),
+        (_, 0, false) => format!("; nor are the other {all}"),
+        _ => format!("; of the other {all}: {}", counts.join(", ")),
     }
 }

@@ -234,3 +234,22 @@ fn a_row_without_a_value_has_a_dash() {
     assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
     assert_eq!(table.rows[0][5], "reference");
 }
+
+#[test]
+fn other_methods_that_are_not_compared_are_said_so_beside_one_that_is() {
+    let of = |same_source| Verdict {
+        method: Method::Lora,
+        same_source,
+        finished: same_source,
+        gap_difference: None,
+        scales: Vec::new(),
+        targets_at_floor: 0,
+    };
+    let others = [of(Says::NotLearned), of(Says::NoMatch)];
+    let said = |subject| super::answer::tally(subject, &others.iter().collect::<Vec<_>>());
+    assert_eq!(
+        said(Says::LosesLess),
+        "; of the other 2 methods: 2 not comparable"
+    );
+    assert_eq!(said(Says::NotLearned), "; nor are the other 2 methods");
+}
