@@ -21,14 +21,15 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
     blocks.extend(reading::generated(results));
     let answer = &comparison.answer;
     let evidence = comparison.evidence();
-    blocks.extend(verdict::blocks(evidence, &comparison.verdict, answer));
+    let verdicts = &comparison.verdict;
+    blocks.extend(verdict::blocks(evidence, verdicts, answer));
     blocks.extend(wording::caption(results).map(Block::Text));
     let lines = &statistics.robustness;
     blocks.extend(matched::blocks(
         results,
         &statistics.matched,
         &statistics.unmatched,
-        &comparison.verdict,
+        |method| verdict::says(results, verdicts, method, |one| one.same_source),
     ));
     blocks.extend(paths::blocks(results, &statistics.paths, lines, suffix));
     blocks.extend(scores::blocks(results, suffix));
@@ -39,7 +40,7 @@ pub fn blocks(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block
         results,
         &compared,
         &statistics.scales,
-        &comparison.verdict,
+        |method| verdict::says(results, verdicts, method, |one| one.finished),
     ));
     blocks.extend(published::blocks(results));
     let k_shots = comparison.k_shots.iter();

@@ -10,7 +10,6 @@
 
 use serde::Serialize;
 
-use super::verdict::{Verdict, words};
 use crate::baselines::Above;
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words};
@@ -212,12 +211,12 @@ pub fn stopped(matched: &Matched) -> String {
     }
 }
 
-/// The section; nothing without anything to compare.
+/// The section, with what the verdict `says` of a method; nothing without anything to compare.
 pub fn blocks(
     results: &Results,
     found: &[Matched],
     unmatched: &[Unmatched],
-    verdicts: &[Verdict],
+    says: impl Fn(Method) -> String,
 ) -> Vec<Block> {
     let heading = Block::heading("At the same source score");
     let question = format!(
@@ -226,7 +225,7 @@ pub fn blocks(
         Method::Model.title()
     );
     let Some(first) = unmatched.first().filter(|_| found.is_empty()) else {
-        return compared(results, found, verdicts, heading, question);
+        return compared(results, found, says, heading, question);
     };
     let why = why_not(results, unmatched, first.method);
     vec![
@@ -269,7 +268,7 @@ pub fn why_not(results: &Results, unmatched: &[Unmatched], method: Method) -> St
 fn compared(
     results: &Results,
     found: &[Matched],
-    verdicts: &[Verdict],
+    says: impl Fn(Method) -> String,
     heading: Block,
     question: String,
 ) -> Vec<Block> {
@@ -287,7 +286,7 @@ fn compared(
     let mut blocks = vec![
         heading,
         Block::text(question),
-        table(results, found, verdicts).into(),
+        table(results, found, says).into(),
         Block::text(format!(
             "{model} is stopped at that checkpoint (or at its kept steps) whose mean score on source validation is \
              nearest to the method's; more than {} points apart is no match. Differences: method minus that, in points, on \
@@ -310,7 +309,7 @@ fn compared(
     blocks
 }
 
-fn table(results: &Results, all: &[Matched], verdicts: &[Verdict]) -> Table {
+fn table(results: &Results, all: &[Matched], says: impl Fn(Method) -> String) -> Table {
     let model = Method::Model.title();
     let header = [
         "method".to_owned(),
@@ -327,8 +326,6 @@ fn table(results: &Results, all: &[Matched], verdicts: &[Verdict]) -> Table {
             Some(step) => format!("step {step}"),
             None => "kept steps".to_owned(),
         };
-        let verdict = verdicts.iter().find(|one| one.method == matched.method);
-        let says = or_dash(verdict, |one| words(results, one, one.same_source));
         vec![
             results.title(matched.method).to_owned(),
             at,
@@ -337,7 +334,7 @@ fn table(results: &Results, all: &[Matched], verdicts: &[Verdict]) -> Table {
             difference(matched.differences[0]),
             difference(matched.mean_difference),
             or_dash(matched.p_value, drawn_p_value),
-            says,
+            says(matched.method),
         ]
     });
     Table::new(header).words(&[0, 1, 7]).rows(rows)

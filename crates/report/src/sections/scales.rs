@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::verdict::{Says, Verdict, words};
 use crate::document::{Block, Table, or_dash};
 use crate::level::{Direction, adjusted, in_words as in_words_of_level};
 use crate::number::{difference, drawn_p_value};
@@ -119,12 +118,12 @@ pub fn in_words(scales: &[OnScale]) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-/// The differences of finished runs on each scale; nothing without any.
+/// The differences of finished runs on each scale, with what the verdict `says` of a method; nothing without any.
 pub fn blocks(
     results: &Results,
     methods: &[Method],
     all: &[Vec<OnScale>],
-    verdicts: &[Verdict],
+    says: impl Fn(Method) -> String,
 ) -> Vec<Block> {
     if methods.is_empty() {
         return Vec::new();
@@ -148,11 +147,7 @@ pub fn blocks(
             }));
             row.push(or_dash(one.p_value, drawn_p_value));
         }
-        let verdict = verdicts.iter().find(|one| one.method == *method);
-        row.push(or_dash(verdict, |one| match one.finished {
-            Says::DependsOnScale => in_words(scales),
-            says => words(results, one, says),
-        }));
+        row.push(says(*method));
         row
     });
     Block::section(

@@ -341,8 +341,18 @@ fn cells(evidence: Evidence, verdict: &Verdict) -> [String; 2] {
     [same, one(finished, verdict.finished, unless)]
 }
 
-/// What a cell says.
-pub fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
+/// What is said of a method in one of the two comparisons, in a cell.
+pub fn says(
+    results: &Results,
+    verdicts: &[Verdict],
+    method: Method,
+    comparison: fn(&Verdict) -> Says,
+) -> String {
+    let verdict = verdicts.iter().find(|one| one.method == method);
+    or_dash(verdict, |one| words(results, one, comparison(one)))
+}
+
+fn words(results: &Results, verdict: &Verdict, says: Says) -> String {
     let model = Method::Model.title();
     let said = match says {
         Says::Reference => match results.method(Method::Model).map(MethodResult::learned) {

@@ -278,30 +278,17 @@ fn sensitivity(evidence: Evidence, subject: &Verdict) -> Option<String> {
             ));
         }
     };
-    let both = [subject.method, Method::Model];
-    let has_one = |method: &&Method| {
-        let result = results.method(**method);
-        result.is_some_and(|one| one.seeds.len() == 1)
+    // Of runs without a lent spread every sentence has said that it is of them alone.
+    let both = [subject.method, Method::Model].into_iter();
+    let lent = both.filter(|method| results.has_lent_spread(*method));
+    let lent: Vec<&str> = lent.map(|method| results.title(method)).collect();
+    let single = match lent.as_slice() {
+        [] => String::new(),
+        titles => format!(
+            " With one run of {}, seeds are taken to differ as the other methods' do, which they may not.",
+            list(titles)
+        ),
     };
-    let (lent, alone): (Vec<Method>, Vec<Method>) =
-        (both.iter().filter(has_one)).partition(|method| results.has_lent_spread(**method));
-    let with_one_run = |methods: &[Method], means: &str| {
-        let titles: Vec<&str> = methods
-            .iter()
-            .map(|method| results.title(*method))
-            .collect();
-        match titles.as_slice() {
-            [] => String::new(),
-            titles => format!(" With one run of {}, {means}", list(titles)),
-        }
-    };
-    let single = with_one_run(
-        &alone,
-        "this speaks of these runs alone: other seeds may differ by more.",
-    ) + &with_one_run(
-        &lent,
-        "seeds are taken to differ as the other methods' do, which they may not.",
-    );
     let elsewhere = match subject.method {
         Method::Elsewhere => format!(
             " How {} was tuned is not known, so this compares no methods.",
