@@ -12,6 +12,11 @@ pub fn normal_share(quantile: f64) -> f64 {
     Normal::standard().cdf(quantile)
 }
 
+/// The standard logistic quantile, `ln(share / (1 - share))`.
+pub fn logit(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
 /// Student's t quantile with `freedom` > 0 degrees of freedom: `student(0.975, 2.0)` is 4.30.
 pub fn student(share: f64, freedom: f64) -> f64 {
     if share == 0.5 {

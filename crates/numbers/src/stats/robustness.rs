@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::bootstrap::Draws;
 use super::estimate::{Estimate, Interval};
-use super::quantile::student;
+use super::quantile::{logit, student};
 
 /// The least number of points that a line is fitted to.
 pub const FEWEST_POINTS: usize = 6;
@@ -151,10 +151,6 @@ impl Straight {
     fn at(&self, x: f64) -> f64 {
         self.slope * x + self.intercept
     }
-}
-
-fn logit(share: f64) -> f64 {
-    (share / (1.0 - share)).ln()
 }
 
 fn sigmoid(logit: f64) -> f64 {

@@ -4,6 +4,7 @@ use super::interval::{Score, Spread};
 use super::strata::{Run, SeedVariance, Stratum, Variance, add};
 use crate::stats::estimate::{Estimate, mean, standard_deviation};
 use crate::stats::panel::Runs;
+use crate::stats::quantile::logit;
 
 /// A variance below this, relative to the squares that it is made of, is rounding.
 const ROUNDING: f64 = 1e-18;
@@ -102,7 +103,6 @@ impl Draws {
         if !inside(&self.value) || !self.resampled.iter().all(inside) {
             return None;
         }
-        let logit = |share: f64| (share / (1.0 - share)).ln();
         let slope = 1.0 / (self.value * (1.0 - self.value));
         let resampled = self.resampled.iter().copied().map(logit).collect();
         let mut draws = Draws::derived(logit(self.value), resampled, &[(self, slope)]);
