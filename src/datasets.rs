@@ -11,7 +11,7 @@ use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::leakage::Leakage;
 use promptshift_numbers::record::{Role, Setting};
 use promptshift_tensors::backbone::Backbone;
-use promptshift_tensors::batch::{encode, readings};
+use promptshift_tensors::batch::{Encoding, encode, readings};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 use promptshift_text::domain::load;
@@ -306,16 +306,16 @@ impl Datasets {
     /// How many tokens training and evaluation will see.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
         let count = |rows: &Rows| {
-            let encodings = encode(&rows.examples, &backbone.tokenizer, limits);
-            let sums = encodings
-                .iter()
-                .fold((0, 0), |(inputs, targets), encoding| {
-                    (
-                        inputs + encoding.input.len(),
-                        targets + encoding.target.len(),
-                    )
-                });
-            (sums.0 as f64, sums.1 as f64)
+            let counted = &rows.examples[..rows.examples.len().min(COUNTED_ROWS)];
+            let encodings = encode(counted, &backbone.tokenizer, limits);
+            let scale = rows.examples.len() as f64 / counted.len().max(1) as f64;
+            let sum = |of: fn(&Encoding) -> usize| {
+                scale * encodings.iter().map(of).sum::<usize>() as f64
+            };
+            (
+                sum(|encoding| encoding.input.len()),
+                sum(|encoding| encoding.target.len()),
+            )
         };
         let train = count(&self.source.train);
         let rows = self.source.train.examples.len() as f64;
@@ -465,7 +465,10 @@ fn mixed(plan: &Plan, source: &Source) -> Option<String> {
     ))
 }
 
-/// How many tokens a plan's training and evaluation see.
+/// Rows of a split whose tokens are counted; the others are taken to be like them.
+const COUNTED_ROWS: usize = 1_000;
+
+/// How many tokens a plan's training and evaluation see, about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenCounts {
     /// Mean training input.

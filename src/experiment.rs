@@ -4,6 +4,7 @@
 mod answer;
 mod checkpoints;
 mod context;
+mod cost;
 pub mod elsewhere;
 mod join;
 mod k_shot;
@@ -28,6 +29,7 @@ use promptshift_tensors::tuning::{self, TuningError};
 
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
+pub use cost::{Cost, Costs, Speed, relative_length};
 pub use outcome::{Outcome, SomeFailed};
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;

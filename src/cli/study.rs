@@ -11,9 +11,10 @@ use super::progress::Verbosity;
 use super::run::Run;
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
-use super::{estimate, interrupt, print};
+use super::estimate::{self, Left};
+use super::{interrupt, print};
 use crate::datasets::Datasets;
-use crate::experiment::{Event, Keep, Outcome, Runner, Searched, ToDo};
+use crate::experiment::{Cost, Event, ExperimentError, Keep, Outcome, Runner, Searched, ToDo, relative_length};
 use crate::study::{Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::recipe::Method;
@@ -155,10 +156,14 @@ impl<'a> Session<'a> {
     /// The store can't be read, or standard output not be written.
     fn describe(&mut self) -> Result<(), Failure> {
         let store = Store::at(self.flags.store.path());
+        let workers = self.side_by_side;
         for at in 0..self.prepared.study.parts.len() {
             let text = self.with_runner(at, &store, |runner, prepared| {
                 let part = &prepared.study.parts[at];
-                let described = estimate::describe(&part.plan, &prepared.datasets, runner)?;
+                let left = Left::of(&part.plan, runner, |_| Ok(false))?;
+                let speed = runner.speed(&part.plan, workers).map_err(ExperimentError::from)?;
+                let described =
+                    estimate::describe(&part.plan, &prepared.datasets, runner, &left, speed, workers);
                 Ok(match &part.variant {
                     Some(variant) => format!("{}, {}:\n{described}", variant.place, variant.series),
                     None => described,
@@ -214,25 +219,27 @@ impl<'a> Session<'a> {
         )
     }
 
+    /// Says what is there, what is left, and how long that will take. Speed is measured once, on the first part that has
+    /// something left: parts differ little in operations a second.
     fn say_what_is_there(&mut self, store: &Store, folders: &[RunFolder]) -> Result<(), Failure> {
+        let workers = self.side_by_side;
         let mut to_do = ToDo::default();
+        let mut cost = Cost::default();
+        let mut speed = None;
         for (at, folder) in folders.iter().enumerate() {
-            let of_part = self.with_runner(at, store, |runner, prepared| {
+            let left = self.with_runner(at, store, |runner, prepared| {
                 let plan = &prepared.study.parts[at].plan;
-                let mut to_do = ToDo::default();
-                for cell in plan.cells() {
-                    let known = runner.known(plan, &cell)?;
-                    let is_there = match known {
-                        Some(cell) => runner.found(&cell, folder)?.is_some(),
-                        None => false,
-                    };
-                    if !is_there {
-                        to_do.add(runner.to_do(plan, &cell)?);
-                    }
+                let left = Left::of(plan, runner, |cell| match runner.known(plan, cell)? {
+                    Some(cell) => Ok(runner.found(&cell, folder)?.is_some()),
+                    None => Ok(false),
+                })?;
+                if speed.is_none() && left.cost() != Cost::default() {
+                    speed = Some(runner.speed(plan, workers).map_err(ExperimentError::from)?);
                 }
-                Ok(to_do)
+                Ok(left)
             })?;
-            to_do.add(of_part);
+            to_do.add(left.to_do());
+            cost = cost + left.cost();
         }
         if to_do != ToDo::default() {
             let what = match self.flags.keeping(self.largest).keep {
@@ -249,8 +256,11 @@ impl<'a> Session<'a> {
                     number::bytes(to_do.trainings.values().sum())
                 ),
             };
+            let time = speed.map_or(String::new(), |speed| {
+                format!("; {}", estimate::time(cost, speed, workers))
+            });
             self.verbosity()
-                .say(&format!("{}{kept}", estimate::count(&to_do)));
+                .say(&format!("{}{time}{kept}", estimate::count(&to_do)));
         }
         Ok(())
     }
@@ -359,6 +369,12 @@ impl<'a> Session<'a> {
                 }),
             }
         }
+        // The longest first, so that no worker is left with a long one at the end.
+        let length = |job: &Job| {
+            let (_, _, (cell, _)) = &cells[job.number - 1];
+            cell.recipe.as_ref().map_or(0.0, relative_length)
+        };
+        jobs.sort_by(|a, b| length(b).total_cmp(&length(a)));
         workers.run(jobs, &mut |job, ended| {
             let (part, _, searched) = &cells[job.number - 1];
             let variant = &self.prepared.study.parts[*part].variant;
