@@ -616,7 +616,7 @@ fn the_ratios_of_the_benchmarks_were_printed() {
         .split('|')
         .filter_map(|cell| cell.trim().strip_suffix(" ×"))
         .collect();
-    assert_eq!(ratios.len(), 20);
+    assert_eq!(ratios.len(), 28);
     for ratio in ratios {
         assert!(printed.contains(ratio), "docs/benchmarks.md: {ratio}");
     }
