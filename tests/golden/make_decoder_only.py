@@ -6,11 +6,12 @@ Run (CPU, seconds; no network, no downloaded weights):
     python3 -m venv /tmp/v && /tmp/v/bin/pip install torch "transformers>=4.57,<5" numpy safetensors gguf
     /tmp/v/bin/python tests/golden/make_decoder_only.py
 
-Everything is Hugging Face Transformers' LlamaForCausalLM and GPT2LMHeadModel,
-eager attention, float32 on one CPU thread, each row alone and unpadded.
+Everything is Hugging Face Transformers' LlamaForCausalLM, Qwen2ForCausalLM,
+Qwen3ForCausalLM and GPT2LMHeadModel, eager attention, float32 on one CPU thread, each row alone and unpadded.
 
 Writes, beside this file:
-    llama_tiny/, gpt2_tiny/      config.json, tokenizer.json, model.safetensors as
+    llama_tiny/, qwen2_tiny/, qwen3_tiny/, gpt2_tiny/
+                                 config.json, tokenizer.json, model.safetensors as
                                  save_pretrained lays them out; reference.safetensors, .json
     llama_tiny/model.gguf        the same Llama in f16 and Q8_0 with the tokenizer in its metadata,
                                  and gguf.safetensors: its logits, by Transformers from the
@@ -32,7 +33,10 @@ import transformers
 from gguf.quants import dequantize, quantize
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 HERE = Path(__file__).resolve().parent
 INPUT_LENGTHS = [3, 17, 33]
@@ -252,6 +256,22 @@ def main():
         if "ln_" in name or name.endswith("bias"):
             p.data += 0.1 * torch.randn_like(p)
     write("gpt2_tiny", gpt2, tok)
+    for seed, name, kind, network, own in [
+        (13, "qwen2_tiny", Qwen2Config, Qwen2ForCausalLM, {}),
+        # Heads that are wider than the states' share.
+        (14, "qwen3_tiny", Qwen3Config, Qwen3ForCausalLM, {"head_dim": 16}),
+    ]:
+        torch.manual_seed(seed)
+        config = kind(
+            vocab_size=size, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, max_position_embeddings=128, rms_norm_eps=1e-6, rope_theta=1000.0,
+            tie_word_embeddings=True, initializer_range=0.3, attn_implementation="eager", **own,
+        )
+        qwen = network(config).eval()
+        for parameter_name, p in qwen.named_parameters():
+            if "norm" in parameter_name or parameter_name.endswith("bias"):
+                p.data += 0.1 * torch.randn_like(p)
+        write(name, qwen, tok)
     write_formats()
 
 

@@ -1,7 +1,7 @@
-//! Every key that Transformers writes into the `config.json` of a T5, a BERT, a Llama or a GPT-2: what it
+//! Every key that Transformers writes into the `config.json` of a T5, a BERT, a Llama, a Mistral, a Qwen or a GPT-2: what it
 //! means there, in 4.x and 5.x where they differ, and what is done about it here.
 //!
-//! From `configuration_utils.py`, `configuration_{t5,bert,llama,gpt2}.py` and `modeling_rope_utils.py` of
+//! From `configuration_utils.py`, `configuration_{t5,bert,llama,mistral,qwen2,qwen3,gpt2}.py` and `modeling_rope_utils.py` of
 //! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
 //! that is not in the table may change what a network computes, and is told to the user and the record.
 //!
@@ -11,7 +11,7 @@
 use serde_json::Value;
 
 use Effect::{Nothing, Only, Read};
-use Family::{Bert, Gpt2, Llama, T5};
+use Family::{Bert, Gpt2, Llama, Mistral, Qwen2, Qwen3, T5};
 
 /// Whose configuration it is: what `model_type` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub enum Family {
     Bert,
     /// `llama`.
     Llama,
+    /// `mistral`.
+    Mistral,
+    /// `qwen2`.
+    Qwen2,
+    /// `qwen3`.
+    Qwen3,
     /// `gpt2`.
     Gpt2,
 }
@@ -31,9 +37,32 @@ impl Family {
         match model_type {
             "t5" => Some(T5),
             "bert" => Some(Bert),
+            other => Family::decoder_only(other),
+        }
+    }
+
+    /// The family of decoder-only networks of a `model_type`, if it is one.
+    pub fn decoder_only(model_type: &str) -> Option<Self> {
+        match model_type {
             "llama" => Some(Llama),
+            "mistral" => Some(Mistral),
+            "qwen2" => Some(Qwen2),
+            "qwen3" => Some(Qwen3),
             "gpt2" => Some(Gpt2),
             _ => None,
+        }
+    }
+
+    /// What errors call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            T5 => "T5",
+            Bert => "BERT",
+            Llama => "Llama",
+            Mistral => "Mistral",
+            Qwen2 => "Qwen2",
+            Qwen3 => "Qwen3",
+            Gpt2 => "GPT-2",
         }
     }
 }
@@ -59,7 +88,9 @@ struct Row {
     meaning: &'static str,
 }
 
-const ALL: &[Family] = &[T5, Bert, Llama, Gpt2];
+const ALL: &[Family] = &[T5, Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2];
+const DECODERS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, Gpt2];
+const LLAMAS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3];
 
 const fn row(
     names: &'static [&'static str],
@@ -109,20 +140,20 @@ const TABLE: &[Row] = &[
          limits of the record"),
     row(&["bos_token_id", "sep_token_id"], ALL, Nothing, "special tokens: the tokenizer's file has them"),
     row(&["pad_token_id"], &[T5, Bert], Read, "padding, which must be the tokenizer's"),
-    row(&["pad_token_id"], &[Llama, Gpt2], Nothing, "padding, which nothing looks at"),
+    row(&["pad_token_id"], DECODERS, Nothing, "padding, which nothing looks at"),
     row(&["eos_token_id"], &[T5], Read, "end of sequence, which must be the tokenizer's"),
-    row(&["eos_token_id"], &[Bert, Llama, Gpt2], Nothing, "end of sequence: answers end with a line or a special token"),
+    row(&["eos_token_id"], &[Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "end of sequence: answers end with a line or a special token"),
     row(&["decoder_start_token_id"], &[T5], Read, "the first token of every output; absent it is the padding"),
-    row(&["decoder_start_token_id"], &[Bert, Llama, Gpt2], Nothing, "of an encoder-decoder"),
-    row(&["is_decoder"], &[T5, Llama, Gpt2], Nothing, "each stack knows what it is"),
+    row(&["decoder_start_token_id"], &[Bert, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "of an encoder-decoder"),
+    row(&["is_decoder"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "each stack knows what it is"),
     row(&["is_decoder"], &[Bert], Only("false"), "causal attention"),
     row(&["add_cross_attention"], ALL, Only("false"), "attention to another network's encoder"),
     row(&["tie_encoder_decoder"], ALL, Only("false"), "4.x: one set of weights for both stacks"),
     row(&["pruned_heads"], ALL, Only("{}"), "4.x: heads of attention that were taken out"),
     row(&["quantization_config"], ALL, Only("null"), "weights in another form than floating-point numbers"),
     row(&["per_layer_config"], ALL, Only("null"), "5.x: layers with other values than the rest of the file says"),
-    row(&["is_causal"], &[Llama, Gpt2], Only("true"), "5.x: whether a token sees only those before it"),
-    row(&["initializer_range"], &[T5, Llama, Gpt2], Nothing, "the start of new weights"),
+    row(&["is_causal"], DECODERS, Only("true"), "5.x: whether a token sees only those before it"),
+    row(&["initializer_range"], &[T5, Llama, Mistral, Qwen2, Qwen3, Gpt2], Nothing, "the start of new weights"),
 
     // T5.
     row(&["d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "relative_attention_num_buckets",
@@ -144,19 +175,25 @@ const TABLE: &[Row] = &[
     row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
           "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "of Google's files: no version reads them"),
 
-    // Llama.
+    // Llama, Mistral and Qwen.
     row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
           "head_dim", "hidden_act", "rms_norm_eps", "attention_bias", "mlp_bias", "max_position_embeddings"],
-        &[Llama], Read, "sizes; biases are refused"),
-    row(&["rope_theta", "rope_scaling"], &[Llama], Read, "4.x: the base of rotary positions and how they are stretched"),
-    row(&["rope_parameters"], &[Llama], Read, "5.x: both in one"),
-    row(&["partial_rotary_factor"], &[Llama], Only("1"), "the share of a head that is turned"),
-    row(&["original_max_position_embeddings"], &[Llama], Only("null"), "5.x: stretching from another length"),
-    row(&["rope_interleaved"], &[Llama], Only("false"), "nanotron: neighbouring coordinates are turned"),
-    row(&["attention_dropout"], &[Llama], Nothing, "training"),
-    row(&["pretraining_tp"], &[Llama], Nothing, "4.x: maps in slices, the same numbers but for rounding; 5.x: nothing"),
+        LLAMAS, Read, "sizes; biases are refused, but for those that every Qwen2 has"),
+    row(&["layer_types"], &[Qwen2, Qwen3], Read, "4.5x and later: layers with a sliding window are refused"),
+    row(&["use_sliding_window"], &[Qwen2, Qwen3], Only("false"), "whether layers see only the last tokens"),
+    row(&["sliding_window"], &[Qwen2, Qwen3], Nothing, "how many, where they do"),
+    row(&["max_window_layers"], &[Qwen2, Qwen3], Nothing, "from which layer on, where they do"),
+    row(&["sliding_window"], &[Mistral], Only("null"), "how many tokens before it a token sees"),
+    row(&["use_mrope"], &[Qwen2], Only("false"), "of Qwen2-VL: positions of images"),
+    row(&["rope_theta", "rope_scaling"], LLAMAS, Read, "4.x: the base of rotary positions and how they are stretched"),
+    row(&["rope_parameters"], LLAMAS, Read, "5.x: both in one"),
+    row(&["partial_rotary_factor"], LLAMAS, Only("1"), "the share of a head that is turned"),
+    row(&["original_max_position_embeddings"], LLAMAS, Only("null"), "5.x: stretching from another length"),
+    row(&["rope_interleaved"], LLAMAS, Only("false"), "nanotron: neighbouring coordinates are turned"),
+    row(&["attention_dropout"], LLAMAS, Nothing, "training"),
+    row(&["pretraining_tp"], LLAMAS, Nothing, "4.x: maps in slices, the same numbers but for rounding; 5.x: nothing"),
     row(&["is_llama_config", "max_sequence_length", "transformers.js_config", "unsloth_fixed", "unsloth_version"],
-        &[Llama], Nothing, "of other programs: no version reads them"),
+        LLAMAS, Nothing, "of other programs: no version reads them"),
 
     // GPT-2.
     row(&["n_positions", "n_embd", "n_layer", "n_head", "n_inner", "activation_function", "layer_norm_epsilon",

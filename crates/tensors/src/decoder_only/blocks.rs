@@ -42,9 +42,20 @@ pub(super) struct Attention {
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
+    /// Of each head of queries and of keys, in Qwen3.
+    pub(super) query_norm: Option<Norm>,
+    pub(super) key_norm: Option<Norm>,
     /// What a tuning method puts after it or beside it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
+}
+
+/// Rows `[N, H·K]` with each of their heads behind a norm of width `K`, if there is one.
+fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
+    let Some(norm) = norm else { return rows };
+    let [count, width] = rows.dims();
+    let head = norm.width();
+    (norm.forward(rows.reshape([count * width / head, head]))).reshape([count, width])
 }
 
 /// Who looks, and at which keys.
@@ -64,7 +75,7 @@ impl Attention {
         rotation: Option<&Rotation>,
         packing: &Packing,
     ) -> KeyValue {
-        let key = self.key.forward(x.clone());
+        let key = normed_heads(self.key_norm.as_ref(), self.key.forward(x.clone()));
         let key = match rotation {
             Some(rotation) => kernels::rotate(key, rotation),
             None => key,
@@ -77,7 +88,7 @@ impl Attention {
 
     /// `x` `[N, D]` looks at `key_value`.
     pub(super) fn forward(&self, x: Tensor<2>, key_value: KeyValue, view: View) -> Tensor<2> {
-        let query = self.query.forward(x);
+        let query = normed_heads(self.query_norm.as_ref(), self.query.forward(x));
         let query = match view.rotation {
             Some(rotation) => kernels::rotate(query, rotation),
             None => {

@@ -6,9 +6,9 @@ use super::blocks::{Attention, Block, FeedForward};
 use super::config::{DecoderConfig, HEAD, Positions, Shape};
 use super::model::DecoderOnly;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
-use crate::layers::{Linear, Norm};
+use crate::layers::{Linear, Map, Norm};
 
-/// The parts of a Llama.
+/// The parts of a Llama; Mistral and Qwen have the same names, and Qwen3 two norms besides.
 #[rustfmt::skip]
 const LLAMA: &[Entry] = &[
     ("embedding", "model.embed_tokens", Part::Table),
@@ -17,6 +17,8 @@ const LLAMA: &[Entry] = &[
     ("blocks.*.attention.key", "model.layers.*.self_attn.k_proj", Part::Linear),
     ("blocks.*.attention.value", "model.layers.*.self_attn.v_proj", Part::Linear),
     ("blocks.*.attention.output", "model.layers.*.self_attn.o_proj", Part::Linear),
+    ("blocks.*.attention.query_norm", "model.layers.*.self_attn.q_norm", Part::Norm),
+    ("blocks.*.attention.key_norm", "model.layers.*.self_attn.k_norm", Part::Norm),
     ("blocks.*.feed_forward_norm", "model.layers.*.post_attention_layernorm", Part::Norm),
     ("blocks.*.feed_forward.gate", "model.layers.*.mlp.gate_proj", Part::Linear),
     ("blocks.*.feed_forward.up", "model.layers.*.mlp.up_proj", Part::Linear),
@@ -67,12 +69,15 @@ impl DecoderConfig {
             self.key_width(),
             self.feed_forward,
         );
-        let linear = |input, output| {
-            let linear = Linear::unfilled([input, output], device);
-            match self.shape {
-                Shape::Llama => linear,
-                Shape::Gpt2 => linear.with_unfilled_bias(device),
+        let linear = |map, shape| {
+            let linear = Linear::unfilled(shape, device);
+            match self.has_bias(map) {
+                true => linear.with_unfilled_bias(device),
+                false => linear,
             }
+        };
+        let head_norm = || {
+            (self.qk_norm).then(|| Norm::unfilled(self.head_width, self.epsilon, device))
         };
         let norm = || {
             let norm = Norm::unfilled(d, self.epsilon, device);
@@ -84,21 +89,23 @@ impl DecoderConfig {
         let block = |_| Block {
             attention_norm: norm(),
             attention: Attention {
-                query: linear(d, inner),
-                key: linear(d, keys),
-                value: linear(d, keys),
-                output: linear(inner, d),
+                query: linear(Map::Q, [d, inner]),
+                key: linear(Map::K, [d, keys]),
+                value: linear(Map::V, [d, keys]),
+                output: linear(Map::O, [inner, d]),
+                query_norm: head_norm(),
+                key_norm: head_norm(),
                 adapter: None,
                 heads: self.heads,
             },
             feed_forward_norm: norm(),
             feed_forward: FeedForward {
                 gate: match self.shape {
-                    Shape::Llama => Some(linear(d, ff)),
+                    Shape::Llama => Some(linear(Map::Wi0, [d, ff])),
                     Shape::Gpt2 => None,
                 },
-                up: linear(d, ff),
-                down: linear(ff, d),
+                up: linear(Map::Wi1, [d, ff]),
+                down: linear(Map::Wo, [ff, d]),
                 adapter: None,
             },
         };

@@ -6,11 +6,12 @@ use serde_json::Value;
 use super::rotary::Scaling;
 use crate::checkpoint::config_keys::{self, Family};
 use crate::checkpoint::{CheckpointError, Weights};
+use crate::layers::Map;
 
 /// Whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// `model_type` llama.
+    /// `model_type` llama, mistral, qwen2 or qwen3.
     Llama,
     /// `model_type` gpt2.
     Gpt2,
@@ -53,6 +54,10 @@ pub struct DecoderConfig {
     pub epsilon: f64,
     /// Whether the output head is the embedding.
     pub tied: bool,
+    /// Whether the maps to queries, keys and values have biases, as in Qwen2; all maps of a GPT-2 do.
+    pub qkv_bias: bool,
+    /// Whether the queries and keys of every head pass a norm before they are turned, as in Qwen3.
+    pub qk_norm: bool,
     /// How positions are told apart.
     pub positions: Positions,
     /// The longest sequence that it was trained for.
@@ -62,7 +67,7 @@ pub struct DecoderConfig {
 /// The name of the output head.
 pub(super) const HEAD: &str = "lm_head.weight";
 
-/// Llama's file. Keys that are absent have Transformers' defaults.
+/// The file of a Llama, Mistral, Qwen2 or Qwen3. Keys that are absent have Transformers' defaults.
 #[derive(Deserialize)]
 struct LlamaFile {
     vocab_size: usize,
@@ -87,6 +92,8 @@ struct LlamaFile {
     mlp_bias: bool,
     #[serde(default = "longest_llama")]
     max_position_embeddings: usize,
+    /// Of Qwen: the kind of attention of every layer.
+    layer_types: Option<Vec<String>>,
 }
 
 impl LlamaFile {
@@ -124,6 +131,9 @@ impl LlamaFile {
         Ok((theta, scaling))
     }
 }
+
+/// The kind of a layer in which a token sees all before it.
+const FULL: &str = "full_attention";
 
 /// Transformers' `rope_theta` where a file has none.
 const DEFAULT_THETA: f64 = 10_000.0;
@@ -171,11 +181,11 @@ fn yes() -> bool {
 
 impl DecoderConfig {
     /// What errors say of it.
-    pub(crate) const WANTED: &str = "the config.json of a Llama (model_type llama; hidden_act silu, no biases) or a GPT-2 (model_type gpt2; activation_function gelu_new)";
+    pub(crate) const WANTED: &str = "the config.json of a Llama (model_type llama; hidden_act silu, no biases), a Mistral (mistral, without a sliding window), a Qwen2 (qwen2), a Qwen3 (qwen3) or a GPT-2 (gpt2; activation_function gelu_new)";
 
     /// Whether a `model_type` is one of these.
     pub fn knows(model_type: &str) -> bool {
-        matches!(model_type, "llama" | "gpt2")
+        Family::decoder_only(model_type).is_some()
     }
 
     /// Reads the values of a `config.json`; `name` is what errors call it.
@@ -188,40 +198,59 @@ impl DecoderConfig {
             wanted: DecoderConfig::WANTED,
             found,
         };
-        let is_gpt2 = json.get("model_type").and_then(Value::as_str) == Some("gpt2");
-        let family = if is_gpt2 { Family::Gpt2 } else { Family::Llama };
+        let model_type = json.get("model_type").and_then(Value::as_str);
+        let Some(family) = model_type.and_then(Family::decoder_only) else {
+            return Err(wrong(format!("model_type {model_type:?}")));
+        };
         config_keys::check(family, &json).map_err(wrong)?;
+        let of = |error| format!("a {}'s, but {error}", family.title());
         let config = match family {
             Family::Gpt2 => serde_json::from_value(json)
-                .map_err(|error| format!("a GPT-2's, but {error}"))
+                .map_err(of)
                 .and_then(DecoderConfig::gpt2),
             _ => serde_json::from_value(json)
-                .map_err(|error| format!("a Llama's, but {error}"))
-                .and_then(DecoderConfig::llama),
+                .map_err(of)
+                .and_then(|file| DecoderConfig::llama(family, file)),
         };
         config.and_then(DecoderConfig::checked).map_err(wrong)
     }
 
-    fn llama(file: LlamaFile) -> Result<Self, String> {
+    fn llama(family: Family, file: LlamaFile) -> Result<Self, String> {
         if file.hidden_act != "silu" {
             return Err(format!("hidden_act '{}'", file.hidden_act));
         }
         if file.attention_bias || file.mlp_bias {
             return Err("attention_bias or mlp_bias".to_string());
         }
+        if let Some(kind) = (file.layer_types.iter().flatten()).find(|kind| *kind != FULL) {
+            return Err(format!("{kind} among layer_types"));
+        }
         let (theta, scaling) = file.rotary()?;
         let heads = file.num_attention_heads;
+        let key_heads = match (file.num_key_value_heads, family) {
+            (Some(count), _) => count,
+            (None, Family::Llama) => heads,
+            // Transformers' defaults are those of one published size.
+            (None, _) => return Err("no num_key_value_heads".to_string()),
+        };
+        let head_width = match (file.head_dim, family) {
+            (Some(width), _) => width,
+            (None, Family::Qwen3) => return Err("no head_dim".to_string()),
+            (None, _) => file.hidden_size / heads.max(1),
+        };
         Ok(DecoderConfig {
             shape: Shape::Llama,
             vocabulary: file.vocab_size,
             width: file.hidden_size,
             layers: file.num_hidden_layers,
             heads,
-            key_heads: file.num_key_value_heads.unwrap_or(heads),
-            head_width: file.head_dim.unwrap_or(file.hidden_size / heads.max(1)),
+            key_heads,
+            head_width,
             feed_forward: file.intermediate_size,
             epsilon: file.rms_norm_eps,
             tied: file.tie_word_embeddings,
+            qkv_bias: family == Family::Qwen2,
+            qk_norm: family == Family::Qwen3,
             positions: Positions::Rotary { theta, scaling },
             longest: file.max_position_embeddings,
         })
@@ -248,6 +277,8 @@ impl DecoderConfig {
             feed_forward: file.n_inner.unwrap_or(4 * file.n_embd),
             epsilon: file.layer_norm_epsilon,
             tied: file.tie_word_embeddings,
+            qkv_bias: true,
+            qk_norm: false,
             positions: Positions::Learned(file.n_positions),
             longest: file.n_positions,
         })
@@ -310,12 +341,43 @@ impl DecoderConfig {
         self.key_heads * self.head_width
     }
 
-    /// Numbers in the biases of maps and norms; `None` in the shape that has none.
+    /// Whether a map of the blocks has a bias.
+    pub(super) fn has_bias(&self, map: Map) -> bool {
+        match self.shape {
+            Shape::Llama => self.qkv_bias && matches!(map, Map::Q | Map::K | Map::V),
+            Shape::Gpt2 => true,
+        }
+    }
+
+    /// Numbers in the biases of one block's maps.
+    fn map_biases(&self) -> usize {
+        let maps = self.block_maps().into_iter();
+        maps.filter(|(map, _)| self.has_bias(*map))
+            .map(|(_, [_, out])| out)
+            .sum()
+    }
+
+    /// Numbers in the biases of maps and norms; `None` where it has none.
     pub fn biases(&self) -> Option<usize> {
-        (self.shape == Shape::Gpt2).then(|| {
-            let block: usize = self.block_maps().iter().map(|(_, [_, out])| out).sum();
-            self.layers * (block + 2 * self.width) + self.width
-        })
+        let norms = match self.shape {
+            Shape::Llama => 0,
+            Shape::Gpt2 => (2 * self.layers + 1) * self.width,
+        };
+        let all = self.layers * self.map_biases() + norms;
+        (all > 0).then_some(all)
+    }
+
+    /// Numbers in the gains of all norms.
+    pub fn norm_gains(&self) -> usize {
+        (2 * self.layers + 1) * self.width + self.layers * self.qk_norm_parameters()
+    }
+
+    /// Parameters of the norms of one block's queries and keys, which all heads share.
+    fn qk_norm_parameters(&self) -> usize {
+        match self.qk_norm {
+            true => 2 * self.head_width,
+            false => 0,
+        }
     }
 
     /// Parameters of the norm behind the last block.
@@ -330,11 +392,7 @@ impl DecoderConfig {
     pub fn block_parameters(&self) -> usize {
         let maps = self.block_maps();
         let weights: usize = maps.iter().map(|(_, [input, output])| input * output).sum();
-        let biases: usize = match self.shape {
-            Shape::Llama => 0,
-            Shape::Gpt2 => maps.iter().map(|(_, [_, output])| output).sum(),
-        };
-        weights + biases + 2 * self.norm_parameters()
+        weights + self.map_biases() + 2 * self.norm_parameters() + self.qk_norm_parameters()
     }
 
     /// All parameters, in closed form.
@@ -387,6 +445,23 @@ mod tests {
         });
         let gpt2 = DecoderConfig::of_json(gpt2, "config.json").expect("GPT-2");
         assert_eq!(gpt2.parameters(), 124_439_808);
+        let qwen2 = json!({
+            "model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896, "intermediate_size": 4864,
+            "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "hidden_act": "silu",
+            "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": true,
+            "max_position_embeddings": 32768, "sliding_window": 32768, "use_sliding_window": false,
+            "max_window_layers": 21
+        });
+        let qwen2 = DecoderConfig::of_json(qwen2, "config.json").expect("Qwen2.5-0.5B");
+        assert_eq!(qwen2.parameters(), 494_032_768);
+        let qwen3 = json!({
+            "model_type": "qwen3", "vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072,
+            "num_hidden_layers": 28, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+            "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 1000000, "tie_word_embeddings": true,
+            "max_position_embeddings": 40960, "sliding_window": null, "use_sliding_window": false
+        });
+        let qwen3 = DecoderConfig::of_json(qwen3, "config.json").expect("Qwen3-0.6B");
+        assert_eq!(qwen3.parameters(), 596_049_920);
     }
 
     #[test]

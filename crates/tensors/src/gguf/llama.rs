@@ -92,6 +92,8 @@ pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
         feed_forward: size("feed_forward_length")?,
         epsilon: (file.number("llama.attention.layer_norm_rms_epsilon"))
             .ok_or_else(|| wrong("no llama.attention.layer_norm_rms_epsilon".to_string()))?,
+        qkv_bias: false,
+        qk_norm: false,
         tied: !file.names().any(|name| name == "output.weight"),
         positions: Positions::Rotary {
             theta: file.number("llama.rope.freq_base").unwrap_or(10_000.0),

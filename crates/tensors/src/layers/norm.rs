@@ -34,6 +34,11 @@ impl Norm {
         }
     }
 
+    /// `D`.
+    pub(crate) fn width(&self) -> usize {
+        self.gain.lazy_shape().dims::<1>()[0]
+    }
+
     /// `[N, D]` → `[N, D]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.bias {

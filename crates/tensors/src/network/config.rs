@@ -84,7 +84,7 @@ pub struct Stack {
 }
 
 /// The kinds of config.json that are known.
-const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), a GPT-2 (gpt2) or a BERT (bert)";
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3) or GPT-2 (gpt2), or a BERT (bert)";
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -213,12 +213,13 @@ impl Config {
 
     /// Numbers in the gains of all norms.
     pub fn norm_gains(&self) -> usize {
-        let norms = match self {
-            Config::T5(t5) => 2 * t5.num_layers + 3 * t5.decoder_layers() + 2,
-            Config::DecoderOnly(decoder) => 2 * decoder.layers + 1,
-            Config::Bert(bert) => 2 * bert.num_hidden_layers + 1,
-        };
-        norms * self.width()
+        match self {
+            Config::T5(t5) => {
+                (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width()
+            }
+            Config::DecoderOnly(decoder) => decoder.norm_gains(),
+            Config::Bert(bert) => (2 * bert.num_hidden_layers + 1) * self.width(),
+        }
     }
 
     /// Numbers in the biases of all maps and norms; `None` where it has none, as T5.
