@@ -390,7 +390,7 @@ fn rows_are_refused_by_file_column_and_row() {
             files: |folder| bad_column(folder, ("id", texts(&["a", "a"]))),
             command: ROWS,
             code: 1,
-            words: &["bad.parquet: row 1: wanted a name of its own", "'a' again"],
+            words: &["bad.parquet: row 1: wanted a unique name", "'a' again"],
         },
         Case {
             name: "two questions of one name, to train on",
@@ -403,7 +403,7 @@ fn rows_are_refused_by_file_column_and_row() {
             command: TRANSFER,
             code: 1,
             words: &[
-                "squad/train.parquet: row 1: wanted a name of its own",
+                "squad/train.parquet: row 1: wanted a unique name",
                 "'a' again",
             ],
         },

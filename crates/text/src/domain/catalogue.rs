@@ -16,12 +16,12 @@ pub struct Catalogue {
     cards: Vec<Card>,
 }
 
-/// A transfer whose names are resolved.
+/// A transfer with its names resolved to cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'a> {
-    /// The domain that is trained on, or those of a mixture; never empty.
+    /// The training domain, or the domains of a mixture; never empty.
     pub sources: Vec<&'a Card>,
-    /// The domains that are only evaluated; never empty, never a source.
+    /// The evaluation domains; never empty, never a source.
     pub targets: Vec<&'a Card>,
 }
 
@@ -67,16 +67,16 @@ impl Catalogue {
             .ok_or_else(unknown)
     }
 
-    /// The domain of this name or, of several with `+` between them, their mixture.
+    /// The domain of this name, or the mixture if names are joined by `+`.
     ///
     /// # Errors
-    /// One is unknown.
+    /// A name is unknown.
     pub fn source(&self, name: &str) -> Result<Card, CatalogueError> {
         let members: Result<Vec<&Card>, _> = sources(name).map(|name| self.get(name)).collect();
         Ok(mixture::card(&members?))
     }
 
-    /// Every suite: the bundled one, what was fetched, and the parts of it that cards name.
+    /// Every suite: the bundled one, all fetched data sets, and the groups of these that cards name.
     pub fn suites(&self) -> Vec<&str> {
         let mut suites = vec![MINI, HUB];
         for name in self.cards.iter().flat_map(|card| &card.suites) {
@@ -87,10 +87,10 @@ impl Catalogue {
         suites
     }
 
-    /// The suite of this name; `cache` tells where the Hub's cache is.
+    /// The suite of this name; `cache` gives the Hub cache's folder.
     ///
     /// # Errors
-    /// No suite has this name, or the cache has no place.
+    /// No suite has this name, or the cache folder can't be determined.
     pub fn suite<E: From<CatalogueError>>(
         &self,
         name: &str,
@@ -125,8 +125,7 @@ impl Catalogue {
             .collect()
     }
 
-    /// Resolves a transfer's names, and `all` as every other domain of the source's task that the
-    /// suite has.
+    /// Resolves a transfer's names; `all` becomes every other domain of the source's task in the suite.
     pub fn resolve(
         &self,
         transfer: &Transfer,
@@ -189,7 +188,7 @@ impl Catalogue {
         Ok(Resolved { sources, targets })
     }
 
-    /// The domain of this name, if the suite has any file of it.
+    /// The domain of this name, if the suite has a file of it.
     fn get_within(&self, name: &str, suite: &Suite) -> Result<&Card, CatalogueError> {
         let card = self.get(name)?;
         if !suite.splits(card).is_empty() {
@@ -263,12 +262,12 @@ impl Resolved<'_> {
     }
 }
 
-/// How similar (Jaro and Winkler, in [0, 1]) a known name has to be to be suggested.
+/// The least similarity (Jaro–Winkler, in [0, 1]) at which a known name is suggested.
 const SIMILAR: f64 = 0.8;
-/// How much less similar than the best a name may be to be suggested beside it.
+/// A name is suggested beside the best one if it is at most this much less similar.
 const NEARLY_AS_SIMILAR: f64 = 0.03;
 
-/// The known names most like the one typed, whatever its case; the best first.
+/// The known names most similar to the typed one, ignoring case; the best first.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let typed = name.to_lowercase();
     let mut similar: Vec<(f64, &str)> = known

@@ -1,4 +1,4 @@
-//! A document in the making, and the words that documents share.
+//! A document under construction, and the words that documents share.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ pub struct Draft {
     pub salient: Vec<String>,
 }
 
-/// `cues.toml`, which says what each is for.
+/// `cues.toml`, which documents each entry.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cues {
