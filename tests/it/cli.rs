@@ -1054,7 +1054,7 @@ fn prompts_of_a_decoder_go_to_peft_as_such() {
     run(&["prompt", "export", "p.npy", "bert", "--model", &bert])
         .code(1)
         .stderr(contains(
-            "a BERT's prompt stands behind the first token here",
+            "a BERT's prompt comes after the first token here",
         ));
     run(&[
         "prompt",

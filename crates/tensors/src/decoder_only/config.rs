@@ -1,4 +1,4 @@
-//! `config.json` of decoder-only checkpoints, as Hugging Face lays it out.
+//! `config.json` of decoder-only checkpoints in Hugging Face's layout.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::rotary::Scaling;
 use crate::checkpoint::config_keys::{self, Family};
 use crate::checkpoint::{CheckpointError, Weights};
 
-/// Whose layout and names a checkpoint has.
+/// The family whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `model_type` llama.
@@ -16,24 +16,24 @@ pub enum Shape {
     Gpt2,
 }
 
-/// How positions are told apart.
+/// The kind of position encoding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Positions {
-    /// Queries and keys are turned.
+    /// Queries and keys are rotated.
     Rotary {
         /// The base of the wavelengths.
         theta: f64,
-        /// How they were stretched for longer inputs.
+        /// The scaling for longer inputs.
         scaling: Scaling,
     },
-    /// A vector for each of so many positions.
+    /// Learned embeddings for this many positions.
     Learned(usize),
 }
 
 /// The sizes of a decoder-only network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecoderConfig {
-    /// Whose layout it has.
+    /// The family.
     pub shape: Shape,
     /// `V`.
     pub vocabulary: usize,
@@ -43,9 +43,9 @@ pub struct DecoderConfig {
     pub layers: usize,
     /// `H`.
     pub heads: usize,
-    /// Heads of keys and values; each serves `H` over this many queries.
+    /// Key-value heads; each is shared by `H` over this many query heads.
     pub key_heads: usize,
-    /// `K`, even where positions are rotary.
+    /// `K`; must be even for rotary positions.
     pub head_width: usize,
     /// `F`.
     pub feed_forward: usize,
@@ -53,16 +53,16 @@ pub struct DecoderConfig {
     pub epsilon: f64,
     /// Whether the output head is the embedding.
     pub tied: bool,
-    /// How positions are told apart.
+    /// The kind of position encoding.
     pub positions: Positions,
-    /// The longest sequence that it was trained for.
+    /// The maximum sequence length in training.
     pub longest: usize,
 }
 
 /// The name of the output head.
 pub(super) const HEAD: &str = "lm_head.weight";
 
-/// Llama's file. Keys that are absent have Transformers' defaults.
+/// Llama's file. Absent keys have Transformers' defaults.
 #[derive(Deserialize)]
 struct LlamaFile {
     vocab_size: usize,
@@ -79,7 +79,7 @@ struct LlamaFile {
     tie_word_embeddings: bool,
     rope_theta: Option<f64>,
     rope_scaling: Option<Value>,
-    /// Where newer files keep both.
+    /// Newer files have both in here.
     rope_parameters: Option<Value>,
     #[serde(default)]
     attention_bias: bool,
@@ -90,9 +90,8 @@ struct LlamaFile {
 }
 
 impl LlamaFile {
-    /// The base of rotary positions and how they are stretched. Transformers 4.x has them in `rope_theta`
-    /// and `rope_scaling`, 5.x both in `rope_parameters`; a file that has both ways must say the same in
-    /// both, since each version reads its own.
+    /// The base and the scaling of rotary positions. Transformers 4.x has them in `rope_theta` and `rope_scaling`, 5.x
+    /// in `rope_parameters`. A file with both must agree, since each version reads its own.
     fn rotary(&self) -> Result<(f64, Scaling), String> {
         let whole = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());
         let parameters = whole(&self.rope_parameters);
@@ -101,7 +100,7 @@ impl LlamaFile {
         let theta = match (self.rope_theta, within) {
             (Some(theta), Some(within)) if theta != within => {
                 return Err(format!(
-                    "rope_theta {theta} with rope_parameters that say {within}"
+                    "rope_theta {theta} with rope_parameters of {within}"
                 ));
             }
             (theta, within) => theta.or(within).unwrap_or(DEFAULT_THETA),
@@ -125,7 +124,7 @@ impl LlamaFile {
     }
 }
 
-/// Transformers' `rope_theta` where a file has none.
+/// Transformers' default `rope_theta`.
 const DEFAULT_THETA: f64 = 10_000.0;
 
 /// GPT-2's file.
@@ -170,7 +169,7 @@ fn yes() -> bool {
 }
 
 impl DecoderConfig {
-    /// What errors say of it.
+    /// What errors say was wanted.
     pub(crate) const WANTED: &str = "the config.json of a Llama (model_type llama; hidden_act silu, no biases) or a GPT-2 (model_type gpt2; activation_function gelu_new)";
 
     /// Whether a `model_type` is one of these.
@@ -178,10 +177,10 @@ impl DecoderConfig {
         matches!(model_type, "llama" | "gpt2")
     }
 
-    /// Reads the values of a `config.json`; `name` is what errors call it.
+    /// Reads the values of a `config.json`; errors call it `name`.
     ///
     /// # Errors
-    /// It is not the configuration of such a network.
+    /// It is not a supported configuration.
     pub fn of_json(json: Value, name: &str) -> Result<Self, CheckpointError> {
         let wrong = |found: String| CheckpointError::Config {
             path: name.to_string(),
@@ -253,7 +252,7 @@ impl DecoderConfig {
         })
     }
 
-    /// Refuses sizes that no network can have.
+    /// Rejects impossible sizes.
     pub(crate) fn checked(self) -> Result<Self, String> {
         for (name, value) in [
             ("vocabulary", self.vocabulary),
@@ -271,7 +270,7 @@ impl DecoderConfig {
         }
         if !self.heads.is_multiple_of(self.key_heads) {
             return Err(format!(
-                "{} heads of queries for {} of keys",
+                "{} query heads for {} key-value heads",
                 self.heads, self.key_heads
             ));
         }
@@ -289,9 +288,8 @@ impl DecoderConfig {
         Ok(self)
     }
 
-    /// The same for a checkpoint of these weights, with Hugging Face's names: a head in them that differs
-    /// from the embedding is the model's, whatever `tie_word_embeddings` says, as Transformers 5 has it (4.x
-    /// leaves it out).
+    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head in them that differs
+    /// from the embedding is used, whatever `tie_word_embeddings` says, as in Transformers 5 (4.x ignores it).
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
         let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, self.embedding_name());
         DecoderConfig {
@@ -310,7 +308,7 @@ impl DecoderConfig {
         self.key_heads * self.head_width
     }
 
-    /// Numbers in the biases of maps and norms; `None` in the shape that has none.
+    /// The size of all biases of maps and norms; `None` for Llama, which has none.
     pub fn biases(&self) -> Option<usize> {
         (self.shape == Shape::Gpt2).then(|| {
             let block: usize = self.block_maps().iter().map(|(_, [_, out])| out).sum();
@@ -318,7 +316,7 @@ impl DecoderConfig {
         })
     }
 
-    /// Parameters of the norm behind the last block.
+    /// Parameters of the final norm.
     pub fn norm_parameters(&self) -> usize {
         match self.shape {
             Shape::Llama => self.width,
@@ -337,7 +335,7 @@ impl DecoderConfig {
         weights + biases + 2 * self.norm_parameters()
     }
 
-    /// All parameters, in closed form.
+    /// The number of all parameters in closed form.
     pub fn parameters(&self) -> usize {
         let positions = match self.positions {
             Positions::Learned(count) => count * self.width,
@@ -350,8 +348,7 @@ impl DecoderConfig {
             + self.norm_parameters()
     }
 
-    /// Weights that an input token and an output token are multiplied by; the head is for output
-    /// alone.
+    /// The number of weights that multiply an input token and an output token; the head only applies to output.
     pub fn weights_per_token(&self) -> [usize; 2] {
         let block: usize = (self.block_maps().iter())
             .map(|(_, [input, output])| input * output)
@@ -420,7 +417,7 @@ mod tests {
             (
                 "rope_parameters",
                 json!({"rope_theta": 5e5, "rope_type": "default"}),
-                "rope_theta 100000 with rope_parameters that say 500000",
+                "rope_theta 100000 with rope_parameters of 500000",
             ),
             (
                 "quantization_config",

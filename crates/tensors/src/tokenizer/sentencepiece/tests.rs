@@ -1,4 +1,4 @@
-//! What is refused, and how it is said. Ids are compared with SentencePiece's in tests/it.
+//! Invalid models and their errors. Ids are compared with SentencePiece's in tests/it.
 
 use prost::Message;
 
@@ -13,7 +13,7 @@ fn piece(text: &str, score: f32, kind: PieceKind) -> Piece {
     }
 }
 
-/// A whole model of six pieces.
+/// A complete model of six pieces.
 fn model() -> ModelProto {
     ModelProto {
         pieces: vec![

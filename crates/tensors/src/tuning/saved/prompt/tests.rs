@@ -17,7 +17,7 @@ fn vectors(rows: usize, width: usize) -> Vectors {
     Vectors::new(&[rows, width], values, Path::new("")).expect("finite")
 }
 
-/// That of a prompt tuned on squad for `backbone`.
+/// The metadata of a prompt tuned on squad for `backbone`.
 fn metadata(backbone: &Backbone) -> Metadata {
     Metadata {
         version: "0.1.0".to_string(),
