@@ -1,14 +1,14 @@
-//! Matrices inside larger buffers, and their products: the one place that calls `gemm`.
+//! Matrices inside larger buffers, and their products: the only place that calls `gemm`.
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::has_avx2_and_fma;
 
-/// A matrix to read, anywhere inside a buffer.
+/// A read-only matrix anywhere inside a buffer.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
-    /// From the first element on.
+    /// From the matrix's first element on.
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -17,7 +17,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `rows` rows of `columns` neighbours, each row `row_stride` after the one before.
+    /// `rows` rows of `columns` adjacent elements, each row `row_stride` after the one before.
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         if rows > 0 && columns > 0 {
             let used = (rows - 1) * row_stride + columns;
@@ -67,7 +67,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A matrix to write, inside a buffer that others may write elsewhere at the same time.
+/// A writable matrix inside a buffer, of which other parts may be written at the same time.
 pub struct MatrixMut<'a> {
     first: *mut f32,
     rows: usize,
@@ -109,8 +109,8 @@ impl<'a> MatrixMut<'a> {
         let start = data.as_mut_ptr();
         let block = |index: usize| {
             let offset = (index / heads) * rows * row_stride + (index % heads) * width;
-            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no
-            // rows, so that nothing reads or writes there.
+            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no rows, so nothing is read
+            // or written there.
             let first = start.wrapping_add(offset);
             // No two blocks share an element: they differ in the example, hence the rows, or in
             // the head, hence the columns.
@@ -125,7 +125,7 @@ impl<'a> MatrixMut<'a> {
         (0..batch * heads).map(block).collect()
     }
 
-    /// `count` rows from row `first` on, for as long as `self` is not used.
+    /// `count` rows from row `first` on; borrows `self` mutably.
     pub fn rows(&mut self, first: usize, count: usize) -> MatrixMut<'_> {
         assert!(first + count <= self.rows, "rows beyond the matrix");
         let first = self.first.wrapping_add(first * self.row_stride);
@@ -137,7 +137,7 @@ impl<'a> MatrixMut<'a> {
         }
     }
 
-    /// All of it, for as long as `self` is not used.
+    /// The whole matrix; borrows `self` mutably.
     pub fn reborrowed(&mut self) -> MatrixMut<'_> {
         MatrixMut {
             buffer: PhantomData,
@@ -148,7 +148,7 @@ impl<'a> MatrixMut<'a> {
     /// One row.
     pub fn row(&mut self, index: usize) -> &mut [f32] {
         assert!(index < self.rows, "a row beyond the matrix");
-        // SAFETY: the row lies inside the buffer, and `self` is the only way to it.
+        // SAFETY: the row is inside the buffer, and `self` has exclusive access to it.
         unsafe {
             std::slice::from_raw_parts_mut(self.first.add(index * self.row_stride), self.columns)
         }
@@ -175,10 +175,10 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// Multiplications in a product that is worth sharing among threads.
+/// Multiplications from which a product is worth sharing among threads.
 const WORTH_SHARING: usize = 128 * 128 * 128;
 
-/// `left right`, row by row, on all threads where it is large.
+/// `left right`, row by row, on all threads if it is large.
 pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     assert_eq!(left.columns, right.rows, "a product's inner length");
     let (rows, columns, inner) = (left.rows, right.columns, left.columns);
@@ -197,8 +197,8 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
         row_stride: columns,
         buffer: PhantomData,
     };
-    // SAFETY: the output is as large as the buffer and nobody else's; all of it is written, and
-    // none of it read, before it counts as initialised.
+    // SAFETY: the output is as large as the buffer and owned exclusively; it is fully written and not read before it
+    // counts as initialised.
     unsafe {
         multiply(&output, left, right, false, threads);
         result.set_len(rows * columns);
@@ -206,7 +206,7 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     result
 }
 
-/// Who computes a product.
+/// Which threads compute a product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Threads {
     This,
@@ -252,8 +252,8 @@ unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, t
     }
 }
 
-/// Makes the buffers that products of this thread pack into. `private-gemm-x86` reserves twice the
-/// third-level cache for a thread at its first product, and touches what the product needs.
+/// Creates the buffers that products on this thread pack into. At its first product on a thread, `private-gemm-x86`
+/// reserves twice the third-level cache, but touches only what the product needs.
 pub fn reserve_buffers() {
     let [left, right] = [[0.0; MANY], [0.0; MANY]];
     product(
@@ -262,10 +262,10 @@ pub fn reserve_buffers() {
     );
 }
 
-/// Rows and columns from which on [`multiply_avx2`] pays.
+/// The number of rows and columns from which [`multiply_avx2`] is faster.
 const MANY: usize = 48;
 
-/// Whether [`multiply_avx2`] is the faster one.
+/// Whether [`multiply_avx2`] is faster.
 #[cfg(target_arch = "x86_64")]
 fn is_for_avx2(rows: usize, columns: usize) -> bool {
     rows >= MANY && columns >= MANY && has_avx2_and_fma() && !is_x86_feature_detected!("avx512f")
