@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-/// The command as a shell takes it. Where a shell took `squad->textbookqa` apart, `halved` is the word that
-/// it left and the file that it made of the rest: they stand together again.
+/// The command, quoted for a shell. If a shell took `squad->textbookqa` apart, `halved` is the word that it left and
+/// the file that it redirected to; the two are joined again.
 pub(super) fn command(halved: Option<(&str, &str)>) -> String {
     in_words(std::env::args_os().skip(1).collect(), halved)
 }
@@ -20,7 +20,7 @@ fn in_words(typed: Vec<OsString>, mut halved: Option<(&str, &str)>) -> String {
     command
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell.
 fn quoted(word: &OsStr) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
     match word.to_str() {

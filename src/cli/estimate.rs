@@ -1,4 +1,4 @@
-//! `--dry-run`: the plan and what it will cost, before anything is trained.
+//! `--dry-run`: the plan and its estimated cost.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,11 +14,13 @@ use promptshift_tensors::batch::{encode, inputs};
 use promptshift_tensors::layers::Dropout;
 use promptshift_tensors::tuning::Tuned;
 
-/// The plan in words, what of it the store has, and an estimate of the time that the rest takes: from the arithmetic
-/// that it needs and the rate at which this machine answers some of the source's rows untuned. Training has another
-/// rate, and runs side by side are faster than one after another: the estimate is given within a factor.
+/// Describes the plan, how much of it the store has, and the estimated time for the rest: from the required operations
+/// and the measured rate at which this machine answers some of the source's rows untuned. Training runs at another
+/// rate, and parallel runs are faster than sequential ones, so the estimate is given within a factor.
+///
 ///
 /// # Errors
+/// The store can't be read.
 /// The store can't be read.
 pub fn describe(
     plan: &Plan,
@@ -102,7 +104,7 @@ pub fn describe(
     Ok(text)
 }
 
-/// What is there and what is left, in words.
+/// Summarises what is found and what is left.
 pub fn count(to_do: &ToDo) -> String {
     format!(
         "{} found, {} to do; {} found, {} to do",
@@ -120,8 +122,8 @@ fn of(count: usize, what: &str) -> String {
     }
 }
 
-/// Steps and validations of one training. The backward pass costs as much as the forward for the
-/// states and, where the weights move, as much again for them.
+/// Operations of one training's steps and validations. The backward pass costs as much as the forward for the states
+/// and, if the weights are trained, as much again for them.
 fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     let budget = &recipe.budget;
     let passes = if recipe.is_model_tuning() { 3.0 } else { 2.0 };
@@ -141,8 +143,8 @@ fn recipe_flop(recipe: &Recipe, backbone: &Backbone, tokens: &TokenCounts) -> f6
     budget.steps as f64 * passes * step + validations as f64 * validation
 }
 
-/// What is answered at the checkpoints of a training that is to be done: of model tuning all rows and source
-/// validation. That of other methods is small beside their steps.
+/// Operations at a training's checkpoints: model tuning answers all rows and source validation there. The other
+/// methods' share is small beside their steps.
 fn checkpoint_flop(cell: &Cell, to_do: &ToDo, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     let steps = match &cell.recipe {
         Some(recipe) if cell.method == Method::Model && !to_do.trainings.is_empty() => {
@@ -158,8 +160,8 @@ fn checkpoint_flop(cell: &Cell, to_do: &ToDo, backbone: &Backbone, tokens: &Toke
         )
 }
 
-/// Steps with a few examples of each target, and its answers again; the target's inputs are taken to be as
-/// long as the source's.
+/// Operations of the steps with a few examples of each target, and of answering the target again; the target's inputs
+/// are assumed to be as long as the source's.
 fn k_shot_flop(cell: &Cell, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     let (Some(tune_on), Some(recipe)) = (&cell.setting.tune_on, &cell.recipe) else {
         return 0.0;
@@ -185,15 +187,14 @@ fn k_shot_flop(cell: &Cell, backbone: &Backbone, tokens: &TokenCounts) -> f64 {
     tune_on.examples.iter().map(of_count).sum()
 }
 
-/// Two operations a weight and token (attention's own products are small beside them at these
-/// lengths).
+/// Two operations for each weight and token (attention's own products are small in comparison at these lengths).
 fn forward_flop(backbone: &Backbone, inputs: f64, outputs: f64) -> f64 {
     let [input, output] = backbone.config.weights_per_token();
     2.0 * (inputs * input as f64 + outputs * output as f64)
 }
 
-/// Operations a second, by [`forward_flop`]'s count, while the untuned backbone reads a batch of the source's
-/// validation rows and, where it has an output of its own, answers them.
+/// Operations per second, as counted by [`forward_flop`], while the untuned backbone reads a batch of the source's
+/// validation rows and, if it has its own output, answers them.
 fn answering_rate(backbone: &Backbone, datasets: &Datasets, limits: &Limits) -> f64 {
     const ROWS: usize = 16;
     const TIMES: usize = 3;
@@ -214,14 +215,14 @@ fn answering_rate(backbone: &Backbone, datasets: &Datasets, limits: &Limits) -> 
                 .sum(),
             false => 0,
         };
-        // Computing may lag behind on a GPU; an error would come again where it matters.
+        // On a GPU, work may still be queued; an error would recur where it matters.
         let _ = backbone.model.device().sync();
         forward_flop(backbone, read as f64, written as f64) / started.elapsed().as_secs_f64()
     };
     (0..TIMES).map(|_| rate()).fold(0.0, f64::max)
 }
 
-/// A time in its unit: `12 s`, `7 min`, `1.5 h`.
+/// A duration in a suitable unit: `12 s`, `7 min`, `1.5 h`.
 pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 90.0 {

@@ -1,18 +1,18 @@
-//! What a plan came to.
+//! The outcome of a plan.
 
 use promptshift_numbers::record::folder::StoredRecord;
 
-/// What a plan came to.
+/// The outcome of a plan.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The records of the cells that ended, in the plan's order.
+    /// The records of the completed cells, in the plan's order.
     pub records: Vec<StoredRecord>,
-    /// Why the others have none, in words.
+    /// Why the others have no record.
     pub failed: Vec<String>,
 }
 
 impl Outcome {
-    /// Whether every cell has its record.
+    /// Checks that every cell has a record.
     ///
     /// # Errors
     /// Some failed.
@@ -28,7 +28,7 @@ impl Outcome {
     }
 }
 
-/// What is left to say when a plan has been gone through and some of its runs failed.
+/// The error of a plan in which some runs failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{count} of {runs} runs failed, and reports show them as failed: {reasons}")]
 pub struct SomeFailed {

@@ -1,4 +1,4 @@
-//! Training: on the source alone, the best step chosen on source validation, once for every cell that it is of.
+//! Trains on the source alone, choosing the best step by source validation; cells with the same training share it.
 
 use std::fs;
 use std::path::Path;
@@ -23,15 +23,14 @@ use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::saved::{Metadata, restored, save_trained, trained_bytes};
 use promptshift_text::atomic_file;
 
-/// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
+/// A training and, if it is in memory, its result: before [`Tuned::into_inference`], not requiring gradients.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
 
-/// What is shown the parameters of every step.
+/// Receives the parameters after every step.
 type AtStep<'a> = dyn FnMut(usize, &Tuned, &mut Watch) -> Result<(), ExperimentError> + 'a;
 
 impl Runner<'_> {
-    /// The cell's training: the one that the store has, or else it is trained now. What another process trains is
-    /// waited for.
+    /// The cell's training, from the store or computed now. If another process is computing it, waits.
     pub(super) fn trained(
         &self,
         context: Context,
@@ -45,7 +44,7 @@ impl Runner<'_> {
         }
     }
 
-    /// What a training left, from its file; it is trained again where that was not kept.
+    /// A training's result, read from its file; trained again if that was not kept.
     pub(super) fn reopened(
         &self,
         context: Context,
@@ -54,7 +53,7 @@ impl Runner<'_> {
     ) -> Result<Tuned, ExperimentError> {
         if let Some(path) = training.trained() {
             match context.restored(&path) {
-                // Another process has just let it go.
+                // Another process has just discarded it.
                 Err(_) if !path.exists() => {}
                 restored => return restored,
             }
@@ -135,7 +134,7 @@ impl Runner<'_> {
 }
 
 impl Context<'_> {
-    /// What a training left in a file.
+    /// A training's result, read from a file.
     pub fn restored(&self, path: &Path) -> Result<Tuned, ExperimentError> {
         let recipe = self
             .cell
@@ -152,9 +151,9 @@ impl Context<'_> {
         )?)
     }
 
-    /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at
-    /// that step are kept. `at_step` is shown every step's parameters. What `halts` keeps is kept once more where the
-    /// training is broken off.
+    /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at that step are
+    /// kept. `at_step` receives every step's parameters. If the training is interrupted, a last checkpoint is written
+    /// to `halts`.
     pub fn fit_on_source(
         &self,
         tuned: Tuned,
@@ -192,7 +191,7 @@ impl Context<'_> {
             let seen = match event {
                 train::Event::Resumed { step } => {
                     watch(Event::Resumed { step })?;
-                    // It may have been broken off while this step's checkpoint was answered.
+                    // The interruption may have come while this step's checkpoint was answered.
                     at_step(step, fit.tuned(), watch)?;
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
@@ -223,7 +222,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier of equals.
+    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier on ties.
     fn offer(&mut self, score: f64, answers: Vec<Answer>) {
         if self.score.is_none_or(|best| score > best) {
             *self = Kept {
@@ -241,7 +240,7 @@ impl Kept {
             .collect();
         let answers: Vec<_> = answers.iter().collect();
         let predictions = predictions(&source.validation, &answers, card, card);
-        // No domain's name has an @.
+        // No domain name contains an @.
         let name = format!("{}@validation", card.name);
         let file = write_predictions(folder, &name, &predictions)?;
         Ok(ValidationAnswers {
@@ -252,7 +251,7 @@ impl Kept {
     }
 }
 
-/// The weights at the steps that were passed are kept with what is resumed from, and belong to the training.
+/// Weights at past checkpoints are stored with the state to resume from, and belong to the training.
 fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     let Ok(entries) = fs::read_dir(begun) else {
         return Ok(());
@@ -260,7 +259,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(STEP) {
             let path = entry.path();
-            // They stay there too until the training has its name: it may still be killed.
+            // They also stay there until the training has its name: it may still be killed.
             let to = draft.join(entry.file_name());
             atomic_file::link(&path, &to).map_err(io("copy", &path))?;
         }
@@ -271,7 +270,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    // A half-written one is written again: what a killed training resumes from is of an earlier step.
+    // An incomplete one is written again: a killed training resumes from an earlier step.
     fs::write(path, bytes).map_err(io("write", path))
 }
 
