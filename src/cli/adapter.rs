@@ -104,7 +104,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let bytes = open(&adapter)?.merged(&load(&choice)?)?;
             atomic_file::write(&out, &bytes)?;
             print::note(format_args!(
-                "{}: the weights of '{}', merged",
+                "{}: the merged weights of '{}'",
                 out.display(),
                 choice.name()
             ));

@@ -65,7 +65,7 @@ fn read(path: &str) -> anyhow::Result<Set> {
     let place = Path::new(path);
     if !place.exists() {
         return Err(anyhow!(
-            "{path}: no such file or folder; wanted records or what `predict` wrote"
+            "{path}: no such file or folder; wanted records or predictions from `predict`"
         ));
     }
     Ok(if place.is_file() {

@@ -104,7 +104,7 @@ fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
 fn in_words(source: &Source, fetched: &Fetched, network: Network) -> String {
     let name = source.repository();
     if network == Network::Forbidden {
-        return format!("{name}: in the cache; the Hub was not asked (HF_HUB_OFFLINE)");
+        return format!("{name}: in the cache; the Hub was not contacted (HF_HUB_OFFLINE)");
     }
     let bytes: u64 = fetched.files.iter().map(|file| file.bytes).sum();
     let downloaded = (fetched.files.iter())

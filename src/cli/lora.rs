@@ -72,7 +72,7 @@ impl Lora {
         if let Some((flag, _)) = flags.iter().find(|(_, given)| *given)
             && !tuned.contains(&Method::Lora)
         {
-            bail!("{flag}: lora is not among the methods that are tuned");
+            bail!("{flag}: lora is not among the tuned methods");
         }
         let has: Vec<Map> = config.maps().into_iter().map(|(map, _)| map).collect();
         if let Some(MapName(map)) = (self.lora_maps.iter()).find(|MapName(map)| !has.contains(map))

@@ -175,7 +175,7 @@ impl fmt::Display for Failure {
             }
             Failure::Loss => f.write_str("significant loss"),
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records and the steps taken are kept, and the same command resumes from them; \
+                "interrupted: records and checkpoints are kept, and the same command resumes from them; \
                  nothing half-written is left",
             ),
         }

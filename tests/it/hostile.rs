@@ -363,7 +363,7 @@ fn rows_are_refused_by_file_column_and_row() {
             },
             command: "predict --data bad.jsonl --domain squad --out p.jsonl",
             code: 1,
-            words: &["bad.jsonl: line 1: wanted MRQA's header", "read as parquet"],
+            words: &["bad.jsonl: line 1: wanted MRQA's header", "write tables as parquet"],
         },
         Case {
             name: "a pointer of Git LFS",
@@ -971,7 +971,7 @@ fn cards_are_refused_by_file_and_key() {
             files: |folder| card(folder, "\"mills\"", "\"squad\""),
             command: LIST,
             code: 1,
-            words: &["my.toml: wanted a domain of another name, found 'squad'"],
+            words: &["my.toml: wanted a new name for the domain, found 'squad'"],
         },
         Case {
             name: "a card whose name leads elsewhere",

@@ -142,7 +142,7 @@ impl Backward<Flex, 2> for GatedBackward {
             ([None, Some(up_node)], _) => {
                 grads.register::<Flex>(up_node.id, forward(&gate, dy, kind));
             }
-            _ => unreachable!("`up` is saved where the gate is tracked, and one parent is"),
+            _ => unreachable!("`up` is saved if the gate is tracked, and at least one parent is"),
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn layer_norm(x: Tensor<2>, gain: Tensor<1>, bias: Tensor<1>, epsilon: f64) 
     let width = x.dims()[1];
     assert!(
         gain.dims() == [width] && bias.dims() == [width],
-        "layer_norm: gain and bias are as long as a row"
+        "layer_norm: gain and bias must have the width of x"
     );
     if !flex::is_fused(&x) {
         return reference(x, gain, bias, epsilon);

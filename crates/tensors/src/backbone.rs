@@ -48,7 +48,7 @@ pub enum BackboneChoice {
 pub enum BackboneError {
     /// Neither a known name nor a folder nor the name of a Hub model.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list says which models can be used"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list shows which models can be used"
     )]
     Unknown {
         /// What was typed.
@@ -58,7 +58,7 @@ pub enum BackboneError {
     },
     /// The name of a Hub model that is not completely in the cache.
     #[error(
-        "model '{name}': there is no such folder, and {cache} has not all files of such a model of the Hub: promptshift fetch --model {name}"
+        "model '{name}': there is no such folder, and {cache} does not have all files of this Hub model: promptshift fetch --model {name}"
     )]
     NotFetched {
         /// `google/t5-base-lm-adapt`.

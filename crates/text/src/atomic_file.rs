@@ -21,7 +21,7 @@ pub enum AtomicFileError {
         path: PathBuf,
     },
     /// The folder to write into does not exist.
-    #[error("{}: wanted a folder to write it in, found no folder {}", path.display(), parent.display())]
+    #[error("{}: wanted a folder to write into, found no folder {}", path.display(), parent.display())]
     NoFolder {
         /// The name.
         path: PathBuf,

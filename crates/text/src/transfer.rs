@@ -95,7 +95,7 @@ pub enum TransferError {
         name: String,
     },
     /// `all` as a source, or beside other targets.
-    #[error("'{found}': the word 'all' stands alone after the arrow, as in 'squad->all'")]
+    #[error("'{found}': the word 'all' must be alone after the arrow, as in 'squad->all'")]
     MisplacedAll {
         /// What was typed.
         found: String,
@@ -327,9 +327,9 @@ mod tests {
             (&["squad->squad"], "same domain 'squad'"),
             (&["squad->a,squad"], "same domain 'squad'"),
             (&["squad->a,b,a"], "target 'a' is named twice"),
-            (&["squad->all,a"], "'all' stands alone"),
-            (&["all->squad"], "'all' stands alone"),
-            (&["squad+all->race"], "'all' stands alone"),
+            (&["squad->all,a"], "'all' must be alone"),
+            (&["all->squad"], "'all' must be alone"),
+            (&["squad+all->race"], "'all' must be alone"),
             (&["squad+->race"], "lacks a source beside '+'"),
             (&["+squad->race"], "lacks a source beside '+'"),
             (&["squad+squad->race"], "source 'squad' is named twice"),

@@ -97,7 +97,7 @@ pub fn plan(
         methods.retain(|&method| method != Method::Intrinsic);
     }
     if subspace.is_some() && !methods.contains(&Method::Intrinsic) {
-        bail!("--subspace: intrinsic is not among the methods that are tuned");
+        bail!("--subspace: intrinsic is not among the tuned methods");
     }
     let task = card.task;
     let head = head_form(config, task, card.labels.len(), wording.score_by)?;

@@ -131,7 +131,7 @@ pub enum CheckpointError {
         of: String,
     },
     /// The file holds tensors that the model does not have.
-    #[error("{path}: tensors that a model of this config.json has no place for: {names}")]
+    #[error("{path}: tensors that a model of this config.json does not have: {names}")]
     Unused {
         /// The file.
         path: String,

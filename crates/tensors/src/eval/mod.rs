@@ -12,7 +12,7 @@ const POSITIONS: usize = 8_192;
 
 /// Answers encodings batch by batch, similar lengths together: an iterator that yields the number done after each
 /// batch. To stop, the caller stops iterating.
-#[must_use = "nothing is answered until it is asked for"]
+#[must_use = "nothing is answered until the iterator is advanced"]
 pub struct Answering<'a, T> {
     encodings: &'a [Encoding],
     batches: std::vec::IntoIter<Vec<usize>>,

@@ -120,7 +120,7 @@ impl<'a> Proposer<'a> {
 
 /// Ranks fillings by their probability for all examples: an iterator that yields the number of examples done after each
 /// batch.
-#[must_use = "nothing is ranked until it is asked for"]
+#[must_use = "nothing is ranked until the iterator is advanced"]
 pub struct Ranking<'a> {
     /// The fillings, and how many examples produced each.
     texts: Vec<(Vec<String>, usize)>,

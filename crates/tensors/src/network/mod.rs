@@ -18,7 +18,7 @@ pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,
-    reason = "there are a few of them, never many"
+    reason = "only a few exist at a time"
 )]
 pub enum Network {
     /// An encoder and a decoder.
@@ -31,7 +31,7 @@ pub enum Network {
 
 /// A network's state after reading its input, before the first output token.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+#[allow(clippy::large_enum_variant, reason = "only one exists at a time")]
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
@@ -60,7 +60,7 @@ impl From<Bert> for Network {
 }
 
 /// Why an operation never meets two kinds.
-const ONE_KIND: &str = "a network is asked about what it has read itself";
+const ONE_KIND: &str = "a network only decodes what it has encoded itself";
 
 impl Network {
     /// Builds the network of this configuration from all of `weights`.

@@ -55,7 +55,7 @@ pub enum TokenizerError {
         found: u32,
     },
     /// It has no newline token, which ends answers.
-    #[error("{path}: no token for the end of a line, with which answers end")]
+    #[error("{path}: no newline token, which must end answers")]
     NoLine {
         /// The file.
         path: String,

@@ -29,7 +29,7 @@ pub enum TuningError {
     },
     /// The network has no positions left for an input.
     #[error(
-        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions in all, and \
+        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, and \
          none is left for an input; wanted a shorter prompt, or a model with more positions"
     )]
     TooLong {

@@ -21,13 +21,13 @@ pub struct PromptBank {
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
     /// The backbone is not an encoder-decoder.
-    #[error("prompts of one ensemble are put before a T5's input; this is another kind of network")]
+    #[error("an ensemble of prompts needs a T5; this is another kind of network")]
     Kind,
     /// There are no prompts.
     #[error("an ensemble of no prompts: wanted at least one")]
     Empty,
     /// They differ in length or width.
-    #[error("prompts of one ensemble have one shape: wanted {wanted:?}, found {found:?}")]
+    #[error("the prompts of an ensemble must have one shape: wanted {wanted:?}, found {found:?}")]
     Shape {
         /// `[P, D]` from the backbone and the first prompt.
         wanted: [usize; 2],

@@ -129,7 +129,7 @@ impl TryFrom<Fields> for Card {
         let missing: Vec<&str> = [
             (
                 fields.name.is_none(),
-                "name = \"…\", of which its folder is called",
+                "name = \"…\", which is also the name of its folder",
             ),
             (
                 fields.task.is_none(),
@@ -141,7 +141,7 @@ impl TryFrom<Fields> for Card {
             ),
             (
                 labelled && fields.labels.is_none(),
-                "labels = [\"…\", \"…\"], what is answered for each class from 0",
+                "labels = [\"…\", \"…\"], the answer for each class, from 0",
             ),
         ]
         .into_iter()
@@ -154,7 +154,7 @@ impl TryFrom<Fields> for Card {
         };
         Ok(Card {
             title: fields.title.unwrap_or_else(|| name.clone()),
-            about: (fields.about).unwrap_or_else(|| format!("a domain of one's own: {task}")),
+            about: (fields.about).unwrap_or_else(|| format!("a user's own domain: {task}")),
             task,
             schema,
             texts: fields.texts.unwrap_or_default(),
@@ -164,7 +164,7 @@ impl TryFrom<Fields> for Card {
             metrics: (fields.metrics)
                 .unwrap_or_else(|| task.metrics().map(str::to_string).to_vec()),
             template: (fields.template)
-                .unwrap_or_else(|| "as the bundled domains of its task".to_string()),
+                .unwrap_or_else(|| "that of the bundled domains of its task".to_string()),
             licence: fields.licence.unwrap_or_else(|| NO_LICENCE.to_string()),
             miniature: fields.miniature,
             suites: fields.suites,
@@ -337,7 +337,7 @@ impl Card {
         }
         if self.metrics != self.task.metrics() {
             return Some(format!(
-                "wanted metrics = {:?}, which are those of {}, or none named, found {:?}",
+                "wanted metrics = {:?}, as for {}, or none, found {:?}",
                 self.task.metrics(),
                 self.task,
                 self.metrics

@@ -202,7 +202,7 @@ impl Catalogue {
                 name: name.to_string(),
                 suite: suite.name(),
                 has: belonging.map(|card| card.name.clone()).collect(),
-                hint: format!("; --suite {HUB} has every domain that was fetched"),
+                hint: format!("; --suite {HUB} has all fetched domains"),
             });
         }
         if has.is_empty() {
@@ -228,12 +228,12 @@ impl Catalogue {
             has,
             hint: match suite {
                 Suite::Mini => {
-                    "; real files of it are read with --data DIR, or with --suite hub once they were fetched"
+                    "; use --data DIR for real files of it, or --suite hub after fetching them"
                         .to_string()
                 }
                 Suite::Folder(_) => match suite.near_domain(card) {
                     Some(near) => format!("; {near}"),
-                    None => format!("; {name}/test.parquet is where its files belong"),
+                    None => format!("; put its file at {name}/test.parquet"),
                 },
                 Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
             },
@@ -389,13 +389,13 @@ mod tests {
             .expect_err("a known name")
             .to_string();
         assert!(
-            taken.contains("squad.toml: wanted a domain of another name, found 'squad'"),
+            taken.contains("squad.toml: wanted a new name for the domain, found 'squad'"),
             "{taken}"
         );
         let twice = Catalogue::with(&[write("mine"), write("mine")])
             .expect_err("twice")
             .to_string();
-        assert!(twice.contains("'mine', which is known already"), "{twice}");
+        assert!(twice.contains("'mine', which exists already"), "{twice}");
     }
 
     #[test]

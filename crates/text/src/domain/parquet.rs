@@ -422,7 +422,7 @@ mod tests {
         fs::write(&path, &bytes).expect("a file");
         let message = message(&path);
         assert!(
-            message.contains("that says it unpacks to 134217727"),
+            message.contains("that claims to decompress to 134217727"),
             "{message}"
         );
     }

@@ -151,7 +151,7 @@ impl SplitSource {
         match filter {
             RowFilter::All if split == file => None,
             RowFilter::All => Some(format!(
-                "{split} is all of {file}.parquet, as there is no {split}.parquet"
+                "{split} is all of {file}.parquet, since there is no {split}.parquet"
             )),
             RowFilter::PassageBuckets(buckets) => Some(format!(
                 "{split} is about {} % of {file}.parquet: the passages whose hash falls into \

@@ -97,7 +97,7 @@ impl<'a> Client<'a> {
                 _ => return Header::read(response.headers(), commit, url),
             }
         }
-        let reason = "it leads from one address to the next".to_string();
+        let reason = "too many redirects".to_string();
         Err(HubError::Answer { url, reason })
     }
 
@@ -113,7 +113,7 @@ impl<'a> Client<'a> {
             206 => {
                 let range = text_of(response.headers(), "content-range").unwrap_or_default();
                 if !range.starts_with(&format!("bytes {start}-")) {
-                    let reason = format!("wanted the bytes from {start} on, found '{range}'");
+                    let reason = format!("wanted the bytes from {start}, found '{range}'");
                     return Err(HubError::Answer { url, reason });
                 }
                 start

@@ -14,7 +14,7 @@ pub enum HubError {
     Settings(#[from] SettingsError),
     /// `HF_HUB_OFFLINE` is set but the cache lacks a file.
     #[error(
-        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids asking the Hub, found only some or none; unset HF_HUB_OFFLINE to fetch them"
+        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids using the Hub, found only some or none; unset HF_HUB_OFFLINE to fetch them"
     )]
     Offline {
         /// The repository.
@@ -26,7 +26,7 @@ pub enum HubError {
     },
     /// No connection.
     #[error(
-        "{url}: can't be reached: {reason}. Check the network and HF_ENDPOINT. Without a network: fetch where there is one and copy {cache} from there, or put the files into a folder and name it with --model DIR or --data DIR{found}"
+        "{url}: can't be reached: {reason}. Check the network and HF_ENDPOINT. Without a network, fetch on another machine and copy {cache} from there, or put the files into a folder and pass it with --model DIR or --data DIR{found}"
     )]
     Unreachable {
         /// The address.
@@ -40,7 +40,7 @@ pub enum HubError {
     },
     /// The server was silent for too long.
     #[error(
-        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes from what is there"
+        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes the download"
     )]
     Silent {
         /// The address or file.
@@ -106,7 +106,7 @@ pub enum HubError {
     },
     /// The repository has no readable checkpoint.
     #[error(
-        "{repository} at revision '{revision}' holds no checkpoint that can be read: wanted {lack}; it has {has}"
+        "{repository} at revision '{revision}' has no readable checkpoint: wanted {lack}; it has {has}"
     )]
     NoCheckpoint {
         /// The repository.
@@ -120,7 +120,7 @@ pub enum HubError {
     },
     /// The connection was lost.
     #[error(
-        "{file}: the download broke off at {kept} of {total} bytes{reason}; they are kept, and the same command resumes from there"
+        "{file}: the download stopped at {kept} of {total} bytes{reason}; the same command resumes from there"
     )]
     Interrupted {
         /// The file.
@@ -146,7 +146,7 @@ pub enum HubError {
     },
     /// The file in the repository is not the one whose checksum was given.
     #[error(
-        "{file}: wanted {wanted}, and {repository} at revision '{revision}' has {found}: the file was changed there; nothing was downloaded"
+        "{file}: wanted {wanted}, but {repository} at revision '{revision}' has {found}: the file has changed there; nothing was downloaded"
     )]
     Changed {
         /// The file.
@@ -248,8 +248,8 @@ pub(super) fn of_status(
             message,
             advice: match status {
                 429 => "too many requests: wait some minutes, or set HF_TOKEN",
-                500.. => "the fault is the Hub's: try again later",
-                _ => "that was not expected: check HF_ENDPOINT",
+                500.. => "the Hub has a problem: try again later",
+                _ => "unexpected status: check HF_ENDPOINT",
             },
         },
     }
@@ -278,7 +278,7 @@ pub(super) fn of_request(
             cache: settings.cache.display().to_string(),
             found: match super::cached(source, &settings.cache) {
                 Some(_) => {
-                    ". The cache has these files already: HF_HUB_OFFLINE=1 uses them as they are"
+                    ". The cache already has these files: use them with HF_HUB_OFFLINE=1"
                 }
                 None => "",
             },

@@ -46,7 +46,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// There is no folder for a cache.
-    #[error("there is no home folder to keep downloads in: wanted HF_HOME to name one")]
+    #[error("there is no home folder for downloads: set HF_HOME")]
     NoHome,
     /// `HF_ENDPOINT` is not a URL.
     #[error("HF_ENDPOINT: wanted an address such as https://huggingface.co, found '{found}'")]

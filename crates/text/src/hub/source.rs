@@ -65,20 +65,20 @@ pub const MAIN: &str = "main";
 pub enum SourceError {
     /// Not a repository name.
     #[error(
-        "'{found}' names no repository of the Hub: wanted OWNER/NAME, such as google/t5-base-lm-adapt"
+        "'{found}' is not the name of a Hub repository: wanted OWNER/NAME, such as google/t5-base-lm-adapt"
     )]
     Repository {
         /// What was given.
         found: String,
     },
     /// Not a revision.
-    #[error("'{found}' is no revision: wanted a branch, a tag or a commit, such as main")]
+    #[error("'{found}' is not a revision: wanted a branch, a tag or a commit, such as main")]
     Revision {
         /// What was given.
         found: String,
     },
     /// Not a path inside a repository.
-    #[error("'{found}' is no file of a repository: wanted a relative path without '..' or spaces")]
+    #[error("'{found}' is not a file of a repository: wanted a relative path without '..' or spaces")]
     File {
         /// What was given.
         found: String,

@@ -33,7 +33,7 @@ impl Delta for LadderRecipe {
     fn about(&self) -> About {
         About {
             family: Family::Additions,
-            what: "a small network beside the model, which needs no backward pass",
+            what: "a small network beside the model, without a backward pass through the model",
             paper: "Sung et al. 2022, arXiv 2206.06522",
             code: Some("ylsung/Ladder-Side-Tuning"),
         }

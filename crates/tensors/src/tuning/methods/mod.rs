@@ -131,8 +131,8 @@ pub fn about(method: Method) -> About {
         code: None,
     };
     match method {
-        Method::Untuned => untuned("nothing: the model as it was pre-trained"),
-        Method::Elsewhere => untuned("what was tuned elsewhere: nothing is trained here"),
+        Method::Untuned => untuned("nothing: the pre-trained model"),
+        Method::Elsewhere => untuned("nothing here: a result tuned elsewhere"),
         tuned => delta(&Recipe::default_for(Defaults::T5, tuned).delta).about(),
     }
 }

@@ -64,10 +64,10 @@ impl Delta for PrefixRecipe {
         match (self.places, kind) {
             (PrefixPlaces::Every, _) | (PrefixPlaces::Decoder, Kind::T5) => Ok(()),
             (PrefixPlaces::Decoder, Kind::DecoderOnly) => {
-                Err("it has no encoder; prefix is the same")
+                Err("it has no encoder; method prefix does the same")
             }
             (PrefixPlaces::Decoder, Kind::Bert) => {
-                Err("it has no decoder; prefix is that of its encoder")
+                Err("it has no decoder; method prefix is for its encoder")
             }
         }
     }

@@ -45,7 +45,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
     let order = field("fortran_order")?;
     if order != "False" {
         return Err(wrong(
-            "rows one after the other (numpy.save(PATH, numpy.ascontiguousarray(prompt)))",
+            "C order (numpy.save(PATH, numpy.ascontiguousarray(prompt)))",
             format!("fortran_order {order}"),
         ));
     }
@@ -97,7 +97,7 @@ fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), Saved
     };
     let rest = bytes
         .strip_prefix(MAGIC)
-        .ok_or_else(|| wrong("a .npy", "other bytes at its start".to_string()))?;
+        .ok_or_else(|| wrong("a .npy", "another file".to_string()))?;
     let (version, rest) = rest.split_at_checked(2).ok_or_else(cut)?;
     let (size, rest) = match version[0] {
         1 => {

@@ -36,7 +36,7 @@ use promptshift_text::hash::sha256;
 pub const FILE: &str = "trained.safetensors";
 
 /// What errors say was wanted.
-const WANTED: &str = "what a training of promptshift left";
+const WANTED: &str = "the result of a promptshift training";
 
 /// The files that a training left.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub enum CatalogueError {
     },
     /// No suite has this name.
     #[error(
-        "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
+        "unknown suite '{name}': {}wanted one of {}; use --data DIR for other real data",
         suggestion(.nearest), .known.join(", ")
     )]
     UnknownSuite {
@@ -112,7 +112,7 @@ pub enum CatalogueError {
         target_labels: String,
     },
     /// A user's card has the name of a known domain.
-    #[error("{file}: wanted a domain of another name, found '{name}', which is known already")]
+    #[error("{file}: wanted a new name for the domain, found '{name}', which exists already")]
     NameTaken {
         /// The card's file.
         file: String,

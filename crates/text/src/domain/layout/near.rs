@@ -74,7 +74,7 @@ pub(super) fn advice(file: &Path) -> &'static str {
     match end.as_deref() {
         Some("parquet") => "rename it",
         Some("arrow") => {
-            "it is Arrow, as datasets' save_to_disk writes it: load_from_disk(FOLDER) and to_parquet(FILE) of each \
+            "it is Arrow from datasets' save_to_disk: load_from_disk(FOLDER) and to_parquet(FILE) of each \
              split make it parquet"
         }
         Some("gz" | "jsonl") => "rename it if it has MRQA's lines, otherwise write it as parquet",
@@ -123,12 +123,12 @@ pub(in crate::domain) fn near_folder(folder: &Path) -> Option<String> {
     let shown = folder.display();
     if names.iter().any(|name| name.starts_with("datasets--")) {
         return Some(format!(
-            "{shown} is the Hub's cache: --suite hub instead of --data reads it"
+            "{shown} is the Hub's cache: use --suite hub instead of --data"
         ));
     }
     if names.iter().any(|name| name.contains("___")) {
         return Some(format!(
-            "{shown} is the cache of datasets, which holds Arrow: to_parquet of each split writes what is read"
+            "{shown} is the cache of datasets, which holds Arrow: write each split with to_parquet"
         ));
     }
     let here = names.iter().find(|name| {

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// The remedy for a file of which a part is missing or changed.
 pub(super) const CUT: &str =
-    "it was cut off or changed after it was written: download it or write it again";
+    "it was truncated or changed after it was written: download it or write it again";
 
 /// Why a file could not be read as rows.
 #[derive(Debug, Error)]
@@ -185,13 +185,13 @@ const BEGINNINGS: [(&[u8], &str); 10] = [
     (b"PAR1", CUT),
     (
         b"version https://git-lfs",
-        "it is a Git LFS pointer instead of the file: `git lfs pull` in its repository brings the file",
+        "it is a Git LFS pointer instead of the file: run `git lfs pull` in its repository",
     ),
     (b"ARROW1", ARROW),
     (b"\xff\xff\xff\xff", ARROW),
     (
         b"\x1f\x8b",
-        "it is a gzip file: MRQA's lines are read where the name ends in .jsonl.gz, anything else unpacked",
+        "it is a gzip file: rename it to .jsonl.gz if it has MRQA's lines, otherwise unpack it",
     ),
     (b"PK\x03\x04", "it is a zip file: unpack it"),
     (b"{", JSON),
@@ -200,11 +200,11 @@ const BEGINNINGS: [(&[u8], &str); 10] = [
     (b"SQLite", "it is a database: write its table as parquet"),
 ];
 
-const ARROW: &str = "it is an Arrow file, as datasets' save_to_disk and Feather write it: write it as parquet \
+const ARROW: &str = "it is an Arrow file, from datasets' save_to_disk or Feather: write it as parquet \
                      (datasets: Dataset.to_parquet)";
-const JSON: &str = "it is JSON: MRQA's lines are read where the name ends in .jsonl, write other JSON as \
+const JSON: &str = "it is JSON: rename it to .jsonl if it has MRQA's lines, otherwise write it as \
                     parquet (datasets: load_dataset(\"json\", …) and Dataset.to_parquet)";
-const WEB: &str = "it is a web page instead of the file, as a server's refusal is saved: download the file itself";
+const WEB: &str = "it is a web page, such as a saved error page, instead of the file: download the file itself";
 const TEXT: &str =
     "it is text, such as CSV: write it as parquet (pandas: read_csv and DataFrame.to_parquet)";
 

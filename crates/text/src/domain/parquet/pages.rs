@@ -41,7 +41,7 @@ pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> R
         } = header;
         if unpacked > ALWAYS && unpacked / PACKED > packed {
             return Err(format!(
-                "a page of {packed} bytes that says it unpacks to {unpacked}"
+                "a page of {packed} bytes that claims to decompress to {unpacked}"
             ));
         }
         at = at.saturating_add(header.length).saturating_add(packed);

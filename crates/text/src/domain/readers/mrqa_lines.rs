@@ -85,7 +85,7 @@ const HEADER: &str = "MRQA's header, {\"header\": {…}}";
 
 impl MrqaLines {
     /// What a file is that can be opened.
-    pub(super) const WANTED: &str = "a file of MRQA's (.jsonl.gz or .jsonl)";
+    pub(super) const WANTED: &str = "an MRQA file (.jsonl.gz or .jsonl)";
 
     /// Opens a file and reads its header.
     pub fn open(path: PathBuf) -> Result<MrqaLines, TableError> {
@@ -135,7 +135,7 @@ impl MrqaLines {
                 Err(error) => return Err(self.wrong(wanted, error.to_string())),
                 Ok(0) => return Ok(None),
                 Ok(length) if length as u64 == LONGEST && text.last() != Some(&b'\n') => {
-                    let found = format!("more than {LONGEST} bytes without a line's end");
+                    let found = format!("more than {LONGEST} bytes without a newline");
                     return Err(self.wrong(wanted, found));
                 }
                 Ok(_) => {}
@@ -201,7 +201,7 @@ fn keys(text: &[u8]) -> Option<String> {
     Some(match keys.as_slice() {
         [] => "an empty object".to_string(),
         keys if keys.contains(&"question") => format!(
-            "a row of a table, {}: tables are read as parquet (datasets: load_dataset(\"json\", …) and to_parquet)",
+            "a row of a table, {}: write tables as parquet (datasets: load_dataset(\"json\", …) and to_parquet)",
             keys.join(", ")
         ),
         keys => format!("an object of {}", keys.join(", ")),
@@ -270,7 +270,7 @@ mod tests {
             (&["[]"], "line 1: wanted MRQA's header"),
             (
                 &[r#"{"question": "Q", "answers": []}"#],
-                "found a row of a table, answers, question: tables are read as parquet",
+                "found a row of a table, answers, question: write tables as parquet",
             ),
             (&[FIRST], "test.jsonl.gz: wanted rows, found 0"),
             (&[FIRST, "", LINE, "{}"], "line 4: wanted a context"),
@@ -335,7 +335,7 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         let message = MrqaLines::open(path).err().expect("no file").to_string();
         assert!(
-            message.contains("a.jsonl.gz: wanted a file of MRQA's"),
+            message.contains("a.jsonl.gz: wanted an MRQA file"),
             "{message}"
         );
     }

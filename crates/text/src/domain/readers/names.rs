@@ -106,9 +106,9 @@ fn repeated(
 pub fn note(repeats: usize) -> Option<String> {
     match repeats {
         0 => None,
-        1 => Some("1 row left out, as it repeats another to the letter, name included".to_string()),
+        1 => Some("1 row left out, since it repeats another exactly, name included".to_string()),
         _ => Some(format!(
-            "{repeats} rows left out, as they repeat others to the letter, names included"
+            "{repeats} rows left out, since they repeat others exactly, names included"
         )),
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, String)> {
         }
         let end = from.find('}').filter(|_| from.starts_with('{'));
         let Some(end) = end else {
-            let wanted = "slots in braces, {question}, and braces of the text doubled";
+            let wanted = "slots in braces, {question}, and doubled braces for literal ones";
             return Err((wanted.to_string(), shown(from)));
         };
         if !words.is_empty() {

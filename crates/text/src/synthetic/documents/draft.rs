@@ -39,7 +39,7 @@ pub struct Verdict {
 /// The words that documents share.
 pub static CUES: LazyLock<Cues> = LazyLock::new(|| {
     toml::from_str(include_str!("cues.toml"))
-        .unwrap_or_else(|error| panic!("the file is compiled in and tested: cues.toml: {error}"))
+        .unwrap_or_else(|error| panic!("cues.toml is compiled in and tested: {error}"))
 });
 
 /// `1) one 2) two`

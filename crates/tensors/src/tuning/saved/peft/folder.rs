@@ -147,7 +147,7 @@ pub(in crate::tuning::saved) fn config(
     };
     let unknown = keys::unknown(&json, &peft_type).map_err(|changed| {
         let Changed { name, value, what } = changed;
-        let wanted = format!("an adapter without {name}, with which {what}");
+        let wanted = format!("an adapter without {name}, because {what}");
         wrong(&wanted, format!("{name} {value}"))
     })?;
     Ok(Config {

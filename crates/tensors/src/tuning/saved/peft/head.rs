@@ -114,7 +114,7 @@ pub(super) fn write(
         Some(HeadForm::Words(_)) => {
             return Err("a head of masked words, which PEFT does not train for any task".into());
         }
-        None => return Err("a BERT's adapter without a head, which answers nothing".into()),
+        None => return Err("a BERT's adapter without a head, which can't answer".into()),
     };
     let (weight, bias) = bert.head().expect("there is a form of it").rows();
     let [name_of_weight, name_of_bias] = tensors(module);

@@ -69,7 +69,7 @@ pub(super) fn read(
         }
     }
     if let Some(found @ 0..=1 | found @ 3..) = config.count("num_transformer_submodules")? {
-        let wanted = "num_transformer_submodules 2, as an encoder-decoder has";
+        let wanted = "num_transformer_submodules 2, for an encoder-decoder";
         return Err(config.wrong(wanted, found.to_string()));
     }
     let row = layers
