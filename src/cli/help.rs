@@ -69,7 +69,9 @@ fn first_screen(command: &Command) -> String {
             writeln!(screen, "  {name:<12} {about}").expect("strings take text");
         }
     }
-    screen + "\n`promptshift COMMAND --help` explains every flag, `-h` lists them briefly.\n\n" + EXIT_CODES
+    screen
+        + "\n`promptshift COMMAND --help` explains every flag, `-h` lists them briefly.\n\n"
+        + EXIT_CODES
 }
 
 #[cfg(test)]

@@ -363,7 +363,10 @@ fn rows_are_refused_by_file_column_and_row() {
             },
             command: "predict --data bad.jsonl --domain squad --out p.jsonl",
             code: 1,
-            words: &["bad.jsonl: line 1: wanted MRQA's header", "write tables as parquet"],
+            words: &[
+                "bad.jsonl: line 1: wanted MRQA's header",
+                "write tables as parquet",
+            ],
         },
         Case {
             name: "a pointer of Git LFS",

@@ -119,9 +119,7 @@ pub enum CheckpointError {
         tensors: String,
     },
     /// Two tensors that this kind of model ties differ.
-    #[error(
-        "{path}: tensor '{copy}' differs from '{of}', but such a model ties them"
-    )]
+    #[error("{path}: tensor '{copy}' differs from '{of}', but such a model ties them")]
     Copy {
         /// The file.
         path: String,

@@ -98,7 +98,8 @@ fn shards(index: &Path) -> Result<BTreeSet<String>, CheckpointError> {
         path: index.display().to_string(),
         source,
     })?;
-    let json: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
+    let json: Value =
+        serde_json::from_slice(&bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
     let map = json
         .get("weight_map")
         .and_then(Value::as_object)

@@ -16,10 +16,7 @@ pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
 
 /// A network with its parameters. Their paths in [`Tuned`](crate::tuning::Tuned) do not contain the kind.
 #[derive(Module, Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "only a few exist at a time"
-)]
+#[allow(clippy::large_enum_variant, reason = "only a few exist at a time")]
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),

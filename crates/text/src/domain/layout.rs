@@ -389,7 +389,10 @@ mod tests {
         for (path, part) in [
             ("squad/data-00000-of-00001.arrow", "save_to_disk"),
             ("squad/README.md", "has no data in it"),
-            ("SQuAD/train.parquet", "rename the folder 'SQuAD' to 'squad'"),
+            (
+                "SQuAD/train.parquet",
+                "rename the folder 'SQuAD' to 'squad'",
+            ),
             ("train.parquet", "itself has train.parquet"),
             ("datasets--rajpurkar--squad/refs/main", "--suite hub"),
             (

@@ -277,9 +277,7 @@ pub(super) fn of_request(
             reason: error.to_string(),
             cache: settings.cache.display().to_string(),
             found: match super::cached(source, &settings.cache) {
-                Some(_) => {
-                    ". The cache already has these files: use them with HF_HUB_OFFLINE=1"
-                }
+                Some(_) => ". The cache already has these files: use them with HF_HUB_OFFLINE=1",
                 None => "",
             },
         },

@@ -78,7 +78,9 @@ pub enum SourceError {
         found: String,
     },
     /// Not a path inside a repository.
-    #[error("'{found}' is not a file of a repository: wanted a relative path without '..' or spaces")]
+    #[error(
+        "'{found}' is not a file of a repository: wanted a relative path without '..' or spaces"
+    )]
     File {
         /// What was given.
         found: String,

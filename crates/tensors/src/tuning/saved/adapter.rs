@@ -170,10 +170,18 @@ impl AdapterFile {
         }
         let numbers = self.numbers().unwrap_or_default();
         sizes::check(&start, &backbone.config, numbers).map_err(|found| {
-            SavedError::wrong(&self.path, "a recipe that matches the sizes of its tensors", found)
+            SavedError::wrong(
+                &self.path,
+                "a recipe that matches the sizes of its tensors",
+                found,
+            )
         })?;
         let tuned = attach(backbone, &start, &MethodInputs::default(), 0).map_err(|error| {
-            SavedError::wrong(&self.path, "a recipe that can be applied", error.to_string())
+            SavedError::wrong(
+                &self.path,
+                "a recipe that can be applied",
+                error.to_string(),
+            )
         })?;
         let (tuned, tensors) = (tuned.into_inference(), tensors.clone());
         let is_saved = |path: &str| is_trainable(recipe, path, &backbone.config);

@@ -356,8 +356,12 @@ impl Metadata {
         wanted: &str,
     ) -> Result<Self, SavedError> {
         let wrong = |found: String| SavedError::wrong(path, wanted, found);
-        let (_, header) = SafeTensors::read_metadata(bytes)
-            .map_err(|e| wrong(format!("{} bytes that are not safetensors: {e}", bytes.len())))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| {
+            wrong(format!(
+                "{} bytes that are not safetensors: {e}",
+                bytes.len()
+            ))
+        })?;
         seal::check(bytes).map_err(wrong)?;
         Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)
     }

@@ -37,8 +37,12 @@ pub(super) fn of(tuned: &Tuned, is_saved: impl Fn(&str) -> bool) -> Weights {
 /// The tensors of a safetensors file, all of them finite; f16 and bf16 become f32.
 pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, SavedError> {
     let wrong = |found: String| SavedError::wrong(path, wanted, found);
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| wrong(format!("{} bytes that are not safetensors: {e}", bytes.len())))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        wrong(format!(
+            "{} bytes that are not safetensors: {e}",
+            bytes.len()
+        ))
+    })?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         let values =

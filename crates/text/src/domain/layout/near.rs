@@ -111,10 +111,7 @@ pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<Strin
     let other = names_in(folder)
         .into_iter()
         .find(|name| plain(name) == plain(&card.name) && folder.join(name).is_dir())?;
-    Some(format!(
-        "rename the folder '{other}' to '{}'",
-        card.name
-    ))
+    Some(format!("rename the folder '{other}' to '{}'", card.name))
 }
 
 /// What a folder is, if it is not one with a folder for each domain.

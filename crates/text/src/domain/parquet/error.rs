@@ -204,7 +204,8 @@ const ARROW: &str = "it is an Arrow file, from datasets' save_to_disk or Feather
                      (datasets: Dataset.to_parquet)";
 const JSON: &str = "it is JSON: rename it to .jsonl if it has MRQA's lines, otherwise write it as \
                     parquet (datasets: load_dataset(\"json\", …) and Dataset.to_parquet)";
-const WEB: &str = "it is a web page, such as a saved error page, instead of the file: download the file itself";
+const WEB: &str =
+    "it is a web page, such as a saved error page, instead of the file: download the file itself";
 const TEXT: &str =
     "it is text, such as CSV: write it as parquet (pandas: read_csv and DataFrame.to_parquet)";
 

@@ -31,7 +31,8 @@ use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 pub use folder::Task;
 
 /// What PEFT can represent.
-pub(super) const WANTED: &str = "an adapter of lora, ia3 or prefix-decoder, which PEFT supports too";
+pub(super) const WANTED: &str =
+    "an adapter of lora, ia3 or prefix-decoder, which PEFT supports too";
 
 /// LoRA on every map of T5-xxl at rank 64 has 2 GiB.
 const MOST_BYTES: u64 = 1 << 31;
@@ -189,7 +190,9 @@ fn end(
                     "an adapter that leaves '{known}' of '{}' unchanged",
                     backbone.name
                 ),
-                format!("a different '{name}': it was trained as well, or belongs to another model"),
+                format!(
+                    "a different '{name}': it was trained as well, or belongs to another model"
+                ),
             ));
         }
         whole.extend(module.rsplit_once('.').map(|(module, _)| module));
