@@ -73,7 +73,7 @@ pub enum ExperimentError {
     },
     /// A checkpoint can't be written or read.
     #[error(transparent)]
-    Halt(#[from] CheckpointerError),
+    Checkpointer(#[from] CheckpointerError),
     /// The watcher stopped it.
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
@@ -235,7 +235,7 @@ fn past_damage<T>(
     mut run: impl FnMut(&mut Watch) -> Result<T, ExperimentError>,
 ) -> Result<T, ExperimentError> {
     match run(watch) {
-        Err(ExperimentError::Halt(error)) if error.is_damage() => {
+        Err(ExperimentError::Checkpointer(error)) if error.is_damage() => {
             let now = set_aside(begun)?;
             watch(Event::SetAside {
                 error: &error,

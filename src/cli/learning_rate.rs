@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn impossible_values_are_refused() {
         use Method::{Model, Prompt};
         for (flag, tuned, wanted) in [
             ("0.3", vec![Prompt, Model], "wanted METHOD=0.3"),

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_change_what_they_name() {
+    fn flags_change_only_what_they_name() {
         let mut recipe = Recipe::default_for(Defaults::T5, Method::Lora);
         let before = recipe.clone();
         lora(None, None, &[]).change(&mut recipe);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_cannot_be_meant_are_refused() {
+    fn inapplicable_flags_are_refused() {
         let refused = |flags: Lora, tuned: &[Method], config: &Config| {
             flags
                 .check(tuned, config)

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_goes_by_the_mean_rate() {
+    fn the_remaining_time_follows_the_mean_rate() {
         assert_eq!(left(Duration::from_secs(30), 10, 20), ", about 60 s left");
         assert_eq!(left(Duration::from_secs(30), 0, 20), "");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{DomainRows, Rows};
@@ -33,7 +33,7 @@ impl Runner<'_> {
     /// Answers the rows of a domain at these indices, without gradients, and stores the answers.
     pub(super) fn answer(
         &self,
-        context: Context,
+        context: CellContext,
         asked: Asked,
         tuned: &Tuned,
         (rows, places): (&Rows, &[usize]),
@@ -57,7 +57,7 @@ impl Runner<'_> {
         let (found, peak_bytes) = peak_of(|| -> Result<Vec<Answer>, ExperimentError> {
             let limits = &context.cell.setting.limits;
             let encodings = encode(&rows.examples, &context.backbone.tokenizer, limits);
-            let asker = Context { ..context }.asker(&asked.wording);
+            let asker = CellContext { ..context }.asker(&asked.wording);
             let mut answers = Vec::with_capacity(total);
             for part in &rows.parts {
                 let encodings = &encodings[part.rows.clone()];

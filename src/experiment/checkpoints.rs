@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use super::answer::predictions;
-use super::context::{Context, at_step};
+use super::context::{CellContext, at_step};
 use super::runner::{Keep, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
@@ -66,7 +66,7 @@ struct Question<'a> {
 
 impl<'a> Question<'a> {
     /// For each test set, in the order of the evaluations.
-    fn of_tests(context: Context<'a>, of: &Of) -> Vec<Question<'a>> {
+    fn of_tests(context: CellContext<'a>, of: &Of) -> Vec<Question<'a>> {
         let question = |test: &'a TestSet| Question {
             asked: context.asked(of.clone(), test),
             card: &test.card,
@@ -77,7 +77,7 @@ impl<'a> Question<'a> {
     }
 
     /// For source validation, which only model tuning answers.
-    fn of_validation(context: Context<'a>, of: &Of) -> Option<Question<'a>> {
+    fn of_validation(context: CellContext<'a>, of: &Of) -> Option<Question<'a>> {
         let rows = &context.source().validation;
         (context.cell.method == Method::Model).then(|| Question {
             asked: context.validation_asked(of.clone()),
@@ -101,7 +101,7 @@ fn places_of(method: Method, rows: &Rows) -> Vec<usize> {
 /// Handles the checkpoints of a training while it runs.
 pub(super) struct Checkpoints<'a> {
     runner: &'a Runner<'a>,
-    context: Context<'a>,
+    context: CellContext<'a>,
     of: Of,
     steps: Vec<usize>,
 }
@@ -109,7 +109,7 @@ pub(super) struct Checkpoints<'a> {
 impl<'a> Checkpoints<'a> {
     pub(super) fn of(
         runner: &'a Runner<'a>,
-        context: Context<'a>,
+        context: CellContext<'a>,
         subject: &Subject,
     ) -> Result<Self, ExperimentError> {
         Ok(Checkpoints {
@@ -157,7 +157,7 @@ impl Runner<'_> {
     /// Answers missing questions at a training's checkpoints, if the weights were kept.
     pub(super) fn answer_at_steps(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
@@ -175,7 +175,7 @@ impl Runner<'_> {
 
     fn answer_at_step(
         &self,
-        context: Context,
+        context: CellContext,
         of: &Of,
         step: usize,
         tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
@@ -221,7 +221,7 @@ impl Runner<'_> {
     /// A training's checkpoints with complete answers; predictions are written into the draft of its record.
     pub(super) fn checkpoints(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         draft: &Draft,
     ) -> Result<Vec<Checkpoint>, ExperimentError> {
@@ -233,7 +233,7 @@ impl Runner<'_> {
 
     fn checkpoint(
         &self,
-        context: Context,
+        context: CellContext,
         of: &Of,
         step: usize,
         draft: &Draft,
@@ -292,7 +292,7 @@ impl Runner<'_> {
     /// The answers to a question's rows and the seconds they took; `None` if some are missing.
     fn predictions_at(
         &self,
-        context: Context,
+        context: CellContext,
         question: &Question,
     ) -> Result<Option<(Vec<Prediction>, f64)>, ExperimentError> {
         let rows = question.rows.at(&question.places);

@@ -15,13 +15,13 @@ use promptshift_text::domain::wording::{ScoreBy, Wording};
 
 /// A cell, and the rows and backbone that it is run on.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(super) struct CellContext<'a> {
     pub cell: &'a Cell,
     pub datasets: &'a Datasets,
     pub backbone: &'a Backbone,
 }
 
-impl<'a> Context<'a> {
+impl<'a> CellContext<'a> {
     pub fn source(&self) -> &'a Source {
         &self.datasets.source
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ExperimentError;
 use super::answer::predictions;
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::{Keep, Runner, Searched};
 use crate::datasets::TestSet;
 use promptshift_numbers::excerpts;
@@ -193,7 +193,7 @@ impl Runner<'_> {
     /// `None` if some rows have no answer.
     fn evaluation(
         &self,
-        context: Context,
+        context: CellContext,
         asked: &Asked,
         test: &TestSet,
         name: &str,
@@ -233,7 +233,7 @@ impl Runner<'_> {
     /// large; predictions are copied and may be compressed.
     fn copied(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         draft: &Draft,
     ) -> Result<(Training, ValidationAnswers), ExperimentError> {

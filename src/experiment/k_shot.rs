@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::context::{Context, after};
+use super::context::{CellContext, after};
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch, failed};
 use crate::datasets::TestSet;
@@ -27,7 +27,7 @@ pub(super) struct Shot<'a> {
     pub asked: Asked,
 }
 
-impl<'a> Context<'a> {
+impl<'a> CellContext<'a> {
     /// Every K for every target; empty for a method without training.
     pub fn shots(&self, of: &Of) -> Vec<Shot<'a>> {
         let cell = self.cell;
@@ -68,9 +68,9 @@ impl<'a> Context<'a> {
 impl Runner<'_> {
     /// Tunes with a few examples, starting from `start` (the result of training on the source), and answers the
     /// target's rows at these indices.
-    pub(super) fn shoot(
+    pub(super) fn tune_k_shot(
         &self,
-        context: Context,
+        context: CellContext,
         shot: Shot,
         start: &Tuned,
         places: &[usize],

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
+use super::context::CellContext;
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::Datasets;
 use crate::plan::Plan;
@@ -152,7 +152,7 @@ impl<'a> Runner<'a> {
         Ok(to_do)
     }
 
-    fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
+    fn to_do_of(&self, context: CellContext) -> Result<ToDo, ExperimentError> {
         let mut to_do = ToDo::default();
         let subject = context.subject();
         let found = match &subject {
@@ -214,7 +214,7 @@ impl<'a> Runner<'a> {
         done: &dyn Fn() -> Result<Option<T>, ExperimentError>,
         watch: &mut Watch,
     ) -> Result<Claimed<T>, ExperimentError> {
-        let mut told = false;
+        let mut is_reported = false;
         loop {
             if let Some(found) = done()? {
                 return Ok(Claimed::Done(found));
@@ -225,11 +225,11 @@ impl<'a> Runner<'a> {
                     return Ok(done()?.map_or_else(|| Claimed::Work(Box::new(work)), Claimed::Done));
                 }
                 Err(error @ StoreError::Busy { .. }) => {
-                    match told {
+                    match is_reported {
                         true => watch(Event::StillWaiting)?,
                         false => watch(Event::Waiting(&error))?,
                     }
-                    told = true;
+                    is_reported = true;
                     thread::sleep(AGAIN);
                 }
                 Err(error) => return Err(error.into()),
@@ -237,8 +237,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> Context<'c> {
-        Context {
+    pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> CellContext<'c> {
+        CellContext {
             cell,
             datasets: self.datasets,
             backbone: self.backbone,
@@ -282,7 +282,7 @@ impl<'a> Runner<'a> {
             let places = self.unanswered(&shot.asked, &shot.test.rows)?;
             if !places.is_empty() {
                 let start = loaded(watch)?;
-                self.shoot(context, shot, &start, &places, watch)?;
+                self.tune_k_shot(context, shot, &start, &places, watch)?;
             }
         }
         Ok(())

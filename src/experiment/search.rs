@@ -95,9 +95,10 @@ impl Runner<'_> {
         let of = self.environment.name(&subject);
         past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
-            let halts = Some(Checkpointer::new(work.begun(), of.clone()));
+            let checkpointer = Some(Checkpointer::new(work.begun(), of.clone()));
             let train = context.training_set();
-            let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _, _| Ok(()), watch);
+            let fitted =
+                context.fit_on_source(tuned, &train, checkpointer, &mut |_, _, _| Ok(()), watch);
             ended(fitted.map(|(fitted, _)| fitted))
         })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::answer::{predictions, stored};
 use super::checkpoints::{Checkpoints, STEP, step_file};
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::{Claimed, Keep, Runner};
 use super::{Event, ExperimentError, Watch, failed, past_damage};
 use promptshift_numbers::provenance;
@@ -33,7 +33,7 @@ impl Runner<'_> {
     /// The cell's training, from the store or computed now. If another process is computing it, waits.
     pub(super) fn trained(
         &self,
-        context: Context,
+        context: CellContext,
         subject: &Subject,
         watch: &mut Watch,
     ) -> Result<Trained, ExperimentError> {
@@ -47,7 +47,7 @@ impl Runner<'_> {
     /// A training's result, read from its file; trained again if that was not kept.
     pub(super) fn reopened(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         watch: &mut Watch,
     ) -> Result<Tuned, ExperimentError> {
@@ -68,7 +68,7 @@ impl Runner<'_> {
 
     fn train(
         &self,
-        context: Context,
+        context: CellContext,
         subject: &Subject,
         work: Work,
         watch: &mut Watch,
@@ -82,7 +82,7 @@ impl Runner<'_> {
         let (fitted, kept, sizes, peak_bytes) = past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
             let sizes = (tuned.trainable_parameters(), tuned.parameter_count());
-            let halts = Checkpointer::new(work.begun(), name.clone());
+            let checkpointer = Checkpointer::new(work.begun(), name.clone());
             let checkpoints = Checkpoints::of(self, context, subject)?;
             let mut keep_step = |step: usize, tuned: &Tuned| match self.keep {
                 Keep::All => {
@@ -94,8 +94,9 @@ impl Runner<'_> {
             let mut at_step = |step: usize, tuned: &Tuned, watch: &mut Watch| {
                 checkpoints.pass(step, tuned, &mut keep_step, watch)
             };
-            let (fitted, peak_bytes) =
-                peak_of(|| context.fit_on_source(tuned, &train, Some(halts), &mut at_step, watch));
+            let (fitted, peak_bytes) = peak_of(|| {
+                context.fit_on_source(tuned, &train, Some(checkpointer), &mut at_step, watch)
+            });
             let (fitted, kept) = fitted?;
             Ok((fitted, kept, sizes, peak_bytes))
         })?;
@@ -133,7 +134,7 @@ impl Runner<'_> {
     }
 }
 
-impl Context<'_> {
+impl CellContext<'_> {
     /// A training's result, read from a file.
     pub fn restored(&self, path: &Path) -> Result<Tuned, ExperimentError> {
         let recipe = self
@@ -153,23 +154,23 @@ impl Context<'_> {
 
     /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at that step are
     /// kept. `at_step` receives every step's parameters. If the training is interrupted, a last checkpoint is written
-    /// to `halts`.
+    /// to `checkpointer`.
     pub fn fit_on_source(
         &self,
         tuned: Tuned,
         train: &TrainingSet,
-        halts: Option<Checkpointer>,
+        checkpointer: Option<Checkpointer>,
         at_step: &mut AtStep,
         watch: &mut Watch,
-    ) -> Result<(Fitted, Kept), ExperimentError> {
+    ) -> Result<(Fitted, BestAnswers), ExperimentError> {
         let (cell, source) = (self.cell, self.source());
         let recipe: &Recipe = cell.recipe.as_ref().expect("what is trained has a recipe");
         let metric = Metric::main(source.card.task);
         let validation = &source.validation.examples;
         let wording = self.training_wording();
-        let asker = Context { ..*self }.asker(&wording);
+        let asker = CellContext { ..*self }.asker(&wording);
         let encodings = encode(validation, &self.backbone.tokenizer, &cell.setting.limits);
-        let mut kept = Kept::default();
+        let mut kept = BestAnswers::default();
         let mut validate = |tuned: &Tuned| -> Result<f64, NotFinite> {
             let mut answers = Vec::with_capacity(encodings.len());
             for part in &source.validation.parts {
@@ -186,7 +187,8 @@ impl Context<'_> {
             Ok(score)
         };
         let failed = |error: FitError| failed(error, cell);
-        let mut fit = Fitting::new(tuned, train, recipe, cell.seed, halts).map_err(failed)?;
+        let mut fit =
+            Fitting::new(tuned, train, recipe, cell.seed, checkpointer).map_err(failed)?;
         while let Some(event) = fit.next_event().map_err(failed)? {
             let seen = match event {
                 train::Event::Resumed { step } => {
@@ -216,23 +218,23 @@ impl Context<'_> {
 
 /// The answers to source validation of the best step so far.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct BestAnswers {
     score: Option<f64>,
     answers: Vec<Answer>,
 }
 
-impl Kept {
+impl BestAnswers {
     /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier on ties.
     fn offer(&mut self, score: f64, answers: Vec<Answer>) {
         if self.score.is_none_or(|best| score > best) {
-            *self = Kept {
+            *self = BestAnswers {
                 score: Some(score),
                 answers,
             };
         }
     }
 
-    fn write(&self, context: Context, folder: &Path) -> Result<ValidationAnswers, StoreError> {
+    fn write(&self, context: CellContext, folder: &Path) -> Result<ValidationAnswers, StoreError> {
         let source = context.source();
         let card = &source.card;
         let answers: Vec<_> = (self.answers.iter())

@@ -47,7 +47,7 @@ pub(super) fn words(
             DeltaRecipe::Preamble(PreambleRecipe::Examples(count)) => {
                 let examples = &source.train.examples;
                 match backbone.tokenizer.continues() {
-                    true => encode(&examples_gone_on_with(examples, *count, seed)),
+                    true => encode(&examples_to_continue(examples, *count, seed)),
                     false => encode(&examples_in_context(examples, *count, seed)),
                 }
             }
@@ -71,7 +71,7 @@ fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
 
 /// The same for a model that continues a text: inputs end where their answers begin, and rows are separated by an empty
 /// line.
-fn examples_gone_on_with(rows: &[Example], count: usize, seed: u64) -> String {
+fn examples_to_continue(rows: &[Example], count: usize, seed: u64) -> String {
     drawn(rows, count, seed)
         .map(|row| format!("{} {}\n\n", row.input, row.target))
         .collect()

@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_dropped_and_the_mean_stays() {
+    fn the_rate_is_met_and_the_mean_preserved() {
         for rate in [0.0, 0.1, 0.5, 0.9] {
             let values = Mask::new(rate, 7, 1).rows(400, 1_000);
             let dropped = values.iter().filter(|&&value| value == 0.0).count();
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_sequence_drops_what_it_drops_side_by_side() {
+    fn a_packed_sequence_drops_the_same_as_a_padded_one() {
         let mask = Mask::new(0.5, 7, 0);
         let drop = |lengths: &[usize]| {
             let ones = Tensor::<2>::ones([lengths.iter().sum(), 64], &burn::tensor::Device::flex());

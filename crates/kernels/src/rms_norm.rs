@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_gain_leaves_the_input_gradient_as_it_is() {
+    fn a_frozen_gain_does_not_change_the_input_gradient() {
         let gain = Input::tracked([1, 16], 8).with_role(Role::Frozen);
         check(&fused, &plain, &[Input::tracked([5, 16], 7), gain]);
     }

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_something_else_holds_stays_as_it_is() {
+    fn a_shared_tensor_stays_unchanged() {
         let device = burn::tensor::Device::flex();
         let x = Tensor::<2>::zeros([3, 2], &device);
         let one = Tensor::<2>::ones([1, 2], &device);

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn existing_files_are_not_overwritten() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("a.jsonl");
         write(&file, b"first").expect("new");
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_is_the_new_one() {
+    fn replacing_a_file_leaves_the_new_content() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("report.md");
         replace(&file, b"first").expect("new");
@@ -316,7 +316,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_a_killed_process_left_goes_and_what_another_writes_stays() {
+    fn leftovers_of_killed_processes_are_removed_and_files_in_progress_stay() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let Process {
             machine,
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_none_is_named() {
+    fn an_invalid_position_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let error = write(&folder.path().join("no/a"), b"").expect_err("no folder");
         assert!(matches!(error, AtomicFileError::NoFolder { .. }), "{error}");

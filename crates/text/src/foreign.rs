@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_with_its_words() {
+    fn a_panic_is_an_error_with_its_message() {
         assert_eq!(read(|| (3, is_read())), Ok((3, true)));
         assert!(!is_read());
         assert_eq!(

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_gone_when_it_has_ended() {
+    fn an_ended_process_is_gone() {
         assert!(!Process::this().is_gone());
         let mut child = (Command::new("cat").stdin(Stdio::piped()).spawn()).expect("cat");
         let process = of(child.id());
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_given_out_again_is_another_process() {
+    fn a_reused_process_number_is_another_process() {
         let mut earlier = Process::this();
         earlier.started -= 1;
         assert!(earlier.is_gone());
     }
 
     #[test]
-    fn of_another_machine_nothing_is_known() {
+    fn a_process_of_another_machine_is_never_gone() {
         let elsewhere = Process {
             machine: "elsewhere".to_owned(),
             ..Process::this()

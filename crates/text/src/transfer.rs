@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_transfer_says_what_was_found() {
+    fn an_invalid_transfer_states_what_was_found() {
         let found = |words: &[&str]| parse(words).map_err(|error| error.to_string());
         for (words, part) in [
             (&[][..], "no transfer"),

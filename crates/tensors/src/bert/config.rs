@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn relatives_are_refused_by_name() {
+    fn other_variants_are_refused_by_name() {
         for (key, value, part) in [
             (
                 "model_type",

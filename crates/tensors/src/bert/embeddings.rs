@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_segment_begins_behind_the_first_separator() {
+    fn the_second_segment_begins_after_the_first_separator() {
         let rows: [&[u32]; 3] = [&[1, 7, 2, 8, 9, 2], &[1, 7, 8, 2], &[1, 7]];
         let found = segments(&Tokens::padded(&rows, 0), 2);
         // Padding after a separator counts as the second segment; nothing attends to it.

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_that_are_no_numbers_give_no_log_probability() {
+    fn nan_logits_give_no_log_probability() {
         let (nan, far) = (f32::NAN, NOWHERE as f32);
         for (first, last) in [
             ([far, nan, nan], [far, nan, nan]),

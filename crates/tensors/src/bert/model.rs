@@ -152,7 +152,7 @@ impl Bert {
 
     /// # Panics
     /// There is no head; a plan sets one before the network is used.
-    fn asked(&self) -> &Head {
+    fn required_head(&self) -> &Head {
         self.head
             .as_ref()
             .expect("a plan puts a head on every BERT")
@@ -160,21 +160,21 @@ impl Bert {
 
     /// The head's logits: `[B, classes]`, or `[2·B, T]`, the rows of first positions before those of last positions.
     pub fn logits(&self, encoded: &Encoded) -> Tensor<2> {
-        self.asked().logits(encoded)
+        self.required_head().logits(encoded)
     }
 
     /// The head's logits of every real target, `[N, classes]` or `[N, T]`, in row order.
     pub fn target_logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
-        self.asked().target_logits(encoded, targets).0
+        self.required_head().target_logits(encoded, targets).0
     }
 
     /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus `z_loss · (log Z)²`.
     pub fn token_losses(&self, encoded: &Encoded, targets: &Tokens, z_loss: f64) -> Tensor<1> {
-        self.asked().losses(encoded, targets, z_loss)
+        self.required_head().losses(encoded, targets, z_loss)
     }
 
     /// The most probable answer to each example.
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
-        self.asked().answers(encoded)
+        self.required_head().answers(encoded)
     }
 }

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_the_network_is_refused_and_what_is_not_known_is_named() {
+    fn keys_that_change_the_network_are_refused_and_unknown_keys_named() {
         for (key, value) in [
             ("pruned_heads", json!({"0": [1]})),
             ("quantization_config", json!({"quant_method": "gptq"})),

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_called_by_what_they_are_part_of() {
+    fn parameters_are_named_by_their_paths() {
         let names = Names::new(&[
             ("blocks.*.query", "h.*.c_attn", Part::Conv1dThird(0)),
             ("blocks.*.up", "h.*.up", Part::Linear),

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unchanged_passes_and_equal_weights_have_equal_files() {
+    fn unchanged_files_pass_and_equal_weights_have_equal_files() {
         assert_eq!(check(&sample()), Ok(()));
         assert_eq!(sample(), sample());
         let mut weights = Weights::empty("");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_of_metadata_and_data_is_told() {
+    fn every_changed_bit_of_metadata_and_data_is_detected() {
         let bytes = sample();
         let place = place(&bytes).expect("sealed");
         // With a changed name the entry is an unknown key, which the reader of the metadata rejects.

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checkpoint_is_refused() {
+    fn a_folder_without_a_checkpoint_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         assert!(error(folder.path()).contains("wanted one of model.safetensors"));
         let path = folder.path().join("pytorch_model.bin");

@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_by_tensor_and_count() {
+    fn non_finite_weights_are_refused_by_tensor_and_count() {
         let [nan, inf] = [f32::NAN, f32::INFINITY];
         let mut weights = weights(&[
             ("whole", &[1.0, 2.0]),
@@ -538,14 +538,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_may_hold_anything() {
+    fn unused_columns_may_hold_anything() {
         let mut weights = weights(&[("whole", &[1.0]), ("unused", &[f32::NAN])]);
         taken(&mut weights, "whole", 1);
         assert!(weights.finish(&["unused"]).is_ok());
     }
 
     #[test]
-    fn names_lose_what_wrappers_put_before_all_of_them() {
+    fn prefixes_of_wrappers_are_stripped() {
         for prefix in [
             "module.",
             "_orig_mod.",
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_dropped_where_they_are_copies() {
+    fn equal_copies_are_dropped() {
         let mut weights = weights(&[("a", &[1.0]), ("b", &[1.0]), ("c", &[2.0])]);
         weights.drop_copy("b", "a").expect("equal");
         weights.drop_copy("absent", "a").expect("nothing to drop");

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused_by_name() {
+    fn unsupported_settings_are_refused_by_name() {
         for (key, value, wanted) in [
             ("hidden_act", json!("gelu"), "hidden_act 'gelu'"),
             ("attention_bias", json!(true), "attention_bias"),

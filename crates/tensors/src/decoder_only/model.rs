@@ -76,7 +76,7 @@ struct Past<'a> {
 
 /// The rows of a pass whose final states are wanted, equally many for each example. In the last block, other rows are
 /// computed only as keys and values.
-struct Asked {
+struct OutputRows {
     /// Indices into the rows of the pass.
     rows: Vec<usize>,
     /// Their packing, equally many for each example.
@@ -87,12 +87,12 @@ struct Asked {
     counts: Vec<usize>,
 }
 
-impl Asked {
+impl OutputRows {
     /// The rows at these positions of each example.
     fn of(places: &[Vec<usize>], packing: &Packing, past: &Past) -> Self {
         let each = places.iter().flatten();
         let prefix = prefix_len(past.key_values);
-        Asked {
+        OutputRows {
             rows: packing.rows_at(places),
             packing: Packing::new(places.iter().map(Vec::len).collect()),
             positions: each.clone().map(|at| past.positions + at).collect(),
@@ -110,7 +110,7 @@ struct Pass<'a> {
     /// What precedes them.
     past: &'a Past<'a>,
     /// The rows whose states are wanted.
-    asked: &'a Asked,
+    outputs: &'a OutputRows,
 }
 
 impl DecoderOnly {
@@ -186,31 +186,31 @@ impl DecoderOnly {
             key_values: &read.prefixes,
             positions: 0,
         };
-        let asked = Asked::of(&predicting, &packing, &past);
+        let outputs = OutputRows::of(&predicting, &packing, &past);
         let pass = Pass {
             rows: pick(pool, &order),
             packing: &packing,
             past: &past,
-            asked: &asked,
+            outputs: &outputs,
         };
         let states = self.run(pass, dropout, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
-    /// Runs a pass through the blocks and returns the states of the asked rows. `keep` receives the keys and values of
+    /// Runs a pass through the blocks and returns the states of the output rows. `keep` receives the keys and values of
     /// each block, past ones included.
     fn run(&self, pass: Pass, dropout: &mut Dropout, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
         let Pass {
             rows,
             packing,
             past,
-            asked,
+            outputs,
         } = pass;
         let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
         let turns = self.turns(&positions);
-        let asked_turns = self.turns(&asked.positions);
+        let output_turns = self.turns(&outputs.positions);
         // With a past there are more keys than queries.
         let prefix = prefix_len(past.key_values);
         let counts: Vec<usize> = (0..packing.batch())
@@ -225,9 +225,9 @@ impl DecoderOnly {
             },
         };
         let of_asked = View {
-            rotation: asked_turns.as_ref().map(|turns| &turns.queries),
-            packing: &asked.packing,
-            visible: Visible::Counts(&asked.counts),
+            rotation: output_turns.as_ref().map(|turns| &turns.queries),
+            packing: &outputs.packing,
+            visible: Visible::Counts(&outputs.counts),
         };
         let mut x = dropout.packed_rows(self.placed(rows, &positions), packing.lengths());
         for (index, block) in self.blocks.iter().enumerate() {
@@ -238,7 +238,7 @@ impl DecoderOnly {
             keep(&key_value);
             let mut view = all;
             if index + 1 == self.blocks.len() {
-                [x, normed] = [x, normed].map(|rows| pick(rows, &asked.rows));
+                [x, normed] = [x, normed].map(|rows| pick(rows, &outputs.rows));
                 view = of_asked;
             }
             x = block.forward(x, normed, key_value, view, dropout);
@@ -327,14 +327,14 @@ impl DecoderOnly {
         };
         let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
         let packing = Packing::new(lengths);
-        let asked = Asked::of(&last, &packing, &past);
+        let outputs = OutputRows::of(&last, &packing, &past);
         let mut kept = Vec::with_capacity(self.blocks.len());
         let off = &mut Dropout::off();
         let pass = Pass {
             rows,
             packing: &packing,
             past: &past,
-            asked: &asked,
+            outputs: &outputs,
         };
         let states = self.run(pass, off, |key_value| {
             kept.push(key_value.clone());

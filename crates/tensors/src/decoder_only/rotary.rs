@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn llama3_stretches_long_wavelengths_alone() {
+    fn llama3_scales_only_long_wavelengths() {
         let scaling = Scaling::Llama3 {
             factor: 32.0,
             low: 1.0,

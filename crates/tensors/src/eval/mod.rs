@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_is_counted() {
+    fn non_finite_values_are_counted() {
         let check = |rows: &[&[f64]]| {
             let rows: Vec<Vec<f64>> = rows.iter().map(|row| row.to_vec()).collect();
             NotFinite::check(rows.into_iter())

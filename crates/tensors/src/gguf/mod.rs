@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gguf_is_refused() {
+    fn other_files_than_gguf_are_refused() {
         assert!(error(b"").contains("a.gguf: wanted a GGUF file"));
         assert!(error(b"PK\x03\x04more").contains("other first bytes"));
         assert!(error(b"GGUF\x01\0\0\0").contains("version 1"));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_not_read_is_refused_by_its_name() {
+    fn an_unsupported_format_is_refused_by_name() {
         for (number, name) in [
             (6, "Q5_0"),
             (7, "Q5_1"),

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tokenizer_that_adds_to_a_text_is_refused_by_the_key_that_says_so() {
+    fn a_tokenizer_that_adds_to_a_text_is_refused_by_its_key() {
         for key in ADDITIONS {
             let not_added = file(&[(key, Value::Truth(false))]);
             assert!(tokenizer_json(&not_added).is_ok(), "{key}");

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_come_behind_those_of_their_example_however_many() {
+    fn new_tokens_follow_those_of_their_example() {
         let of = |example: usize, count: usize| -> Vec<f32> {
             (0..count).map(|at| (example * 100 + at) as f32).collect()
         };

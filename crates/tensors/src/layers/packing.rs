@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_filled_up_is_packed_again() {
+    fn packing_inverts_padding() {
         let packing = Packing::new(vec![2, 3, 1]);
         let data = TensorData::new((0..6).map(|row| row as f32).collect(), [6, 1]);
         let rows = Tensor::<2>::from_data(data.clone(), &Device::flex());

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn v1_0_is_read_from_what_its_files_say() {
+    fn v1_0_is_recognised_from_its_files() {
         // The relevant keys of t5-small's config.json, which omits feed_forward_proj and tie_word_embeddings.
         let json = r#"{"model_type": "t5", "vocab_size": 32128, "d_model": 512, "d_kv": 64,
             "num_heads": 8, "d_ff": 2048, "num_layers": 6, "relative_attention_num_buckets": 32,
@@ -339,7 +339,7 @@ mod tests {
     /// `tie_word_embeddings` and `scale_decoder_outputs` as in files of 4.x and 5.x, and weights with a head: absent,
     /// equal to the embedding, or different.
     #[test]
-    fn the_weights_say_what_the_head_is_and_the_file_whether_states_are_scaled() {
+    fn the_weights_determine_the_head_and_the_file_the_scaling() {
         let (no, yes) = (Some(false), Some(true));
         for (tie, scale, head, tied, scales) in [
             // 4.x, v1.1 and v1.0.
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_start_with_the_padding_where_nothing_is_said() {
+    fn outputs_start_with_padding_by_default() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
         json["pad_token_id"] = 3.into();
         json.as_object_mut()
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_t5_is_refused_by_name() {
+    fn other_models_than_t5_are_refused_by_name() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
         let refused = |json: &serde_json::Value| {
             T5Config::parse(json.to_string().as_bytes(), "config.json")

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_without_weights_are_those_with() {
+    fn hooks_without_weights_match_those_with_weights() {
         let config = T5Config {
             vocab_size: 16,
             d_model: 8,

@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_in_the_reader_or_cannot_encode_is_the_files_damage() {
+    fn a_panic_of_the_reader_is_reported_as_damage() {
         let reason = |json: serde_json::Value| {
             let bytes = json.to_string();
             match Tokenizer::json(bytes.as_bytes(), "t.json") {

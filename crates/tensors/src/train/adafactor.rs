@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_tensor_shares_is_not_written_to() {
+    fn a_shared_buffer_is_not_overwritten() {
         let device = Device::flex();
         let tensor = Tensor::<2>::ones([4, 4], &device);
         let kept = tensor.clone();

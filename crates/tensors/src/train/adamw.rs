@@ -115,7 +115,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn the_fused_step_is_burn_s_to_the_bit(
+        fn the_fused_step_is_bit_identical_to_burn_s(
             (height, width) in (2..50_usize, 1..70_usize),
             weight_decay in prop_oneof![Just(0.0), Just(0.01)],
             seed in 1..1000_u64,

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_is_the_rest_of_the_peak() {
+    fn the_parts_of_a_peak_add_up_to_it() {
         let parts = PeakParts {
             moment: Moment::Backward,
             weights: 100,

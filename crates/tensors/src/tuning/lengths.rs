@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_end_where_positions_do() {
+    fn inputs_are_limited_by_positions() {
         let limits = Limits {
             input: 512,
             target: 97,

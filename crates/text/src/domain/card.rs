@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_is_found_by_split() {
+    fn published_files_are_found_by_split() {
         let cards = bundled();
         let find = |name| cards.iter().find(|card| card.name == name).expect("a card");
         let rows = |name, split| find(name).published(split).and_then(|part| part.rows);
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_needs_only_what_nobody_else_knows() {
+    fn a_card_needs_only_name_and_task() {
         let card = Card::parse("my.toml", "name = \"mine\"\ntask = \"question-answering\"");
         let card = card.expect("a name and a task are enough");
         assert_eq!(

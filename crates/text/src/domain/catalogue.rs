@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_domain_is_answered_with_the_nearest() {
+    fn an_unknown_domain_suggests_the_nearest() {
         let catalogue = Catalogue::bundled();
         let message = |name| catalogue.get(name).map_err(|error| error.to_string());
         let sqad = message("sqad").expect_err("is unknown");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_s_domains_are_behind_the_bundled_ones() {
+    fn a_user_s_domains_come_after_the_bundled_ones() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str| {
             let path = folder.path().join(format!("{name}.toml"));
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_every_other_domain_of_the_task_that_can_be_scored() {
+    fn all_means_every_other_scorable_domain_of_the_task() {
         assert_eq!(
             resolve("squad->all", &FILES).as_deref(),
             Ok("squad->bioasq,squadshifts_amazon")

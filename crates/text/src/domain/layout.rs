@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_another_domain_or_has_no_labels_is_left_alone() {
+    fn files_of_other_domains_or_without_labels_are_skipped() {
         for (domain, split, path) in [
             (
                 "qqp",
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_is_named_by_the_names_own_count() {
+    fn a_missing_part_is_found_by_the_count_in_the_names() {
         for (paths, wanted, missing) in [
             (
                 &[
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_folder_of_domains_is_told() {
+    fn a_folder_without_domains_is_recognised() {
         let near = |paths: &[&str], name: &str| {
             let folder = tempfile::tempdir().expect("a temporary folder");
             for path in paths {

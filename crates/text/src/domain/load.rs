@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_split_of_a_source_has_passages_of_its_own() {
+    fn splits_of_a_source_share_no_passage() {
         for splits in [
             &[Split::Train, Split::Validation][..],
             &[Split::Train, Split::Test],
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_says_where_it_is_from() {
+    fn loaded_rows_state_their_provenance() {
         let (folder, suite) = squad_with(&[Split::Train, Split::Validation], 40);
         let squad = card("squad");
         let source = suite.source(&squad).expect("has train");
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_of_the_hub_s_repository_is_read_as_it_is() {
+    fn an_unchanged_hub_download_is_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let suite = Suite::Folder(folder.path().to_path_buf());
         let files = folder.path().join("mrqa-workshop/mrqa/plain_text");

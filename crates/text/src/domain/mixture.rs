@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mixing_is_refused() {
+    fn invalid_mixings_are_refused() {
         for text in ["", "evenly", "proportional:", "proportional:0", "equal:3"] {
             let error = text.parse::<Mixing>().expect_err(text);
             assert!(error.contains("wanted proportional"), "{error}");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_is_said_in_the_first_one_s_labels() {
+    fn a_mixture_uses_the_first_domain_s_labels() {
         let cards = bundled();
         let of = |name: &str| cards.iter().find(|card| card.name == name).expect("a card");
         let mixture = card(&[of("qqp"), of("mrpc")]);

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_parquet_file_is_refused_by_name() {
+    fn other_files_than_parquet_are_refused_by_format() {
         let folder = folder();
         let whole = write_squad(&folder.path().join("whole.parquet"), 20);
         let bytes = fs::read(&whole).expect("the file just written");

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_without_files_is_told_so() {
+    fn a_card_without_files_is_an_error() {
         let mut card = bundled().swap_remove(0);
         card.source = None;
         let message = source_of(&card).expect_err("no source").to_string();

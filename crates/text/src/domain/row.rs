@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passage_is_named_by_its_context_alone() {
+    fn a_passage_s_hash_depends_only_on_its_context() {
         // FIPS 180-2's example: SHA-256("abc") = ba7816bf 8f01cfea ...
         assert_eq!(question("1", "abc").passage(), "ba7816bf8f01cfea");
         assert_eq!(question("2", "abc").passage(), "ba7816bf8f01cfea");

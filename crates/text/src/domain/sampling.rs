@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_of_a_sorted_file_is_from_all_of_it() {
+    fn a_draw_covers_all_of_a_sorted_file() {
         let names: Vec<String> = (0..10_000).map(|row| format!("row {row:05}")).collect();
         let drawn = taken(Limit::Drawn(400), &names);
         let early = drawn.iter().filter(|name| **name < names[5_000]).count();
@@ -165,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_draw_is_the_same_in_any_order_and_within_any_larger_one(
+        fn a_draw_ignores_order_and_is_part_of_every_larger_one(
             names in prop::collection::btree_set("[a-d]{1,4}", 1..40),
             small in 0_usize..40,
             more in 0_usize..40,

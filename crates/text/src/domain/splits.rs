@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_train_on_is_no_source() {
+    fn a_source_needs_training_rows() {
         assert_eq!(DomainSplits::of(&[Validation, Test]), None);
         assert_eq!(DomainSplits::of(&[]), None);
     }

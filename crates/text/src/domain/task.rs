@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tasks_are_known_by_the_names_that_people_type() {
+    fn common_task_names_are_accepted() {
         for (typed, task) in [
             ("qa", Task::ExtractiveQa),
             ("question-answering", Task::ExtractiveQa),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_and_no_name_means_two_tasks() {
+    fn names_are_read_back_and_no_name_means_two_tasks() {
         let mut names = Vec::new();
         for task in Task::ALL {
             let text = serde_json::to_string(&task).expect("plain data");

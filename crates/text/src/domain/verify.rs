@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_is_what_its_card_says_holds() {
+    fn a_domain_that_matches_its_card_passes() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         squad(folder.path(), &["a", "b"], &[&["A mill"], &["A mill", "A"]]);
         let mut card = card("squad");
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_the_card_says_fails() {
+    fn deviations_from_the_card_fail() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         squad(
             folder.path(),
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn the_miniatures_hold() {
+    fn the_miniatures_pass() {
         for card in card::bundled()
             .iter()
             .filter(|card| card.miniature.is_some())

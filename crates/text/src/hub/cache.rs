@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_found_when_it_is_whole() {
+    fn a_source_is_cached_only_if_complete() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = folder.path();
         let commit = "a1".repeat(20);

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lacking_is_named() {
+    fn missing_files_are_named() {
         for (names, lack) in [
             ("README.md", "config.json"),
             ("config.json", "tokenizer.json or spiece.model"),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checksum_is_none() {
+    fn invalid_checksums_are_rejected() {
         assert_eq!(Checksum::sha256(GIT), None);
         assert_eq!(Checksum::git("abc"), None);
         assert_eq!(

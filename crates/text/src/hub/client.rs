@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_called_by_what_the_redirection_says_of_it() {
+    fn a_large_file_is_named_by_the_redirection_s_etag() {
         let read = |of| Header::read(&headers(of), "c0ffee", "u".to_string());
         let large = read(&[
             ("x-repo-commit", "c0ffee"),

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_ones_are_unset_and_a_token_may_lie_in_a_file() {
+    fn empty_variables_are_unset_and_a_token_may_be_in_a_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path().to_str().expect("plain");
         let empty = with(&[("HF_HOME", home), ("HF_ENDPOINT", ""), ("HF_TOKEN", " ")]);

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_is_one() {
+    fn valid_checksums_are_recognised() {
         let with = |sha256: &str| {
             let file = RemoteFile {
                 path: "x".to_string(),

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_of_its_form() {
+    fn every_phrase_file_is_valid() {
         let names: Vec<&str> = (bundled().expect("whole").iter())
             .map(|domain| domain.name)
             .collect();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_nowhere_is_named() {
+    fn a_missing_list_is_named() {
         let mut reading: Reading = parse(READINGS[6]).expect("whole");
         reading.lists.remove("injuries").expect("there");
         let answers = reading.relations().map(|relation| &relation.answer);

@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_as_many_as_asked_for() {
+    fn the_number_of_facts_is_as_requested() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for (_, reading) in readings() {
             for _ in 0..200 {

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn every_invented_word_is_of_the_asked_split() {
+    fn every_invented_word_belongs_to_the_requested_split() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for split in Split::ALL {
             let namer = Namer {

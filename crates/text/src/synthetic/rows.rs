@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_where_they_are_said_to_be_and_nowhere_else() {
+    fn answers_are_found_exactly_at_their_stated_positions() {
         for domain in domains().iter().filter(|domain| domain.facts().is_some()) {
             for row in qa(domain.name, Split::Train, 600) {
                 let answer: String = row

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn writing_and_reading_are_inverse() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("rows.parquet");
         for domain in domains() {

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bytes_are_no_rules() {
+    fn an_empty_map_has_no_rules() {
         let map = CharsMap::parse(&[]).expect("no rules");
         assert_eq!(map.longest("text"), None);
     }

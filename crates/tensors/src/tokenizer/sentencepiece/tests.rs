@@ -58,7 +58,7 @@ fn a_models_own_sentinels_are_kept() {
 }
 
 #[test]
-fn cut_short_anywhere_is_refused() {
+fn truncation_anywhere_is_refused() {
     let bytes = model().encode_to_vec();
     for length in 0..bytes.len() {
         let error = SentencePiece::parse(&bytes[..length]).expect_err("refused");
@@ -71,7 +71,7 @@ fn cut_short_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_no_protobuf_is_refused() {
+fn other_files_than_protobuf_are_refused() {
     for bytes in [
         &b"{\"version\": \"1.0\"}"[..],
         b"version https://git-lfs",

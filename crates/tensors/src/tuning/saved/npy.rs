@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_and_is_numpys() {
+    fn writing_and_reading_are_inverse_and_match_numpy() {
         let bytes = to_bytes(&vectors());
         assert_eq!(parse(&bytes, Path::new("p.npy")).expect("ours"), vectors());
         // numpy 2.4.6: numpy.save of the same matrix.
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_panics_and_none_is_read() {
+    fn no_truncated_file_panics_or_is_read() {
         let bytes = to_bytes(&vectors());
         for length in MAGIC.len()..bytes.len() {
             refused(&bytes[..length]);

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn default_recipes_are_taken_and_sizes_without_end_are_not() {
+    fn default_recipes_pass_and_huge_sizes_are_refused() {
         let lora = Recipe::default_for(Defaults::DecoderOnly, Method::Lora);
         let numbers = Parameters::of(&lora, &config()).trainable;
         assert_eq!(check(&lora, &config(), numbers), Ok(()));

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn writing_and_reading_are_inverse() {
         let prompts = [
             [0.0, 1.0, 2.0, 3.0],
             [1.0, 1.0, 2.0, 3.0],
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_that_do_not_belong_together_are_refused() {
+    fn mismatched_prompts_are_refused() {
         let refused = |prompts: &[PromptFile], dimension| {
             SubspaceFile::of(prompts, dimension)
                 .expect_err("refused")

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_stands_behind_its_context() {
+    fn a_question_follows_its_context() {
         let row = Row::Question(QuestionRow {
             id: "q7".to_string(),
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn labelled_texts_are_lines_of_their_own() {
+    fn labelled_texts_are_separate_lines() {
         let row = Row::Labelled(LabelledRow {
             id: "3".to_string(),
             question: None,

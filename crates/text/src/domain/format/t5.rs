@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_answers_are_raw_in_scoring_alone() {
+    fn raw_answers_are_raw_only_in_scoring() {
         let wording = Wording::default();
         let found = examples(
             &card("squad"),
@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_an_example_for_each_answer_in_training_and_one_in_scoring() {
+    fn a_cloze_row_is_one_example_per_answer_in_training_and_one_in_scoring() {
         let input = "query: @placeholder was met. entities: Ola, Per, P. \
                      passage: Ola met Per. Per left. All slept";
         let train = apply("record", gap(), Split::Train);
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_an_answer_is_that_in_the_padded_context() {
+    fn an_answer_s_position_refers_to_the_padded_context() {
         let context = "In 1902, (1902!) it was\nbuilt: 1902.";
         for (nth, (start, _)) in context.match_indices("1902").enumerate() {
             let row = Row::Question(QuestionRow {
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_nowhere_is_absent() {
+    fn an_answer_outside_the_passage_is_absent() {
         let row = |answer: &str| {
             Row::Question(QuestionRow {
                 id: "1".to_string(),

@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_have_instead_of_parquet_is_told_apart() {
+    fn other_formats_than_parquet_are_recognised() {
         for (first, part) in [
             (&b"PAR1\x15\x04"[..], "cut off"),
             (

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_whatever_stands_beside_them() {
+    fn sizes_are_read_despite_extra_fields() {
         // Type 0, 300 bytes of which 20 are stored, then a data page's header: a struct of numbers, a struct of two
         // texts, and a boolean.
         let mut bytes = vec![0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c];

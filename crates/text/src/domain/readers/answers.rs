@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_says_the_same() {
+    fn every_shape_gives_the_same_answers() {
         let text = || lists(&[&["mill", "a mill"], &["Tor"]]);
         let start = || in_lists(integers(&[3, 1, 0]));
         let json = |rows: [&str; 2]| texts(&rows);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_each_may_be_bare_or_in_lists_of_one() {
+    fn single_answers_may_be_bare_or_in_lists() {
         let bare = structure(vec![
             ("text", texts(&["mill", "Tor"])),
             ("answer_start", integers(&[3, 0])),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_understood_in_two_ways_is_refused_by_name() {
+    fn ambiguous_settings_are_refused_by_name() {
         let python = "{'text': ['mill'], 'answer_start': [3]}";
         for (file, parts) in [
             (

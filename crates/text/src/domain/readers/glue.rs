@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_none_are_named_by_row() {
+    fn invalid_labels_are_named_by_row() {
         for (labels, part) in [
             (
                 [Some(0), Some(1), Some(0), Some(-1)],
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_read_in_every_type_that_means_one_thing() {
+    fn unambiguous_labels_are_read_in_every_type() {
         let dictionary = |values: &ArrayRef, kind: DataType| {
             let kind = DataType::Dictionary(Box::new(DataType::Int8), Box::new(kind));
             cast(values, &kind).expect("a dictionary")
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_could_mean_more_than_one_thing_are_refused() {
+    fn ambiguous_labels_are_refused() {
         let floats =
             |last: f64| Arc::new(Float64Array::from(vec![0.0, 1.0, 0.0, last])) as ArrayRef;
         let dates = cast(&long(&[Some(0); 4]), &DataType::Date64).expect("dates");

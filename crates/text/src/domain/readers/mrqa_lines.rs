@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_line() {
+    fn errors_name_their_line() {
         let unanswered = LINE.replace(r#"["mill"]"#, "[]");
         for (lines, part) in [
             (

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_name_that_differ_are_an_error_with_both_places() {
+    fn different_rows_with_one_name_are_an_error_with_both_positions() {
         let first = || vec![row("a", "Q", "x"), row("b", "Q", "x")];
         for (files, parts) in [
             (

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_do_not_stand_where_they_say_are_counted() {
+    fn misplaced_answers_are_counted() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let columns = |golds: &[&[&str]]| {
             vec![

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn starts_in_other_units_are_told_apart() {
+    fn starts_in_other_units_are_recognised() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.parquet");
         // "mill" stands at code point 7, after é of two bytes and a bird of four, or of two units.

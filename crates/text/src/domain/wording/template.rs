@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_stand_where_their_slots_are() {
+    fn vectors_are_placed_at_their_slots() {
         let template = parse("text = \"{soft:2} one: {text1} {soft:1} {{two}}: {text2} {soft:1}\"")
             .expect("one");
         let filled = fill(&template);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_file_key_and_what_was_wanted() {
+    fn an_error_names_file_key_and_what_was_wanted() {
         for (text, parts) in [
             ("", &["text", "neither"][..]),
             (

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stand_in_the_order_of_the_classes() {
+    fn words_are_in_the_order_of_the_classes() {
         let (_folder, path) = file(
             "aggregate = \"mean\"\n[words]\nduplicate = [\"yes\", \"the same\"]\nnot_duplicate = [\"no\"]\n",
         );
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_names_file_key_and_what_was_wanted() {
+    fn a_mismatch_names_file_key_and_what_was_wanted() {
         for (text, parts) in [
             (
                 "[words]\nduplicate = [\"yes\"]\n",

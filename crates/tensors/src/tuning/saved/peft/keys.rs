@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_or_changes_nothing_is_not_told() {
+    fn disabled_or_harmless_keys_are_not_reported() {
         let found = of(
             "LORA",
             json!({
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_and_not_known_is_told_and_what_changes_the_result_refused() {
+    fn unknown_keys_are_reported_and_keys_that_change_the_result_refused() {
         let found = of("LORA", json!({"use_tomorrows_lora": true, "depth": 2}));
         let names = vec!["depth 2".to_string(), "use_tomorrows_lora true".to_string()];
         let mut found = found.expect("not known to change anything");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_stands_twice_for_one_method() {
+    fn no_key_is_listed_twice_for_one_method() {
         for (at, key) in KEYS.iter().enumerate() {
             let again = KEYS[at + 1..].iter().find(|other| {
                 let all = key.of.is_empty() || other.of.is_empty();

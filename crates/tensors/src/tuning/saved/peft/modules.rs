@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_the_shortest_end_that_nothing_else_has() {
+    fn a_target_is_the_shortest_unique_suffix() {
         let targets_of = |config: &NetworkConfig, which: &dyn Fn(&str) -> bool| {
             let all = modules(config);
             let wanted: Vec<&str> = (all.iter().map(|module| module.name.as_str()))

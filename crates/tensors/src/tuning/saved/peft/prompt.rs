@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_p_tuning_leaves_is_a_prompt() {
+    fn p_tuning_s_result_is_a_prompt() {
         for method in [Method::Prompt, Method::Ptuning, Method::PtuningLstm] {
             let folder = folder(2);
             for (name, bytes) in files(&vectors(2), method, Task::CausalLm, None) {

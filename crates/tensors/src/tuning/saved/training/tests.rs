@@ -132,7 +132,7 @@ fn each_method_has_its_file_and_weights_are_written_once() {
 }
 
 #[test]
-fn every_flipped_byte_is_told() {
+fn every_flipped_byte_is_detected() {
     for method in [Method::Ptuning, Method::Model] {
         let training = Training::of(method);
         let length = training.saved.trained.bytes as usize;
