@@ -96,8 +96,8 @@ impl Linear {
     }
 }
 
-/// Additions to a linear map `y = x W`, `W` `[in, out]`; each is optional: `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B
-/// + b) ⊙ s_out`. The map's own bias is added where `b` is.
+/// Additions to a linear map `y = x W`, `W` `[in, out]`; each is optional:
+/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`. The map's own bias is added where `b` is.
 #[derive(Module, Debug, Default)]
 pub struct Delta {
     /// LoRA's two low-rank factors.

@@ -6,9 +6,9 @@
 //! 0 on it. This is our choice, since the paper's BART and GPT-2 have no such bias. Two forms:
 //!
 //! - direct: keys and values are the parameters, drawn from N(0, 1) as PEFT draws them;
-//! - through a network: for each of the three kinds of attention, vectors `[P, D]` from N(0, 1) and a network `tanh(E
-//!   W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` holds all keys and values of that kind, initialised as
-//!   PyTorch initialises linear maps (U[-1/√in, 1/√in]). After training the network is discarded and its output kept.
+//! - through a network: for each of the three kinds of attention, vectors `[P, D]` from N(0, 1) and a network
+//!   `tanh(E W₁ + b₁) W₂ + b₂` whose output `[P, blocks · 2 · H·K]` holds all keys and values of that kind, initialised
+//!   as PyTorch initialises linear maps (U[-1/√in, 1/√in]). After training the network is discarded and its output kept.
 //!
 //! A third form is PEFT's for an encoder-decoder (huggingface/peft 0.21, `PREFIX_TUNING`): prefixes of only the
 //! decoder's self-attention, positioned before the start token, so that T5's relative bias applies to them. PEFT lays
