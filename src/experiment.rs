@@ -7,7 +7,6 @@ mod context;
 pub mod elsewhere;
 mod join;
 mod k_shot;
-mod outcome;
 mod runner;
 mod search;
 mod train;
@@ -28,7 +27,6 @@ use promptshift_tensors::tuning::{self, TuningError};
 
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
-pub use outcome::{Outcome, SomeFailed};
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 
@@ -92,6 +90,41 @@ pub enum ExperimentError {
         /// The folder of the run's record.
         name: String,
     },
+}
+
+/// The outcome of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The records of the completed cells, in the plan's order.
+    pub records: Vec<StoredRecord>,
+    /// Why the others have no record.
+    pub failed: Vec<String>,
+}
+
+impl Outcome {
+    /// Checks that every cell has a record.
+    ///
+    /// # Errors
+    /// Some failed.
+    pub fn complete(&self) -> Result<(), SomeFailed> {
+        match self.failed.len() {
+            0 => Ok(()),
+            count => Err(SomeFailed {
+                count,
+                runs: count + self.records.len(),
+                reasons: self.failed.join("; "),
+            }),
+        }
+    }
+}
+
+/// The error of a plan in which some runs failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {runs} runs failed, and reports show them as failed: {reasons}")]
+pub struct SomeFailed {
+    count: usize,
+    runs: usize,
+    reasons: String,
 }
 
 /// An event of an experiment.

@@ -156,22 +156,22 @@ impl<'a> MatrixMut<'a> {
 
     /// `self = left right`.
     pub fn set_product(&mut self, left: Matrix, right: Matrix) {
-        self.product(left, right, false);
+        self.product(left, right, Write::Replace);
     }
 
     /// `self += left right`.
     pub fn add_product(&mut self, left: Matrix, right: Matrix) {
-        self.product(left, right, true);
+        self.product(left, right, Write::Add);
     }
 
-    fn product(&mut self, left: Matrix, right: Matrix, add: bool) {
+    fn product(&mut self, left: Matrix, right: Matrix, write: Write) {
         assert_eq!(left.rows, self.rows, "a product's rows");
         assert_eq!(right.columns, self.columns, "a product's columns");
         assert_eq!(left.columns, right.rows, "a product's inner length");
         // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
         // element with the others, because it holds its elements mutably. On one thread, because
         // the callers already share their work among all threads.
-        unsafe { multiply(self, left, right, add, Threads::This) }
+        unsafe { multiply(self, left, right, write, Threads::This) }
     }
 }
 
@@ -200,10 +200,17 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     // SAFETY: the output is as large as the buffer and owned exclusively; it is fully written and not read before it
     // counts as initialised.
     unsafe {
-        multiply(&output, left, right, false, threads);
+        multiply(&output, left, right, Write::Replace, threads);
         result.set_len(rows * columns);
     }
     result
+}
+
+/// Whether a product replaces its output or is added to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Replace,
+    Add,
 }
 
 /// Which threads compute a product.
@@ -218,12 +225,18 @@ enum Threads {
 /// # Safety
 ///
 /// The sizes fit, and each matrix lies inside its buffer.
-unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, threads: Threads) {
+unsafe fn multiply(
+    output: &MatrixMut,
+    left: Matrix,
+    right: Matrix,
+    write: Write,
+    threads: Threads,
+) {
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if is_for_avx2(output.rows, output.columns) {
-            return multiply_avx2(output, left, right, add, threads);
+            return multiply_avx2(output, left, right, write, threads);
         }
         gemm::gemm(
             output.rows,
@@ -232,7 +245,7 @@ unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, t
             output.first,
             1,
             output.row_stride as isize,
-            add,
+            write == Write::Add,
             left.data.as_ptr(),
             left.column_stride as isize,
             left.row_stride as isize,
@@ -279,7 +292,7 @@ unsafe fn multiply_avx2(
     output: &MatrixMut,
     left: Matrix,
     right: Matrix,
-    add: bool,
+    write: Write,
     threads: Threads,
 ) {
     use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet, gemm};
@@ -300,9 +313,9 @@ unsafe fn multiply_avx2(
             null(),
             null(),
             DstKind::Full,
-            match add {
-                true => Accum::Add,
-                false => Accum::Replace,
+            match write {
+                Write::Add => Accum::Add,
+                Write::Replace => Accum::Replace,
             },
             left.data.as_ptr().cast(),
             left.row_stride as isize,

@@ -76,22 +76,12 @@ impl Linear {
 
     /// Merges the low-rank product into the weight, so that inference costs nothing extra.
     pub fn merge(&mut self) {
-        self.add_low_rank(1.0);
-    }
-
-    /// Subtracts the low-rank product from the weight; exact up to rounding.
-    pub fn unmerge(&mut self) {
-        self.add_low_rank(-1.0);
-    }
-
-    fn add_low_rank(&mut self, sign: f64) {
-        if let Some(low_rank) = self
+        let low_rank = self
             .delta
             .as_ref()
-            .and_then(|delta| delta.low_rank.as_ref())
-        {
-            let weight = self.weight.val() + low_rank.dense() * sign;
-            self.weight = Param::from_tensor(weight);
+            .and_then(|delta| delta.low_rank.as_ref());
+        if let Some(low_rank) = low_rank {
+            self.weight = Param::from_tensor(self.weight.val() + low_rank.dense());
         }
     }
 }
