@@ -137,7 +137,7 @@ pub(super) fn read(
             (None, None) => continue,
         };
         let base = *first.get_or_insert(match sizes.alpha == 0.0 {
-            // A zero product; only the first pair may be one.
+            // An alpha of 0 can't be the common scale, which the others are divided by: the 0 goes into `B`.
             true => Sizes {
                 alpha: rank as f64,
                 ..sizes
