@@ -1,4 +1,4 @@
-//! What a plan works on: the rows of its source and its targets.
+//! The rows that a plan works on: its source's and its targets'.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,16 +21,16 @@ use promptshift_text::domain::splits::{DomainSplits, SplitSource};
 use promptshift_text::domain::suite::{DomainError, Suite};
 use promptshift_text::domain::{AnswerForm, Example, Split, fingerprint};
 
-/// Rows that can't be had.
+/// Why rows are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetsError {
-    /// A domain is not there.
+    /// A domain does not exist.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     /// A domain's rows can't be read.
     #[error(transparent)]
     Domain(#[from] DomainError),
-    /// A target has nothing to tune on.
+    /// A target has no rows to tune on.
     #[error("--tune-on: '{target}' has no rows to tune on: {error}")]
     NoFewShotPool {
         /// The target.
@@ -38,53 +38,53 @@ pub enum DatasetsError {
         /// Why.
         error: Box<DomainError>,
     },
-    /// A target has too little to tune on.
+    /// A target has too few rows to tune on.
     #[error("--tune-on {wanted}: '{target}' has {found} rows to tune on")]
     SmallFewShotPool {
         /// The target.
         target: String,
         /// The largest K.
         wanted: usize,
-        /// Its training rows that have nothing in common with its test rows.
+        /// Its training rows that share nothing with its test rows.
         found: usize,
     },
 }
 
-/// The rows of one plan, read and checked before anything is trained.
+/// The rows of a plan, read and checked before anything is trained.
 pub struct Datasets {
     pub(crate) source: Source,
     /// Source first.
     pub(crate) tests: Vec<TestSet>,
-    /// What tuning goes on with, one for each target; none where it does not.
+    /// Rows for few-shot tuning, one pool for each target; empty without `--tune-on`.
     pub(crate) few_shot_pools: Vec<FewShotPool>,
-    /// What the report has to say about the choice of rows.
+    /// The report's notes on how rows were chosen.
     pub notes: Vec<String>,
     counted: RefCell<Vec<Counted>>,
 }
 
-/// What rows are like to a tokenizer, of this SHA-256, within these limits.
+/// Statistics of rows under a tokenizer (by its SHA-256) and limits.
 type Counted = (String, Limits, Vec<Leakage>);
 
-/// What training may look at.
+/// The rows that training may use.
 pub(crate) struct Source {
-    /// Of a mixture, that of all of it.
+    /// For a mixture, its combined card.
     pub(crate) card: Card,
     pub(crate) train: Rows,
     pub(crate) validation: Rows,
     hashes: OnceLock<SourceHashes>,
 }
 
-/// What training on a source depends on: SHA-256 of the rows of each of its domains.
+/// What a training on a source depends on: SHA-256 of each domain's rows.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceHashes {
-    /// Of the training rows as they are learnt.
+    /// Of the training rows, as trained on.
     pub(crate) train: Vec<String>,
-    /// Of the validation rows as they are scored.
+    /// Of the validation rows, as scored.
     pub(crate) validation: Vec<String>,
 }
 
 impl Source {
-    /// The rows' hashes, which are computed once.
+    /// The rows' hashes, computed once.
     pub(crate) fn hashes(&self) -> &SourceHashes {
         self.hashes.get_or_init(|| {
             let of = |pool: &Rows, hash: fn(&[Example]) -> String| {
@@ -105,16 +105,16 @@ pub(crate) struct TestSet {
     pub(crate) rows: Rows,
 }
 
-/// A target's training rows, of which a few are tuned on.
+/// A target's training rows, from which few-shot examples are drawn.
 pub(crate) struct FewShotPool {
-    /// Said in the source's labels.
+    /// With the source's labels.
     pub(crate) examples: Vec<Example>,
     domain: String,
     sha256: String,
     note: Option<String>,
 }
 
-/// One split: the rows of a domain, or of the domains of a mixture behind one another.
+/// One split: the rows of a domain, or of a mixture's domains in sequence.
 pub(crate) struct Rows {
     pub(crate) examples: Vec<Example>,
     /// One for each domain.
@@ -122,18 +122,18 @@ pub(crate) struct Rows {
     inputs: OnceLock<Vec<String>>,
 }
 
-/// One domain's rows of a pool.
+/// One domain's rows within a split.
 pub(crate) struct DomainRows {
     pub(crate) card: Card,
-    /// Where they are.
+    /// Their indices.
     pub(crate) rows: Range<usize>,
     sha256: String,
     note: Option<String>,
 }
 
 impl Rows {
-    /// The rows that `load` has of each domain. Of several, their examples are named after them, as two
-    /// domains may have one name for an example.
+    /// The rows that `load` returns for each domain. With several domains, example names are prefixed by the domain, as
+    /// two domains may use one name.
     fn of<E>(
         members: &[Card],
         mut load: impl FnMut(&Card) -> Result<load::Rows, E>,
@@ -162,8 +162,8 @@ impl Rows {
         Ok(pool)
     }
 
-    /// As many rows of each domain, the fewest that any has: a mean over them is the mean of the domains'
-    /// means.
+    /// Equally many rows of each domain, limited by the smallest one, so that a mean over rows is the mean of the
+    /// domains' means.
     fn of_equal<E>(
         members: &[Card],
         mut load: impl FnMut(&Card, Option<usize>) -> Result<load::Rows, E>,
@@ -178,7 +178,7 @@ impl Rows {
         }
     }
 
-    /// The rows at these places, ascending.
+    /// The rows at these indices, ascending.
     pub(crate) fn at(&self, places: &[usize]) -> Rows {
         let mut pool = Rows {
             examples: places.iter().map(|&at| self.examples[at].clone()).collect(),
@@ -200,7 +200,7 @@ impl Rows {
         pool
     }
 
-    /// The hash of what a model is asked by each row; computed once.
+    /// The hash of each row's input, computed once.
     pub(crate) fn inputs(&self) -> &[String] {
         let all = || self.examples.iter().map(fingerprint::of_input).collect();
         self.inputs.get_or_init(all)
@@ -303,7 +303,7 @@ impl Datasets {
         &self.tests[1..]
     }
 
-    /// How many tokens training and evaluation will see.
+    /// How many tokens training and evaluation will process.
     pub fn tokens(&self, backbone: &Backbone, limits: &Limits) -> TokenCounts {
         let count = |rows: &Rows| {
             let counted = &rows.examples[..rows.examples.len().min(COUNTED_ROWS)];
@@ -332,8 +332,8 @@ impl Datasets {
         }
     }
 
-    /// What the rows are like: source training, source validation, then the evaluated splits. Counted once for each
-    /// tokenizer and limits, since all rows are tokenized for it.
+    /// Statistics of the rows: source training, source validation, then the evaluated splits. Computed once for each
+    /// tokenizer and limits, since all rows are tokenized.
     pub fn leakage(&self, backbone: &Backbone, limits: &Limits) -> Vec<Leakage> {
         let mut counted = self.counted.borrow_mut();
         let tokenizer = &backbone.tokenizer_sha256;
@@ -393,7 +393,7 @@ impl Datasets {
 }
 
 impl FewShotPool {
-    /// A target's training rows, without those that share a passage or a question with its test rows.
+    /// A target's training rows, without those that share a passage or question with its test rows.
     fn read(
         test: &TestSet,
         source: &Card,
@@ -423,7 +423,7 @@ impl FewShotPool {
         }
         let shared = (found < before).then(|| {
             format!(
-                "{} of {before} rows of train are never tuned on, as test has their passage or \
+                "{} of {before} rows of train are never tuned on, since test has their passage or \
                  question",
                 before - found
             )
@@ -446,7 +446,7 @@ impl FewShotPool {
     }
 }
 
-/// How the domains of a mixture are mixed; nothing for a single source.
+/// A note on how a mixture's domains are mixed; `None` for a single source.
 fn mixed(plan: &Plan, source: &Source) -> Option<String> {
     let counts: Vec<usize> = source.train.members().iter().map(|m| m.len()).collect();
     if counts.len() < 2 {
@@ -471,16 +471,16 @@ const COUNTED_ROWS: usize = 1_000;
 /// How many tokens a plan's training and evaluation see, about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenCounts {
-    /// Mean training input.
+    /// Mean length of a training input.
     pub train_input: f64,
-    /// Mean training target.
+    /// Mean length of a training target.
     pub train_target: f64,
-    /// Inputs of all test rows.
+    /// Total length of the test inputs.
     pub evaluated_inputs: f64,
-    /// Targets of all test rows.
+    /// Total length of the test targets.
     pub evaluated_outputs: f64,
-    /// Inputs of the source's validation rows.
+    /// Total length of the source's validation inputs.
     pub validation_inputs: f64,
-    /// Targets of the source's validation rows.
+    /// Total length of the source's validation targets.
     pub validation_outputs: f64,
 }

@@ -1,5 +1,5 @@
-//! The straight line: training → answers → record. What was trained or answered before is taken from the
-//! [store](promptshift_numbers::store); a record is put together from it.
+//! The main path: training → answers → record. Earlier trainings and answers come from the
+//! [store](promptshift_numbers::store), from which a record is assembled.
 
 mod answer;
 mod checkpoints;
@@ -8,7 +8,6 @@ mod cost;
 pub mod elsewhere;
 mod join;
 mod k_shot;
-mod outcome;
 mod runner;
 mod search;
 mod train;
@@ -34,21 +33,21 @@ pub use outcome::{Outcome, SomeFailed};
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 
-/// Work that is to end: whoever watches it wants no more.
+/// The watcher has stopped the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// Who watches an experiment: is told of every event, and may end the work there.
+/// The watcher of an experiment: receives every event, and may stop the work.
 pub type Watch<'a> = dyn FnMut(Event) -> Result<(), Interrupted> + 'a;
 
-/// An experiment that could not be done.
+/// Why an experiment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
-    /// A method can't be put on the backbone.
+    /// A method does not support the backbone.
     #[error(transparent)]
     Tuning(#[from] TuningError),
-    /// The task needs a head that there is none of.
+    /// No head suits the task.
     #[error(transparent)]
     Head(#[from] tuning::NoHead),
     /// Training failed.
@@ -61,34 +60,34 @@ pub enum ExperimentError {
         /// Why.
         source: FitError,
     },
-    /// What was tuned gives no answers.
+    /// The tuned model's output is not finite.
     #[error("{method} with seed {seed} on {domain}: {source}")]
     Unanswered {
         /// What was tuned.
         method: &'static str,
         /// With which seed.
         seed: u64,
-        /// The domain whose rows were asked.
+        /// The domain whose rows it answered.
         domain: String,
         /// Why.
         source: eval::NotFinite,
     },
-    /// What a training goes on from can't be written or read.
+    /// A checkpoint can't be written or read.
     #[error(transparent)]
-    Halt(#[from] CheckpointerError),
-    /// The watcher broke it off.
+    Checkpointer(#[from] CheckpointerError),
+    /// The watcher stopped it.
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
-    /// What was tuned elsewhere can't be read, or is none of this model's.
+    /// A result tuned elsewhere can't be read, or is not for this model.
     #[error(transparent)]
     Elsewhere(#[from] elsewhere::ElsewhereError),
-    /// What a training left can't be read.
+    /// A training's result can't be read.
     #[error(transparent)]
     Trained(#[from] TrainedError),
-    /// A record, or something of the store, can't be written or read.
+    /// A record, or a file of the store, can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A run that was to be done elsewhere.
+    /// A run in a worker has left neither a record nor an error.
     #[error("{name}: wanted its record or why it failed, found neither")]
     Lost {
         /// The folder of the run's record.
@@ -96,7 +95,42 @@ pub enum ExperimentError {
     },
 }
 
-/// What a watcher of the experiment is told.
+/// The outcome of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The records of the completed cells, in the plan's order.
+    pub records: Vec<StoredRecord>,
+    /// Why the others have no record.
+    pub failed: Vec<String>,
+}
+
+impl Outcome {
+    /// Checks that every cell has a record.
+    ///
+    /// # Errors
+    /// Some failed.
+    pub fn complete(&self) -> Result<(), SomeFailed> {
+        match self.failed.len() {
+            0 => Ok(()),
+            count => Err(SomeFailed {
+                count,
+                runs: count + self.records.len(),
+                reasons: self.failed.join("; "),
+            }),
+        }
+    }
+}
+
+/// The error of a plan in which some runs failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{count} of {runs} runs failed, and reports show them as failed: {reasons}")]
+pub struct SomeFailed {
+    count: usize,
+    runs: usize,
+    reasons: String,
+}
+
+/// An event of an experiment.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A complete record of this cell was found; it is not run again.
@@ -108,7 +142,7 @@ pub enum Event<'a> {
         /// Which trial, from 1.
         number: usize,
     },
-    /// A training that was broken off resumes.
+    /// An interrupted training resumes.
     Resumed {
         /// Steps taken before.
         step: usize,
@@ -117,23 +151,23 @@ pub enum Event<'a> {
     Step {
         /// Steps taken.
         step: usize,
-        /// The step's mean loss a target token.
+        /// The step's mean loss per target token.
         loss: f64,
     },
     /// Source validation was scored.
     Validated(CurvePoint),
-    /// Tuning goes on with a few examples of a target.
+    /// Training continues with a few examples of a target.
     TuningOn {
         /// The target.
         domain: &'a str,
         /// `K`.
         examples: usize,
-        /// Steps that will be taken.
+        /// Steps to take.
         steps: usize,
     },
-    /// So many of a domain's examples are answered by what was tuned until a step.
+    /// Progress of answering at a checkpoint.
     Checkpoint {
-        /// The step.
+        /// The checkpoint's step.
         step: usize,
         /// The domain.
         domain: &'a str,
@@ -142,7 +176,7 @@ pub enum Event<'a> {
         /// Examples in all.
         total: usize,
     },
-    /// So many of a domain's examples are answered.
+    /// Progress of answering.
     Predicting {
         /// The domain.
         domain: &'a str,
@@ -151,25 +185,25 @@ pub enum Event<'a> {
         /// Examples in all.
         total: usize,
     },
-    /// What a training was to go on from can't be used: it was put elsewhere, and the training starts over.
+    /// A checkpoint can't be used: it was moved away, and the training starts over.
     SetAside {
         /// Why.
         error: &'a CheckpointerError,
-        /// Where it is now.
+        /// Its new path.
         now: &'a Path,
     },
-    /// Another process trains what is wanted: it is waited for.
+    /// Waiting for another process, which runs the training that is needed.
     Waiting(&'a StoreError),
-    /// It trains still.
+    /// The other process is still training.
     StillWaiting,
     /// A cell's record is written.
     Recorded(&'a StoredRecord),
-    /// A cell failed, and why; the plan goes on without it.
+    /// A cell failed, with the error; the plan continues without it.
     Failed(&'a str),
 }
 
-/// Fills in what recipes leave open until the source and the tokenizer are known: the tokens of the
-/// words for the source's classes.
+/// Fills in what recipes leave open until source and tokenizer are known: the tokens of the words for the source's
+/// classes.
 pub fn resolve(plan: &mut Plan, datasets: &Datasets, backbone: &Backbone) {
     let words = plan
         .setting
@@ -191,12 +225,11 @@ pub fn resolve(plan: &mut Plan, datasets: &Datasets, backbone: &Backbone) {
     }
 }
 
-/// Whether every method of the plan can be put on the backbone, before any time is spent. Gives the lengths
-/// that the backbone has positions for, whichever of them it is asked with, a prompt of `longest` vectors that was
-/// tuned elsewhere among them.
+/// Checks that every method of the plan supports the backbone, before any time is spent. Returns limits that fit the
+/// backbone's positions with any of the methods, and with a prompt of `longest` vectors that was tuned elsewhere.
 ///
 /// # Errors
-/// One can't.
+/// A method does not.
 pub fn check(
     plan: &Plan,
     datasets: &Datasets,
@@ -221,7 +254,7 @@ pub fn check(
 }
 
 impl ExperimentError {
-    /// Whether one cell alone came to nothing: it is kept as failed, and the plan goes on without it.
+    /// Whether the error only concerns one cell, which is recorded as failed while the plan continues.
     pub(crate) fn is_of_cell(&self) -> bool {
         matches!(
             self,
@@ -230,15 +263,15 @@ impl ExperimentError {
     }
 }
 
-/// Runs what goes on from what is kept in `begun`, if anything is; where that is damaged it is set aside,
-/// and the training starts over.
+/// Runs work that resumes from the checkpoint in `begun`, if there is one; if that is damaged, it is moved away and the
+/// training starts over.
 fn past_damage<T>(
     begun: &Path,
     watch: &mut Watch,
     mut run: impl FnMut(&mut Watch) -> Result<T, ExperimentError>,
 ) -> Result<T, ExperimentError> {
     match run(watch) {
-        Err(ExperimentError::Halt(error)) if error.is_damage() => {
+        Err(ExperimentError::Checkpointer(error)) if error.is_damage() => {
             let now = set_aside(begun)?;
             watch(Event::SetAside {
                 error: &error,
@@ -250,7 +283,7 @@ fn past_damage<T>(
     }
 }
 
-/// Training of a cell that ended early.
+/// The error of a cell's training.
 fn failed(error: FitError, cell: &Cell) -> ExperimentError {
     match error {
         FitError::Checkpointer(error) => error.into(),

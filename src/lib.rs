@@ -12,11 +12,11 @@
 //! 1. [`cli`] reads flags into a [`study`], which is one [`plan`] or several: data that reads back equal.
 //! 2. Rows of the [`domain`]s become the [`datasets`] of a study; a [`backbone`] is loaded. Everything is checked before
 //!    anything is trained.
-//! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is put on a [`network`], and [`train`]
-//!    fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
+//! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is applied to a [`network`], and
+//! [`train`] fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
 //! 4. [`eval`] turns tensors back into text: a prediction for each row of the source and of every target.
-//! 5. [`score`] scores predictions, [`stats`] estimates gaps with their intervals, and [`report`] writes them down. None of
-//!    the three needs a model.
+//! 5. [`score`] scores predictions, [`stats`] estimates gaps with their intervals, and [`report`] writes them down.
+//! None of the three needs a model.
 //!
 //! Text becomes tensors in [`batch`] and tensors become text in [`eval`], nowhere else.
 //!
@@ -33,7 +33,7 @@
 //! | V | entries of the vocabulary |
 //! | L | layers (blocks) of a stack |
 //!
-//! A soft prompt is `[P, D]`; behind it, an encoder reads `[B, P + T, D]`.
+//! A soft prompt is `[P, D]`; with it, an encoder reads `[B, P + T, D]`.
 
 // In the order of the pipeline.
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The binary: what is done once for the process, then the command line.
+//! The binary: process-wide setup, then the command line.
 
 use std::process::ExitCode;
 
@@ -10,8 +10,8 @@ fn main() -> ExitCode {
     promptshift::cli::main()
 }
 
-/// Readers of foreign files panic on some damaged ones. That is caught and becomes an error that names the
-/// file, so the panic itself is not printed.
+/// Parsers of foreign files panic on some damaged ones. Such a panic is caught and becomes an error that names the
+/// file, so the panic message is suppressed.
 fn hush_readers() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! The plan: what will be done, resolved and checked, before anything is loaded or trained.
+//! The plan: what will be done, resolved and checked before anything is loaded or trained.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,35 +11,35 @@ use promptshift_numbers::record::{Cell, Setting, TunedElsewhere};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::suite::Suite;
 
-/// A transfer × methods × seeds, on one model, with one recipe a method. It is data: what is written reads back
-/// equal, and a process that is given it does the same as the one that made it.
+/// A transfer × methods × seeds on one model, with one recipe for each method. A plan is data: what is written reads
+/// back equal, and any process that gets it does the same as the one that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What all its cells share, every name resolved.
+    /// What all its cells share, with names resolved.
     pub setting: Setting,
-    /// Where rows are read from.
+    /// The suite that rows are read from.
     pub suite: Suite,
-    /// Cards of domains that are the user's own.
+    /// Cards of the user's own domains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cards: Vec<PathBuf>,
     /// The model.
     pub backbone: BackboneChoice,
-    /// What is tuned, in the order of the report; the untuned backbone too, where it is to be reported.
+    /// The methods, in the order of the report; includes the untuned backbone if it is reported.
     pub methods: Vec<Method>,
-    /// Seeds, for every method that trains.
+    /// The seeds of every method that trains.
     pub seeds: Vec<u64>,
-    /// Trials of the search for each method's recipe; `None` takes recipes as they stand.
+    /// Trials of the search for each method's recipe; `None` uses the recipes as they are.
     pub trials: Option<usize>,
-    /// The recipe of each method that trains, where a search begins.
+    /// The recipe of each method that trains, or the start of its search.
     pub recipes: BTreeMap<Method, Recipe>,
-    /// The runs of what was tuned elsewhere, which are evaluated beside all that.
+    /// The runs of results tuned elsewhere, which are evaluated as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<TunedElsewhere>,
 }
 
 impl Plan {
-    /// Every cell, untuned first if it is among the methods, then what was tuned elsewhere, then seed by seed: an
-    /// interrupted run leaves whole comparisons.
+    /// Every cell: untuned first if included, then results tuned elsewhere, then seed by seed, so that an interrupted
+    /// run leaves whole comparisons.
     pub fn cells(&self) -> Vec<Cell> {
         let untuned = self.methods.contains(&Method::Untuned);
         let untuned = untuned.then(|| self.cell(Method::Untuned, 0));
@@ -57,7 +57,7 @@ impl Plan {
             .collect()
     }
 
-    /// A field that another contradicts, or that says nothing that can be run, and what it says.
+    /// The first field that is inconsistent or can't be run, with its value.
     pub fn contradiction(&self) -> Option<(&'static str, String)> {
         let is_named = |name: &str, label: &str| (name != label).then(|| label.to_owned());
         if let Some(found) = is_named(&self.suite.name(), &self.setting.suite) {
@@ -79,7 +79,7 @@ impl Plan {
             .map(folder_name)
             .find(|name| !names.insert(name.clone()))
         {
-            Some(twice) => Some(("parts.plan, a run that is there twice", twice)),
+            Some(twice) => Some(("parts.plan, a duplicate run", twice)),
             None => cells
                 .is_empty()
                 .then(|| ("parts.plan.methods", "none".to_owned())),
@@ -92,7 +92,7 @@ impl Plan {
         self.methods.iter().copied().filter(searched).collect()
     }
 
-    /// The cell of a method and a seed.
+    /// The cell for a method and a seed.
     pub fn cell(&self, method: Method, seed: u64) -> Cell {
         let recipe = self.recipes.get(&method);
         Cell {

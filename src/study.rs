@@ -1,4 +1,4 @@
-//! A study: what is computed and compared by one command, as data; and all that it needs, read and checked.
+//! A study: what one command computes and compares, as data; and its inputs, read and checked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,37 +20,37 @@ use promptshift_tensors::tuning::{self, TuningError};
 use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::catalogue::{Catalogue, CatalogueError};
 
-/// One plan, or those of an ablation, which differ in one thing and are run on the same rows.
+/// One plan, or those of an ablation, which differ in one thing and use the same rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Study {
-    /// What its report is about.
+    /// The kind of its report.
     pub report: ReportKind,
     /// In the order of the report.
     pub parts: Vec<Part>,
 }
 
-/// What the report of a study is about.
+/// The kind of a study's report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportKind {
-    /// What is lost between a source and its targets.
+    /// The loss between a source and its targets.
     Transfer,
-    /// What difference one thing makes.
+    /// The effect of one variable.
     Ablation(ablation::Kind),
-    /// Prompts that vote.
+    /// An ensemble of prompts.
     Ensemble,
 }
 
 /// One plan of a study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// Which one of an ablation's it is; none where there is one.
+    /// The setting in an ablation; `None` for a single plan.
     pub variant: Option<Variant>,
     /// The plan.
     pub plan: Plan,
 }
 
-/// A study as a file has it.
+/// The form of a study's file.
 #[derive(Debug, Serialize, Deserialize)]
 struct StudyFile {
     /// [`STUDY_VERSION`].
@@ -62,7 +62,7 @@ struct StudyFile {
 /// The version of the schema of study files.
 pub const STUDY_VERSION: u32 = 1;
 
-/// A study's file that can't be written or read.
+/// Why a study's file can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StudyFileError {
     /// It can't be written.
@@ -76,7 +76,7 @@ pub enum StudyFileError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is no study's.
+    /// It is not a study.
     #[error("{}: wanted a study as --save-plan writes it, found {found}", path.display())]
     Malformed {
         /// The file.
@@ -84,14 +84,14 @@ pub enum StudyFileError {
         /// What was found.
         found: String,
     },
-    /// It says something that is not understood, or that its other fields contradict.
+    /// A field is unknown, invalid, or inconsistent with others.
     #[error("{}: {field}: not understood: {found}", path.display())]
     Unknown {
         /// The file.
         path: PathBuf,
         /// The field.
         field: String,
-        /// What it says.
+        /// Its value.
         found: String,
     },
 }
@@ -114,7 +114,7 @@ impl Study {
     /// The file exists or can't be written.
     ///
     /// # Panics
-    /// A path of the study is no Unicode.
+    /// A path of the study is not valid Unicode.
     pub fn save(&self, path: &Path) -> Result<(), StudyFileError> {
         let file = StudyFile {
             promptshift_study: STUDY_VERSION,
@@ -125,10 +125,10 @@ impl Study {
         Ok(atomic_file::write(path, &json)?)
     }
 
-    /// Reads what [`save`](Self::save) wrote, or someone edited.
+    /// Reads what [`save`](Self::save) wrote or a user edited.
     ///
     /// # Errors
-    /// It can't be read, or says anything that is not understood.
+    /// It can't be read, or contains something unknown.
     pub fn read(path: &Path) -> Result<Self, StudyFileError> {
         let text = fs::read_to_string(path).map_err(|source| StudyFileError::Io {
             path: path.to_owned(),
@@ -164,7 +164,7 @@ impl Study {
         }
     }
 
-    /// A field that another contradicts, or that says nothing that can be run, and what it says.
+    /// The first field that is inconsistent or can't be run, with its value.
     fn contradiction(&self) -> Option<(&'static str, String)> {
         let mut folders = BTreeSet::new();
         if self.parts.is_empty() {
@@ -192,7 +192,7 @@ impl Study {
 }
 
 impl Part {
-    /// The folder of its records below the study's.
+    /// The subfolder of its records in the study's folder.
     pub fn folder(&self, out: &Path) -> PathBuf {
         match &self.variant {
             Some(variant) => out.join(&variant.folder),
@@ -201,25 +201,25 @@ impl Part {
     }
 }
 
-/// A study that can't be prepared.
+/// Why a study can't be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A card of the user's own can't be read.
+    /// A user's card can't be read.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
-    /// Rows can't be had.
+    /// Rows are not available.
     #[error(transparent)]
     Datasets(#[from] DatasetsError),
     /// A model can't be loaded.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// A model can't be asked in the plan's words.
+    /// A model does not support the plan's wording.
     #[error(transparent)]
     Words(#[from] WordsError),
-    /// A method can't be put on a model.
+    /// A method does not support a model.
     #[error(transparent)]
     Tuning(#[from] TuningError),
-    /// What was tuned elsewhere can't be read, or is none of the model's.
+    /// A result tuned elsewhere can't be read, or is not for the model.
     #[error(transparent)]
     Elsewhere(#[from] ElsewhereError),
 }
@@ -235,11 +235,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the rows, loads the models and resolves and checks every plan. `say` is told what has to be said of a
-    /// model.
+    /// Reads the rows, loads the models, and resolves and checks every plan. `say` receives notes on a model.
     ///
     /// # Errors
-    /// Rows or a model can't be had, or a method can't be put on one.
+    /// Rows or a model are not available, or a method does not support a model.
     ///
     /// # Panics
     /// The study has no parts.
@@ -257,7 +256,7 @@ impl Prepared {
             device,
             loaded: None,
         };
-        // Parts are compared: where one has positions for shorter inputs alone, all have those.
+        // Parts are compared, so the smallest limits of any part apply to all.
         let mut limits: Limits = asked;
         for at in 0..prepared.study.parts.len() {
             let is_new = prepared.is_new(at);
@@ -282,17 +281,17 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// The model of a part, made ready for its wording; the last one that was loaded is kept, since parts of one
-    /// model follow each other.
+    /// A part's model, prepared for its wording; the last one loaded stays in memory, since consecutive parts often
+    /// share it.
     ///
     /// # Errors
-    /// It can't be loaded, or not be asked in the plan's words.
+    /// It can't be loaded, or does not support the plan's wording.
     pub fn backbone(&mut self, part: usize) -> Result<Backbone, PrepareError> {
         let plan = &self.study.parts[part].plan;
         let loaded = match &self.loaded {
             Some((known, backbone)) if *known == plan.backbone => backbone.clone(),
             _ => {
-                // The one before is let go first: two may not fit.
+                // The previous model is dropped first: two may not fit into memory.
                 self.loaded = None;
                 let backbone = plan.backbone.load(&self.device)?;
                 self.loaded = Some((plan.backbone.clone(), backbone.clone()));
@@ -302,7 +301,7 @@ impl Prepared {
         Ok(loaded.with_wording(&plan.setting.wording, &self.datasets.source.card)?)
     }
 
-    /// Whether a part's model is not the one that is loaded.
+    /// Whether a part needs another model than the one in memory.
     fn is_new(&self, part: usize) -> bool {
         let wanted = &self.study.parts[part].plan.backbone;
         (self.loaded.as_ref()).is_none_or(|(known, _)| known != wanted)

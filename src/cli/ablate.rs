@@ -1,6 +1,5 @@
-//! `promptshift ablate length`: the paper's ablations, one command each. A setting is a plan like that
-//! of `transfer`, with an output folder of its own below the ablation's; what was trained before is not trained
-//! again.
+//! `promptshift ablate length` and so on: the paper's ablations, one command each. A setting is a plan like that of
+//! `transfer`, with its own subfolder of the ablation's output. Trainings in the store are not repeated.
 
 mod backbones;
 mod ensemble;
@@ -40,11 +39,11 @@ enum What {
     Length(prompts::Lengths),
     /// What a prompt starts from.
     Init(prompts::Inits),
-    /// What the frozen model was pre-trained on.
+    /// The objective that the frozen model was pre-trained with.
     Objective(backbones::Objectives),
-    /// For how long it was adapted as a language model.
+    /// How long the model was adapted as a language model.
     LmSteps(backbones::LmSteps),
-    /// How large it is, with prompt tuning and model tuning.
+    /// The size of the model, for prompt tuning and model tuning.
     Scale(backbones::Scales),
     /// Prompts of several seeds, voting over one backbone.
     Ensemble(ensemble::Arguments),
@@ -61,32 +60,31 @@ struct Shared {
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
     #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
-    /// Training steps at most.
+    /// Maximum number of training steps.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     steps: Option<usize>,
-    /// Training rows at most, drawn: the same ones in every setting.
+    /// Maximum number of training rows, drawn; the same ones in every setting.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     train_rows: Option<usize>,
-    /// Rows at most of the source's validation split, drawn likewise; 500 where none are given.
+    /// Maximum number of source validation rows, drawn likewise [default: 500].
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     validation_rows: Option<usize>,
-    /// Rows at most of each evaluated split, drawn likewise.
+    /// Maximum number of rows of each evaluated split, drawn likewise.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     eval_rows: Option<usize>,
     #[command(flatten)]
     run: Run,
 }
 
-/// What an ablation has by default. Recipes, their steps among them, are those of `transfer`, so that what both
-/// share is trained once.
+/// An ablation's defaults. Recipes, steps included, are those of `transfer`, so that trainings are shared.
 struct Usual {
     transfer: &'static str,
     seeds: u64,
-    /// Of the miniature.
+    /// For the miniature.
     eval_rows: usize,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
         What::Length(arguments) => prompts::length(&arguments),
@@ -99,8 +97,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 impl Shared {
-    /// The plan of some methods on a backbone, with their default recipes but for what was typed; `usual` holds for
-    /// what was not.
+    /// The plan for some methods on a backbone: default recipes with the flags applied, and `usual` where there is no
+    /// flag.
     fn plan(
         &self,
         backbone: &BackboneChoice,

@@ -1,4 +1,4 @@
-//! `promptshift adapter`: adapters to and from PEFT, and into the weights.
+//! `promptshift adapter`: exchanges adapters with PEFT, and merges LoRA into the weights.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning::saved::{self, AdapterFile, Origin};
 use promptshift_text::atomic_file;
 
-/// Verbs of `adapter`.
+/// Subcommands of `adapter`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -22,44 +22,41 @@ pub struct Arguments {
 enum Verb {
     /// Write an adapter of lora, ia3 or prefix-decoder for PEFT; nothing is overwritten.
     Export {
-        /// An adapter.safetensors or the folder that holds it, or the folder of a PEFT adapter.
+        /// An adapter.safetensors or its folder, or a PEFT adapter's folder.
         #[arg(value_name = "IN")]
         adapter: PathBuf,
         /// The folder to write, for `PeftModel.from_pretrained`.
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// The model that it was tuned for, by whose modules PEFT calls its tensors: 'nano', a folder
-        /// or a name of the Hub.
+        /// The model it was tuned for, whose module names PEFT uses for tensors: 'nano', a folder or a Hub name.
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Make an adapter.safetensors of PEFT's LORA, IA3 or PREFIX_TUNING; nothing is overwritten.
+    /// Convert PEFT's LORA, IA3 or PREFIX_TUNING to an adapter.safetensors; nothing is overwritten.
     Import {
         /// The folder of a PEFT adapter.
         #[arg(value_name = "IN")]
         adapter: PathBuf,
-        /// What to write.
+        /// The file to write.
         #[arg(long, default_value = saved::ADAPTER_FILE, value_name = "FILE")]
         out: PathBuf,
-        /// The model that it was tuned for, which the folder alone can't say: 'nano', a folder or a
-        /// name of the Hub.
+        /// The model it was tuned for, which the folder does not identify: 'nano', a folder or a Hub name.
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Fold LoRA's products into the model's weights; nothing is overwritten.
+    /// Merge LoRA's products into the model's weights; nothing is overwritten.
     Merge {
-        /// An adapter.safetensors or the folder that holds it, or the folder of a PEFT adapter.
+        /// An adapter.safetensors or its folder, or a PEFT adapter's folder.
         #[arg(value_name = "IN")]
         adapter: PathBuf,
-        /// The model.safetensors to write, which takes the place of the model's own beside its
-        /// config.json and tokenizer.
+        /// The model.safetensors to write, which replaces the model's own beside its config.json and tokenizer.
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// The model that it was tuned for: 'nano', a folder or a name of the Hub.
+        /// The model it was tuned for: 'nano', a folder or a Hub name.
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Say what an adapter is and where it comes from.
+    /// Show what an adapter is and where it comes from.
     Show {
         /// An adapter in either format.
         #[arg(value_name = "IN")]
@@ -67,7 +64,7 @@ enum Verb {
     },
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::Export {
@@ -107,7 +104,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             let bytes = open(&adapter)?.merged(&load(&choice)?)?;
             atomic_file::write(&out, &bytes)?;
             print::note(format_args!(
-                "{}: the weights of '{}', merged",
+                "{}: the merged weights of '{}'",
                 out.display(),
                 choice.name()
             ));
@@ -128,12 +125,12 @@ fn open(path: &Path) -> Result<AdapterFile, Failure> {
     Ok(adapter)
 }
 
-/// Says what another program's configuration sets and nobody here knows.
+/// Warns about unknown keys of another program's configuration.
 pub(super) fn warn_of_unknown(path: &Path, unknown: &[String]) {
     for key in unknown {
         print::note(format_args!(
-            "warning: {}: {key}: a key that promptshift does not know; if it changes what PEFT computes, the answers \
-             here are others",
+            "warning: {}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers \
+             here will differ",
             path.display()
         ));
     }
@@ -148,7 +145,7 @@ fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {
     Ok(model::load(choice, &Device::flex(), verbosity)?)
 }
 
-/// What is known of an adapter.
+/// What is known about an adapter.
 fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
     let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
     let mut facts = vec![fact("file", &adapter.path.display().to_string())];
@@ -157,7 +154,7 @@ fn facts(adapter: &AdapterFile) -> Vec<(String, String)> {
             let entries = metadata.entries().into_iter();
             facts.extend(entries.filter(|(key, _)| key != "format"));
         }
-        // A prompt's.
+        // Only prompts have this origin.
         Origin::Npy { .. } => {}
         Origin::Peft {
             method,

@@ -1,4 +1,4 @@
-//! What the user is told while cells are run.
+//! Reports the progress of cells to the user.
 
 use super::interrupt;
 use super::progress::{Bar, Verbosity};
@@ -8,7 +8,7 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::score::Metric;
 
-/// Tells of one event after the other.
+/// Reports one event after another.
 pub struct CellProgress {
     verbosity: Verbosity,
     setting: String,
@@ -32,7 +32,7 @@ impl CellProgress {
         }
     }
 
-    /// Of one job of many, in a setting if there are several.
+    /// For one of many jobs; `setting` names its setting if there are several.
     pub fn of_job(verbosity: Verbosity, job: &Job, setting: &str) -> Self {
         CellProgress {
             at: job.number - 1,
@@ -41,7 +41,7 @@ impl CellProgress {
         }
     }
 
-    /// Tells of every event, and goes on until Ctrl-C.
+    /// A watch that reports every event, and stops at Ctrl-C.
     pub fn watch(&mut self) -> impl FnMut(Event) -> Result<(), Interrupted> {
         |event| {
             self.tell(event);
@@ -49,7 +49,7 @@ impl CellProgress {
         }
     }
 
-    /// Names what is told of from here on after a cell.
+    /// Names the cell that later messages are about.
     pub fn name(&mut self, cell: &Cell) {
         self.at += 1;
         let cell_name = match cell.method {
@@ -64,7 +64,7 @@ impl CellProgress {
         self.name = format!("[{}/{}] {setting}{cell_name}", self.at, self.cells);
     }
 
-    /// Starts to tell of a cell.
+    /// Starts reporting on a cell.
     pub fn start(&mut self, cell: &Cell) {
         self.end();
         self.name(cell);
@@ -122,7 +122,7 @@ impl CellProgress {
                 done,
                 total,
             } => match &mut self.work {
-                // While it is trained.
+                // During training.
                 Some(work) if work.what() == self.name => {
                     work.at(step, &format!("checkpoint: {domain} {done}/{total}"));
                 }
@@ -139,14 +139,14 @@ impl CellProgress {
             Event::SetAside { error, now } => {
                 self.end();
                 self.verbosity.say(&format!(
-                    "{}: what it was to go on from is damaged, so it starts over: {error} (now {})",
+                    "{}: the checkpoint to resume from is damaged, so training starts over: {error} (moved to {})",
                     self.name,
                     now.display()
                 ));
             }
             Event::Waiting(error) => {
                 self.end();
-                (self.verbosity).say(&format!("{}: waits for its training: {error}", self.name));
+                (self.verbosity).say(&format!("{}: waiting for its training: {error}", self.name));
             }
             Event::StillWaiting => {}
             Event::Failed(reason) => {

@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-/// The command as a shell takes it. Where a shell took `squad->textbookqa` apart, `halved` is the word that
-/// it left and the file that it made of the rest: they stand together again.
+/// The command, quoted for a shell. If a shell took `squad->textbookqa` apart, `halved` is the word that it left and
+/// the file that it redirected to; the two are joined again.
 pub(super) fn command(halved: Option<(&str, &str)>) -> String {
     in_words(std::env::args_os().skip(1).collect(), halved)
 }
@@ -20,7 +20,7 @@ fn in_words(typed: Vec<OsString>, mut halved: Option<(&str, &str)>) -> String {
     command
 }
 
-/// A word as a shell takes it.
+/// A word, quoted for a shell.
 fn quoted(word: &OsStr) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
     match word.to_str() {
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_a_flag_has_too_stays_where_it_was_typed() {
+    fn a_word_that_is_also_a_flag_s_value_stays_in_place() {
         let typed = words(&[
             "transfer",
             "squad",
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_shell_took_apart_stands_together() {
+    fn a_command_that_the_shell_split_is_joined_again() {
         let typed = words(&["transfer", "squad-", "--out", "a b"]);
         assert_eq!(
             in_words(typed, Some(("squad-", "textbookqa"))),
@@ -79,7 +79,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn bytes_that_are_no_text_are_typed_as_a_shell_has_them() {
+    fn non_utf8_bytes_are_quoted_for_a_shell() {
         use std::os::unix::ffi::OsStringExt;
 
         let word = OsString::from_vec(b"u'8\xff".to_vec());

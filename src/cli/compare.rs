@@ -18,27 +18,28 @@ use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
 ///
-/// Exit code 1 says that B scores significantly lower somewhere. With several runs a side (folders with several seeds)
-/// that covers other seeds and other passages. With one run on a side it covers other passages alone: two seeds of one
-/// method may differ as significantly, so it does not show that a change is at fault.
+///
+/// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders with several
+/// seeds), the test covers other seeds and other passages. With one run on a side it covers only other passages: two
+/// seeds of one method may differ as significantly, so it does not show that a change is at fault.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// What is compared with: a folder with the records of one run or of several seeds, at any depth, or a file that
-    /// `predict` wrote.
+    /// The reference: a folder with the records of one run or of several seeds, at any depth, or a file that `predict`
+    /// wrote.
     #[arg(value_name = "A")]
     first: String,
-    /// What may have lost: a folder or a file of the same domains, rows, cut and templates.
+    /// What may have lost: a folder or file with the same domains, rows, input limits and templates.
     #[arg(value_name = "B")]
     second: String,
-    /// The metric to compare by: f1, exact_match or accuracy; by default the domain's main one.
+    /// The metric: f1, exact_match or accuracy [default: the domain's main one].
     #[arg(long, value_name = "METRIC")]
     metric: Option<String>,
-    /// A loss counts where its p value, adjusted for the number of rows, is below this.
+    /// A loss is significant if its p value, adjusted for the number of rows, is below this.
     #[arg(long, default_value = "0.05", value_name = "P", value_parser = level)]
     alpha: f64,
 }
 
-/// Resampling reaches no further down than 2 in 10,001.
+/// The smallest p value of the resampling is 2 in 10,001.
 fn level(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(level) if (0.001..=0.5).contains(&level) => Ok(level),
@@ -46,7 +47,7 @@ fn level(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs it: table and verdict on standard output.
+/// Runs the command: table and verdict on standard output.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let first = read(&arguments.first).map_err(Failure::Incomparable)?;
     let second = read(&arguments.second).map_err(Failure::Incomparable)?;
@@ -64,7 +65,7 @@ fn read(path: &str) -> anyhow::Result<Set> {
     let place = Path::new(path);
     if !place.exists() {
         return Err(anyhow!(
-            "{path}: no such file or folder; wanted records or what `predict` wrote"
+            "{path}: no such file or folder; wanted records or predictions from `predict`"
         ));
     }
     Ok(if place.is_file() {
@@ -75,7 +76,7 @@ fn read(path: &str) -> anyhow::Result<Set> {
 }
 
 fn of_rows(rows: &[Row]) -> Table {
-    // Beside p over seeds, what speaks of these runs alone would look like the stronger evidence.
+    // Beside a p value over seeds, one that covers only these runs would look like the stronger evidence.
     let is_single = |row: &Row| row.is_single.contains(&true);
     let shows_single = rows.iter().any(is_single);
     let mut header = vec![

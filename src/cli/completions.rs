@@ -12,7 +12,7 @@ pub struct Arguments {
     shell: Shell,
 }
 
-/// Runs it.
+/// Runs the command.
 ///
 /// # Errors
 /// Standard output can't be written to.

@@ -1,4 +1,4 @@
-//! The flags that say where domains come from.
+//! The flags that select domains.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,9 @@ use promptshift_text::hub;
 pub struct Data {
     /// Where domains come from: mini (bundled), hub (fetched), mrqa (a part of hub).
     ///
+    ///
     /// 'mini' is generated text; 'hub' is every real domain that `promptshift fetch` downloaded. `promptshift list
-    /// suites` says what each holds.
+    /// suites` shows what each contains.
     #[arg(
         long,
         value_name = "SUITE",
@@ -26,28 +27,29 @@ pub struct Data {
         conflicts_with = "data"
     )]
     suite: String,
-    /// A folder of real data instead of a suite, with a folder for each domain.
+    /// A folder of real data instead of a suite, with a subfolder for each domain.
+    ///
     ///
     /// DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their parts (train-00000-of-00002.parquet,
     /// train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's repositories in DIR/DOMAIN,
     /// DIR/OWNER/REPOSITORY or DIR/REPOSITORY.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The card of a domain of your own, as datasets/*.toml; may be repeated.
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
 }
 
 impl Data {
-    /// The suite that was asked for.
+    /// The selected suite.
     ///
     /// # Errors
-    /// The folder is not there, no suite has this name, or the Hub's cache has no place.
+    /// The folder does not exist, no suite has this name, or the Hub cache's folder can't be determined.
     pub fn suite(&self, catalogue: &Catalogue) -> anyhow::Result<Suite> {
         match &self.data {
             Some(folder) if folder.is_file() => bail!(
-                "--data {}: wanted a folder that has a folder for each domain, found a file; one file is what \
-                 `promptshift predict --data FILE` answers",
+                "--data {}: wanted a folder with a subfolder for each domain, found a file; to answer one file, use \
+                 `promptshift predict --data FILE`",
                 folder.display()
             ),
             Some(folder) if !folder.is_dir() => bail!(
@@ -59,7 +61,7 @@ impl Data {
         }
     }
 
-    /// The cards of the user's own domains.
+    /// The card files of the user's own domains.
     pub fn cards(&self) -> Vec<PathBuf> {
         self.domains.clone()
     }
@@ -67,7 +69,7 @@ impl Data {
     /// The bundled domains and the user's own.
     ///
     /// # Errors
-    /// A card can't be read, or takes a name that is known.
+    /// A card can't be read, or has the name of a known domain.
     pub fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
         Catalogue::with(&self.domains)
     }

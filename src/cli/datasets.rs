@@ -1,4 +1,4 @@
-//! `promptshift datasets`: the miniature domains, made again from their grammars.
+//! `promptshift datasets`: regenerates the miniature domains from their grammars.
 
 use std::path::PathBuf;
 
@@ -11,15 +11,15 @@ use promptshift_text::synthetic::{self, MINI_SEED};
 /// Flags of `datasets`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The folder to write `<domain>/<split>.parquet` to.
+    /// The folder for `<domain>/<split>.parquet`.
     #[arg(long, value_name = "DIR", default_value = "datasets/mini")]
     out: PathBuf,
-    /// The seed; the bundled files have the default.
+    /// The seed; the default made the bundled files.
     #[arg(long, default_value_t = MINI_SEED)]
     seed: u64,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     for domain in synthetic::domains() {
         for split in Split::ALL {

@@ -125,7 +125,7 @@ pub fn time(cost: Cost, speed: Speed, workers: usize) -> String {
     }
 }
 
-/// What is there and what is left, in words.
+/// Summarises what is found and what is left.
 pub fn count(to_do: &ToDo) -> String {
     format!(
         "{} found, {} to do; {} found, {} to do",

@@ -1,4 +1,4 @@
-//! The examples of one file, wherever it lies, read as a domain's.
+//! Reads the examples of one file anywhere as a domain's.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use promptshift_text::domain::{AnswerForm, Example, Split, format};
 
 /// The examples of a file.
 pub struct Examples {
-    /// In the file's order.
+    /// In file order.
     pub examples: Vec<Example>,
-    /// What is to be said about the choice of rows.
+    /// A note on how rows were chosen.
     pub note: Option<String>,
 }
 
-/// Reads a file, parquet or MRQA's lines, at most `limit` rows of it.
+/// Reads at most `limit` rows of a file, parquet or MRQA's lines.
 ///
 /// # Errors
-/// It is absent, damaged, not in a layout of the domain's task, or two rows of one name differ.
+/// It is absent, damaged, not in a layout of the domain's task, or has two different rows with one name.
 pub fn read(
     path: &Path,
     card: &Card,

@@ -1,4 +1,4 @@
-//! `promptshift export DIR... --out NEW`: records as tables for other programs.
+//! `promptshift export DIR... --out NEW`: exports records as tables.
 
 use super::print;
 use std::collections::HashSet;
@@ -18,11 +18,10 @@ pub struct Arguments {
     /// Folders with records, at any depth.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// What to write: Parquet keeps types, lists and missing values.
+    /// The format; Parquet keeps types, lists and missing values.
     #[arg(long, value_enum, default_value = "parquet")]
     format: FormatName,
-    /// The folder to make, with the tables `cells` and `examples`; one that is there already is left as
-    /// it is.
+    /// The new folder for the tables `cells` and `examples`; an existing one is never changed.
     #[arg(long, value_name = "NEW")]
     out: PathBuf,
 }
@@ -32,11 +31,11 @@ pub struct Arguments {
 enum FormatName {
     /// cells.parquet and examples.parquet.
     Parquet,
-    /// cells.csv and examples.csv: lists are JSON, what is missing is an empty field.
+    /// cells.csv and examples.csv: lists are JSON, missing values empty fields.
     Csv,
 }
 
-/// Runs it: both tables or none.
+/// Runs the command: writes both tables or none.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments {
         folders,
@@ -50,7 +49,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let begun = NewFolder::begin(out)?;
     let homes = each_once(folders)?;
     let mut tables = Tables::create(begun.path(), format)?;
-    // One after another: all of them may be more than memory holds.
+    // One at a time: all records together may not fit into memory.
     for home in &homes {
         tables.write(&read(home)?)?;
     }
@@ -65,8 +64,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The records of all folders. One that lies in two of them is taken once, where it is met first: rows
-/// that are there twice would count twice in every mean.
+/// The records of all folders, each once: duplicates would count twice in every mean.
 fn each_once(folders: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut met = HashSet::new();
     let mut homes = Vec::new();

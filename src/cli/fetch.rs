@@ -1,4 +1,4 @@
-//! `promptshift fetch NAME...`: models and domains into the Hub's cache.
+//! `promptshift fetch NAME...`: fetches models and domains into the Hub's cache.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,9 @@ use promptshift_text::hub::{self, Arrival, Event, Fetched, Network, Settings, So
 
 /// Flags of `fetch`.
 ///
-/// HF_HOME says where the cache is, HF_ENDPOINT where the Hub is, HF_TOKEN who asks;
-/// HF_HUB_OFFLINE=1 forbids to ask, HF_HUB_DOWNLOAD_TIMEOUT is how many seconds it may be silent.
+///
+/// HF_HOME sets the cache, HF_ENDPOINT the Hub's address, HF_TOKEN the account; HF_HUB_OFFLINE=1 forbids network
+/// access, HF_HUB_DOWNLOAD_TIMEOUT sets the timeout in seconds.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Domains, as `list` names them, and models (OWNER/NAME).
@@ -24,18 +25,18 @@ pub struct Arguments {
     /// A model of the Hub: google/t5-base-lm-adapt.
     #[arg(long = "model", value_name = "OWNER/NAME")]
     models: Vec<String>,
-    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
-    /// A branch, tag or commit, instead of main and of what the cards say.
+    /// A branch, tag or commit, instead of main or the cards' revisions.
     #[arg(long, value_name = "R")]
     revision: Option<String>,
-    /// Say nothing on standard error but errors.
+    /// Print only errors on standard error.
     #[arg(long, short)]
     quiet: bool,
 }
 
-/// Runs it: prints the folder of each, in the order asked for.
+/// Runs the command: prints the folder of each, in the order requested.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sources = sources(arguments)?;
     let settings = Settings::from_env().map_err(|error| Failure::Usage(error.into()))?;
@@ -60,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
             Event::Damaged { file } => {
                 verbosity.say(&format!(
-                    "{file}: damaged in the cache (its checksum is not the Hub's): thrown away and fetched again"
+                    "{file}: damaged in the cache (its checksum differs from the Hub's): discarded and fetched again"
                 ));
             }
         });
@@ -74,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is asked for; names that mean nothing are mistakes of the command line.
+/// The sources to fetch; an unknown name is a usage error.
 fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
     let usage = |error: anyhow::Error| Failure::Usage(error);
     let catalogue = Catalogue::with(&arguments.domains)?;
@@ -103,7 +104,7 @@ fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
 fn in_words(source: &Source, fetched: &Fetched, network: Network) -> String {
     let name = source.repository();
     if network == Network::Forbidden {
-        return format!("{name}: in the cache; the Hub was not asked (HF_HUB_OFFLINE)");
+        return format!("{name}: in the cache; the Hub was not contacted (HF_HUB_OFFLINE)");
     }
     let bytes: u64 = fetched.files.iter().map(|file| file.bytes).sum();
     let downloaded = (fetched.files.iter())

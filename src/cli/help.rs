@@ -1,4 +1,4 @@
-//! The first screen: the three things that people do, then every command by what it is for.
+//! The first help screen: three typical commands, then every command by purpose.
 
 use std::fmt::Write;
 
@@ -14,12 +14,12 @@ pub const EVALUATION: &str = "Evaluation";
 pub const OUTPUT: &str = "Output";
 pub const COMPUTING: &str = "Computing";
 
-/// What people do first.
+/// Typical first commands.
 const FIRST: &str = "  promptshift transfer 'squad->textbookqa'   tune on SQuAD, score SQuAD and TextbookQA, report the gap
   promptshift list                           domains, models and methods to choose from
   promptshift report DIR                     the report again, from its records";
 
-/// Commands by what they are for, in the order in which they are read.
+/// Commands by purpose, in reading order.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Run", &["transfer", "ablate", "run", "predict"]),
     (
@@ -48,7 +48,7 @@ that can't be understood; 130, 143, 129 ended by Ctrl-C, SIGTERM or SIGHUP (what
 the same command resumes). Of `compare`: 0 no significant loss; 1 a significant loss; 3 bad data, or sets
 that can't be compared.";
 
-/// The command line with its first screen.
+/// The command-line parser with its first screen.
 pub fn command() -> Command {
     let command = Cli::command();
     let screen = first_screen(&command);
@@ -69,7 +69,9 @@ fn first_screen(command: &Command) -> String {
             writeln!(screen, "  {name:<12} {about}").expect("strings take text");
         }
     }
-    screen + "\n`promptshift COMMAND --help` has every flag, `-h` them in short.\n\n" + EXIT_CODES
+    screen
+        + "\n`promptshift COMMAND --help` explains every flag, `-h` lists them briefly.\n\n"
+        + EXIT_CODES
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `promptshift inspect PROMPT...`: what soft prompts learnt.
+//! `promptshift inspect PROMPT...`: analyses what soft prompts learned.
 
 use std::path::{Path, PathBuf};
 
@@ -21,28 +21,27 @@ use promptshift_text::domain::catalogue::Catalogue;
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Soft prompts of one model: each a prompt.safetensors or the folder that holds it, a .npy, or
-    /// the folder of a PEFT prompt.
+    /// Soft prompts for one model: each a prompt.safetensors or its folder, a .npy, or a PEFT prompt's folder.
     #[arg(required = true, value_name = "PROMPT")]
     prompts: Vec<PathBuf>,
-    /// The model that they were tuned for: any that `transfer --model` takes.
+    /// The model they were tuned for, as for `transfer --model`.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
-    /// The card of a domain of your own that a prompt was tuned on; may be given several times.
+    /// The card of your own domain that a prompt was tuned on; may be repeated.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
-    /// How many nearest vocabulary entries are shown for each vector.
+    /// Nearest vocabulary entries to show for each vector.
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = values::at_least_one)]
     neighbours: usize,
-    /// Write report.md and its figures to this folder, and not to standard output alone.
+    /// Also write report.md and its figures to this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write report.html as well: the same report as one page that opens from disk.
+    /// Also write report.html, the same report as a single page.
     #[arg(long, requires = "out")]
     html: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
@@ -74,7 +73,7 @@ fn vocabulary(backbone: &Backbone) -> Vocabulary {
     let values = table.into_data().try_to_vec().expect("embeddings are f32");
     let piece = |id: usize| {
         let text = backbone.tokenizer.decode(&[id as u32]);
-        // Special tokens, and rows that no token has, have no text.
+        // Special tokens, and rows without a token, have no text.
         match text.is_empty() {
             true => format!("#{id}"),
             false => text,
@@ -102,7 +101,7 @@ fn inspected(
     catalogue: &Catalogue,
     table: &Rows,
 ) -> anyhow::Result<Inspected> {
-    // Refuses the prompt of another backbone.
+    // Rejects a prompt for another backbone.
     file.onto(backbone)?;
     let path = file.path.display().to_string();
     let card = (file.origin.source()).and_then(|source| catalogue.source(source).ok());
@@ -158,7 +157,7 @@ fn inspected(
     })
 }
 
-/// What the prompt at a path scores, if it lies in a record's folder.
+/// The scores of the prompt at a path, if it is in a record's folder.
 fn scored(path: &Path) -> anyhow::Result<Option<Scored>> {
     let folder = match path.is_dir() {
         true => path,
@@ -178,7 +177,7 @@ fn scored(path: &Path) -> anyhow::Result<Option<Scored>> {
     }))
 }
 
-/// The vectors that training started from: recipe and seed make them again.
+/// The vectors that training started from, recreated from recipe and seed.
 fn start(recipe: &str, seed: &str, words: MethodInputs, backbone: &Backbone) -> Option<Rows> {
     let recipe: Recipe = serde_json::from_str(recipe).ok()?;
     let (mut text, mut vectors) = (Vec::new(), None);

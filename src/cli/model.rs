@@ -1,4 +1,4 @@
-//! The flag that says which model, of the verbs that take one of any kind.
+//! The `--model` flag of the commands that accept any kind of model.
 
 use clap::Args;
 
@@ -9,21 +9,22 @@ use promptshift_tensors::backbone::{Backbone, BackboneChoice, BackboneError, NAN
 use promptshift_tensors::device::Device;
 use promptshift_tensors::tuning;
 
-/// Which model.
+/// Selects a model.
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::MODEL)]
 pub struct Model {
     /// nano (bundled), a folder, a .gguf file, or OWNER/NAME of the Hub.
     ///
-    /// 'nano' is the bundled miniature T5. A folder is as Hugging Face lays it out (config.json, tokenizer, weights), of
-    /// a T5, a Llama, a GPT-2 or a BERT. A .gguf file is of a Llama with SmolLM's or GPT-2's tokenizer. A model of the
-    /// Hub has to be fetched first. `promptshift list models` says how to get some.
+    ///
+    /// 'nano' is the bundled miniature T5. A folder has Hugging Face's layout (config.json, tokenizer, weights) and
+    /// holds a T5, Llama, GPT-2 or BERT. A .gguf file holds a Llama with SmolLM's or GPT-2's tokenizer. A model of the
+    /// Hub must be fetched first. `promptshift list models` shows how to get some.
     #[arg(long, default_value = NANO, value_name = "MODEL")]
     model: String,
 }
 
 impl Model {
-    /// The backbone that was asked for.
+    /// The selected backbone.
     ///
     /// # Errors
     /// Neither a known name nor a file nor a folder nor in the Hub's cache.
@@ -32,7 +33,7 @@ impl Model {
     }
 }
 
-/// Loads a backbone, and says what has to be said of it.
+/// Loads a backbone and prints its notes.
 pub fn load(
     choice: &BackboneChoice,
     device: &Device,
@@ -43,7 +44,7 @@ pub fn load(
     Ok(backbone)
 }
 
-/// Says where inputs are cut because positions end, if they are.
+/// Reports if inputs are truncated because positions run out.
 pub fn say_cut(asked: &Limits, found: &Limits, backbone: &Backbone, verbosity: Verbosity) {
     if let Some(note) = tuning::cut_at(asked, found, backbone) {
         verbosity.say(&note);

@@ -1,4 +1,4 @@
-//! The flag that says where to compute.
+//! The `--device` flag.
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use promptshift_tensors::device::{self, Device};
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::COMPUTING)]
 pub struct On {
-    /// cpu; or cuda, cuda:N, vulkan, wgpu where they are compiled in.
+    /// cpu; or cuda, cuda:N, vulkan, wgpu if compiled in.
     #[arg(long, env = device::VARIABLE, default_value = "cpu", value_name = "DEVICE")]
     pub device: String,
 }

@@ -1,4 +1,4 @@
-//! Where a report goes: `report.md` and figures into a folder, the result to standard output.
+//! Writes a report: `report.md` and figures into a folder, the result to standard output.
 
 use super::print;
 use std::io::IsTerminal;
@@ -15,7 +15,7 @@ use promptshift_report::report::summary;
 use promptshift_report::{self as report, json};
 use promptshift_text::atomic_file;
 
-/// What standard output carries.
+/// What is printed on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// The whole report: for a file or a pipe.
@@ -42,12 +42,12 @@ impl Form {
 pub enum Files {
     /// `report.md` and its figures.
     Markdown,
-    /// `report.html` as well.
+    /// Also `report.html`.
     MarkdownAndPage,
 }
 
 impl Files {
-    /// As `--html` asks for.
+    /// From the flag `--html`.
     pub fn of_flag(html: bool) -> Self {
         if html {
             Files::MarkdownAndPage
@@ -60,7 +60,7 @@ impl Files {
 /// The folder of figures beside a report.
 const FIGURES: &str = "figures";
 
-/// Renders `records` and what is told of `unfinished` cells, writes `files` into `out`, and prints the result.
+/// Renders `records` and the failures of `unfinished` cells, writes `files` into `out`, and prints the result.
 ///
 /// # Errors
 /// The records do not belong together, or a file can't be written.
@@ -84,12 +84,12 @@ pub fn write(
     })
 }
 
-/// The report as Markdown whose figures are found from the current folder.
+/// The report as Markdown with figure paths relative to the current folder.
 fn seen_from_here(document: &Document, out: &Path) -> String {
     document.markdown(&out.join(FIGURES).display().to_string())
 }
 
-/// Writes a document with its figures into `out`; the files' names.
+/// Writes a document with its figures into `out`; returns the files' names.
 fn write_files(document: &Document, out: &Path, files: Files) -> anyhow::Result<Vec<String>> {
     let figures = out.join(FIGURES);
     std::fs::create_dir_all(&figures).with_context(|| figures.display().to_string())?;
@@ -107,7 +107,7 @@ fn write_files(document: &Document, out: &Path, files: Files) -> anyhow::Result<
     Ok(written)
 }
 
-/// The report of the ablation or ensemble in a folder, if it holds one.
+/// The report of the ablation or ensemble in a folder, if there is one.
 ///
 /// # Errors
 /// Its files are damaged.
@@ -124,14 +124,14 @@ pub fn stored(folder: &Path) -> anyhow::Result<Option<Document>> {
 /// Writes the report of the ablation or ensemble in `out` there, and prints it.
 ///
 /// # Errors
-/// It can't be read, or a file not be written.
+/// It can't be read, or a file can't be written.
 pub fn write_stored(out: &Path, files: Files) -> anyhow::Result<()> {
     let document = stored(out)?.expect("it has just been written");
     write_document(&document, out, files)
 }
 
-/// Writes the report of an ablation with its figures into `out`, and prints it, or on a screen its
-/// files' names.
+/// Writes an ablation's report with its figures into `out` and prints it; on a terminal it prints the files' names
+/// instead.
 ///
 /// # Errors
 /// A file can't be written.
@@ -143,7 +143,7 @@ pub fn write_document(document: &Document, out: &Path, files: Files) -> anyhow::
     })
 }
 
-/// Writes benchmarks as report.md with its figure and its numbers into `out`, and prints the file's name.
+/// Writes benchmarks as report.md with a figure and the numbers into `out`, and prints the file's name.
 ///
 /// # Errors
 /// A file can't be written.

@@ -1,4 +1,4 @@
-//! The folder that a study's records and report go to where none is named.
+//! The default folder for a study's records and report.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ fn of_transfer(plan: &Plan) -> PathBuf {
         setting.eval_rows,
     ))
     .expect("recipes are plain data");
-    // What has the paper's wording is called what it was called before there was another.
+    // The default wording is left out, so that folder names from before it could be chosen stay the same.
     let worded = match setting.wording.is_default() {
         true => Vec::new(),
         false => serde_json::to_vec(&setting.wording).expect("a wording is plain data"),
@@ -76,7 +76,7 @@ fn of_transfer(plan: &Plan) -> PathBuf {
         ..
     } = setting;
     let targets = in_short(targets);
-    // A name of the Hub would be two folders.
+    // The slash of a Hub name would make two folders.
     let model = model.replace('/', "--");
     let answers = match setting.answers {
         AnswerForm::Padded => "",

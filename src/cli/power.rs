@@ -1,4 +1,4 @@
-//! `promptshift power DIR --effect POINTS`: how many seeds and rows find a wanted difference of gaps?
+//! `promptshift power DIR --effect POINTS`: how many seeds and rows detect a given difference of gaps?
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use promptshift_report::power;
 /// Flags of `power`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Folders with a pilot's records, at any depth: two seeds or more of model tuning and of another method.
+    /// Folders with a pilot's records, at any depth: at least two seeds of model tuning and of another method.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// The difference of gaps that is to be found, in points: a method's mean gap − model tuning's, either way.
+    /// The difference of gaps to detect, in points: a method's mean gap − model tuning's, in either direction.
     #[arg(long, value_name = "POINTS", value_parser = points)]
     effect: f64,
 }
@@ -29,7 +29,7 @@ fn points(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs it: tables on standard output, nothing is written.
+/// Runs the command: tables on standard output; nothing is written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut records = Vec::new();
     for folder in &arguments.folders {

@@ -1,4 +1,4 @@
-//! `promptshift predict`: answers to one file, with or without what was tuned.
+//! `promptshift predict`: answers the rows of one file, with or without a tuned prompt or adapter.
 
 use std::path::PathBuf;
 
@@ -34,43 +34,42 @@ use promptshift_text::domain::catalogue::Catalogue;
 pub struct Arguments {
     #[command(flatten)]
     model: Model,
-    /// A soft prompt to put before every input: a prompt.safetensors or the folder that holds it,
-    /// a .npy, or the folder of a PEFT prompt. Without it the model answers as it is.
+    /// A soft prompt to put before every input: a prompt.safetensors or its folder, a .npy, or a PEFT prompt's folder.
+    /// Without it the model answers untuned.
     #[arg(long, value_name = "PROMPT", conflicts_with = "adapter")]
     prompt: Option<PathBuf>,
-    /// An adapter.safetensors, which any other method leaves behind, the folder that holds it, or the
-    /// folder of a PEFT adapter.
+    /// An adapter.safetensors, which the other methods save, or its folder, or a PEFT adapter's folder.
     #[arg(long, value_name = "ADAPTER")]
     adapter: Option<PathBuf>,
     /// The rows to answer, in the domain's schema: parquet, or MRQA's lines (.jsonl.gz, .jsonl).
     #[arg(long, value_name = "FILE", help_heading = help::DATA)]
     data: PathBuf,
-    /// The domain that the rows are of: its schema, its text format, its metrics.
+    /// The rows' domain: its schema, text format and metrics.
     #[arg(long, value_name = "NAME", help_heading = help::DATA)]
     domain: String,
-    /// How right answers are written when predictions are compared with them: padded, with spaces
-    /// around punctuation as T5 has them, or raw. Of a T5 only.
+    /// How right answers are written when predictions are compared with them: padded, with spaces around punctuation as
+    /// in T5, or raw. Only for a T5.
     #[arg(long, value_name = "FORM", help_heading = help::EVALUATION)]
     answers: Option<values::Answers>,
     #[command(flatten)]
     wording: wording::Flags,
-    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD", help_heading = help::DATA)]
     domains: Vec<PathBuf>,
-    /// Where the predictions go, an object a line; a file that exists is never overwritten.
+    /// The file for the predictions, one JSON object on each line; an existing file is never overwritten.
     #[arg(long, value_name = "P.jsonl", help_heading = help::OUTPUT)]
     out: PathBuf,
-    /// Answer no more than the first N rows.
+    /// Answer only the first N rows.
     #[arg(long, value_name = "N", value_parser = values::at_least_one, help_heading = help::DATA)]
     rows: Option<usize>,
     #[command(flatten)]
     on: On,
-    /// Say nothing on standard error but errors.
+    /// Print only errors on standard error.
     #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let verbosity = if arguments.quiet {
         Verbosity::Quiet
@@ -127,7 +126,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
     let backbone =
         (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
-    // A head that is drawn answers by chance, one of words as it was pre-trained.
+    // A newly drawn head answers by chance; a head of words is pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {
         (Some(prompt), _) => prompt.onto(&backbone)?,
@@ -137,8 +136,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     check_places(&wording, &tuned).map_err(Failure::usage)?;
     if !tuned.answers() {
         return Err(Failure::Usage(anyhow::anyhow!(
-            "'{}' is {}, which has no head to answer with: wanted --adapter, an adapter.safetensors \
-             that transfer left",
+            "'{}' is {}, which has no head to answer with: wanted --adapter with an adapter.safetensors \
+             from transfer",
             backbone.name,
             backbone.config.kind()
         )));
@@ -151,7 +150,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         && let saved::Origin::Peft { base_model, .. } = &adapter.origin
     {
         verbosity.say(&format!(
-            "{} {}; its tensors fit '{}', and no more can be checked",
+            "{} {}; its tensors fit '{}', but nothing else can be checked",
             adapter.path.display(),
             without_hash(base_model.as_deref()),
             backbone.name
@@ -166,7 +165,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let vectors = tuned.prompt_length().unwrap_or(0);
     let limits = tuning::within(whole, vectors, &backbone.config)?;
-    // As it was tuned with, where that was shorter: beside methods that take more positions.
+    // The limit that it was tuned with, if that is shorter: methods of the same study may have taken more positions.
     let limits = Limits {
         input: limits.input.min(longest.unwrap_or(usize::MAX)),
         ..limits
@@ -210,7 +209,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Answers, in the examples' order.
+/// The answers, in the examples' order.
 fn answers(
     tuned: &Tuned,
     examples: &[Example],
@@ -230,14 +229,13 @@ fn answers(
     Ok(answering.finish()?)
 }
 
-/// The domain that the prompt or adapter was tuned on, if it is one whose label strings are read as
-/// the answered domain's.
+/// The domain that the prompt or adapter was tuned on, if its label strings can be read as the answered domain's.
 fn source(tuned_on: Option<&str>, card: &Card, catalogue: &Catalogue) -> Option<Card> {
     let source = catalogue.source(tuned_on?).ok()?;
     (source.task == card.task).then_some(source)
 }
 
-/// Says what can't be checked.
+/// Reports what can't be checked.
 fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
     let unknown = match &prompt.origin {
         saved::Origin::Own(_) => return,
@@ -245,15 +243,15 @@ fn advise(verbosity: Verbosity, prompt: &PromptFile, backbone: &Backbone) {
         saved::Origin::Peft { base_model, .. } => without_hash(base_model.as_deref()),
     };
     verbosity.say(&format!(
-        "{} {unknown}; its width {} fits '{}', and no more can be checked",
+        "{} {unknown}; its width {} fits '{}', but nothing else can be checked",
         prompt.path.display(),
         prompt.vectors.width(),
         backbone.name
     ));
 }
 
-/// What PEFT says of the model.
+/// Which model PEFT names.
 fn without_hash(base_model: Option<&str>) -> String {
     let name = base_model.unwrap_or("an unnamed model");
-    format!("was tuned for '{name}', of which it has no hash")
+    format!("was tuned for '{name}' and has no hash of it")
 }

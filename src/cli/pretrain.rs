@@ -1,4 +1,4 @@
-//! `promptshift pretrain`: a miniature T5 from its recipe, or more training of one that is there.
+//! `promptshift pretrain`: trains a miniature T5 from its recipe, or continues the training of an existing one.
 
 use std::path::PathBuf;
 
@@ -13,19 +13,19 @@ use promptshift_text::domain::parquet::TableFile;
 /// Flags of `pretrain`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The recipe; the bundled miniature's own where none is given.
+    /// The recipe [default: the bundled miniature's].
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// A T5's folder to go on from, with its tokenizer, sizes and weights, instead of starting afresh.
+    /// A T5's folder to continue from, with its tokenizer, sizes and weights, instead of starting afresh.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// Documents to read instead of generated ones, one a row; may be given several times.
+    /// Documents to read instead of generated ones, one in each row; may be repeated.
     #[arg(long, value_name = "FILE.parquet")]
     text: Vec<PathBuf>,
-    /// The column of --text that holds the documents.
+    /// The column of --text with the documents.
     #[arg(long, default_value = "text", value_name = "NAME", requires = "text")]
     column: String,
-    /// The folder to write tokenizer, configuration, weights and learning curve to.
+    /// The folder for tokenizer, configuration, weights and learning curve.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Steps between two checkpoints and points of the learning curve.
@@ -36,7 +36,7 @@ pub struct Arguments {
 /// The recipe of the bundled miniature.
 const NANO: &str = include_str!("../../models/nano/recipe.toml");
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (text, name) = match &arguments.recipe {
         Some(path) => (
@@ -90,7 +90,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every text of a column that is not blank.
+/// Every non-blank text of a column.
 fn documents(files: &[PathBuf], column: &str) -> anyhow::Result<Vec<String>> {
     let mut all = Vec::new();
     for file in files {

@@ -1,16 +1,14 @@
-//! What the program says: the only place that writes to standard output and, but for progress bars, to
-//! standard error.
+//! Output: the only place that writes to standard output and, except for progress bars, to standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use anyhow::Context;
 
-/// Writes a text to standard output as it is.
+/// Writes a text to standard output unchanged.
 ///
 /// # Errors
-/// It can't be written, as on a full disk. A reader that has gone (`| head -1`) has what it wanted: that
-/// is no error.
+/// It can't be written, as on a full disk. A closed pipe (`| head -1`) is not an error: the reader has what it wanted.
 pub fn text(text: impl Display) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
@@ -27,12 +25,12 @@ pub fn line(line: impl Display) -> anyhow::Result<()> {
     text(format_args!("{line}\n"))
 }
 
-/// Writes a line to standard error. Where that can't be written to there is nobody to tell so.
+/// Writes a line to standard error. If that fails, there is nobody to report it to.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Asks a question on standard error, and waits for the line that is typed. Whether it says yes.
+/// Asks a question on standard error and reads a line; returns whether the answer is yes.
 ///
 /// # Errors
 /// Standard input can't be read.

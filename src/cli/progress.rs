@@ -1,5 +1,5 @@
-//! Progress on standard error: bars with rate and time left on a terminal, plain lines elsewhere. A
-//! process that works for another tells it instead, which says it in its own form.
+//! Progress on standard error: bars with rate and remaining time on a terminal, plain lines elsewhere. A worker process
+//! forwards progress to its parent, which displays it.
 
 use std::io::IsTerminal;
 use std::sync::LazyLock;
@@ -10,25 +10,25 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 use super::print;
 use super::workers::message::{Message, tell};
 
-/// All bars of the process, one below the other.
+/// All bars of the process.
 static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
 
-/// How much is said on standard error.
+/// How progress is displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Nothing but errors.
+    /// Only errors.
     Quiet,
-    /// Plain lines, now and then.
+    /// Occasional plain lines.
     Lines,
-    /// Bars that redraw themselves.
+    /// Progress bars.
     Bars,
-    /// Nothing here: everything is told to the process that this one works for.
+    /// Not displayed but forwarded to the parent process.
     Forwarded,
 }
 
 impl Verbosity {
-    /// Bars where standard error is a terminal, else lines.
+    /// Bars if standard error is a terminal, else lines.
     pub fn of_terminal() -> Self {
         if std::io::stderr().is_terminal() {
             Verbosity::Bars
@@ -37,7 +37,7 @@ impl Verbosity {
         }
     }
 
-    /// Says a line that stays, above the bars.
+    /// Prints a permanent line above the bars.
     pub fn say(self, line: &str) {
         match self {
             Verbosity::Quiet => {}
@@ -48,12 +48,12 @@ impl Verbosity {
         }
     }
 
-    /// Starts a stretch of work of `total` parts.
+    /// Starts a bar for work with `total` parts.
     pub fn bar(self, what: &str, total: usize) -> Bar {
         self.start(what, total as u64, Unit::Parts)
     }
 
-    /// Starts a download of `total` bytes.
+    /// Starts a bar for a download of `total` bytes.
     pub fn download(self, what: &str, total: u64) -> Bar {
         self.start(what, total, Unit::Bytes)
     }
@@ -92,13 +92,13 @@ impl Verbosity {
     }
 }
 
-/// How often a plain line is said.
+/// The interval of plain lines.
 const EVERY: Duration = Duration::from_secs(15);
 
-/// How often the process that this one works for is told.
+/// The interval of messages to the parent process.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
-/// What is counted.
+/// The unit of the count.
 #[derive(Debug, Clone, Copy)]
 enum Unit {
     Parts,
@@ -114,24 +114,24 @@ impl Unit {
     }
 }
 
-/// A stretch of work under way.
+/// The progress of a piece of work.
 pub struct Bar {
     verbosity: Verbosity,
     what: String,
     unit: Unit,
     bar: ProgressBar,
     said: Instant,
-    /// When the first count came, and what it was: work that goes on does not begin at 0.
+    /// The time and value of the first count: resumed work does not start at 0.
     began: Option<(Instant, usize)>,
 }
 
 impl Bar {
-    /// What is being done.
+    /// The description of the work.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// `done` parts are done; `note` is shown behind them.
+    /// Reports that `done` parts are done; `note` is shown after the count.
     pub fn at(&mut self, done: usize, note: &str) {
         self.bar.set_position(done as u64);
         let (began, first) = *self.began.get_or_insert((Instant::now(), done));
@@ -157,7 +157,7 @@ impl Bar {
         }
     }
 
-    /// Says a line above the bar.
+    /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
         self.verbosity.say(line);
     }
@@ -173,8 +173,8 @@ impl Bar {
     }
 }
 
-/// The time that is left at the mean rate so far, pauses between the parts (for validation) included; nothing
-/// before any part is done.
+/// The remaining time at the mean rate so far, including pauses between parts (for validation); empty before the first
+/// part is done.
 fn left(elapsed: Duration, done: usize, more: usize) -> String {
     match done {
         0 => String::new(),
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_goes_by_the_mean_rate() {
+    fn the_remaining_time_follows_the_mean_rate() {
         assert_eq!(left(Duration::from_secs(30), 10, 20), ", about 60 s left");
         assert_eq!(left(Duration::from_secs(30), 0, 20), "");
     }

@@ -1,4 +1,4 @@
-//! `promptshift prompt`: soft prompts to and from other programs.
+//! `promptshift prompt`: exchanges soft prompts with other programs.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning::saved::{self, Format, Origin, PromptFile, SubspaceFile};
 use promptshift_text::atomic_file;
 
-/// Verbs of `prompt`.
+/// Subcommands of `prompt`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -25,47 +25,47 @@ pub struct Arguments {
 enum Verb {
     /// Write a prompt for another program; nothing is overwritten.
     Export {
-        /// A prompt.safetensors or the folder that holds it, a .npy, or the folder of a PEFT prompt.
+        /// A prompt.safetensors or its folder, a .npy, or a PEFT prompt's folder.
         #[arg(value_name = "IN")]
         prompt: PathBuf,
-        /// What to write: a folder for PEFT, a file for NumPy.
+        /// The output: a folder for PEFT, a file for NumPy.
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// PEFT's folder, or a .npy as google-research's prompt tuning reads it. Where it is not
-        /// given, OUT decides: npy if its name ends so, peft if it has no ending.
+        /// PEFT's folder, or a .npy for google-research's prompt tuning. By default OUT decides: npy if its name ends
+        /// in .npy, peft if it has no extension.
         #[arg(long, value_enum)]
         to: Option<To>,
-        /// The model that it was tuned for, 'nano', a folder or a name of the Hub: PEFT is told what kind of network
-        /// that is, which a .npy and a prompt.safetensors of an older promptshift don't say.
+        /// The model it was tuned for: 'nano', a folder or a Hub name. PEFT needs its kind of network, which a .npy, or
+        /// a prompt.safetensors of an older promptshift, does not state.
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
     },
-    /// Make a prompt.safetensors of another program's prompt; nothing is overwritten.
+    /// Convert another program's prompt to a prompt.safetensors; nothing is overwritten.
     Import {
-        /// A .npy, or the folder of a PEFT prompt.
+        /// A .npy, or a PEFT prompt's folder.
         #[arg(value_name = "IN")]
         prompt: PathBuf,
-        /// What to write.
+        /// The file to write.
         #[arg(long, default_value = saved::PROMPT_FILE, value_name = "FILE")]
         out: PathBuf,
-        /// The model that it was tuned for, which the file alone can't say: 'nano' or a folder.
+        /// The model it was tuned for, which the file does not identify: 'nano' or a folder.
         #[arg(long, value_name = "MODEL")]
         model: String,
     },
-    /// Find the subspace of some prompts of one model, for `transfer --methods intrinsic`: the directions
-    /// in which they differ most. Nothing is overwritten.
+    /// Find the subspace of some prompts for one model, for `transfer --methods intrinsic`: the directions along which
+    /// they differ most. Nothing is overwritten.
     Subspace {
-        /// Prompts that were tuned or imported, all of as many vectors, of as many tasks as can be had.
+        /// Tuned or imported prompts, all of the same length, from as many tasks as possible.
         #[arg(value_name = "PROMPT", required = true, num_args = 2..)]
         prompts: Vec<PathBuf>,
-        /// How many dimensions: at most one fewer than there are prompts.
+        /// The number of dimensions, less than the number of prompts.
         #[arg(long, value_name = "D")]
         dim: usize,
-        /// What to write.
+        /// The file to write.
         #[arg(long, default_value = "subspace.safetensors", value_name = "FILE")]
         out: PathBuf,
     },
-    /// Say what a prompt is and where it comes from.
+    /// Show what a prompt is and where it comes from.
     Show {
         /// A prompt in any of the formats.
         #[arg(value_name = "IN")]
@@ -82,7 +82,7 @@ enum To {
     Npy,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb {
         Verb::Export {
@@ -131,19 +131,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to write, from the flag or the name.
+/// The output format, from the flag or the name.
 fn format(to: Option<To>, out: &Path) -> anyhow::Result<To> {
     match (to, out.extension().and_then(|ending| ending.to_str())) {
         (Some(To::Peft), _) | (None, None) => Ok(To::Peft),
         (Some(To::Npy), _) | (None, Some("npy")) => Ok(To::Npy),
         (None, Some(ending)) => Err(anyhow!(
-            "{}: wanted --to peft or --to npy, as a name that ends in '.{ending}' does not say",
+            "{}: wanted --to peft or --to npy, since the extension '.{ending}' does not decide",
             out.display()
         )),
     }
 }
 
-/// The kind of network that a prompt is for: that of `--model`, else what the prompt says.
+/// The kind of network that a prompt is for: from `--model`, else from the prompt's file.
 fn kind(prompt: &PromptFile, model: Option<&str>) -> Result<Kind, Failure> {
     if let Some(model) = model {
         let choice = BackboneChoice::parse(model).map_err(Failure::usage)?;
@@ -153,8 +153,8 @@ fn kind(prompt: &PromptFile, model: Option<&str>) -> Result<Kind, Failure> {
     }
     prompt.kind().ok_or_else(|| {
         Failure::Usage(anyhow!(
-            "{}: wanted --model MODEL, as the file does not say what kind of network it was tuned for, and PEFT \
-             must be told",
+            "{}: wanted --model MODEL, since the file does not state the kind of network that it was tuned for, which \
+             PEFT needs",
             prompt.path.display()
         ))
     })
@@ -168,7 +168,7 @@ fn said(prompt: &PromptFile, out: &Path) {
     ));
 }
 
-/// What is known of a prompt.
+/// What is known about a prompt.
 fn facts(prompt: &PromptFile) -> Vec<(String, String)> {
     let fact = |key: &str, value: &str| (key.to_string(), value.to_string());
     let (length, width) = (prompt.vectors.length(), prompt.vectors.width());

@@ -1,4 +1,4 @@
-//! `promptshift propose`: wordings that a model proposes, as files to be read and kept in part.
+//! `promptshift propose`: wordings proposed by a model, as files for the user to select from.
 
 use clap::{Args, Subcommand};
 
@@ -15,7 +15,7 @@ pub struct Arguments {
 enum What {
     /// Templates from a T5's own span filling, for --template.
     Template(template::Arguments),
-    /// More words for a domain's classes, by a model's embeddings, for --verbalizer.
+    /// More words for a domain's classes, from a model's embeddings, for --verbalizer.
     Verbalizer(verbalizer::Arguments),
 }
 
@@ -31,7 +31,7 @@ enum OldVerb {
     Propose(template::Arguments),
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.what {
         What::Template(arguments) => template::run(arguments),

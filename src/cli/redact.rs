@@ -1,4 +1,4 @@
-//! `promptshift redact DIR --out NEW`: records that can be published where the data can't.
+//! `promptshift redact DIR --out NEW`: records that can be published even if the data can't.
 
 use super::print;
 use std::fs;
@@ -18,13 +18,13 @@ pub struct Arguments {
     /// A folder with records, at any depth.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// The folder to write them to, which must not exist.
+    /// The new folder to write them to.
     #[arg(long, value_name = "NEW")]
     out: PathBuf,
 }
 
-/// Runs it: records with hashes in place of texts, and what plans and searches left beside them; no
-/// weights and no reports, which show texts and are rendered anew.
+/// Runs the command: copies records with hashes instead of texts, and the files of plans and searches beside them.
+/// Weights are not copied, nor are reports, which show texts and can be rendered again.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { folder, out } = arguments;
     if ensemble::is_in(folder) {
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     atomic_file::check(out)?;
     fs::create_dir(out).with_context(|| out.display().to_string())?;
     if let Err(error) = write(&records, folder, out) {
-        // Half of them is nothing to publish, and the folder is ours.
+        // An incomplete copy must not be published, and the folder is ours.
         let _ = fs::remove_dir_all(out);
         return Err(error);
     }
@@ -72,7 +72,7 @@ fn write(records: &[StoredRecord], folder: &Path, out: &Path) -> anyhow::Result<
     Ok(())
 }
 
-/// Copies what plans, searches and ablations left, JSON files outside of records' folders.
+/// Copies the JSON files of plans, searches and ablations, which are outside of records' folders.
 fn copy_plans(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
         let path = entry.with_context(|| from.display().to_string())?.path();

@@ -1,5 +1,5 @@
-//! `promptshift transfer squad->textbookqa`, without quotes: a shell passes `squad-` and sends
-//! standard output to a file `textbookqa`. Here that is recognised.
+//! Recognises `promptshift transfer squad->textbookqa` without quotes: a shell passes `squad-` and redirects standard
+//! output to a file `textbookqa`.
 
 use std::fs::File;
 
@@ -7,11 +7,10 @@ use anyhow::bail;
 
 use promptshift_text::transfer::{Transfer, shell_redirection};
 
-/// The transfer that was typed, and the name of the file that the shell sends the report to if it
-/// took the arrow apart.
+/// The transfer as typed and, if the shell took the arrow apart, the name of the file that receives the report.
 ///
 /// # Errors
-/// No transfer, or half of one with standard output not in a file that completes it.
+/// Not a transfer, or half of one while standard output is not a file that completes it.
 pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> {
     let [word] = words else {
         return Ok((Transfer::parse(words)?, None));
@@ -23,7 +22,7 @@ pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> 
         format!("in quotes the shell leaves it alone: promptshift transfer '{word}>TARGET'");
     let Some(file) = stdout_file() else {
         bail!(
-            "'{word}' is half a transfer, and standard output is no file of this folder; {wanted}"
+            "'{word}' is half a transfer, but standard output is not a file in this folder; {wanted}"
         );
     };
     match shell_redirection(word, &file) {
@@ -34,8 +33,8 @@ pub fn transfer(words: &[String]) -> anyhow::Result<(Transfer, Option<String>)> 
     }
 }
 
-/// The name of the regular file in the current folder that standard output goes to. A redirection
-/// that came from `a->b` has no folder in its name.
+/// The name of the regular file in the current folder that standard output goes to. A redirection from `a->b` has no
+/// folder in its name.
 #[cfg(unix)]
 fn stdout_file() -> Option<String> {
     use std::os::fd::AsFd;
@@ -51,7 +50,7 @@ fn stdout_file() -> Option<String> {
     })
 }
 
-/// Other systems' shells keep their file names to themselves.
+/// On other systems the file's name is not available.
 #[cfg(not(unix))]
 fn stdout_file() -> Option<String> {
     None

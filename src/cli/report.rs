@@ -1,4 +1,4 @@
-//! `promptshift report DIR...`: records rendered again, without model or data.
+//! `promptshift report DIR...`: renders records again, without model or data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,11 +20,11 @@ pub struct Arguments {
     /// Report on benchmarks instead: the folder that `cargo bench` wrote, target/criterion.
     #[arg(long, value_name = "CRITERION", conflicts_with_all = ["folders", "html", "json"], requires = "out")]
     bench: Option<PathBuf>,
-    /// The folder to write report.md and its figures to; the report goes to standard output, and
-    /// figures to the first DIR, where none is given.
+    /// The folder for report.md and its figures. By default the report goes to standard output and figures to the first
+    /// DIR.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write report.html as well: the same report as one page that opens from disk.
+    /// Also write report.html, the same report as a single page.
     #[arg(long)]
     html: bool,
     /// Print the comparison as JSON instead of the report.
@@ -32,7 +32,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(folder), Some(out)) = (&arguments.bench, &arguments.out) {
         let benchmarks = Benchmarks::of_criterion(folder, encoder_operations()?)?;
@@ -59,7 +59,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     output::write(&records, &begun, out, files, form)
 }
 
-/// What the benchmarks' encoder computes for each token, by model and input length (benches/suite.rs).
+/// Operations of the benchmarks' encoder for each token, by model and input length (benches/suite.rs).
 fn encoder_operations() -> anyhow::Result<BTreeMap<String, Vec<(usize, f64)>>> {
     let nano = BackboneChoice::Nano.config()?;
     let small = T5Config::published("small");

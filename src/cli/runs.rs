@@ -1,4 +1,4 @@
-//! `promptshift list runs`: what the store holds; with `--prune`, what no report refers to goes.
+//! `promptshift list runs`: what the store holds; with `--prune`, removes what no report refers to.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -21,21 +21,23 @@ use promptshift_text::domain::Task;
 pub struct Arguments {
     #[command(flatten)]
     store: StoreFlag,
-    /// Print a JSON array instead of the table: an object for each training, for those under way and for those that
-    /// were broken off.
+    /// Print a JSON array instead of the table: an object for each training, including those in progress and
+    /// interrupted ones.
     #[arg(long, conflicts_with = "prune", help_heading = help::OUTPUT)]
     json: bool,
-    /// List the trainings and answers that no report refers to and the trainings that were broken off, ask, and
-    /// remove them. A report refers to a training as long as its folder (--out) is where it was written. Nothing is
-    /// removed while another promptshift uses the store.
+    /// List interrupted trainings, and trainings and answers that no report refers to; ask, and remove them.
+    ///
+    ///
+    /// A report refers to a training as long as its folder (--out) is where it was written. Nothing is removed while
+    /// another promptshift uses the store.
     #[arg(long, help_heading = help::OUTPUT)]
     prune: bool,
-    /// With --prune: do not ask. Needed where standard input is no terminal.
+    /// With --prune: do not ask. Required if standard input is not a terminal.
     #[arg(long, requires = "prune", help_heading = help::OUTPUT)]
     yes: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let store = Store::at(arguments.store.path());
     if !store.exists()? {
@@ -54,14 +56,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(print::text(held.text(&store)?)?)
 }
 
-/// What a store holds.
+/// The contents of a store.
 struct Held {
     entries: Vec<Entry>,
     begun: Vec<Begun>,
     unreferenced: Vec<Unreferenced>,
 }
 
-/// One object of the JSON. What is not known of a training is absent.
+/// One object of the JSON. Unknown properties of a training are omitted.
 #[derive(Serialize)]
 struct Line<'a> {
     state: State,
@@ -70,7 +72,7 @@ struct Line<'a> {
     size_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_referred_to: Option<bool>,
-    /// The process that trains it now.
+    /// The process that is training it.
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_by: Option<&'a str>,
     /// Why it can't be read.
@@ -89,7 +91,7 @@ enum State {
     BrokenOff,
 }
 
-/// What a training's record says.
+/// The contents of a training's record.
 #[derive(Serialize)]
 struct Known<'a> {
     method: &'static str,
@@ -188,9 +190,9 @@ impl Held {
         }
         for begun in &self.begun {
             text += &match &begun.claimed_by {
-                Some(owner) => format!("Under way: {}, by {owner}\n", begun.name),
+                Some(owner) => format!("In progress: {}, by {owner}\n", begun.name),
                 None => format!(
-                    "Broken off: {}, {}; the command that began it resumes it\n",
+                    "Interrupted: {}, {}; the command that started it resumes it\n",
                     begun.name,
                     number::bytes(begun.bytes)
                 ),
@@ -242,7 +244,7 @@ impl Held {
         }
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 0));
-            // Of the columns only these may be broken into lines.
+            // Only these columns may be wrapped.
             if ![METHOD, SOURCE].contains(&index) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
@@ -262,7 +264,7 @@ fn row(entry: &Entry) -> Vec<String> {
     let unknown = || "—".to_owned();
     let known = entry.training.as_ref().map(Known::of);
     let told = |tell: fn(&Known) -> String| known.as_ref().map_or_else(|_| unknown(), tell);
-    // Of a training that can't be read, its name says this much: `lora-seed1-1f…`.
+    // The name still identifies an unreadable training: `lora-seed1-1f…`.
     let named = entry.name.split_once("-seed");
     let (method, seed) = match (&known, named) {
         (Ok(known), _) => (known.method.to_owned(), known.seed.to_string()),
@@ -310,13 +312,13 @@ fn prune(store: &Store, is_agreed: bool) -> Result<(), Failure> {
     let found = store.unreferenced()?;
     if found.is_empty() {
         return Ok(print::line(
-            "Nothing to remove: a report refers to all that the store holds.",
+            "Nothing to remove: reports refer to everything in the store.",
         )?);
     }
     print::line(removable(&found))?;
     for report in store.missing_reports()? {
         print::line(format_args!(
-            "Not there any more, so it does not count (even if it was only moved): the report in {}",
+            "Ignored, since it no longer exists (it may have been moved): the report in {}",
             report.display()
         ))?;
     }
@@ -324,7 +326,7 @@ fn prune(store: &Store, is_agreed: bool) -> Result<(), Failure> {
     if !is_agreed {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(anyhow!(
-                "removing {all} has to be agreed to, and standard input is no terminal to ask on; \
+                "removing {all} needs confirmation, but standard input is not a terminal; \
                  nothing was removed; --prune --yes removes without asking"
             )));
         }
@@ -344,7 +346,7 @@ fn prune(store: &Store, is_agreed: bool) -> Result<(), Failure> {
     print::line(format_args!("Removed {}.", count(&removed)))?;
     for one in left {
         print::line(format_args!(
-            "Left, since it is in use now: {}",
+            "Not removed, since it is in use: {}",
             one.folder.display()
         ))?;
     }
@@ -366,8 +368,8 @@ fn removable(found: &[Unreferenced]) -> Table {
         let what = match one.kind {
             Kind::Answers => "answers",
             Kind::Training => "training",
-            Kind::BrokenOff => "training, broken off",
-            Kind::LeftOver => "half removed",
+            Kind::BrokenOff => "interrupted training",
+            Kind::LeftOver => "partly removed",
         };
         table.add_row([what, &one.name, &number::bytes(one.bytes)]);
     }

@@ -1,4 +1,4 @@
-//! `promptshift score PATH...`: stored predictions scored again, without any model.
+//! `promptshift score PATH...`: scores stored predictions again, without a model.
 
 use super::{print, table};
 use std::collections::BTreeMap;
@@ -23,12 +23,12 @@ pub struct Arguments {
     /// Folders with records, at any depth, or files that `predict` wrote.
     #[arg(required = true, value_name = "DIR|P.jsonl")]
     paths: Vec<PathBuf>,
-    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD")]
     domains: Vec<PathBuf>,
 }
 
-/// Runs it: a row for each evaluation and metric with the recorded and the new value.
+/// Runs the command: a row for each evaluation and metric with the recorded and the new value.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let catalogue = Catalogue::with(&arguments.domains)?;
     let mut table = table::new(&["record", "domain", "metric", "recorded", "again"]);
@@ -73,7 +73,7 @@ fn add_records(table: &mut Table, catalogue: &Catalogue, folder: &Path) -> anyho
     Ok(())
 }
 
-/// A file of predictions, by domain.
+/// Adds a file of predictions, by domain.
 fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Result<()> {
     let mut by_domain: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
     let lines = predictions::read(path)?;
@@ -85,10 +85,10 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
         let (mut recorded, mut scores) = (Vec::new(), Vec::new());
         for line in lines {
             let Prediction { id, score, .. } = &line.prediction;
-            // What a score of another kind adds to the metric is nothing.
+            // A score of another kind does not contribute to the metric.
             if Metric::main(target.task).contribution(score).denominator == 0.0 {
                 bail!(
-                    "{}: '{id}': wanted a score of {}, which '{domain}' is, found another's",
+                    "{}: '{id}': wanted a score for {}, the task of '{domain}', found one for another task",
                     path.display(),
                     target.task
                 );
@@ -115,7 +115,7 @@ fn add_file(table: &mut Table, catalogue: &Catalogue, path: &Path) -> anyhow::Re
     Ok(())
 }
 
-/// What a prediction is worth now.
+/// A prediction's score as computed now.
 fn again(prediction: &Prediction, source: &Card, target: &Card) -> Score {
     let gold = match prediction.score {
         Score::Span { .. } => Gold::Answers(prediction.answers.clone()),

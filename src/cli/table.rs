@@ -1,13 +1,13 @@
-//! Tables on standard output: lines above and below the header, no wider than a screen.
+//! Tables on standard output: lines above and below the header, limited to the screen's width.
 
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// The widest that a table gets on any screen, and where there is none: longer lines are hard to follow.
+/// The maximum table width, also without a screen: longer lines are hard to read.
 const WIDEST: u16 = 120;
 
-/// No line between rows: most have one line, and those that have more begin further to the left.
+/// No lines between rows: most rows have one line, and continuation lines are indented.
 const LINES: TableStyle = {
     let line = LineStyle::none().fill('─').junction('─');
     TableStyle::new()
@@ -28,7 +28,7 @@ pub fn new(header: &[&str]) -> Table {
     table
 }
 
-/// Aligns these columns, of numbers, to the right.
+/// Aligns these columns of numbers to the right.
 pub fn right_align(table: &mut Table, columns: Range<usize>) {
     let columns = (table.column_iter_mut().skip(columns.start)).take(columns.len());
     for column in columns {

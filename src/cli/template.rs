@@ -1,5 +1,5 @@
-//! `promptshift propose template DOMAIN`: templates from a backbone's own span filling, scored on the domain's
-//! validation rows.
+//! `promptshift propose template DOMAIN`: templates from a backbone's span filling, scored on the domain's validation
+//! rows.
 
 use std::path::PathBuf;
 
@@ -27,40 +27,40 @@ use promptshift_text::domain::sampling::Limit;
 use promptshift_text::domain::wording::{Template, Wording, proposed, skeleton};
 use promptshift_text::domain::{AnswerForm, Example};
 
-/// Lets a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and scores what comes of it
-/// on the domain's validation rows, the model untuned. Each template is written as a file for `--template`; nothing is
+/// Let a T5 fill in the words around a domain's fields (after LM-BFF, Gao et al. 2021), and score the results on the
+/// domain's validation rows with the untuned model. Each template is written as a file for `--template`; nothing is
 /// overwritten.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The domain that will be tuned on: its training rows lead to the words.
+    /// The domain to tune on; words are proposed for its training rows.
     #[arg(value_name = "DOMAIN")]
     domain: String,
-    /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
-    /// once it was fetched. One that was pre-trained by span corruption.
+    /// 'nano' (the bundled miniature), a folder with a T5, or OWNER/NAME of a fetched model of the Hub; pre-trained by
+    /// span corruption.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     #[command(flatten)]
     data: Data,
-    /// Training rows that are filled in, drawn from all of them.
+    /// Training rows to fill in, drawn from all of them.
     #[arg(long, default_value = "64", value_name = "N", value_parser = values::at_least_one)]
     rows: usize,
-    /// Templates to keep: the most probable for all of these rows.
+    /// Templates to keep: the most probable over all of these rows.
     #[arg(long, default_value = "5", value_name = "N", value_parser = values::at_least_one)]
     keep: usize,
-    /// Validation rows at most.
+    /// Maximum number of validation rows.
     #[arg(long, value_name = "N", value_parser = values::at_least_one)]
     eval_rows: Option<usize>,
-    /// The folder for the templates' files, DOMAIN-1.toml and so on.
+    /// The folder for the templates, DOMAIN-1.toml and so on.
     #[arg(long, default_value = "templates", value_name = "DIR", help_heading = help::OUTPUT)]
     out: PathBuf,
     #[command(flatten)]
     on: On,
-    /// Say nothing on standard error but errors.
+    /// Print only errors on standard error.
     #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
 }
 
-/// A template with what it is worth.
+/// A template with its score.
 struct Scored {
     template: Template,
     proposal: Option<Proposal>,
@@ -68,7 +68,7 @@ struct Scored {
     score: f64,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let verbosity = match arguments.quiet {
         true => Verbosity::Quiet,
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut found = proposals(&tuned, &examples, spans, &backbone, &limits)?;
     if found.is_empty() {
         return Err(Failure::from(anyhow!(
-            "'{}' fills in no missing span of {} rows of {}: wanted a T5 that was pre-trained by span corruption",
+            "'{}' fills in no missing spans in {} rows of {}: wanted a T5 that was pre-trained by span corruption",
             backbone.name,
             examples.len(),
             card.name
@@ -129,7 +129,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             Some(proposal) => {
                 let name = format!("{}-{place}", card.name);
                 let about = format!(
-                    "what {} fills in around the fields of {} rows of {}",
+                    "{}: filling in words around the fields of {} rows of {}",
                     backbone.name, arguments.rows, card.name
                 );
                 let (template, toml) = proposed(card, &proposal.spans, &name, &about)
@@ -149,7 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     print::line(of_rows(&rows, card))?;
     verbosity.say(&format!(
-        "{}: a file for each, for --template; scores are of {} untuned on {} validation",
+        "{}: one file each, for --template; scores are those of {} untuned on {} validation",
         arguments.out.display(),
         backbone.name,
         card.name
@@ -157,7 +157,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the backbone fills into the missing spans of the examples, the most probable first.
+/// The backbone's proposals for the missing spans of the examples, the most probable first.
 fn proposals(
     tuned: &Tuned,
     examples: &[Example],
@@ -175,7 +175,7 @@ fn proposals(
     Ok(ranking.finish()?)
 }
 
-/// Has every batch answered, unless the work is to end.
+/// Runs all batches, unless interrupted.
 fn go_through(batches: &mut impl Iterator<Item = Result<usize, NotFinite>>) -> Result<(), Failure> {
     for done in batches {
         done?;
@@ -218,8 +218,8 @@ fn of_rows(rows: &[Scored], card: &Card) -> Table {
     let mut table = table::new(&[
         "template",
         "text",
-        "log-likelihood an example",
-        "examples that lead to it",
+        "log-likelihood per example",
+        "examples that produced it",
         &format!("validation {metric} [%], untuned"),
     ]);
     for row in rows {

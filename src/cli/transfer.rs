@@ -1,4 +1,4 @@
-//! `promptshift transfer 'squad->textbookqa'`: the main job.
+//! `promptshift transfer 'squad->textbookqa'`: the main command.
 
 mod methods;
 mod plan;
@@ -33,34 +33,38 @@ use plan::plan;
 pub struct Arguments {
     /// SOURCE->TARGET[,TARGET...] in quotes, since > is the shell's.
     ///
-    /// 'squad->textbookqa', 'squad->all'. SOURCE:TARGET and two words do as well. 'squad+race->textbookqa' tunes on a
+    ///
+    /// 'squad->textbookqa', 'squad->all'. SOURCE:TARGET and two words work too. 'squad+race->textbookqa' tunes on a
     /// mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
     transfer: Vec<String>,
     #[command(flatten)]
     data: Data,
-    /// Training rows at most, drawn from all of them.
+    /// Maximum number of training rows, drawn from all of them.
     ///
-    /// The same ones whatever the seed or the method. Of a mixture, of each source.
+    ///
+    /// The same ones for every seed and method. For a mixture, the limit applies to each source.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     train_rows: Option<usize>,
-    /// Source validation rows at most, which choose steps and recipes [default: 500].
+    /// Maximum number of source validation rows, which choose steps and recipes [default: 500].
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     validation_rows: Option<usize>,
-    /// Rows at most of each evaluated split.
+    /// Maximum number of rows of each evaluated split.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
     eval_rows: Option<usize>,
     /// Rates of a mixture's sources: proportional, proportional:CAP or equal.
     ///
-    /// As T5 mixes tasks: proportional to their rows, as if none had more than CAP (65536 where none is given).
+    ///
+    /// As T5 mixes tasks: proportional to their rows, counting at most CAP rows each [default CAP: 65536].
     #[arg(long, value_name = "MIXING", help_heading = help::DATA)]
     mixing: Option<Mixing>,
     #[command(flatten)]
     model: Model,
-    /// What is tuned; all for every method of `promptshift list methods`.
+    /// The methods to tune with; all for every method of `promptshift list methods`.
     ///
-    /// prompt: a soft prompt, the model frozen. model: every parameter. The untuned model is always reported beside
-    /// them.
+    ///
+    /// prompt: a soft prompt for the frozen model. model: every parameter. The untuned model is always reported as
+    /// well.
     #[arg(
         long,
         value_delimiter = ',',
@@ -71,27 +75,31 @@ pub struct Arguments {
     methods: Vec<String>,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
     ///
-    /// By default 5, and 3 for more than five methods.
+    ///
+    /// Default: 5, or 3 for more than five methods.
     #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
-    /// A rough look: fewer seeds, steps and rows, where no flag says how many.
+    /// A rough look: fewer seeds, steps and rows where no flag sets them.
     ///
-    /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that a
-    /// study runs and what its report looks like; methods are not trained to the end. The miniature takes about a minute.
+    ///
+    /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that
+    /// a study runs and what its report looks like; methods are not trained to the end. The miniature takes about a
+    /// minute.
     #[arg(long, help_heading = help::TRAINING)]
     quick: bool,
-    /// Search each method's learning rate first, with so many trials.
+    /// Search each method's learning rate first, with K trials.
     ///
-    /// The same number for every method, chosen among by source validation alone; the report shows all of them.
+    ///
+    /// The same number for every method, selected by source validation alone; the report shows all of them.
     #[arg(long, value_name = "K", value_parser = trials, help_heading = help::TRAINING)]
     trials: Option<usize>,
-    /// Training steps at most, instead of the recipe's.
+    /// Maximum number of training steps, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     steps: Option<usize>,
-    /// Examples a step, instead of the recipe's.
+    /// Batch size, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     batch_size: Option<usize>,
-    /// Learning rate instead of the recipe's: 0.3, or prompt=0.3,model=0.001.
+    /// Learning rate, instead of the recipe's: 0.3, or prompt=0.3,model=0.001.
     #[arg(
         long,
         alias = "lr",
@@ -103,31 +111,35 @@ pub struct Arguments {
     /// Vectors in the soft prompt, instead of the recipe's.
     #[arg(long, value_name = "P", help_heading = help::TRAINING)]
     prompt_length: Option<usize>,
-    /// How the prompt starts: uniform, vocab, labels, text:WORDS, file:PROMPT, …
+    /// How the prompt is initialised: uniform, vocab, labels, text:WORDS, file:PROMPT, …
     ///
-    /// uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (the instruction of the method of that name as well),
-    /// or file:PROMPT, one that was tuned before, with as many vectors as --prompt-length or the recipe says.
+    ///
+    /// uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (also the instruction for the method of that name),
+    /// or file:PROMPT, an earlier prompt of the length that --prompt-length or the recipe sets.
     #[arg(long, value_name = "INIT", help_heading = help::TRAINING)]
     init: Option<Init>,
-    /// The subspace that method intrinsic tunes in.
+    /// The subspace for method intrinsic.
     ///
-    /// What `promptshift prompt subspace` wrote. Without one, all leaves that method out.
+    ///
+    /// A file from `promptshift prompt subspace`. Without one, all leaves that method out.
     #[arg(long, value_name = "FILE", help_heading = help::TRAINING)]
     subspace: Option<PathBuf>,
     #[command(flatten)]
     lora: Lora,
-    /// Evaluate what was tuned elsewhere beside all that.
+    /// Also evaluate a model that was tuned elsewhere.
+    ///
     ///
     /// In the same tables and tests, as NAME (tuned elsewhere): the folder of a PEFT prompt or adapter, a .npy, a file
-    /// that promptshift left, or the folder of a whole fine-tuned model. Several are its runs, as seeds are of a method.
-    /// How they were tuned, and on which rows, is not known, and the report says so.
+    /// saved by promptshift, or the folder of a whole fine-tuned model. Several folders count as its runs, like a
+    /// method's seeds. How they were tuned, and on which rows, is not known, and the report says so.
     #[arg(long, value_name = "NAME=DIR[,DIR...]", help_heading = help::EVALUATION)]
     tuned: Option<Elsewhere>,
-    /// Tune on with K examples of each target too, and report the K-shot curve.
+    /// Also tune with K examples of each target, and report the K-shot curve.
     ///
-    /// Beside zero-shot: from what was tuned on the source, with so many examples of each target's training split
-    /// (4,16,64), for fixed steps at the recipe's learning rate; nothing is selected by any target row. To tune a prompt
-    /// on a target with all of a recipe, start from one: --init file:PROMPT.
+    ///
+    /// In addition to zero-shot: training continues from the result on the source, with K examples of each target's
+    /// training split (4,16,64), for a fixed number of steps at the recipe's learning rate; no target row is used for
+    /// selection. To tune a prompt on a target with a full recipe, start from a prompt: --init file:PROMPT.
     #[arg(long, value_delimiter = ',', value_name = "K,K,...", help_heading = help::EVALUATION)]
     tune_on: Vec<usize>,
     /// Steps for each K of --tune-on [default: 50].
@@ -135,9 +147,10 @@ pub struct Arguments {
     tune_on_steps: Option<usize>,
     /// How right answers are written when predictions are scored: padded or raw.
     ///
-    /// padded: spaces around punctuation, as T5 and the paper score, the default. raw: as published, as the official
-    /// scripts are given. For questions with passages, and a T5 only; a decoder-only model reads and writes everything
-    /// as published.
+    ///
+    /// padded (the default): spaces around punctuation, as T5 and the paper score. raw: as published, as the official
+    /// scripts compare. Only for questions with passages and a T5; a decoder-only model reads and writes everything as
+    /// published.
     #[arg(long, value_name = "FORM", help_heading = help::EVALUATION)]
     answers: Option<Answers>,
     #[command(flatten)]
@@ -149,7 +162,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let verbosity = arguments.run.verbosity();
     let catalogue = arguments.data.catalogue()?;
@@ -159,7 +172,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         verbosity.say(&format!(
-            "The shell took `>` for itself: running '{}' and writing the report to the file \
+            "The shell interpreted `>`: running '{}' and writing the report to the file \
              '{file}'. In quotes, the report goes to the screen: promptshift transfer '{}'",
             plan.setting.transfer(),
             plan.setting.transfer()
@@ -167,7 +180,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if arguments.quick {
         verbosity.say(
-            "--quick: a rough look, with methods that are not trained to the end; leave it out for an answer",
+            "--quick: a rough look, with methods that are not trained to the end; omit it for a real comparison",
         );
     }
     let defaults = plan.backbone.defaults(&config);
@@ -176,7 +189,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         for method in Method::offered() {
             if !plan.methods.contains(&method) {
                 verbosity.say(&format!(
-                    "{} is left out of all: {}",
+                    "{} is not part of all: {}",
                     method.title(),
                     left_out(method, defaults, config.kind())
                 ));

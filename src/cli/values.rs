@@ -1,4 +1,4 @@
-//! Values of flags that several verbs take.
+//! Values of flags that several commands share.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -73,7 +73,7 @@ impl FromStr for Init {
     }
 }
 
-/// `--tuned`: the runs of what was tuned elsewhere. What they are is found when the model is there.
+/// `--tuned`: the runs of something tuned elsewhere. What they contain is determined once the model is loaded.
 #[derive(Debug, Clone)]
 pub(super) struct Elsewhere(pub(super) Vec<TunedElsewhere>);
 
@@ -119,26 +119,26 @@ impl FromStr for Answers {
     }
 }
 
-/// A whole number that is not 0.
+/// An integer of at least 1.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("wanted a whole number of at least 1".to_string()),
+        Ok(0) | Err(_) => Err("wanted an integer of at least 1".to_string()),
         Ok(number) => Ok(number),
     }
 }
 
-/// `--trials`: one would be no search.
+/// `--trials`: a single trial would be no search.
 pub(super) fn trials(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if (2..=Recipe::MOST_TRIALS).contains(&count) => Ok(count),
         _ => Err(format!(
-            "wanted 2 to {} trials, which is how far the grid goes",
+            "wanted 2 to {} trials, the size of the grid",
             Recipe::MOST_TRIALS
         )),
     }
 }
 
-/// The method of a name, or an error with the nearest known one.
+/// The method of this name; the error suggests the nearest known one.
 pub fn method(name: &str) -> anyhow::Result<Method> {
     let known: Vec<&str> = Method::offered().map(Method::name).collect();
     if let Some(method) = Method::offered().find(|m| m.name() == name) {

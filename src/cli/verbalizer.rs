@@ -21,7 +21,7 @@ pub struct Arguments {
     /// The domain whose classes need words.
     #[arg(value_name = "DOMAIN")]
     domain: String,
-    /// Whose embeddings are looked at: 'nano', a folder that holds a model, or OWNER/NAME of the Hub.
+    /// The model whose embeddings are used: 'nano', a folder with a model, or OWNER/NAME of the Hub.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
     /// The words to start from, instead of the domain's labels: a name in its card, or a file.
@@ -30,14 +30,14 @@ pub struct Arguments {
     /// How many words to add to each class.
     #[arg(long, default_value = "5", value_name = "N", value_parser = values::at_least_one)]
     nearest: usize,
-    /// The card of a domain of your own, in the form of datasets/*.toml; may be given several times.
+    /// The card of your own domain, like datasets/*.toml; may be repeated.
     #[arg(long, value_name = "CARD", help_heading = help::DATA)]
     domains: Vec<PathBuf>,
     #[command(flatten)]
     on: On,
 }
 
-/// Runs it: a verbalizer's file on standard output, to be read and kept in part.
+/// Runs the command: prints a verbalizer file, for the user to select from.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
     let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(print::text(file(&card.labels, &words, &found, about)?)?)
 }
 
-/// The file's text, each class with its cosines in a comment.
+/// The file's text; a comment gives each word's cosine.
 fn file(
     labels: &[String],
     words: &[Vec<&str>],

@@ -1,4 +1,4 @@
-//! `promptshift verify DOMAIN...`: is a domain what its card says?
+//! `promptshift verify DOMAIN...`: checks domains against their cards.
 
 use anyhow::anyhow;
 use clap::Args;
@@ -18,7 +18,7 @@ pub struct Arguments {
     data: Data,
 }
 
-/// Runs it: a row for each check, and an error where one fails.
+/// Runs the command: a row for each check, and an error if one fails.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let catalogue = arguments.data.catalogue()?;
     let suite = (arguments.data.suite(&catalogue)).map_err(Failure::Usage)?;

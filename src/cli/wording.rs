@@ -1,4 +1,4 @@
-//! The flags that say how examples are worded and how answers are read.
+//! The flags for the wording of examples and the choice of answers.
 
 use std::str::FromStr;
 
@@ -10,27 +10,30 @@ use promptshift_tensors::network::Config;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 
-/// Flags of every verb that asks a model; all are for a T5.
+/// Flags of every command that queries a model; all are for a T5.
 #[derive(Debug, Args)]
 #[command(next_help_heading = help::EVALUATION)]
 pub struct Flags {
     /// How an answer is chosen: generation, likelihood or calibrated.
     ///
-    /// generation: what the model writes, the paper's way. likelihood: the class whose words are the most probable.
-    /// calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two need a domain
-    /// with labels. For a T5 only, as the next two flags; but a BERT with its masked-word head ranks classes by the
-    /// likelihood of their words in a masked place.
+    ///
+    /// generation: the text that the model generates, the paper's way. likelihood: the class whose words are most
+    /// probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two
+    /// need a domain with labels. For a T5 only, as the next two flags, with one exception: a BERT with its masked-word
+    /// head ranks classes by the likelihood of their words at a mask.
     #[arg(long, value_name = "WAY")]
     score_by: Option<Way>,
-    /// Words for the source's classes instead of its label strings.
+    /// Words for the source's classes, instead of its label strings.
+    ///
     ///
     /// A name in its card ([verbalizers.NAME] in datasets/*.toml), or a TOML file with [words].
     #[arg(long, value_name = "NAME|FILE")]
     verbalizer: Option<String>,
-    /// The text around an example's fields instead of T5's own.
+    /// The text around an example's fields, instead of T5's own.
     ///
-    /// With {soft:N} for the places of a soft prompt's vectors inside it: a name that `promptshift list templates`
-    /// shows, or a file in the form of datasets/templates/*.toml.
+    ///
+    /// {soft:N} places vectors of a soft prompt inside it. A name from `promptshift list templates`, or a file like
+    /// datasets/templates/*.toml.
     #[arg(long, value_name = "NAME|FILE")]
     template: Option<String>,
 }
@@ -57,11 +60,10 @@ impl FromStr for Way {
 }
 
 impl Flags {
-    /// The wording for a model that was or will be tuned on `source`; what no flag says is as in
-    /// `known`.
+    /// The wording for a model that was or will be tuned on `source`; where there is no flag, as in `known`.
     ///
     /// # Errors
-    /// A name or file is none, or the wording does not fit one of the domains.
+    /// A name or file does not exist, or the wording does not fit one of the domains.
     pub fn wording(
         &self,
         known: Wording,
@@ -87,11 +89,11 @@ impl Flags {
     }
 }
 
-/// Whether networks of this kind can be asked so: a T5 can, a BERT by the likelihood of words in a masked
-/// place, any other only in its own way.
+/// Checks that this kind of network supports the wording: a T5 supports all, a BERT the likelihood of words at a mask,
+/// any other only its own format.
 ///
 /// # Errors
-/// It can't.
+/// It does not.
 pub fn check_kind(wording: &Wording, config: &Config) -> anyhow::Result<()> {
     let of_words = wording.template.is_none() && wording.score_by == ScoreBy::Likelihood;
     let flag = match wording {
@@ -105,7 +107,7 @@ pub fn check_kind(wording: &Wording, config: &Config) -> anyhow::Result<()> {
         "{flag}: it is for a T5, and the model is {}; leave it out{}",
         config.kind(),
         match config {
-            Config::Bert(_) => ", or say --score-by likelihood, without a template",
+            Config::Bert(_) => ", or use --score-by likelihood without a template",
             Config::T5(_) | Config::DecoderOnly(_) => "",
         }
     )

@@ -1,8 +1,8 @@
-//! Asking a model, and scoring what it answers. What was answered before is not asked again.
+//! Gets a model's answers and scores them. Stored answers are not computed again.
 
 use std::time::Instant;
 
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{DomainRows, Rows};
@@ -20,7 +20,7 @@ use promptshift_text::domain::wording::relabel;
 use promptshift_text::domain::{Example, Gold};
 
 impl Runner<'_> {
-    /// The places of a test set's rows that have no answer yet, as they are asked here.
+    /// The indices of a test set's rows that have no stored answer yet.
     pub(super) fn unanswered(
         &self,
         asked: &Asked,
@@ -30,10 +30,10 @@ impl Runner<'_> {
         Ok(answered.missing(rows.inputs()))
     }
 
-    /// Has the rows of a domain at these places answered, off the tape, and keeps the answers.
+    /// Answers the rows of a domain at these indices, without gradients, and stores the answers.
     pub(super) fn answer(
         &self,
-        context: Context,
+        context: CellContext,
         asked: Asked,
         tuned: &Tuned,
         (rows, places): (&Rows, &[usize]),
@@ -57,7 +57,7 @@ impl Runner<'_> {
         let (found, peak_bytes) = peak_of(|| -> Result<Vec<Answer>, ExperimentError> {
             let limits = &context.cell.setting.limits;
             let encodings = encode(&rows.examples, &context.backbone.tokenizer, limits);
-            let asker = Context { ..context }.asker(&asked.wording);
+            let asker = CellContext { ..context }.asker(&asked.wording);
             let mut answers = Vec::with_capacity(total);
             for part in &rows.parts {
                 let encodings = &encodings[part.rows.clone()];
@@ -90,7 +90,7 @@ impl Runner<'_> {
     }
 }
 
-/// An answer as it is kept, to the row of this hash.
+/// The stored form of an answer to the row with this hash.
 pub fn stored(row: String, answer: &Answer) -> StoredAnswer {
     StoredAnswer {
         row,
@@ -103,7 +103,7 @@ pub fn stored(row: String, answer: &Answer) -> StoredAnswer {
     }
 }
 
-/// What answers to all of a pool are worth.
+/// The scored predictions for all rows, from their answers.
 pub(super) fn predictions(
     pool: &Rows,
     answers: &[&StoredAnswer],
@@ -128,7 +128,7 @@ pub(super) fn predictions(
     pool.parts.iter().flat_map(of_part).collect()
 }
 
-/// One answer and what it is worth.
+/// One answer with its score.
 pub fn prediction(
     example: &Example,
     answer: &StoredAnswer,
@@ -158,7 +158,7 @@ pub fn prediction(
     }
 }
 
-/// A model tuned on one labelled domain says its labels; they are read as the target's.
+/// A model tuned on one labelled domain answers with that domain's labels, which are mapped to the target's.
 pub fn score_answer(text: &str, gold: &Gold, source: &Card, target: &Card) -> Score {
     let text = relabel(text, &source.labels, &target.labels);
     score(&text, gold, &target.labels)

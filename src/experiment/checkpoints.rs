@@ -1,16 +1,16 @@
-//! Every method scored at earlier steps of its training, on source and targets: the path that a report draws, and
-//! what methods are compared with at the same source score.
+//! Scores every method at earlier steps of its training, on source and targets: the path in the report's figure, and
+//! the comparison at equal source scores.
 //!
-//! Training knows nothing of it: it shows its steps to whoever goes through them and takes no score back. Each
-//! checkpoint is at twice the steps of the one before, since scores rise fast at first and the path is to reach down
-//! to methods that score less than model tuning ends at. Model tuning, which the others are compared with, answers all
-//! rows, and source validation, by which a checkpoint is chosen; the others answer some. What was answered at a
-//! checkpoint is in the store as any other answer.
+//! Training does not depend on this: it passes its steps to an observer and gets no score back. Each checkpoint has
+//! twice the steps of the one before, since scores rise fast at first and the path should reach down to methods that
+//! score below model tuning's final score. Model tuning, the reference, answers all rows, and source validation, by
+//! which a checkpoint is chosen; the other methods answer a sample. The store treats answers at a checkpoint like any
+//! others.
 
 use std::path::{Path, PathBuf};
 
 use super::answer::predictions;
-use super::context::{Context, at_step};
+use super::context::{CellContext, at_step};
 use super::runner::{Keep, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
@@ -25,48 +25,48 @@ use promptshift_tensors::tuning::{Parameters, Tuned};
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::sampling::drawn;
 
-/// Checkpoints of a training that is long enough.
+/// The number of checkpoints, if the training is long enough.
 const COUNT: u32 = 5;
 
-/// At most so many examples of each test split, of other methods than model tuning: drawn by their names, the same
-/// ones every time. They are for a figure alone.
+/// For methods other than model tuning, the maximum number of examples of each test split, drawn by name and so always
+/// the same ones. They only serve a figure.
 const EXAMPLES: usize = 100;
 
-/// Before this step little is learnt, and the point is the untuned model's; a training that is shorter still is looked
-/// at half way.
+/// Before this step a model has learnt little and scores like the untuned one. A shorter training has one checkpoint,
+/// half way.
 const FIRST: usize = 8;
 
-/// The steps at which a training of so many is looked at: half of them, a quarter, and so on, ascending.
+/// The checkpoints of a training with this many steps: half of them, a quarter, and so on, ascending.
 pub fn places(steps: usize) -> Vec<usize> {
     let first = FIRST.min(steps / 2).max(1);
     let halves = (1..=COUNT).rev().map(|halvings| steps >> halvings);
     halves.filter(|step| *step >= first).collect()
 }
 
-/// The steps at which a training is looked at.
+/// The checkpoints of a training.
 pub(super) fn steps_of(subject: &Subject) -> Vec<usize> {
     places(subject.recipe.budget.steps)
 }
 
 pub(super) const STEP: &str = "step-";
 
-/// The file of the weights at a step that was passed.
+/// The file of the weights at a checkpoint.
 pub(super) fn step_file(folder: &Path, step: usize) -> PathBuf {
     folder.join(format!("{STEP}{step}.safetensors"))
 }
 
-/// Rows of a domain that a checkpoint answers, and how they are asked.
+/// Rows of a domain that a checkpoint answers, and their wording.
 struct Question<'a> {
     asked: Asked,
     card: &'a Card,
     rows: &'a Rows,
-    /// Those of the rows that are asked.
+    /// The indices of the rows to answer.
     places: Vec<usize>,
 }
 
 impl<'a> Question<'a> {
-    /// Of each test set, in the order of the evaluations.
-    fn of_tests(context: Context<'a>, of: &Of) -> Vec<Question<'a>> {
+    /// For each test set, in the order of the evaluations.
+    fn of_tests(context: CellContext<'a>, of: &Of) -> Vec<Question<'a>> {
         let question = |test: &'a TestSet| Question {
             asked: context.asked(of.clone(), test),
             card: &test.card,
@@ -76,8 +76,8 @@ impl<'a> Question<'a> {
         context.datasets.tests.iter().map(question).collect()
     }
 
-    /// Of source validation, which model tuning alone is asked.
-    fn of_validation(context: Context<'a>, of: &Of) -> Option<Question<'a>> {
+    /// For source validation, which only model tuning answers.
+    fn of_validation(context: CellContext<'a>, of: &Of) -> Option<Question<'a>> {
         let rows = &context.source().validation;
         (context.cell.method == Method::Model).then(|| Question {
             asked: context.validation_asked(of.clone()),
@@ -98,10 +98,10 @@ fn places_of(method: Method, rows: &Rows) -> Vec<usize> {
     }
 }
 
-/// The checkpoints of one training while it goes on.
+/// Handles the checkpoints of a training while it runs.
 pub(super) struct Checkpoints<'a> {
     runner: &'a Runner<'a>,
-    context: Context<'a>,
+    context: CellContext<'a>,
     of: Of,
     steps: Vec<usize>,
 }
@@ -109,7 +109,7 @@ pub(super) struct Checkpoints<'a> {
 impl<'a> Checkpoints<'a> {
     pub(super) fn of(
         runner: &'a Runner<'a>,
-        context: Context<'a>,
+        context: CellContext<'a>,
         subject: &Subject,
     ) -> Result<Self, ExperimentError> {
         Ok(Checkpoints {
@@ -120,7 +120,7 @@ impl<'a> Checkpoints<'a> {
         })
     }
 
-    /// Has the model answer if the step that was taken is one of the checkpoints; `keep` is given it then.
+    /// If the step just taken is a checkpoint, answers its questions; `keep` then receives the model.
     pub(super) fn pass(
         &self,
         step: usize,
@@ -131,7 +131,7 @@ impl<'a> Checkpoints<'a> {
         if !self.steps.contains(&step) {
             return Ok(());
         }
-        // A training's peak is its own.
+        // The training's memory peak must not include this.
         memory::apart(|| {
             let tuned = tuned.off_tape();
             keep(step, &tuned)?;
@@ -142,8 +142,8 @@ impl<'a> Checkpoints<'a> {
 }
 
 impl Runner<'_> {
-    /// Bytes of the weights that a training will leave in the store: those for use, in single precision, and those at
-    /// its checkpoints where they are kept.
+    /// The bytes of weights that a training will leave in the store: the final ones, in single precision, and those at
+    /// checkpoints if they are kept.
     pub(super) fn weight_bytes(&self, subject: &Subject) -> u64 {
         let stored = Parameters::of(&subject.recipe, &self.backbone.config).stored as u64;
         let times = match self.keep {
@@ -154,10 +154,10 @@ impl Runner<'_> {
         4 * stored * times
     }
 
-    /// Has a training's checkpoints answer what they were not asked before, where their weights were kept.
+    /// Answers missing questions at a training's checkpoints, if the weights were kept.
     pub(super) fn answer_at_steps(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
@@ -175,7 +175,7 @@ impl Runner<'_> {
 
     fn answer_at_step(
         &self,
-        context: Context,
+        context: CellContext,
         of: &Of,
         step: usize,
         tuned: &mut dyn FnMut() -> Result<Tuned, ExperimentError>,
@@ -218,11 +218,10 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// A training's checkpoints, those that answered all that they are asked; predictions are written into the draft
-    /// of its record.
+    /// A training's checkpoints with complete answers; predictions are written into the draft of its record.
     pub(super) fn checkpoints(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         draft: &Draft,
     ) -> Result<Vec<Checkpoint>, ExperimentError> {
@@ -234,7 +233,7 @@ impl Runner<'_> {
 
     fn checkpoint(
         &self,
-        context: Context,
+        context: CellContext,
         of: &Of,
         step: usize,
         draft: &Draft,
@@ -264,7 +263,7 @@ impl Runner<'_> {
             let domain = &question.asked.domain;
             let kept = match context.cell.method {
                 Method::Model => {
-                    // No domain's name has an @.
+                    // No domain name contains an @.
                     let name = format!("{domain}@step-{step}");
                     let file = write_predictions(draft.path(), &name, predictions)?;
                     Some(CheckpointPredictions {
@@ -290,10 +289,10 @@ impl Runner<'_> {
         }))
     }
 
-    /// What the rows of a question were answered, and in how many seconds; `None` where some were not.
+    /// The answers to a question's rows and the seconds they took; `None` if some are missing.
     fn predictions_at(
         &self,
-        context: Context,
+        context: CellContext,
         question: &Question,
     ) -> Result<Option<(Vec<Prediction>, f64)>, ExperimentError> {
         let rows = question.rows.at(&question.places);

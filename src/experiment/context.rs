@@ -1,4 +1,4 @@
-//! A cell with what it is run on, and what its results are named by.
+//! A cell with its inputs, and the identities of its results.
 
 use super::words::words;
 use super::{ExperimentError, elsewhere};
@@ -13,25 +13,25 @@ use promptshift_tensors::train::TrainingSet;
 use promptshift_tensors::tuning::{self, NoHead, Tuned, TuningError};
 use promptshift_text::domain::wording::{ScoreBy, Wording};
 
-/// A cell, the rows and the backbone that it is run on.
+/// A cell, and the rows and backbone that it is run on.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(super) struct CellContext<'a> {
     pub cell: &'a Cell,
     pub datasets: &'a Datasets,
     pub backbone: &'a Backbone,
 }
 
-impl<'a> Context<'a> {
+impl<'a> CellContext<'a> {
     pub fn source(&self) -> &'a Source {
         &self.datasets.source
     }
 
-    /// The backbone with the cell's method on it, as its seed draws it.
+    /// The backbone with the cell's method applied and initialised from its seed.
     pub fn applied(&self, recipe: &Recipe) -> Result<Tuned, TuningError> {
         tuning::apply(self.backbone, recipe, &self.words(recipe)?, self.cell.seed)
     }
 
-    /// What the recipe speaks of, in tokens.
+    /// The texts that the recipe refers to, in tokens.
     pub fn words(&self, recipe: &Recipe) -> Result<tuning::MethodInputs, TuningError> {
         let (cell, backbone) = (self.cell, self.backbone);
         words(
@@ -43,7 +43,7 @@ impl<'a> Context<'a> {
         )
     }
 
-    /// What a cell without a training answers with: what was tuned elsewhere, or else the untuned backbone.
+    /// The model of a cell without training: the one tuned elsewhere, or else the untuned backbone.
     pub fn as_given(&self) -> Result<Tuned, ExperimentError> {
         match &self.cell.elsewhere {
             Some(given) => {
@@ -59,7 +59,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The backbone as it was pre-trained, under the head that the task needs.
+    /// The pre-trained backbone, with the head that the task needs.
     pub fn untuned(&self) -> Result<Tuned, NoHead> {
         Ok(Tuned::untuned_on(
             self.backbone,
@@ -79,7 +79,7 @@ impl<'a> Context<'a> {
         )
     }
 
-    /// The source's training rows, mixed as the cell says where there are several sources.
+    /// The source's training rows; several sources are mixed as the cell says.
     pub fn training_set(&self) -> TrainingSet {
         TrainingSet::of_sources(
             &self.source().train.members(),
@@ -89,14 +89,14 @@ impl<'a> Context<'a> {
         )
     }
 
-    /// What has to be said of the model.
+    /// Notes on the model.
     pub fn model_notes(&self) -> Vec<String> {
         let whole = Limits::default_for(self.source().card.task);
         let cut = tuning::cut_at(&whole, &self.cell.setting.limits, self.backbone);
         self.backbone.notes.iter().cloned().chain(cut).collect()
     }
 
-    /// How the cell asks its model, in this wording.
+    /// How the cell queries its model, with this wording.
     pub fn asker(&self, wording: &'a Wording) -> Answerer<'a> {
         Answerer {
             source: &self.source().card,
@@ -106,8 +106,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The wording that training chooses its step in: what a model writes counts there, whatever evaluation goes
-    /// by. A head that ranks words is another model, and is asked in its own way.
+    /// The wording for choosing the best step: by generation, whatever evaluation uses. A head of words is another
+    /// model and keeps its own wording.
     pub fn training_wording(&self) -> Wording {
         let mut wording = self.cell.setting.wording.clone();
         if self.backbone.config.writes() == Writes::Tokens {
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         wording
     }
 
-    /// What the cell's training depends on; `None` for the untuned backbone and for what was tuned elsewhere.
+    /// What the cell's training depends on; `None` for the untuned backbone and for results tuned elsewhere.
     pub fn subject(&self) -> Option<Subject> {
         let (cell, source) = (self.cell, self.source());
         let recipe = cell.recipe.clone()?;
@@ -138,7 +138,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// What answers: what the training of this name left, what was tuned elsewhere, or the untuned backbone.
+    /// The model that answers: the result of the training with this name, a result tuned elsewhere, or the untuned
+    /// backbone.
     pub fn of(&self, training: Option<String>) -> Result<Of, NoHead> {
         Ok(match (training, &self.cell.elsewhere) {
             (Some(name), _) => Of::Training {
@@ -162,7 +163,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// How the rows of a domain are asked.
+    /// How the rows of a domain are worded and answered.
     pub fn asked(&self, of: Of, test: &TestSet) -> Asked {
         Asked {
             of,
@@ -173,7 +174,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// How source validation is asked.
+    /// How source validation is worded and answered.
     pub fn validation_asked(&self, of: Of) -> Asked {
         Asked {
             of,
@@ -190,7 +191,7 @@ pub(super) fn at_step(of: &Of, step: usize) -> Of {
     changed(of, |at, _| *at = Some(step))
 }
 
-/// The same training, tuned on with a few examples.
+/// The same training after few-shot tuning.
 pub(super) fn after(of: &Of, few_shot: FewShot) -> Of {
     changed(of, |_, after| *after = Some(few_shot))
 }

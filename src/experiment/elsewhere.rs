@@ -1,5 +1,5 @@
-//! What was tuned elsewhere: a prompt, an adapter or a whole model of which only the file is there. It is put on the
-//! study's model and evaluated as everything else is; how it was tuned, and on which rows, nobody here knows.
+//! Results tuned elsewhere: a prompt, an adapter or a whole model, given only as a file. It is applied to the study's
+//! model and evaluated like everything else; how it was tuned, and on which rows, is not known.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::{Template, Wording};
 use promptshift_text::hash::sha256;
 
-/// Something that can't be evaluated as what was tuned elsewhere.
+/// Why a result tuned elsewhere can't be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum ElsewhereError {
     /// It can't be read.
@@ -32,29 +32,29 @@ pub enum ElsewhereError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is nothing that is known here, or of another model.
+    /// Its format is unknown, or it belongs to another model.
     #[error("{}: wanted {wanted}, found {found}", path.display())]
     Wrong {
         /// The file or folder.
         path: PathBuf,
-        /// What should be there.
+        /// What was wanted.
         wanted: String,
-        /// What is.
+        /// What was found.
         found: String,
     },
-    /// A prompt or adapter that can't be read, or is of another model.
+    /// A prompt or adapter can't be read, or belongs to another model.
     #[error(transparent)]
     File(#[from] SavedError),
-    /// A whole model's configuration or weights are wrong.
+    /// A whole model's configuration or weights are invalid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A whole model's tokenizer is.
+    /// A whole model's tokenizer is invalid.
     #[error(transparent)]
     Tokenizer(#[from] BackboneError),
-    /// The source's task needs a head that there is none of.
+    /// No head suits the source's task.
     #[error(transparent)]
     Head(#[from] NoHead),
-    /// It does not answer what is asked.
+    /// It does not answer the task.
     #[error("{}: {source}", path.display())]
     Unfit {
         /// The file or folder.
@@ -64,49 +64,49 @@ pub enum ElsewhereError {
     },
 }
 
-/// Something tuned that can't be asked in this way.
+/// Why a tuned model can't be used for a task.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// The task needs a head that there is none of.
+    /// No head suits the task.
     #[error(transparent)]
     NoHead(#[from] NoHead),
-    /// Its head answers something else.
+    /// Its head is of another form.
     #[error(
         "'{domain}' asks for {}, and the adapter's head answers with {}: wanted an adapter that was tuned on such a task",
         answers_with(*wanted), answers_with(*found)
     )]
     Head {
-        /// The domain that is asked.
+        /// The domain to answer.
         domain: String,
-        /// The head that it needs.
+        /// The head that the domain needs.
         wanted: Option<HeadForm>,
-        /// The head that there is.
+        /// The head of the model.
         found: Option<HeadForm>,
     },
-    /// The template has places for another number of vectors.
+    /// The template has room for another number of vectors.
     #[error(
-        "the prompt has {vectors} vectors and its template places for {places}: wanted the template that it was \
+        "the prompt has {vectors} vectors, but its template has room for {places}: wanted the template that it was \
          tuned with"
     )]
     Places {
-        /// The prompt's vectors.
+        /// The number of the prompt's vectors.
         vectors: usize,
-        /// The template's places.
+        /// The number of vectors in the template.
         places: usize,
     },
 }
 
-/// What a head answers with, for a message.
+/// The form of a head's answers, for messages.
 fn answers_with(form: Option<HeadForm>) -> String {
     match form {
         Some(HeadForm::Classes(classes)) => format!("one of {classes} classes"),
-        Some(HeadForm::Words(classes)) => format!("one of {classes} words in a masked place"),
-        Some(HeadForm::Span) => "a stretch of the second text".to_string(),
+        Some(HeadForm::Words(classes)) => format!("one of {classes} words at a mask"),
+        Some(HeadForm::Span) => "a span of the second text".to_string(),
         None => "nothing".to_string(),
     }
 }
 
-/// Whether the head answers what is asked: as many classes as the domain has, or spans.
+/// Checks that the head suits the domain: as many classes, or spans.
 ///
 /// # Errors
 /// It does not.
@@ -128,7 +128,7 @@ pub fn check_head(
     }
 }
 
-/// Whether a template that has places for a prompt has as many as the prompt has vectors.
+/// Checks that a template with room for a prompt has room for exactly its vectors.
 ///
 /// # Errors
 /// It has not.
@@ -140,11 +140,11 @@ pub fn check_places(wording: &Wording, tuned: &Tuned) -> Result<(), Unfit> {
     }
 }
 
-/// Reads everything of a plan that was tuned elsewhere, puts it on the backbone and fills in what it is; `say` is told
-/// what can't be checked. Gives the vectors of the longest prompt among it.
+/// Reads every result of a plan that was tuned elsewhere, applies it to the backbone and fills in its description;
+/// `say` receives what can't be checked. Returns the number of vectors of the longest prompt among them.
 ///
 /// # Errors
-/// Something can't be read, is of another model, or does not answer what the source asks.
+/// A result can't be read, belongs to another model, or does not suit the source's task.
 pub fn resolve(
     plan: &mut Plan,
     datasets: &Datasets,
@@ -162,10 +162,10 @@ pub fn resolve(
     Ok(longest)
 }
 
-/// What was found when the plan was checked, to be asked.
+/// Opens again what was found when the plan was checked, for answering.
 ///
 /// # Errors
-/// It can't be read any more, or is another now.
+/// It can't be read any more, or has changed.
 pub(super) fn reopened(
     given: &TunedElsewhere,
     datasets: &Datasets,
@@ -187,11 +187,11 @@ pub(super) fn reopened(
     }
 }
 
-/// What was tuned elsewhere, on the backbone.
+/// A result tuned elsewhere, applied to the backbone.
 struct Read {
     tuned: Tuned,
     found: Found,
-    /// What can't be checked.
+    /// Notes on what can't be checked.
     notes: Vec<String>,
 }
 
@@ -258,7 +258,7 @@ impl Read {
 
 fn unchecked(path: &Path, backbone: &Backbone) -> String {
     format!(
-        "{}: its tensors fit '{}', and whether it was tuned for these weights can't be checked",
+        "{}: its tensors fit '{}', but whether it was tuned for these weights can't be checked",
         path.display(),
         backbone.name
     )
@@ -267,8 +267,8 @@ fn unchecked(path: &Path, backbone: &Backbone) -> String {
 fn unknown<'a>(path: &'a Path, keys: &'a [String]) -> impl Iterator<Item = String> + 'a {
     keys.iter().map(move |key| {
         format!(
-            "{}: {key}: a key that promptshift does not know; if it changes what PEFT computes, the answers here are \
-             others",
+            "{}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers here will \
+             differ",
             path.display()
         )
     })
@@ -277,7 +277,7 @@ fn unknown<'a>(path: &'a Path, keys: &'a [String]) -> impl Iterator<Item = Strin
 /// PEFT's configuration of a prompt or adapter.
 const PEFT: &str = "adapter_config.json";
 
-/// What lies at a path.
+/// The format of the file or folder at a path.
 fn form(path: &Path) -> Result<Form, ElsewhereError> {
     let has = |name: &str| path.join(name).exists();
     if !path.is_dir() {
@@ -329,7 +329,7 @@ fn form(path: &Path) -> Result<Form, ElsewhereError> {
     ))
 }
 
-/// The files that decide what it answers.
+/// The files that determine its answers.
 fn files(path: &Path, form: Form) -> Result<Vec<PathBuf>, ElsewhereError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -351,7 +351,7 @@ fn files(path: &Path, form: Form) -> Result<Vec<PathBuf>, ElsewhereError> {
     Ok(files)
 }
 
-/// The SHA-256 of one file, or of the lines that `sha256sum` prints of several; and their size.
+/// The SHA-256 of one file, or of the lines that `sha256sum` prints for several; and their total size.
 fn hash(files: &[PathBuf]) -> Result<(String, u64), ElsewhereError> {
     let (mut lines, mut bytes) = (String::new(), 0);
     for file in files {
@@ -367,7 +367,7 @@ fn hash(files: &[PathBuf]) -> Result<(String, u64), ElsewhereError> {
     Ok((sha256(lines.as_bytes()), bytes))
 }
 
-/// A model's folder as a network in the backbone's place: with its architecture, sizes and tokenizer.
+/// A model's folder as a network that replaces the backbone; architecture, sizes and tokenizer must match.
 fn whole_model(
     path: &Path,
     datasets: &Datasets,
@@ -386,7 +386,7 @@ fn whole_model(
         card.labels.len(),
         wording.score_by,
     )?;
-    // Every number is the file's: nothing of another start has to be drawn for it.
+    // Every number comes from the file, so no initialisation is drawn.
     let start = Tuned::untuned_on(backbone, head, 0);
     Ok(Tuned {
         backbone: start.backbone.with_weights(&config, weights)?,
@@ -394,8 +394,8 @@ fn whole_model(
     })
 }
 
-/// What two configurations of one architecture may differ in: the weights say whether the head is the embedding, and
-/// how weights were drawn no longer matters.
+/// Keys in which two configurations of one architecture may differ: the weights determine whether the head is tied, and
+/// initialisation no longer matters.
 const FREE: [&str; 5] = [
     "tied",
     "tie_word_embeddings",
@@ -425,8 +425,8 @@ fn check_config(path: &Path, wanted: &Config, found: &Config) -> Result<(), Else
     }
 }
 
-/// Whether another tokenizer's file reads all rows as the backbone's does: libraries write one tokenizer in more than
-/// one way.
+/// Checks that another tokenizer's file encodes all rows like the backbone's: libraries write one tokenizer in several
+/// ways.
 fn check_tokenizer(
     path: &Path,
     tokenizer: &Tokenizer,

@@ -1,4 +1,4 @@
-//! A cell's record, put together from what the store has. Nothing is computed here that needs a model.
+//! Assembles a cell's record from the store. Nothing here needs a model.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ExperimentError;
 use super::answer::predictions;
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::{Keep, Runner, Searched};
 use crate::datasets::TestSet;
 use promptshift_numbers::excerpts;
@@ -24,10 +24,10 @@ use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
 
 impl Runner<'_> {
-    /// The record of a cell in a folder, if it is there and of the same inputs.
+    /// The record of a cell in a folder, if it exists and has the same inputs.
     ///
     /// # Errors
-    /// It can't be read, or is of other inputs.
+    /// It can't be read, or has other inputs.
     pub fn found(
         &self,
         cell: &Cell,
@@ -43,8 +43,8 @@ impl Runner<'_> {
         Ok(found)
     }
 
-    /// Checks that a record is of the training that the cell has now: the same files may be computed with another
-    /// configuration. Records from before there was a store do not say.
+    /// Checks that a record belongs to the cell's current training: the same files may be trained with another
+    /// configuration. Records from before the store existed do not say.
     fn check_training(&self, cell: &Cell, found: &StoredRecord) -> Result<(), ExperimentError> {
         let stored_as =
             (found.record.training.as_ref()).and_then(|training| training.stored_as.as_ref());
@@ -67,7 +67,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Writes why a cell has no record.
+    /// Records why a cell has no record.
     ///
     /// # Errors
     /// It can't be written.
@@ -84,7 +84,7 @@ impl Runner<'_> {
     /// Writes the record of a cell that was [computed](Runner::compute).
     ///
     /// # Errors
-    /// Something of it was not computed, or a file can't be read or written.
+    /// Part of it was not computed, or a file can't be read or written.
     pub fn record(
         &self,
         (cell, search): Searched,
@@ -135,7 +135,7 @@ impl Runner<'_> {
             }
             None => (None, None),
         };
-        // What was measured is the training's, or without one the first answers'.
+        // Measurements are those of the training or, without one, of the first answers.
         let measured = (training
             .as_ref()
             .map(|training| &training.record.provenance))
@@ -165,10 +165,10 @@ impl Runner<'_> {
             texts: Texts::Kept,
             cell: cell.clone(),
         };
-        // Before the record is there: a killed process leaves no record that nothing is said to be of.
+        // Before the record exists, so that a killed process leaves no record that the store does not know about.
         self.refer(&record, folder)?;
         let stored = draft.finish(&record)?;
-        // Not before: the record's folder has what was tuned in any case. What another command trained, it kept.
+        // Not earlier. The record's folder has a copy of the weights. Weights of another command's training stay.
         if let (Some(training), Keep::None) = (&training, self.keep)
             && training.record.provenance.command == self.origin.command
         {
@@ -177,23 +177,23 @@ impl Runner<'_> {
         Ok(stored)
     }
 
-    /// Remembers that a folder has a record of a training.
+    /// Notes in the store that a folder has a record of a training.
     fn refer(&self, record: &Record, folder: &RunFolder) -> Result<(), ExperimentError> {
         let context = self.context(&record.cell);
         let of = match record.training.as_ref().map(|training| &training.stored_as) {
             Some(Some(name)) => name.clone(),
-            // Of a record from before there was a store.
+            // A record from before the store existed.
             Some(None) => return Ok(()),
             None => context.of(None)?.folder(),
         };
         Ok(self.store.refer(folder.path(), BTreeSet::from([of]))?)
     }
 
-    /// One domain's evaluation with its predictions as `name`, and the seconds of tuning on before it; `None` if rows
-    /// were not answered.
+    /// One domain's evaluation with its predictions in the file `name`, and the seconds of few-shot tuning before it;
+    /// `None` if some rows have no answer.
     fn evaluation(
         &self,
-        context: Context,
+        context: CellContext,
         asked: &Asked,
         test: &TestSet,
         name: &str,
@@ -229,11 +229,11 @@ impl Runner<'_> {
         Ok(Some((evaluation, given.few_shot_seconds)))
     }
 
-    /// A training as a record has it, its files beside. Weights are a link where the file system has such, since they
-    /// may be large; predictions are a copy, which may be packed.
+    /// A training in a record's form, with its files beside it. Weights are hard-linked if possible, since they may be
+    /// large; predictions are copied and may be compressed.
     fn copied(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         draft: &Draft,
     ) -> Result<(Training, ValidationAnswers), ExperimentError> {
@@ -243,7 +243,7 @@ impl Runner<'_> {
         let (answers, copied) = path(&record.validation.predictions);
         let (weights, linked) = path(&record.training.saved.file);
         let mut done = copy(&answers, &copied);
-        // Weights may have been let go.
+        // The weights may have been discarded.
         if done.is_ok() && weights.exists() {
             done = atomic_file::link(&weights, &linked);
         }
@@ -259,13 +259,13 @@ impl Runner<'_> {
         Ok((trained, record.validation.clone()))
     }
 
-    /// What has to be said of a training that was computed elsewhere.
+    /// A note on a training that was computed in another environment.
     fn elsewhere(&self, training: &StoredTraining) -> Option<String> {
         let (there, here) = (&training.record.environment, &self.environment);
         (self.reuse == Reuse::Any && there != here).then(|| {
             format!(
-                "{} was trained by arithmetic {} on {} ({}), and this is arithmetic {} on {} ({}): taken since \
-                 --reuse any was asked for",
+                "{} was trained with arithmetic {} on {} ({}), and this is arithmetic {} on {} ({}): used because \
+                 of --reuse any",
                 training.record.subject.name(),
                 there.arithmetic,
                 there.processor,
@@ -278,7 +278,7 @@ impl Runner<'_> {
     }
 }
 
-/// Where the answers of a record come from.
+/// Where a record's answers come from.
 #[derive(Default)]
 struct Sources {
     all: Vec<Provenance>,
@@ -294,7 +294,7 @@ impl Sources {
         }
     }
 
-    /// Those of other commands than this one's.
+    /// The sources other than this command.
     fn besides(self, provenance: &Provenance) -> Vec<Provenance> {
         let mut all = self.all;
         all.retain(|other| !is_same_run(other, provenance));

@@ -1,11 +1,11 @@
-//! Beside zero-shot: tuning goes on with a few examples of a target, and its test rows are answered
-//! again.
+//! Few-shot tuning, in addition to zero-shot: training continues with a few examples of a target, and its test rows are
+//! answered again.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::context::{Context, after};
+use super::context::{CellContext, after};
 use super::runner::Runner;
 use super::{Event, ExperimentError, Watch, failed};
 use crate::datasets::TestSet;
@@ -15,20 +15,20 @@ use promptshift_tensors::train::{self, FitError, Fitting, TrainingSet};
 use promptshift_tensors::tuning::{self, Tuned};
 use promptshift_text::domain::{Example, fingerprint};
 
-/// Tuning on with K examples of one target.
+/// Few-shot tuning with K examples of one target.
 pub(super) struct Shot<'a> {
     /// The target.
     pub test: &'a TestSet,
-    /// The examples, in the order in which they were drawn.
+    /// The examples, in the order drawn.
     pub examples: Vec<Example>,
-    /// How it is tuned on.
+    /// The recipe for it.
     pub recipe: Recipe,
-    /// How the target's rows are asked afterwards.
+    /// How the target's rows are answered afterwards.
     pub asked: Asked,
 }
 
-impl<'a> Context<'a> {
-    /// Every K of every target. Nothing for a method that trains nothing.
+impl<'a> CellContext<'a> {
+    /// Every K for every target; empty for a method without training.
     pub fn shots(&self, of: &Of) -> Vec<Shot<'a>> {
         let cell = self.cell;
         let (Some(tune_on), Some(of_source)) = (&cell.setting.tune_on, &cell.recipe) else {
@@ -66,11 +66,11 @@ impl<'a> Context<'a> {
 }
 
 impl Runner<'_> {
-    /// Tunes on with a few examples, from `start`, which is as training on the source left it, and has the target's
-    /// rows at these places answered.
-    pub(super) fn shoot(
+    /// Tunes with a few examples, starting from `start` (the result of training on the source), and answers the
+    /// target's rows at these indices.
+    pub(super) fn tune_k_shot(
         &self,
-        context: Context,
+        context: CellContext,
         shot: Shot,
         start: &Tuned,
         places: &[usize],
@@ -93,11 +93,11 @@ impl Runner<'_> {
             match event {
                 train::Event::Step { step, loss } => watch(Event::Step { step, loss })?,
                 train::Event::ValidationDue => {
-                    // Nothing is selected: what comes later is taken to be better.
+                    // Nothing is selected: a later step counts as better.
                     snapshots += 1.0;
                     fit.validate(|_| Ok(snapshots)).map_err(failed)?;
                 }
-                // It is kept nowhere.
+                // No checkpoints are written.
                 train::Event::Resumed { .. } => {}
             }
         }
@@ -115,7 +115,7 @@ impl Runner<'_> {
     }
 }
 
-/// A target's training rows in the order that a seed draws them, the same for every method.
+/// A target's training rows in an order drawn by a seed, the same for every method.
 fn drawn(rows: &[Example], seed: u64) -> Vec<&Example> {
     let mut order: Vec<&Example> = rows.iter().collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));

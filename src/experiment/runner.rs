@@ -1,4 +1,4 @@
-//! Where the cells of a plan are run: what the store has of a cell is taken from there, what is missing is computed.
+//! Runs the cells of a plan: takes from the store what it has, and computes the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
+use super::context::CellContext;
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::Datasets;
 use crate::plan::Plan;
@@ -21,28 +21,28 @@ use promptshift_numbers::store::{
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::tuning::Tuned;
 
-/// Which weights the store keeps of a training.
+/// Which of a training's weights the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// What was tuned, and what it was at its checkpoints.
+    /// The final weights and those at checkpoints.
     All,
-    /// What was tuned: a later evaluation trains nothing.
+    /// The final weights: a later evaluation trains nothing.
     Deltas,
     /// None: a later evaluation trains again.
     None,
 }
 
-/// How results are looked for and kept.
+/// What is kept in and taken from the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keeping {
     /// Which weights are kept.
     pub keep: Keep,
-    /// Which results are taken.
+    /// Which results are reused.
     pub reuse: Reuse,
 }
 
-/// Where cells are run: on which rows and backbone, and with which store.
+/// Runs cells with these rows, backbone and store.
 pub struct Runner<'a> {
     pub(super) datasets: &'a Datasets,
     pub(super) backbone: &'a Backbone,
@@ -53,35 +53,35 @@ pub struct Runner<'a> {
     pub(super) reuse: Reuse,
 }
 
-/// How long to wait before looking again at what another process works at.
+/// The interval at which to check what another process is working on.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Something to be worked at once.
+/// A piece of work that only one process may do.
 pub(super) enum Claimed<T> {
     /// It is done.
     Done(T),
-    /// It is this process's to do.
+    /// This process has claimed it.
     Work(Box<Work>),
 }
 
-/// A cell with the search that its recipe was found by.
+/// A cell with the search that found its recipe.
 pub type Searched = (Cell, Option<Search>);
 
-/// What is left to compute of some cells, by the names of trainings and evaluations: what cells share is there once.
+/// What is left to compute for some cells, by the names of trainings and evaluations; shared work is listed once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToDo {
     /// Trainings that the store has.
     pub trainings_found: BTreeSet<String>,
-    /// Trainings that it has not, and the bytes of the weights that each will leave there.
+    /// Trainings to run, and the bytes of weights that each will leave in the store.
     pub trainings: BTreeMap<String, u64>,
-    /// Test sets, by what answers them, all of whose rows were answered before.
+    /// Test sets, by the model that answers them, with all answers in the store.
     pub evaluations_found: BTreeSet<String>,
-    /// Those with rows that were not.
+    /// Test sets with missing answers.
     pub evaluations: BTreeSet<String>,
 }
 
 impl ToDo {
-    /// Adds what is left of other cells.
+    /// Adds the work of other cells.
     pub fn add(&mut self, other: ToDo) {
         self.trainings_found.extend(other.trainings_found);
         self.trainings.extend(other.trainings);
@@ -89,14 +89,14 @@ impl ToDo {
         self.evaluations.extend(other.evaluations);
     }
 
-    /// Whether nothing is.
+    /// Whether nothing is left to do.
     pub fn is_nothing(&self) -> bool {
         self.trainings.is_empty() && self.evaluations.is_empty()
     }
 }
 
 impl<'a> Runner<'a> {
-    /// A runner of cells with the same limits; results say that they come from `origin`.
+    /// A runner of cells with the same limits; results state their `origin`.
     pub fn new(
         datasets: &'a Datasets,
         backbone: &'a Backbone,
@@ -119,12 +119,12 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The model that it runs cells on.
+    /// The model that cells are run on.
     pub fn backbone(&self) -> &Backbone {
         self.backbone
     }
 
-    /// A plan's cell with the recipe that it is run with; `None` while that has to be searched.
+    /// A plan's cell with its final recipe; `None` until its search is done.
     ///
     /// # Errors
     /// The store can't be read.
@@ -136,7 +136,7 @@ impl<'a> Runner<'a> {
         Ok(search.map(|search| with_search(cell.clone(), Some(search)).0))
     }
 
-    /// What is left to compute of a plan's cell: all of it, while its recipe has to be searched.
+    /// What is left to compute for a plan's cell: all of it, until its recipe's search is done.
     ///
     /// # Errors
     /// The store can't be read.
@@ -145,14 +145,14 @@ impl<'a> Runner<'a> {
             return self.to_do_of(self.context(&cell));
         }
         let mut to_do = self.to_do_of(self.context(cell))?;
-        // What the search will find is not known: nothing counts as found.
+        // The search's result is not known, so nothing counts as found.
         to_do.evaluations.append(&mut to_do.evaluations_found);
         let begun = mem::take(&mut to_do.trainings_found).into_iter();
         to_do.trainings.extend(begun.map(|name| (name, 0)));
         Ok(to_do)
     }
 
-    fn to_do_of(&self, context: Context) -> Result<ToDo, ExperimentError> {
+    fn to_do_of(&self, context: CellContext) -> Result<ToDo, ExperimentError> {
         let mut to_do = ToDo::default();
         let subject = context.subject();
         let found = match &subject {
@@ -181,7 +181,7 @@ impl<'a> Runner<'a> {
             };
         }
         if let (Some(subject), Some(name)) = (&subject, name) {
-            // Without its weights it is trained again where something is to be evaluated.
+            // Without stored weights it must be trained again if anything is to be evaluated.
             let is_enough =
                 |found: StoredTraining| to_do.evaluations.is_empty() || found.trained().is_some();
             match found.is_some_and(is_enough) {
@@ -200,35 +200,36 @@ impl<'a> Runner<'a> {
         let found = self
             .store
             .training(subject, &self.environment, self.reuse)?;
-        // What another environment trained and did not keep is trained here anew, and is then this one's.
+        // A training from another environment whose weights were not kept is repeated here, and then belongs to this
+        // one.
         let is_here = |found: &StoredTraining| found.record.environment == self.environment;
         Ok(found.filter(|found| is_here(found) || found.trained().is_some()))
     }
 
-    /// Claims the work of this name, unless `done` finds that there is nothing left to do of it. What another process
-    /// works at is waited for.
+    /// Claims the work of this name, unless `done` finds that it has been done. If another process is working on it,
+    /// waits.
     pub(super) fn claimed<T>(
         &self,
         name: &str,
         done: &dyn Fn() -> Result<Option<T>, ExperimentError>,
         watch: &mut Watch,
     ) -> Result<Claimed<T>, ExperimentError> {
-        let mut told = false;
+        let mut is_reported = false;
         loop {
             if let Some(found) = done()? {
                 return Ok(Claimed::Done(found));
             }
             match self.store.begin(name) {
-                // It may have been done between the two looks.
+                // It may have been done between the two checks.
                 Ok(work) => {
                     return Ok(done()?.map_or_else(|| Claimed::Work(Box::new(work)), Claimed::Done));
                 }
                 Err(error @ StoreError::Busy { .. }) => {
-                    match told {
+                    match is_reported {
                         true => watch(Event::StillWaiting)?,
                         false => watch(Event::Waiting(&error))?,
                     }
-                    told = true;
+                    is_reported = true;
                     thread::sleep(AGAIN);
                 }
                 Err(error) => return Err(error.into()),
@@ -236,18 +237,18 @@ impl<'a> Runner<'a> {
         }
     }
 
-    pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> Context<'c> {
-        Context {
+    pub(super) fn context<'c>(&'c self, cell: &'c Cell) -> CellContext<'c> {
+        CellContext {
             cell,
             datasets: self.datasets,
             backbone: self.backbone,
         }
     }
 
-    /// Computes what the store has not of a cell: its training, then the answers to all rows.
+    /// Computes what the store lacks for a cell: its training, then the answers to all rows.
     ///
     /// # Errors
-    /// `watch` breaks it off, training fails or the model gives no numbers, or the store can't be written or read.
+    /// `watch` stops it, training fails, the model's output is not finite, or the store can't be written or read.
     pub fn compute(&self, cell: &Cell, watch: &mut Watch) -> Result<(), ExperimentError> {
         let context = self.context(cell);
         let subject = context.subject();
@@ -281,14 +282,13 @@ impl<'a> Runner<'a> {
             let places = self.unanswered(&shot.asked, &shot.test.rows)?;
             if !places.is_empty() {
                 let start = loaded(watch)?;
-                self.shoot(context, shot, &start, &places, watch)?;
+                self.tune_k_shot(context, shot, &start, &places, watch)?;
             }
         }
         Ok(())
     }
 
-    /// The plan's cells, each with the recipe that the search for its method's found; searches that were not made
-    /// are made.
+    /// The plan's cells, each with the recipe found by its method's search; missing searches are run.
     ///
     /// # Errors
     /// As [`compute`](Self::compute).

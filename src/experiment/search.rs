@@ -1,4 +1,4 @@
-//! The search for a method's recipe: as many trials as for any other, on the source alone.
+//! The search for a method's recipe: the same number of trials for every method, on the source alone.
 
 use super::runner::{Claimed, Runner};
 use super::{Event, ExperimentError, Watch, past_damage};
@@ -9,8 +9,7 @@ use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
 use promptshift_numbers::store::Work;
 use promptshift_tensors::train::{Checkpointer, Fitted};
 
-/// The seed of trials: none of the seeds that a count gives, so that no reported run was picked
-/// because it was lucky.
+/// The seed of trials. It differs from every seed of a count, so that no reported run was selected for being lucky.
 pub const SEED: u64 = 1_000_000;
 
 impl Runner<'_> {
@@ -20,7 +19,7 @@ impl Runner<'_> {
     /// They can't be read.
     ///
     /// # Panics
-    /// The plan searches none for the method.
+    /// The plan has no search for the method.
     pub fn found_search(
         &self,
         plan: &Plan,
@@ -35,14 +34,14 @@ impl Runner<'_> {
         Ok(is_whole.then(|| Search::of(SEED, trials)))
     }
 
-    /// The search for a method's recipe, as many trials as the plan says; those that were made already
-    /// are not made again. The plan's seeds have no part in them.
+    /// Runs the search for a method's recipe, with the plan's number of trials; stored trials are not repeated. It does
+    /// not use the plan's seeds.
     ///
     /// # Errors
-    /// `watch` breaks it off, or trials can't be written or read.
+    /// `watch` stops it, or trials can't be written or read.
     ///
     /// # Panics
-    /// The plan searches none for the method.
+    /// The plan has no search for the method.
     pub fn search(
         &self,
         plan: &Plan,
@@ -83,7 +82,7 @@ impl Runner<'_> {
         Ok(Search::of(SEED, trials))
     }
 
-    /// Trains one trial, or resumes it where it was broken off.
+    /// Trains one trial, or resumes an interrupted one.
     fn attempt(
         &self,
         cell: &Cell,
@@ -96,15 +95,16 @@ impl Runner<'_> {
         let of = self.environment.name(&subject);
         past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
-            let halts = Some(Checkpointer::new(work.begun(), of.clone()));
+            let checkpointer = Some(Checkpointer::new(work.begun(), of.clone()));
             let train = context.training_set();
-            let fitted = context.fit_on_source(tuned, &train, halts, &mut |_, _, _| Ok(()), watch);
+            let fitted =
+                context.fit_on_source(tuned, &train, checkpointer, &mut |_, _, _| Ok(()), watch);
             ended(fitted.map(|(fitted, _)| fitted))
         })
     }
 }
 
-/// What came of a trial.
+/// The result of a trial.
 fn ended(fitted: Result<Fitted, ExperimentError>) -> Result<TrialEnd, ExperimentError> {
     match fitted {
         Ok(fitted) => {

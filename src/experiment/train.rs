@@ -1,11 +1,11 @@
-//! Training: on the source alone, the best step chosen on source validation, once for every cell that it is of.
+//! Trains on the source alone, choosing the best step by source validation; cells with the same training share it.
 
 use std::fs;
 use std::path::Path;
 
 use super::answer::{predictions, stored};
 use super::checkpoints::{Checkpoints, STEP, step_file};
-use super::context::Context;
+use super::context::CellContext;
 use super::runner::{Claimed, Keep, Runner};
 use super::{Event, ExperimentError, Watch, failed, past_damage};
 use promptshift_numbers::provenance;
@@ -23,18 +23,17 @@ use promptshift_tensors::tuning::Tuned;
 use promptshift_tensors::tuning::saved::{Metadata, restored, save_trained, trained_bytes};
 use promptshift_text::atomic_file;
 
-/// A training, and what it left where that is in memory already: before [`Tuned::finished`], off the tape.
+/// A training and, if it is in memory, its result: before [`Tuned::into_inference`], not requiring gradients.
 pub(super) type Trained = (StoredTraining, Option<Tuned>);
 
-/// What is shown the parameters of every step.
+/// Receives the parameters after every step.
 type AtStep<'a> = dyn FnMut(usize, &Tuned, &mut Watch) -> Result<(), ExperimentError> + 'a;
 
 impl Runner<'_> {
-    /// The cell's training: the one that the store has, or else it is trained now. What another process trains is
-    /// waited for.
+    /// The cell's training, from the store or computed now. If another process is computing it, waits.
     pub(super) fn trained(
         &self,
-        context: Context,
+        context: CellContext,
         subject: &Subject,
         watch: &mut Watch,
     ) -> Result<Trained, ExperimentError> {
@@ -45,16 +44,16 @@ impl Runner<'_> {
         }
     }
 
-    /// What a training left, from its file; it is trained again where that was not kept.
+    /// A training's result, read from its file; trained again if that was not kept.
     pub(super) fn reopened(
         &self,
-        context: Context,
+        context: CellContext,
         training: &StoredTraining,
         watch: &mut Watch,
     ) -> Result<Tuned, ExperimentError> {
         if let Some(path) = training.trained() {
             match context.restored(&path) {
-                // Another process has just let it go.
+                // Another process has just discarded it.
                 Err(_) if !path.exists() => {}
                 restored => return restored,
             }
@@ -69,7 +68,7 @@ impl Runner<'_> {
 
     fn train(
         &self,
-        context: Context,
+        context: CellContext,
         subject: &Subject,
         work: Work,
         watch: &mut Watch,
@@ -83,7 +82,7 @@ impl Runner<'_> {
         let (fitted, kept, sizes, peak_bytes) = past_damage(&work.begun(), watch, |watch| {
             let tuned = context.applied(recipe)?;
             let sizes = (tuned.trainable_parameters(), tuned.parameter_count());
-            let halts = Checkpointer::new(work.begun(), name.clone());
+            let checkpointer = Checkpointer::new(work.begun(), name.clone());
             let checkpoints = Checkpoints::of(self, context, subject)?;
             let mut keep_step = |step: usize, tuned: &Tuned| match self.keep {
                 Keep::All => {
@@ -95,8 +94,9 @@ impl Runner<'_> {
             let mut at_step = |step: usize, tuned: &Tuned, watch: &mut Watch| {
                 checkpoints.pass(step, tuned, &mut keep_step, watch)
             };
-            let (fitted, peak_bytes) =
-                peak_of(|| context.fit_on_source(tuned, &train, Some(halts), &mut at_step, watch));
+            let (fitted, peak_bytes) = peak_of(|| {
+                context.fit_on_source(tuned, &train, Some(checkpointer), &mut at_step, watch)
+            });
             let (fitted, kept) = fitted?;
             Ok((fitted, kept, sizes, peak_bytes))
         })?;
@@ -134,8 +134,8 @@ impl Runner<'_> {
     }
 }
 
-impl Context<'_> {
-    /// What a training left in a file.
+impl CellContext<'_> {
+    /// A training's result, read from a file.
     pub fn restored(&self, path: &Path) -> Result<Tuned, ExperimentError> {
         let recipe = self
             .cell
@@ -152,25 +152,25 @@ impl Context<'_> {
         )?)
     }
 
-    /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at
-    /// that step are kept. `at_step` is shown every step's parameters. What `halts` keeps is kept once more where the
-    /// training is broken off.
+    /// Trains on the source's training rows, choosing the step by its validation rows, whose answers at that step are
+    /// kept. `at_step` receives every step's parameters. If the training is interrupted, a last checkpoint is written
+    /// to `checkpointer`.
     pub fn fit_on_source(
         &self,
         tuned: Tuned,
         train: &TrainingSet,
-        halts: Option<Checkpointer>,
+        checkpointer: Option<Checkpointer>,
         at_step: &mut AtStep,
         watch: &mut Watch,
-    ) -> Result<(Fitted, Kept), ExperimentError> {
+    ) -> Result<(Fitted, BestAnswers), ExperimentError> {
         let (cell, source) = (self.cell, self.source());
         let recipe: &Recipe = cell.recipe.as_ref().expect("what is trained has a recipe");
         let metric = Metric::main(source.card.task);
         let validation = &source.validation.examples;
         let wording = self.training_wording();
-        let asker = Context { ..*self }.asker(&wording);
+        let asker = CellContext { ..*self }.asker(&wording);
         let encodings = encode(validation, &self.backbone.tokenizer, &cell.setting.limits);
-        let mut kept = Kept::default();
+        let mut kept = BestAnswers::default();
         let mut validate = |tuned: &Tuned| -> Result<f64, NotFinite> {
             let mut answers = Vec::with_capacity(encodings.len());
             for part in &source.validation.parts {
@@ -187,12 +187,13 @@ impl Context<'_> {
             Ok(score)
         };
         let failed = |error: FitError| failed(error, cell);
-        let mut fit = Fitting::new(tuned, train, recipe, cell.seed, halts).map_err(failed)?;
+        let mut fit =
+            Fitting::new(tuned, train, recipe, cell.seed, checkpointer).map_err(failed)?;
         while let Some(event) = fit.next_event().map_err(failed)? {
             let seen = match event {
                 train::Event::Resumed { step } => {
                     watch(Event::Resumed { step })?;
-                    // It may have been broken off while this step's checkpoint was answered.
+                    // The interruption may have come while this step's checkpoint was answered.
                     at_step(step, fit.tuned(), watch)?;
                     validate(fit.best()).map_err(|error| failed(error.into()))?;
                     Ok(())
@@ -217,23 +218,23 @@ impl Context<'_> {
 
 /// The answers to source validation of the best step so far.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct BestAnswers {
     score: Option<f64>,
     answers: Vec<Answer>,
 }
 
-impl Kept {
-    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier of equals.
+impl BestAnswers {
+    /// Keeps the answers if [`Fitting`] keeps their step: the highest score, the earlier on ties.
     fn offer(&mut self, score: f64, answers: Vec<Answer>) {
         if self.score.is_none_or(|best| score > best) {
-            *self = Kept {
+            *self = BestAnswers {
                 score: Some(score),
                 answers,
             };
         }
     }
 
-    fn write(&self, context: Context, folder: &Path) -> Result<ValidationAnswers, StoreError> {
+    fn write(&self, context: CellContext, folder: &Path) -> Result<ValidationAnswers, StoreError> {
         let source = context.source();
         let card = &source.card;
         let answers: Vec<_> = (self.answers.iter())
@@ -241,7 +242,7 @@ impl Kept {
             .collect();
         let answers: Vec<_> = answers.iter().collect();
         let predictions = predictions(&source.validation, &answers, card, card);
-        // No domain's name has an @.
+        // No domain name contains an @.
         let name = format!("{}@validation", card.name);
         let file = write_predictions(folder, &name, &predictions)?;
         Ok(ValidationAnswers {
@@ -252,7 +253,7 @@ impl Kept {
     }
 }
 
-/// The weights at the steps that were passed are kept with what is resumed from, and belong to the training.
+/// Weights at past checkpoints are stored with the state to resume from, and belong to the training.
 fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     let Ok(entries) = fs::read_dir(begun) else {
         return Ok(());
@@ -260,7 +261,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(STEP) {
             let path = entry.path();
-            // They stay there too until the training has its name: it may still be killed.
+            // They also stay there until the training has its name: it may still be killed.
             let to = draft.join(entry.file_name());
             atomic_file::link(&path, &to).map_err(io("copy", &path))?;
         }
@@ -271,7 +272,7 @@ fn take_steps(begun: &Path, draft: &Path) -> Result<(), ExperimentError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    // A half-written one is written again: what a killed training resumes from is of an earlier step.
+    // An incomplete one is written again: a killed training resumes from an earlier step.
     fs::write(path, bytes).map_err(io("write", path))
 }
 

@@ -1,4 +1,4 @@
-//! The words that a recipe speaks of, as tokens.
+//! The texts that a recipe refers to, as tokens.
 
 use rand::SeedableRng;
 use rand::seq::index;
@@ -11,7 +11,7 @@ use promptshift_tensors::tuning::{self, MethodInputs, TuningError};
 use promptshift_text::domain::Example;
 use promptshift_text::domain::wording::Wording;
 
-/// Token ids of the labels and texts that a recipe speaks of, and the prompt that it starts from.
+/// Token ids of the labels and texts that a recipe refers to, and the prompt that it starts from.
 pub(super) fn words(
     recipe: &Recipe,
     wording: &Wording,
@@ -47,7 +47,7 @@ pub(super) fn words(
             DeltaRecipe::Preamble(PreambleRecipe::Examples(count)) => {
                 let examples = &source.train.examples;
                 match backbone.tokenizer.continues() {
-                    true => encode(&examples_gone_on_with(examples, *count, seed)),
+                    true => encode(&examples_to_continue(examples, *count, seed)),
                     false => encode(&examples_in_context(examples, *count, seed)),
                 }
             }
@@ -63,15 +63,15 @@ fn drawn(rows: &[Example], count: usize, seed: u64) -> impl Iterator<Item = &Exa
     drawn.into_iter().map(|row| &rows[row])
 }
 
-/// Some training rows with their answers, behind one another.
+/// Some training rows with their answers, in sequence.
 fn examples_in_context(rows: &[Example], count: usize, seed: u64) -> String {
     let texts = drawn(rows, count, seed).map(|row| format!("{} answer: {}", row.input, row.target));
     texts.collect::<Vec<_>>().join(" ")
 }
 
-/// The same as a text that is gone on with: inputs end where their answers begin, and an empty line
-/// stands between rows.
-fn examples_gone_on_with(rows: &[Example], count: usize, seed: u64) -> String {
+/// The same for a model that continues a text: inputs end where their answers begin, and rows are separated by an empty
+/// line.
+fn examples_to_continue(rows: &[Example], count: usize, seed: u64) -> String {
     drawn(rows, count, seed)
         .map(|row| format!("{} {}\n\n", row.input, row.target))
         .collect()

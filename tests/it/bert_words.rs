@@ -246,7 +246,7 @@ fn what_cannot_be_asked_so_is_refused() {
     transfer("bert_words_tiny")
         .assert()
         .code(2)
-        .stderr(contains("'not_duplicate' is").and(contains("one stands in a masked place")));
+        .stderr(contains("'not_duplicate' is").and(contains("a mask stands for one")));
     let template = ["--template", "soft-pair"];
     transfer("bert_words_tiny")
         .args(template)

@@ -400,7 +400,7 @@ fn inputs_end_where_positions_do_and_it_is_said() {
     let (code, said) = predict(&model, "--rows 3");
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("cut after 32 tokens instead of 512: it has 64 positions"),
+        said.contains("truncated after 32 tokens instead of 512: it has 64 positions"),
         "{said}"
     );
     assert_eq!(longest(&model, "p.jsonl"), 32);
@@ -413,7 +413,7 @@ fn inputs_end_where_positions_do_and_it_is_said() {
     );
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("cut after 43 tokens instead of 512: it has 160 positions"),
+        said.contains("truncated after 43 tokens instead of 512: it has 160 positions"),
         "{said}"
     );
     let records = promptshift::record::folder::find(&model.path().join("o")).expect("records");
@@ -421,7 +421,7 @@ fn inputs_end_where_positions_do_and_it_is_said() {
     let mut tuned = None;
     for stored in &records {
         assert_eq!(stored.record.cell.setting.limits.input, 43);
-        assert!(stored.record.model_notes[0].contains("cut after 43 tokens"));
+        assert!(stored.record.model_notes[0].contains("truncated after 43 tokens"));
         if stored.record.training.is_some() {
             tuned = Some(stored);
         }

@@ -1053,9 +1053,7 @@ fn prompts_of_a_decoder_go_to_peft_as_such() {
     let bert = golden("bert_tiny").display().to_string();
     run(&["prompt", "export", "p.npy", "bert", "--model", &bert])
         .code(1)
-        .stderr(contains(
-            "a BERT's prompt stands behind the first token here",
-        ));
+        .stderr(contains("a BERT's prompt comes after the first token here"));
     run(&[
         "prompt",
         "export",

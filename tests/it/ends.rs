@@ -312,7 +312,7 @@ fn a_damaged_kept_training_is_set_aside() {
             "{end}: {said}"
         );
         assert!(
-            said.contains("is damaged, so it starts over"),
+            said.contains("is damaged, so training starts over"),
             "{end}: {said}"
         );
         assert!(said.contains(end), "{end}: {said}");

@@ -267,8 +267,14 @@ impl Ground {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let set = self.training_set(examples);
         let begin = |of: &str| {
-            let halts = Checkpointer::new(folder.path().join("begun"), of.to_owned());
-            let fit = Fitting::new(self.apply(&recipe), &set, &recipe, self.seed, Some(halts));
+            let checkpointer = Checkpointer::new(folder.path().join("begun"), of.to_owned());
+            let fit = Fitting::new(
+                self.apply(&recipe),
+                &set,
+                &recipe,
+                self.seed,
+                Some(checkpointer),
+            );
             fit.expect("what was kept can be read")
         };
         // Behind a step, behind a validation, and again.

@@ -363,7 +363,10 @@ fn rows_are_refused_by_file_column_and_row() {
             },
             command: "predict --data bad.jsonl --domain squad --out p.jsonl",
             code: 1,
-            words: &["bad.jsonl: line 1: wanted MRQA's header", "read as parquet"],
+            words: &[
+                "bad.jsonl: line 1: wanted MRQA's header",
+                "write tables as parquet",
+            ],
         },
         Case {
             name: "a pointer of Git LFS",
@@ -390,7 +393,7 @@ fn rows_are_refused_by_file_column_and_row() {
             files: |folder| bad_column(folder, ("id", texts(&["a", "a"]))),
             command: ROWS,
             code: 1,
-            words: &["bad.parquet: row 1: wanted a name of its own", "'a' again"],
+            words: &["bad.parquet: row 1: wanted a unique name", "'a' again"],
         },
         Case {
             name: "two questions of one name, to train on",
@@ -403,7 +406,7 @@ fn rows_are_refused_by_file_column_and_row() {
             command: TRANSFER,
             code: 1,
             words: &[
-                "squad/train.parquet: row 1: wanted a name of its own",
+                "squad/train.parquet: row 1: wanted a unique name",
                 "'a' again",
             ],
         },
@@ -971,7 +974,7 @@ fn cards_are_refused_by_file_and_key() {
             files: |folder| card(folder, "\"mills\"", "\"squad\""),
             command: LIST,
             code: 1,
-            words: &["my.toml: wanted a domain of another name, found 'squad'"],
+            words: &["my.toml: wanted a new name for the domain, found 'squad'"],
         },
         Case {
             name: "a card whose name leads elsewhere",

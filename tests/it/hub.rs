@@ -203,7 +203,7 @@ fn an_interrupted_fetch_goes_on_where_it_was() {
     let breaks = Fault::BreaksOffAfter(60_000);
     hub.fail(&[whole, whole, breaks, breaks, breaks, breaks, breaks]);
     fetch(&hub, &home).assert().code(1).stdout("").stderr(
-        contains("pytorch_model.bin: the download broke off at 300000 of 400000 bytes")
+        contains("pytorch_model.bin: the download stopped at 300000 of 400000 bytes")
             .and(contains("the same command resumes")),
     );
     has_no(&sha256(&weights()), &home);
@@ -385,13 +385,13 @@ fn what_the_hub_does_not_have_is_named() {
     ));
     fetch(&["t5/"])
         .code(2)
-        .stderr(contains("'t5/' names no repository"));
+        .stderr(contains("'t5/' is not the name"));
     fetch(&["--model", "../../etc"])
         .code(2)
         .stderr(contains("OWNER/NAME"));
     fetch(&["o/t5", "--revision", "../x"])
         .code(2)
-        .stderr(contains("'../x' is no revision"));
+        .stderr(contains("'../x' is not a revision"));
     fetch(&["sqad"])
         .code(2)
         .stderr(contains("unknown domain 'sqad'"));
@@ -416,7 +416,7 @@ fn offline_is_kept_to() {
     offline()
         .success()
         .stdout(format!("{}\n", snapshot(&hub, &home).display()))
-        .stderr(contains("the Hub was not asked"));
+        .stderr(contains("the Hub was not contacted"));
     std::fs::remove_file(snapshot(&hub, &home).join("spiece.model")).expect("removed");
     offline().code(1);
     assert_eq!(hub.requests(), []);
@@ -448,7 +448,7 @@ fn an_endpoint_where_nothing_listens_is_named() {
     fetch(&hub, &home).assert().success();
     fetch_from(&dead)
         .code(1)
-        .stderr(contains("HF_HUB_OFFLINE=1 uses them"));
+        .stderr(contains("use them with HF_HUB_OFFLINE=1"));
 }
 
 #[test]

@@ -400,7 +400,7 @@ fn what_peft_has_no_form_of_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (method, words) in [
         (Method::Houlsby, "found an adapter"),
-        (Method::Prefix, "where PEFT has the decoder's alone"),
+        (Method::Prefix, "but PEFT only has the decoder's"),
         (Method::Norms, "found tuning norm gains"),
     ] {
         let saved = crate::methods::untrained_file(method, &nano(), folder.path());

@@ -303,7 +303,7 @@ fn what_belongs_to_another_network_is_refused_by_name() {
     }
     let prompt = PromptFile::open(&folder("llama_tiny").join("prompt")).expect("PEFT's");
     let text = prompt.onto(&bert).expect_err("a BERT").to_string();
-    assert!(text.contains("moves every token's position"), "{text}");
+    assert!(text.contains("shifts every token's position"), "{text}");
     let text = prompt.adopt(&gpt2).expect_err("another width").to_string();
     assert!(
         text.contains("32 wide") && text.contains("'gpt2_tiny' 24"),
@@ -361,7 +361,7 @@ fn what_has_no_place_in_peft_is_refused_by_name() {
             &bert,
             Method::Prompt,
             Some(HeadForm::Classes(2)),
-            "moves every token's position",
+            "shifts every token's position",
         ),
         (
             &bert,

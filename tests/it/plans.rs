@@ -100,7 +100,7 @@ fn a_field_that_is_not_understood_is_named() {
         ("parts.plan.recipes", |plan| {
             plan["parts"][0]["plan"]["methods"] = json!([]);
         }),
-        ("parts.plan, a run that is there twice", |plan| {
+        ("parts.plan, a duplicate run", |plan| {
             plan["parts"][0]["plan"]["seeds"] = json!([0, 0]);
         }),
     ];

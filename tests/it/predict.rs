@@ -216,7 +216,7 @@ fn a_prompt_gives_the_same_answers_in_every_format() {
         ("p.npy", false),
         ("again.npy", false),
     ] {
-        let note = contains("no more can be checked");
+        let note = contains("nothing else can be checked");
         let assert = promptshift(&folder)
             .args(predict("squad"))
             .args(["--prompt", prompt])

@@ -524,7 +524,7 @@ fn a_wording_that_does_not_fit_is_refused_before_anything_is_done() {
                 "--methods",
                 "few-shot",
             ],
-            &["few-shot", "places for a soft prompt"],
+            &["few-shot", "room for a soft prompt"],
         ),
     ] {
         let mut assert = promptshift(&folder)

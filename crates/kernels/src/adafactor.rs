@@ -3,13 +3,12 @@
 //!
 //! With `w` the weight of the new squares (1 − β₂):
 //!
-//! - `V ← (1 - w) V + w (G² + ε₁)`; factored, only the means of its rows `R` and columns `C` are kept
-//! - `U = G / √V`; factored, `V = R Cᵀ / mean(R)`
-//! - `X ← keep X - size · max(ε₂, RMS(X)) · U / max(1, RMS(U))`, the middle factor only where the
-//!   step is relative
+//! - `V ← (1 - w) V + w (G² + ε₁)`; if factored, only the means of its rows `R` and columns `C` are stored
+//! - `U = G / √V`; if factored, `V = R Cᵀ / mean(R)`
+//! - `X ← keep X - size · max(ε₂, RMS(X)) · U / max(1, RMS(U))`; the middle factor applies only if the step is relative
 //!
-//! The reference is Burn's [`Adafactor`](burn::optim::Adafactor), which makes some ten tensors of the
-//! gradient's size; the optimiser in `train` takes it on other devices.
+//! The reference is Burn's [`Adafactor`](burn::optim::Adafactor), which allocates some ten tensors of the gradient's
+//! size; the optimiser in `train` uses it on other devices.
 
 use burn::tensor::Tensor;
 
@@ -21,21 +20,21 @@ pub use super::flex::is_fused;
 /// ε₁, Burn's default and the paper's.
 const EPSILON: f32 = 1e-30;
 
-/// What a step is made of, apart from gradient and moments.
+/// The coefficients of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// α, after the schedule.
     pub size: f64,
-    /// ε₂ where the size is relative to the parameter's root mean square.
+    /// ε₂ if the size is relative to the parameter's root mean square.
     pub smallest_scale: Option<f64>,
     /// 1 − β₂ of this step, in (0, 1].
     pub weight: f64,
-    /// What is left of the parameter after weight decay, in (0, 1].
+    /// The factor that weight decay multiplies the parameter by, in (0, 1].
     pub keep: f64,
 }
 
 impl Step {
-    /// What the update is multiplied by, given its mean square and the parameter before decay.
+    /// The factor of the update, given its mean square and the parameter before decay.
     fn factor(&self, mean_square: f64, parameter: &[f32]) -> f32 {
         let scale = match self.smallest_scale {
             Some(smallest) => (self.keep * root_mean_square(parameter)).max(smallest),
@@ -44,7 +43,7 @@ impl Step {
         (self.size * scale / mean_square.sqrt().max(1.0)) as f32
     }
 
-    /// The moving average of `old`, if there is one, and `new`.
+    /// Updates the moving average: `old`, if there is one, with `new`.
     fn average(&self, old: Option<&[f32]>, new: &mut [f32]) {
         let Some(old) = old else { return };
         let (old_weight, weight) = ((1.0 - self.weight) as f32, self.weight as f32);
@@ -63,10 +62,10 @@ pub struct Factors {
     pub columns: Tensor<2>,
 }
 
-/// A step of a matrix `[N, M]` with the factored second moment; none goes before the first step.
+/// A step for a matrix `[N, M]` with the factored second moment, which is `None` before the first step.
 ///
 /// # Panics
-/// A tensor is not one that [`is_fused`] takes.
+/// A tensor is not supported by [`is_fused`].
 pub fn factored(
     parameter: Tensor<2>,
     gradient: Tensor<2>,
@@ -111,10 +110,10 @@ pub fn factored(
     (from_flex(parameter), factors)
 }
 
-/// A step of a vector with the whole second moment; none goes before the first step.
+/// A step for a vector with the full second moment, which is `None` before the first step.
 ///
 /// # Panics
-/// A tensor is not one that [`is_fused`] takes.
+/// A tensor is not supported by [`is_fused`].
 pub fn unfactored(
     parameter: Tensor<1>,
     gradient: Tensor<1>,
@@ -125,7 +124,7 @@ pub fn unfactored(
     let mut parameter = into_flex(parameter);
     let gradient = into_flex(gradient);
     let gradient = values(&gradient);
-    // Whatever is there before the first step has no weight.
+    // Before the first step the old moment has weight 0.
     let old_weight = if moment.is_some() {
         1.0 - step.weight
     } else {
@@ -155,7 +154,7 @@ pub fn unfactored(
     (from_flex(parameter), from_flex(moment))
 }
 
-/// Means of `G² + ε₁` over each row and each column.
+/// The means of `G² + ε₁` over each row and each column.
 fn squares(gradient: &[f32], [height, width]: [usize; 2]) -> (Vec<f32>, Vec<f32>) {
     let parts = flex::map_shares(height, width, |share| {
         let mut columns = vec![0.0; width];
@@ -169,7 +168,7 @@ fn squares(gradient: &[f32], [height, width]: [usize; 2]) -> (Vec<f32>, Vec<f32>
     });
     let mut rows = Vec::with_capacity(height);
     let mut columns = vec![0.0; width];
-    // In order: the sum of floats depends on it.
+    // In order, because the sum of floats depends on it.
     for (row_sums, column_sums) in parts {
         rows.extend(row_sums);
         flex::add_to(&mut columns, &column_sums);
@@ -228,8 +227,7 @@ vectorised! {
         total
     }
 
-    /// The parameter's rows less the factored update's; `factors` are those of the parameter and of
-    /// the update.
+    /// Subtracts the factored update from the parameter's rows; `factors` are those of the parameter and of the update.
     fn descend_scaled<A>(
         parameter: &mut [f32],
         gradient: &[f32],
@@ -248,7 +246,7 @@ vectorised! {
         }
     }
 
-    /// The moment's moving average. Returns the sum of the squares of the update.
+    /// Updates the moment's moving average. Returns the sum of the squares of the update.
     fn average_squares<A>(moment: &mut [f32], gradient: &[f32], weights: [f32; 2]) -> f64 {
         let [old, new] = weights;
         let (moments, moments_rest) = moment.as_chunks_mut::<LANES>();
@@ -268,7 +266,7 @@ vectorised! {
         f64::from(sum_lanes(lanes))
     }
 
-    /// The parameter less the update.
+    /// Subtracts the update from the parameter.
     fn descend<A>(parameter: &mut [f32], gradient: &[f32], moment: &[f32], factors: [f32; 2]) {
         let [keep, factor] = factors;
         for ((x, g), moment) in parameter.iter_mut().zip(gradient).zip(moment) {

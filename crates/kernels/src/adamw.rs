@@ -1,13 +1,13 @@
 //! One step of AdamW for one tensor (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2), in one
 //! pass over the gradient.
 //!
-//! With `t` the number of the step, counted from 1:
+//! With `t` the step number, counted from 1:
 //!
 //! - `M ← β₁ M + (1 - β₁) G` and `V ← β₂ V + (1 - β₂) G²`
 //! - `X ← (1 - α λ) X - α · (M / (1 - β₁ᵗ)) / (√(V / (1 - β₂ᵗ)) + ε)`
 //!
-//! Each number is rounded after each operation, in the order of Burn's [`AdamW`](burn::optim::AdamW),
-//! which makes some ten tensors of the gradient's size: results are equal to the bit.
+//! Each number is rounded after each operation, in the order of Burn's [`AdamW`](burn::optim::AdamW), which allocates
+//! some ten tensors of the gradient's size: results are bit-identical.
 
 use burn::tensor::Tensor;
 
@@ -16,7 +16,7 @@ use super::vector::vectorised;
 
 pub use super::flex::is_fused;
 
-/// What a step is made of, apart from gradient and moments.
+/// The coefficients of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// α, after the schedule.
@@ -40,10 +40,10 @@ pub struct Moments {
     pub second: Tensor<1>,
 }
 
-/// A step of a vector; no moments go before the first step.
+/// A step for a vector; `moments` is `None` before the first step.
 ///
 /// # Panics
-/// A tensor is not one that [`is_fused`] takes.
+/// A tensor is not supported by [`is_fused`].
 pub fn step(
     parameter: Tensor<1>,
     gradient: Tensor<1>,
@@ -56,7 +56,7 @@ pub fn step(
     let gradient = values(&gradient);
     let [mut first, mut second] = match moments {
         Some(moments) => [into_flex(moments.first), into_flex(moments.second)],
-        // Nothing of them is left in the first average.
+        // They have weight 0 in the first average.
         None => [flex::zeros([count]), flex::zeros([count])],
     };
     let time = step.time as i32;
@@ -88,7 +88,7 @@ struct Scalars {
 }
 
 vectorised! {
-    /// No multiplication is fused with an addition: Burn's are not.
+    /// Multiplications and additions are not fused, as in Burn.
     fn descend<A>(
         parameter: &mut [f32],
         first: &mut [f32],

@@ -28,12 +28,12 @@ pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
     assert_eq!(
         x.dims()[1],
         weight.dims()[0],
-        "affine: a row is as wide as the weight is high"
+        "affine: the width of x must equal the rows of the weight"
     );
     assert_eq!(
         weight.dims()[1],
         bias.dims()[0],
-        "affine: the bias is as long as the weight is wide"
+        "affine: the bias must have the width of the weight"
     );
     if !flex::is_fused(&x) {
         return reference(x, weight, bias);
@@ -93,7 +93,7 @@ impl<C: CheckpointStrategy> Affine for Autodiff<Flex, C> {
     }
 }
 
-/// Each is what the other's gradient needs.
+/// Each is needed for the other's gradient.
 #[derive(Clone, Debug)]
 struct Saved {
     x: Option<FlexTensor>,

@@ -5,7 +5,7 @@
 //! - `y = logZ - logits[target] + z_loss logZ²`
 //! - `dlogits = dy (p (1 + 2 z_loss logZ) - onehot(target))`
 //!
-//! The forward saves the logits and `logZ`; no probabilities.
+//! The forward saves the logits and `logZ`, but no probabilities.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use burn_flex::FlexTensor;
 use super::flex::{self, contiguous, values, values_mut};
 use super::vector::{self, exp, sum_exp, vectorised};
 
-/// `out[n] = logZ_n - logits[n, target_n] + z_loss * logZ_n²`, where `logZ_n` is the logarithm of
-/// the sum of `exp(logits[n, ..])`.
+/// `out[n] = logZ_n - logits[n, target_n] + z_loss * logZ_n²`, where `logZ_n` is the logarithm of the sum of
+/// `exp(logits[n, ..])`.
 ///
 /// # Shapes
 ///
@@ -61,7 +61,7 @@ pub fn reference(logits: Tensor<2>, targets: &[u32], z_loss: f64) -> Tensor<1> {
     (log_z.clone() - target + log_z.square() * z_loss).squeeze_dim(1)
 }
 
-/// What the loss compares the logits with.
+/// The targets of the loss.
 #[derive(Clone, Debug)]
 struct Targets {
     ids: Arc<[u32]>,
@@ -146,7 +146,7 @@ fn losses(logits: &FlexTensor, targets: &Targets, log_z: &[f32]) -> FlexTensor {
     flex::from_values((0..rows).map(loss).collect(), [rows])
 }
 
-/// Turns the logits into their gradient, in place where nothing else holds them.
+/// Turns the logits into their gradient, in place if the buffer is not shared.
 fn gradient(saved: Saved, dy: &FlexTensor) -> FlexTensor {
     let Saved {
         mut logits,
@@ -167,7 +167,7 @@ fn gradient(saved: Saved, dy: &FlexTensor) -> FlexTensor {
 }
 
 vectorised! {
-    /// The highest value of a row; negative infinity where there is none.
+    /// The largest value of a row; negative infinity if it is empty.
     pub fn largest<A>(row: &[f32]) -> f32 {
         vector::largest(row)
     }
@@ -178,7 +178,7 @@ vectorised! {
         shift + sum_exp::<A>(row, shift).ln()
     }
 
-    /// `row` becomes `weight exp(row - log_z)`.
+    /// Replaces `row` by `weight exp(row - log_z)`.
     fn scaled_probabilities<A>(row: &mut [f32], log_z: f32, weight: f32) {
         for logit in row {
             *logit = weight * exp::<A>(*logit - log_z);

@@ -1,10 +1,10 @@
-//! Inverted dropout (Srivastava et al. 2014, JMLR 15): values are dropped at a rate, the others grow by
-//! what keeps the mean.
+//! Inverted dropout (Srivastava et al. 2014, JMLR 15): values are dropped at a rate, and the others are scaled up to
+//! preserve the mean.
 //!
-//! Masks are not stored. The numbers behind them are Philox4x32-10's (Salmon et al. 2011, "Parallel
-//! random numbers: as easy as 1, 2, 3"), a function of seed, call, row and column: the backward computes
-//! them again, and threads need not agree on who draws first. A value is dropped where its 16 bits are
-//! below the rate, which is thus a multiple of 2⁻¹⁶; the others grow by that rate's `1 / (1 - rate)`.
+//! Masks are not stored. Their random numbers come from Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
+//! easy as 1, 2, 3"), a function of seed, call, row and column: the backward recomputes them, and they do not depend on
+//! how rows are split among threads. A value is dropped if its 16 bits are below the rate, which is thus a multiple of
+//! 2⁻¹⁶; the others are scaled by that rate's `1 / (1 - rate)`.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use burn_flex::FlexTensor;
 use super::flex::{self, contiguous, values_mut};
 use super::vector::{multiply_by, vectorised};
 
-/// Steps of the rate.
+/// Resolution of the rate.
 const STEPS: f64 = 65_536.0;
 
-/// What one call drops: rows of zeros and of what the kept values are multiplied by.
+/// The mask of one call: rows of zeros and of the factor of kept values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mask {
     seed: u64,
     call: u64,
-    /// Numbers below this drop their value.
+    /// Values whose random number is below this are dropped.
     threshold: u16,
     kept: f32,
 }
@@ -36,7 +36,7 @@ impl Mask {
     /// The mask of call number `call` under a seed. `rate` in [0, 1).
     ///
     /// # Panics
-    /// The rate is outside.
+    /// The rate is outside [0, 1).
     pub fn new(rate: f64, seed: u64, call: u64) -> Self {
         assert!((0.0..1.0).contains(&rate), "a dropout rate in [0, 1)");
         let threshold = (rate * STEPS).round().min(STEPS - 1.0);
@@ -48,7 +48,7 @@ impl Mask {
         }
     }
 
-    /// Row `row` of the mask, from its first column on.
+    /// Writes row `row` of the mask, from its first column on.
     pub(super) fn fill(&self, row: usize, values: &mut [f32]) {
         let key = [self.seed as u32, (self.seed >> 32) as u32];
         let counter = [0, row as u32, self.call as u32, (self.call >> 32) as u32];
@@ -65,13 +65,13 @@ impl Mask {
     }
 }
 
-/// Which rows have a row of the mask in common.
+/// Which rows share a row of the mask.
 #[derive(Debug, Clone, Copy)]
 pub enum Rows<'a> {
-    /// None: every value is dropped by itself, as in BERT.
+    /// None: every value is dropped independently, as in BERT.
     Each,
-    /// Those of a sequence, given how many rows each sequence has: features are dropped, as in T5
-    /// (T5X drops with `broadcast_dims=(-2,)`).
+    /// The rows of a sequence, given each sequence's number of rows: features are dropped, as in T5 (T5X drops with
+    /// `broadcast_dims=(-2,)`).
     Sequences(&'a [usize]),
 }
 
@@ -106,7 +106,7 @@ fn reference(x: Tensor<2>, dropped: &Dropped) -> Tensor<2> {
 #[derive(Debug, Clone)]
 struct Dropped {
     mask: Mask,
-    /// Where each sequence ends; none where each row is one.
+    /// The end of each sequence; `None` if each row is a sequence.
     ends: Option<Arc<[usize]>>,
 }
 
@@ -129,7 +129,7 @@ impl Dropped {
         Dropped { mask, ends }
     }
 
-    /// Which row of the mask this row has.
+    /// The mask row for this row.
     fn row(&self, row: usize) -> usize {
         match &self.ends {
             None => row,
@@ -178,7 +178,7 @@ impl Backward<Flex, 1> for DropoutBackward {
     }
 }
 
-/// Multiplies `x` by the mask, in place where nothing else holds it.
+/// Multiplies `x` by the mask, in place if the buffer is not shared.
 fn multiplied(mut x: FlexTensor, dropped: &Dropped) -> FlexTensor {
     let [_, width] = flex::dims2(&x);
     flex::for_each_share(values_mut(&mut x), width, |start, rows| {
@@ -196,14 +196,14 @@ fn multiplied(mut x: FlexTensor, dropped: &Dropped) -> FlexTensor {
     x
 }
 
-/// Blocks of Philox that are computed side by side.
+/// Philox blocks that are computed side by side.
 const BLOCKS: usize = 8;
 
-/// The columns that their words decide about: two to a word, four words to a block.
+/// The columns that their words decide: two for each word, four words in a block.
 const COLUMNS: usize = 8 * BLOCKS;
 
-/// The words of [`BLOCKS`] blocks, each in the lower half of its 64 bits: the product of two has room
-/// there, and vectors need not widen before they multiply.
+/// The words of [`BLOCKS`] blocks, each in the lower half of its 64 bits: there the product of two words fits, and
+/// vector code need not widen before multiplying.
 type Words = [[u64; BLOCKS]; 4];
 
 vectorised! {
@@ -221,7 +221,7 @@ vectorised! {
             let words = philox([blocks, row, call, call_high], key);
             let words = words.as_flattened();
             let mut decided = [0.0; COLUMNS];
-            // Words by index, since a loop over them too becomes no vector instructions here.
+            // Indexing the words explicitly: a loop over them is not vectorised.
             for (column, decided) in decided.iter_mut().enumerate() {
                 let (half, block) = (column / BLOCKS, column % BLOCKS);
                 let word = words[half / 2 * BLOCKS + block] as u32;
@@ -233,7 +233,7 @@ vectorised! {
     }
 }
 
-/// Philox4x32-10 of several counters under one key. The upper halves of the result mean nothing.
+/// Philox4x32-10 of several counters under one key. The upper halves of the result are undefined.
 #[inline(always)]
 fn philox([mut one, mut two, mut three, mut four]: Words, mut key: [u32; 2]) -> Words {
     const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn numbers_are_philox_s() {
-        // `kat_vectors` of the authors' Random123, philox4x32 10.
+        // From `kat_vectors` of the authors' Random123, philox4x32 10.
         let all = |word: u32| ([word; 4], [word; 2]);
         let pi = (
             [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_dropped_and_the_mean_stays() {
+    fn the_rate_is_met_and_the_mean_preserved() {
         for rate in [0.0, 0.1, 0.5, 0.9] {
             let values = Mask::new(rate, 7, 1).rows(400, 1_000);
             let dropped = values.iter().filter(|&&value| value == 0.0).count();
@@ -389,14 +389,14 @@ mod tests {
     }
 
     #[test]
-    fn a_packed_sequence_drops_what_it_drops_side_by_side() {
+    fn a_packed_sequence_drops_the_same_as_a_padded_one() {
         let mask = Mask::new(0.5, 7, 0);
         let drop = |lengths: &[usize]| {
             let ones = Tensor::<2>::ones([lengths.iter().sum(), 64], &burn::tensor::Device::flex());
             let dropped = dropout(ones, mask, Rows::Sequences(lengths));
             dropped.into_data().try_to_vec::<f32>().expect("f32")
         };
-        // The second sequence's second row fills it up.
+        // The second row of the second sequence is its last.
         let packed = drop(&[2, 1]);
         assert_eq!(packed, drop(&[2, 2])[..3 * 64]);
         let (first, second) = (&packed[..64], &packed[2 * 64..]);

@@ -1,5 +1,4 @@
-//! What the fused operations share: when they run, how they see tensors as slices, and how they
-//! split rows among threads.
+//! Shared by the fused operations: when they apply, access to tensors as slices, and splitting rows among threads.
 
 use std::ops::Range;
 
@@ -8,11 +7,11 @@ use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-/// Elements in the share of one task: enough to be worth waking a thread for. It also fixes how
-/// sums are split, so that results do not depend on the number of threads.
+/// Elements in a task's share: enough to be worth waking a thread. It also fixes how sums are split, so results do not
+/// depend on the number of threads.
 const ELEMENTS_PER_TASK: usize = 16 * 1024;
 
-/// Whether the fused version can take this tensor; other devices and types take the reference.
+/// Whether the fused version supports this tensor; other devices and types use the reference.
 pub fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
     let device = tensor.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
@@ -21,7 +20,7 @@ pub fn is_fused<const D: usize>(tensor: &Tensor<D>) -> bool {
 /// The tensor's values on Flex, [`contiguous`].
 ///
 /// # Panics
-/// It is not one that [`is_fused`] takes.
+/// It is not supported by [`is_fused`].
 pub fn into_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     contiguous(
         (tensor.try_into_primitive::<Flex>()).expect("a tensor that the fused version takes"),
@@ -32,7 +31,7 @@ pub fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(tensor)
 }
 
-/// The same values in row-major order without gaps: a copy only where they are not.
+/// The same values in row-major order without gaps; copies only if they are not.
 pub fn contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
@@ -42,12 +41,12 @@ pub fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().expect("a contiguous f32 tensor")
 }
 
-/// The values of a [`contiguous`] tensor, copied first if another tensor shares them.
+/// The values of a [`contiguous`] tensor, copied first if the buffer is shared.
 pub fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     tensor.storage_mut()
 }
 
-/// Not `FlexTensor::zeros`, which fills a buffer of bytes and copies it into an aligned one.
+/// Not `FlexTensor::zeros`, which fills a buffer of bytes and then copies it into an aligned one.
 pub fn zeros<const D: usize>(shape: [usize; D]) -> FlexTensor {
     from_values(vec![0.0; shape.iter().product()], shape)
 }
@@ -64,7 +63,7 @@ fn rows_per_task(width: usize) -> usize {
     (ELEMENTS_PER_TASK / width.max(1)).max(1)
 }
 
-/// Calls `work` for every share of `data`, with where the share starts; a share is whole rows.
+/// Calls `work` for every share of `data`, with the share's start; a share consists of whole rows.
 pub fn for_each_share(data: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
     let length = rows_per_task(width) * width;
     if data.len() <= length {
@@ -108,7 +107,7 @@ pub fn for_each_share_of_three(
     shares.for_each(|(index, ((one, two), three))| work(index * length, [one, two, three]));
 }
 
-/// The results of `work` for every share of `data`, in order, each with where the share starts.
+/// The results of `work` for every share of `data`, in order; `work` also gets the share's start.
 pub fn map_shares_mut<T: Send>(
     data: &mut [f32],
     work: impl Fn(usize, &mut [f32]) -> T + Sync,
@@ -143,7 +142,7 @@ pub fn add_to(total: &mut [f32], values: &[f32]) {
     }
 }
 
-/// The sum of parts of this width, in order: the sum of floats depends on it.
+/// The sum of parts of this width, in order, because the sum of floats depends on it.
 pub fn total(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     let mut total = vec![0.0; width];
     for part in parts {

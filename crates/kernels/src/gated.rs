@@ -1,4 +1,4 @@
-//! The gated activations: GELU's in T5 v1.1's feed-forward, SiLU's in Llama's.
+//! The gated activations: GELU in T5 v1.1's feed-forward, SiLU in Llama's.
 //!
 //! With `u = sqrt(2/π) (g + 0.044715 g³)` and `s = σ(2u) = (1 + tanh u) / 2`:
 //!
@@ -9,7 +9,7 @@
 //!
 //! - `y = f(g) up`, `dup = dy f(g)`, `dg = dy up f'(g)`
 //!
-//! The backward computes `s` again from the saved gate.
+//! The backward recomputes `s` from the saved gate.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -22,12 +22,12 @@ use burn_flex::FlexTensor;
 use super::flex::{self, contiguous, values, values_mut};
 use super::vector::{Arithmetic, tanh, vectorised};
 
-/// `sqrt(2/π)`, of GELU's approximation by tanh.
+/// `sqrt(2/π)`, in GELU's tanh approximation.
 const SLOPE: f32 = 0.797_884_6;
-/// The weight of the cube in the same approximation.
+/// The coefficient of the cube in the same approximation.
 const CUBE: f32 = 0.044_715;
 
-/// What is done to the gate.
+/// The activation of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Gelu,
@@ -65,7 +65,7 @@ fn gated(gate: Tensor<2>, up: Tensor<2>, kind: Gate) -> Tensor<2> {
 
 /// [`gated_gelu`] in plain Burn operations.
 pub fn gelu_reference(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
-    // Not `powf`: it is slow where it is not fused.
+    // Not `powf`: it is slow when not fused.
     let cube = gate.clone() * gate.clone() * gate.clone();
     let inner = (gate.clone() + cube * CUBE) * SLOPE;
     gate * 0.5 * (inner.tanh() + 1.0) * up
@@ -115,7 +115,7 @@ impl<C: CheckpointStrategy> Gated for Autodiff<Flex, C> {
 #[derive(Clone, Debug)]
 struct Saved {
     gate: FlexTensor,
-    /// Only where the gate's gradient, which alone needs it, is wanted.
+    /// Only needed for the gate's gradient.
     up: Option<FlexTensor>,
     kind: Gate,
 }
@@ -138,16 +138,16 @@ impl Backward<Flex, 2> for GatedBackward {
             ([Some(gate_node), None], Some(up)) => {
                 grads.register::<Flex>(gate_node.id, gate_gradient(gate, &up, &dy, kind));
             }
-            // `dup = dy f(gate)` is the forward with `dy` in the place of `up`.
+            // `dup = dy f(gate)` is the forward with `dy` instead of `up`.
             ([None, Some(up_node)], _) => {
                 grads.register::<Flex>(up_node.id, forward(&gate, dy, kind));
             }
-            _ => unreachable!("`up` is saved where the gate is tracked, and one parent is"),
+            _ => unreachable!("`up` is saved if the gate is tracked, and at least one parent is"),
         }
     }
 }
 
-/// Turns `up` into the output, in place where nothing else holds it.
+/// Turns `up` into the output, in place if the buffer is not shared.
 fn forward(gate: &FlexTensor, mut up: FlexTensor, kind: Gate) -> FlexTensor {
     let [_, width] = flex::dims2(gate);
     let gate = values(gate);
@@ -223,14 +223,14 @@ vectorised! {
         }
     }
 
-    /// `gate` becomes its gradient.
+    /// Replaces `gate` by its gradient.
     fn silu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             *gate = dy * up * silu::<A>(*gate).1;
         }
     }
 
-    /// `gate` and `up` become their gradients.
+    /// Replaces `gate` and `up` by their gradients.
     fn silu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             let (value, slope) = silu::<A>(*gate);
@@ -245,14 +245,14 @@ vectorised! {
         }
     }
 
-    /// `gate` becomes its gradient.
+    /// Replaces `gate` by its gradient.
     fn gelu_gate_gradients<A>(gate: &mut [f32], up: &[f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             *gate = dy * up * gelu::<A>(*gate).1;
         }
     }
 
-    /// `gate` and `up` become their gradients.
+    /// Replaces `gate` and `up` by their gradients.
     fn gelu_gradients<A>(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
         for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
             let (value, slope) = gelu::<A>(*gate);
@@ -272,7 +272,7 @@ mod tests {
 
     type Gated = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
 
-    /// Fused and plain.
+    /// Fused and reference versions.
     const PAIRS: [(Gated, Gated); 2] = [(gated_gelu, gelu_reference), (gated_silu, silu_reference)];
 
     fn of_two(op: Gated) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {

@@ -5,8 +5,8 @@
 //! - `y = x Φ(x)`
 //! - `dx = dy (Φ(x) + x φ(x))`
 //!
-//! `Φ` is computed from the same exponential as `φ` (Abramowitz & Stegun 1964, 7.1.26: within
-//! 7.5e-8). The backward computes it again from the saved input.
+//! `Φ` is computed from the same exponential as `φ` (Abramowitz & Stegun 1964, 7.1.26: within 7.5e-8). The backward
+//! recomputes it from the saved input.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -75,7 +75,7 @@ impl Backward<Flex, 1> for GeluBackward {
     }
 }
 
-/// Turns `x` into the output, in place where nothing else holds it.
+/// Turns `x` into the output, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor) -> FlexTensor {
     let [_, width] = flex::dims2(&x);
     flex::for_each_share(values_mut(&mut x), width, |_, x| activate(x));
@@ -115,7 +115,7 @@ vectorised! {
         }
     }
 
-    /// `dy` becomes `dx`.
+    /// Replaces `dy` by `dx`.
     fn multiply_by_slope<A>(dy: &mut [f32], x: &[f32]) {
         for (dy, x) in dy.iter_mut().zip(x) {
             let (share, bell) = parts::<A>(*x);

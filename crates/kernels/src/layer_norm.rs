@@ -6,7 +6,7 @@
 //! - `dx = r (h - mean(h) - n mean(h n))`, where `h = dy gain`
 //! - `dgain = Σ rows of dy n`, `dbias = Σ rows of dy`
 //!
-//! The backward computes `m` and `r` again from the saved input.
+//! The backward recomputes `m` and `r` from the saved input.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -31,7 +31,7 @@ pub fn layer_norm(x: Tensor<2>, gain: Tensor<1>, bias: Tensor<1>, epsilon: f64) 
     let width = x.dims()[1];
     assert!(
         gain.dims() == [width] && bias.dims() == [width],
-        "layer_norm: gain and bias are as long as a row"
+        "layer_norm: gain and bias must have the width of x"
     );
     if !flex::is_fused(&x) {
         return reference(x, gain, bias, epsilon);
@@ -120,7 +120,7 @@ impl Backward<Flex, 3> for LayerNormBackward {
     }
 }
 
-/// Turns `x` into the output, in place where nothing else holds it.
+/// Turns `x` into the output, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor, gain: &FlexTensor, bias: &FlexTensor, epsilon: f32) -> FlexTensor {
     let (gain, bias) = (values(gain), values(bias));
     flex::for_each_share(values_mut(&mut x), gain.len(), |_, rows| {
@@ -188,7 +188,7 @@ fn square_sum(values: &[f32], mean: f32) -> f32 {
     sum_lanes(lanes)
 }
 
-/// A row's mean, and one over its deviation.
+/// A row's mean, and the inverse of its deviation.
 #[inline(always)]
 fn moments(row: &[f32], epsilon: f32) -> (f32, f32) {
     let width = row.len() as f32;
@@ -216,7 +216,7 @@ vectorised! {
                 *dy *= gain;
             }
             let level = sum(row) / width as f32;
-            // `Σ h (x - mean)`, in which the mean's part is known.
+            // `Σ h (x - mean)`; the term with the mean is known.
             let product = dot::<A>(row, x) - mean * level * width as f32;
             let along = product * scale * scale / width as f32;
             for (dy, x) in row.iter_mut().zip(x) {

@@ -3,9 +3,8 @@
 //! - `y = x W`
 //! - `dx = dy Wᵀ`, `dW = xᵀ dy`
 //!
-//! The same as Burn's product of two matrices, but for its output's buffer: Flex fills one with
-//! zeros and copies it before it is written, which for narrow matrices takes as long as the product.
-//! Transposed matrices are read as they lie.
+//! The same as Burn's matrix product, except for the output's buffer: Flex fills one with zeros and copies it before
+//! writing, which for narrow matrices takes as long as the product. Transposed matrices are read in place.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -29,7 +28,7 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     assert_eq!(
         x.dims()[1],
         weight.dims()[0],
-        "linear: a row is as wide as the weight is high"
+        "linear: the width of x must equal the rows of the weight"
     );
     if !flex::is_fused(&x) {
         return reference(x, weight);
@@ -76,7 +75,7 @@ impl<C: CheckpointStrategy> Linear for Autodiff<Flex, C> {
     }
 }
 
-/// Each is what the other's gradient needs.
+/// Each is needed for the other's gradient.
 #[derive(Clone, Debug)]
 struct Saved {
     x: Option<FlexTensor>,
@@ -119,15 +118,14 @@ pub(super) fn weight_gradient(x: &FlexTensor, dy: &FlexTensor) -> FlexTensor {
     flex::from_values(product(matrix(x).transposed(), matrix(dy)), shape)
 }
 
-/// Whether this is the transpose of a matrix that lies without gaps: an output head that is the
-/// embedding.
+/// Whether this is the transpose of a matrix without gaps, such as an output head that is the embedding.
 fn is_transposed(tensor: &FlexTensor) -> bool {
     let [rows, columns] = flex::dims2(tensor);
     let strides = tensor.layout().strides();
     rows > 1 && columns > 1 && strides[0] == 1 && strides[1] == rows as isize
 }
 
-/// A tensor that [`matrix`] reads: itself, or a copy.
+/// A tensor that [`matrix`] can read: itself, or a copy.
 fn readable(tensor: FlexTensor) -> FlexTensor {
     match is_transposed(&tensor) {
         true => tensor,

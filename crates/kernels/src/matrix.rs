@@ -1,14 +1,14 @@
-//! Matrices inside larger buffers, and their products: the one place that calls `gemm`.
+//! Matrices inside larger buffers, and their products: the only place that calls `gemm`.
 
 use std::marker::PhantomData;
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::has_avx2_and_fma;
 
-/// A matrix to read, anywhere inside a buffer.
+/// A read-only matrix anywhere inside a buffer.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
-    /// From the first element on.
+    /// From the matrix's first element on.
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -17,7 +17,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `rows` rows of `columns` neighbours, each row `row_stride` after the one before.
+    /// `rows` rows of `columns` adjacent elements, each row `row_stride` after the one before.
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         if rows > 0 && columns > 0 {
             let used = (rows - 1) * row_stride + columns;
@@ -67,7 +67,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A matrix to write, inside a buffer that others may write elsewhere at the same time.
+/// A writable matrix inside a buffer, of which other parts may be written at the same time.
 pub struct MatrixMut<'a> {
     first: *mut f32,
     rows: usize,
@@ -109,8 +109,8 @@ impl<'a> MatrixMut<'a> {
         let start = data.as_mut_ptr();
         let block = |index: usize| {
             let offset = (index / heads) * rows * row_stride + (index % heads) * width;
-            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no
-            // rows, so that nothing reads or writes there.
+            // `wrapping_add` because the blocks of an empty buffer start nowhere; they have no rows, so nothing is read
+            // or written there.
             let first = start.wrapping_add(offset);
             // No two blocks share an element: they differ in the example, hence the rows, or in
             // the head, hence the columns.
@@ -125,7 +125,7 @@ impl<'a> MatrixMut<'a> {
         (0..batch * heads).map(block).collect()
     }
 
-    /// `count` rows from row `first` on, for as long as `self` is not used.
+    /// `count` rows from row `first` on; borrows `self` mutably.
     pub fn rows(&mut self, first: usize, count: usize) -> MatrixMut<'_> {
         assert!(first + count <= self.rows, "rows beyond the matrix");
         let first = self.first.wrapping_add(first * self.row_stride);
@@ -137,7 +137,7 @@ impl<'a> MatrixMut<'a> {
         }
     }
 
-    /// All of it, for as long as `self` is not used.
+    /// The whole matrix; borrows `self` mutably.
     pub fn reborrowed(&mut self) -> MatrixMut<'_> {
         MatrixMut {
             buffer: PhantomData,
@@ -148,7 +148,7 @@ impl<'a> MatrixMut<'a> {
     /// One row.
     pub fn row(&mut self, index: usize) -> &mut [f32] {
         assert!(index < self.rows, "a row beyond the matrix");
-        // SAFETY: the row lies inside the buffer, and `self` is the only way to it.
+        // SAFETY: the row is inside the buffer, and `self` has exclusive access to it.
         unsafe {
             std::slice::from_raw_parts_mut(self.first.add(index * self.row_stride), self.columns)
         }
@@ -156,29 +156,29 @@ impl<'a> MatrixMut<'a> {
 
     /// `self = left right`.
     pub fn set_product(&mut self, left: Matrix, right: Matrix) {
-        self.product(left, right, false);
+        self.product(left, right, Write::Replace);
     }
 
     /// `self += left right`.
     pub fn add_product(&mut self, left: Matrix, right: Matrix) {
-        self.product(left, right, true);
+        self.product(left, right, Write::Add);
     }
 
-    fn product(&mut self, left: Matrix, right: Matrix, add: bool) {
+    fn product(&mut self, left: Matrix, right: Matrix, write: Write) {
         assert_eq!(left.rows, self.rows, "a product's rows");
         assert_eq!(right.columns, self.columns, "a product's columns");
         assert_eq!(left.columns, right.rows, "a product's inner length");
         // SAFETY: each matrix lies inside its buffer, as its constructors check; `self` shares no
         // element with the others, because it holds its elements mutably. On one thread, because
         // the callers already share their work among all threads.
-        unsafe { multiply(self, left, right, add, Threads::This) }
+        unsafe { multiply(self, left, right, write, Threads::This) }
     }
 }
 
-/// Multiplications in a product that is worth sharing among threads.
+/// Multiplications from which a product is worth sharing among threads.
 const WORTH_SHARING: usize = 128 * 128 * 128;
 
-/// `left right`, row by row, on all threads where it is large.
+/// `left right`, row by row, on all threads if it is large.
 pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
     assert_eq!(left.columns, right.rows, "a product's inner length");
     let (rows, columns, inner) = (left.rows, right.columns, left.columns);
@@ -197,16 +197,23 @@ pub fn product(left: Matrix, right: Matrix) -> Vec<f32> {
         row_stride: columns,
         buffer: PhantomData,
     };
-    // SAFETY: the output is as large as the buffer and nobody else's; all of it is written, and
-    // none of it read, before it counts as initialised.
+    // SAFETY: the output is as large as the buffer and owned exclusively; it is fully written and not read before it
+    // counts as initialised.
     unsafe {
-        multiply(&output, left, right, false, threads);
+        multiply(&output, left, right, Write::Replace, threads);
         result.set_len(rows * columns);
     }
     result
 }
 
-/// Who computes a product.
+/// Whether a product replaces its output or is added to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Replace,
+    Add,
+}
+
+/// Which threads compute a product.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Threads {
     This,
@@ -218,12 +225,18 @@ enum Threads {
 /// # Safety
 ///
 /// The sizes fit, and each matrix lies inside its buffer.
-unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, threads: Threads) {
+unsafe fn multiply(
+    output: &MatrixMut,
+    left: Matrix,
+    right: Matrix,
+    write: Write,
+    threads: Threads,
+) {
     // SAFETY: as the caller promises.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if is_for_avx2(output.rows, output.columns) {
-            return multiply_avx2(output, left, right, add, threads);
+            return multiply_avx2(output, left, right, write, threads);
         }
         gemm::gemm(
             output.rows,
@@ -232,7 +245,7 @@ unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, t
             output.first,
             1,
             output.row_stride as isize,
-            add,
+            write == Write::Add,
             left.data.as_ptr(),
             left.column_stride as isize,
             left.row_stride as isize,
@@ -252,8 +265,8 @@ unsafe fn multiply(output: &MatrixMut, left: Matrix, right: Matrix, add: bool, t
     }
 }
 
-/// Makes the buffers that products of this thread pack into. `private-gemm-x86` reserves twice the
-/// third-level cache for a thread at its first product, and touches what the product needs.
+/// Creates the buffers that products on this thread pack into. At its first product on a thread, `private-gemm-x86`
+/// reserves twice the third-level cache, but touches only what the product needs.
 pub fn reserve_buffers() {
     let [left, right] = [[0.0; MANY], [0.0; MANY]];
     product(
@@ -262,10 +275,10 @@ pub fn reserve_buffers() {
     );
 }
 
-/// Rows and columns from which on [`multiply_avx2`] pays.
+/// The number of rows and columns from which [`multiply_avx2`] is faster.
 const MANY: usize = 48;
 
-/// Whether [`multiply_avx2`] is the faster one.
+/// Whether [`multiply_avx2`] is faster.
 #[cfg(target_arch = "x86_64")]
 fn is_for_avx2(rows: usize, columns: usize) -> bool {
     rows >= MANY && columns >= MANY && has_avx2_and_fma() && !is_x86_feature_detected!("avx512f")
@@ -279,7 +292,7 @@ unsafe fn multiply_avx2(
     output: &MatrixMut,
     left: Matrix,
     right: Matrix,
-    add: bool,
+    write: Write,
     threads: Threads,
 ) {
     use private_gemm_x86::{Accum, DType, DstKind, IType, InstrSet, gemm};
@@ -300,9 +313,9 @@ unsafe fn multiply_avx2(
             null(),
             null(),
             DstKind::Full,
-            match add {
-                true => Accum::Add,
-                false => Accum::Replace,
+            match write {
+                Write::Add => Accum::Add,
+                Write::Replace => Accum::Replace,
             },
             left.data.as_ptr().cast(),
             left.row_stride as isize,

@@ -6,7 +6,7 @@
 //! - `dx = r (dy gain) - x r³ mean(x dy gain)`
 //! - `dgain = Σ rows of dy x r`
 //!
-//! The backward computes `r` again from the saved input.
+//! The backward recomputes `r` from the saved input.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -30,7 +30,7 @@ pub fn rms_norm(x: Tensor<2>, gain: Tensor<1>, epsilon: f64) -> Tensor<2> {
     assert_eq!(
         x.dims()[1],
         gain.dims()[0],
-        "rms_norm: the gain's length is the row's"
+        "rms_norm: the gain must have the width of x"
     );
     if !flex::is_fused(&x) {
         return reference(x, gain, epsilon);
@@ -100,7 +100,7 @@ impl Backward<Flex, 2> for RmsNormBackward {
     }
 }
 
-/// Turns `x` into the output, in place where nothing else holds it.
+/// Turns `x` into the output, in place if the buffer is not shared.
 fn forward(mut x: FlexTensor, gain: &FlexTensor, epsilon: f32) -> FlexTensor {
     let gain = values(gain);
     flex::for_each_share(values_mut(&mut x), gain.len(), |_, rows| {
@@ -151,7 +151,7 @@ vectorised! {
         }
     }
 
-    /// `rows` holds `dy` and becomes `dx`.
+    /// `rows` contains `dy` and is replaced by `dx`.
     fn input_gradients<A>(rows: &mut [f32], x: &[f32], gain: &[f32], epsilon: f32) {
         let width = gain.len();
         for (row, x) in rows.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_gain_leaves_the_input_gradient_as_it_is() {
+    fn a_frozen_gain_does_not_change_the_input_gradient() {
         let gain = Input::tracked([1, 16], 8).with_role(Role::Frozen);
         check(&fused, &plain, &[Input::tracked([5, 16], 7), gain]);
     }

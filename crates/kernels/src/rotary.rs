@@ -1,13 +1,14 @@
-//! Rotary positions: every head of a row is turned by its position.
+//! Rotary positions: every head of a row is rotated by its position.
 //!
-//! With a head's halves `a` and `b`, and the angles `φ` of the row's position, one a pair:
+//! With a head's halves `a` and `b`, and the angles `φ` of the row's position, one for each pair:
 //!
 //! - `a' = a cos φ - b sin φ`, `b' = b cos φ + a sin φ`
-//! - the gradient is turned back: the same with `-φ`
+//! - the gradient is rotated back: the same with `-φ`
 //!
-//! A factor of all of `a'` and `b'`, which is one of the gradient as well, is in the cosines and sines.
+//! A factor of the whole output, which is also a factor of the gradient, can be included in the cosines and sines.
 //!
-//! Nothing but the angles is saved.
+//!
+//! Only the angles are saved.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// Of rows at these positions; `turns` are radians a position, one for each pair of coordinates.
+    /// The angles of rows at these positions; `turns` are radians per position, one for each pair of coordinates.
     pub fn new(positions: &[usize], turns: &[f64]) -> Self {
         let angles: Vec<f64> = positions
             .iter()
@@ -45,7 +46,7 @@ impl Rotation {
         }
     }
 
-    /// The same turns of what is multiplied by `factor` on the way.
+    /// The same rotation, which also multiplies by `factor`.
     pub fn scaled(&self, factor: f32) -> Self {
         let scaled = |values: &[f32]| values.iter().map(|value| value * factor).collect();
         Rotation {
@@ -63,7 +64,7 @@ impl Rotation {
     }
 }
 
-/// Turns the heads of every row.
+/// Rotates the heads of every row.
 ///
 /// # Shapes
 ///
@@ -139,7 +140,7 @@ impl Backward<Flex, 1> for RotateBackward {
     }
 }
 
-/// Turns `x`, in place where nothing else holds it.
+/// Rotates `x`, in place if the buffer is not shared.
 fn turned(mut x: FlexTensor, rotation: &Rotation) -> FlexTensor {
     let [_, width] = flex::dims2(&x);
     let pairs = rotation.pairs;
@@ -158,7 +159,7 @@ fn turned(mut x: FlexTensor, rotation: &Rotation) -> FlexTensor {
 }
 
 vectorised! {
-    /// Turns the heads of one row.
+    /// Rotates the heads of one row.
     fn turn_row<A>(row: &mut [f32], cosines: &[f32], sines: &[f32]) {
         for head in row.chunks_exact_mut(2 * cosines.len()) {
             let (a, b) = head.split_at_mut(cosines.len());

@@ -1,22 +1,20 @@
-//! Rows put into a matrix, in its own memory: what decoding keeps grows so without a copy.
+//! Writes rows into a matrix in place, so that the cache of decoding grows without copies.
 //!
 //! - `y[places[i]] = rows[i]`, and `y = x` elsewhere
 //!
-//! Decoding has no gradient, and so the fused version has none: with automatic differentiation it is
-//! the reference.
+//! Decoding needs no gradient, so the fused version has none: with automatic differentiation the reference is used.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use super::flex::{self, contiguous, values, values_mut};
 
-/// `x` with these rows in these places, each place at most once; in `x`'s memory where nothing else
-/// holds it.
+/// `x` with these rows at these indices, each index at most once; in `x`'s buffer if nothing else shares it.
 ///
 /// # Shapes
 ///
 /// - x and output: `[N, D]`
-/// - rows: `[M, D]`, as many as places
+/// - rows: `[M, D]`, one for each index
 pub fn scatter_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
     let ([length, width], [count, row_width]) = (x.dims(), rows.dims());
     assert!(
@@ -76,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_something_else_holds_stays_as_it_is() {
+    fn a_shared_tensor_stays_unchanged() {
         let device = burn::tensor::Device::flex();
         let x = Tensor::<2>::zeros([3, 2], &device);
         let one = Tensor::<2>::ones([1, 2], &device);

@@ -1,4 +1,4 @@
-//! How the tests of the fused operations compare them with their references.
+//! Compares fused operations with their references in tests.
 
 use std::sync::LazyLock;
 
@@ -6,18 +6,18 @@ use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// How an input takes part in a computation.
+/// How automatic differentiation treats an input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// Its gradient is wanted.
+    /// It requires a gradient.
     Tracked,
-    /// On a device with automatic differentiation, but without a gradient.
+    /// On a device with automatic differentiation, but without requiring a gradient.
     Frozen,
     /// On a device without automatic differentiation.
     Plain,
 }
 
-/// How an input lies in memory.
+/// How an input is laid out in memory.
 #[derive(Clone, Copy, Debug)]
 pub enum Layout {
     Contiguous,
@@ -66,7 +66,7 @@ impl Input {
         noise(self.seed, rows * columns)
     }
 
-    /// The stored tensor, which has the gradient, and the operation's input in it.
+    /// The stored tensor, which has the gradient, and the view of it that is the operation's input.
     fn tensors(&self, values: Vec<f32>) -> (Tensor<2>, Tensor<2>) {
         let device = match self.role {
             Role::Plain => Device::flex(),
@@ -98,7 +98,7 @@ pub fn layouts() -> impl Strategy<Value = Layout> {
     prop_oneof![2 => Just(Contiguous), 1 => Just(Transposed), 1 => Just(Columns), 1 => Just(Rows)]
 }
 
-/// `count` values in [-1.5, 1.5) that depend on the seed only.
+/// `count` values in [-1.5, 1.5) that depend only on the seed.
 pub fn noise(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -120,7 +120,8 @@ struct Outcome {
 
 type Operation<'a> = &'a (dyn Fn(&[Tensor<2>]) -> Tensor<2> + Sync);
 
-/// Threads that results must not depend on: one, and a number that divides no size evenly.
+/// Thread pools of different sizes, which must not affect results: one thread, and a number that divides no size
+/// evenly.
 static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| {
     [1, 3].map(|threads| {
         let pool = ThreadPoolBuilder::new().num_threads(threads).build();
@@ -164,8 +165,8 @@ fn floats(tensor: Tensor<2>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32 values")
 }
 
-/// Checks values and gradients of a fused operation against its reference, that the wanted
-/// gradients and no others exist, and that any number of threads gives the same bits.
+/// Checks values and gradients of a fused operation against its reference, that exactly the required gradients exist,
+/// and that any number of threads gives the same bits.
 pub fn check(fused: Operation, reference: Operation, inputs: &[Input]) {
     let found = run(fused, inputs);
     let wanted = run(reference, inputs);

@@ -1,11 +1,10 @@
-//! Loops that the compiler turns into vector instructions, chosen while the program runs.
+//! Loops that the compiler turns into vector instructions, selected at run time.
 //!
-//! A build for any x86-64 processor may only assume SSE2. A function inside [`vectorised!`] is
-//! compiled twice, once for AVX2 with FMA and once for the build's own target, and each call takes
-//! the first where the processor has it. Everything that such a function calls is
-//! `#[inline(always)]`, so that it is compiled with the caller's instructions.
+//! A build for any x86-64 processor may only assume SSE2. A function inside [`vectorised!`] is compiled twice, once for
+//! AVX2 with FMA and once for the build's own target, and each call uses the first if the processor supports it.
+//! Everything that such a function calls is `#[inline(always)]`, so that it is compiled with the caller's instructions.
 
-/// How `a * b + c` is computed: the difference between the two compilations.
+/// How `a * b + c` is computed, which differs between the two compilations.
 pub trait Arithmetic {
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
@@ -36,8 +35,8 @@ pub fn has_avx2_and_fma() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
 }
 
-/// Compiles `fn name<A>(..)`, where `A` is an [`Arithmetic`], for AVX2 with FMA and for the build's
-/// own target, as one function `name(..)` that picks.
+/// Compiles `fn name<A>(..)`, where `A` is an [`Arithmetic`], for AVX2 with FMA and for the build's own target, behind
+/// one function `name(..)` that selects.
 macro_rules! vectorised {
     ($($(#[$attribute:meta])* $visible:vis fn $name:ident<$arithmetic:ident>(
         $($argument:ident: $type:ty),* $(,)?
@@ -66,16 +65,15 @@ pub(crate) use vectorised;
 
 /// Below this, [`exp`] returns 0: the result would be smaller than the smallest normal f32.
 const SMALLEST_EXPONENT: f32 = -87.3;
-/// Above this, [`exp`] returns its value here.
+/// Above this, [`exp`] returns its value at this point.
 const LARGEST_EXPONENT: f32 = 88.0;
 
-/// `e^x`, within a relative error of 2e-7 for x in [-87.3, 88]; below that 0, above that `e^88`.
-/// Not-a-number stays so.
+/// `e^x`, within a relative error of 2e-7 for x in [-87.3, 88]; below that 0, above that `e^88`. NaN stays NaN.
 #[inline(always)]
 pub fn exp<A: Arithmetic>(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to an integer and leaves that integer in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, the first exact in few bits, so that the remainder loses nothing.
+    // ln 2 in two parts, the first with few bits, so that the remainder is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
 
@@ -153,7 +151,7 @@ pub fn dot<A: Arithmetic>(a: &[f32], b: &[f32]) -> f32 {
 }
 
 vectorised! {
-    /// Each value becomes its product with its factor.
+    /// Multiplies each value by its factor.
     pub fn multiply_by<A>(values: &mut [f32], factors: &[f32]) {
         for (value, factor) in values.iter_mut().zip(factors) {
             *value *= factor;
@@ -161,10 +159,10 @@ vectorised! {
     }
 }
 
-/// The largest value, or negative infinity where there is none. Ignores not-a-number.
+/// The largest value, or negative infinity if there is none. Ignores NaN.
 #[inline(always)]
 pub fn largest(values: &[f32]) -> f32 {
-    // Not `f32::max`: its rule for not-a-number costs two more instructions.
+    // Not `f32::max`: its NaN handling costs two more instructions.
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -184,7 +182,7 @@ pub fn largest(values: &[f32]) -> f32 {
     lanes[0]
 }
 
-/// Every value becomes `e^(value - shift)`. Returns their sum.
+/// Replaces every value by `e^(value - shift)`. Returns their sum.
 #[inline(always)]
 pub fn exp_shifted<A: Arithmetic>(values: &mut [f32], shift: f32) -> f32 {
     let (chunks, rest) = values.as_chunks_mut::<LANES>();
@@ -193,8 +191,8 @@ pub fn exp_shifted<A: Arithmetic>(values: &mut [f32], shift: f32) -> f32 {
         exp_chunk::<A>(chunk, shift, &mut lanes);
     }
     if !rest.is_empty() {
-        // A whole chunk for the rest too: one by one, they would cost as much as all chunks of a
-        // short row. The padding's exponential is 0.
+        // The rest is padded to a full chunk: one by one, its values would cost as much as all chunks of a short row.
+        // The padding's exponential is 0.
         let mut padded = [f32::NEG_INFINITY; LANES];
         padded[..rest.len()].copy_from_slice(rest);
         exp_chunk::<A>(&mut padded, shift, &mut lanes);

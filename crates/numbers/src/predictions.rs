@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn writing_and_reading_are_inverse() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("p.jsonl");
         let mut plain = line();

@@ -1,5 +1,4 @@
-//! Backbones: the bundled miniature, a folder as Hugging Face lays a model out, which may be that of a
-//! model in the Hub's cache, or a GGUF file.
+//! Backbones: the bundled miniature, a folder in Hugging Face's layout (possibly in the Hub's cache), or a GGUF file.
 
 mod tokenizer_file;
 mod wording;
@@ -24,7 +23,7 @@ pub use wording::WordsError;
 /// The bundled miniature's name.
 pub const NANO: &str = "nano";
 
-/// Which backbone.
+/// Selects a backbone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackboneChoice {
@@ -33,9 +32,9 @@ pub enum BackboneChoice {
     /// A folder with `config.json`, `tokenizer.json` or `spiece.model`, and weights
     /// ([`WeightFiles`]).
     Folder(PathBuf),
-    /// A Llama with its tokenizer in one `.gguf` file, as far as [`gguf`] takes them.
+    /// A Llama with its tokenizer in one `.gguf` file, in the formats that [`gguf`] supports.
     Gguf(PathBuf),
-    /// A model of the Hub that was fetched before.
+    /// A model of the Hub that was fetched earlier.
     Hub {
         /// `google/t5-base-lm-adapt`.
         name: String,
@@ -44,30 +43,30 @@ pub enum BackboneChoice {
     },
 }
 
-/// A backbone that can't be used.
+/// Why a backbone can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BackboneError {
-    /// Neither a known name nor a folder nor a name of the Hub.
+    /// Neither a known name nor a folder nor the name of a Hub model.
     #[error(
-        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list says which models can be used"
+        "unknown model '{found}': {hint}wanted 'nano', a folder that holds config.json, tokenizer.json or spiece.model, and model.safetensors (or its shards, or pytorch_model.bin), a .gguf file, or OWNER/NAME of a model of the Hub that was fetched; promptshift list shows which models can be used"
     )]
     Unknown {
         /// What was typed.
         found: String,
-        /// What may have been meant.
+        /// A suggestion, or empty.
         hint: String,
     },
-    /// A name of the Hub that the cache does not have.
+    /// The name of a Hub model that is not completely in the cache.
     #[error(
-        "model '{name}': there is no such folder, and {cache} has not all files of such a model of the Hub: promptshift fetch --model {name}"
+        "model '{name}': there is no such folder, and {cache} does not have all files of this Hub model: promptshift fetch --model {name}"
     )]
     NotFetched {
         /// `google/t5-base-lm-adapt`.
         name: String,
-        /// Where it was looked for.
+        /// The cache.
         cache: String,
     },
-    /// The cache has no place.
+    /// The cache folder can't be determined.
     #[error(transparent)]
     Cache(#[from] SettingsError),
     /// A file of it can't be read.
@@ -83,24 +82,24 @@ pub enum BackboneError {
     NoTokenizer {
         /// The folder.
         path: String,
-        /// The files that would do.
+        /// The accepted files.
         wanted: String,
     },
-    /// Its configuration or weights are wrong.
+    /// Its configuration or weights are invalid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Its GGUF file is wrong.
+    /// Its GGUF file is invalid.
     #[error(transparent)]
     Gguf(#[from] GgufError),
-    /// Its tokenizer is wrong.
+    /// Its tokenizer is invalid.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
 }
 
-/// A loaded backbone with the hashes of what it was loaded from.
+/// A loaded backbone with the hashes of its files.
 #[derive(Debug, Clone)]
 pub struct Backbone {
-    /// `nano`, the folder's name or the Hub's.
+    /// `nano`, or the name of the folder or Hub model.
     pub name: String,
     /// `config.json`.
     pub config: Config,
@@ -108,32 +107,30 @@ pub struct Backbone {
     pub model: Network,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// SHA-256 of its weights, as [`WeightFiles::read`] says.
+    /// SHA-256 of its weights, as [`WeightFiles::read`] defines it.
     pub model_sha256: String,
-    /// SHA-256 of the file that the tokenizer was read from; of the tokenizer.json that stands for it
-    /// where it comes with the weights in one file.
+    /// SHA-256 of the tokenizer's file; for a GGUF file, of the tokenizer.json made from it.
     pub tokenizer_sha256: String,
-    /// What has to be said of it, to the user and in records: what its files hold that is not known here, or
-    /// that could be meant in another way.
+    /// Notes for the user and for records: unknown keys in its files, and values that are ambiguous.
     pub notes: Vec<String>,
 }
 
 impl Backbone {
-    /// Names the configuration: the same weights compute something else with other heads, scales or norms, and the
-    /// same vocabulary with other rules of casing.
+    /// A hash of everything that affects results besides the weights: heads, scales and norms of the configuration, and
+    /// the tokenizer's casing rules.
     pub fn config_sha256(&self) -> String {
         const WORDS: &str = "A cased Word, É and ß; 1,000";
-        // All of it is in its debugging form; that another version writes it otherwise costs a training at most.
+        // The `Debug` form covers every field; a new version with another form costs at most one training.
         let text = format!("{:?} {:?}", self.config, self.tokenizer.encode(WORDS));
         sha256(text.as_bytes())
     }
 }
 
 impl BackboneChoice {
-    /// What `--model` means. No network is asked: a model of the Hub must have been fetched.
+    /// Parses `--model`. No network is used: a model of the Hub must have been fetched.
     ///
     /// # Errors
-    /// Neither a known name nor a folder nor in the cache.
+    /// Neither a known name nor a folder nor a model in the cache.
     pub fn parse(text: &str) -> Result<Self, BackboneError> {
         if text == NANO {
             return Ok(BackboneChoice::Nano);
@@ -182,7 +179,7 @@ impl BackboneChoice {
         }
     }
 
-    /// Which default recipes suit it.
+    /// The group of default recipes that suits it.
     pub fn defaults(&self, config: &Config) -> Defaults {
         match (self, config) {
             (BackboneChoice::Nano, _) => Defaults::Nano,
@@ -192,10 +189,10 @@ impl BackboneChoice {
         }
     }
 
-    /// Reads configuration only: enough for a plan.
+    /// Reads only the configuration, which is enough for a plan.
     ///
     /// # Errors
-    /// `config.json` is absent or not that of a kind that is known here.
+    /// `config.json` is absent or of an unknown kind.
     pub fn config(&self) -> Result<Config, BackboneError> {
         match self {
             BackboneChoice::Nano => Ok(Config::parse(nano::CONFIG, "nano/config.json")?),
@@ -212,7 +209,7 @@ impl BackboneChoice {
     /// Loads everything onto `device`.
     ///
     /// # Errors
-    /// A file is absent, damaged, or does not fit the others.
+    /// A file is absent, damaged, or inconsistent with the others.
     pub fn load(&self, device: &Device) -> Result<Backbone, BackboneError> {
         match self {
             BackboneChoice::Nano => {
@@ -234,7 +231,7 @@ impl BackboneChoice {
                 let name = &backbone.name;
                 if !keys.is_empty() {
                     let note = format!(
-                        "config.json of '{name}' has keys that are not known here and may change what it \
+                        "config.json of '{name}' has unknown keys, which may change what it \
                          computes: {}",
                         keys.join(", ")
                     );
@@ -276,16 +273,16 @@ impl BackboneChoice {
         let loaded = model.config_of(&config);
         if config.is_tied() && !loaded.is_tied() {
             notes.push(format!(
-                "'{name}' has a head in its weights (lm_head) that differs from the embedding, though its \
-                 config.json says that they are one (tie_word_embeddings): the head is used, as Transformers 5 \
-                 does; 4.x leaves it out"
+                "'{name}' has an output head (lm_head) that differs from the embedding, although its \
+                 config.json ties them (tie_word_embeddings): the head is used, as in Transformers 5; \
+                 4.x ignores it"
             ));
         }
         let (ids, rows) = (tokenizer.size(), config.vocabulary());
         if rows > ids + PUBLISHED_PADDING {
             notes.push(format!(
-                "the tokenizer of '{name}' has {ids} ids and its embedding {rows} rows: those without an id are \
-                 taken for padding"
+                "the tokenizer of '{name}' has {ids} ids and its embedding {rows} rows: rows without an id are \
+                 treated as padding"
             ));
         }
         Ok(Backbone {
@@ -300,10 +297,10 @@ impl BackboneChoice {
     }
 }
 
-/// The tokenizer that a model's folder holds, with the SHA-256 of its file.
+/// The tokenizer in a model's folder, with the SHA-256 of its file.
 ///
 /// # Errors
-/// There is none, or it is none of a network of this configuration.
+/// There is none, or it does not suit a network of this configuration.
 pub fn folder_tokenizer(
     folder: &Path,
     config: &Config,

@@ -1,5 +1,5 @@
-//! THE BORDER between text and tensors: examples become token ids here, and token ids become text
-//! again in [`eval::predict`](crate::eval::predict).
+//! THE BORDER between text and tensors: examples become token ids here, and token ids become text again in
+//! [`eval::predict`](crate::eval::predict).
 
 mod encode_pair;
 mod encode_text;
@@ -18,26 +18,25 @@ use encode_pair::pair_reading;
 use encode_text::{Read, Whole};
 pub use order::{Batches, Share, buckets};
 
-/// One example in token ids, end of sequence included.
+/// An example in token ids, end of sequence included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoding {
-    /// The input, cut to its limit.
+    /// The input, truncated to its limit.
     pub input: Vec<u32>,
-    /// The training target, cut to its limit.
+    /// The training target, truncated to its limit.
     pub target: Vec<u32>,
     /// Whether the input was longer than its limit.
     pub cut: bool,
-    /// For each vector of a soft prompt inside the input, how many of the input's tokens are before
-    /// it; empty where a prompt stands before the input.
+    /// For each vector of a soft prompt inside the input, the number of input tokens before it; empty if the prompt
+    /// precedes the input.
     pub soft: Vec<usize>,
-    /// The second text of a pair, to say answers that are stretches of it.
+    /// The second text of a pair, to decode answers that are spans of it.
     pub second: Option<Second>,
 }
 
 impl Encoding {
-    /// Tokenizes one example. What is beyond a limit is cut from the end and the end of sequence
-    /// put behind what is left, as seqio's `append_eos_after_trim` does; of an input that is gone on
-    /// with, the last two lines stay.
+    /// Tokenizes an example. Truncation is at the end, and the end of sequence is appended afterwards, as in seqio's
+    /// `append_eos_after_trim`. An input that the model continues keeps its last two lines.
     pub fn of(example: &Example, tokenizer: &Tokenizer, limits: &Limits) -> Self {
         if let Some(pair) = tokenizer.pair() {
             return Encoding::of_pair(example, tokenizer, pair, limits);
@@ -57,7 +56,7 @@ impl Encoding {
     }
 }
 
-/// What the model reads of each example's input, in their order.
+/// What the model reads of each example's input, in order.
 pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Reading> {
     if let Some(pair) = tokenizer.pair() {
         let reading = |example| pair_reading(example, tokenizer, pair, limits);
@@ -76,7 +75,7 @@ pub fn readings(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) ->
         .collect()
 }
 
-/// Tokenizes examples, in their order.
+/// Tokenizes examples, in order.
 pub fn encode(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Vec<Encoding> {
     examples
         .par_iter()
@@ -84,14 +83,14 @@ pub fn encode(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> V
         .collect()
 }
 
-/// `ids` with `end` behind them, at most `limit` long.
+/// `ids` followed by `end`, at most `limit` long.
 fn ended(mut ids: Vec<u32>, limit: usize, end: u32) -> Vec<u32> {
     ids.truncate(limit.saturating_sub(1));
     ids.push(end);
     ids
 }
 
-/// The inputs of some encodings, with the places of a soft prompt inside them.
+/// The padded inputs of some encodings, with their soft-prompt positions.
 pub fn inputs(encodings: &[&Encoding], pad: u32) -> Tokens {
     let rows: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
     let soft = encodings.iter().map(|e| e.soft.clone()).collect();

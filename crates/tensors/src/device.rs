@@ -1,19 +1,19 @@
-//! Where to compute: names of devices, and whether they are there.
+//! Devices: their names, and checks that they are present.
 //!
-//! Burn's own default takes the first backend that was compiled in, whether or not its hardware is
-//! present, and fails at the first tensor; so devices are looked for here before anything is loaded.
+//! By default Burn takes the first backend that was compiled in, whether or not its hardware is present, and fails at
+//! the first tensor. So devices are checked here before anything is loaded.
 
 pub use burn::tensor::Device;
 
 use promptshift_text::domain::catalogue::did_you_mean;
 
-/// The variable that names a device where `--device` doesn't.
+/// The environment variable that names a device if `--device` doesn't.
 pub const VARIABLE: &str = "PROMPTSHIFT_DEVICE";
 
 /// The name of the processor, which is always compiled in.
 pub const CPU: &str = "cpu";
 
-/// A device that can't be had.
+/// Why a device can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// No such name.
@@ -24,31 +24,31 @@ pub enum DeviceError {
         /// "; did you mean …".
         hint: Option<String>,
     },
-    /// Its backend is not part of this program.
+    /// Its backend is not compiled in.
     #[error(
         "device '{device}' needs a program built with it: cargo run --release --features {feature} -- …; this one computes on: {built}"
     )]
     NotBuilt {
         /// What was asked for.
         device: String,
-        /// The feature that brings it.
+        /// The feature that enables it.
         feature: &'static str,
-        /// What this program has.
+        /// The backends compiled in.
         built: String,
     },
-    /// The backend finds no such device on this machine.
+    /// The machine has no such device.
     #[error("device '{device}' was not found: {found} on this machine; wanted {wanted}")]
     Absent {
         /// What was asked for.
         device: String,
-        /// How many there are.
+        /// How many devices were found.
         found: String,
-        /// What would serve.
+        /// What is required.
         wanted: &'static str,
     },
 }
 
-/// The kinds of device in this program.
+/// The kinds of devices compiled in.
 pub fn built() -> Vec<&'static str> {
     let mut names = vec![CPU];
     if cfg!(feature = "cuda") {
@@ -63,12 +63,11 @@ pub fn built() -> Vec<&'static str> {
     names
 }
 
-/// The device of a name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0),
-/// `vulkan` (the first Vulkan device, with kernels in SPIR-V), `wgpu` (the first GPU of whatever kind, with
-/// kernels in WebGPU's shading language).
+/// Finds a device by name: `cpu` (Burn's flex), `cuda` or `cuda:N` (the Nth NVIDIA device, from 0), `vulkan` (the first
+/// Vulkan device, with SPIR-V kernels), `wgpu` (the first GPU of any kind, with WGSL kernels).
 ///
 /// # Errors
-/// No such name, not part of this program, or not on this machine.
+/// No such name, not compiled in, or not on this machine.
 pub fn find(name: &str) -> Result<Device, DeviceError> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => (kind, index.parse::<usize>().map_err(|_| unknown(name))?),

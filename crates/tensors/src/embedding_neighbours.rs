@@ -1,9 +1,9 @@
-//! Words of a backbone's vocabulary near the words of classes: proposals for a verbalizer.
+//! Finds vocabulary words near the words of classes, as proposals for a verbalizer.
 
 use crate::backbone::Backbone;
 use promptshift_numbers::inspect::cosine;
 
-/// A word and how near it is.
+/// A word with its similarity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbour {
     /// One token of the vocabulary.
@@ -12,10 +12,9 @@ pub struct Neighbour {
     pub cosine: f64,
 }
 
-/// For each class, given by its words, the `count` nearest whole words of letters that the tokenizer
-/// has as one token, the nearest first. A word goes to the class that it is nearest to and to no
-/// other, as Schick et al. 2020 (arXiv 2010.13641) have it for likelihoods; equals go to the first
-/// class and the lower id.
+/// For each class, given by its words, the `count` nearest whole words, of letters only, that the tokenizer has as
+/// single tokens, nearest first. A word is assigned only to its nearest class, as Schick et al. 2020 (arXiv 2010.13641)
+/// do by likelihood; ties go to the first class and the lower id.
 pub fn embedding_neighbours(
     backbone: &Backbone,
     classes: &[Vec<&str>],

@@ -1,23 +1,22 @@
-//! Host memory: a counting allocator, so that a peak belongs to one stretch of work.
+//! Host memory: a counting allocator that attributes a peak to one piece of work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use peak_alloc::PeakAlloc;
 
-/// Counts every allocation of the process; threads count together.
+/// Counts every allocation of the process, over all threads.
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
-/// Bytes that are no part of any peak.
+/// Bytes excluded from every peak.
 static LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
-/// The highest number of bytes in the stretch under way, as of the counter's last reset: a stretch
-/// within another starts a count of its own.
+/// The highest number of bytes in the current measurement since the counter's last reset; a nested measurement resets
+/// the counter.
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `work` and tells the highest number of bytes that were allocated on the host meanwhile,
-/// what was there before included, but for what was [left out](leave_out). Within the work of
-/// another peak it is part of that too.
+/// Runs `work` and returns the peak of allocated host bytes during it. Earlier allocations count, except those [left
+/// out](leave_out). A nested peak is also part of the outer one.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let around = begin();
     let result = work();
@@ -26,7 +25,7 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     (result, counted(peak))
 }
 
-/// Runs `work` within the work of a peak, and keeps it out of that.
+/// Runs `work` within a measured piece of work, and excludes it from that peak.
 pub fn apart<T>(work: impl FnOnce() -> T) -> T {
     let around = begin();
     let result = work();
@@ -35,17 +34,17 @@ pub fn apart<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The bytes that are allocated on the host now, but for what was [left out](leave_out).
+/// The bytes allocated on the host now, except those [left out](leave_out).
 pub fn allocated() -> u64 {
     counted(ALLOCATED.current_usage())
 }
 
-/// The highest number of bytes in the stretch under way.
+/// The highest number of bytes in the current measurement.
 fn highest() -> usize {
     SEEN.load(Ordering::Relaxed).max(ALLOCATED.peak_usage())
 }
 
-/// Starts the count of a stretch; what the one around it has come to so far.
+/// Starts a measurement; returns the peak of the enclosing one so far.
 fn begin() -> usize {
     let around = highest();
     SEEN.store(0, Ordering::Relaxed);
@@ -57,8 +56,8 @@ fn counted(bytes: usize) -> u64 {
     bytes.saturating_sub(LEFT_OUT.load(Ordering::Relaxed)) as u64
 }
 
-/// Runs `work`, and leaves what it allocates and keeps out of every later peak: buffers that are
-/// reserved once and hardly touched. For the start, before other threads allocate.
+/// Runs `work` and excludes what it allocates and keeps from every later peak: buffers that are reserved once and
+/// hardly used. Call it at startup, before other threads allocate.
 pub fn leave_out(work: impl FnOnce()) {
     let before = ALLOCATED.current_usage();
     work();
@@ -66,9 +65,8 @@ pub fn leave_out(work: impl FnOnce()) {
     LEFT_OUT.fetch_add(kept, Ordering::Relaxed);
 }
 
-/// Asks the C library to keep freed memory for the next tensor. By default glibc gives every large
-/// buffer back to the system and fetches a new one, page by page, for the next operation: that
-/// costs more time than some operations themselves.
+/// Asks the C library to keep freed memory for the next tensor. By default glibc returns every large buffer to the
+/// system and maps a new one, page by page, for the next operation, which takes longer than some operations themselves.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     {

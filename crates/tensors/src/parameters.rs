@@ -1,12 +1,11 @@
-//! The parameters of a module by their paths.
+//! A module's parameters by path.
 
 use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// The path of a parameter while a module is gone through. Which kind of network it is in, a variant
-/// of an enum, is no part of it.
+/// The path of a parameter while a module is traversed. Enum variants (the kind of network) are not part of it.
 #[derive(Default)]
 pub(crate) struct ParameterPath(Vec<String>);
 
@@ -30,7 +29,7 @@ impl fmt::Display for ParameterPath {
     }
 }
 
-/// Puts the parameters at some paths on the tape.
+/// Makes the parameters at some paths require gradients.
 pub(crate) fn train<M: Module>(module: M, trains: impl Fn(&str) -> bool) -> M {
     module.map(&mut Train {
         path: ParameterPath::default(),
@@ -63,13 +62,13 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Train<F> {
 /// A parameter as plain numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// Its path: the names of fields and the places in lists, with dots between.
+    /// Its path: field names and list indices, joined by dots.
     pub path: String,
     /// Its shape.
     pub shape: Vec<usize>,
     /// Its values, row by row.
     pub values: Vec<f32>,
-    /// Whether it is on the tape.
+    /// Whether it requires gradients.
     pub trainable: bool,
 }
 

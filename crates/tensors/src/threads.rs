@@ -1,11 +1,11 @@
-//! The threads that tensors are computed on.
+//! The thread pool for tensor operations.
 
 use crate::memory;
 
-/// Makes this thread one of the pool's: otherwise it would go to sleep, and be woken again, at every
-/// operation that is shared among threads. To be called once, before anything is computed.
+/// Makes this thread a worker of the pool. Otherwise it would sleep and be woken again at every parallel operation.
+/// Call it once, before anything is computed.
 pub fn compute_on_this_thread() {
-    // Without it the pool is rayon's own and the results are the same, only later.
+    // If this fails, rayon's own pool is used: same results, but slower.
     let _ = rayon::ThreadPoolBuilder::new()
         .use_current_thread()
         .build_global();

@@ -1,9 +1,9 @@
 //! Files and folders that are written completely or not at all. [`write`](write()) and [`write_folder`] never
 //! overwrite anything; [`replace`] swaps a file in one step.
 //!
-//! An unfinished file has a temporary name beside its final one, and the temporary name identifies the
-//! process that writes it. So a file that a killed process left blocks nobody, and is removed when its final
-//! name is written next. (The crate `tempfile` can't do that: its names do not say who made them.)
+//! An unfinished file has a temporary name beside its final one. The name identifies the writing process, so the
+//! leftovers of a killed process block nobody and are removed the next time the final name is written. (The names that
+//! the crate `tempfile` makes do not identify their process.)
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,14 +14,14 @@ use crate::process::{Process, token};
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum AtomicFileError {
-    /// Something has this name.
+    /// The name is taken.
     #[error("{} exists already and is not overwritten; choose another name", path.display())]
     Exists {
         /// The name.
         path: PathBuf,
     },
-    /// There is no folder to write it in.
-    #[error("{}: wanted a folder to write it in, found no folder {}", path.display(), parent.display())]
+    /// The folder to write into does not exist.
+    #[error("{}: wanted a folder to write into, found no folder {}", path.display(), parent.display())]
     NoFolder {
         /// The name.
         path: PathBuf,
@@ -34,23 +34,23 @@ pub enum AtomicFileError {
         /// What was given.
         path: PathBuf,
     },
-    /// The file system said no.
+    /// The file system refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The name.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Whether `path` can be written, to be asked before time is spent on its content.
+/// Checks that `path` can be written, before time is spent on its content.
 ///
 /// # Errors
-/// Something is there, or its folder is not.
+/// The name is taken, or its folder does not exist.
 pub fn check(path: &Path) -> Result<(), AtomicFileError> {
     partial(path)?;
-    // A dangling link is something too.
+    // A dangling link also takes the name.
     if path.symlink_metadata().is_ok() {
         return Err(AtomicFileError::Exists {
             path: path.to_owned(),
@@ -69,7 +69,7 @@ pub fn check(path: &Path) -> Result<(), AtomicFileError> {
 /// Writes a file.
 ///
 /// # Errors
-/// As [`check`], or the file system says no.
+/// As [`check`], or an error of the file system.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
     check(path)?;
     let partial = Partial(partial(path)?);
@@ -78,10 +78,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
         .map_err(|source| failed(path, source))
 }
 
-/// Writes a file, in place of what is there.
+/// Writes a file, replacing any existing one.
 ///
 /// # Errors
-/// The file system says no.
+/// An error of the file system.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
     let partial = Partial(partial(path)?);
     write_synced(&partial.0, bytes)
@@ -92,7 +92,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), AtomicFileError> {
 /// Writes a folder of files.
 ///
 /// # Errors
-/// As [`check`], or the file system says no.
+/// As [`check`], or an error of the file system.
 pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), AtomicFileError> {
     let folder = NewFolder::begin(path)?;
     for (name, bytes) in files {
@@ -101,8 +101,8 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Atomic
     folder.finish()
 }
 
-/// A folder whose files are too large to hold in memory. It gets its name when it is finished, and is
-/// removed if it is dropped before.
+/// A folder whose files are too large to hold in memory. It gets its final name when it is finished, and is removed if
+/// it is dropped before.
 #[derive(Debug)]
 pub struct NewFolder {
     path: PathBuf,
@@ -110,10 +110,10 @@ pub struct NewFolder {
 }
 
 impl NewFolder {
-    /// Makes it, under another name.
+    /// Creates the folder under a temporary name.
     ///
     /// # Errors
-    /// As [`check`], or the file system says no.
+    /// As [`check`], or an error of the file system.
     pub fn begin(path: &Path) -> Result<NewFolder, AtomicFileError> {
         check(path)?;
         let partial = Partial(partial(path)?);
@@ -124,24 +124,24 @@ impl NewFolder {
         })
     }
 
-    /// Where its files are written until it is finished. The caller syncs them.
+    /// The folder to write files into until it is finished. The caller syncs them.
     pub fn path(&self) -> &Path {
         &self.partial.0
     }
 
-    /// Gives it its name.
+    /// Renames the folder to its final name.
     ///
     /// # Errors
-    /// The name was taken meanwhile, or the file system says no.
+    /// The name was taken meanwhile, or an error of the file system.
     pub fn finish(self) -> Result<(), AtomicFileError> {
         fs::rename(self.path(), &self.path).map_err(|source| failed(&self.path, source))
     }
 }
 
-/// Gives a file a second name; where the file system has no links, a copy.
+/// Hard-links a file under a second name; copies it where the file system has no links.
 ///
 /// # Errors
-/// The name is taken, or the file system says no.
+/// The name is taken, or an error of the file system.
 pub fn link(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(|_| ()))
 }
@@ -154,8 +154,8 @@ fn failed(path: &Path, source: io::Error) -> AtomicFileError {
     }
 }
 
-/// Gives a finished file its name. A link fails if the name has been taken meanwhile, and a rename would
-/// not. Where the file system has no links, the name is checked once more before the rename.
+/// Gives a finished file its final name. A hard link is used because it fails if the name was taken meanwhile, while a
+/// rename would overwrite. Where the file system has no links, the name is checked once more before the rename.
 fn publish(partial: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(partial, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
@@ -165,18 +165,17 @@ fn publish(partial: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a new file and waits until the disk has it. Until it returns, the file may be half there.
+/// Writes a new file and syncs it to disk. Until this returns, the file may be incomplete.
 ///
 /// # Errors
-/// Something has this name, or the file system says no.
+/// The name is taken, or an error of the file system.
 pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// The temporary name under which `path` is written: beside it, and used by this call alone. What dead
-/// processes left under such names is removed.
+/// A temporary name beside `path` that only this call uses. Removes leftovers of dead processes under such names.
 fn partial(path: &Path) -> Result<PathBuf, AtomicFileError> {
     let name = path.file_name().ok_or_else(|| AtomicFileError::NoName {
         path: path.to_owned(),
@@ -205,7 +204,7 @@ fn partial(path: &Path) -> Result<PathBuf, AtomicFileError> {
     Ok(path.with_file_name(own))
 }
 
-/// The process that a partial file belongs to, by the end of its name.
+/// The process that owns a partial file, parsed from the end of the file's name.
 fn owner_of(end: &str) -> Option<Process> {
     let mut parts = end.split('-');
     let (machine, pid, started) = (parts.next()?, parts.next()?, parts.next()?);
@@ -230,7 +229,7 @@ struct Partial(PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Best effort, whether it is a file or a folder.
+        // Best effort; `self.0` may be a file or a folder.
         let _ = fs::remove_file(&self.0);
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn existing_files_are_not_overwritten() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("a.jsonl");
         write(&file, b"first").expect("new");
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_is_the_new_one() {
+    fn replacing_a_file_leaves_the_new_content() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("report.md");
         replace(&file, b"first").expect("new");
@@ -317,7 +316,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_a_killed_process_left_goes_and_what_another_writes_stays() {
+    fn leftovers_of_killed_processes_are_removed_and_files_in_progress_stay() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let Process {
             machine,
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_none_is_named() {
+    fn an_invalid_position_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let error = write(&folder.path().join("no/a"), b"").expect_err("no folder");
         assert!(matches!(error, AtomicFileError::NoFolder { .. }), "{error}");

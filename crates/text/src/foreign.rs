@@ -1,24 +1,23 @@
-//! Readers of files that other programs write. Some crates panic on damaged ones; at the border that is an
-//! error of the file like any other.
+//! Runs parsers of files that other programs write. Some crates panic on damaged files; here such a panic becomes an
+//! error like any other.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 
 thread_local! {
-    /// Whether a reader runs on this thread.
+    /// Whether [`read`] is running on this thread.
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread now is one that [`read`] makes an error of, so that nothing else is to be said
-/// of it.
+/// Whether a panic on this thread would be turned into an error by [`read`], so that it must not be reported as well.
 pub fn is_read() -> bool {
     READING.get()
 }
 
-/// Runs such a reader.
+/// Runs a parser that may panic.
 ///
 /// # Errors
-/// It panics: its message.
+/// The message of its panic.
 pub fn read<T>(reader: impl FnOnce() -> T) -> Result<T, String> {
     let outer = READING.replace(true);
     let end = panic::catch_unwind(AssertUnwindSafe(reader));
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_with_its_words() {
+    fn a_panic_is_an_error_with_its_message() {
         assert_eq!(read(|| (3, is_read())), Ok((3, true)));
         assert!(!is_read());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Hashes of what was read, in hexadecimal.
+//! SHA-256 hashes in hexadecimal.
 
 use std::io::{self, Read};
 use std::path::Path;

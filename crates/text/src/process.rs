@@ -1,4 +1,4 @@
-//! Which process something belongs to, and whether that process is gone.
+//! Identifies a process, and tells whether it has ended.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::sha256;
 
-/// A process, told from every other one of its machine.
+/// A process, distinguishable from every other one on its machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Where its number means something: one boot of one machine, and there one container.
+    /// The scope of its number: one boot of one machine, and within it one container.
     pub machine: String,
     /// Its number.
     pub pid: u32,
-    /// When it started, in clock ticks since the machine did: a number is given out again.
+    /// When it started, in clock ticks since boot: process numbers are reused.
     pub started: u64,
 }
 
 impl Process {
-    /// This one.
+    /// The current process.
     pub fn this() -> Process {
         let pid = std::process::id();
         Process {
@@ -29,15 +29,14 @@ impl Process {
         }
     }
 
-    /// Whether it is known to have ended. Of a process on another machine or in another container nothing is
-    /// known.
+    /// Whether it is known to have ended. Nothing is known about a process on another machine or in another container.
     pub fn is_gone(&self) -> bool {
         self.machine == *MACHINE && started(self.pid) != Some(self.started)
     }
 }
 
-/// The machine's boot and the namespace of its process numbers, as Linux tells them; elsewhere a name that
-/// no other process has, so that nothing is concluded from it.
+/// The machine's boot and the namespace of its process numbers, as Linux states them. Elsewhere a unique name, so that
+/// no process is ever thought to have ended.
 static MACHINE: LazyLock<String> = LazyLock::new(|| {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     let namespace = fs::read_link("/proc/self/ns/pid");
@@ -48,18 +47,18 @@ static MACHINE: LazyLock<String> = LazyLock::new(|| {
     sha256(of.as_bytes())[..8].to_owned()
 });
 
-/// When a process started, in clock ticks since the machine did; `None` if there is none or it has ended.
+/// When a process started, in clock ticks since boot; `None` if it does not exist or has ended.
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may hold anything.
+    // The second field is the program's name in brackets, which may contain anything.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
-    // A zombie has ended, and nobody has asked how.
+    // A zombie has ended but has not been waited for.
     let lives = !matches!(state, "Z" | "X");
     fields.nth(18)?.parse().ok().filter(|_| lives)
 }
 
-/// A name that nothing else has.
+/// A unique name.
 pub fn token() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
@@ -79,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_gone_when_it_has_ended() {
+    fn an_ended_process_is_gone() {
         assert!(!Process::this().is_gone());
         let mut child = (Command::new("cat").stdin(Stdio::piped()).spawn()).expect("cat");
         let process = of(child.id());
         assert!(!process.is_gone());
         child.kill().expect("killed");
-        // Not yet waited for, it is a zombie.
+        // Until it is waited for, it is a zombie.
         while !process.is_gone() {
             std::thread::yield_now();
         }
@@ -94,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_given_out_again_is_another_process() {
+    fn a_reused_process_number_is_another_process() {
         let mut earlier = Process::this();
         earlier.started -= 1;
         assert!(earlier.is_gone());
     }
 
     #[test]
-    fn of_another_machine_nothing_is_known() {
+    fn a_process_of_another_machine_is_never_gone() {
         let elsewhere = Process {
             machine: "elsewhere".to_owned(),
             ..Process::this()

@@ -1,9 +1,8 @@
-//! A transfer: the domain that is trained on and the domains that are only evaluated.
+//! A transfer: the domain to train on and the domains to evaluate on.
 //!
-//! Written `squad->textbookqa`, with several targets `squad->textbookqa,bioasq`, and with
-//! `squad->all` for every other domain of the source's task; `squad+newsqa->textbookqa` trains on
-//! a mixture of domains. The word `all` stays a word here;
-//! [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) knows what it stands for.
+//! Written `squad->textbookqa`; with several targets `squad->textbookqa,bioasq`; with `squad->all` for every other
+//! domain of the source's task; `squad+newsqa->textbookqa` trains on a mixture of domains. The word `all` is not
+//! expanded here: [`Catalogue::resolve`](crate::domain::catalogue::Catalogue::resolve) does that.
 
 use std::fmt;
 use std::path::Path;
@@ -14,22 +13,22 @@ use thiserror::Error;
 /// The target that stands for every other domain of the source's task.
 pub const ALL: &str = "all";
 
-/// What stands between the domains of a mixture.
+/// The separator of a mixture's domains.
 pub const JOIN: char = '+';
 
-/// What is accepted between source and targets; the first is the one that is displayed.
+/// Accepted arrows; the first one is displayed.
 const ARROWS: [&str; 4] = ["->", "=>", "→", ":"];
 
 /// From a source domain to target domains.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The domain that is trained on, or several with [`JOIN`] between them.
+    /// The training domain, or several joined by [`JOIN`].
     pub source: String,
-    /// The domains that are only evaluated, in the order asked for; or the one word [`ALL`].
+    /// The evaluation domains in the order requested, or only [`ALL`].
     pub targets: Vec<String>,
 }
 
-/// Why words are not a transfer.
+/// Why words do not form a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransferError {
     /// No words at all.
@@ -43,13 +42,13 @@ pub enum TransferError {
         /// What was typed.
         found: String,
     },
-    /// Nothing before the arrow.
+    /// No source before the arrow.
     #[error("'{found}' names no source: wanted SOURCE->TARGET, as in 'squad->textbookqa'")]
     NoSource {
         /// What was typed.
         found: String,
     },
-    /// Nothing after the arrow, or between two commas.
+    /// No target after the arrow, or between two commas.
     #[error(
         "'{found}' lacks a target: wanted SOURCE->TARGET[,TARGET...], as in 'squad->textbookqa' \
          (with the quotes: an unquoted > is the shell's)"
@@ -58,12 +57,12 @@ pub enum TransferError {
         /// What was typed.
         found: String,
     },
-    /// A source or target that cannot be a domain's name.
+    /// An invalid domain name.
     #[error(
         "'{name}' in '{found}' cannot be a domain's name: wanted letters, digits, '_', '-' or '.'"
     )]
     BadName {
-        /// The part that is no name.
+        /// The invalid name.
         name: String,
         /// What was typed.
         found: String,
@@ -96,7 +95,7 @@ pub enum TransferError {
         name: String,
     },
     /// `all` as a source, or beside other targets.
-    #[error("'{found}': the word 'all' stands alone after the arrow, as in 'squad->all'")]
+    #[error("'{found}': the word 'all' must be alone after the arrow, as in 'squad->all'")]
     MisplacedAll {
         /// What was typed.
         found: String,
@@ -104,9 +103,9 @@ pub enum TransferError {
 }
 
 impl Transfer {
-    /// Reads a transfer from command-line words: `squad->textbookqa`, `squad=>textbookqa`,
-    /// `squad→textbookqa`, `squad:textbookqa`, `squad textbookqa`, with targets between commas
-    /// and spaces anywhere between names; with `+` between the sources of a mixture.
+    /// Parses command-line words: `squad->textbookqa`, `squad=>textbookqa`, `squad→textbookqa`, `squad:textbookqa`,
+    /// `squad textbookqa`. Targets are separated by commas, the sources of a mixture by `+`; spaces are allowed
+    /// anywhere between names.
     pub fn parse(words: &[String]) -> Result<Transfer, TransferError> {
         let found = without_spaces_around(JOIN, words.join(" ").trim());
         if found.is_empty() {
@@ -156,17 +155,17 @@ impl Transfer {
         })
     }
 
-    /// The domains that are trained on.
+    /// The training domains.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         sources(&self.source)
     }
 
-    /// Whether several domains are trained on.
+    /// Whether it has several training domains.
     pub fn is_of_mixture(&self) -> bool {
         self.sources().count() > 1
     }
 
-    /// Whether the targets are the word [`ALL`].
+    /// Whether the targets are [`ALL`].
     pub fn is_to_all(&self) -> bool {
         self.targets.iter().any(|target| target == ALL)
     }
@@ -178,17 +177,16 @@ impl fmt::Display for Transfer {
     }
 }
 
-/// The domains of a source by its name.
+/// The domains of a source, given its name.
 pub fn sources(name: &str) -> impl Iterator<Item = &str> {
     name.split(JOIN)
 }
 
-/// The transfer that a shell took apart, if it did.
+/// The transfer that a shell split up by an unquoted `>`, if this is one.
 ///
-/// Unquoted, `squad->textbookqa` reaches the program as the argument `squad-` with standard output
-/// redirected to a file `textbookqa` (and `squad=>textbookqa` as `squad=`). `stdout_file` is that
-/// file's name or path, of which the last component counts. Whether the names are known is for the
-/// catalogue to say.
+/// Unquoted, `squad->textbookqa` reaches the program as the argument `squad-` with standard output redirected to the
+/// file `textbookqa` (and `squad=>textbookqa` as `squad=`). `stdout_file` is that file's name or path, of which the
+/// last component counts. The catalogue checks whether the names are known.
 pub fn shell_redirection(argument: &str, stdout_file: &str) -> Option<Transfer> {
     let argument = argument.trim();
     let source = argument
@@ -310,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_transfer_says_what_was_found() {
+    fn an_invalid_transfer_states_what_was_found() {
         let found = |words: &[&str]| parse(words).map_err(|error| error.to_string());
         for (words, part) in [
             (&[][..], "no transfer"),
@@ -329,9 +327,9 @@ mod tests {
             (&["squad->squad"], "same domain 'squad'"),
             (&["squad->a,squad"], "same domain 'squad'"),
             (&["squad->a,b,a"], "target 'a' is named twice"),
-            (&["squad->all,a"], "'all' stands alone"),
-            (&["all->squad"], "'all' stands alone"),
-            (&["squad+all->race"], "'all' stands alone"),
+            (&["squad->all,a"], "'all' must be alone"),
+            (&["all->squad"], "'all' must be alone"),
+            (&["squad+all->race"], "'all' must be alone"),
             (&["squad+->race"], "lacks a source beside '+'"),
             (&["+squad->race"], "lacks a source beside '+'"),
             (&["squad+squad->race"], "source 'squad' is named twice"),

@@ -1,5 +1,5 @@
-//! `promptshift ablate objective`, `lm-steps` and `scale`: what the frozen model is. The models are
-//! folders that `promptshift pretrain` made (models/ablation says how), or any other T5's.
+//! `promptshift ablate objective`, `lm-steps` and `scale`: ablations of the frozen model. The models are folders that
+//! `promptshift pretrain` made (see models/ablation), or any other T5.
 
 use std::str::FromStr;
 
@@ -29,7 +29,7 @@ const DEFAULTS: Usual = Usual {
 pub(super) struct Objectives {
     #[command(flatten)]
     shared: Shared,
-    /// A model of span corruption alone.
+    /// A model pre-trained by span corruption alone.
     #[arg(long, value_name = "MODEL", help_heading = help::MODEL)]
     spans: String,
     /// The same model, adapted as a language model.
@@ -42,7 +42,7 @@ pub(super) struct Objectives {
 pub(super) struct LmSteps {
     #[command(flatten)]
     shared: Shared,
-    /// Models by the steps for which they were adapted, from the fewest on: 0=spans,1000=lm-1000.
+    /// Models by their number of adaptation steps, ascending: 0=spans,1000=lm-1000.
     #[arg(
         long,
         value_delimiter = ',',
@@ -57,12 +57,12 @@ pub(super) struct LmSteps {
 pub(super) struct Scales {
     #[command(flatten)]
     shared: Shared,
-    /// Models, from the smallest on: models/ablation/pico,nano.
+    /// Models, from the smallest to the largest: models/ablation/pico,nano.
     #[arg(long, value_delimiter = ',', required = true, value_name = "MODEL", help_heading = help::MODEL)]
     models: Vec<String>,
 }
 
-/// A model and the steps for which it was adapted.
+/// A model and its number of adaptation steps.
 #[derive(Debug, Clone)]
 struct Adapted {
     steps: usize,
@@ -121,7 +121,7 @@ pub(super) fn scale(arguments: &Scales) -> Result<(), Failure> {
     run(Kind::Scale, &arguments.shared, &models, &methods)
 }
 
-/// A setting for each model, the untuned one in it as well.
+/// One setting for each model, including the untuned one.
 fn run(
     kind: Kind,
     shared: &Shared,

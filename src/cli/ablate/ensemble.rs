@@ -1,4 +1,4 @@
-//! `promptshift ablate ensemble`: N prompts of one source over one backbone, voting. Their predictions are enough.
+//! `promptshift ablate ensemble`: N prompts for one source over one backbone, voting on predictions.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use promptshift_numbers::record::folder::{StoredRecord, find};
 use promptshift_report as report;
 use promptshift_tensors::backbone::BackboneChoice;
 
-/// Five prompts, as the paper has them, on all targets.
+/// Five prompts, as in the paper, on all targets.
 const DEFAULTS: Usual = Usual {
     transfer: "squad->all",
     seeds: 5,
@@ -29,17 +29,16 @@ const DEFAULTS: Usual = Usual {
 pub(super) struct Arguments {
     #[command(flatten)]
     shared: Shared,
-    /// 'nano', the bundled miniature; a folder that holds a T5; or OWNER/NAME of a model of the Hub,
-    /// once it was fetched.
+    /// 'nano' (the bundled miniature), a folder with a T5, or OWNER/NAME of a fetched model of the Hub.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
-    /// Let the prompts vote that a finished `transfer` reported in this folder, all its seeds, instead of
-    /// tuning some. Nothing is computed: their predictions are there.
+    /// Use the prompts of a finished `transfer` in this folder, all its seeds, instead of tuning new ones. Nothing is
+    /// computed: their predictions are stored.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["transfer", "model", "seeds", "steps", "train_rows", "validation_rows", "eval_rows", "dry_run", "save_plan", "suite", "data", "domains", "jobs"], help_heading = help::DATA)]
     from: Option<PathBuf>,
 }
 
-/// Runs it.
+/// Runs the command.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let shared = &arguments.shared;
     if let Some(folder) = &arguments.from {
@@ -66,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     shared.run(ReportKind::Ensemble, vec![part])
 }
 
-/// The records of prompt tuning below a folder, one a seed.
+/// The prompt-tuning records in a folder, one for each seed.
 fn tuned_prompts(folder: &Path) -> Result<Vec<StoredRecord>, Failure> {
     let mut found = find(folder)?;
     found.retain(|stored| stored.record.cell.method == Method::Prompt);

@@ -1,4 +1,4 @@
-//! `promptshift ablate length` and `init`: what the prompt itself is.
+//! `promptshift ablate length` and `init`: ablations of the prompt.
 
 use clap::Args;
 
@@ -14,15 +14,15 @@ use promptshift_report::ablation::{LABELS, UNIFORM, VOCAB};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::Task;
 
-/// Five lengths, or four starts, with three seeds. Starts from class labels need a source with some, as qqp; the
-/// miniature does not learn that one in so few steps.
+/// Five lengths, or four initialisations, with three seeds. Initialising from class labels needs a source with labels,
+/// such as qqp; the miniature does not learn qqp in so few steps.
 const USUAL: Usual = Usual {
     transfer: "squad->textbookqa,duorc,drop",
     seeds: 3,
     eval_rows: 200,
 };
 
-/// The text that a prompt starts from where none is given: what the task is.
+/// The default text to initialise a prompt from: a description of the task.
 fn default_text(task: Task) -> &'static str {
     match task {
         Task::Paraphrase => "Do both sentences say the same?",
@@ -35,18 +35,17 @@ fn default_text(task: Task) -> &'static str {
 pub(super) struct Lengths {
     #[command(flatten)]
     shared: Shared,
-    /// 'nano', a folder that holds a T5, or OWNER/NAME of a model of the Hub, once it was fetched.
+    /// 'nano', a folder with a T5, or OWNER/NAME of a fetched model of the Hub.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
-    /// The lengths, those of the paper by default.
+    /// The prompt lengths [default: the paper's].
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "1,5,20,100,150",
         value_name = "P", help_heading = help::TRAINING)]
     lengths: Vec<usize>,
-    /// How the prompts start, a line in the figure each: vocab, uniform, uniform-one-sided, labels,
-    /// text:SOME WORDS.
+    /// Initialisations, each a line in the figure: vocab, uniform, uniform-one-sided, labels, text:SOME WORDS.
     #[arg(
         long,
         value_delimiter = ',',
@@ -61,15 +60,17 @@ pub(super) struct Lengths {
 pub(super) struct Inits {
     #[command(flatten)]
     shared: Shared,
-    /// 'nano', a folder that holds a T5, or OWNER/NAME of a model of the Hub, once it was fetched.
+    /// 'nano', a folder with a T5, or OWNER/NAME of a fetched model of the Hub.
     #[arg(long, default_value = "nano", value_name = "MODEL", help_heading = help::MODEL)]
     model: String,
-    /// The starts: uniform in U[-0.5, 0.5] (the paper) and uniform-one-sided in U[0, 0.5) (its code),
-    /// vocab, labels where the source has class labels, text:SOME WORDS; all of these by default. Also
-    /// file:PROMPT, one that was tuned before. A text can't hold a comma.
+    /// Initialisations to compare [default: all but file].
+    ///
+    ///
+    /// uniform in U[-0.5, 0.5] (the paper), uniform-one-sided in U[0, 0.5) (its code), vocab, labels (if the source has
+    /// class labels), text:SOME WORDS without commas, and file:PROMPT, an earlier prompt.
     #[arg(long, value_delimiter = ',', value_name = "INIT", help_heading = help::TRAINING)]
     inits: Vec<Init>,
-    /// Vectors in the prompt; the recipe's where none is given.
+    /// Vectors in the prompt, instead of the recipe's.
     #[arg(long, value_name = "P", help_heading = help::TRAINING)]
     prompt_length: Option<usize>,
 }
@@ -119,7 +120,7 @@ pub(super) fn init(arguments: &Inits) -> Result<(), Failure> {
     }
     let parts = (inits.iter().enumerate())
         .map(|(at, init)| {
-            // Texts and files are numbered where there are several.
+            // Several texts or files are numbered.
             let before = inits[..at].iter().filter(|other| name(other) == name(init));
             let (folder, place) = match (init, before.count()) {
                 (PromptInit::Text(_) | PromptInit::File(_), earlier @ 1..) => (
@@ -154,7 +155,7 @@ fn with(base: &Plan, variant: Variant, length: Option<usize>, init: &PromptInit)
     }
 }
 
-/// Settings with folders of their own.
+/// Checks that every setting has its own folder.
 fn distinct(parts: Vec<Part>) -> Result<Vec<Part>, Failure> {
     let folder = |part: &Part| part.variant.as_ref().map(|variant| variant.folder.clone());
     for (at, one) in parts.iter().enumerate() {
@@ -168,7 +169,7 @@ fn distinct(parts: Vec<Part>) -> Result<Vec<Part>, Failure> {
     Ok(parts)
 }
 
-/// A start's name in reports.
+/// An initialisation's name in reports.
 fn name(init: &PromptInit) -> String {
     match init {
         PromptInit::Uniform => UNIFORM.to_owned(),

@@ -6,8 +6,7 @@ use promptshift_tensors::network::Kind;
 use promptshift_tensors::tuning;
 use promptshift_text::transfer::ALL;
 
-/// The methods of these names; `all` is every one that can be put on the model and makes sense with the
-/// source's labels.
+/// The methods of these names; `all` means every method that supports the model and the source's labels.
 pub fn methods(
     names: &[String],
     defaults: Defaults,

@@ -1,4 +1,4 @@
-//! From what was typed to the plan.
+//! Turns the flags into a plan.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,18 +23,17 @@ use promptshift_text::domain::AnswerForm;
 use promptshift_text::domain::catalogue::Catalogue;
 use promptshift_text::domain::wording::Wording;
 
-/// What is taken where no flag says how many.
+/// Defaults where no flag sets a number.
 struct Amounts {
-    /// Seeds of a few methods, and of many.
+    /// The number of seeds for a few methods, and for many.
     seeds: [u64; 2],
-    /// Steps are those of the recipe divided by this.
+    /// The recipe's steps are divided by this.
     steps_divisor: usize,
     validation_rows: usize,
     eval_rows: Option<usize>,
 }
 
-/// Five seeds for the comparison of a few methods, three where many are looked over: the time that a plan
-/// takes grows with both.
+/// Five seeds for comparing a few methods, three for surveying many: a plan's time grows with both.
 const USUAL: Amounts = Amounts {
     seeds: [5, 3],
     steps_divisor: 1,
@@ -42,7 +41,7 @@ const USUAL: Amounts = Amounts {
     eval_rows: None,
 };
 
-/// Of `--quick`.
+/// With `--quick`.
 const QUICK: Amounts = Amounts {
     seeds: [3, 3],
     steps_divisor: 6,
@@ -64,8 +63,7 @@ impl Amounts {
     }
 }
 
-/// Everything that was typed, resolved and checked; and the file that standard output goes to, if
-/// the shell took the arrow apart.
+/// All flags, resolved and checked; also the file that standard output goes to, if the shell took the arrow apart.
 pub fn plan(
     arguments: &Arguments,
     catalogue: &Catalogue,
@@ -99,7 +97,7 @@ pub fn plan(
         methods.retain(|&method| method != Method::Intrinsic);
     }
     if subspace.is_some() && !methods.contains(&Method::Intrinsic) {
-        bail!("--subspace: intrinsic is not among the methods that are tuned");
+        bail!("--subspace: intrinsic is not among the tuned methods");
     }
     let task = card.task;
     let head = head_form(config, task, card.labels.len(), wording.score_by)?;
@@ -185,7 +183,7 @@ pub fn plan(
     ))
 }
 
-/// How rows are written for a model: its own form, or for a T5 the one that was asked for.
+/// How rows are written for a model: in its own form or, for a T5, in the one requested.
 pub fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<AnswerForm> {
     match (config, asked) {
         (Config::T5(_) | Config::Bert(_), asked) => {
@@ -200,7 +198,7 @@ pub fn answer_form(asked: Option<Answers>, config: &Config) -> anyhow::Result<An
     }
 }
 
-/// What `--tune-on` asks for; 0 examples are zero-shot, which is reported in any case.
+/// The value of `--tune-on`; 0 examples are zero-shot, which is reported in any case.
 fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
     let mut examples = arguments.tune_on.clone();
     examples.retain(|&count| count > 0);
@@ -212,12 +210,12 @@ fn tune_on(arguments: &Arguments) -> Option<TuneOn> {
     })
 }
 
-/// `P`: the template's, the flag's, or the recipe's own.
+/// `P`: the template's, the flag's, or the recipe's.
 fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::Result<usize> {
     let template = (wording.template.as_ref()).map(|template| (template, template.vectors()));
     match (template, flag) {
         (Some((template, inside)), Some(length)) if inside > 0 && inside != length => bail!(
-            "--prompt-length {length}: the template '{}' has places for {inside} vectors; wanted \
+            "--prompt-length {length}: the template '{}' has room for {inside} vectors; wanted \
              as many, or no --prompt-length",
             template.name
         ),
@@ -226,11 +224,11 @@ fn prompt_length(flag: Option<usize>, wording: &Wording, own: usize) -> anyhow::
     }
 }
 
-/// Whether a prompt of a subspace has as many vectors as the template has places.
+/// Checks that a subspace's prompts have as many vectors as the template has room for.
 fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
     match &wording.template {
         Some(template) if ![0, length].contains(&template.vectors()) => bail!(
-            "--subspace: its prompts have {length} vectors, and the template '{}' places for {}; wanted \
+            "--subspace: its prompts have {length} vectors, but the template '{}' has room for {}; wanted \
              as many",
             template.name,
             template.vectors()
@@ -239,12 +237,12 @@ fn check_length(length: usize, wording: &Wording) -> anyhow::Result<()> {
     }
 }
 
-/// Words before the input have no place among a template's soft tokens.
+/// A prompt of words can't be placed in a template's soft-prompt slots.
 fn check_words(method: Method, wording: &Wording) -> anyhow::Result<()> {
     match &wording.template {
         Some(template) if template.vectors() > 0 => bail!(
-            "--methods {}: it puts words where the template '{}' has places for a soft prompt's \
-             vectors; wanted a template of words alone, or other methods",
+            "--methods {}: it puts words before the input, but the template '{}' has room for a soft prompt's \
+             vectors; wanted a template without them, or other methods",
             method.name(),
             template.name
         ),

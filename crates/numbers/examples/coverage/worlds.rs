@@ -194,7 +194,7 @@ pub fn worlds() -> Vec<World> {
                 method((0, 3), 1.2, 0.3, MIDDLE),
             ],
             ..pair(
-                "mean of six targets, three methods that vary unlike",
+                "mean of six targets, three methods of unequal variance",
                 (0, 3),
                 (0, 3),
             )

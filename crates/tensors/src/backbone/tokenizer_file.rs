@@ -1,4 +1,4 @@
-//! Which file of a model's folder its tokenizer is read from.
+//! Finds the file in a model's folder that holds its tokenizer.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use super::BackboneError;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
-/// What a `tokenizer_config.json` says of how texts begin.
+/// What a `tokenizer_config.json` says about the beginning of texts.
 pub(super) enum Beginning {
-    /// Nothing, or that they begin as they are.
+    /// Nothing is prepended, or nothing is said.
     Plain,
     /// With this token (`add_bos_token`).
     Token(String),
 }
 
 impl Beginning {
-    /// That of a folder.
+    /// Reads it from a folder.
     pub fn of_folder(folder: &Path) -> Self {
         let said = || -> Option<String> {
             let bytes = std::fs::read(folder.join("tokenizer_config.json")).ok()?;
@@ -29,8 +29,8 @@ impl Beginning {
         said().map_or(Beginning::Plain, Beginning::Token)
     }
 
-    /// What has to be said where inputs begin in another way: the tokenizer's own file decides here, as it
-    /// does in some versions of Transformers.
+    /// A note for when the tokenizer's own file contradicts it. The tokenizer's file decides, as in some versions of
+    /// Transformers.
     pub fn unmet(&self, tokenizer: &Tokenizer) -> Option<String> {
         let Beginning::Token(token) = self else {
             return None;
@@ -39,8 +39,8 @@ impl Beginning {
         let is_met = !tokenizer.continues() || ids.first() == tokenizer.id(token).as_ref();
         (!is_met).then(|| {
             format!(
-                "says that texts begin with {token} (add_bos_token), and its tokenizer.json puts none there: \
-                 inputs begin without it"
+                "says that texts begin with {token} (add_bos_token), but its tokenizer.json adds none: \
+                 inputs are read without it"
             )
         })
     }
@@ -84,8 +84,7 @@ impl TokenizerFile {
         }
     }
 
-    /// The one that a folder holds for such a network; where there are two, the one that other
-    /// libraries read as well.
+    /// The tokenizer file in a folder for such a network; if there are two, the one that other libraries also read.
     pub fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
         let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
             Ok(bytes) => Case::of_config(&bytes),

@@ -1,27 +1,27 @@
-//! A backbone made ready for how it will be asked.
+//! Prepares a backbone for a wording.
 
 use super::Backbone;
 use crate::network::Network;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::{Opening, Wording};
 
-/// Words that a backbone can't be asked for.
+/// Why a backbone does not support a wording.
 #[derive(Debug, thiserror::Error)]
 pub enum WordsError {
-    /// The checkpoint has no head that says them.
+    /// The checkpoint has no masked-word head.
     #[error(
-        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or none that \
-         shares the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
+        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or one that \
+         does not share the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
          --score-by generation"
     )]
     NoHead {
         /// Its name.
         model: String,
     },
-    /// A masked place has room for one token.
+    /// A mask stands for a single token.
     #[error(
-        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', and one stands in a masked \
-         place: wanted --verbalizer with a word of one token for each class"
+        "--score-by likelihood: '{word}' is {tokens} tokens of '{model}', but a mask stands for \
+         one: wanted --verbalizer with a word of one token for each class"
     )]
     Long {
         /// The first word of a class.
@@ -31,18 +31,18 @@ pub enum WordsError {
         /// The model's name.
         model: String,
     },
-    /// There is none to begin answers with.
+    /// The tokenizer has no sentinels to begin answers with.
     #[error("'{0}' has no sentinels (<extra_id_0> in its tokenizer): wanted a T5")]
     NoSentinel(String),
 }
 
 impl Backbone {
-    /// The backbone, made ready for what it will be asked: a BERT that classes are ranked by gets the words
-    /// of the source's classes, the first of each, and a gap between its texts; any other the sentinel that
-    /// its answers begin with, if they do.
+    /// Prepares the backbone for a wording. A BERT whose answers are chosen by likelihood gets the first word of each
+    /// of the source's classes, and a gap between its two texts; any other backbone gets the sentinel that its answers
+    /// begin with, if there is one.
     ///
     /// # Errors
-    /// It can't say the words.
+    /// It does not support the wording.
     pub fn with_wording(self, wording: &Wording, source: &Card) -> Result<Self, WordsError> {
         let tokenizer = match wording.opening {
             Opening::Text => Some(self.tokenizer),

@@ -1,4 +1,4 @@
-//! Pairs of texts for a model that reads such, and answers that are stretches of the second.
+//! Encodes pairs of texts for BERT, and answers that are spans of the second text.
 
 use std::ops::Range;
 
@@ -12,15 +12,14 @@ use promptshift_text::domain::{Example, Gold};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Second {
     text: String,
-    /// Where its tokens begin in the input.
+    /// The input position of its first token.
     first: usize,
-    /// The bytes of each of its tokens.
+    /// The byte range of each of its tokens.
     offsets: Vec<(usize, usize)>,
 }
 
 impl Second {
-    /// The text from one place in the input to another, that included; nothing where either is none
-    /// of its tokens.
+    /// The text from one input position through another, both included; empty if either is not one of its tokens.
     pub fn between(&self, first: u32, last: u32) -> &str {
         let token = |place: u32| self.offsets.get((place as usize).checked_sub(self.first)?);
         match (token(first), token(last)) {
@@ -29,8 +28,8 @@ impl Second {
         }
     }
 
-    /// The places in the input of the tokens that an answer stands on, if it is not cut away: at this
-    /// byte, where one is given, else where it is found first.
+    /// The input positions of an answer's first and last token, if it was not truncated. The answer is at byte `at` if
+    /// given, else at its first occurrence.
     fn places(&self, answer: &str, at: Option<usize>) -> Option<[u32; 2]> {
         let start = at.or_else(|| self.text.find(answer))?;
         let end = start + answer.len();
@@ -43,10 +42,9 @@ impl Second {
 }
 
 impl Encoding {
-    /// `[CLS] first [SEP] second [SEP]`, with a [gap](crate::tokenizer::Gap) between them where classes are
-    /// words. Where they are too long, the end of the longer one is cut off;
-    /// of a question with its context always the context's. The target is a class, or the places where
-    /// the training answer stands: none where it is cut away.
+    /// `[CLS] first [SEP] second [SEP]`, with a [gap](crate::tokenizer::Gap) between the texts if classes are words.
+    /// Too long a pair is truncated at the end of the longer text; for a question with its context, always of the
+    /// context. The target is a class, or the positions of the training answer, empty if it was truncated.
     pub(super) fn of_pair(
         example: &Example,
         tokenizer: &Tokenizer,
@@ -105,8 +103,8 @@ impl Encoding {
     }
 }
 
-/// How many tokens of two texts are kept within `room`: the shorter whole if it takes no more than
-/// half, else half of each.
+/// How many tokens of two texts are kept within `room`: all of the shorter one if it takes at most half, else half of
+/// each.
 fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     let half = room / 2;
     match (first <= half, second <= room - half) {
@@ -117,7 +115,7 @@ fn shared(first: usize, second: usize, room: usize) -> (usize, usize) {
     }
 }
 
-/// What is kept of a pair, and where its second text ends in the input, if it was cut.
+/// How much of a pair is kept and, if it was truncated, where its second text ends in the input.
 pub(super) fn pair_reading(
     example: &Example,
     tokenizer: &Tokenizer,

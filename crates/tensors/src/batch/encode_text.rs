@@ -1,4 +1,4 @@
-//! An input in tokens, and what the model reads of it.
+//! An input in tokens, and the part that the model reads.
 
 use std::ops::Range;
 
@@ -7,29 +7,29 @@ use crate::tokenizer::Tokenizer;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 
-/// An input's tokens, whole.
+/// All tokens of an input.
 pub(super) struct Whole<'a> {
     text: &'a str,
     pub ids: Vec<u32>,
-    /// The byte behind each of them.
+    /// The byte after each token.
     ends: Vec<usize>,
     /// As [`Encoding::soft`](super::Encoding::soft).
     pub soft: Vec<usize>,
 }
 
-/// What the model reads of an input.
+/// The part of an input that the model reads.
 pub(super) struct Read {
-    /// At most as many as the limit.
+    /// At most the limit.
     pub ids: Vec<u32>,
     /// As [`Encoding::soft`](super::Encoding::soft).
     pub soft: Vec<usize>,
-    /// Where some tokens are cut, the bytes up to the cut.
+    /// If tokens were truncated, the bytes up to the cut.
     pub cut_at: Option<usize>,
 }
 
 impl<'a> Whole<'a> {
-    /// Tokenizes an input. The texts between the vectors of a soft prompt are tokenized each by
-    /// itself, without the spaces around it, as OpenPrompt does.
+    /// Tokenizes an input. The texts between soft-prompt vectors are tokenized separately, without the spaces around
+    /// them, as in OpenPrompt.
     pub fn of(example: &'a Example, tokenizer: &Tokenizer) -> Self {
         let text = &example.input;
         if example.soft.is_empty() {
@@ -66,9 +66,8 @@ impl<'a> Whole<'a> {
         self.ends.extend(offsets.iter().map(|(_, end)| from + end));
     }
 
-    /// T5 reads an end of sequence behind what is left. A model that goes on with its input needs the
-    /// end of it (the question and `Answer:`), so that what is cut is the end of all but the last two
-    /// lines.
+    /// Truncates the tokens. T5 reads an end of sequence after them. A model that continues its input needs the input's
+    /// end (the question and `Answer:`), so the last two lines stay and the text before them is truncated.
     pub fn read(self, tokenizer: &Tokenizer, limits: &Limits) -> Read {
         let Whole {
             text,
@@ -82,7 +81,7 @@ impl<'a> Whole<'a> {
             return Read {
                 cut_at: (ids.len() > kept).then(|| cut_at(kept)),
                 ids: ended(ids, limits.input, tokenizer.end()),
-                // What stood behind the cut stands at it.
+                // Vectors after the cut move to the cut.
                 soft: soft.into_iter().map(|at| at.min(kept)).collect(),
             };
         }

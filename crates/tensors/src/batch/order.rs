@@ -1,4 +1,4 @@
-//! Which examples share a batch, in training and in evaluation.
+//! Decides which examples share a batch, in training and in evaluation.
 
 use std::ops::Range;
 
@@ -8,23 +8,23 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Batch, Encoding};
 
-/// Encodings of one domain among those that are trained on.
+/// The encodings of one domain of the training set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
-    /// Where they are.
+    /// Their indices.
     pub rows: Range<usize>,
-    /// How many of them an epoch takes; at most all.
+    /// How many of them an epoch uses; at most all.
     pub each_epoch: usize,
 }
 
-/// A share, and those of its rows that the next epochs take.
+/// A share and the order in which the next epochs use its rows.
 struct Stock {
     share: Share,
     waiting: Vec<usize>,
 }
 
 impl Stock {
-    /// An epoch's rows: all, or those that no epoch had since all were had.
+    /// An epoch's rows: all of them, or the next ones in a cycle that uses every row before it repeats one.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let Share { rows, each_epoch } = &self.share;
         if *each_epoch == rows.len() {
@@ -42,10 +42,11 @@ impl Stock {
     }
 }
 
-/// An endless stream of batches whose order depends on the seed alone.
+/// An endless stream of batches whose order depends only on the seed.
 ///
-/// An epoch has each share's rows. It is shuffled; pools of some batches are sorted by length, so that a batch holds
-/// examples of like length and little padding, and the pool's batches are shuffled again.
+///
+/// An epoch contains each share's rows. It is shuffled; pools of several batches are sorted by length, so that a batch
+/// has examples of similar length and little padding; the batches of a pool are shuffled again.
 pub struct Batches<'a> {
     encodings: &'a [Encoding],
     stocks: Vec<Stock>,
@@ -59,10 +60,10 @@ pub struct Batches<'a> {
 const POOL: usize = 8;
 
 impl<'a> Batches<'a> {
-    /// Batches of `size` examples; fewer where there are not as many examples.
+    /// Batches of `size` examples, or of all examples if there are fewer.
     ///
     /// # Panics
-    /// `encodings` is empty or `size` is 0: both are refused before training.
+    /// `encodings` is empty or `size` is 0; both are rejected before training.
     pub fn new(encodings: &'a [Encoding], size: usize, pad: u32, seed: u64) -> Self {
         let whole = Share {
             rows: 0..encodings.len(),
@@ -99,7 +100,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Shuffles a new epoch into batches; a last one that is not full is left out.
+    /// Shuffles a new epoch into batches; an incomplete last batch is dropped.
     fn refill(&mut self) {
         let drawn = self
             .stocks
@@ -115,7 +116,7 @@ impl<'a> Batches<'a> {
         self.waiting.shuffle(&mut self.rng);
     }
 
-    /// The rows of the next batch.
+    /// The row indices of the next batch.
     fn next_rows(&mut self) -> Vec<usize> {
         if self.waiting.is_empty() {
             self.refill();
@@ -123,7 +124,7 @@ impl<'a> Batches<'a> {
         self.waiting.pop().expect("an epoch has at least one batch")
     }
 
-    /// Passes over so many batches.
+    /// Skips this many batches.
     pub fn skip(&mut self, batches: usize) {
         for _ in 0..batches {
             self.next_rows();
@@ -138,15 +139,15 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Groups examples of like length for evaluation: indices, longest groups first, at most
-/// `positions` padded input positions a group.
+/// Groups examples of similar length for evaluation: indices, longest groups first, with at most `positions` padded
+/// input positions in a group.
 pub fn buckets(lengths: &[usize], positions: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for i in order {
         match groups.last_mut() {
-            // The first of a group is its longest.
+            // The first of a group is the longest.
             Some(group) if (group.len() + 1) * lengths[group[0]] <= positions => group.push(i),
             _ => groups.push(vec![i]),
         }

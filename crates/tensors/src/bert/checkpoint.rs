@@ -1,4 +1,4 @@
-//! A BERT's parameters under Hugging Face's names, both ways; every tensor accounted for.
+//! A BERT's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
 
 use burn::tensor::Device;
 
@@ -11,11 +11,11 @@ use super::model::Bert;
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
 
-/// The name that a tensor has in a bare BERT of today; none where the tensor is no part of one.
+/// A tensor's name in a bare BERT of today; `None` if it does not belong to one.
 ///
-/// Checkpoints of a BERT under a head call everything `bert.…` and bring the head; those that were
-/// converted from TensorFlow call a norm's gain and bias `gamma` and `beta`; old ones keep the numbers of
-/// the positions.
+///
+/// Checkpoints of a BERT with a head prefix every name with `bert.` and include the head. Those converted from
+/// TensorFlow call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
 fn todays_name(name: &str) -> Option<String> {
     let name = name.strip_prefix("bert.").unwrap_or(name);
     if HEADS.iter().any(|head| name.starts_with(head)) || name == "embeddings.position_ids" {
@@ -29,8 +29,7 @@ fn todays_name(name: &str) -> Option<String> {
     )
 }
 
-/// Heads that checkpoints bring and that are left aside: of the next sentence, of classification, of
-/// questions.
+/// Heads in checkpoints that are ignored: for the next sentence, classification and questions.
 const HEADS: [&str; 3] = ["cls.seq_relationship.", "classifier.", "qa_outputs."];
 
 /// The masked-word head.
@@ -58,16 +57,16 @@ const PARTS: &[Entry] = &[
     ("pooler", "pooler.dense", Part::Linear),
 ];
 
-/// The names of all parts, each behind this prefix.
+/// The names of all parts with this prefix.
 pub(super) fn names(prefix: &str) -> Names {
     Names::new(PARTS).renamed(|name| format!("{prefix}{name}"))
 }
 
-/// The masked-word head's norm, and its map.
+/// The masked-word head's norm and linear map.
 const MASKED_NORM: [Entry; 1] = [("", "cls.predictions.transform.LayerNorm", Part::Norm)];
 const MASKED_MAP: [Entry; 1] = [("", "cls.predictions.transform.dense", Part::Linear)];
 
-/// The names of a head, under which Transformers looks for it.
+/// The names of a head in Transformers.
 fn head_names(form: HeadForm) -> Names {
     let name = match form {
         HeadForm::Classes(_) | HeadForm::Words(_) => "classifier",
@@ -107,14 +106,14 @@ impl BertConfig {
         }
     }
 
-    /// The masked-word head, where it is there whole; its words' vectors are the embedding.
+    /// The masked-word head, if it is complete and shares the embedding.
     fn masked_words(
         &self,
         weights: &mut Weights,
         device: &Device,
     ) -> Result<Option<MaskedWords>, CheckpointError> {
         let name = |part: &str| format!("{MASKED}{part}");
-        // Copies of what is tied; the bias is saved under either name.
+        // Copies of tied tensors; the bias is saved under either name.
         let (words, bias) = (name("decoder.weight"), name("decoder.bias"));
         weights.name_one_of(&name("bias"), &[bias.as_str()]);
         let has_words = weights.contains(&words) || self.tie_word_embeddings;
@@ -140,12 +139,11 @@ impl BertConfig {
 }
 
 impl Bert {
-    /// Builds the model from all of `weights`, without a head: those that checkpoints bring are left
-    /// aside, but for that of masked words. What ends a text and what stands for a word that is left out
-    /// is for [`Bert::with_tokens`] to say.
+    /// Builds the model from all of `weights`, without a head: heads in the checkpoint are ignored, except the
+    /// masked-word head. The ids of `[SEP]` and `[MASK]` are set by [`Bert::with_tokens`].
     ///
     /// # Errors
-    /// A tensor is absent, has another shape, or has no place.
+    /// A tensor is absent, has another shape, or is unknown.
     pub fn load(
         config: &BertConfig,
         mut weights: Weights,
@@ -178,9 +176,9 @@ impl Bert {
         Ok(model)
     }
 
-    /// The same network with all of `weights` in place of its own, the inverse of [`Bert::weights`]: its head
-    /// is filled as well. What no training moves and no such file says stays as it is: the tokenizer's ids, the
-    /// masked-word head and the classes' words.
+    /// Replaces all parameters by `weights`, those of the head included: the inverse of [`Bert::weights`]. What
+    /// training does not change and such a file does not contain stays: the tokenizer's ids, the masked-word head and
+    /// the classes' words.
     ///
     /// # Errors
     /// As [`Bert::load`], or the head is absent or has another shape.
@@ -210,8 +208,8 @@ impl Bert {
         })
     }
 
-    /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the
-    /// head's as `classifier` or `qa_outputs`, under which Transformers looks for it.
+    /// All parameters under Hugging Face's names and in its layout, the inverse of [`Bert::load`]; the head is called
+    /// `classifier` or `qa_outputs`, as in Transformers.
     pub fn weights(&self) -> Weights {
         let mut out = Weights::empty("");
         let is_bare = self.head.is_none() && self.masked.is_none();

@@ -1,4 +1,4 @@
-//! `config.json` of a BERT checkpoint, as Hugging Face lays it out.
+//! `config.json` of a BERT checkpoint in Hugging Face's layout.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::config_keys::{self, Family};
 
 /// What errors say was wanted.
-pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert; hidden_act gelu; absolute \
-     positions; not DistilBERT's, RoBERTa's or another relative's)";
+pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert, hidden_act gelu, absolute \
+     positions; DistilBERT, RoBERTa and other variants are not supported)";
 
 /// The shape of a BERT backbone. Field names are `config.json`'s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +28,9 @@ pub struct BertConfig {
     pub intermediate_size: usize,
     /// Always `gelu`, the exact one.
     pub hidden_act: String,
-    /// The positions that there are vectors for (512).
+    /// The number of position embeddings (512).
     pub max_position_embeddings: usize,
-    /// Kinds of segments (2).
+    /// The number of segment types (2).
     pub type_vocab_size: usize,
     /// ε of the norms (1e-12).
     #[serde(default = "published_epsilon")]
@@ -41,10 +41,10 @@ pub struct BertConfig {
     /// Always `absolute`.
     #[serde(default = "absolute")]
     pub position_embedding_type: String,
-    /// Standard deviation of the weights' start, and of a new head's (0.02).
+    /// Standard deviation of initial weights, also of a new head (0.02).
     #[serde(default = "published_range")]
     pub initializer_range: f64,
-    /// Whether the words of the masked-word head are the embedding where the weights have none of its own.
+    /// Whether the masked-word head uses the embedding if the weights have no matrix for it.
     #[serde(default = "tied")]
     pub tie_word_embeddings: bool,
 }
@@ -82,7 +82,7 @@ impl BertConfig {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`; `name` is what errors call it.
+    /// Parses and checks the text of a `config.json`; errors call it `name`.
     ///
     /// # Errors
     /// As [`BertConfig::read`].
@@ -137,7 +137,7 @@ impl BertConfig {
         }
         if config.type_vocab_size < 2 {
             return Err(wrong(format!(
-                "type_vocab_size {}, where pairs of texts need two",
+                "type_vocab_size {}, but pairs of texts need two",
                 config.type_vocab_size
             )));
         }
@@ -149,20 +149,20 @@ impl BertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// All parameters with the pooler's and without any head's, in closed form.
+    /// The number of all parameters in closed form, with the pooler and without heads.
     pub fn parameters(&self) -> usize {
         let d = self.hidden_size;
         let rows = self.vocab_size + self.max_position_embeddings + self.type_vocab_size;
         rows * d + 2 * d + self.num_hidden_layers * self.block_parameters() + d * d + d
     }
 
-    /// Those of one block.
+    /// The parameters of one block.
     pub(crate) fn block_parameters(&self) -> usize {
         let (d, ff) = (self.hidden_size, self.intermediate_size);
         4 * (d * d + d) + (d * ff + ff) + (ff * d + d) + 4 * d
     }
 
-    /// Numbers in the biases of maps and norms, the pooler's among them.
+    /// The size of all biases of linear maps and norms, the pooler's included.
     pub(crate) fn biases(&self) -> usize {
         let (d, ff) = (self.hidden_size, self.intermediate_size);
         self.num_hidden_layers * (7 * d + ff) + 2 * d
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn relatives_are_refused_by_name() {
+    fn other_variants_are_refused_by_name() {
         for (key, value, part) in [
             (
                 "model_type",

@@ -1,4 +1,4 @@
-//! What enters the blocks: a word's vector, its position's and its segment's, summed and normed.
+//! The blocks' input: the sum of word, position and segment embeddings, normed.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -10,7 +10,7 @@ use crate::layers::{Norm, Tokens, of_each, pick};
 pub(super) struct Embeddings {
     /// `[V, D]`.
     pub(super) words: Param<Tensor<2>>,
-    /// `[S, D]`, one for each position that there may be.
+    /// `[S, D]`, for `S` positions.
     pub(super) positions: Param<Tensor<2>>,
     /// `[2, D]`.
     pub(super) segments: Param<Tensor<2>>,
@@ -18,13 +18,13 @@ pub(super) struct Embeddings {
 }
 
 impl Embeddings {
-    /// `T` ids a row → `[B·(T+P), D]`.
+    /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
-    /// A soft prompt `[P, D]` stands behind the first token, in the place of words of the first
-    /// segment. Behind it and not before it, because the first token is the one that is classified
-    /// from: a state of its own at the front, as it was pre-trained. The prompt takes no positions: the text
-    /// keeps those that it has without a prompt, and all that there are, and a vector of the prompt,
-    /// which is always in the same place, holds its own.
+    ///
+    /// A soft prompt `[P, D]` is inserted after the first token, as words of the first segment. It does not come first
+    /// because classification reads the state of the first token, which was pre-trained at the front. The prompt takes
+    /// no positions: the text keeps the positions that it has without a prompt, up to the maximum length, and a prompt
+    /// vector, whose place is fixed, can learn its own position.
     pub(super) fn forward(
         &self,
         tokens: &Tokens,
@@ -53,7 +53,7 @@ impl Embeddings {
     }
 }
 
-/// 0 up to the first separator of a row, that included, and 1 behind it.
+/// 0 up to and including the first separator of a row, then 1.
 fn segments(tokens: &Tokens, separator: u32) -> Vec<usize> {
     let of_row = |row: &[u32]| {
         let first = row.iter().position(|&id| id == separator);
@@ -67,10 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_segment_begins_behind_the_first_separator() {
+    fn the_second_segment_begins_after_the_first_separator() {
         let rows: [&[u32]; 3] = [&[1, 7, 2, 8, 9, 2], &[1, 7, 8, 2], &[1, 7]];
         let found = segments(&Tokens::padded(&rows, 0), 2);
-        // Padding behind a separator counts as the second segment; nothing looks at it.
+        // Padding after a separator counts as the second segment; nothing attends to it.
         let wanted = [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], [0; 6]].concat();
         assert_eq!(found, wanted);
     }

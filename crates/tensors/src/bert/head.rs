@@ -1,5 +1,4 @@
-//! What answers in a BERT's place of a decoder: classes from the first token, or stretches of the
-//! second text.
+//! The output head of a BERT: classes from the first token, or spans of the second text.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -8,27 +7,27 @@ use rayon::prelude::*;
 use crate::layers::{Generated, HeadForm, Linear, Tokens};
 use promptshift_kernels::{self as kernels, log_sum_exp};
 
-/// The tokens of the longest answer that a span head gives (30, as in google-research/bert,
-/// `run_squad.py`, `max_answer_length`).
+/// The maximum length in tokens of a predicted span (30, as in google-research/bert, `run_squad.py`,
+/// `max_answer_length`).
 pub const LONGEST_ANSWER: usize = 30;
 
-/// A logit where no answer can be.
+/// The logit of positions where no answer can be.
 const NOWHERE: f64 = -1e9;
 
-/// What the blocks have made of a batch, and what a head needs to know of it.
+/// The encoder's output for a batch, and what a head needs to read it.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// `[B·(T+P), D]`, behind the last block; a prompt's `P` stand behind the first token. What is at
-    /// padding says nothing.
+    /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at padding are
+    /// meaningless.
     pub hidden: Tensor<2>,
     /// `P`.
     pub prompt: usize,
-    /// `[B, D]`, what stands for each example: the first token's state, through the pooler where there
-    /// is one; under a head of words that of the masked place, through what precedes the words' vectors.
+    /// `[B, D]`, one state for each example: the first token's, passed through the pooler if there is one; for the
+    /// masked-word head, the masked token's, passed through the head's transform.
     pub(super) pooled: Tensor<2>,
-    /// What was read.
+    /// The input tokens.
     pub(super) tokens: Tokens,
-    /// The id that ends each of two texts.
+    /// The id that ends each of the two texts.
     pub(super) separator: u32,
 }
 
@@ -41,10 +40,10 @@ pub struct Head {
 }
 
 impl Head {
-    /// A head of this weight `[D, outputs]` and this bias `[outputs]`.
+    /// A head with this weight `[D, outputs]` and bias `[outputs]`.
     ///
     /// # Panics
-    /// They are of other sizes.
+    /// The sizes do not match the form.
     pub fn new(form: HeadForm, weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
         assert_eq!(weight.val().dims()[1], form.outputs(), "one column a logit");
         Head {
@@ -53,18 +52,18 @@ impl Head {
         }
     }
 
-    /// What it answers with.
+    /// The form of its answers.
     pub fn form(&self) -> HeadForm {
         self.form
     }
 
-    /// Its weight `[outputs, D]`, as PyTorch keeps it, and its bias `[outputs]`.
+    /// Its weight `[outputs, D]`, in PyTorch's layout, and its bias `[outputs]`.
     pub fn rows(&self) -> (Tensor<2>, Option<Tensor<1>>) {
         (self.map.rows(), self.map.bias.as_ref().map(Param::val))
     }
 
-    /// Of a classifier: logits `[B, classes]`. Of a span head: those of the first place and, below
-    /// them, of the last, `[2·B, T]`, by places in the input without its prompt.
+    /// Logits `[B, classes]` of a classifier. Logits `[2·B, T]` of a span head over input positions without the prompt:
+    /// the rows of first positions, then the rows of last positions.
     pub(super) fn logits(&self, encoded: &Encoded) -> Tensor<2> {
         match self.form {
             HeadForm::Classes(_) | HeadForm::Words(_) => self.map.forward(encoded.pooled.clone()),
@@ -75,7 +74,7 @@ impl Head {
                     .map
                     .forward(encoded.hidden.clone())
                     .reshape([batch, rows, 2]);
-                // The first token, which no answer can be, and what is behind the prompt.
+                // The first token, which can't be in an answer, and the positions after the prompt.
                 let first = logits.clone().slice([0..batch, 0..1, 0..2]);
                 let rest = logits.slice([0..batch, 1 + encoded.prompt..rows, 0..2]);
                 let logits = Tensor::cat(vec![first, rest], 1).permute([2, 0, 1]);
@@ -84,8 +83,8 @@ impl Head {
         }
     }
 
-    /// The logits of every real target, `[N, classes]` or `[N, T]`, and the targets. An example
-    /// without targets (an answer that was cut away) has none.
+    /// The logits of every real target, `[N, classes]` or `[N, T]`, with the targets. An example whose answer was
+    /// truncated has no target.
     pub(super) fn target_logits(
         &self,
         encoded: &Encoded,
@@ -97,7 +96,7 @@ impl Head {
         let mut wanted = Vec::new();
         for (row, &length) in targets.lengths.iter().enumerate() {
             for at in 0..length {
-                // Logits of last places are below those of first ones.
+                // The rows of last positions come after those of first positions.
                 rows.push((at * batch + row) as i32);
                 wanted.push(targets.ids[row * targets.width + at]);
             }
@@ -156,7 +155,7 @@ fn outside(encoded: &Encoded) -> Tensor<2> {
     )
 }
 
-/// The class of the highest logit, the first of equals, and its log-probability.
+/// The class with the highest logit (the first one on ties) and its log-probability.
 fn best_class(logits: &[f32]) -> Generated {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
@@ -170,9 +169,8 @@ fn best_class(logits: &[f32]) -> Generated {
     }
 }
 
-/// The places with the highest sum of logits, the last at or behind the first and at most
-/// [`LONGEST_ANSWER`] tokens in all; nothing where the second segment has no tokens. The log-probability
-/// is that of the two places.
+/// The positions with the highest sum of logits, where the last is not before the first and the span has at most
+/// [`LONGEST_ANSWER`] tokens; empty if the second segment has no tokens. The log-probability is that of both positions.
 fn best_span(first: &[f32], last: &[f32]) -> Generated {
     let inside = |logit: f32| f64::from(logit) > NOWHERE / 2.0;
     let mut best: Option<(f32, usize, usize)> = None;
@@ -194,7 +192,7 @@ fn best_span(first: &[f32], last: &[f32]) -> Generated {
             ids: vec![start as u32, end as u32],
             log_prob: f64::from(sum - log_sum_exp(first) - log_sum_exp(last)),
         },
-        // Logits that are no numbers are nowhere inside.
+        // NaN logits select no span.
         None if !whole.is_finite() => Generated {
             ids: Vec::new(),
             log_prob: f64::NAN,
@@ -210,7 +208,7 @@ mod tests {
     #[test]
     fn the_best_span_is_valid_even_where_the_best_places_are_not() {
         let far = NOWHERE as f32;
-        // The best start (3) is behind the best end (1); the best valid pair is 1 to 1, with 2 + 3.
+        // The best start (3) is after the best end (1); the best valid pair is 1 to 1, with 2 + 3.
         let first = [far, 2.0, 0.0, 4.0, far];
         let last = [far, 3.0, 1.0, 0.5, far];
         let found = best_span(&first, &last);
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn logits_that_are_no_numbers_give_no_log_probability() {
+    fn nan_logits_give_no_log_probability() {
         let (nan, far) = (f32::NAN, NOWHERE as f32);
         for (first, last) in [
             ([far, nan, nan], [far, nan, nan]),

@@ -1,4 +1,4 @@
-//! The places where tuning methods enter the blocks; shapes of them without any weights.
+//! Hooks for tuning methods in the blocks, and their shapes without weights.
 
 use super::config::BertConfig;
 use super::model::Bert;
@@ -21,7 +21,7 @@ impl Bert {
         maps
     }
 
-    /// Where every sub-layer may have an adapter.
+    /// The adapter slot of every sub-layer.
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         let mut places = Vec::new();
         for block in &mut self.blocks {
@@ -35,7 +35,7 @@ impl Bert {
 }
 
 impl BertConfig {
-    /// Every linear map of the blocks with its `[in, out]`, as [`Bert::maps_mut`] has them.
+    /// Every linear map of the blocks with its `[in, out]`, in the order of [`Bert::maps_mut`].
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         let (d, ff) = (self.hidden_size, self.intermediate_size);
         let block = [
@@ -49,12 +49,12 @@ impl BertConfig {
         block.repeat(self.num_hidden_layers)
     }
 
-    /// The modules of Transformers' network under a head that these maps are.
+    /// The names of these maps in Transformers' network with a head.
     pub fn map_names(&self) -> Vec<String> {
         super::checkpoint::names("bert.").maps("blocks", self.num_hidden_layers)
     }
 
-    /// Every sub-layer of the blocks, as [`Bert::adapters_mut`] has them.
+    /// Every sub-layer of the blocks, in the order of [`Bert::adapters_mut`].
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.num_hidden_layers)
     }

@@ -1,4 +1,4 @@
-//! The parts of a block: self-attention and feed-forward, each with its residual and a norm behind it.
+//! The parts of a block: self-attention and feed-forward, each with a residual followed by a norm.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -16,13 +16,13 @@ pub(super) struct Attention {
     pub(super) key: Linear,
     pub(super) value: Linear,
     pub(super) output: Linear,
-    /// What a tuning method puts after it or beside it.
+    /// An adapter after or beside it.
     pub(super) adapter: Option<Adapter>,
     pub(super) heads: usize,
 }
 
 impl Attention {
-    /// `[N, D]` → `[N, D]`; each row sees those of its example, and the prefix.
+    /// `[N, D]` → `[N, D]`; each row attends to the rows of its example and to the prefix.
     fn forward(
         &self,
         x: Tensor<2>,
@@ -67,7 +67,7 @@ impl Attention {
 pub(super) struct FeedForward {
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// What a tuning method puts after it or beside it.
+    /// An adapter after or beside it.
     pub(super) adapter: Option<Adapter>,
 }
 

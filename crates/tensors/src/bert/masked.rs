@@ -1,34 +1,33 @@
-//! The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1): what stands where a word was
-//! left out. `norm(gelu(h W + b))` is multiplied by the words' embeddings, and each word has a bias.
+//! The masked-word head of pre-training (Devlin et al. 2018, §3.1, task 1): it predicts the word at a mask.
+//! `norm(gelu(h W + b))` is multiplied by the word embeddings, and each word has a bias.
 //!
-//! Classes are words here (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text
-//! Classification and Natural Language Inference", arXiv 2001.07676): a class is as probable as its word
-//! among the words of all classes, in the place of `[MASK]`.
+//! Here classes are words (Schick & Schütze 2021, "Exploiting Cloze Questions for Few Shot Text Classification and
+//! Natural Language Inference", arXiv 2001.07676): a class's probability is that of its word at `[MASK]`, normalised
+//! over the words of all classes.
 //!
 //! The vectors and biases of the classes' words become the head that every method trains and counts
-//! ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay as the checkpoint has
-//! them with every method, model tuning among them, and are in no count of parameters, trained, stored or
-//! of the whole model; Transformers' fine-tuning of a `BertForMaskedLM` moves them as well.
+//! ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every method, model
+//! tuning included, and are in no count of parameters (trained, stored or total). Fine-tuning a `BertForMaskedLM` with
+//! Transformers does change them.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::layers::{Linear, Norm};
 use promptshift_kernels as kernels;
 
-/// What comes before the words' vectors, and the words' biases: as they stand in the checkpoint, whatever the
-/// method.
+/// The frozen parts of the masked-word head: the transform and the words' biases.
 #[derive(Debug, Clone)]
 pub(super) struct MaskedWords {
     pub(super) transform: Linear,
     pub(super) norm: Norm,
     /// `[V]`.
     pub(super) bias: Tensor<1>,
-    /// The word of each class, once they are known.
+    /// The word of each class, once known.
     pub(super) classes: Vec<u32>,
 }
 
 impl MaskedWords {
-    /// States `[N, D]` in masked places → what is multiplied by the words' vectors, `[N, D]`.
+    /// States `[N, D]` at masks → the vectors `[N, D]` to multiply by the word embeddings.
     pub(super) fn transformed(&self, states: Tensor<2>) -> Tensor<2> {
         let hidden = kernels::gelu(self.transform.forward(states));
         self.norm.forward(hidden)

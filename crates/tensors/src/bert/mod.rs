@@ -1,12 +1,12 @@
-//! BERT (Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for Language
-//! Understanding", arXiv 1810.04805) and what is shaped like it, MiniLM among them: an encoder with
-//! learned positions, norms after the residuals, biases and exact gelu.
+//! BERT (Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding", arXiv
+//! 1810.04805) and models of the same shape, such as MiniLM: an encoder with learned positions, norms after the
+//! residuals, biases and exact gelu.
 //!
-//! It does not generate. A [`Head`] on its states answers instead: with a class, from the first token,
-//! or with a stretch of the second text. The head is new, and trained with every tuning method. A
-//! checkpoint that has the masked-word head of its pre-training can answer with a class by its word in a
-//! masked place instead. Of that head the words' vectors and biases are trained with every method and counted;
-//! the map and norm before them stay frozen with every method, model tuning among them, and are counted nowhere.
+//! It does not generate. A [`Head`] on its states answers instead: with a class, from the first token, or with a span
+//! of the second text. The head is new, and every tuning method trains it. A checkpoint with the masked-word head of
+//! pre-training can instead answer with the class whose word is most probable at a mask. The words' vectors and biases
+//! of that head are trained and counted with every method; its map and norm stay frozen with every method, model tuning
+//! included, and are never counted.
 //!
 //! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
 

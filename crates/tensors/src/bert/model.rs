@@ -1,4 +1,4 @@
-//! The whole backbone: embeddings, blocks, pooler, and a head where one is put on.
+//! The whole network: embeddings, blocks, pooler, and an optional head.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -16,15 +16,14 @@ use crate::layers::{
 pub struct Bert {
     pub(super) embeddings: Embeddings,
     pub(super) blocks: Vec<Block>,
-    /// The map of the first token's state, with tanh behind it, where the checkpoint has one.
+    /// The linear map and tanh on the first token's state, if the checkpoint has it.
     pub(super) pooler: Option<Linear>,
-    /// What answers.
+    /// The output head.
     pub(super) head: Option<Head>,
-    /// What says which word stands in a masked place, where the checkpoint has it. No method trains it, and
-    /// nothing counts it.
+    /// The masked-word head, if the checkpoint has it. No method trains it, and no count includes it.
     #[module(skip)]
     pub(super) masked: Option<MaskedWords>,
-    /// The id of `[SEP]`, which ends each of two texts.
+    /// The id of `[SEP]`, which ends each of the two texts.
     pub(super) separator: usize,
     /// The id of `[MASK]`.
     pub(super) mask: usize,
@@ -36,12 +35,12 @@ impl Bert {
         self.embeddings.words.val()
     }
 
-    /// Where the parameters are.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.embedding().device()
     }
 
-    /// The same network with this head on it.
+    /// Sets the head.
     pub fn with_head(self, head: Head) -> Self {
         Bert {
             head: Some(head),
@@ -49,7 +48,7 @@ impl Bert {
         }
     }
 
-    /// The same network for a tokenizer whose `[SEP]` and `[MASK]`, if it has one, have these ids.
+    /// Sets the ids of the tokenizer's `[SEP]` and, if it has one, `[MASK]`.
     pub fn with_tokens(self, separator: u32, mask: Option<u32>) -> Self {
         Bert {
             separator: separator as usize,
@@ -58,8 +57,7 @@ impl Bert {
         }
     }
 
-    /// The same network, in which classes have these words; `None` without the head that says which
-    /// word stands in a masked place.
+    /// Sets the classes' words; `None` without a masked-word head.
     pub fn with_words(self, classes: Vec<u32>) -> Option<Self> {
         let masked = self.masked?;
         Some(Bert {
@@ -68,7 +66,7 @@ impl Bert {
         })
     }
 
-    /// Whether the checkpoint has the head that says which word stands in a masked place.
+    /// Whether the checkpoint has the masked-word head.
     pub fn has_masked_words(&self) -> bool {
         self.masked.is_some()
     }
@@ -78,7 +76,7 @@ impl Bert {
         (self.masked.as_ref()).is_some_and(|masked| !masked.classes.is_empty())
     }
 
-    /// A head of the classes' words, as the checkpoint has them; `None` where they have none.
+    /// A head made of the classes' words, from the checkpoint; `None` if classes have no words.
     pub fn head_of_words(&self) -> Option<Head> {
         let masked = self.masked.as_ref()?;
         let (vectors, bias) = masked.of_classes(self.embedding());
@@ -87,7 +85,7 @@ impl Bert {
         Some(Head::new(form, vectors, bias))
     }
 
-    /// Whether the checkpoint has the map that a classifier reads the first token's state through.
+    /// Whether the checkpoint has the pooler that a classifier reads the first token's state through.
     pub fn has_pooler(&self) -> bool {
         self.pooler.is_some()
     }
@@ -100,7 +98,7 @@ impl Bert {
     /// Runs the blocks.
     ///
     /// # Panics
-    /// There are more tokens than positions: inputs are cut before.
+    /// There are more tokens than positions; inputs are truncated beforehand.
     pub fn encode(&self, tokens: &Tokens, injected: &Injected, dropout: &mut Dropout) -> Encoded {
         let vectors = injected.prompt.clone();
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
@@ -139,14 +137,13 @@ impl Bert {
         }
     }
 
-    /// Where the first masked place of each example is among the states; its first token, if there is
-    /// none.
+    /// The index among the states of each example's first mask, or of its first token if it has no mask.
     fn masked_places(&self, tokens: &Tokens, prompt: usize) -> Vec<usize> {
         let places = tokens.ids.chunks(tokens.width).enumerate();
         places
             .map(|(row, ids)| {
                 let masked = ids.iter().position(|&id| id as usize == self.mask);
-                // A prompt stands behind the first token.
+                // A prompt follows the first token.
                 let place = masked.map_or(0, |at| at + prompt);
                 row * (tokens.width + prompt) + place
             })
@@ -154,32 +151,30 @@ impl Bert {
     }
 
     /// # Panics
-    /// There is no head: a plan puts one on before anything is asked.
-    fn asked(&self) -> &Head {
+    /// There is no head; a plan sets one before the network is used.
+    fn required_head(&self) -> &Head {
         self.head
             .as_ref()
             .expect("a plan puts a head on every BERT")
     }
 
-    /// The head's logits: `[B, classes]`, or those of the first places and, below them, of the last,
-    /// `[2·B, T]`.
+    /// The head's logits: `[B, classes]`, or `[2·B, T]`, the rows of first positions before those of last positions.
     pub fn logits(&self, encoded: &Encoded) -> Tensor<2> {
-        self.asked().logits(encoded)
+        self.required_head().logits(encoded)
     }
 
     /// The head's logits of every real target, `[N, classes]` or `[N, T]`, in row order.
     pub fn target_logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
-        self.asked().target_logits(encoded, targets).0
+        self.required_head().target_logits(encoded, targets).0
     }
 
-    /// The loss of each real target, `[N]`: cross-entropy of its class or its places, plus
-    /// `z_loss · (log Z)²`.
+    /// The loss of each real target, `[N]`: cross-entropy of its class or positions, plus `z_loss · (log Z)²`.
     pub fn token_losses(&self, encoded: &Encoded, targets: &Tokens, z_loss: f64) -> Tensor<1> {
-        self.asked().losses(encoded, targets, z_loss)
+        self.required_head().losses(encoded, targets, z_loss)
     }
 
     /// The most probable answer to each example.
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
-        self.asked().answers(encoded)
+        self.required_head().answers(encoded)
     }
 }

@@ -5,15 +5,15 @@
 //! Transformers 4.57 and 5.24; `tests/golden/make_config_keys.py` asks both for the keys that they write. A key
 //! that is not in the table may change what a network computes, and is told to the user and the record.
 //!
-//! Not in it, so that they are told: `auto_map` (the network is defined by code of the checkpoint's own), and names
-//! that Transformers takes for others (`hidden_size` of a T5 or a GPT-2), which no version writes.
+//! Deliberately omitted, so that they are reported: `auto_map` (the checkpoint's own code defines the network), and
+//! aliases that Transformers accepts but no version writes (`hidden_size` of a T5 or a GPT-2).
 
 use serde_json::Value;
 
 use Effect::{Nothing, Only, Read};
 use Family::{Bert, Gpt2, Llama, Mistral, Qwen2, Qwen3, T5};
 
-/// Whose configuration it is: what `model_type` says.
+/// The model family, from `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `t5`.
@@ -67,23 +67,23 @@ impl Family {
     }
 }
 
-/// What is done about a key.
+/// How a key is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// It is read into the configuration, which refuses what is not known here.
+    /// It is read into the configuration, which rejects unsupported values.
     Read,
-    /// Nothing: it has no part in what a network computes from its weights.
+    /// It is ignored: it does not affect what a network computes from its weights.
     Nothing,
-    /// It changes what is computed unless it is null or this, in JSON: anything else is refused.
+    /// It changes the computation unless it is null or this JSON value; anything else is rejected.
     Only(&'static str),
 }
 
-/// Keys of one meaning.
+/// Keys with one meaning.
 struct Row {
     names: &'static [&'static str],
     of: &'static [Family],
     effect: Effect,
-    /// For who reads the table.
+    /// For readers of the table.
     #[allow(dead_code, reason = "it is the table's documentation")]
     meaning: &'static str,
 }
@@ -108,26 +108,26 @@ const fn row(
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    // Every kind.
+    // All families.
     row(&["model_type"], ALL, Read, "the family"),
     row(&["vocab_size"], ALL, Read, "rows of the embedding"),
     row(&["tie_word_embeddings"], ALL, Read,
-        "whether the head is the embedding. Llama: absent is false; the others: true. 4.x leaves out a head in the file \
-         where it says true, 5.x uses one that differs from the embedding, as is done here. T5 in 4.x: also whether \
+        "whether the head is the embedding. Absent: false for Llama, true for the others. If true, 4.x ignores a head in \
+         the file, and 5.x uses one that differs from the embedding, as is done here. T5 in 4.x: also whether \
          states are scaled before the head; T5 in 5.x: always written as true"),
-    row(&["architectures"], ALL, Nothing, "the class that was saved; heads that are not known here are left aside"),
-    row(&["transformers_version", "_name_or_path", "name_or_path", "_commit_hash"], ALL, Nothing, "where it comes from"),
+    row(&["architectures"], ALL, Nothing, "the class that was saved; unknown heads are ignored"),
+    row(&["transformers_version", "_name_or_path", "name_or_path", "_commit_hash"], ALL, Nothing, "its origin"),
     row(&["torch_dtype", "dtype"], ALL, Nothing,
         "the type that weights are stored in; 5.x also computes in it, 4.x in float32 unless told, as is done here"),
     row(&["attn_implementation", "_attn_implementation", "_attn_implementation_autoset"], ALL, Nothing,
-        "which kernel: the same numbers but for rounding"),
+        "which kernel: the same results up to rounding"),
     row(&["chunk_size_feed_forward", "gradient_checkpointing", "torchscript", "use_bfloat16", "tf_legacy_loss"], ALL,
         Nothing, "memory, export and other frameworks"),
     row(&["output_attentions", "output_hidden_states", "output_past", "return_dict", "use_return_dict", "use_cache",
-          "is_encoder_decoder", "cross_attention_hidden_size"], ALL, Nothing, "what a call returns or keeps"),
+          "is_encoder_decoder", "cross_attention_hidden_size"], ALL, Nothing, "what a call returns or caches"),
     row(&["tokenizer_class", "prefix", "task_specific_params"], ALL, Nothing, "for pipelines: texts are worded here"),
     row(&["problem_type", "finetuning_task", "id2label", "label2id", "num_labels", "_num_labels"], ALL, Nothing,
-        "a classifier's head, which is left aside"),
+        "a classifier's head, which is ignored"),
     row(&["max_length", "max_new_tokens", "min_length", "min_new_tokens", "do_sample", "early_stopping", "num_beams",
           "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "epsilon_cutoff",
           "eta_cutoff", "repetition_penalty", "encoder_repetition_penalty", "length_penalty", "no_repeat_ngram_size",
@@ -136,7 +136,7 @@ const TABLE: &[Row] = &[
           "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "num_assistant_tokens",
           "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_lookbehind",
           "target_lookbehind"], ALL, Nothing,
-        "how `generate` decodes where 4.x is told nothing else; 5.x takes them out. Here decoding is greedy, up to the \
+        "defaults of `generate` in 4.x; 5.x removes them. Here decoding is greedy, up to the \
          limits of the record"),
     row(&["bos_token_id", "sep_token_id"], ALL, Nothing, "special tokens: the tokenizer's file has them"),
     row(&["pad_token_id"], &[T5, Bert], Read, "padding, which must be the tokenizer's"),
@@ -159,21 +159,21 @@ const TABLE: &[Row] = &[
     row(&["d_model", "d_kv", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "relative_attention_num_buckets",
           "relative_attention_max_distance", "layer_norm_epsilon", "feed_forward_proj"], &[T5], Read, "sizes"),
     row(&["dense_act_fn", "is_gated_act"], &[T5], Read,
-        "what follows from feed_forward_proj; where they are there, they count in its place, so that they must fit it"),
+        "derived from feed_forward_proj; where present they override it, so they must agree with it"),
     row(&["scale_decoder_outputs"], &[T5], Read,
         "5.x: whether states are scaled by 1/sqrt(d_model) before the head, as tie_word_embeddings says in files of 4.x"),
     row(&["dropout_rate", "classifier_dropout", "initializer_factor"], &[T5], Nothing,
-        "training, of which the recipe says its own"),
-    row(&["n_positions"], &[T5], Nothing, "of old files: relative positions have no end"),
+        "training settings; the recipe has its own"),
+    row(&["n_positions"], &[T5], Nothing, "in old files: relative positions are unlimited"),
 
     // BERT.
     row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act",
           "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "initializer_range"], &[Bert], Read, "sizes"),
-    row(&["position_embedding_type"], &[Bert], Read, "4.x: relative positions; 5.x has absolute ones alone"),
+    row(&["position_embedding_type"], &[Bert], Read, "4.x: relative positions; 5.x has only absolute ones"),
     row(&["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"], &[Bert], Nothing,
-        "training, of which the recipe says its own"),
+        "training settings; the recipe has its own"),
     row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
-          "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "of Google's files: no version reads them"),
+          "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "in Google's files: no version reads them"),
 
     // Llama, Mistral and Qwen.
     row(&["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
@@ -197,8 +197,8 @@ const TABLE: &[Row] = &[
 
     // GPT-2.
     row(&["n_positions", "n_embd", "n_layer", "n_head", "n_inner", "activation_function", "layer_norm_epsilon",
-          "scale_attn_weights", "scale_attn_by_inverse_layer_idx"], &[Gpt2], Read, "sizes; other scales are refused"),
-    row(&["n_ctx", "n_special", "predict_special_tokens"], &[Gpt2], Nothing, "of old files: no version reads them"),
+          "scale_attn_weights", "scale_attn_by_inverse_layer_idx"], &[Gpt2], Read, "sizes; other scales are rejected"),
+    row(&["n_ctx", "n_special", "predict_special_tokens"], &[Gpt2], Nothing, "in old files: no version reads them"),
     row(&["reorder_and_upcast_attn"], &[Gpt2], Nothing, "mixed precision: the same numbers in float32"),
     row(&["resid_pdrop", "embd_pdrop", "attn_pdrop"], &[Gpt2], Nothing, "training"),
     row(&["summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"],
@@ -211,10 +211,10 @@ fn find(family: Family, key: &str) -> Option<Effect> {
     Some(row.effect)
 }
 
-/// Whether every key has a value with which the network is one that is known here.
+/// Checks that every key has a value that this implementation supports.
 ///
 /// # Errors
-/// One has not: the key and its value.
+/// The first key that does not, with its value.
 pub fn check(family: Family, json: &Value) -> Result<(), String> {
     for (key, value) in json.as_object().into_iter().flatten() {
         if let Some(Only(wanted)) = find(family, key)
@@ -227,8 +227,8 @@ pub fn check(family: Family, json: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The keys of a `config.json`, with their values, that are not known and may change what its network
-/// computes; none where its family is not known or it is no JSON, which is refused elsewhere.
+/// The unknown keys of a `config.json` with their values, which may change what its network computes; empty for an
+/// unknown family or invalid JSON, which are rejected elsewhere.
 pub fn unknown(bytes: &[u8]) -> Vec<String> {
     let json: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let family = json.get("model_type").and_then(Value::as_str);
@@ -241,7 +241,7 @@ pub fn unknown(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a value is what a JSON text says; of numbers, by what they count.
+/// Whether a value equals a JSON text; numbers are compared by value.
 fn is(value: &Value, wanted: &str) -> bool {
     let wanted: Value = serde_json::from_str(wanted).expect("the table is JSON");
     match (value.as_f64(), wanted.as_f64()) {
@@ -250,7 +250,7 @@ fn is(value: &Value, wanted: &str) -> bool {
     }
 }
 
-/// A value as JSON, not all of it where it is long.
+/// A value as JSON, shortened if it is long.
 fn short(value: &Value) -> String {
     const MOST: usize = 60;
     let text = value.to_string();
@@ -280,7 +280,7 @@ mod tests {
         }
     }
 
-    /// `tests/golden/make_config_keys.py`.
+    /// See `tests/golden/make_config_keys.py`.
     #[test]
     fn every_key_that_transformers_writes_is_known() {
         let file = include_str!("../../../../tests/golden/config_keys.json");
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_the_network_is_refused_and_what_is_not_known_is_named() {
+    fn keys_that_change_the_network_are_refused_and_unknown_keys_named() {
         for (key, value) in [
             ("pruned_heads", json!({"0": [1]})),
             ("quantization_config", json!({"quant_method": "gptq"})),

@@ -1,5 +1,5 @@
-//! Checkpoints of any kind of network: the files that weights come in, and named tensors in memory,
-//! each to be taken once and none to be left over.
+//! Checkpoints of any family: the files that hold weights, and named tensors in memory. Each tensor must be used once,
+//! and none may be left over.
 
 pub(crate) mod config_keys;
 mod names;
@@ -12,7 +12,7 @@ pub use weight_files::WeightFiles;
 pub use weights::Weights;
 pub(crate) use weights::{floats, transposed};
 
-/// A checkpoint that can't be used.
+/// Why a checkpoint can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A file can't be read or written.
@@ -23,14 +23,14 @@ pub enum CheckpointError {
         /// Why.
         source: std::io::Error,
     },
-    /// `config.json` is not that of a model that is known here.
+    /// `config.json` is not one of a supported model.
     #[error("{path}: wanted {wanted}, found {found}")]
     Config {
         /// The file.
         path: String,
-        /// What it should be.
+        /// What was wanted.
         wanted: &'static str,
-        /// What is in it instead.
+        /// What was found.
         found: String,
     },
     /// The weights file is not safetensors.
@@ -41,7 +41,7 @@ pub enum CheckpointError {
         /// Why.
         source: safetensors::SafeTensorError,
     },
-    /// The weights file is not one of PyTorch's, or damaged.
+    /// The weights file is not a PyTorch file, or is damaged.
     #[error("{path}: not a PyTorch weights file: {source}")]
     Torch {
         /// The file.
@@ -49,20 +49,20 @@ pub enum CheckpointError {
         /// Why.
         source: pytorch_reader::PytorchError,
     },
-    /// Neither the one nor the other, in a way that its reader did not expect.
+    /// The weights file is damaged in a way that its reader did not expect.
     #[error("{path}: wanted a whole weights file, found {found}")]
     Damaged {
         /// The file.
         path: String,
-        /// What the reader says.
+        /// The reader's error.
         found: String,
     },
-    /// The list of a checkpoint's shards is damaged.
+    /// The index of a checkpoint's shards is damaged.
     #[error("{path}: wanted a weight_map from tensors to files, found {found}")]
     Index {
         /// The file.
         path: String,
-        /// What is in it instead.
+        /// What was found.
         found: String,
     },
     /// A folder holds no weights.
@@ -70,7 +70,7 @@ pub enum CheckpointError {
     NoWeights {
         /// The folder.
         folder: String,
-        /// The files that would do.
+        /// The accepted files.
         wanted: String,
     },
     /// A tensor that the configuration asks for is absent.
@@ -83,7 +83,7 @@ pub enum CheckpointError {
         /// Its shape.
         wanted: Vec<usize>,
     },
-    /// A tensor has another shape than the configuration says.
+    /// A tensor's shape differs from the one that the configuration implies.
     #[error("{path}: tensor '{name}' has shape {found:?}, config.json wants {wanted:?}")]
     Shape {
         /// The file.
@@ -95,7 +95,7 @@ pub enum CheckpointError {
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor holds something else than floating-point numbers.
+    /// A tensor does not hold floating-point numbers.
     #[error("{path}: tensor '{name}' has dtype {found}, wanted F32, F16 or BF16")]
     Dtype {
         /// The file.
@@ -105,23 +105,21 @@ pub enum CheckpointError {
         /// The dtype in the file.
         found: String,
     },
-    /// Tensors hold values with which nothing can be computed.
+    /// Tensors hold NaN or infinity.
     #[error(
         "{path}: wanted finite numbers in every tensor, found {count} with NaN or infinity: {tensors}; half \
-         precision ends at 65504, and weights that were saved in it may have overflowed"
+         precision ends at 65504, so weights saved in it may have overflowed"
     )]
     NotFinite {
         /// The file.
         path: String,
         /// How many tensors.
         count: usize,
-        /// Their names with counts, the first of them.
+        /// The first of them, with counts.
         tensors: String,
     },
-    /// Two tensors that are one in this kind of model differ.
-    #[error(
-        "{path}: tensor '{copy}' differs from '{of}', and they are one in such a model as it is known here"
-    )]
+    /// Two tensors that this kind of model ties differ.
+    #[error("{path}: tensor '{copy}' differs from '{of}', but such a model ties them")]
     Copy {
         /// The file.
         path: String,
@@ -130,8 +128,8 @@ pub enum CheckpointError {
         /// The other.
         of: String,
     },
-    /// The file holds tensors that this model has no place for.
-    #[error("{path}: tensors that a model of this config.json has no place for: {names}")]
+    /// The file holds tensors that the model does not have.
+    #[error("{path}: tensors that a model of this config.json does not have: {names}")]
     Unused {
         /// The file.
         path: String,

@@ -1,5 +1,5 @@
-//! The names that the parameters of a network have in Hugging Face's checkpoints, and how each lies there: one table
-//! a family, by which [`Names::load`] reads and [`Names::put`] writes.
+//! The names and layouts of a network's parameters in Hugging Face's checkpoints: one table for each family, which
+//! [`Names::load`] reads by and [`Names::put`] writes by.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -8,22 +8,22 @@ use super::weights::transposed;
 use super::{CheckpointError, Weights};
 use crate::parameters::ParameterPath;
 
-/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and what it is. `*` is
-/// the number of a block in both.
+/// A part of a network: its path here, its name in a checkpoint (without `.weight` or `.bias`), and its kind. `*`
+/// stands for the block number in both.
 pub(crate) type Entry = (&'static str, &'static str, Part);
 
-/// What a part of a network is.
+/// The kind of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// A single tensor, called `….weight`.
     Table,
     /// A norm, whose gain is called `….weight`.
     Norm,
-    /// A linear map that PyTorch keeps as `[out, in]`; ours is `[in, out]`.
+    /// A linear map, stored `[out, in]` by PyTorch; ours is `[in, out]`.
     Linear,
-    /// A linear map that is kept as `[in, out]`: GPT-2's `Conv1D`.
+    /// A linear map stored `[in, out]`: GPT-2's `Conv1D`.
     Conv1d,
-    /// One of three linear maps that are kept as one, `[in, 3·out]`: this third of its columns.
+    /// One of three linear maps stored as one, `[in, 3·out]`: this third of the columns.
     Conv1dThird(usize),
 }
 
@@ -36,14 +36,14 @@ impl Part {
     }
 }
 
-/// How a tensor lies in a checkpoint.
+/// A tensor's layout in a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     /// As here.
     Same,
     /// Transposed.
     Transposed,
-    /// As this third of the columns of a joint tensor.
+    /// This third of the columns of a joint tensor.
     Third(usize),
 }
 
@@ -61,7 +61,7 @@ impl Names {
         )
     }
 
-    /// The same table with other names.
+    /// The same table with renamed parts.
     pub(crate) fn renamed(self, rename: impl Fn(&str) -> String) -> Self {
         let entries = self.0.into_iter();
         Names(
@@ -71,13 +71,14 @@ impl Names {
         )
     }
 
-    /// The same table without the parts at a path.
+    /// The same table without the parts at this path.
     pub(crate) fn without(self, path: &str) -> Self {
         let entries = self.0.into_iter();
         Names(entries.filter(|(own, _, _)| *own != path).collect())
     }
 
-    /// Names of the linear maps of so many blocks, whose path here this is: block by block, in the table's order.
+    /// The names of the linear maps of `count` blocks whose path here is `blocks`: block by block, in the table's
+    /// order.
     pub(crate) fn maps(&self, blocks: &str, count: usize) -> Vec<String> {
         let start = format!("{blocks}.*.");
         let of_block = |block: usize| {
@@ -88,9 +89,8 @@ impl Names {
         (0..count).flat_map(of_block).collect()
     }
 
-    /// How many of so many blocks, whose path here this is, are worth making: those that the checkpoint has, and one
-    /// more where it has too few, so that loading names what is absent. A configuration may ask for more than any
-    /// memory holds.
+    /// How many of `count` blocks at this path to create: those that the checkpoint has, plus one if it has too few, so
+    /// that loading names an absent tensor. A configuration may ask for more blocks than fit into memory.
     pub(crate) fn blocks(&self, path: &str, count: usize, weights: &Weights) -> usize {
         let start = format!("{path}.*.");
         let first = self.0.iter().find(|(path, _, _)| path.starts_with(&start));
@@ -102,8 +102,8 @@ impl Names {
         count.min(present + 1)
     }
 
-    /// The name and layout of the parameter at this path; `None` for what is no part of a checkpoint, as what tuning
-    /// adds.
+    /// The name and layout of the parameter at this path; `None` for parameters that are not in checkpoints, such as
+    /// those that tuning adds.
     fn find(&self, path: &str) -> Option<(String, Layout)> {
         let (module, leaf) = path.rsplit_once('.').unwrap_or(("", path));
         self.0.iter().find_map(|(own, name, part)| {
@@ -124,7 +124,7 @@ impl Names {
         })
     }
 
-    /// The module with the checkpoint's tensors in place of its [`unfilled`] parameters.
+    /// Fills the module's [`unfilled`] parameters with the checkpoint's tensors.
     ///
     /// # Errors
     /// A tensor is absent or has another shape.
@@ -146,7 +146,7 @@ impl Names {
         }
     }
 
-    /// Adds the module's parameters, as far as the table has them.
+    /// Adds those of the module's parameters that the table contains.
     pub(crate) fn put<M: Module>(&self, module: &M, weights: &mut Weights) {
         module.visit(&mut Put {
             names: self,
@@ -156,7 +156,7 @@ impl Names {
     }
 }
 
-/// What stands for `*` where a path is that of a pattern; nothing, where it has none.
+/// The block number that `*` stands for if the path matches the pattern; empty if the pattern has no `*`.
 fn block_of<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let Some((before, behind)) = pattern.split_once('*') else {
         return (pattern == path).then_some("");
@@ -175,7 +175,7 @@ struct Load<'a> {
     names: &'a Names,
     path: ParameterPath,
     weights: &'a mut Weights,
-    /// The first tensor that could not be taken.
+    /// The first failure.
     error: Option<CheckpointError>,
 }
 
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_called_by_what_they_are_part_of() {
+    fn parameters_are_named_by_their_paths() {
         let names = Names::new(&[
             ("blocks.*.query", "h.*.c_attn", Part::Conv1dThird(0)),
             ("blocks.*.up", "h.*.up", Part::Linear),

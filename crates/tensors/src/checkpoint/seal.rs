@@ -1,22 +1,22 @@
-//! safetensors of our own that tell whether they were changed since they were written: an entry of the
-//! header's metadata is the hash of the file with zeros in that entry's place.
+//! Our safetensors files detect changes: an entry in the header's metadata is the hash of the file with zeros in that
+//! entry's place.
 
 use std::collections::BTreeMap;
 
 use promptshift_text::hash::{hexadecimal, sha256};
 use sha2::{Digest, Sha256};
 
-/// How the entry begins in the header.
+/// The beginning of the entry in the header.
 const BEGIN: &[u8] = b"\"sha256\":\"";
 /// The entry's key.
 pub const KEY: &str = "sha256";
-/// Hexadecimal digits of a hash.
+/// Hexadecimal digits in a hash.
 const DIGITS: usize = 64;
 
-/// The file that `write` makes of the metadata and one more entry, sealed.
+/// Seals the file that `write` makes from the metadata plus the seal's entry.
 ///
 /// # Panics
-/// `write` leaves the entry out.
+/// `write` drops the entry.
 pub fn sealed(
     mut metadata: BTreeMap<String, String>,
     write: impl FnOnce(BTreeMap<String, String>) -> Vec<u8>,
@@ -29,15 +29,15 @@ pub fn sealed(
     bytes
 }
 
-/// Checks a file that may be sealed: others' files are not, nor are those of an older promptshift.
+/// Checks the seal of a file. Files without one pass: those of other programs or of older versions.
 ///
 /// # Errors
-/// It was changed since it was sealed, in words.
+/// The file was changed after it was sealed; the error text.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let Some(place) = place(bytes) else {
         return Ok(());
     };
-    // Piece by piece: a whole model is not copied for its zeros.
+    // In pieces, so that a whole model is not copied.
     let mut hasher = Sha256::new();
     hasher.update(&bytes[..place]);
     hasher.update([b'0'; DIGITS]);
@@ -45,12 +45,12 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     match hexadecimal(&hasher.finalize()).as_bytes() == &bytes[place..place + DIGITS] {
         true => Ok(()),
         false => Err(format!(
-            "content that is not what its header's {KEY} says: it was edited or damaged"
+            "content that does not match its header's {KEY}: it was edited or damaged"
         )),
     }
 }
 
-/// Where the hash's digits are, in the header of a safetensors file.
+/// The position of the hash's digits in a safetensors header.
 fn place(bytes: &[u8]) -> Option<usize> {
     let (length, rest) = bytes.split_first_chunk::<8>()?;
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unchanged_passes_and_equal_weights_have_equal_files() {
+    fn unchanged_files_pass_and_equal_weights_have_equal_files() {
         assert_eq!(check(&sample()), Ok(()));
         assert_eq!(sample(), sample());
         let mut weights = Weights::empty("");
@@ -82,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_of_metadata_and_data_is_told() {
+    fn every_changed_bit_of_metadata_and_data_is_detected() {
         let bytes = sample();
         let place = place(&bytes).expect("sealed");
-        // A changed name of the entry is an unknown key, which whoever reads the metadata refuses.
+        // With a changed name the entry is an unknown key, which the reader of the metadata rejects.
         let name = place - BEGIN.len()..place;
         for at in (0..bytes.len()).filter(|at| !name.contains(at)) {
             for bit in 0..8 {

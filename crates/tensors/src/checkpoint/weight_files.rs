@@ -1,4 +1,4 @@
-//! The files in which a checkpoint's folder holds its weights: one, or shards with an index.
+//! The weight files of a checkpoint's folder: a single file, or shards with an index.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ enum Format {
     Pytorch,
 }
 
-/// The names under which Hugging Face's libraries save weights, the first to be looked for first.
+/// The file names that Hugging Face's libraries use, in order of preference.
 const NAMES: [(&str, Format); 4] = [
     ("model.safetensors", Format::Safetensors),
     ("model.safetensors.index.json", Format::Safetensors),
@@ -29,7 +29,7 @@ const NAMES: [(&str, Format); 4] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightFiles {
     format: Format,
-    /// In the order of their names.
+    /// Sorted by name.
     files: Vec<PathBuf>,
 }
 
@@ -37,7 +37,7 @@ impl WeightFiles {
     /// Finds them in a folder.
     ///
     /// # Errors
-    /// There are none, or the index of the shards is damaged.
+    /// There are none, or the shards' index is damaged.
     pub fn find(folder: &Path) -> Result<Self, CheckpointError> {
         let (name, format) = NAMES
             .into_iter()
@@ -54,11 +54,10 @@ impl WeightFiles {
         Ok(WeightFiles { format, files })
     }
 
-    /// Reads all of them. Also returns their SHA-256: of one file its own; of shards that of their
-    /// contents, one after the other.
+    /// Reads all files. Also returns their SHA-256: a single file's own, or that of the shards' concatenated contents.
     ///
     /// # Errors
-    /// One can't be read, or holds something else.
+    /// A file can't be read, or is invalid.
     pub fn read(&self) -> Result<(Weights, String), CheckpointError> {
         let mut weights = Weights::empty(&self.shown());
         let mut hash = Sha256::new();
@@ -77,19 +76,19 @@ impl WeightFiles {
         Ok((weights, hexadecimal(&hash.finalize())))
     }
 
-    /// The files, in the order of their names.
+    /// The files, sorted by name.
     pub fn paths(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// What errors call them.
+    /// The name used in errors.
     fn shown(&self) -> String {
         let names: Vec<String> = self.files.iter().map(|f| f.display().to_string()).collect();
         names.join(", ")
     }
 }
 
-/// The files that an index names. Each must lie beside it.
+/// The files named in an index, which must be in the same folder.
 fn shards(index: &Path) -> Result<BTreeSet<String>, CheckpointError> {
     let wrong = |found: String| CheckpointError::Index {
         path: index.display().to_string(),
@@ -99,7 +98,8 @@ fn shards(index: &Path) -> Result<BTreeSet<String>, CheckpointError> {
         path: index.display().to_string(),
         source,
     })?;
-    let json: Value = serde_json::from_slice(&bytes).map_err(|e| wrong(format!("no JSON: {e}")))?;
+    let json: Value =
+        serde_json::from_slice(&bytes).map_err(|e| wrong(format!("not JSON: {e}")))?;
     let map = json
         .get("weight_map")
         .and_then(Value::as_object)
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checkpoint_is_refused() {
+    fn a_folder_without_a_checkpoint_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         assert!(error(folder.path()).contains("wanted one of model.safetensors"));
         let path = folder.path().join("pytorch_model.bin");

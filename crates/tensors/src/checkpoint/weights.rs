@@ -1,4 +1,4 @@
-//! Named tensors in memory, and the two kinds of file that they come in.
+//! Named tensors in memory, and the two file formats they come from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,27 +11,27 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::{CheckpointError, seal};
 use promptshift_text::foreign;
 
-/// A buffer of old exports of BERT: the whole numbers from 0 on, which are no weights.
+/// A buffer in old exports of BERT: the integers from 0 on, which are not weights.
 const POSITIONS: &str = "embeddings.position_ids";
 
-/// What stands before every name of a model that is saved from within PyTorch's wrappers, `DataParallel` and
-/// `torch.compile`, or within a trainer's dictionary.
+/// Prefixes of names in models that were saved from PyTorch's wrappers (`DataParallel`, `torch.compile`) or in a
+/// trainer's dictionary.
 const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "state_dict.", "model_state_dict."];
 
-/// How often the bytes of a `pytorch_model.bin` may be numbers of one tensor or another: a tensor with several names is
-/// saved once, and T5's embedding has four.
+/// How many times the tensors of a `pytorch_model.bin` may be larger than the file: a tensor with several names is
+/// saved once, and T5's embedding has four names.
 const SHARED: u64 = 16;
 
-/// The tensors of a weights file, f32, by name: shape and values.
+/// The tensors of a weights file by name, as f32: shape and values.
 #[derive(Debug, Clone)]
 pub struct Weights {
     path: String,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    /// Of the tensors that were taken, those with values that are no finite numbers.
+    /// The tensors taken so far that contain NaN or infinity.
     not_finite: Vec<NotFinite>,
 }
 
-/// A tensor with values that are no finite numbers.
+/// A tensor that contains NaN or infinity.
 #[derive(Debug, Clone)]
 struct NotFinite {
     name: String,
@@ -41,7 +41,7 @@ struct NotFinite {
 }
 
 impl NotFinite {
-    /// Counts them; `None` where all values are finite.
+    /// Counts NaN and infinite values; `None` if all are finite.
     fn of(name: &str, values: &[f32]) -> Option<Self> {
         let finite = values.iter().filter(|value| value.is_finite()).count();
         if finite == values.len() {
@@ -73,7 +73,7 @@ impl fmt::Display for NotFinite {
 }
 
 impl Weights {
-    /// An empty set, to be filled with [`Weights::put`]; `path` is what errors call it.
+    /// An empty set, to be filled with [`Weights::put`]; errors call it `path`.
     pub fn empty(path: &str) -> Self {
         Weights {
             path: path.to_string(),
@@ -85,14 +85,14 @@ impl Weights {
     /// Parses a safetensors file's bytes; f16 and bf16 become f32.
     ///
     /// # Errors
-    /// Not safetensors, or a tensor that is not of floating-point numbers.
+    /// Not safetensors, or a tensor without floating-point numbers.
     pub fn parse(bytes: &[u8], path: &str) -> Result<Self, CheckpointError> {
         let mut weights = Weights::empty(path);
         weights.add_safetensors(bytes, path)?;
         Ok(weights)
     }
 
-    /// Adds what a safetensors file of this path holds.
+    /// Adds the tensors of a safetensors file.
     ///
     /// # Errors
     /// As [`Weights::parse`].
@@ -114,11 +114,11 @@ impl Weights {
         Ok(())
     }
 
-    /// Adds what a `pytorch_model.bin` holds. Its pickle is read by a reader that knows tensors and
-    /// plain values only: nothing in the file is run.
+    /// Adds the tensors of a `pytorch_model.bin`. The pickle reader knows only tensors and plain values: nothing in the
+    /// file is executed.
     ///
     /// # Errors
-    /// Not such a file, or a tensor that is not of floating-point numbers.
+    /// Not such a file, or a tensor without floating-point numbers.
     pub fn add_pytorch(&mut self, path: &Path) -> Result<(), CheckpointError> {
         let shown = path.display().to_string();
         let wrong = |source| CheckpointError::Torch {
@@ -132,7 +132,7 @@ impl Weights {
             path: shown.clone(),
             source,
         })?;
-        // A tensor of steps of 0 holds one number as often as its shape says, and needs no file for that.
+        // A tensor with stride 0 repeats one number as often as its shape says, so a small file could claim any size.
         let mut left = length.len().saturating_mul(SHARED);
         for (name, tensor) in file.into_tensors() {
             if name.ends_with(POSITIONS) {
@@ -140,7 +140,7 @@ impl Weights {
             }
             left = (left.checked_sub(bytes_of(&tensor))).ok_or_else(|| {
                 let found = format!(
-                    "'{name}' of shape {:?}, with which its tensors hold over {SHARED} times as many bytes as the file",
+                    "'{name}' of shape {:?}, with which its tensors have more than {SHARED} times the bytes of the file",
                     tensor.shape()
                 );
                 damaged(&shown, found)
@@ -177,7 +177,7 @@ impl Weights {
         self.tensors.insert(name.to_string(), (shape, values));
     }
 
-    /// Leaves out the beginning of names that have it.
+    /// Removes a prefix from the names that have it.
     pub fn strip_prefix(&mut self, prefix: &str) {
         self.tensors = (std::mem::take(&mut self.tensors).into_iter())
             .map(|(name, tensor)| match name.strip_prefix(prefix) {
@@ -187,7 +187,7 @@ impl Weights {
             .collect();
     }
 
-    /// Leaves out what wrappers have put before every name.
+    /// Removes the prefixes that wrappers add to every name.
     pub fn strip_wrappers(&mut self) {
         let of_all = |weights: &Weights, prefix: &str| {
             let mut names = weights.tensors.keys();
@@ -198,8 +198,8 @@ impl Weights {
         }
     }
 
-    /// Gives the first of `others` that is there the name `name`, where no tensor has it: one tensor under
-    /// several names is saved under any of them.
+    /// Renames the first existing tensor of `others` to `name`, unless `name` exists: a tied tensor may be saved under
+    /// any of its names.
     pub fn name_one_of(&mut self, name: &str, others: &[&str]) {
         if !self.contains(name)
             && let Some(tensor) = others.iter().find_map(|other| self.tensors.remove(*other))
@@ -208,10 +208,10 @@ impl Weights {
         }
     }
 
-    /// Leaves out a tensor that is a copy of another, where it is there.
+    /// Drops a tensor that must be a copy of another, if it exists.
     ///
     /// # Errors
-    /// It holds something else.
+    /// The two differ.
     pub fn drop_copy(&mut self, copy: &str, of: &str) -> Result<(), CheckpointError> {
         if !self.are_equal(copy, of) {
             return Err(CheckpointError::Copy {
@@ -224,7 +224,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Leaves out the tensors of some names.
+    /// Drops the tensors of some names.
     pub fn remove(&mut self, which: impl Fn(&str) -> bool) {
         self.tensors.retain(|name, _| !which(name));
     }
@@ -241,7 +241,7 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
-    /// Whether two tensors hold the same, where both are there.
+    /// Whether two tensors are equal; true if either is absent.
     pub fn are_equal(&self, one: &str, other: &str) -> bool {
         match (self.tensors.get(one), self.tensors.get(other)) {
             (Some(one), Some(other)) => one == other,
@@ -249,7 +249,7 @@ impl Weights {
         }
     }
 
-    /// The same tensors under the names that `rename` gives them, without those that it gives none.
+    /// Renames every tensor; drops those that `rename` maps to `None`.
     pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
         let tensors = self.tensors.into_iter();
         Weights {
@@ -304,8 +304,8 @@ impl Weights {
         Ok(values)
     }
 
-    /// A third of the columns of the tensor `name`, which must have this shape, three times as many columns. The last
-    /// third takes it.
+    /// A third of the columns of the tensor `name`. `shape` is that of the third; the tensor has three times as many
+    /// columns. Taking the last third removes the tensor.
     ///
     /// # Errors
     /// As [`Weights::take`].
@@ -324,7 +324,7 @@ impl Weights {
         Ok(thirds.flatten().copied().collect())
     }
 
-    /// Adds a tensor, to the right of the one of its name if there is one.
+    /// Adds a tensor; if its name exists, concatenates it on the right.
     pub(super) fn put_beside(&mut self, name: &str, mut shape: Vec<usize>, values: Vec<f32>) {
         let Some((left_shape, left)) = self.tensors.remove(name) else {
             return self.put(name, shape, values);
@@ -341,11 +341,10 @@ impl Weights {
         self.put(name, shape, joined);
     }
 
-    /// Ends the reading of a checkpoint: as [`Weights::used_up`], and every value that was taken is a finite
-    /// number.
+    /// Finishes reading a checkpoint: checks [`Weights::used_up`], and that every value taken is finite.
     ///
     /// # Errors
-    /// Some tensors were not taken, or hold NaN or infinity.
+    /// Some tensors were not taken, or contain NaN or infinity.
     pub fn finish(self, unused: &[&str]) -> Result<(), CheckpointError> {
         self.used_up(unused)?;
         if self.not_finite.is_empty() {
@@ -358,7 +357,7 @@ impl Weights {
         })
     }
 
-    /// Every tensor must have been taken, but for those that are `unused` on purpose.
+    /// Checks that every tensor was taken, except those listed in `unused`.
     ///
     /// # Errors
     /// Some were not.
@@ -378,7 +377,7 @@ impl Weights {
         })
     }
 
-    /// The safetensors file's bytes, with `metadata` in its header.
+    /// The bytes of a safetensors file with `metadata` in its header.
     pub fn to_bytes(&self, metadata: BTreeMap<String, String>) -> Vec<u8> {
         let raw: BTreeMap<&String, (&Vec<usize>, Vec<u8>)> = self
             .tensors
@@ -399,8 +398,7 @@ impl Weights {
     }
 }
 
-/// The same file with its header's keys in order: the library writes metadata in an order of
-/// chance, and equal weights are to have equal hashes.
+/// Sorts the header's keys: the library writes metadata in random order, and equal weights should have equal hashes.
 fn with_sorted_header(bytes: &[u8]) -> Vec<u8> {
     type Entries = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
     let (length, rest) = bytes.split_at(8);
@@ -421,7 +419,7 @@ pub(crate) fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32
         .collect()
 }
 
-/// A tensor's values as f32; `None` where they are no floating-point numbers.
+/// A tensor's values as f32; `None` if they are not floating-point numbers.
 pub(crate) fn floats(view: &TensorView) -> Option<Vec<f32>> {
     let kind = match view.dtype() {
         Dtype::F32 => Float::F32,
@@ -432,7 +430,7 @@ pub(crate) fn floats(view: &TensorView) -> Option<Vec<f32>> {
     Some(kind.read(view.data()))
 }
 
-/// The numbers that weights may be stored as.
+/// The storage types of weights.
 enum Float {
     F32,
     F16,
@@ -460,7 +458,7 @@ impl Float {
     }
 }
 
-/// The bytes of a tensor's numbers.
+/// The size of a tensor in bytes.
 fn bytes_of(tensor: &pytorch_reader::Tensor) -> u64 {
     let sizes = tensor.shape().iter().map(|size| *size as u64);
     sizes.fold(tensor.dtype().size() as u64, u64::saturating_mul)
@@ -482,7 +480,7 @@ fn listed(tensors: &[NotFinite]) -> String {
     }
 }
 
-/// A file on which its reader panics.
+/// The error for a file on which its reader panics.
 fn damaged(path: &str, found: String) -> CheckpointError {
     CheckpointError::Damaged {
         path: path.to_string(),
@@ -517,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_by_tensor_and_count() {
+    fn non_finite_weights_are_refused_by_tensor_and_count() {
         let [nan, inf] = [f32::NAN, f32::INFINITY];
         let mut weights = weights(&[
             ("whole", &[1.0, 2.0]),
@@ -540,14 +538,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_may_hold_anything() {
+    fn unused_columns_may_hold_anything() {
         let mut weights = weights(&[("whole", &[1.0]), ("unused", &[f32::NAN])]);
         taken(&mut weights, "whole", 1);
         assert!(weights.finish(&["unused"]).is_ok());
     }
 
     #[test]
-    fn names_lose_what_wrappers_put_before_all_of_them() {
+    fn prefixes_of_wrappers_are_stripped() {
         for prefix in [
             "module.",
             "_orig_mod.",
@@ -567,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_dropped_where_they_are_copies() {
+    fn equal_copies_are_dropped() {
         let mut weights = weights(&[("a", &[1.0]), ("b", &[1.0]), ("c", &[2.0])]);
         weights.drop_copy("b", "a").expect("equal");
         weights.drop_copy("absent", "a").expect("nothing to drop");

@@ -1,4 +1,4 @@
-//! One block: attention and feed-forward, each behind a norm and with a residual.
+//! One block: attention and feed-forward, each with a norm before it and a residual around it.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -16,7 +16,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Rows `x` `[N, D]`, and the same behind the first norm, look at `key_value` and are changed.
+    /// Rows `x` `[N, D]`, given also after the first norm, attend to `key_value`; returns the block's output.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,
@@ -34,8 +34,7 @@ impl Block {
     }
 }
 
-/// Multi-head attention; several heads of queries may share one of keys and values (Ainslie et al.
-/// 2023, arXiv 2305.13245).
+/// Multi-head attention; several query heads may share a key-value head (Ainslie et al. 2023, arXiv 2305.13245).
 #[derive(Module, Debug)]
 pub(super) struct Attention {
     pub(super) query: Linear,
@@ -61,14 +60,14 @@ fn normed_heads(norm: Option<&Norm>, rows: Tensor<2>) -> Tensor<2> {
 /// Who looks, and at which keys.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    /// That of the queries, [scaled](super::rotary::Turns).
+    /// The queries' rotation, [scaled](super::rotary::Turns).
     pub(super) rotation: Option<&'a Rotation>,
     pub(super) packing: &'a Packing,
     pub(super) visible: Visible<'a>,
 }
 
 impl Attention {
-    /// Keys and values of `x` `[N, D]`, turned to their positions and filled up, `[B·T, G·K]`.
+    /// Keys and values of `x` `[N, D]`, rotated by position and padded, `[B·T, G·K]`.
     pub(super) fn key_value(
         &self,
         x: Tensor<2>,
@@ -86,7 +85,7 @@ impl Attention {
         }
     }
 
-    /// `x` `[N, D]` looks at `key_value`.
+    /// `x` `[N, D]` attends to `key_value`.
     pub(super) fn forward(&self, x: Tensor<2>, key_value: KeyValue, view: View) -> Tensor<2> {
         let query = normed_heads(self.query_norm.as_ref(), self.query.forward(x));
         let query = match view.rotation {
@@ -104,7 +103,7 @@ impl Attention {
             batch: packing.batch(),
             heads: self.heads,
             visible,
-            // Dropout falls on what attention and feed-forward give.
+            // Dropout is applied to the outputs of attention and feed-forward instead.
             dropped: None,
         };
         let inputs = AttentionInputs {
@@ -123,17 +122,16 @@ impl Attention {
 /// `gelu_tanh(x W₁) W`.
 #[derive(Module, Debug)]
 pub(super) struct FeedForward {
-    /// `W₀`, in Llama.
+    /// `W₀`, only in Llama.
     pub(super) gate: Option<Linear>,
     pub(super) up: Linear,
     pub(super) down: Linear,
-    /// What a tuning method puts after it or beside it.
+    /// An adapter after or beside it.
     pub(super) adapter: Option<Adapter>,
 }
 
 impl FeedForward {
-    /// `x` `[N, D]` behind the norm → what is to be added to `stream` `[N, D]`; `lengths` are the rows of
-    /// each example.
+    /// `x` `[N, D]` (after the norm) → the term to add to `stream` `[N, D]`; `lengths` are the rows of each example.
     pub(super) fn forward(
         &self,
         x: Tensor<2>,

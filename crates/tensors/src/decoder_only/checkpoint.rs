@@ -1,4 +1,4 @@
-//! A decoder-only network's parameters under Hugging Face's names, both ways.
+//! A decoder-only network's parameters under Hugging Face's names, for loading and saving.
 
 use burn::tensor::Device;
 
@@ -53,7 +53,7 @@ pub(super) fn names(shape: Shape) -> Names {
 }
 
 impl DecoderConfig {
-    /// What the embedding is called.
+    /// The embedding's name.
     pub(crate) fn embedding_name(&self) -> &'static str {
         match self.shape {
             Shape::Llama => "model.embed_tokens.weight",
@@ -130,7 +130,7 @@ impl DecoderOnly {
     /// Builds the network from all of `weights`.
     ///
     /// # Errors
-    /// A tensor is absent, has another shape, or has no place.
+    /// A tensor is absent, has another shape, or is unknown.
     pub fn load(
         config: &DecoderConfig,
         mut weights: Weights,
@@ -138,7 +138,7 @@ impl DecoderOnly {
     ) -> Result<Self, CheckpointError> {
         weights.strip_wrappers();
         match config.shape {
-            // Saved with its head or without: `transformer.h.0…` or `h.0…`.
+            // Saved with or without the head: `transformer.h.0…` or `h.0…`.
             Shape::Gpt2 => weights.strip_prefix("transformer."),
             // Likewise `model.layers.0…` or `layers.0…`.
             Shape::Llama if weights.contains("embed_tokens.weight") => {
@@ -149,7 +149,7 @@ impl DecoderOnly {
             }
             Shape::Llama => {}
         }
-        // Masks and frequencies that are computed here, which older files hold as well.
+        // Buffers in older files (masks, frequencies), which are computed here.
         weights.remove(|name| {
             name.ends_with(".attn.bias")
                 || name.ends_with(".attn.masked_bias")
@@ -169,7 +169,7 @@ impl DecoderOnly {
         Ok(model)
     }
 
-    /// The configuration, of which this is the network, as its weights have it.
+    /// The network's configuration, as its weights determine it.
     pub(crate) fn config_of(&self, config: &DecoderConfig) -> DecoderConfig {
         DecoderConfig {
             tied: self.head.is_none(),

@@ -1,4 +1,4 @@
-//! `config.json` of decoder-only checkpoints, as Hugging Face lays it out.
+//! `config.json` of decoder-only checkpoints in Hugging Face's layout.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::checkpoint::config_keys::{self, Family};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::layers::Map;
 
-/// Whose layout and names a checkpoint has.
+/// The family whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `model_type` llama, mistral, qwen2 or qwen3.
@@ -17,24 +17,24 @@ pub enum Shape {
     Gpt2,
 }
 
-/// How positions are told apart.
+/// The kind of position encoding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Positions {
-    /// Queries and keys are turned.
+    /// Queries and keys are rotated.
     Rotary {
         /// The base of the wavelengths.
         theta: f64,
-        /// How they were stretched for longer inputs.
+        /// The scaling for longer inputs.
         scaling: Scaling,
     },
-    /// A vector for each of so many positions.
+    /// Learned embeddings for this many positions.
     Learned(usize),
 }
 
 /// The sizes of a decoder-only network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecoderConfig {
-    /// Whose layout it has.
+    /// The family.
     pub shape: Shape,
     /// `V`.
     pub vocabulary: usize,
@@ -44,9 +44,9 @@ pub struct DecoderConfig {
     pub layers: usize,
     /// `H`.
     pub heads: usize,
-    /// Heads of keys and values; each serves `H` over this many queries.
+    /// Key-value heads; each is shared by `H` over this many query heads.
     pub key_heads: usize,
-    /// `K`, even where positions are rotary.
+    /// `K`; must be even for rotary positions.
     pub head_width: usize,
     /// `F`.
     pub feed_forward: usize,
@@ -60,7 +60,7 @@ pub struct DecoderConfig {
     pub qk_norm: bool,
     /// How positions are told apart.
     pub positions: Positions,
-    /// The longest sequence that it was trained for.
+    /// The maximum sequence length in training.
     pub longest: usize,
 }
 
@@ -84,7 +84,7 @@ struct LlamaFile {
     tie_word_embeddings: bool,
     rope_theta: Option<f64>,
     rope_scaling: Option<Value>,
-    /// Where newer files keep both.
+    /// Newer files have both in here.
     rope_parameters: Option<Value>,
     #[serde(default)]
     attention_bias: bool,
@@ -97,9 +97,8 @@ struct LlamaFile {
 }
 
 impl LlamaFile {
-    /// The base of rotary positions and how they are stretched. Transformers 4.x has them in `rope_theta`
-    /// and `rope_scaling`, 5.x both in `rope_parameters`; a file that has both ways must say the same in
-    /// both, since each version reads its own.
+    /// The base and the scaling of rotary positions. Transformers 4.x has them in `rope_theta` and `rope_scaling`, 5.x
+    /// in `rope_parameters`. A file with both must agree, since each version reads its own.
     fn rotary(&self) -> Result<(f64, Scaling), String> {
         let whole = |value: &Option<Value>| value.clone().filter(|value| !value.is_null());
         let parameters = whole(&self.rope_parameters);
@@ -108,7 +107,7 @@ impl LlamaFile {
         let theta = match (self.rope_theta, within) {
             (Some(theta), Some(within)) if theta != within => {
                 return Err(format!(
-                    "rope_theta {theta} with rope_parameters that say {within}"
+                    "rope_theta {theta} with rope_parameters of {within}"
                 ));
             }
             (theta, within) => theta.or(within).unwrap_or(DEFAULT_THETA),
@@ -188,10 +187,10 @@ impl DecoderConfig {
         Family::decoder_only(model_type).is_some()
     }
 
-    /// Reads the values of a `config.json`; `name` is what errors call it.
+    /// Reads the values of a `config.json`; errors call it `name`.
     ///
     /// # Errors
-    /// It is not the configuration of such a network.
+    /// It is not a supported configuration.
     pub fn of_json(json: Value, name: &str) -> Result<Self, CheckpointError> {
         let wrong = |found: String| CheckpointError::Config {
             path: name.to_string(),
@@ -284,7 +283,7 @@ impl DecoderConfig {
         })
     }
 
-    /// Refuses sizes that no network can have.
+    /// Rejects impossible sizes.
     pub(crate) fn checked(self) -> Result<Self, String> {
         for (name, value) in [
             ("vocabulary", self.vocabulary),
@@ -302,7 +301,7 @@ impl DecoderConfig {
         }
         if !self.heads.is_multiple_of(self.key_heads) {
             return Err(format!(
-                "{} heads of queries for {} of keys",
+                "{} query heads for {} key-value heads",
                 self.heads, self.key_heads
             ));
         }
@@ -320,9 +319,8 @@ impl DecoderConfig {
         Ok(self)
     }
 
-    /// The same for a checkpoint of these weights, with Hugging Face's names: a head in them that differs
-    /// from the embedding is the model's, whatever `tie_word_embeddings` says, as Transformers 5 has it (4.x
-    /// leaves it out).
+    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head in them that differs
+    /// from the embedding is used, whatever `tie_word_embeddings` says, as in Transformers 5 (4.x ignores it).
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
         let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, self.embedding_name());
         DecoderConfig {
@@ -380,7 +378,7 @@ impl DecoderConfig {
         }
     }
 
-    /// Parameters of the norm behind the last block.
+    /// Parameters of the final norm.
     pub fn norm_parameters(&self) -> usize {
         match self.shape {
             Shape::Llama => self.width,
@@ -395,7 +393,7 @@ impl DecoderConfig {
         weights + self.map_biases() + 2 * self.norm_parameters() + self.qk_norm_parameters()
     }
 
-    /// All parameters, in closed form.
+    /// The number of all parameters in closed form.
     pub fn parameters(&self) -> usize {
         let positions = match self.positions {
             Positions::Learned(count) => count * self.width,
@@ -408,8 +406,7 @@ impl DecoderConfig {
             + self.norm_parameters()
     }
 
-    /// Weights that an input token and an output token are multiplied by; the head is for output
-    /// alone.
+    /// The number of weights that multiply an input token and an output token; the head only applies to output.
     pub fn weights_per_token(&self) -> [usize; 2] {
         let block: usize = (self.block_maps().iter())
             .map(|(_, [input, output])| input * output)
@@ -465,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused_by_name() {
+    fn unsupported_settings_are_refused_by_name() {
         for (key, value, wanted) in [
             ("hidden_act", json!("gelu"), "hidden_act 'gelu'"),
             ("attention_bias", json!(true), "attention_bias"),
@@ -495,7 +492,7 @@ mod tests {
             (
                 "rope_parameters",
                 json!({"rope_theta": 5e5, "rope_type": "default"}),
-                "rope_theta 100000 with rope_parameters that say 500000",
+                "rope_theta 100000 with rope_parameters of 500000",
             ),
             (
                 "quantization_config",

@@ -1,4 +1,4 @@
-//! The places where tuning methods enter the blocks; shapes of them without any weights.
+//! Hooks for tuning methods in the blocks, and their shapes without weights.
 
 use super::config::{DecoderConfig, Shape};
 use super::model::DecoderOnly;
@@ -25,7 +25,7 @@ impl DecoderOnly {
         maps
     }
 
-    /// Where every sub-layer may have an adapter.
+    /// The adapter slot of every sub-layer.
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         let mut places = Vec::new();
         for block in &mut self.blocks {
@@ -60,13 +60,13 @@ impl DecoderConfig {
         maps
     }
 
-    /// Every linear map of the blocks with its `[in, out]`, as [`DecoderOnly::maps_mut`] has them.
+    /// Every linear map of the blocks with its `[in, out]`, in the order of [`DecoderOnly::maps_mut`].
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         self.block_maps().repeat(self.layers)
     }
 
-    /// The modules of Transformers' network that these maps are: GPT-2's `c_attn` is its block's queries, keys and
-    /// values side by side, and stands here three times.
+    /// The names of these maps in Transformers' network. GPT-2's `c_attn` holds a block's queries, keys and values side
+    /// by side, so it is listed three times.
     pub fn map_names(&self) -> Vec<String> {
         let names = super::checkpoint::names(self.shape);
         let names = match self.shape {
@@ -76,7 +76,7 @@ impl DecoderConfig {
         names.maps("blocks", self.layers)
     }
 
-    /// Every sub-layer of the blocks, as [`DecoderOnly::adapters_mut`] has them.
+    /// Every sub-layer of the blocks, in the order of [`DecoderOnly::adapters_mut`].
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         [SubLayer::SelfAttention, SubLayer::FeedForward].repeat(self.layers)
     }

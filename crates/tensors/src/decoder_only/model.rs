@@ -16,42 +16,41 @@ use promptshift_kernels::{self as kernels, Visible};
 #[derive(Module, Debug)]
 pub struct DecoderOnly {
     pub(super) embedding: Param<Tensor<2>>,
-    /// `[positions, D]`, where they are learned.
+    /// `[positions, D]`, if they are learned.
     pub(super) positions: Option<Param<Tensor<2>>>,
     pub(super) blocks: Vec<Block>,
     pub(super) norm: Norm,
-    /// The output head; the embedding where there is none of its own.
+    /// The output head; `None` if it is the embedding.
     pub(super) head: Option<Linear>,
-    /// Radians a position, where they are rotary.
+    /// Radians for each position, if positions are rotary.
     #[module(skip)]
     pub(super) turns: Vec<f64>,
 }
 
-/// Inputs, embedded and waiting for their outputs: the two are read together.
+/// Embedded inputs, to be read together with their outputs.
 #[derive(Debug, Clone)]
 pub struct Read {
-    /// `[N, D]`, of each example the prompt's vectors and its tokens.
+    /// `[N, D]`, the prompt's vectors and the tokens of each example.
     rows: Tensor<2>,
     /// The rows of each example.
     lengths: Vec<usize>,
-    /// Rows that every example begins with: the prompt and, of tokens, examples in context. Each has
-    /// one of its own behind them.
+    /// The number of rows that all examples have in common: the prompt and, among tokens, examples in context. Each
+    /// example has at least one row after them.
     shared: usize,
-    /// One a block, or none.
+    /// One for each block, or empty.
     prefixes: Vec<KeyValue>,
 }
 
-/// What decoding has read of every example: keys and values of every block, and positions.
+/// The state of decoding: each example's keys and values in every block, and its positions.
 #[derive(Debug)]
 pub struct Cache {
     kept: KvCache,
-    /// Tokens and prompt vectors that each example has read: where its next token stands.
+    /// The number of tokens and prompt vectors that each example has read, which is the position of its next token.
     positions: Vec<usize>,
 }
 
 impl Cache {
-    /// Of the inputs' keys and values, with `prefix` keys before each example's that have no
-    /// position.
+    /// A cache of the inputs' keys and values, which start with `prefix` keys without a position.
     pub(super) fn new(key_values: Vec<KeyValue>, lengths: Vec<usize>, prefix: usize) -> Self {
         let seen = lengths.iter().map(|length| length + prefix).collect();
         Cache {
@@ -60,40 +59,40 @@ impl Cache {
         }
     }
 
-    /// Goes on with these rows of the batch alone.
+    /// Keeps only these rows of the batch.
     pub fn keep(&mut self, rows: &[usize]) {
         self.kept.keep(rows);
         self.positions = rows.iter().map(|&row| self.positions[row]).collect();
     }
 }
 
-/// What the rows of a pass stand behind.
+/// What precedes the rows of a pass.
 struct Past<'a> {
-    /// Keys and values of each block, or none.
+    /// Keys and values of each block, or empty.
     key_values: &'a [KeyValue],
-    /// How many of these have a position.
+    /// How many of them have a position.
     positions: usize,
 }
 
-/// The rows of a pass whose states are wanted, as many of each example: behind the keys and values of
-/// the last block nothing is computed of any other.
-struct Asked {
-    /// Among the rows of the pass.
+/// The rows of a pass whose final states are wanted, equally many for each example. In the last block, other rows are
+/// computed only as keys and values.
+struct OutputRows {
+    /// Indices into the rows of the pass.
     rows: Vec<usize>,
-    /// As many of each example.
+    /// Their packing, equally many for each example.
     packing: Packing,
     /// Their positions.
     positions: Vec<usize>,
-    /// The keys that each of them sees.
+    /// The number of keys that each of them attends to.
     counts: Vec<usize>,
 }
 
-impl Asked {
-    /// Of the examples of a pass, those at these places.
+impl OutputRows {
+    /// The rows at these positions of each example.
     fn of(places: &[Vec<usize>], packing: &Packing, past: &Past) -> Self {
         let each = places.iter().flatten();
         let prefix = prefix_len(past.key_values);
-        Asked {
+        OutputRows {
             rows: packing.rows_at(places),
             packing: Packing::new(places.iter().map(Vec::len).collect()),
             positions: each.clone().map(|at| past.positions + at).collect(),
@@ -102,16 +101,16 @@ impl Asked {
     }
 }
 
-/// What goes through the blocks at once.
+/// The input of one pass through the blocks.
 struct Pass<'a> {
     /// Embedded, `[N, D]`.
     rows: Tensor<2>,
     /// How they are packed.
     packing: &'a Packing,
-    /// What they stand behind.
+    /// What precedes them.
     past: &'a Past<'a>,
-    /// Those whose states are wanted.
-    asked: &'a Asked,
+    /// The rows whose states are wanted.
+    outputs: &'a OutputRows,
 }
 
 impl DecoderOnly {
@@ -127,12 +126,12 @@ impl DecoderOnly {
         self.embedding.val()
     }
 
-    /// Where the parameters are.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.embedding.val().device()
     }
 
-    /// Embeds a batch of inputs behind a prompt.
+    /// Embeds a batch of inputs after a prompt.
     pub fn read(&self, tokens: &Tokens, injected: Injected) -> Read {
         let ids: Vec<u32> = tokens.real_positions().map(|at| tokens.ids[at]).collect();
         let rows = self.lookup(&ids);
@@ -159,7 +158,7 @@ impl DecoderOnly {
 
     /// Hidden states of the positions that predict the real target tokens, `[N, D]`, in row order.
     fn target_states(&self, read: &Read, targets: &Tokens, dropout: &mut Dropout) -> Tensor<2> {
-        // Input and output of each example one behind the other, its last token left out.
+        // Each example's input is followed by its output without the last token.
         let outputs = self.lookup(&targets.ids);
         let inputs = read.rows.dims()[0];
         let pool = Tensor::cat(vec![read.rows.clone(), outputs], 0);
@@ -175,7 +174,7 @@ impl DecoderOnly {
             let fed = output.saturating_sub(1);
             order.extend((0..fed).map(|at| inputs + row * targets.width + at));
             lengths.push(input + fed);
-            // An output's first token is predicted by the input's last.
+            // An output's first token is predicted at the input's last.
             let first = input.saturating_sub(1);
             let mut places: Vec<usize> = (first..first + output).collect();
             places.resize(most, first);
@@ -187,32 +186,32 @@ impl DecoderOnly {
             key_values: &read.prefixes,
             positions: 0,
         };
-        let asked = Asked::of(&predicting, &packing, &past);
+        let outputs = OutputRows::of(&predicting, &packing, &past);
         let pass = Pass {
             rows: pick(pool, &order),
             packing: &packing,
             past: &past,
-            asked: &asked,
+            outputs: &outputs,
         };
         let states = self.run(pass, dropout, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
-    /// Runs a pass through the blocks and returns the states of what is asked. `keep` sees the keys and values of
-    /// each block, the past ones included.
+    /// Runs a pass through the blocks and returns the states of the output rows. `keep` receives the keys and values of
+    /// each block, past ones included.
     fn run(&self, pass: Pass, dropout: &mut Dropout, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
         let Pass {
             rows,
             packing,
             past,
-            asked,
+            outputs,
         } = pass;
         let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
         let turns = self.turns(&positions);
-        let asked_turns = self.turns(&asked.positions);
-        // Behind what is past there are more keys than queries.
+        let output_turns = self.turns(&outputs.positions);
+        // With a past there are more keys than queries.
         let prefix = prefix_len(past.key_values);
         let counts: Vec<usize> = (0..packing.batch())
             .flat_map(|_| prefix + 1..=prefix + packing.width())
@@ -226,9 +225,9 @@ impl DecoderOnly {
             },
         };
         let of_asked = View {
-            rotation: asked_turns.as_ref().map(|turns| &turns.queries),
-            packing: &asked.packing,
-            visible: Visible::Counts(&asked.counts),
+            rotation: output_turns.as_ref().map(|turns| &turns.queries),
+            packing: &outputs.packing,
+            visible: Visible::Counts(&outputs.counts),
         };
         let mut x = dropout.packed_rows(self.placed(rows, &positions), packing.lengths());
         for (index, block) in self.blocks.iter().enumerate() {
@@ -239,7 +238,7 @@ impl DecoderOnly {
             keep(&key_value);
             let mut view = all;
             if index + 1 == self.blocks.len() {
-                [x, normed] = [x, normed].map(|rows| pick(rows, &asked.rows));
+                [x, normed] = [x, normed].map(|rows| pick(rows, &outputs.rows));
                 view = of_asked;
             }
             x = block.forward(x, normed, key_value, view, dropout);
@@ -247,7 +246,7 @@ impl DecoderOnly {
         x
     }
 
-    /// Embedded rows with their positions' vectors, where these are learned.
+    /// Adds learned position embeddings to embedded rows, if the network has them.
     pub(super) fn placed(&self, rows: Tensor<2>, places: &[usize]) -> Tensor<2> {
         match &self.positions {
             Some(table) => rows + pick(table.val(), places),
@@ -255,7 +254,7 @@ impl DecoderOnly {
         }
     }
 
-    /// The turns of rows at these positions, where positions are rotary.
+    /// The rotations of rows at these positions, if positions are rotary.
     pub(super) fn turns(&self, places: &[usize]) -> Option<Turns> {
         (!self.turns.is_empty()).then(|| Turns::new(places, &self.turns))
     }
@@ -284,8 +283,8 @@ impl DecoderOnly {
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Reads the inputs: logits `[B, V]` of the first tokens, and what decoding goes on from. What all
-    /// of them begin with is read once.
+    /// Reads the inputs: logits `[B, V]` of the first tokens, and the cache for decoding. A common beginning is
+    /// computed once.
     pub fn start(&self, read: &Read) -> (Tensor<2>, Cache) {
         let prefix = prefix_len(&read.prefixes);
         let shared = match read.lengths.len() {
@@ -313,8 +312,8 @@ impl DecoderOnly {
         (logits, Cache::new(key_values, read.lengths.clone(), prefix))
     }
 
-    /// Examples of these `lengths` behind what is past: the state of the last row of each, `[B, D]`,
-    /// and the keys and values of every block.
+    /// Runs examples of these `lengths` after the past: the state of each one's last row, `[B, D]`, and the keys and
+    /// values of every block.
     fn last_states(
         &self,
         rows: Tensor<2>,
@@ -328,14 +327,14 @@ impl DecoderOnly {
         };
         let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
         let packing = Packing::new(lengths);
-        let asked = Asked::of(&last, &packing, &past);
+        let outputs = OutputRows::of(&last, &packing, &past);
         let mut kept = Vec::with_capacity(self.blocks.len());
         let off = &mut Dropout::off();
         let pass = Pass {
             rows,
             packing: &packing,
             past: &past,
-            asked: &asked,
+            outputs: &outputs,
         };
         let states = self.run(pass, off, |key_value| {
             kept.push(key_value.clone());
@@ -383,7 +382,7 @@ impl DecoderOnly {
     }
 }
 
-/// Decoding of one batch.
+/// The decoding state of one batch.
 struct UnderWay<'a> {
     model: &'a DecoderOnly,
     cache: Cache,
@@ -399,7 +398,7 @@ impl Decoding for UnderWay<'_> {
     }
 }
 
-/// The tokens that all rows begin with, one of each row left over.
+/// The number of tokens that all rows begin with, leaving each row at least one token.
 fn beginning(tokens: &Tokens) -> usize {
     let rows: Vec<&[u32]> = (tokens.ids.chunks(tokens.width.max(1)).zip(&tokens.lengths))
         .map(|(ids, &length)| &ids[..length.saturating_sub(1)])

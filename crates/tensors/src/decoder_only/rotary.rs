@@ -1,32 +1,32 @@
-//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864), as Llama has them: the halves of
-//! a head are the coordinates that are turned.
+//! Rotary positions (Su et al. 2021, "RoFormer", arXiv 2104.09864) in Llama's layout: coordinate `i` of a head is
+//! rotated with coordinate `i + K/2`.
 
 use serde_json::Value;
 
 use promptshift_kernels::Rotation;
 
-/// How wavelengths are stretched so that a network reads longer inputs than it was first trained on
-/// (Transformers, `modeling_rope_utils.py`).
+/// How wavelengths are scaled so that a network reads longer inputs than in its first training (Transformers,
+/// `modeling_rope_utils.py`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scaling {
     /// As trained.
     None,
-    /// All of them by one factor.
+    /// All wavelengths by one factor.
     Linear(f64),
-    /// The long ones by a factor, the short ones not at all (Llama 3).
+    /// Long wavelengths by a factor, short ones not at all (Llama 3).
     Llama3 {
         /// The factor.
         factor: f64,
-        /// Shorter than the first inputs by this: the factor begins to tell.
+        /// Wavelengths over the original length divided by this are scaled by the whole factor.
         low: f64,
-        /// Shorter by this: not stretched.
+        /// Wavelengths under the original length divided by this are not scaled.
         high: f64,
-        /// The length of the first inputs.
+        /// The original context length.
         original: f64,
     },
 }
 
-/// What the object of a scaling holds; the last seven are of kinds that are refused by their names.
+/// Known keys of a scaling; the last seven belong to types that are rejected by name.
 const KNOWN: [&str; 14] = [
     "rope_type",
     "type",
@@ -45,10 +45,10 @@ const KNOWN: [&str; 14] = [
 ];
 
 impl Scaling {
-    /// That of `rope_scaling`, or of what newer files have in its place.
+    /// Parses `rope_scaling`, or its replacement in newer files.
     ///
     /// # Errors
-    /// A kind that is not known here, in words.
+    /// An unsupported type; the error text.
     pub fn of_json(json: Option<&Value>) -> Result<Self, String> {
         let Some(json) = json.filter(|json| !json.is_null()) else {
             return Ok(Scaling::None);
@@ -82,7 +82,7 @@ impl Scaling {
                 original: number("original_max_position_embeddings")?,
             }),
             Some(other) => Err(format!(
-                "rope_type '{other}', where linear and llama3 are known"
+                "rope_type '{other}'; linear and llama3 are supported"
             )),
         }
     }
@@ -98,7 +98,7 @@ impl Scaling {
                 original,
             } => {
                 let wavelengths = original * frequency / std::f64::consts::TAU;
-                // 0 where all of the factor tells, 1 where nothing of it.
+                // 0 where the whole factor applies, 1 where none of it does.
                 let share = ((wavelengths - low) / (high - low)).clamp(0.0, 1.0);
                 (1.0 - share) * frequency / factor + share * frequency
             }
@@ -106,7 +106,7 @@ impl Scaling {
     }
 }
 
-/// Radians a position for each pair of coordinates, `[K/2]`.
+/// Radians per position for each pair of coordinates, `[K/2]`.
 pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Vec<f64> {
     (0..head_width / 2)
         .map(|pair| theta.powf(-2.0 * pair as f64 / head_width as f64))
@@ -114,15 +114,15 @@ pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Ve
         .collect()
 }
 
-/// The turns of a pass.
+/// The rotations of a pass.
 pub(super) struct Turns {
     pub(super) keys: Rotation,
-    /// With the `1/√K` of attention in them.
+    /// Includes the `1/√K` of attention.
     pub(super) queries: Rotation,
 }
 
 impl Turns {
-    /// Of rows at these positions; `frequencies` are [`frequencies`]' `K/2`.
+    /// The rotations of rows at these positions; `frequencies` are the `K/2` of [`frequencies`].
     pub(super) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
         let keys = Rotation::new(positions, frequencies);
         let head_width = 2.0 * frequencies.len() as f32;
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn llama3_stretches_long_wavelengths_alone() {
+    fn llama3_scales_only_long_wavelengths() {
         let scaling = Scaling::Llama3 {
             factor: 32.0,
             low: 1.0,

@@ -1,5 +1,4 @@
-//! Asking a model for answers in the way that a [`Wording`] says: by what it writes, or by which
-//! class's words it finds most probable.
+//! Gets a model's answers in the way that a [`Wording`] says: by generation, or by the most probable class words.
 
 use super::predict::{Answer, generated, log_likelihoods, of_classes};
 use super::{Answering, NotFinite, POSITIONS};
@@ -11,11 +10,11 @@ use promptshift_text::domain::card::Card;
 use promptshift_text::domain::format::without_content;
 use promptshift_text::domain::wording::{Aggregate, ScoreBy, Wording};
 
-/// What is the same for all questions to a model.
+/// What all questions to a model have in common.
 pub struct Answerer<'a> {
-    /// The domain that it was tuned on, whose words it says.
+    /// The training domain, whose class words the model answers with.
     pub source: &'a Card,
-    /// How it is asked.
+    /// The wording of inputs and answers.
     pub wording: &'a Wording,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
@@ -23,20 +22,20 @@ pub struct Answerer<'a> {
     pub limits: &'a Limits,
 }
 
-/// A word that stands for a class.
+/// A word of a class.
 struct Word {
     class: usize,
-    /// With the end of sequence, where it is written.
+    /// With the end of sequence, if it is generated.
     ids: Vec<u32>,
 }
 
 impl Answerer<'_> {
     /// Answers to the encodings of a domain's examples.
     ///
-    /// `tuned` must be off the tape.
+    /// `tuned` must not require gradients ([`Module::valid`](burn::module::Module::valid)).
     ///
     /// # Errors
-    /// To inputs without content, by which scores are calibrated, the network gives no numbers.
+    /// For calibrated scores, the network's output for inputs without content is not finite.
     pub fn answering<'b>(
         &'b self,
         tuned: &'b Tuned,
@@ -72,8 +71,8 @@ impl Answerer<'_> {
         })
     }
 
-    /// The class of the largest share, the first of equals; with a prior, of the largest share over
-    /// it.
+    /// Chooses the class with the largest share, the first one on ties; with a prior, the largest share divided by the
+    /// prior.
     fn ranking<'b>(
         &'b self,
         tuned: &'b Tuned,
@@ -120,8 +119,8 @@ impl Answerer<'_> {
         log_likelihoods(tuned, batch, &ids, self.tokenizer.pad())
     }
 
-    /// Every class's words, class by class; of a model of pairs the first of each, which is what its head
-    /// says, and ends with itself.
+    /// The words of every class, class by class. A BERT has one word for each class, the head's, without an end of
+    /// sequence.
     fn words(&self) -> Vec<Word> {
         let is_of_pairs = self.tokenizer.pair().is_some();
         let of_class = |(class, words): (usize, Vec<&str>)| {
@@ -139,7 +138,7 @@ impl Answerer<'_> {
         classes.into_iter().enumerate().flat_map(of_class).collect()
     }
 
-    /// Words' log-probabilities → the logarithm of each class's share among all classes.
+    /// Log-probabilities of words → the log of each class's share among all classes.
     fn of_classes(&self, words: &[Word], log_probs: &[f64]) -> Vec<f64> {
         let aggregate = self.wording.verbalizer.as_ref().map(|v| v.aggregate);
         let mut shares: Vec<f64> = (0..self.source.labels.len())
@@ -174,19 +173,19 @@ fn log_sum(logs: &[f64]) -> f64 {
             .ln()
 }
 
-/// Makes the exponentials add up to 1.
+/// Normalises logs so that their exponentials sum to 1.
 fn normalise(logs: &mut [f64]) {
     let whole = log_sum(logs);
     logs.iter_mut().for_each(|log| *log -= whole);
 }
 
-/// Divides shares by a prior and makes them add up to 1 again; all are logarithms.
+/// Divides shares by a prior and normalises them; all are logs.
 fn divide(shares: &mut [f64], prior: &[f64]) {
     (shares.iter_mut().zip(prior)).for_each(|(share, prior)| *share -= prior);
     normalise(shares);
 }
 
-/// The logarithm of the mean of each column's exponentials.
+/// The log of the mean of each column's exponentials.
 fn log_mean(rows: &[Vec<f64>]) -> Vec<f64> {
     let columns = rows.first().map_or(0, Vec::len);
     let mean = |column: usize| {
@@ -219,14 +218,13 @@ mod tests {
         close(&logs, &[0.5, 0.25, 0.25]);
         assert_eq!(first_largest(&logs), 0);
         assert_eq!(first_largest(&[-1.0, -0.5, -0.5]), 1);
-        // Far below what an f64 can hold as a probability.
+        // Far below the smallest probability that an f64 can hold.
         let mut tiny = [-2_000.0, -2_000.0 - 3.0_f64.ln()];
         normalise(&mut tiny);
         close(&tiny, &[0.75, 0.25]);
     }
 
-    /// Zhao et al. 2021, §5: p = (0.6, 0.4), and (0.8, 0.2) without content, is (0.75, 2), that is
-    /// the second class.
+    /// Zhao et al. 2021, §5: p = (0.6, 0.4) divided by (0.8, 0.2) without content is (0.75, 2), the second class.
     #[test]
     fn a_prior_is_divided_out() {
         let prior = log_mean(&[

@@ -6,13 +6,13 @@ pub mod answerer;
 pub mod predict;
 pub mod propose;
 
-/// Padded input positions of one batch: enough to keep two cores busy, little enough that scores
-/// of a T5-base fit beside its weights.
+/// Padded input positions in a batch: enough to keep two cores busy, few enough that the scores of a T5-base fit beside
+/// its weights.
 const POSITIONS: usize = 8_192;
 
-/// Encodings that are answered batch by batch, those of like length together: an iterator that says after each batch
-/// how many are done. Whoever has it stops by asking for no more.
-#[must_use = "nothing is answered until it is asked for"]
+/// Answers encodings batch by batch, similar lengths together: an iterator that yields the number done after each
+/// batch. To stop, the caller stops iterating.
+#[must_use = "nothing is answered until the iterator is advanced"]
 pub struct Answering<'a, T> {
     encodings: &'a [Encoding],
     batches: std::vec::IntoIter<Vec<usize>>,
@@ -21,11 +21,11 @@ pub struct Answering<'a, T> {
     done: usize,
 }
 
-/// Answers to one batch, in its order.
+/// Answers one batch, in its order.
 type AnswerBatch<'a, T> = dyn FnMut(&[&Encoding]) -> Result<Vec<T>, NotFinite> + 'a;
 
 impl<'a, T> Answering<'a, T> {
-    /// Of batches of so many padded input positions at most.
+    /// Makes batches of at most this many padded input positions.
     fn new(
         encodings: &'a [Encoding],
         positions: usize,
@@ -41,13 +41,13 @@ impl<'a, T> Answering<'a, T> {
         }
     }
 
-    /// Answers what is left, and gives all answers in the encodings' order.
+    /// Answers the rest and returns all answers in the encodings' order.
     ///
     /// # Errors
-    /// The network gives no numbers.
+    /// The network's output is not finite.
     ///
     /// # Panics
-    /// It was an error before.
+    /// It has returned an error before.
     pub fn finish(mut self) -> Result<Vec<T>, NotFinite> {
         self.try_for_each(|done| done.map(drop))?;
         let found = (self.found.into_iter())
@@ -74,22 +74,22 @@ impl<T> Iterator for Answering<'_, T> {
     }
 }
 
-/// Log-probabilities that are no finite numbers: what a network makes of weights or states that overflowed. An
-/// answer read from them says nothing, and to score it would be to score the damage.
+/// Log-probabilities that are NaN or infinite, as after an overflow of weights or states. An answer read from them
+/// would be meaningless, so none is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the log-probabilities of {bad} of {of} inputs are NaN or infinite: no answer can be read from them, and none is \
      scored"
 )]
 pub struct NotFinite {
-    /// Inputs, of those that were read together, for which one is no finite number.
+    /// The number of inputs read together that have such a log-probability.
     pub bad: usize,
     /// Inputs that were read together.
     pub of: usize,
 }
 
 impl NotFinite {
-    /// Whether the log-probabilities of some inputs are numbers.
+    /// Checks that the log-probabilities of some inputs are finite.
     ///
     /// # Errors
     /// Some are not.
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_is_counted() {
+    fn non_finite_values_are_counted() {
         let check = |rows: &[&[f64]]| {
             let rows: Vec<Vec<f64>> = rows.iter().map(|row| row.to_vec()).collect();
             NotFinite::check(rows.into_iter())

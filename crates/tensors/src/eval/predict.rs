@@ -1,6 +1,6 @@
-//! THE BORDER back from tensors to text: examples → generated answers, and how probable given words are as answers:
-//! one pass of the encoder for each example, one of the decoder for each word; or one of a head that has a logit for
-//! each class.
+//! THE BORDER back from tensors to text: generated answers to examples, and the probability of given words as answers.
+//! The latter takes one encoder pass for each example and one decoder pass for each word, or one pass of a head with a
+//! logit for each class.
 
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, inputs};
@@ -12,26 +12,25 @@ use promptshift_numbers::recipe::Limits;
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The text; the class's label where classes were ranked, or where one of its words was
-    /// written.
+    /// The text; the class's label if classes were ranked, or if one of its words was generated.
     pub text: String,
-    /// The generated tokens, end of sequence included where it came within the limit; where classes
-    /// were ranked, those of the most probable word of the class.
+    /// The generated tokens, with the end of sequence if it came within the limit; if classes were ranked, those of the
+    /// most probable word of the class.
     pub token_ids: Vec<u32>,
-    /// Sum of the generated tokens' log-probabilities (natural); where classes were ranked, the
-    /// logarithm of the class's share among all classes.
+    /// The sum of the generated tokens' log-probabilities (natural); if classes were ranked, the log of the class's
+    /// share among all classes.
     pub log_prob: f64,
-    /// Where classes were ranked, the logarithm of the share of each.
+    /// If classes were ranked, the log of each one's share.
     pub class_log_probs: Option<Vec<f64>>,
-    /// Input tokens, end of sequence included, after the cut.
+    /// Input tokens after truncation, end of sequence included.
     pub input_tokens: usize,
-    /// Whether the input was cut.
+    /// Whether the input was truncated.
     pub cut: bool,
 }
 
-/// Greedy answers to the encodings' inputs; a classifier's in the words of `labels`.
+/// Greedy answers to the encodings' inputs; a classifier answers with one of `labels`.
 ///
-/// `tuned` must be off the tape ([`Module::valid`](burn::module::Module::valid)).
+/// `tuned` must not require gradients ([`Module::valid`](burn::module::Module::valid)).
 pub fn predict<'a>(
     tuned: &'a Tuned,
     encodings: &'a [Encoding],
@@ -67,8 +66,8 @@ pub(super) fn generated(
     Ok(answers.collect())
 }
 
-/// What the ids of an answer say: tokens of the vocabulary, places in a pair's second text, or, of a
-/// pair without one to answer from, a class.
+/// The text of an answer's ids, which are vocabulary tokens, positions in a pair's second text, or, for a pair without
+/// one to answer from, a class.
 fn text(ids: &[u32], encoding: &Encoding, tokenizer: &Tokenizer, labels: &[String]) -> String {
     match (tokenizer.pair(), &encoding.second, ids) {
         (None, _, ids) => tokenizer.decode(ids),
@@ -81,10 +80,10 @@ fn text(ids: &[u32], encoding: &Encoding, tokenizer: &Tokenizer, labels: &[Strin
 /// The log-probability (natural) of each of `words`, token ids with the end of sequence, as the
 /// answer to each input of a batch: `[encoding][word]`.
 ///
-/// `tuned` must be off the tape.
+/// `tuned` must not require gradients.
 ///
 /// # Errors
-/// The network gives no numbers.
+/// The network's output is not finite.
 pub(super) fn log_likelihoods(
     tuned: &Tuned,
     batch: &[&Encoding],
@@ -106,15 +105,15 @@ pub(super) fn log_likelihoods(
     Ok(found)
 }
 
-/// The logit of each class under a head of classes, `[encoding][class]`: log-probabilities but for what is
-/// the same for all classes. The rest as [`log_likelihoods`].
+/// The logit of each class under a classification head, `[encoding][class]`: its log-probability up to a constant that
+/// all classes share. Otherwise as [`log_likelihoods`].
 pub(super) fn of_classes(
     tuned: &Tuned,
     batch: &[&Encoding],
     pad: u32,
 ) -> Result<Vec<Vec<f64>>, NotFinite> {
     let encoded = tuned.encode(&inputs(batch, pad), &mut Dropout::off());
-    // A target of each, whichever: what is asked for is every class's logit.
+    // The target does not matter, since the logits of all classes are returned.
     let targets = Tokens::padded(&vec![[0_u32]; batch.len()], pad);
     let logits = tuned.backbone.logits(&encoded, &targets);
     let [_, classes] = logits.dims();

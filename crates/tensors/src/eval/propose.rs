@@ -1,10 +1,10 @@
-//! Words for a template, proposed by a backbone: what it fills in where spans of its input are missing, after
-//! LM-BFF (Gao, Fisch & Chen 2021, arXiv 2012.15723, §5.2), which asks a T5 for the same.
+//! Proposes template words with a backbone, which fills in missing spans of its input, after LM-BFF (Gao, Fisch & Chen
+//! 2021, arXiv 2012.15723, §5.2), which also uses a T5.
 //!
-//! Deviations: the paper's beam search maximises the sum over all training examples at every token; here each
-//! example is filled in greedily by itself, and the fillings of all are then ranked by that sum, so that no
-//! filling is found that no single example leads to. The paper's inputs have the label's word where a masked
-//! model's mask would be; here the answer stands at the end, where a T5 writes it.
+//! Deviations: the paper's beam search maximises the sum over all training examples at every token. Here each example
+//! is filled in greedily on its own, and all fillings are then ranked by that sum, so a filling that no single example
+//! produces is not found. The paper puts the label's word where a masked model's mask would be; here the answer is at
+//! the end, where a T5 writes it.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Limits;
 use promptshift_text::domain::Example;
 
-/// What stands in the missing spans.
+/// Text for the missing spans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
-    /// One text a span, in their order; some may be empty.
+    /// One text for each span, in order; some may be empty.
     pub spans: Vec<String>,
     /// Its mean log-probability (natural) over the examples.
     pub log_likelihood: f64,
-    /// The examples that lead to it by themselves.
+    /// How many examples produced it on their own.
     pub examples: usize,
 }
 
-/// A backbone that fills missing spans of examples' inputs, each with its answer behind it: first in
-/// [each by itself](Self::filling), then [what is most probable for all of them](Self::ranking).
+/// A backbone that fills missing spans in examples' inputs, each followed by its answer: first [each on its
+/// own](Self::filling), then [ranked over all of them](Self::ranking).
 pub struct Proposer<'a> {
     tuned: &'a Tuned,
     tokenizer: &'a Tokenizer,
@@ -39,10 +39,10 @@ pub struct Proposer<'a> {
 }
 
 impl<'a> Proposer<'a> {
-    /// For examples with so many missing spans; those that would be cut are left out. `None` where the tokenizer has
-    /// no names for missing spans.
+    /// For examples with this many missing spans; those that would be truncated are left out. `None` if the tokenizer
+    /// has no sentinels.
     ///
-    /// `tuned` must be off the tape.
+    /// `tuned` must not require gradients.
     pub fn new(
         tuned: &'a Tuned,
         examples: &[Example],
@@ -74,7 +74,7 @@ impl<'a> Proposer<'a> {
         })
     }
 
-    /// What each example leads to by itself.
+    /// Fills in each example on its own.
     pub fn filling(&self) -> Answering<'_, Answer> {
         predict(
             self.tuned,
@@ -85,7 +85,7 @@ impl<'a> Proposer<'a> {
         )
     }
 
-    /// How probable what was filled in somewhere is for all examples.
+    /// Ranks the fillings by their probability for all examples.
     pub fn ranking(&self, answers: &[Answer]) -> Ranking<'_> {
         let end = self.tokenizer.end();
         let mut fillings: BTreeMap<Vec<Vec<u32>>, usize> = BTreeMap::new();
@@ -94,7 +94,7 @@ impl<'a> Proposer<'a> {
                 *fillings.entry(filling).or_default() += 1;
             }
         }
-        // What says the same is one, however it is cut into tokens.
+        // Equal texts are one filling, however they are tokenized.
         let mut texts: BTreeMap<Vec<String>, (Vec<Vec<u32>>, usize)> = BTreeMap::new();
         for (filling, count) in fillings {
             let spans = filling.iter().map(|ids| self.tokenizer.decode(ids));
@@ -118,11 +118,11 @@ impl<'a> Proposer<'a> {
     }
 }
 
-/// Fillings that are ranked by how probable they are for all examples: an iterator that says after each batch how
-/// many examples are done.
-#[must_use = "nothing is ranked until it is asked for"]
+/// Ranks fillings by their probability for all examples: an iterator that yields the number of examples done after each
+/// batch.
+#[must_use = "nothing is ranked until the iterator is advanced"]
 pub struct Ranking<'a> {
-    /// What is filled in, and how many examples lead to it.
+    /// The fillings, and how many examples produced each.
     texts: Vec<(Vec<String>, usize)>,
     likelihoods: Answering<'a, Vec<f64>>,
 }
@@ -136,13 +136,13 @@ impl Iterator for Ranking<'_> {
 }
 
 impl Ranking<'_> {
-    /// Asks for what is left, and gives all fillings, the most probable first.
+    /// Scores the rest and returns all fillings, the most probable first.
     ///
     /// # Errors
-    /// The network gives no numbers.
+    /// The network's output is not finite.
     ///
     /// # Panics
-    /// It was an error before.
+    /// It has returned an error before.
     pub fn finish(self) -> Result<Vec<Proposal>, NotFinite> {
         let found = self.likelihoods.finish()?;
         let mean = |word: usize| {
@@ -161,8 +161,8 @@ impl Ranking<'_> {
     }
 }
 
-/// What an answer fills into each span, as span corruption writes it: each sentinel, then its words; `None`
-/// where a span is not answered.
+/// What an answer fills into each span, in the format of span corruption: each sentinel followed by its words; `None`
+/// if a span is not answered.
 fn filling(ids: &[u32], sentinels: &[u32], end: u32) -> Option<Vec<Vec<u32>>> {
     let ids = ids.split(|&id| id == end).next().unwrap_or_default();
     let spans = sentinels.len() - 1;
@@ -176,7 +176,7 @@ fn filling(ids: &[u32], sentinels: &[u32], end: u32) -> Option<Vec<Vec<u32>>> {
         .collect()
 }
 
-/// The answer that fills the spans so.
+/// The answer that gives this filling.
 fn written(filling: &[Vec<u32>], sentinels: &[u32], end: u32) -> Vec<u32> {
     let mut ids = Vec::new();
     for (span, &sentinel) in filling.iter().zip(sentinels) {

@@ -1,5 +1,5 @@
-//! The formats of tensors: plain numbers, and blocks of a few bits with scales
-//! (ggml's `ggml-quants.c` and `ggml-common.h`, `block_q4_0` and its neighbours).
+//! Tensor formats: plain numbers, and quantised blocks with scales (ggml's `ggml-quants.c` and `ggml-common.h`,
+//! `block_q4_0` and its neighbours).
 
 use half::{bf16, f16};
 
@@ -17,8 +17,8 @@ pub(super) enum Format {
     Q6K,
 }
 
-/// What ggml calls the formats that are not read here (`ggml_type` in `ggml.h`, which has withdrawn the
-/// numbers that are left out).
+/// ggml's names of the formats that are not supported (`ggml_type` in `ggml.h`, which has withdrawn the missing
+/// numbers).
 const UNREAD: [(u32, &str); 25] = [
     (6, "Q5_0"),
     (7, "Q5_1"),
@@ -47,7 +47,7 @@ const UNREAD: [(u32, &str); 25] = [
     (41, "Q1_0"),
 ];
 
-/// What a format that is not read is called: by ggml, or by its number alone.
+/// The name of an unsupported format: ggml's, or its number.
 fn unread(number: u32) -> String {
     match UNREAD.iter().find(|(known, _)| *known == number) {
         Some((_, name)) => name.to_string(),
@@ -59,7 +59,7 @@ fn unread(number: u32) -> String {
 const SUPER: usize = 256;
 
 impl Format {
-    /// The format of a number in files (`ggml_type`); or what is found, in words, where it is not read.
+    /// The format with this number (`ggml_type`); for an unsupported one, the error text.
     pub(super) fn of(number: u32) -> Result<Self, String> {
         Ok(match number {
             0 => Format::F32,
@@ -73,7 +73,7 @@ impl Format {
             30 => Format::Bf16,
             other => {
                 return Err(format!(
-                    "format {}; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K and Q6_K are read",
+                    "format {}; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K and Q6_K are supported",
                     unread(other)
                 ));
             }
@@ -102,12 +102,12 @@ impl Format {
         }
     }
 
-    /// Bytes of so many numbers, whole blocks of them.
+    /// The size in bytes of `count` numbers, in whole blocks.
     pub(super) fn bytes(self, count: usize) -> usize {
         (count / self.block()).saturating_mul(self.block_bytes())
     }
 
-    /// The numbers in these bytes.
+    /// Decodes the numbers in these bytes.
     pub(super) fn values(self, bytes: &[u8]) -> Vec<f32> {
         let blocks = bytes.chunks_exact(self.block_bytes());
         let mut out = Vec::with_capacity(blocks.len() * self.block());
@@ -143,13 +143,13 @@ fn half(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
 
-/// Low halves of the bytes, then the high ones.
+/// The low halves of the bytes, then the high halves.
 fn nibbles(bytes: &[u8], value: impl Fn(u8) -> f32, out: &mut Vec<f32>) {
     out.extend(bytes.iter().map(|byte| value(byte & 15)));
     out.extend(bytes.iter().map(|byte| value(byte >> 4)));
 }
 
-/// Scale and least value of the `part`th 32 numbers, six bits each, from twelve bytes.
+/// The scale and minimum of the `part`th 32 numbers, six bits each, from twelve bytes.
 fn scale_and_least(packed: &[u8], part: usize) -> (f32, f32) {
     let (scale, least) = if part < 4 {
         (packed[part] & 63, packed[part + 4] & 63)
@@ -162,8 +162,7 @@ fn scale_and_least(packed: &[u8], part: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(least))
 }
 
-/// Q4_K and Q5_K: eight parts of 32 numbers. `fifth` holds the fifth bits, a bit a part; it is empty
-/// for four.
+/// Q4_K and Q5_K: eight parts of 32 numbers. `fifth` holds the fifth bits, one bit for each part; it is empty for Q4_K.
 fn four_or_five(block: &[u8], fifth: &[u8], quarters: &[u8], out: &mut Vec<f32>) {
     let (scales, leasts, packed) = (half(block, 0), half(block, 2), &block[4..16]);
     for (pair, bytes) in quarters.chunks_exact(32).enumerate() {
@@ -178,7 +177,7 @@ fn four_or_five(block: &[u8], fifth: &[u8], quarters: &[u8], out: &mut Vec<f32>)
     }
 }
 
-/// Q6_K: two halves of 128 numbers, each of four rows of 32; a scale for 16 numbers.
+/// Q6_K: two halves of 128 numbers, each of four rows of 32; one scale for 16 numbers.
 fn six(block: &[u8], out: &mut Vec<f32>) {
     let (low, rest) = block.split_at(128);
     let (high, rest) = rest.split_at(64);

@@ -1,8 +1,7 @@
 //! A Llama's configuration and weights under Hugging Face's names.
 //!
-//! llama.cpp turns neighbouring coordinates of a head where Hugging Face turns its halves, so its
-//! converter reorders the rows of queries and keys (`LlamaModel.permute` in `convert_hf_to_gguf.py`);
-//! here they are put back.
+//! llama.cpp rotates neighbouring coordinates of a head where Hugging Face rotates its halves, so llama.cpp's converter
+//! reorders the rows of queries and keys (`LlamaModel.permute` in `convert_hf_to_gguf.py`). The order is restored here.
 
 use super::{Gguf, GgufError};
 use crate::checkpoint::Weights;
@@ -10,10 +9,10 @@ use crate::decoder_only::{DecoderConfig, Positions, Scaling, Shape};
 
 const WANTED: &str = "the metadata of a Llama (general.architecture llama)";
 
-/// The configuration of the network in a file, and its weights.
+/// A file's network: configuration and weights.
 ///
 /// # Errors
-/// It is no Llama, or one that is not known here.
+/// It is not a Llama, or not a supported one.
 pub fn network(file: &Gguf) -> Result<(DecoderConfig, Weights), GgufError> {
     let config = config(file)?;
     let mut weights = Weights::empty(file.path());
@@ -42,7 +41,7 @@ pub fn network(file: &Gguf) -> Result<(DecoderConfig, Weights), GgufError> {
     Ok((config, weights))
 }
 
-/// The configuration of the network in a file.
+/// A file's configuration.
 ///
 /// # Errors
 /// As [`network`].
@@ -104,7 +103,7 @@ pub fn config(file: &Gguf) -> Result<DecoderConfig, GgufError> {
     config.checked().map_err(wrong)
 }
 
-/// Hugging Face's name of a part, where there is one.
+/// Hugging Face's name of a tensor, if it has one.
 fn published(part: &str) -> Option<String> {
     Some(match part {
         "token_embd" => "model.embed_tokens".to_string(),

@@ -1,11 +1,11 @@
-//! GGUF, the file format of llama.cpp: metadata, then tensors, most of them in blocks of a few bits.
+//! GGUF, the file format of llama.cpp: metadata, then tensors, most of them quantised in blocks.
 //!
-//! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3,
-//! little-endian. A file is read whole and checked as it is read; nothing in it is run.
+//! Specification: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian. A file
+//! is read whole and validated while it is read; nothing in it is executed.
 //!
-//! What is taken is a Llama (`general.architecture` `llama`) whose tensors are in F32, F16, BF16, Q8_0, Q4_0,
-//! Q4_1, Q4_K, Q5_K or Q6_K, with a byte-level BPE tokenizer that adds nothing to a text
-//! (`tokenizer.ggml.model` `gpt2`, `tokenizer.ggml.pre` `smollm` or `gpt-2`). All else is refused by name.
+//! Supported is a Llama (`general.architecture` `llama`) with tensors in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K
+//! or Q6_K and a byte-level BPE tokenizer that adds nothing to a text (`tokenizer.ggml.model` `gpt2`,
+//! `tokenizer.ggml.pre` `smollm` or `gpt-2`). Everything else is rejected by name.
 
 mod blocks;
 mod llama;
@@ -19,43 +19,43 @@ use reader::Reader;
 pub use llama::{config, network};
 pub use tokenizer::tokenizer_json;
 
-/// A file that can't be used.
+/// Why a file can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: wanted {wanted}, found {found}")]
 pub struct GgufError {
     /// The file.
     pub path: String,
-    /// What it should be.
+    /// What was wanted.
     pub wanted: &'static str,
-    /// What is there instead.
+    /// What was found.
     pub found: String,
 }
 
 /// A value of the metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// A whole number of any width.
+    /// An integer of any width.
     Integer(i64),
     /// A number.
     Number(f64),
-    /// Yes or no.
+    /// A boolean.
     Truth(bool),
     /// A text.
     Text(String),
-    /// A list of values of one kind.
+    /// A list of values of one type.
     List(Vec<Value>),
 }
 
-/// Where a tensor lies.
+/// A tensor's place in the file.
 #[derive(Debug, Clone)]
 struct Place {
-    /// The innermost dimension first, as the file has it.
+    /// The innermost dimension first, as in the file.
     dims: Vec<usize>,
     format: blocks::Format,
     start: usize,
 }
 
-/// A file, its tensors still as they are stored.
+/// A parsed file; its tensors are still encoded.
 pub struct Gguf {
     path: String,
     values: BTreeMap<String, Value>,
@@ -63,14 +63,14 @@ pub struct Gguf {
     bytes: Vec<u8>,
 }
 
-/// Tensors and values of the metadata at most: far beyond what any file has.
+/// The maximum number of tensors, and of metadata values: far more than any file has.
 const MOST: u64 = 1 << 20;
 
 impl Gguf {
-    /// Parses a file's bytes; `path` is what errors call it.
+    /// Parses a file's bytes; errors call it `path`.
     ///
     /// # Errors
-    /// Not GGUF, of another version, damaged, or with a tensor in a format that is not known here.
+    /// Not GGUF, of another version, damaged, or with a tensor in an unsupported format.
     pub fn parse(bytes: Vec<u8>, path: &str) -> Result<Self, GgufError> {
         let wrong = |found: String| GgufError {
             path: path.to_string(),
@@ -132,7 +132,7 @@ impl Gguf {
             Some(other) => return Err(format!("general.alignment {other:?}")),
         };
         let data = reader.at().next_multiple_of(alignment);
-        // Tensors that share bytes could be many times as large as the file, in memory.
+        // Tensors that share bytes could need many times the file's size in memory.
         let mut of_all = 0_usize;
         for (name, place) in &mut places {
             let count = (place.dims.iter()).try_fold(1_usize, |product, &dim| {
@@ -150,7 +150,7 @@ impl Gguf {
             of_all = of_all.saturating_add(size);
             if of_all > reader.length() {
                 return Err(format!(
-                    "tensors of more bytes than the {} of the file, '{name}' in those of another",
+                    "tensors of more bytes than the {} of the file: '{name}' overlaps another",
                     reader.length()
                 ));
             }
@@ -158,7 +158,7 @@ impl Gguf {
         Ok((values, places))
     }
 
-    /// What errors call the file.
+    /// The file's name in errors.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -216,7 +216,7 @@ impl Gguf {
         self.places.keys().map(String::as_str)
     }
 
-    /// A tensor's shape, the outermost dimension first, and its values.
+    /// A tensor's values and its shape, the outermost dimension first.
     pub fn tensor(&self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
         let place = self.places.get(name)?;
         let count = place.dims.iter().product();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_gguf_is_refused() {
+    fn other_files_than_gguf_are_refused() {
         assert!(error(b"").contains("a.gguf: wanted a GGUF file"));
         assert!(error(b"PK\x03\x04more").contains("other first bytes"));
         assert!(error(b"GGUF\x01\0\0\0").contains("version 1"));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_not_read_is_refused_by_its_name() {
+    fn an_unsupported_format_is_refused_by_name() {
         for (number, name) in [
             (6, "Q5_0"),
             (7, "Q5_1"),
@@ -300,7 +300,7 @@ mod tests {
             assert!(error.contains(&wanted), "{error}");
             assert!(error.contains("Q8_0, Q4_0"), "{error}");
         }
-        // One that is read gets further: to the values, which are not there.
+        // A supported format gets further: to the values, which are missing.
         assert!(error(&tensor_in(8)).contains("ends within tensor 'output.weight'"));
     }
 }

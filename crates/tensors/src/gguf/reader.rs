@@ -1,8 +1,8 @@
-//! The bytes of a header, one value after another.
+//! Reads values from the bytes of a header, one after another.
 
 use super::Value;
 
-/// Reads from the front; every read is checked.
+/// Reads from the front, with bounds checks.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -13,12 +13,12 @@ impl<'a> Reader<'a> {
         Reader { bytes, at: 0 }
     }
 
-    /// Bytes read.
+    /// The number of bytes read.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// Bytes in all.
+    /// The total number of bytes.
     pub(super) fn length(&self) -> usize {
         self.bytes.len()
     }
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A number of things in memory.
+    /// A count or length that must fit into memory.
     pub(super) fn size(&mut self) -> Result<usize, String> {
         let size = self.u64()?;
         usize::try_from(size).map_err(|_| format!("a size of {size}"))
@@ -53,10 +53,10 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self) -> Result<String, String> {
         let length = self.size()?;
         let bytes = self.take(length)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| "a text that is no UTF-8".to_string())
+        String::from_utf8(bytes.to_vec()).map_err(|_| "a text that is not UTF-8".to_string())
     }
 
-    /// A value of the kind with this number.
+    /// A value of the type with this number.
     pub(super) fn value(&mut self, kind: u32) -> Result<Value, String> {
         Ok(match kind {
             0 => Value::Integer(self.array::<1>()?[0].into()),
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
 
     fn list(&mut self) -> Result<Value, String> {
         let (kind, length) = (self.u32()?, self.size()?);
-        // A list of lists could be nested without end, and no key has one.
+        // Nested lists could recurse without end, and no key has one.
         if kind == 9 || length > self.bytes.len() {
             return Err(format!("a list of {length} values of kind {kind}"));
         }

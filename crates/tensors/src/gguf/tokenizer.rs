@@ -1,4 +1,4 @@
-//! The tokenizer in a file's metadata, as a `tokenizer.json`: byte-level BPE alone.
+//! Converts the tokenizer in a file's metadata to a `tokenizer.json`; only byte-level BPE is supported.
 
 use serde_json::{Map, json};
 
@@ -6,20 +6,20 @@ use super::{Gguf, GgufError, Value};
 
 const WANTED: &str = "a byte-level BPE tokenizer that adds nothing to a text (tokenizer.ggml.model gpt2, tokenizer.ggml.pre smollm or gpt-2); or such a model in a folder with its tokenizer.json";
 
-/// What a tokenizer may add to every text; the `tokenizer.json` that is made here adds nothing.
+/// Flags by which a tokenizer adds tokens to every text; the `tokenizer.json` made here adds none.
 const ADDITIONS: [&str; 3] = [
     "tokenizer.ggml.add_space_prefix",
     "tokenizer.ggml.add_bos_token",
     "tokenizer.ggml.add_eos_token",
 ];
 
-/// Control and user-defined tokens, which text is first searched for.
+/// Control and user-defined tokens, which are matched in a text before all others.
 const ADDED: [i64; 2] = [3, 4];
 
-/// The bytes of a `tokenizer.json` for the tokenizer of a file.
+/// The bytes of a `tokenizer.json` equivalent to a file's tokenizer.
 ///
 /// # Errors
-/// It has none, or one of another kind.
+/// It has none, or an unsupported one.
 pub fn tokenizer_json(file: &Gguf) -> Result<Vec<u8>, GgufError> {
     let wrong = |found: String| file.wrong(WANTED, found);
     match file.text("tokenizer.ggml.model") {
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of an empty tokenizer, with these values besides or instead.
+    /// A file with an empty tokenizer, with these values added or replaced.
     fn file(values: &[(&str, Value)]) -> Gguf {
         let text = |text: &str| Value::Text(text.to_string());
         let usual = [
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tokenizer_that_adds_to_a_text_is_refused_by_the_key_that_says_so() {
+    fn a_tokenizer_that_adds_to_a_text_is_refused_by_its_key() {
         for key in ADDITIONS {
             let not_added = file(&[(key, Value::Truth(false))]);
             assert!(tokenizer_json(&not_added).is_ok(), "{key}");

@@ -1,4 +1,4 @@
-//! The bottleneck that adapters put after a sub-layer or beside it.
+//! The bottleneck adapters after or beside a sub-layer.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -9,7 +9,7 @@ use promptshift_kernels as kernels;
 /// A part of a block with a norm before it and a residual around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubLayer {
-    /// Attention of a stack to itself.
+    /// Self-attention of a stack.
     SelfAttention,
     /// Attention of the decoder to the encoder.
     CrossAttention,
@@ -28,17 +28,17 @@ pub struct Adapter {
     pub up: Param<Tensor<2>>,
     /// `[D]`.
     pub up_bias: Param<Tensor<1>>,
-    /// What the branch is multiplied by.
+    /// The scale of the branch.
     pub scale: f64,
     /// `f`.
     #[module(skip)]
     pub nonlinearity: Nonlinearity,
-    /// What it reads.
+    /// Where its input comes from.
     #[module(skip)]
     pub side: Side,
 }
 
-/// What stands between an adapter's two maps.
+/// The nonlinearity between an adapter's two maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nonlinearity {
     /// `max(x, 0)`.
@@ -47,20 +47,20 @@ pub enum Nonlinearity {
     Gelu,
 }
 
-/// What an adapter reads, `h`.
+/// The source of an adapter's input `h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The sub-layer's output.
     After,
-    /// The sub-layer's output and the stream that it is added to, together.
+    /// The sum of the sub-layer's output and its residual stream.
     Joined,
-    /// The sub-layer's input, behind its norm.
+    /// The sub-layer's input, after its norm.
     Beside,
 }
 
 impl Adapter {
-    /// What it reads of what stands before its sub-layer: of the input behind the norm and of the stream, each
-    /// `[N, D]`.
+    /// What the adapter reads from before its sub-layer, `[N, D]`: the normed input or the residual stream; `None` if
+    /// it only reads the output.
     fn before(&self, input: &Tensor<2>, stream: &Tensor<2>) -> Option<Tensor<2>> {
         match self.side {
             Side::After => None,
@@ -69,7 +69,7 @@ impl Adapter {
         }
     }
 
-    /// What came before and the sub-layer's output, each `[N, D]` → what takes the output's place.
+    /// The earlier input, if any, and the sub-layer's output, each `[N, D]` → the adapted output.
     fn forward(&self, before: Option<Tensor<2>>, output: Tensor<2>) -> Tensor<2> {
         let read = match (before, self.side) {
             (Some(input), Side::Beside) => input,
@@ -86,7 +86,7 @@ impl Adapter {
     }
 }
 
-/// A feed-forward's output through its adapter, if it has one, which may read around it.
+/// Applies a feed-forward's adapter, if it has one, which may read the sub-layer's input or stream.
 pub(crate) fn adapted(
     adapter: Option<&Adapter>,
     input: Tensor<2>,
@@ -100,7 +100,7 @@ pub(crate) fn adapted(
     adapter.forward(before, feed_forward(input))
 }
 
-/// An attention's output through its adapter, if it has one: it reads nothing else.
+/// Applies an attention's adapter, if it has one, which reads only the output.
 pub(crate) fn adapted_output(adapter: Option<&Adapter>, output: Tensor<2>) -> Tensor<2> {
     match adapter {
         Some(adapter) => adapter.forward(None, output),

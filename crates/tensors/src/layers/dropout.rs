@@ -1,11 +1,11 @@
-//! Inverted dropout of a training: T5's, with one mask for all positions of a sequence, and the usual one.
+//! Inverted dropout for training: T5's, with one mask for all positions of a sequence, and the usual one.
 
 use burn::tensor::Tensor;
 
 use promptshift_kernels::{self as kernels, Dropped, Mask, Rows};
 
-/// The source of dropout masks: each use takes the next of its seed, so that a seed gives the same masks
-/// whatever else runs. At rate 0 it changes nothing and takes none.
+/// The source of dropout masks. Each use takes the next mask of the seed, so a seed gives the same masks whatever else
+/// runs. At rate 0 it changes nothing and takes no mask.
 #[derive(Debug, Clone)]
 pub struct Dropout {
     rate: f64,
@@ -23,12 +23,12 @@ impl Dropout {
         }
     }
 
-    /// How many masks were taken, as [`resumed`](Self::resumed) takes it.
+    /// How many masks were taken; the argument of [`resumed`](Self::resumed).
     pub fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// The same source after so many masks.
+    /// The same source after this many masks.
     pub fn resumed(self, taken: u64) -> Self {
         Dropout { taken, ..self }
     }
@@ -44,7 +44,7 @@ impl Dropout {
         self.packed_rows(x, &lengths)
     }
 
-    /// [`rows`](Self::rows) of sequences of these lengths, one behind the other.
+    /// [`rows`](Self::rows) for packed sequences of these lengths.
     pub fn packed_rows(&mut self, x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
         match self.mask() {
             Some(mask) => kernels::dropout(x, mask, Rows::Sequences(lengths)),
@@ -52,7 +52,7 @@ impl Dropout {
         }
     }
 
-    /// Drops every value of `x` `[N, D]` by itself, as BERT does.
+    /// Drops each value of `x` `[N, D]` independently, as BERT does.
     pub fn each(&mut self, x: Tensor<2>) -> Tensor<2> {
         match self.mask() {
             Some(mask) => kernels::dropout(x, mask, Rows::Each),
@@ -60,12 +60,12 @@ impl Dropout {
         }
     }
 
-    /// Which weights of attention are dropped where every query loses the same keys, as in T5.
+    /// Attention dropout in which every query loses the same keys, as in T5.
     pub fn keys(&mut self) -> Option<Dropped> {
         self.mask().map(Dropped::Keys)
     }
 
-    /// Which weights of attention are dropped where each is by itself, as in BERT.
+    /// Attention dropout in which each weight is dropped independently, as in BERT.
     pub fn weights(&mut self) -> Option<Dropped> {
         self.mask().map(Dropped::Each)
     }

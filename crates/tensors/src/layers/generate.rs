@@ -8,24 +8,23 @@ use promptshift_kernels::{largest, log_sum_exp};
 /// One generated output.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Generated {
-    /// The tokens, the one that ends the output included where it came.
+    /// The tokens, the end token included if it came.
     pub ids: Vec<u32>,
     /// The sum of their log-probabilities (natural).
     pub log_prob: f64,
 }
 
-/// A network in the middle of an output: it remembers what it has read of every example.
+/// A network in the middle of an output, with a cache of what each example has read.
 pub trait Decoding {
-    /// Logits `[B, V]` of the tokens after these, one for each row that is kept.
+    /// Logits `[B, V]` of the tokens that follow `last`, which has one token for each row kept.
     fn next_logits(&mut self, last: &[u32]) -> Tensor<2>;
 
-    /// Goes on with these rows of the batch alone.
+    /// Keeps only these rows of the batch.
     fn keep(&mut self, rows: &[usize]);
 }
 
-/// The most probable next token, again and again, until every example has ended (with one of `ends`)
-/// or has `limit` tokens. `first` are the logits `[B, V]` of the first tokens. Ties go to the lower
-/// id.
+/// Appends the most probable token until every example has ended (with one of `ends`) or has `limit` tokens. `first`
+/// are the logits `[B, V]` of the first tokens. Ties go to the lower id.
 pub fn greedy(
     first: Tensor<2>,
     decoding: &mut dyn Decoding,
@@ -65,7 +64,7 @@ pub fn greedy(
     outputs
 }
 
-/// Finished rows are dropped when so many of so many are left: dropping copies the cache.
+/// Finished rows are dropped once at most this fraction of rows is left: dropping copies the cache.
 const SHRINK: (usize, usize) = (3, 4);
 
 /// The id of each row's highest logit and its log-probability.
@@ -78,7 +77,7 @@ fn most_probable(logits: Tensor<2>) -> Vec<(u32, f64)> {
 
 fn best(logits: &[f32]) -> (u32, f64) {
     let highest = largest(logits);
-    // Logits that are no numbers give the first id, and no log-probability: no answer is read from them.
+    // NaN logits give id 0 with a non-finite log-probability, which is rejected before an answer is read.
     let id = logits.iter().position(|&logit| logit == highest);
     (
         id.unwrap_or(0) as u32,

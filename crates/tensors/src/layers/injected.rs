@@ -95,7 +95,7 @@ pub(crate) fn with_prefix(prefix: usize, lengths: &[usize]) -> Vec<usize> {
     lengths.iter().map(|length| length + prefix).collect()
 }
 
-/// An output head over a few tokens: an output consists of these alone, and each has its own vector `[D]`.
+/// An output head over a few tokens: outputs consist only of these, and each has a vector `[D]`.
 #[derive(Debug, Clone)]
 pub struct LabelHead {
     /// `C` tokens.
@@ -104,11 +104,11 @@ pub struct LabelHead {
     pub vectors: Tensor<2>,
 }
 
-/// The logit of all other tokens: their probability is 0, and so is its gradient.
+/// The logit of all other tokens: their probability and its gradient are 0.
 const NEVER: f32 = -1e9;
 
 impl LabelHead {
-    /// Final states `[N, D]`, scaled as the head wants them, → logits `[N, V]`.
+    /// Final states `[N, D]`, already scaled for the head → logits `[N, V]`.
     pub(crate) fn logits(&self, states: Tensor<2>, vocabulary: usize) -> Tensor<2> {
         let few = states.matmul(self.vectors.clone().transpose());
         let count = self.ids.len();

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::injected::KeyValue;
 use promptshift_kernels as kernels;
 
-/// The keys and values of every block of a decoder, for a batch that grows by one token per example at a time.
-/// Adding a token copies nothing unless the room is used up.
+/// The keys and values of every block of a decoder, for a batch that grows by one token per example at a time. Adding a
+/// token copies nothing unless the room is used up.
 ///
 /// The keys of an example fill its rows from the start; the next ones follow directly and overwrite the padding of
 /// a short input.
@@ -14,13 +14,13 @@ use promptshift_kernels as kernels;
 pub struct KvCache {
     /// Per block, `[B·C, W]`.
     blocks: Vec<KeyValue>,
-    /// Keys of each example that are real.
+    /// The number of real keys of each example.
     seen: Vec<usize>,
-    /// `C`, the keys of each example that there is room for.
+    /// `C`, the room for keys of each example.
     capacity: usize,
 }
 
-/// The room grows by so many tokens at a time.
+/// The room grows by this many tokens.
 const ROOM: usize = 16;
 
 impl KvCache {
@@ -105,7 +105,7 @@ fn with_room(x: Tensor<2>, batch: usize, capacity: usize) -> Tensor<2> {
         .reshape([batch * (capacity + ROOM), width])
 }
 
-/// `[B·C, W]` → these examples' alone.
+/// `[B·C, W]` → the rows of these examples.
 fn chosen(x: Tensor<2>, batch: usize, capacity: usize, examples: &[usize]) -> Tensor<2> {
     let ([_, width], device) = (x.dims(), x.device());
     let ids: Vec<i32> = examples.iter().map(|&example| example as i32).collect();
@@ -119,7 +119,7 @@ fn chosen(x: Tensor<2>, batch: usize, capacity: usize, examples: &[usize]) -> Te
 mod tests {
     use super::*;
 
-    /// Keys that say whose they are: `example * 100 + place`.
+    /// Keys that identify themselves: `example * 100 + position`.
     fn rows(values: &[f32]) -> KeyValue {
         let data = TensorData::new(values.to_vec(), [values.len(), 1]);
         let key = Tensor::from_data(data, &Device::flex());
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_come_behind_those_of_their_example_however_many() {
+    fn new_tokens_follow_those_of_their_example() {
         let of = |example: usize, count: usize| -> Vec<f32> {
             (0..count).map(|at| (example * 100 + at) as f32).collect()
         };

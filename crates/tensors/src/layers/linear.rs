@@ -1,4 +1,4 @@
-//! The linear map, and what tuning adds to one: a low-rank product beside it, a bias, scales.
+//! Linear maps, and what tuning adds to them: a low-rank product, a bias, scales.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,7 +17,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A map without bias of a weight `[in, out]`.
+    /// A map without bias, from a weight `[in, out]`.
     pub(crate) fn new(weight: Tensor<2>) -> Self {
         Linear {
             weight: Param::from_tensor(weight),
@@ -35,7 +35,7 @@ impl Linear {
         }
     }
 
-    /// The same map with a bias, to be filled from a checkpoint.
+    /// Adds a bias to be filled from a checkpoint.
     pub(crate) fn with_unfilled_bias(self, device: &Device) -> Self {
         let [_, output] = self.weight.lazy_shape().dims();
         Linear {
@@ -44,7 +44,7 @@ impl Linear {
         }
     }
 
-    /// The same map with a bias.
+    /// Adds a bias.
     pub fn with_bias(self, bias: Tensor<1>) -> Self {
         Linear {
             bias: Some(Param::from_tensor(bias)),
@@ -74,34 +74,23 @@ impl Linear {
         }
     }
 
-    /// Adds the thin product to the weight, for inference without any cost.
+    /// Merges the low-rank product into the weight, so that inference costs nothing extra.
     pub fn merge(&mut self) {
-        self.add_low_rank(1.0);
-    }
-
-    /// Takes the thin product out of the weight again; exact up to rounding.
-    pub fn unmerge(&mut self) {
-        self.add_low_rank(-1.0);
-    }
-
-    fn add_low_rank(&mut self, sign: f64) {
-        if let Some(low_rank) = self
+        let low_rank = self
             .delta
             .as_ref()
-            .and_then(|delta| delta.low_rank.as_ref())
-        {
-            let weight = self.weight.val() + low_rank.dense() * sign;
-            self.weight = Param::from_tensor(weight);
+            .and_then(|delta| delta.low_rank.as_ref());
+        if let Some(low_rank) = low_rank {
+            self.weight = Param::from_tensor(self.weight.val() + low_rank.dense());
         }
     }
 }
 
-/// Additions to a linear map `y = x W`, `W` `[in, out]`, as far as there are any:
-/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`; a bias of the map's own is added
-/// where `b` is.
+/// Additions to a linear map `y = x W`, `W` `[in, out]`; each is optional:
+/// `y = ((x ⊙ s_in) W + scale · (x ⊙ s_in) A B + b) ⊙ s_out`. The map's own bias is added where `b` is.
 #[derive(Module, Debug, Default)]
 pub struct Delta {
-    /// LoRA's two thin maps.
+    /// LoRA's two low-rank factors.
     pub low_rank: Option<LowRank>,
     /// `b` `[out]`.
     pub bias: Option<Param<Tensor<1>>>,
@@ -111,7 +100,7 @@ pub struct Delta {
     pub output_scale: Option<Param<Tensor<1>>>,
 }
 
-/// `scale · x A B`, never as a dense `A B` while it is tuned.
+/// `scale · x A B`; the dense `A B` is never formed during tuning.
 #[derive(Module, Debug)]
 pub struct LowRank {
     /// `A` `[in, r]`.
@@ -123,12 +112,12 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// `[N, in]` → `[N, out]`: two thin products, scaled where they are thinnest.
+    /// `[N, in]` → `[N, out]`: two low-rank products, scaled at the smaller width.
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         kernels::linear(kernels::linear(x, self.a.val()) * self.scale, self.b.val())
     }
 
-    /// `scale · A B` `[in, out]`, for merging alone.
+    /// `scale · A B` `[in, out]`, only for merging.
     fn dense(&self) -> Tensor<2> {
         self.a.val().matmul(self.b.val()) * self.scale
     }

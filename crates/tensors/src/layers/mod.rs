@@ -1,5 +1,5 @@
-//! What networks of all kinds are made of: batches of tokens, linear maps with what tuning adds to
-//! them, norms, adapters, dropout, greedy decoding.
+//! The building blocks of all networks: batches of tokens, linear maps with tuning deltas, norms, adapters, dropout,
+//! greedy decoding.
 
 mod adapter;
 mod dropout;
@@ -23,5 +23,5 @@ pub use norm::Norm;
 pub(crate) use packing::{Packing, pick};
 pub use tokens::Tokens;
 
-/// What a recipe names: linear maps and forms of heads.
+/// Types that recipes name: linear maps and forms of heads.
 pub use promptshift_numbers::recipe::{HeadForm, Map};

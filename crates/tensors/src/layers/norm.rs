@@ -6,8 +6,7 @@ use burn::tensor::{Device, Tensor};
 use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
 
-/// A norm of rows: by their root mean square alone (T5, Llama) where there is no bias, after their
-/// mean is taken away (GPT-2, BERT) where there is one.
+/// A norm of rows: root-mean-square norm without a bias (T5, Llama), layer norm with one (GPT-2, BERT).
 #[derive(Module, Debug)]
 pub struct Norm {
     pub(crate) gain: Param<Tensor<1>>,
@@ -25,7 +24,7 @@ impl Norm {
         }
     }
 
-    /// The same with a bias, `(x - mean(x)) / deviation(x) ⊙ gain + bias`.
+    /// Adds a bias, which makes it `(x - mean(x)) / deviation(x) ⊙ gain + bias`.
     pub(crate) fn with_unfilled_bias(self, device: &Device) -> Self {
         let [width] = self.gain.lazy_shape().dims();
         Norm {

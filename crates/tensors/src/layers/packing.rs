@@ -17,13 +17,13 @@ pub(crate) struct Packing {
 }
 
 impl Packing {
-    /// Of examples with so many rows each, padded to the longest; no example is empty.
+    /// Examples of these lengths, padded to the longest; none is empty.
     pub(crate) fn new(lengths: Vec<usize>) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);
         Packing::of_width(lengths, longest)
     }
 
-    /// The same, padded to `width` rows each.
+    /// Examples of these lengths, each padded to `width`.
     pub(crate) fn of_width(lengths: Vec<usize>, width: usize) -> Self {
         let filled = lengths.iter().any(|&length| length < width).then(|| {
             let mut filled = Vec::with_capacity(lengths.len() * width);
@@ -42,7 +42,7 @@ impl Packing {
         }
     }
 
-    /// Examples, `B`.
+    /// `B`.
     pub(crate) fn batch(&self) -> usize {
         self.lengths.len()
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_filled_up_is_packed_again() {
+    fn packing_inverts_padding() {
         let packing = Packing::new(vec![2, 3, 1]);
         let data = TensorData::new((0..6).map(|row| row as f32).collect(), [6, 1]);
         let rows = Tensor::<2>::from_data(data.clone(), &Device::flex());

@@ -9,8 +9,8 @@ pub struct Tokens {
     pub lengths: Vec<usize>,
     /// `T`.
     pub width: usize,
-    /// For each row, how many of its tokens are before each vector of a soft prompt, `P` of them;
-    /// no row where the prompt stands before the input.
+    /// For each row, the number of tokens before each of a soft prompt's `P` vectors; empty if the prompt precedes the
+    /// input.
     pub soft: Vec<Vec<usize>>,
 }
 
@@ -32,11 +32,11 @@ impl Tokens {
         }
     }
 
-    /// These tokens with a soft prompt's vectors among them, `P` places a row; rows without any
-    /// leave the prompt before the input.
+    /// Adds soft-prompt positions, `P` for each row; if the rows of `soft` are all empty, the prompt precedes the
+    /// input.
     ///
     /// # Panics
-    /// Not a row of places for each row, or not as many in each.
+    /// `soft` does not have one list for each row, or their lengths differ.
     pub fn with_soft(self, soft: Vec<Vec<usize>>) -> Self {
         assert_eq!(soft.len(), self.batch(), "places of a prompt for every row");
         let vectors = soft.first().map_or(0, Vec::len);
@@ -53,18 +53,18 @@ impl Tokens {
         self.lengths.len()
     }
 
-    /// Real tokens in all rows.
+    /// The number of real tokens in all rows.
     pub fn count(&self) -> usize {
         self.lengths.iter().sum()
     }
 
-    /// Flat positions of the tokens that are not padding.
+    /// Flat positions of the real tokens.
     pub(crate) fn real_positions(&self) -> impl Iterator<Item = usize> + '_ {
         (self.lengths.iter().enumerate())
             .flat_map(move |(row, &length)| row * self.width..row * self.width + length)
     }
 
-    /// The decoder's input that predicts these tokens: shifted right behind `start`.
+    /// The decoder's input that predicts these tokens: `start`, then the tokens shifted right.
     pub(crate) fn shifted_right(&self, start: u32) -> Vec<u32> {
         self.ids
             .chunks(self.width)

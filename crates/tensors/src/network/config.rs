@@ -1,4 +1,4 @@
-//! What is known of a network without its weights: sizes, places, parameters in closed form.
+//! What is known about a network without its weights: sizes, hooks, parameter counts in closed form.
 
 use std::fmt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::decoder_only::{DecoderConfig, Positions};
 use crate::layers::{Map, SubLayer};
 use crate::t5::T5Config;
 
-/// A kind of network: what tuning methods differ by, whatever its sizes.
+/// The kind of a network, by which tuning methods differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// An encoder and a decoder.
@@ -26,7 +26,7 @@ impl Kind {
     /// All of them.
     pub const ALL: [Kind; 3] = [Kind::T5, Kind::DecoderOnly, Kind::Bert];
 
-    /// What files call it.
+    /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
             Kind::T5 => "t5",
@@ -57,29 +57,29 @@ pub enum Config {
     Bert(BertConfig),
 }
 
-/// How many attentions of each kind there are, one a block, and the width of their keys.
+/// The number of attention layers of each kind (one for each block), and the width of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attentions {
-    /// Of the encoder to itself.
+    /// Encoder self-attention.
     pub encoder: usize,
-    /// Of the decoder, or the only stack, to itself.
+    /// Self-attention of the decoder, or of the only stack.
     pub decoder: usize,
-    /// Of the decoder to the encoder.
+    /// Cross-attention.
     pub cross: usize,
-    /// Of keys and values: `H·K`, or less where heads share them.
+    /// Width of keys and values: `H·K`, or less if heads share them.
     pub width: usize,
 }
 
-/// The stack of blocks that ends before the head.
+/// The stack of blocks before the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stack {
     /// Its path in [`Tuned`](crate::tuning::Tuned); `.blocks` and `.norm` are within.
     pub path: &'static str,
     /// Its blocks.
     pub blocks: usize,
-    /// Parameters of each of them.
+    /// Parameters of each block.
     pub block_parameters: usize,
-    /// Parameters of the norm behind the last.
+    /// Parameters of the final norm.
     pub norm_parameters: usize,
 }
 
@@ -90,7 +90,7 @@ impl Config {
     /// Reads and checks `config.json`.
     ///
     /// # Errors
-    /// The file cannot be read, or is not the configuration of a kind that is known here.
+    /// The file can't be read, or is not a supported configuration.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
             path: path.display().to_string(),
@@ -99,8 +99,7 @@ impl Config {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`, of the kind that its `model_type` says; `name`
-    /// is what errors call it.
+    /// Parses and checks the text of a `config.json`, of the kind given by its `model_type`; errors call it `name`.
     ///
     /// # Errors
     /// As [`Config::read`].
@@ -119,7 +118,7 @@ impl Config {
                 wanted: WANTED,
                 found: format!("model_type '{other}'"),
             }),
-            // What is wrong with it, the parser says.
+            // The T5 parser reports what is wrong.
             None => Ok(Config::T5(T5Config::parse(bytes, name)?)),
         }
     }
@@ -151,7 +150,7 @@ impl Config {
         }
     }
 
-    /// All parameters.
+    /// The number of all parameters.
     pub fn parameters(&self) -> usize {
         match self {
             Config::T5(t5) => t5.parameters(),
@@ -169,7 +168,7 @@ impl Config {
         }
     }
 
-    /// The modules of Transformers' network that these maps are; where one is several maps, it stands here for each.
+    /// The names of these maps in Transformers' network; a module that combines several maps is listed for each.
     pub fn map_names(&self) -> Vec<String> {
         match self {
             Config::T5(t5) => t5.map_names(),
@@ -211,7 +210,7 @@ impl Config {
         }
     }
 
-    /// Numbers in the gains of all norms.
+    /// The size of all norms' gains.
     pub fn norm_gains(&self) -> usize {
         match self {
             Config::T5(t5) => {
@@ -222,7 +221,7 @@ impl Config {
         }
     }
 
-    /// Numbers in the biases of all maps and norms; `None` where it has none, as T5.
+    /// The size of all biases of maps and norms; `None` if there are none, as in T5.
     pub fn biases(&self) -> Option<usize> {
         match self {
             Config::T5(_) => None,
@@ -231,7 +230,7 @@ impl Config {
         }
     }
 
-    /// What [`Network::weights`](super::Network::weights) calls the embedding.
+    /// The embedding's name in [`Network::weights`](super::Network::weights).
     pub fn embedding_name(&self) -> &'static str {
         match self {
             Config::T5(_) => "shared.weight",
@@ -249,7 +248,7 @@ impl Config {
         }
     }
 
-    /// The stack of blocks that ends before the head.
+    /// The stack of blocks before the head.
     pub fn last_stack(&self) -> Stack {
         match self {
             Config::T5(t5) => Stack {
@@ -264,7 +263,7 @@ impl Config {
                 block_parameters: decoder.block_parameters(),
                 norm_parameters: decoder.norm_parameters(),
             },
-            // Its norms are the blocks' own.
+            // The norms are part of the blocks.
             Config::Bert(bert) => Stack {
                 path: "backbone",
                 blocks: bert.num_hidden_layers,
@@ -274,8 +273,8 @@ impl Config {
         }
     }
 
-    /// Weights that an input token and an output token are multiplied by: half of the operations of
-    /// a forward pass, attention's own products left out.
+    /// The number of weights that multiply an input token and an output token: half of the operations of a forward
+    /// pass, without attention's own products.
     pub fn weights_per_token(&self) -> [usize; 2] {
         match self {
             Config::T5(t5) => t5.weights_per_token(),
@@ -284,8 +283,8 @@ impl Config {
         }
     }
 
-    /// Where its positions end, and what has one; `None` of T5's relative positions and of rotary ones,
-    /// which have no end.
+    /// The limit on positions, and what it counts; `None` for T5's relative positions and for rotary ones, which are
+    /// unlimited.
     pub fn positions(&self) -> Option<PositionsEnd> {
         match self {
             Config::T5(_) => None,
@@ -297,7 +296,7 @@ impl Config {
         }
     }
 
-    /// The T5's, if it is one.
+    /// The T5's configuration, if it is one.
     pub fn t5(&self) -> Option<&T5Config> {
         match self {
             Config::T5(t5) => Some(t5),
@@ -306,8 +305,8 @@ impl Config {
         }
     }
 
-    /// Whether it writes its answers, token by token; a network that doesn't is given a head, which
-    /// starts from N(0, deviation²).
+    /// Whether it generates answers token by token. A network that doesn't is given a head, initialised from N(0,
+    /// deviation²).
     pub fn writes(&self) -> Writes {
         match self {
             Config::T5(_) | Config::DecoderOnly(_) => Writes::Tokens,
@@ -318,17 +317,17 @@ impl Config {
     }
 }
 
-/// Where positions end: see [`Config::positions`].
+/// A limit on positions: see [`Config::positions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PositionsEnd {
-    /// The tokens of an input have so many; a prompt's vectors have none.
+    /// It counts the tokens of an input; a prompt's vectors have no position.
     OfInput(usize),
-    /// A prompt's vectors, an input and its output have so many together.
+    /// It counts a prompt's vectors, an input and its output together.
     OfAll(usize),
 }
 
 impl PositionsEnd {
-    /// How many there are.
+    /// The limit.
     pub fn count(self) -> usize {
         match self {
             PositionsEnd::OfInput(count) | PositionsEnd::OfAll(count) => count,
@@ -341,9 +340,9 @@ impl PositionsEnd {
 pub enum Writes {
     /// Tokens of its vocabulary.
     Tokens,
-    /// It needs a head.
+    /// Nothing: it needs a head.
     Nothing {
-        /// The standard deviation that the head's weights start with.
+        /// The standard deviation of the head's initial weights.
         head_deviation: f64,
     },
 }

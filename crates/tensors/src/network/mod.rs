@@ -1,6 +1,5 @@
-//! Networks of several kinds behind the same few verbs: what a tuning method, the training loop and
-//! prediction know of a backbone. Each verb is one exhaustive match; a kind is added by a variant here
-//! and of [`Config`].
+//! Networks of several kinds behind one interface: what tuning methods, the training loop and prediction need from a
+//! backbone. Each operation is one exhaustive match; a new kind is a variant here and one of [`Config`].
 
 mod config;
 
@@ -15,13 +14,9 @@ use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
 
-/// A network with its parameters. The paths of these in [`Tuned`](crate::tuning::Tuned) do not name
-/// the kind.
+/// A network with its parameters. Their paths in [`Tuned`](crate::tuning::Tuned) do not contain the kind.
 #[derive(Module, Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there are a few of them, never many"
-)]
+#[allow(clippy::large_enum_variant, reason = "only a few exist at a time")]
 pub enum Network {
     /// An encoder and a decoder.
     T5(T5),
@@ -31,9 +26,9 @@ pub enum Network {
     Bert(Bert),
 }
 
-/// What a network makes of its input before the first token of the output.
+/// A network's state after reading its input, before the first output token.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+#[allow(clippy::large_enum_variant, reason = "only one exists at a time")]
 pub enum Encoded {
     /// The encoder's states.
     T5(t5::Encoded),
@@ -61,14 +56,14 @@ impl From<Bert> for Network {
     }
 }
 
-/// Why two kinds never meet in one verb.
-const ONE_KIND: &str = "a network is asked about what it has read itself";
+/// Why an operation never meets two kinds.
+const ONE_KIND: &str = "a network only decodes what it has encoded itself";
 
 impl Network {
     /// Builds the network of this configuration from all of `weights`.
     ///
     /// # Errors
-    /// A tensor is absent, has another shape, or has no place.
+    /// A tensor is absent, has another shape, or is unknown.
     pub fn load(
         config: &Config,
         weights: Weights,
@@ -81,8 +76,8 @@ impl Network {
         }
     }
 
-    /// The configuration that it was loaded with, as its weights have it: they decide whether the head is
-    /// the embedding.
+    /// The configuration that it was loaded with, corrected by its weights, which decide whether the head is the
+    /// embedding.
     pub fn config_of(&self, config: &Config) -> Config {
         match (self, config) {
             (Network::T5(t5), Config::T5(config)) => t5.config_of(config).into(),
@@ -103,9 +98,8 @@ impl Network {
         }
     }
 
-    /// The same network with all of `weights` in place of its own, those of a head that was put on it among
-    /// them: the inverse of [`Network::weights`], where [`Network::load`] leaves such a head aside. `config` is
-    /// the network's own.
+    /// Replaces all parameters by `weights`, those of an added head included: the inverse of [`Network::weights`].
+    /// ([`Network::load`] ignores such a head.) `config` is the network's own.
     ///
     /// # Errors
     /// As [`Network::load`].
@@ -127,12 +121,12 @@ impl Network {
         }
     }
 
-    /// Where the parameters are.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.embedding().device()
     }
 
-    /// Reads a batch of inputs, with what a tuning method puts beside them.
+    /// Reads a batch of inputs, with the tensors that a tuning method injects.
     pub fn encode(
         &self,
         tokens: &Tokens,
@@ -190,8 +184,8 @@ impl Network {
         }
     }
 
-    /// The most probable output of every example, token by token, until one of `ends` or `limit`
-    /// tokens; the most probable answer of a head, as [`HeadForm`](crate::layers::HeadForm) says.
+    /// The most probable output of every example, token by token until one of `ends` or `limit` tokens; for a head, the
+    /// most probable answer, as [`HeadForm`](crate::layers::HeadForm) describes.
     pub fn generate(&self, encoded: &Encoded, ends: &[u32], limit: usize) -> Vec<Generated> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => t5.generate(encoded, ends, limit),
@@ -203,7 +197,7 @@ impl Network {
         }
     }
 
-    /// Every linear map of the blocks, as [`Config::maps`] has them.
+    /// Every linear map of the blocks, in the order of [`Config::maps`].
     pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
         match self {
             Network::T5(t5) => t5.maps_mut(),
@@ -212,7 +206,7 @@ impl Network {
         }
     }
 
-    /// Where every sub-layer may have an adapter, as [`Config::sub_layers`] has them.
+    /// The adapter slot of every sub-layer, in the order of [`Config::sub_layers`].
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         match self {
             Network::T5(t5) => t5.adapters_mut(),
@@ -221,7 +215,7 @@ impl Network {
         }
     }
 
-    /// The T5, if it is one: what some methods need of it, no other kind has.
+    /// The T5, if it is one, for methods that only a T5 supports.
     pub fn into_t5(self) -> Option<T5> {
         match self {
             Network::T5(t5) => Some(t5),
@@ -230,12 +224,12 @@ impl Network {
         }
     }
 
-    /// Whether it answers with classes by their words in a masked place.
+    /// Whether it answers with the classes' words at a mask.
     pub fn says_words(&self) -> bool {
         matches!(self, Network::Bert(bert) if bert.says_words())
     }
 
-    /// The network with this head, where it has none of its own; any other as it is.
+    /// Adds a head to a network that has none of its own; returns any other unchanged.
     pub fn with_head(self, head: Head) -> Self {
         match self {
             Network::Bert(bert) => Network::Bert(bert.with_head(head)),

@@ -1,9 +1,8 @@
-//! AdamW (Loshchilov & Hutter 2019) with a step size relative to each tensor's first scale.
+//! AdamW (Loshchilov & Hutter 2019) with a step size relative to each tensor's initial scale.
 //!
-//! T5 starts q at `1/√(D·K)` and its embedding at 1: one absolute step size either rewrites the
-//! queries within a few steps or leaves the embedding where it was. Adafactor's parameter scaling
-//! (T5's own pre-training) adapts the step to the tensor's current root mean square; here the
-//! scale is measured once, before the first step.
+//! T5 initialises q with `1/√(D·K)` and its embedding with 1: a single absolute step size either overwrites the queries
+//! within a few steps or hardly moves the embedding. Adafactor's parameter scaling (T5's own pre-training) adapts the
+//! step to the tensor's current root mean square; here the scale is measured once, before the first step.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::{AdamWState, LearningRate, ModuleOptimizer, Optimizer};
@@ -12,14 +11,14 @@ use promptshift_numbers::recipe::AdamWRecipe;
 
 use crate::train::adamw::AdamW;
 
-/// Gains start at 1 and need far less than that: they move at a fifth of the step.
+/// Gains start at 1 and need far smaller steps: a fifth of that.
 const GAIN_SCALE: f64 = 0.2;
 
-/// AdamW with β = (0.9, 0.98) and no weight decay, whose step for each tensor of `module` is the
-/// learning rate times the tensor's root mean square now.
+/// AdamW with β = (0.9, 0.98) and no weight decay. The step for each tensor of `module` is the learning rate times the
+/// tensor's current root mean square.
 pub fn scaled_adamw<M: Module>(module: &M) -> ModuleOptimizer {
     let adamw = AdamW::new(&AdamWRecipe {
-        // What a step is given is what counts.
+        // The rate passed to each step replaces this one.
         learning_rate: 0.0,
         beta_1: 0.9,
         beta_2: 0.98,
@@ -34,7 +33,7 @@ pub fn scaled_adamw<M: Module>(module: &M) -> ModuleOptimizer {
     groups.optimizer.expect("put back after every parameter")
 }
 
-/// Adds a group for each parameter that is visited.
+/// Adds a group for each parameter visited.
 struct Groups {
     optimizer: Option<ModuleOptimizer>,
     adamw: AdamW,

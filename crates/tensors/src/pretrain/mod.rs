@@ -1,8 +1,7 @@
 //! Pre-training of the bundled miniature: its tokenizer, its objectives and its loop.
 //!
-//! The published objectives are those of T5 (span corruption, Raffel et al. 2020 §3.1.4) and of its
-//! LM-adapted checkpoints (prefix LM, Lester et al. 2021 §3.1). What the text contains is said in
-//! models/nano/README.md.
+//! The objectives are T5's span corruption (Raffel et al. 2020 §3.1.4) and the prefix LM of T5's LM-adapted checkpoints
+//! (Lester et al. 2021 §3.1). models/nano/README.md describes the text.
 
 mod adamw;
 mod objective;

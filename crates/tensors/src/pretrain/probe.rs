@@ -1,5 +1,5 @@
-//! The pre-training's own progress: can the model answer in a format of its pre-training, about
-//! entities and in phrasings that it has never seen?
+//! A measure of progress in pre-training: can the model answer in a format of its pre-training, about entities and in
+//! phrasings that it has never seen?
 
 use crate::layers::{Dropout, Tokens};
 use crate::t5::T5;
@@ -7,10 +7,10 @@ use crate::tokenizer::Tokenizer;
 use promptshift_text::domain::Split;
 use promptshift_text::synthetic::{self, Rows};
 
-/// Questions a domain.
+/// Questions for each domain.
 const QUESTIONS: usize = 60;
 
-/// Exact match on the source-like domain and the mean over all others, in [0, 1].
+/// Exact match on the source-like domain and its mean over all others, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ProbeScore {
     /// On `squad`.
@@ -19,9 +19,8 @@ pub struct ProbeScore {
     pub others: f64,
 }
 
-/// Scores `model` on validation passages. The answer is checked token by token under teacher
-/// forcing: greedy decoding after `Reply:` gives the answer exactly when every one of its tokens
-/// is the most probable one after the tokens before it.
+/// Scores `model` on validation passages. The answer is checked token by token under teacher forcing: greedy decoding
+/// after `Reply:` gives the answer exactly if each of its tokens is the most probable one after the tokens before it.
 pub fn probe(model: &T5, tokenizer: &Tokenizer) -> ProbeScore {
     let mut squad = 0.0;
     let mut others = Vec::new();

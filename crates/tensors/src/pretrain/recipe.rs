@@ -1,31 +1,31 @@
-//! The recipe of a miniature, as committed beside its weights.
+//! The recipe of a miniature, committed beside its weights.
 
 use serde::{Deserialize, Serialize};
 
 use crate::t5::{Initialisation, T5Config};
 use promptshift_text::synthetic::Phrasings;
 
-/// Everything that decides a miniature's weights.
+/// Everything that determines a miniature's weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PretrainRecipe {
     /// Seed of initialisation and text.
     pub seed: u64,
-    /// How the weights start.
+    /// How the weights are initialised.
     pub initialisation: Initialisation,
-    /// Documents a step.
+    /// Documents in a batch.
     pub batch_size: usize,
-    /// Longest input in tokens; documents with a longer one are left out.
+    /// Maximum input length in tokens; documents with longer inputs are left out.
     pub input_limit: usize,
-    /// Longest target in tokens; what is beyond is cut.
+    /// Maximum target length in tokens; longer targets are truncated.
     pub target_limit: usize,
-    /// Step size relative to each tensor's root mean square at the start.
+    /// Step size relative to each tensor's initial root mean square.
     pub learning_rate: f64,
     /// Steps until the full learning rate.
     pub warmup_steps: usize,
-    /// Share of all steps over which the learning rate falls, in [0, 1].
+    /// The share of all steps over which the learning rate decays, in [0, 1].
     pub decay_share: f64,
-    /// The share of the learning rate that is left at the end.
+    /// The share of the learning rate that remains at the end.
     pub decay_floor: f64,
     /// Global norm to which gradients are clipped.
     pub clip_norm: f64,
@@ -33,7 +33,7 @@ pub struct PretrainRecipe {
     pub shape: Shape,
     /// The tokenizer.
     pub vocabulary: Vocabulary,
-    /// The stages, one after the other.
+    /// The stages, in order.
     pub stages: Vec<Stage>,
 }
 
@@ -59,49 +59,49 @@ pub struct Shape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vocabulary {
-    /// Ids at most, sentinels and special tokens included.
+    /// Maximum vocabulary size, sentinels and special tokens included.
     pub size: usize,
-    /// Sentinels `<extra_id_k>`, at the end.
+    /// Sentinels `<extra_id_k>`, at the end of the vocabulary.
     pub sentinels: usize,
-    /// Documents that it is trained on.
+    /// Training documents.
     pub documents: usize,
 }
 
-/// One stretch of pre-training.
+/// One stage of pre-training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// What to call it.
+    /// Its name.
     pub name: String,
     /// Optimiser steps.
     pub steps: usize,
-    /// Share of documents learnt by span corruption, in [0, 1]; the others by prefix LM.
+    /// The share of documents for span corruption, in [0, 1]; the others are for prefix LM.
     pub span_corruption: f64,
-    /// Among those, the share whose spans are names and answers rather than random ones.
+    /// Among those, the share whose spans are names and answers rather than random.
     pub salient_spans: f64,
-    /// Share of documents with a natural cut that are split there; others anywhere.
+    /// The share of documents with a natural cut that are split there; others are split anywhere.
     pub natural_cut: f64,
-    /// Share of passages with notes that ask about them.
+    /// The share of passages with notes that contain questions.
     pub qa_share: f64,
     /// Share of documents that are lists of keys and values.
     pub glossary_share: f64,
-    /// Share of documents with pairs of sentences that do or do not mean the same.
+    /// The share of documents with sentence pairs that do or do not mean the same.
     pub pairs_share: f64,
-    /// Share of question-first notes with random cue words, rather than one set of them.
+    /// The share of question-first notes with random cue words rather than fixed ones.
     pub varied_cues: f64,
-    /// How many ways there are of saying and asking a thing.
+    /// How many phrasings of a statement or question are used.
     pub phrasings: Phrasings,
     /// Fewest and most facts in a passage; each domain's own where absent.
     pub facts: Option<(usize, usize)>,
 }
 
 impl PretrainRecipe {
-    /// All steps.
+    /// The total number of steps.
     pub fn steps(&self) -> usize {
         self.stages.iter().map(|stage| stage.steps).sum()
     }
 
-    /// The `config.json` of the result, for a tokenizer of so many ids.
+    /// The `config.json` of the result, for a tokenizer of this size.
     pub fn config(&self, vocab_size: usize) -> T5Config {
         T5Config {
             vocab_size,

@@ -21,7 +21,7 @@ use crate::train::{Course, NotFinite, Trainer};
 use crate::tuning::model_tuning;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
 
-/// Pre-training that can't go on.
+/// Why pre-training failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PretrainError {
     /// A file can't be written.
@@ -41,16 +41,16 @@ pub enum PretrainError {
     /// The weights can't be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The checkpoint to go on from can't be used.
+    /// The checkpoint to start from can't be used.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// The checkpoint to go on from is of another kind.
-    #[error("{0}: wanted a T5 to go on from")]
+    /// The checkpoint to start from is not a T5.
+    #[error("{0}: wanted a T5 to start from")]
     NotT5(String),
-    /// Nothing to read.
+    /// No document is long enough.
     #[error("wanted documents of four tokens or more, found none")]
     NoText,
-    /// The loss ran away.
+    /// The loss diverged.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
 }
@@ -60,28 +60,27 @@ pub enum PretrainError {
 pub enum Start {
     /// The recipe's own tokenizer and initialisation.
     Recipe,
-    /// A T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and
-    /// initialisation are not asked.
+    /// A T5's folder: its tokenizer, sizes and weights. The recipe's shape, vocabulary and initialisation are ignored.
     Checkpoint(PathBuf),
 }
 
 /// The files that a tokenizer may be in.
 const TOKENIZERS: [&str; 2] = ["tokenizer.json", "spiece.model"];
 
-/// One point of the pre-training's curve.
+/// One point of the learning curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PretrainPoint {
     /// Steps taken.
     pub step: usize,
-    /// The stage that it is in.
+    /// The current stage.
     pub stage: String,
-    /// Input tokens seen, padding not counted.
+    /// Input tokens seen, without padding.
     pub input_tokens: u64,
     /// Target tokens seen.
     pub target_tokens: u64,
-    /// Mean loss a target token since the previous point.
+    /// Mean loss per target token since the previous point.
     pub loss: f64,
-    /// Seconds since the start, probes not counted.
+    /// Seconds since the start, without probes.
     pub seconds: f64,
     /// How well it answers in a format of its pre-training.
     pub probe: ProbeScore,
@@ -92,34 +91,35 @@ pub struct PretrainPoint {
 pub struct PretrainReport {
     /// The recipe.
     pub recipe: PretrainRecipe,
-    /// Parameters in all.
+    /// The number of parameters.
     pub parameters: usize,
-    /// Ids of the tokenizer.
+    /// The size of the vocabulary.
     pub vocabulary: usize,
     /// The learning curve.
     pub curve: Vec<PretrainPoint>,
 }
 
-/// A pre-training.
+/// The settings of a pre-training.
 pub struct Pretraining<'a> {
-    /// How.
+    /// The recipe.
     pub recipe: &'a PretrainRecipe,
-    /// From what.
+    /// The start.
     pub from: &'a Start,
-    /// On what.
+    /// The text.
     pub text: &'a Text,
-    /// The folder that the model is written into.
+    /// The folder for the model.
     pub out: &'a Path,
-    /// The model is written every so many steps, and at the end.
+    /// The model is written every this many steps, and at the end.
     pub checkpoint_every: usize,
-    /// Where it is trained.
+    /// The device.
     pub device: &'a Device,
 }
 
-/// Trains a model on a text by a recipe, its tokenizer as well where it starts afresh, and writes
-/// `tokenizer.json`, `config.json`, `model.safetensors` and `pretraining.json`.
+/// Trains a model on a text by a recipe, and also its tokenizer if it starts afresh. Writes `tokenizer.json`,
+/// `config.json`, `model.safetensors` and `pretraining.json`.
 ///
-/// `watch` is told of every step (its number and loss) and of every point of the curve.
+///
+/// `watch` is called after every step (its number and loss) and for every point of the curve.
 ///
 /// # Errors
 /// A file can't be written, or the loss stops being a finite number.
@@ -177,7 +177,7 @@ pub fn pretrain(
     Ok(report)
 }
 
-/// The recipe's own tokenizer, written into `out`, and weights.
+/// Trains the recipe's tokenizer, written into `out`, and initialises the weights.
 fn fresh(
     recipe: &PretrainRecipe,
     out: &Path,
@@ -195,7 +195,7 @@ fn fresh(
     Ok((tokenizer, config, model))
 }
 
-/// A checkpoint, with its tokenizer copied into `out`.
+/// Loads a checkpoint and copies its tokenizer into `out`.
 fn loaded(
     folder: &Path,
     out: &Path,
@@ -280,7 +280,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), PretrainError> 
     write(path, (text + "\n").as_bytes())
 }
 
-/// Writes beside the file and renames, so that a killed run leaves the previous checkpoint whole.
+/// Writes a temporary file and renames it, so that a killed run leaves the previous checkpoint intact.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), PretrainError> {
     let beside = path.with_extension("partial");
     std::fs::write(&beside, bytes).map_err(|source| io(&beside, source))?;

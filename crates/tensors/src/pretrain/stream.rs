@@ -1,4 +1,4 @@
-//! Documents as an endless stream of training batches.
+//! Turns documents into an endless stream of training batches.
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -11,28 +11,28 @@ use crate::layers::Tokens;
 use crate::tokenizer::Tokenizer;
 use promptshift_text::synthetic::{Document, DocumentMix, document};
 
-/// Batches made and sorted by length at a time.
+/// The number of batches that are made at a time and sorted by length.
 const POOL: usize = 12;
 
-/// Share of a document's names and answers that salient-span corruption hides.
+/// The share of a document's names and answers that salient-span corruption hides.
 const SALIENT_SHARE: f64 = 0.4;
 
 /// Documents of fewer tokens can't be split.
 const SHORTEST: usize = 4;
 
-/// What is read.
+/// The text to train on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// Generated documents, in the mix of the recipe's stages.
     Generated,
-    /// These, drawn with replacement; of one that is longer than the recipe's longest input, a stretch
-    /// anywhere in it. They have no answers to hide and no cut of their own, so that a stage says no
-    /// more than its steps and its share of span corruption. At least one, none empty.
+    /// These documents, drawn with replacement; from one longer than the recipe's maximum input, a random window. They
+    /// have no answers to hide and no natural cut, so only a stage's steps and its share of span corruption apply. At
+    /// least one document, none empty.
     Documents(Vec<String>),
 }
 
 impl Text {
-    /// Without documents that are too short to learn from; `None` if no other is left.
+    /// Drops documents that are too short to learn from; `None` if none is left.
     pub(super) fn long_enough(&self, tokenizer: &Tokenizer) -> Option<Text> {
         let Text::Documents(all) = self else {
             return Some(Text::Generated);
@@ -56,20 +56,20 @@ pub struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// The stream of a recipe's seed.
+    /// The stream for a recipe's seed.
     pub fn new(recipe: &'a PretrainRecipe, text: &'a Text, tokenizer: &'a Tokenizer) -> Self {
         Stream {
             recipe,
             text,
             tokenizer,
             sentinels: (0..).map_while(|k| tokenizer.sentinel(k)).collect(),
-            // The tokenizer's documents have the seed itself.
+            // The tokenizer's documents use the seed itself.
             rng: ChaCha8Rng::seed_from_u64(recipe.seed.wrapping_add(1)),
             waiting: Vec::new(),
         }
     }
 
-    /// Forgets what was made ahead: the next batch is of another stage.
+    /// Discards batches made ahead: the next batch belongs to another stage.
     pub fn enter_stage(&mut self) {
         self.waiting.clear();
     }
@@ -117,7 +117,7 @@ impl<'a> Stream<'a> {
         self.waiting.shuffle(&mut self.rng);
     }
 
-    /// One document as input and target with their ends; `None` where the input is too long.
+    /// One document as input and target with their ends of sequence; `None` if the input is too long.
     fn pair(&mut self, document: &Document, stage: &Stage) -> Option<Pair> {
         let (mut ids, mut offsets) = self.tokenizer.encode_with_offsets(&document.text);
         // Room for the end of sequence, and for one sentinel more than tokens hidden.
@@ -159,7 +159,7 @@ impl<'a> Stream<'a> {
         span_corruption(ids, &self.sentinels, &mut self.rng)
     }
 
-    /// Where prefix LM splits: at the document's own cut, or anywhere in its middle half.
+    /// Where prefix LM splits: at the document's natural cut, or anywhere in its middle half.
     fn cut(
         &mut self,
         ids: &[u32],

@@ -16,13 +16,13 @@ use tokenizers::{AddedToken, Tokenizer};
 use super::recipe::{PretrainRecipe, Vocabulary};
 use promptshift_text::synthetic::{DocumentMix, tokenizer_document};
 
-/// Stands between the syllables of a name while merges are learnt, and nowhere else.
+/// Separates the syllables of a name while merges are learnt; used nowhere else.
 const SYLLABLE_BREAK: &str = "\u{1}";
 
 /// Trains the tokenizer: `<pad>` 0, `</s>` 1, `<unk>` 2, pieces, and the sentinels at the end in
 /// T5's order (`<extra_id_0>` is the last id).
 ///
-/// # Errors
+/// An error of `tokenizers`.
 /// What `tokenizers` refuses.
 pub fn train_tokenizer(recipe: &PretrainRecipe) -> tokenizers::Result<Tokenizer> {
     let Vocabulary {
@@ -60,8 +60,8 @@ fn metaspace_decoder() -> MetaspaceDecoder {
     Metaspace::new('▁', PrependScheme::Always, true)
 }
 
-/// Words with their space before them, punctuation alone, digits in pairs; `at_syllables` also
-/// splits names (and removes the break).
+/// Splits into words with their preceding space, single punctuation characters and pairs of digits; `at_syllables` also
+/// splits names (and removes the separator).
 fn pre_tokenizer(at_syllables: bool) -> tokenizers::Result<PreTokenizerWrapper> {
     let mut steps: Vec<PreTokenizerWrapper> = vec![
         Metaspace::new('▁', PrependScheme::Always, true).into(),

@@ -1,4 +1,4 @@
-//! A T5's parameters under Hugging Face's names, both ways; every tensor accounted for.
+//! A T5's parameters under Hugging Face's names, for loading and saving; every tensor is accounted for.
 
 use burn::tensor::Device;
 
@@ -11,11 +11,10 @@ use super::position::{Direction, RelativeBias};
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{Linear, Norm};
 
-/// The embedding as encoder and decoder have it: copies, which are saved beside it or in its place.
+/// Copies of the embedding in the encoder and the decoder, saved beside it or instead of it.
 const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
 
-/// A table of v1.0's decoder that published files hold and T5 does not use; Transformers leaves it out
-/// likewise.
+/// A table in published v1.0 decoders that T5 does not use; Transformers ignores it too.
 const UNUSED: &str = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
 /// The parts of a v1.1.
@@ -57,7 +56,7 @@ pub(super) fn names(activation: Activation) -> Names {
     let names = Names::new(PARTS);
     match activation {
         Activation::GatedGelu => names,
-        // v1.0 has one map where v1.1 has two.
+        // v1.0 has one linear map where v1.1 has two.
         Activation::Relu => names
             .without("encoder.blocks.*.feed_forward.gate")
             .without("decoder.blocks.*.feed_forward.gate")
@@ -79,7 +78,7 @@ fn prepare(weights: &mut Weights, config: &T5Config) -> Result<(), CheckpointErr
 }
 
 impl T5Config {
-    /// A network of this configuration with so many blocks, to be filled from a checkpoint.
+    /// A network of this configuration with this many blocks, to be filled from a checkpoint.
     fn unfilled(&self, [encoder_blocks, decoder_blocks]: [usize; 2], device: &Device) -> T5 {
         let (vocab, d, inner, ff) = (self.vocab_size, self.d_model, self.inner(), self.d_ff);
         let linear = |input, output| Linear::unfilled([input, output], device);
@@ -155,7 +154,7 @@ impl T5 {
     /// Builds the model from all of `weights`.
     ///
     /// # Errors
-    /// A tensor is absent, has another shape, or has no place.
+    /// A tensor is absent, has another shape, or is unknown.
     pub fn load(
         config: &T5Config,
         mut weights: Weights,
@@ -176,7 +175,7 @@ impl T5 {
         Ok(model)
     }
 
-    /// The configuration, of which this is the network, as its weights have it.
+    /// The network's configuration, as its weights determine it.
     pub(crate) fn config_of(&self, config: &T5Config) -> T5Config {
         let (tied, scales) = (self.head.is_none(), self.output_scale != 1.0);
         T5Config {

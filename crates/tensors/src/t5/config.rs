@@ -1,4 +1,4 @@
-//! `config.json` of a T5 checkpoint, as Hugging Face lays it out.
+//! `config.json` of a T5 checkpoint in Hugging Face's layout.
 
 use std::path::Path;
 
@@ -13,8 +13,8 @@ use crate::checkpoint::{CheckpointError, Weights};
 pub struct T5Config {
     /// Always `t5`.
     pub model_type: String,
-    /// `V`, the rows of the embedding and of the head (32,128 for the published checkpoints: more
-    /// than the tokenizer's 32,100 ids).
+    /// `V`, the rows of the embedding and of the head (32,128 in the published checkpoints, more than the tokenizer's
+    /// 32,100 ids).
     pub vocab_size: usize,
     /// `D`.
     pub d_model: usize,
@@ -26,7 +26,7 @@ pub struct T5Config {
     pub d_ff: usize,
     /// Encoder blocks.
     pub num_layers: usize,
-    /// Decoder blocks; as many as the encoder's where the file has none.
+    /// Decoder blocks; defaults to the encoder's number.
     #[serde(default)]
     pub num_decoder_layers: Option<usize>,
     /// Relative-position buckets (32).
@@ -36,20 +36,19 @@ pub struct T5Config {
     pub relative_attention_max_distance: usize,
     /// ε of the norms (1e-6).
     pub layer_norm_epsilon: f64,
-    /// `gated-gelu` in v1.1, `relu` in v1.0, whose files may leave it out; see
-    /// [`T5Config::activation`].
+    /// `gated-gelu` in v1.1; `relu` in v1.0, whose files may omit it. See [`T5Config::activation`].
     #[serde(default = "relu_when_absent")]
     pub feed_forward_proj: String,
-    /// `false` in v1.1: the output head is a matrix of its own. `true` in v1.0: it is the
-    /// embedding. Of a checkpoint that is loaded, what its weights say.
+    /// `false` in v1.1: the output head is a separate matrix. `true` in v1.0: it is the embedding. For a loaded
+    /// checkpoint, the weights decide.
     #[serde(default = "tied_when_absent")]
     pub tie_word_embeddings: bool,
-    /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of
-    /// Transformers 5 have the key, and `true` for `tie_word_embeddings` whatever the head is.
+    /// Whether states are scaled by `1/√D` before the head; see [`T5Config::scales_output`]. Files of Transformers 5
+    /// have this key, and `true` for `tie_word_embeddings` whatever the head is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
-    /// The token that starts every output (0, the padding token: T5 has no token of its own); the padding
-    /// where the file has none, as those of Transformers 5 may.
+    /// The token that starts every output (0, the padding token: T5 has no start token); defaults to padding, as files
+    /// of Transformers 5 may omit it.
     #[serde(default)]
     pub decoder_start_token_id: u32,
     /// Padding (0).
@@ -62,7 +61,7 @@ pub struct T5Config {
 pub(super) const EMBEDDING: &str = "shared.weight";
 pub(super) const HEAD: &str = "lm_head.weight";
 
-/// What the feed-forward does between its maps.
+/// The feed-forward's activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// v1.0: `relu(x W)`.
@@ -86,8 +85,8 @@ fn tied_when_absent() -> bool {
     true
 }
 
-/// Whether `dense_act_fn` and `is_gated_act`, which Transformers derives from `feed_forward_proj` and which
-/// count in its place where a file has them, fit it.
+/// Checks that `dense_act_fn` and `is_gated_act` agree with `feed_forward_proj`, from which Transformers derives them.
+/// Where a file has them, they override it.
 fn check_activation(json: &Value) -> Result<(), String> {
     let projection = json.get("feed_forward_proj").and_then(Value::as_str);
     let wanted: (&[&str], bool) = match projection {
@@ -108,13 +107,13 @@ fn check_activation(json: &Value) -> Result<(), String> {
 }
 
 impl T5Config {
-    /// What errors say of it.
+    /// What errors say was wanted.
     pub(crate) const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1)";
 
     /// Reads and checks `config.json`.
     ///
     /// # Errors
-    /// The file cannot be read, or is not the configuration of a T5.
+    /// The file can't be read, or is not a T5's configuration.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
             path: path.display().to_string(),
@@ -123,7 +122,7 @@ impl T5Config {
         Self::parse(&bytes, &path.display().to_string())
     }
 
-    /// Parses and checks the text of a `config.json`; `name` is what errors call it.
+    /// Parses and checks the text of a `config.json`; errors call it `name`.
     ///
     /// # Errors
     /// As [`T5Config::read`].
@@ -151,7 +150,7 @@ impl T5Config {
         }
         let mut config: T5Config =
             serde_json::from_value(json).map_err(|e| wrong(format!("a T5 config, but {e}")))?;
-        // v1.1 as Transformers 5 writes it, until the weights are there.
+        // A v1.1 in the form of Transformers 5, until the weights are known.
         config.tie_word_embeddings &= config.scale_decoder_outputs != Some(false);
         if !matches!(config.feed_forward_proj.as_str(), "relu" | "gated-gelu") {
             return Err(wrong(format!(
@@ -197,19 +196,19 @@ impl T5Config {
         }
     }
 
-    /// Whether states are scaled by `1/√D` before the head: what `scale_decoder_outputs` says and, in files
-    /// from before Transformers 5, whether the head is the embedding.
+    /// Whether states are scaled by `1/√D` before the head: `scale_decoder_outputs` or, in files older than
+    /// Transformers 5, whether the head is the embedding.
     pub fn scales_output(&self) -> bool {
         self.scale_decoder_outputs
             .unwrap_or(self.tie_word_embeddings)
     }
 
-    /// The same for a checkpoint of these weights, with Hugging Face's names: a head in them that differs
-    /// from the embedding is the model's whatever `tie_word_embeddings` says, as Transformers 5 has it.
-    /// Where the file is one of Transformers 5's, no head is the embedding.
+    /// The configuration for a checkpoint with these weights, under Hugging Face's names. A head in them that differs
+    /// from the embedding is used, whatever `tie_word_embeddings` says, as in Transformers 5. With a file of
+    /// Transformers 5, the head is always separate from the embedding.
     pub(super) fn of_weights(&self, weights: &Weights) -> Self {
         let is_own = weights.contains(HEAD) && !weights.are_equal(HEAD, EMBEDDING);
-        // Files of 4.x say for certain that there is a head of its own, and then it may not be absent.
+        // Files of 4.x state reliably that there is a separate head, so it must not be absent.
         let is_said = !self.tie_word_embeddings && self.scale_decoder_outputs.is_none();
         let scales = self.scales_output();
         let tied = !(is_own || is_said);
@@ -227,7 +226,7 @@ impl T5Config {
 
     /// `H·K`, the width inside attention.
     pub fn inner(&self) -> usize {
-        // What is too large for any number is refused by the shapes of tensors.
+        // An overflow is rejected later by the shapes of the tensors.
         self.num_heads.saturating_mul(self.d_kv)
     }
 
@@ -277,8 +276,8 @@ impl T5Config {
         8 * self.d_model * self.inner() + self.feed_forward_parameters() + 3 * self.d_model
     }
 
-    /// Weights that an input token (the encoder's and the decoder's keys and values of it) and an
-    /// output token (the rest of the decoder and the head) are multiplied by.
+    /// The number of weights that multiply an input token (the encoder, and the decoder's keys and values of it) and an
+    /// output token (the rest of the decoder and the head).
     pub fn weights_per_token(&self) -> [usize; 2] {
         let (d, inner, ff) = (self.d_model, self.inner(), self.feed_forward_parameters());
         let encoder = self.num_layers * (4 * d * inner + ff);
@@ -287,15 +286,14 @@ impl T5Config {
         [encoder + cross, decoder + self.vocab_size * d]
     }
 
-    /// Operations of the encoder for each token of an input of `length`: two for each weight, and for
-    /// attention's two products, of queries with keys and of weights with values, two for each of
-    /// `length` positions and inner dimension.
+    /// Operations of the encoder for each token of an input of `length`: two for each weight, and two for each position
+    /// and inner dimension in each of attention's two products (queries with keys, weights with values).
     pub fn encoder_operations_per_token(&self, length: usize) -> usize {
         let weights = 4 * self.d_model * self.inner() + self.feed_forward_parameters();
         self.num_layers * (2 * weights + 4 * length * self.inner())
     }
 
-    /// All parameters, in closed form.
+    /// The number of all parameters in closed form.
     pub fn parameters(&self) -> usize {
         let (d, inner) = (self.d_model, self.inner());
         let encoder =
@@ -326,9 +324,8 @@ mod tests {
     }
 
     #[test]
-    fn v1_0_is_read_from_what_its_files_say() {
-        // t5-small's config.json in the keys that matter; it leaves out feed_forward_proj and
-        // tie_word_embeddings.
+    fn v1_0_is_recognised_from_its_files() {
+        // The relevant keys of t5-small's config.json, which omits feed_forward_proj and tie_word_embeddings.
         let json = r#"{"model_type": "t5", "vocab_size": 32128, "d_model": 512, "d_kv": 64,
             "num_heads": 8, "d_ff": 2048, "num_layers": 6, "relative_attention_num_buckets": 32,
             "layer_norm_epsilon": 1e-6, "decoder_start_token_id": 0, "pad_token_id": 0,
@@ -339,10 +336,10 @@ mod tests {
         assert_eq!(config.parameters(), 60_506_624);
     }
 
-    /// `tie_word_embeddings` and `scale_decoder_outputs` as files of 4.x and of 5.x have them, and weights with a
-    /// head: none, one that is the embedding, one of its own.
+    /// `tie_word_embeddings` and `scale_decoder_outputs` as in files of 4.x and 5.x, and weights with a head: absent,
+    /// equal to the embedding, or different.
     #[test]
-    fn the_weights_say_what_the_head_is_and_the_file_whether_states_are_scaled() {
+    fn the_weights_determine_the_head_and_the_file_the_scaling() {
         let (no, yes) = (Some(false), Some(true));
         for (tie, scale, head, tied, scales) in [
             // 4.x, v1.1 and v1.0.
@@ -374,13 +371,13 @@ mod tests {
             let loaded = config.of_weights(&weights);
             let found = (loaded.tie_word_embeddings, loaded.scales_output());
             assert_eq!(found, (tied, scales), "{tie:?} {scale:?} {head:?}");
-            // What is found does not change when it is asked again, but for the head that is said twice.
+            // The scaling stays the same when the corrected configuration is corrected again.
             assert_eq!(loaded.of_weights(&weights).scales_output(), scales);
         }
     }
 
     #[test]
-    fn outputs_start_with_the_padding_where_nothing_is_said() {
+    fn outputs_start_with_padding_by_default() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
         json["pad_token_id"] = 3.into();
         json.as_object_mut()
@@ -391,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_t5_is_refused_by_name() {
+    fn other_models_than_t5_are_refused_by_name() {
         let mut json = serde_json::to_value(T5Config::published("small")).expect("plain data");
         let refused = |json: &serde_json::Value| {
             T5Config::parse(json.to_string().as_bytes(), "config.json")

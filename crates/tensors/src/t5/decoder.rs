@@ -30,24 +30,24 @@ pub struct Decoder {
     pub(super) norm: Norm,
 }
 
-/// What decoding one token leaves for the next: the keys and values of all tokens so far, and the
-/// encoder's, which are computed once.
+/// The state of decoding: the keys and values of all tokens so far, and those of the encoder's output, which are
+/// computed once.
 #[derive(Debug)]
 pub struct Cache {
-    /// Of each block.
+    /// For each block.
     past: KvCache,
-    /// Per block, of the encoder's output.
+    /// For each block, from the encoder's output.
     encoder: Vec<KeyValue>,
     lengths: Vec<usize>,
-    /// The prefix' keys in `past`.
+    /// The number of prefix keys in `past`.
     prefix: usize,
-    /// Where they stand.
+    /// The positions of the prefix.
     positions: PrefixPositions,
-    /// Tokens decoded, the decoder's prompt among them.
+    /// Tokens decoded, the decoder's prompt included.
     step: usize,
-    /// The ladder's own.
+    /// The ladder's cache.
     pub(super) side: Option<Box<Cache>>,
-    /// What takes the head's place.
+    /// Replaces the output head.
     pub(super) output: Option<LabelHead>,
 }
 
@@ -63,8 +63,7 @@ impl Decoder {
         self.forward_through(embedded, batch, encoded, dropout, &mut |_, x| x)
     }
 
-    /// As [`Decoder::forward`], through `pass` with what each block is about to read and, at the end,
-    /// what the last has made.
+    /// As [`Decoder::forward`]; `pass` is applied to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         embedded: Tensor<2>,
@@ -81,7 +80,7 @@ impl Decoder {
         let length = embedded.dims()[0] / batch;
         let own = prefix_len(&injected.decoder);
         let bias = self.bias(own, injected.decoder_positions, 0, length, length);
-        // Behind a prefix there are more keys than queries.
+        // With a prefix there are more keys than queries.
         let seen: Option<Vec<usize>> = (own > 0).then(|| {
             let positions = (0..batch).flat_map(|_| 0..length);
             positions.map(|position| own + position + 1).collect()
@@ -125,7 +124,7 @@ impl Decoder {
         without_prompt(hidden, batch, prompt)
     }
 
-    /// A cache for decoding from `encoded`: nothing decoded yet but the decoder's prompt.
+    /// A cache for decoding from `encoded`, which contains only the decoder's prompt.
     pub fn start(&self, encoded: &Encoded) -> Cache {
         let injected = &encoded.injected;
         let batch = encoded.lengths.len();
@@ -173,8 +172,7 @@ impl Decoder {
         first.map_or(0, |block| block.self_attention.key_width())
     }
 
-    /// The bias of queries at positions `first..first + queries` on a prefix of `prefix` keys and on
-    /// as many positions.
+    /// The bias of queries at positions `first..first + queries` on `prefix` prefix keys followed by `keys` keys.
     fn bias(
         &self,
         prefix: usize,
@@ -193,12 +191,12 @@ impl Decoder {
         }
     }
 
-    /// One more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
+    /// Decodes one more embedded token for every example, `[B, D]` → its hidden state `[B, D]`.
     pub fn step(&self, embedded: Tensor<2>, cache: &mut Cache) -> Tensor<2> {
         self.step_through(embedded, cache, &mut |_, x| x)
     }
 
-    /// As [`Decoder::step`], through `pass` as [`Decoder::forward_through`].
+    /// As [`Decoder::step`], with `pass` as in [`Decoder::forward_through`].
     pub(super) fn step_through(
         &self,
         embedded: Tensor<2>,
@@ -208,7 +206,7 @@ impl Decoder {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
         cache.past.advance();
-        // The query is at position `step`: its own row of the table, though it stands alone.
+        // The query is alone, but at position `step`: it needs that row of the bias table.
         let keys = cache.past.capacity() - cache.prefix;
         let bias = self.bias(cache.prefix, cache.positions, cache.step, 1, keys);
         let seen = cache.past.seen().to_vec();
@@ -250,7 +248,7 @@ impl Decoder {
 }
 
 impl Cache {
-    /// Goes on with these rows of the batch alone.
+    /// Keeps only these rows of the batch.
     pub fn keep(&mut self, rows: &[usize]) {
         if let Some(side) = &mut self.side {
             side.keep(rows);
@@ -268,7 +266,7 @@ impl Cache {
     }
 }
 
-/// Puts a prompt `[P, D]` before every example's rows `[B·U, D]`; and `P`.
+/// Puts a prompt `[P, D]` before every example's rows `[B·U, D]`; also returns `P`.
 fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>, usize) {
     let [length, width] = prompt.dims();
     let own = rows.dims()[0] / batch;
@@ -277,7 +275,7 @@ fn after_prompt(prompt: &Tensor<2>, rows: Tensor<2>, batch: usize) -> (Tensor<2>
     (flat(all), length)
 }
 
-/// Each example's rows behind the first `prompt`.
+/// Drops each example's first `prompt` rows.
 fn without_prompt(rows: Tensor<2>, batch: usize, prompt: usize) -> Tensor<2> {
     if prompt == 0 {
         return rows;

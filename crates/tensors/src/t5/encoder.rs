@@ -1,4 +1,4 @@
-//! The encoder: blocks of self-attention and feed-forward, each after a norm and with a residual.
+//! The encoder: blocks of self-attention and feed-forward, each with a norm before it and a residual around it.
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -8,20 +8,20 @@ use super::position::RelativeBias;
 use crate::layers::{Dropout, Injected, Norm, prefix_len, prepend_prefix, with_prefix};
 use promptshift_kernels::Visible;
 
-/// What enters the encoder: embedded tokens, perhaps behind a soft prompt.
+/// The encoder's input: embedded tokens, optionally after a soft prompt.
 #[derive(Debug, Clone)]
 pub struct Embedded {
     /// `[B, T, D]`.
     pub rows: Tensor<3>,
-    /// The real positions of each example, at its start; the rest is padding.
+    /// The number of real positions of each example; the rest is padding.
     pub lengths: Vec<usize>,
-    /// What enters the stacks beside the tokens.
+    /// What a tuning method injects into the stacks.
     pub injected: Injected,
 }
 
 impl Embedded {
-    /// Puts a soft prompt `[P, D]` before every example. The prompt takes the real positions
-    /// `0..P`, so that relative positions are computed over `P + T` (Lester et al. 2021).
+    /// Puts a soft prompt `[P, D]` before every example. The prompt takes the positions `0..P`, so relative positions
+    /// are computed over `P + T` (Lester et al. 2021).
     pub fn after_prompt(self, prompt: Tensor<2>) -> Self {
         let [batch, _, width] = self.rows.dims();
         let [length, _] = prompt.dims();
@@ -33,9 +33,8 @@ impl Embedded {
         }
     }
 
-    /// Puts each of several soft prompts `[N, P, D]` before every example: `N·B` rows, all examples
-    /// behind the first prompt, then all behind the second. Positions are those of
-    /// [`Embedded::after_prompt`].
+    /// Puts each of several soft prompts `[N, P, D]` before every example: `N·B` rows, all examples with the first
+    /// prompt, then all with the second, and so on. Positions are those of [`Embedded::after_prompt`].
     pub fn after_prompts(self, prompts: Tensor<3>) -> Self {
         let [batch, tokens, width] = self.rows.dims();
         let [count, length, _] = prompts.dims();
@@ -56,11 +55,11 @@ impl Embedded {
 }
 
 impl Embedded {
-    /// Puts the vectors of a soft prompt `[P, D]` among every example's tokens: vector `p` behind
-    /// the first `places[b][p]` of example `b`, where `places[b]` does not fall.
+    /// Inserts a soft prompt `[P, D]` among every example's tokens: vector `p` comes after the first `places[b][p]`
+    /// tokens of example `b`; `places[b]` must not decrease.
     ///
     /// # Panics
-    /// Not `P` places for each of `B` examples.
+    /// There are not `P` places for each of `B` examples.
     pub fn around_prompt(self, prompt: Tensor<2>, places: &[Vec<usize>]) -> Self {
         let [batch, own, width] = self.rows.dims();
         let [length, _] = prompt.dims();
@@ -89,16 +88,16 @@ impl Embedded {
     }
 }
 
-/// What the decoder looks at.
+/// The encoder's output.
 #[derive(Debug, Clone)]
 pub struct Encoded {
     /// `[B·T, D]`, after the final norm.
     pub hidden: Tensor<2>,
-    /// The same of the ladder beside the backbone, `[B·T, d]`, if there is one.
+    /// The ladder's output, `[B·T, d]`, if there is a ladder.
     pub(super) side: Option<Tensor<2>>,
-    /// The real positions of each example.
+    /// The number of real positions of each example.
     pub lengths: Vec<usize>,
-    /// What enters the decoder beside the tokens.
+    /// What a tuning method injects into the decoder.
     pub injected: Injected,
 }
 
@@ -124,8 +123,7 @@ impl Encoder {
         self.forward_through(input, dropout, &mut |_, x| x)
     }
 
-    /// As [`Encoder::forward`], through `pass` with what each block is about to read and, at the end,
-    /// what the last has made.
+    /// As [`Encoder::forward`]; `pass` is applied to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         input: Embedded,

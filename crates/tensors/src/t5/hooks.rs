@@ -1,4 +1,4 @@
-//! The places where tuning methods enter the blocks; shapes of them without any weights.
+//! Hooks for tuning methods in the blocks, and their shapes without weights.
 
 use super::config::{Activation, T5Config};
 use super::layers::{Attention, FeedForward};
@@ -40,7 +40,7 @@ impl T5 {
         maps
     }
 
-    /// Where every sub-layer may have an adapter, the encoder's first.
+    /// The adapter slot of every sub-layer, the encoder's first.
     pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
         let mut places = Vec::new();
         for block in &mut self.encoder.blocks {
@@ -61,7 +61,7 @@ impl T5 {
 }
 
 impl T5Config {
-    /// Every linear map of the blocks with its `[in, out]`, as [`T5::maps_mut`] has them.
+    /// Every linear map of the blocks with its `[in, out]`, in the order of [`T5::maps_mut`].
     pub fn maps(&self) -> Vec<(Map, [usize; 2])> {
         let attention = [Map::Q, Map::K, Map::V, Map::O];
         let feed_forward: &[Map] = match self.activation() {
@@ -75,7 +75,7 @@ impl T5Config {
         blocks.flatten().map(|map| (map, self.shape(map))).collect()
     }
 
-    /// The names of these maps in checkpoints, without their ending `.weight`.
+    /// The names of these maps in checkpoints, without `.weight`.
     pub fn map_names(&self) -> Vec<String> {
         let names = super::checkpoint::names(self.activation());
         let encoder = names.maps("encoder.blocks", self.num_layers);
@@ -84,7 +84,7 @@ impl T5Config {
         maps.collect()
     }
 
-    /// Every sub-layer of the blocks, as [`T5::adapters_mut`] has them.
+    /// Every sub-layer of the blocks, in the order of [`T5::adapters_mut`].
     pub fn sub_layers(&self) -> Vec<SubLayer> {
         let encoder = &[SubLayer::SelfAttention, SubLayer::FeedForward][..];
         let decoder = &[
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_without_weights_are_those_with() {
+    fn hooks_without_weights_match_those_with_weights() {
         let config = T5Config {
             vocab_size: 16,
             d_model: 8,

@@ -7,17 +7,16 @@ use super::config::T5Config;
 use super::position::{Direction, bucket};
 use crate::checkpoint::Weights;
 
-/// How weights start before pre-training.
+/// The initialisation before pre-training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Initialisation {
-    /// As T5X and Transformers start T5: normal, the scale of each matrix from its widths.
+    /// As in T5X and Transformers: normal, with a scale for each matrix from its widths.
     Published,
-    /// After Trockman & Kolter 2023 ("Mimetic Initialization of Self-Attention Layers",
-    /// arXiv 2305.09828), extended to an encoder-decoder: attention starts by looking for equal
-    /// tokens, values pass through unchanged, cross-attention starts as an induction head and the
-    /// head reads what it copies. Nothing is frozen. It buys a model of a few layers and minutes
-    /// the time that it would spend finding out how to copy.
+    /// After Trockman & Kolter 2023 ("Mimetic Initialization of Self-Attention Layers", arXiv 2305.09828), extended to
+    /// an encoder-decoder: attention starts by attending to equal tokens, values pass through unchanged,
+    /// cross-attention starts as an induction head, and the head reads what it copies. Nothing is frozen. A model of a
+    /// few layers and minutes saves the time of learning to copy.
     Mimetic,
 }
 
@@ -130,7 +129,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    /// One standard normal number (Box & Muller 1958).
+    /// A standard normal number (Box & Muller 1958).
     fn normal(&mut self) -> f64 {
         let u: f64 = 1.0 - self.rng.random::<f64>();
         let v: f64 = self.rng.random();
@@ -160,7 +159,7 @@ impl Drawn {
                     .for_each(|(r, e)| *r -= along * e);
             }
             let length = row.iter().map(|v| v * v).sum::<f64>().sqrt();
-            // A row that lies almost in the span of the others is drawn again.
+            // A row that is almost in the span of the others is drawn again.
             if length > 1e-6 {
                 rows.push(row.into_iter().map(|v| v / length).collect());
             }
@@ -172,8 +171,7 @@ impl Drawn {
         }
     }
 
-    /// T5's own scales (Transformers `T5PreTrainedModel._init_weights`): the missing `1/√K` of the
-    /// attention is in q's.
+    /// T5's own scales (Transformers `T5PreTrainedModel._init_weights`); attention's missing `1/√K` is in q's.
     fn published(&mut self, config: &T5Config) -> ModelInit {
         let (d, inner, ff) = (config.d_model, config.inner(), config.d_ff);
         let scale = |width: usize| (width as f64).powf(-0.5);
@@ -216,18 +214,17 @@ impl Drawn {
             "mimetic initialisation needs two heads"
         );
         let inverse_root = (k as f32).powf(-0.5);
-        // Queries look for tokens equal to their own.
+        // Queries match tokens equal to their own.
         for attention in model.attentions() {
             attention.q = attention.k.clone().scaled(inverse_root);
         }
-        // Values come out of the block as they went in, rotated.
+        // Values pass through the block, up to a rotation.
         for block in model.encoder.iter_mut().chain(&mut model.decoder) {
             let (v, r) = (self.orthogonal(d), self.orthogonal(d));
             block.attentions[0].o = r.times(&v.transposed());
             block.attentions[0].v = v;
         }
-        // All cross-attentions share one rotation, and the head undoes it: what is looked at is
-        // what is said.
+        // All cross-attentions share one rotation, which the head undoes: the attended token is generated.
         let (v, r) = (self.orthogonal(d), self.orthogonal(d));
         for block in &mut model.decoder {
             block.attentions[1].o = r.times(&v.transposed());
@@ -238,8 +235,7 @@ impl Drawn {
             .embedding
             .times(&r.transposed())
             .scaled(COPY_STRENGTH * (d as f32).powf(-0.5));
-        // Positional heads: the previous and the next token in the encoder, one and two back in
-        // the decoder.
+        // Positional heads: the previous and the next token in the encoder, one and two back in the decoder.
         const LOOK: f32 = 5.0;
         let buckets = config.relative_attention_num_buckets;
         let at = |relative, direction| {
@@ -257,8 +253,8 @@ impl Drawn {
         model.encoder_bias.values[at(1, Direction::Bidirectional) * heads + 1] = LOOK;
         model.decoder_bias.values[at(-1, Direction::Causal) * heads] = LOOK;
         model.decoder_bias.values[at(-2, Direction::Causal) * heads + 1] = LOOK;
-        // Induction: in two cross heads the key is the code of the previous token, which encoder
-        // block 0's head 0 has written, and the query is the current token's code.
+        // Induction: in two cross-attention heads the key is the code of the previous token, written by head 0 of
+        // encoder block 0, and the query is the current token's code.
         let written = model.encoder[0].attentions[0]
             .o
             .transposed()

@@ -1,5 +1,5 @@
-//! A small T5 beside the backbone that reads the hidden states of its blocks: nothing is ever
-//! differentiated through the backbone.
+//! A small T5 beside the backbone that reads the hidden states of the backbone's blocks: no gradient flows through the
+//! backbone.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
@@ -8,20 +8,20 @@ use super::decoder::Decoder;
 use super::encoder::Encoder;
 use promptshift_kernels as kernels;
 
-/// Stacks of width `d` with a rung from each hidden state of the backbone, and a way up again.
+/// Stacks of width `d`, with a rung from each hidden state of the backbone and a projection back up.
 #[derive(Module, Debug)]
 pub struct Ladder {
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
-    /// One for each of the encoder's states: before every block and behind the last.
+    /// One for each of the encoder's states: before every block and after the last.
     pub(super) encoder_rungs: Vec<Rung>,
-    /// As many of the decoder's.
+    /// The same for the decoder.
     pub(super) decoder_rungs: Vec<Rung>,
-    /// `[d, D]`: what the side says, added to the backbone's last states before the head.
+    /// `[d, D]`: projects the side's output, which is added to the backbone's final states before the head.
     pub(super) up: Param<Tensor<2>>,
 }
 
-/// Lets a state of the backbone into the side: `μ · h W + (1 - μ) · x`, `μ = sigmoid(gate / 0.1)`.
+/// Mixes a state of the backbone into the side: `μ · h W + (1 - μ) · x`, `μ = sigmoid(gate / 0.1)`.
 #[derive(Module, Debug)]
 pub struct Rung {
     /// `W` `[D, d]`.
@@ -58,30 +58,30 @@ impl Ladder {
         }
     }
 
-    /// Nothing yet, `[N, d]`: the first rung lets the embeddings in.
+    /// The side's initial state, zeros `[N, d]`: the first rung mixes the embeddings in.
     pub(super) fn nothing(&self, rows: usize) -> Tensor<2> {
         let up = self.up.val();
         Tensor::zeros([rows, up.dims()[0]], &up.device())
     }
 
-    /// What is added to the backbone's states `[N, D]` for the side's `[N, d]`.
+    /// Projects the side's states `[N, d]` to `[N, D]`, to be added to the backbone's.
     pub(super) fn upwards(&self, side: Tensor<2>) -> Tensor<2> {
         kernels::linear(side, self.up.val())
     }
 }
 
-/// The hidden states of a stack, kept as they pass.
+/// The recorded hidden states of a stack.
 #[derive(Default)]
 pub(super) struct States(Vec<Tensor<2>>);
 
 impl States {
-    /// Keeps a state and lets it pass.
+    /// Records a state and returns it.
     pub(super) fn keep(&mut self, x: Tensor<2>) -> Tensor<2> {
         self.0.push(x.clone());
         x
     }
 
-    /// What the side has at this place, with the backbone's state mixed in.
+    /// The side's state at this place, with the backbone's state mixed in.
     pub(super) fn mix(&self, rungs: &[Rung], place: usize, own: Tensor<2>) -> Tensor<2> {
         rungs[place].mix(own, self.0[place].clone())
     }

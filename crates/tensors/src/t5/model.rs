@@ -1,4 +1,4 @@
-//! The whole backbone: embedding, encoder, decoder, head.
+//! The whole network: embedding, encoder, decoder, head.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -15,11 +15,11 @@ pub struct T5 {
     pub(super) embedding: Param<Tensor<2>>,
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
-    /// The output head; v1.0 has none of its own.
+    /// The output head; `None` in v1.0, which uses the embedding.
     pub(super) head: Option<Linear>,
     /// The side network of ladder side tuning.
     pub(super) ladder: Option<Ladder>,
-    /// What states are multiplied by before the head: `1/√D` in v1.0, 1 in v1.1.
+    /// The scale of states before the head: `1/√D` in v1.0, 1 in v1.1.
     #[module(skip)]
     pub(super) output_scale: f64,
     pub(super) start_id: usize,
@@ -31,12 +31,12 @@ impl T5 {
         self.embedding.val()
     }
 
-    /// Where the parameters are.
+    /// The device of the parameters.
     pub fn device(&self) -> Device {
         self.embedding.val().device()
     }
 
-    /// `T` ids a row → `[B, T, D]`; T5 does not scale its embeddings.
+    /// `T` ids for each row → `[B, T, D]`; T5 does not scale its embeddings.
     pub fn embed(&self, tokens: &Tokens) -> Embedded {
         let rows = self.lookup(&tokens.ids);
         let [_, width] = rows.dims();
@@ -79,7 +79,7 @@ impl T5 {
         (self.encoder, self.decoder)
     }
 
-    /// Puts a side network beside the stacks.
+    /// Adds a side network.
     pub fn with_ladder(self, ladder: Ladder) -> Self {
         T5 {
             ladder: Some(ladder),
@@ -87,7 +87,7 @@ impl T5 {
         }
     }
 
-    /// What a ladder looks at instead of the backbone's encoder.
+    /// The encoder output that a ladder's decoder attends to.
     fn side_of(encoded: &Encoded) -> Encoded {
         let side = encoded.side.clone();
         Encoded {
@@ -98,7 +98,7 @@ impl T5 {
         }
     }
 
-    /// Teacher-forced hidden states `[B·U, D]`, the ladder's word added.
+    /// Teacher-forced hidden states `[B·U, D]`, with the ladder's contribution.
     fn decode(
         &self,
         embedded: Tensor<2>,
@@ -200,7 +200,7 @@ impl T5 {
         greedy(first, &mut UnderWay { model: self, cache }, ends, limit)
     }
 
-    /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` where it takes the head's place.
+    /// Final decoder states `[N, D]` → logits `[N, V]`, by `output` if it replaces the head.
     fn vocabulary_logits(&self, states: Tensor<2>, output: Option<&LabelHead>) -> Tensor<2> {
         let states = match self.output_scale {
             1.0 => states,
@@ -213,7 +213,7 @@ impl T5 {
         }
     }
 
-    /// The head's vectors `[C, D]` of some tokens.
+    /// The head's vectors `[C, D]` for some tokens.
     pub fn output_vectors(&self, ids: &[u32]) -> Tensor<2> {
         let Some(head) = &self.head else {
             return self.lookup(ids);
@@ -236,7 +236,7 @@ impl T5 {
     }
 }
 
-/// T5's decoding.
+/// The decoding state of one batch.
 struct UnderWay<'a> {
     model: &'a T5,
     cache: Cache,

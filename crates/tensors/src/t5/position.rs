@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use promptshift_kernels::DistanceBias;
 
-/// Whether a stack looks both ways (encoder) or only back (decoder).
+/// Whether a stack attends in both directions (encoder) or only backwards (decoder).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Half of the buckets for keys before the query, half for keys after it.
@@ -14,11 +14,12 @@ pub enum Direction {
     Causal,
 }
 
-/// The bucket of a key `relative` positions after its query
-/// (`_relative_position_bucket` in mesh-tensorflow and Transformers).
+/// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow and
+/// Transformers).
 ///
-/// The nearest half of a direction's buckets hold one distance each, the rest are spaced evenly in
-/// the logarithm up to `max_distance`; all that is farther shares the last.
+///
+/// The nearest half of a direction's buckets hold one distance each; the rest are spaced evenly in the logarithm up to
+/// `max_distance`; larger distances share the last bucket.
 pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance: usize) -> usize {
     let (buckets, offset, distance) = match direction {
         Direction::Bidirectional => {
@@ -32,7 +33,7 @@ pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance:
     if distance < exact {
         return offset + distance;
     }
-    // In f32, as the published checkpoints were trained: at a bucket's edge f64 rounds elsewhere.
+    // In f32, as the published checkpoints were trained: at a bucket's edge f64 rounds differently.
     let share = (distance as f32 / exact as f32).ln() / (max_distance as f32 / exact as f32).ln();
     let far = exact + (share * (buckets - exact) as f32) as usize;
     offset + far.min(buckets - 1)
@@ -50,7 +51,8 @@ pub struct RelativeBias {
 impl RelativeBias {
     /// The bias of queries at positions `first..first + queries` on keys `0..keys`.
     ///
-    /// While decoding with a cache, `first` is the step: its row of the full table, not row 0.
+    ///
+    /// When decoding with a cache, `first` is the step, so that the query uses its own row of the table and not row 0.
     pub fn between(&self, first: usize, queries: usize, keys: usize) -> DistanceBias {
         let table = self.table.val();
         let [buckets, _] = table.dims();
@@ -72,8 +74,7 @@ impl RelativeBias {
 mod tests {
     use super::*;
 
-    /// Values of Transformers' `T5Attention._relative_position_bucket`, made by
-    /// tests/golden/make_t5.py.
+    /// From Transformers' `T5Attention._relative_position_bucket`, by tests/golden/make_t5.py.
     #[test]
     fn buckets_equal_the_published_ones() {
         let bidirectional = [

@@ -1,5 +1,5 @@
-//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, or SentencePiece's own
-//! `spiece.model`, or BERT's `vocab.txt`, with the model's special tokens found and checked.
+//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, SentencePiece's `spiece.model`, or BERT's
+//! `vocab.txt`, with checks of the model's special tokens.
 
 mod sentencepiece;
 mod wordpiece;
@@ -10,7 +10,7 @@ pub use wordpiece::Case;
 use promptshift_text::foreign;
 use sentencepiece::SentencePiece;
 
-/// A tokenizer that can't be used.
+/// Why a tokenizer can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// The file can't be read or parsed.
@@ -18,10 +18,10 @@ pub enum TokenizerError {
     Unreadable {
         /// The file.
         path: String,
-        /// What `tokenizers` says.
+        /// The error of `tokenizers`.
         reason: String,
     },
-    /// The file is not that of a unigram model.
+    /// The file is not a unigram model.
     #[error("{path}: {reason}")]
     SentencePiece {
         /// The file.
@@ -29,10 +29,10 @@ pub enum TokenizerError {
         /// What is wrong.
         reason: SentencePieceError,
     },
-    /// It has more ids than the model has embeddings, or so many fewer that padding is no reason.
+    /// It has more ids than the model has embeddings, or so many fewer that padding does not explain it.
     #[error(
-        "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer is another model's, or tokens \
-         were added to one of the two alone"
+        "{path}: {found} ids, but the model's vocab_size is {wanted}: the tokenizer belongs to another model, or tokens \
+         were added to only one of the two"
     )]
     Vocabulary {
         /// The file.
@@ -42,9 +42,9 @@ pub enum TokenizerError {
         /// The tokenizer's ids.
         found: usize,
     },
-    /// It has an id that the model has no embedding for.
+    /// It has an id without an embedding.
     #[error(
-        "{path}: an id of {found}, but the model's vocab_size is {wanted}: the tokenizer is another model's"
+        "{path}: an id of {found}, but the model's vocab_size is {wanted}: the tokenizer belongs to another model"
     )]
     Id {
         /// The file.
@@ -54,13 +54,13 @@ pub enum TokenizerError {
         /// The tokenizer's largest id.
         found: u32,
     },
-    /// Nothing in it is the end of a line, with which answers end.
-    #[error("{path}: no token for the end of a line, with which answers end")]
+    /// It has no newline token, which ends answers.
+    #[error("{path}: no newline token, which must end answers")]
     NoLine {
         /// The file.
         path: String,
     },
-    /// A token that BERT cannot do without is absent.
+    /// A token that BERT requires is absent.
     #[error("{path}: no token '{token}'")]
     Absent {
         /// The file.
@@ -68,7 +68,7 @@ pub enum TokenizerError {
         /// The token.
         token: &'static str,
     },
-    /// A token that T5 cannot do without is absent or elsewhere than config.json says.
+    /// A token that T5 requires is absent or has another id than in config.json.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
     Special {
         /// The file.
@@ -82,18 +82,18 @@ pub enum TokenizerError {
     },
 }
 
-/// Rows of the embedding that published checkpoints have beyond the tokenizer's ids: 32,128 for 32,100.
+/// Extra embedding rows of published checkpoints beyond the tokenizer's ids: 32,128 for 32,100.
 pub const PUBLISHED_PADDING: usize = 128;
 
-/// The numbers beyond that to whose multiples vocabularies are padded.
+/// Vocabularies are padded to a multiple of 128 or of one of these.
 const MULTIPLES: [usize; 5] = [256, 512, 1_024, 2_048, 4_096];
 
-/// Of how many ids one row more may have been kept for tokens to come.
+/// Tolerance: one spare row for this many ids.
 const SPARE: usize = 64;
 
-/// Whether an embedding of so many rows may be that of a tokenizer of so many ids: a few rows are spare, or
-/// they were filled up to a multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`), with
-/// fewer than there were.
+/// Whether an embedding with `rows` rows may belong to a tokenizer with `ids` ids: a few rows are spare, or the
+/// embedding was padded to a multiple of a power of two (`resize_token_embeddings(pad_to_multiple_of)`) that adds fewer
+/// rows than there were.
 fn is_padded(rows: usize, ids: usize) -> bool {
     let Some(more) = rows.checked_sub(ids) else {
         return false;
@@ -105,8 +105,8 @@ fn is_padded(rows: usize, ids: usize) -> bool {
                 .any(|multiple| more < multiple && rows.is_multiple_of(multiple)))
 }
 
-/// A text that no vocabulary has every word of: words, marks, lines, other scripts, what Unicode has given no
-/// meaning, a word beyond what WordPiece looks at.
+/// A text that exercises every kind of input: words, punctuation, newlines, other scripts, unassigned code points, and
+/// a word longer than WordPiece's limit.
 const PROBE: &str = "Ab, c. 12\n\n\té 東京 🙂 \u{e000}\u{10fffd} \
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
@@ -117,35 +117,35 @@ pub struct Tokenizer {
     pad: u32,
     ends: Ends,
     pair: Option<Pair>,
-    /// The token before an output's text, if there is one.
+    /// The token before an output's text, if any.
     opening: Option<u32>,
 }
 
-/// What ends an output, and how text is put in front of a network.
+/// What ends an output, and how text is prepared for a network.
 #[derive(Debug, Clone)]
 enum Ends {
-    /// A token of its own behind inputs and outputs: T5's end of sequence.
+    /// A special token after inputs and outputs: T5's end of sequence.
     Sequence(u32),
-    /// The end of a line, for networks that go on with a text. Any token that holds one ends an output,
-    /// and so do special tokens; sorted.
+    /// A newline, for networks that continue a text. Any token that contains one ends an output, and so do special
+    /// tokens; sorted.
     Line {
-        /// The line's end alone.
+        /// The token of a single newline.
         newline: u32,
         any: Vec<u32>,
     },
 }
 
-/// How a model that reads pairs wants them: a token of its own first, and an end behind each text.
+/// The format of text pairs: a first token, and an end after each text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// `[CLS]`.
     pub first: u32,
-    /// Where a word is left out between the texts.
+    /// The gap between the texts, if they have one.
     pub gap: Option<Gap>,
 }
 
-/// A word that is left out between two texts, `first ? [SEP] [MASK] , second`: the pattern P₁ of Schick &
-/// Schütze 2021 (§4.1, MNLI) without its quotation marks.
+/// A masked word between two texts, `first ? [SEP] [MASK] , second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
+/// MNLI) without its quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// `?`.
@@ -163,11 +163,10 @@ enum Model {
 }
 
 impl Tokenizer {
-    /// Parses the bytes of a `tokenizer.json` and checks it against the model's configuration;
-    /// `name` is what errors call it.
+    /// Parses the bytes of a `tokenizer.json` and checks it against the model's configuration; errors call it `name`.
     ///
     /// # Errors
-    /// Unreadable, of another vocabulary, or without T5's special tokens.
+    /// It is unreadable, has another vocabulary, or lacks T5's special tokens.
     pub fn parse(
         bytes: &[u8],
         name: &str,
@@ -180,13 +179,12 @@ impl Tokenizer {
         )
     }
 
-    /// The tokenizer of a file, which encodes any text and decodes what it encodes. The crate that reads it
-    /// panics on some damage, and finds other damage only when a text needs the damaged part.
+    /// Parses a tokenizer and checks that it encodes any text and decodes the result. The crate panics on some damaged
+    /// files, and finds other damage only when a text needs the damaged part.
     fn json(bytes: &[u8], name: &str) -> Result<tokenizers::Tokenizer, TokenizerError> {
         let read = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
             let mut model = tokenizers::Tokenizer::from_bytes(bytes)?;
-            // A file may carry the lengths of a batch that its tokenizer was once used for. Ours are
-            // cut and filled in `batch`.
+            // A file may contain padding and truncation settings from an earlier use; here `batch` pads and truncates.
             model.with_truncation(None)?;
             model.with_padding(None);
             for special in [false, true] {
@@ -209,7 +207,7 @@ impl Tokenizer {
     /// Parses the bytes of a `spiece.model` and checks it as [`Tokenizer::parse`] does.
     ///
     /// # Errors
-    /// Not a unigram model, of another vocabulary, or without T5's special tokens.
+    /// It is not a unigram model, has another vocabulary, or lacks T5's special tokens.
     pub fn parse_sentencepiece(
         bytes: &[u8],
         name: &str,
@@ -274,10 +272,10 @@ impl Tokenizer {
         })
     }
 
-    /// Parses the bytes of a `tokenizer.json` for a network that goes on with a text.
+    /// Parses the bytes of a `tokenizer.json` for a network that continues a text.
     ///
     /// # Errors
-    /// Unreadable, of another vocabulary, or without a token for the line's end.
+    /// It is unreadable, has another vocabulary, or lacks a newline token.
     pub fn parse_of_lines(
         bytes: &[u8],
         name: &str,
@@ -285,7 +283,7 @@ impl Tokenizer {
     ) -> Result<Self, TokenizerError> {
         let json = Self::json(bytes, name)?;
         let tokens = json.get_vocab(true);
-        // As byte-level BPE and byte fallback write it.
+        // A newline in byte-level BPE, or in byte fallback.
         let is_line = |token: &str| token.contains(['\n', 'Ċ']) || token == "<0x0A>";
         let special = json.get_added_tokens_decoder();
         let special = special.iter().filter(|(_, token)| token.special);
@@ -313,10 +311,10 @@ impl Tokenizer {
         }
     }
 
-    /// Token ids of an input as its network reads it; T5's without end of sequence.
+    /// Token ids of an input as its network reads it; for T5 without end of sequence.
     pub fn encode_input(&self, text: &str) -> (Vec<u32>, Vec<(usize, usize)>) {
         match (&self.model, &self.ends) {
-            // What begins every text, if anything does.
+            // With the token that begins every text, if there is one.
             (Model::Json(model), Ends::Line { .. }) => {
                 let encoding = model
                     .encode(text, true)
@@ -327,7 +325,7 @@ impl Tokenizer {
         }
     }
 
-    /// Token ids of an output as its network is to write it, without what ends it.
+    /// Token ids of an output as its network generates it, without the end token.
     pub fn encode_output(&self, text: &str) -> Vec<u32> {
         match self.ends {
             Ends::Sequence(_) => self.opening.into_iter().chain(self.encode(text)).collect(),
@@ -335,13 +333,13 @@ impl Tokenizer {
         }
     }
 
-    /// `[MASK]`, where there is one.
+    /// `[MASK]`, if there is one.
     pub fn mask(&self) -> Option<u32> {
         self.model.id("[MASK]")
     }
 
-    /// The same tokenizer of pairs, with a word left out between the two texts; `None` where it is none
-    /// of pairs, or has no tokens for that.
+    /// Adds a masked word between the two texts of a pair; `None` if the tokenizer is not for pairs or lacks the
+    /// tokens.
     pub fn with_gap(self) -> Option<Self> {
         let gap = Gap {
             question: self.model.id("?")?,
@@ -358,8 +356,7 @@ impl Tokenizer {
         })
     }
 
-    /// The same tokenizer with the first sentinel before the text of every output; `None` where it has no
-    /// sentinels.
+    /// Adds the first sentinel before the text of every output; `None` if there are no sentinels.
     pub fn opened(self) -> Option<Self> {
         Some(Tokenizer {
             opening: Some(self.sentinel(0)?),
@@ -367,7 +364,7 @@ impl Tokenizer {
         })
     }
 
-    /// Whether inputs end where their text does, so that an output goes on with it.
+    /// Whether inputs end without an end token, so that an output continues them.
     pub fn continues(&self) -> bool {
         matches!(self.ends, Ends::Line { .. })
     }
@@ -390,7 +387,7 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `ids`, special tokens left out; its first line where a line's end ends an output.
+    /// The text of `ids` without special tokens; only its first line if a newline ends an output.
     pub fn decode(&self, ids: &[u32]) -> String {
         let text = match &self.model {
             Model::Json(model) => model
@@ -406,17 +403,17 @@ impl Tokenizer {
         }
     }
 
-    /// Padding.
+    /// The padding id.
     pub fn pad(&self) -> u32 {
         self.pad
     }
 
-    /// How pairs of texts are put together, for a model that reads such.
+    /// The format of text pairs, for BERT.
     pub fn pair(&self) -> Option<Pair> {
         self.pair
     }
 
-    /// What is put behind an output: end of sequence (of each text of a pair), or of the line.
+    /// The token after an output: end of sequence, of each text of a pair, or newline.
     pub fn end(&self) -> u32 {
         match self.ends {
             Ends::Sequence(end) => end,
@@ -445,7 +442,7 @@ impl Tokenizer {
         self.model.id(token)
     }
 
-    /// All ids.
+    /// The number of ids.
     pub fn size(&self) -> usize {
         self.model.size()
     }
@@ -479,7 +476,7 @@ impl Model {
         }
     }
 
-    /// The largest id; 0 without any. Ids of a `tokenizer.json` may have gaps.
+    /// The largest id, or 0 if there are none. Ids of a `tokenizer.json` may have gaps.
     fn largest(&self) -> u32 {
         match self {
             Model::Json(model) => model.get_vocab(true).into_values().max().unwrap_or(0),
@@ -503,7 +500,7 @@ mod tests {
             (3_072, 2_304, true),
             (151_936, 151_669, true),
             (4_096, 2_304, true),
-            // BERT's with the tokenizer of letters as they are.
+            // BERT's embedding with the vocabulary of the cased model.
             (30_522, 28_996, false),
             (2_304, 900, false),
             (2_304, 2_310, false),
@@ -514,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_in_the_reader_or_cannot_encode_is_the_files_damage() {
+    fn a_panic_of_the_reader_is_reported_as_damage() {
         let reason = |json: serde_json::Value| {
             let bytes = json.to_string();
             match Tokenizer::json(bytes.as_bytes(), "t.json") {

@@ -1,27 +1,27 @@
-//! WordPiece, BERT's tokens: a `tokenizer.json`, or the `vocab.txt` of older checkpoints.
+//! WordPiece, BERT's tokenization: a `tokenizer.json`, or the `vocab.txt` of older checkpoints.
 //!
-//! A word of a text that looks like a special token (`[SEP]`) is words here: a text has no markup of its
-//! own, and a separator is always one that was put between texts.
+//! A string in a text that looks like a special token (`[SEP]`) is tokenized as ordinary words: texts have no markup,
+//! and every separator is one that was put between texts.
 
 use serde_json::json;
 
 use super::{Model, Pair, Tokenizer, TokenizerError};
 use crate::bert::BertConfig;
 
-/// What stands for a word that a vocabulary does not have.
+/// The token for unknown words.
 const UNKNOWN: &str = "[UNK]";
 
-/// Whether a vocabulary knows capital letters.
+/// Whether a vocabulary distinguishes case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// It doesn't: texts are put into lower case and lose their accents.
+    /// It does not: texts are lower-cased and accents removed.
     Lower,
     /// It does.
     Kept,
 }
 
 impl Case {
-    /// What a `tokenizer_config.json` says: lower case where it says nothing, as Transformers has it.
+    /// Reads a `tokenizer_config.json`; lower case if it says nothing, as in Transformers.
     pub fn of_config(bytes: &[u8]) -> Self {
         let json: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
         match json.and_then(|json| json.get("do_lower_case")?.as_bool()) {
@@ -32,11 +32,10 @@ impl Case {
 }
 
 impl Tokenizer {
-    /// Parses the bytes of a `tokenizer.json` and checks it against a BERT's configuration; `name` is
-    /// what errors call it.
+    /// Parses the bytes of a `tokenizer.json` and checks it against a BERT's configuration; errors call it `name`.
     ///
     /// # Errors
-    /// Unreadable, of another vocabulary, or without BERT's special tokens.
+    /// It is unreadable, has another vocabulary, or lacks BERT's special tokens.
     pub fn parse_wordpiece(
         bytes: &[u8],
         name: &str,
@@ -71,10 +70,10 @@ impl Tokenizer {
         })
     }
 
-    /// Parses the bytes of a `vocab.txt`, a token a line, as [`Tokenizer::parse_wordpiece`] does.
+    /// Parses the bytes of a `vocab.txt`, one token on each line, like [`Tokenizer::parse_wordpiece`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Tokenizer::parse_wordpiece`].
     pub fn parse_vocabulary(
         bytes: &[u8],
         name: &str,

@@ -1,5 +1,5 @@
-//! Burn's Adafactor with what T5X's has and Burn's lacks: a second moment that is not factored,
-//! weight decay that is not multiplied by the learning rate, a step count that starts elsewhere.
+//! Burn's Adafactor with T5X's options that Burn lacks: an unfactored second moment, weight decay independent of the
+//! learning rate, and a step count that starts above 0.
 //!
 //! T5X `t5x/adafactor.py`; the paper's options are `prompt_tuning/configs/models/t5_1_1_prompt.gin`
 //! (google-research/prompt-tuning). On Flex a step is [`kernels::adafactor`](promptshift_kernels::adafactor).
@@ -10,9 +10,9 @@ use burn::tensor::{Device, Tensor};
 use promptshift_kernels::adafactor::{self as fused, Factors};
 use promptshift_numbers::recipe::{AdafactorRecipe, ParameterScaling, SecondMoment};
 
-/// ε₂: a relative step is at least this share of the learning rate. T5X's value and Burn's.
+/// ε₂: a relative step is at least this share of the learning rate. The value in T5X and Burn.
 const SMALLEST_SCALE: f32 = 1e-3;
-/// The new squares' weight is the step number to this power. T5X's value and Burn's.
+/// The weight of the new squares is the step number to this power. The value in T5X and Burn.
 const DECAY_RATE: f64 = -0.8;
 
 /// See the module's documentation.
@@ -26,7 +26,7 @@ pub struct PaperAdafactor {
 }
 
 impl PaperAdafactor {
-    /// The optimiser of a recipe.
+    /// The optimiser for a recipe.
     pub fn new(recipe: &AdafactorRecipe) -> Self {
         PaperAdafactor {
             plain: AdafactorConfig::new()
@@ -42,7 +42,7 @@ impl PaperAdafactor {
         }
     }
 
-    /// What step number `time`, counted from 1, is made of.
+    /// The factors of step number `time`, counted from 1.
     fn fused(&self, lr: LearningRate, time: usize) -> fused::Step {
         fused::Step {
             size: lr,
@@ -55,7 +55,7 @@ impl PaperAdafactor {
         }
     }
 
-    /// Burn's step, after the weights' decay.
+    /// Burn's step, after weight decay.
     fn plain_step<const D: usize>(
         &self,
         lr: LearningRate,
@@ -70,7 +70,7 @@ impl PaperAdafactor {
         self.plain.step(lr, tensor, grad, state)
     }
 
-    /// A matrix with the factored moment.
+    /// A step for a matrix with a factored moment.
     fn factored_step<const D: usize>(
         &self,
         lr: LearningRate,
@@ -100,7 +100,7 @@ impl PaperAdafactor {
         (as_matrix(tensor), Some(state))
     }
 
-    /// A vector, whose moment is never factored.
+    /// A step for a vector, whose moment is never factored.
     fn vector_step(
         &self,
         lr: LearningRate,
@@ -124,7 +124,7 @@ impl PaperAdafactor {
     }
 }
 
-/// The same matrix; only callers know that `D` is 2.
+/// The same matrix; callers guarantee that `D` is 2.
 fn as_matrix<const D: usize>(matrix: Tensor<2>) -> Tensor<D> {
     let shape = matrix.shape();
     matrix.reshape(shape)
@@ -143,7 +143,7 @@ impl Optimizer for PaperAdafactor {
         if self.second_moment == SecondMoment::Factored && D > 1 {
             return self.factored_step(lr, tensor, grad, state);
         }
-        // What has two dimensions would be factored, so it goes through as a vector.
+        // Burn would factor a matrix, so it is passed as a vector.
         let shape = tensor.shape();
         let count = [shape.num_elements()];
         let state = match state {
@@ -152,7 +152,7 @@ impl Optimizer for PaperAdafactor {
                 second_moment: state.second_moment.reshape(count),
                 column_second_moment: None,
             }),
-            // As if `start_step` steps of zero gradients had gone before.
+            // As if `start_step` steps with zero gradients had been taken.
             None if self.start_step > 0 => Some(AdafactorState {
                 time: self.start_step,
                 second_moment: Tensor::zeros(count, &grad.device()),
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// Some steps with gradients drawn anew, by the fused step and by Burn's.
+    /// Compares several steps on random gradients between the fused step and Burn's.
     fn check<const D: usize>(optimizer: &PaperAdafactor, shape: [usize; D], seed: u64) {
         let device = Device::flex();
         device.seed(seed);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_tensor_shares_is_not_written_to() {
+    fn a_shared_buffer_is_not_overwritten() {
         let device = Device::flex();
         let tensor = Tensor::<2>::ones([4, 4], &device);
         let kept = tensor.clone();

@@ -1,5 +1,5 @@
-//! Burn's AdamW, whose step on Flex is [`kernels::adamw`](promptshift_kernels::adamw): the same bits,
-//! without ten tensors of the gradient's size.
+//! Burn's AdamW, with the step from [`kernels::adamw`](promptshift_kernels::adamw) on Flex: bit-identical, without ten
+//! temporaries of the gradient's size.
 
 use burn::optim::{
     AdamW as Plain, AdamWConfig, AdamWState, AdaptiveMomentumState, LearningRate, Optimizer,
@@ -19,7 +19,7 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// The optimiser of a recipe, whose learning rate is given step by step.
+    /// The optimiser for a recipe; each step is passed its learning rate.
     pub fn new(recipe: &AdamWRecipe) -> Self {
         let betas = [recipe.beta_1 as f32, recipe.beta_2 as f32];
         let (epsilon, weight_decay) = (recipe.epsilon as f32, recipe.weight_decay as f32);
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// Some steps with gradients drawn anew, by the fused step and by Burn's.
+    /// Compares several steps on random gradients between the fused step and Burn's.
     fn check<const D: usize>(weight_decay: f64, shape: [usize; D], seed: u64) {
         let optimizer = AdamW::new(&AdamWRecipe {
             learning_rate: 0.1,
@@ -115,7 +115,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn the_fused_step_is_burn_s_to_the_bit(
+        fn the_fused_step_is_bit_identical_to_burn_s(
             (height, width) in (2..50_usize, 1..70_usize),
             weight_decay in prop_oneof![Just(0.0), Just(0.01)],
             seed in 1..1000_u64,

@@ -31,15 +31,15 @@ use promptshift_numbers::record::seal::{opened_as, sealed};
 use promptshift_text::hash::{sha256, sha256_file};
 use promptshift_text::process::token;
 
-/// The least time between checkpoints; more where writing one takes long.
+/// The minimum time between checkpoints; longer if writing one takes long.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Writing checkpoints takes at most one part in so many of the time.
+/// Writing checkpoints takes at most one part in this many of the time.
 const SHARE: u32 = 20;
 
 const STATE: &str = "halt.json";
 
-/// The ends of the files' names.
+/// The suffixes of the files' names.
 const TRAINED: &str = "trained.safetensors";
 const BEST: &str = "best.safetensors";
 const OPTIMIZER: &str = "optimizer.bpk";
@@ -47,7 +47,7 @@ const OPTIMIZER: &str = "optimizer.bpk";
 /// A checkpoint that can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointerError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -56,7 +56,7 @@ pub enum CheckpointerError {
         source: io::Error,
     },
     /// The state was truncated or edited.
-    #[error("{}: wanted what a broken-off training left, found {found}", path.display())]
+    #[error("{}: wanted the state of an interrupted training, found {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ impl CheckpointerError {
     }
 }
 
-/// Writes checkpoints of a training now and then, and finds the last one to resume from.
+/// Writes checkpoints of a training at intervals, and finds the last one to resume from.
 #[derive(Debug)]
 pub struct Checkpointer {
     folder: PathBuf,
@@ -98,9 +98,9 @@ pub struct Checkpointer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Saved {
     pub state: State,
-    /// The beginning of the files' names.
+    /// The prefix of the files' names.
     name: String,
-    /// SHA-256 of each file, by the end of its name.
+    /// SHA-256 of each file, by the suffix of its name.
     files: BTreeMap<String, String>,
 }
 
@@ -127,7 +127,7 @@ pub(super) struct State {
 }
 
 impl Checkpointer {
-    /// Checkpoints in `folder`; `of` names the training by what its result depends on.
+    /// Checkpoints in `folder`; `of` identifies the training by everything that its result depends on.
     pub fn new(folder: PathBuf, of: String) -> Self {
         Checkpointer {
             folder,
@@ -136,17 +136,17 @@ impl Checkpointer {
         }
     }
 
-    /// The name of the training.
+    /// The identity of the training.
     pub(super) fn of(&self) -> &str {
         &self.of
     }
 
-    /// Whether it is time for the next checkpoint.
+    /// Whether the next checkpoint is due.
     pub(super) fn is_due(&self) -> bool {
         Instant::now() >= self.due
     }
 
-    /// The last checkpoint of this training, if there is one. Those of other trainings are ignored.
+    /// The last checkpoint of this training, if there is one. Checkpoints of other trainings are ignored.
     pub(super) fn find(&self) -> Result<Option<Saved>, CheckpointerError> {
         let path = self.folder.join(STATE);
         let bytes = match fs::read(&path) {
@@ -210,13 +210,13 @@ impl Checkpointer {
                 fs::remove_file(&path).map_err(io(&path))?;
             }
         }
-        // Writing a large model takes long and has to stay a small share of the time.
+        // Writing a large model takes long and must stay a small share of the time.
         self.due = Instant::now() + EVERY.max(started.elapsed() * SHARE);
         Ok(())
     }
 
-    /// Three models: `start` under the ids that the saved optimiser refers to, the same with the trained tensors,
-    /// and with those of the best step, which is off the tape.
+    /// Three models: `start` under the ids that the saved optimiser refers to, the same with the trained tensors, and
+    /// with those of the best step, which does not require gradients.
     pub(super) fn restored(
         &self,
         kept: &Saved,
@@ -227,7 +227,7 @@ impl Checkpointer {
         if wanted != state.ids.len() {
             return Err(CheckpointerError::Malformed {
                 path: self.folder.join(STATE),
-                found: format!("{} trained tensors in place of {wanted}", state.ids.len()),
+                found: format!("{} trained tensors instead of {wanted}", state.ids.len()),
             });
         }
         let start = start.map(&mut Named(state.ids.iter()));
@@ -240,7 +240,7 @@ impl Checkpointer {
             let tuned = start.clone().map(&mut fill);
             match fill.error {
                 Some(error) => Err(error.into()),
-                // What its last step made of it, numbers or not, the next one says.
+                // A non-finite tensor after the last step is reported by the next step.
                 None => Ok(fill.weights.used_up(&[]).map(|()| tuned)?),
             }
         };
@@ -263,12 +263,12 @@ impl Checkpointer {
             })
     }
 
-    /// The path of a saved file, if the file is as it was written.
+    /// The path of a saved file, after checking its hash.
     fn unchanged(&self, kept: &Saved, end: &str) -> Result<PathBuf, CheckpointerError> {
         let path = self.file(&kept.name, end);
         let found = match sha256_file(&path) {
             Ok(hash) if kept.files.get(end) == Some(&hash) => return Ok(path),
-            Ok(hash) => format!("SHA-256 {hash}, which {STATE} does not say of it"),
+            Ok(hash) => format!("SHA-256 {hash}, which differs from the one in {STATE}"),
             Err(error) => error.to_string(),
         };
         Err(CheckpointerError::Malformed { path, found })
@@ -282,7 +282,7 @@ impl Checkpointer {
 /// Renames an unusable folder so that it is out of the way but can be inspected; returns its new path.
 ///
 /// # Errors
-/// The file system says no.
+/// An error of the file system.
 pub fn set_aside(folder: &Path) -> Result<PathBuf, CheckpointerError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let aside = folder.with_file_name(format!("damaged-{name}-{}", token()));

@@ -1,4 +1,4 @@
-//! The one loop that every tuning method is trained by.
+//! The training loop of every tuning method.
 
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ use promptshift_numbers::recipe::{Budget, Recipe};
 use promptshift_numbers::record::memory::{Moment, PeakParts};
 use promptshift_numbers::record::{CurvePoint, Movement, Stop};
 
-/// Training that could not be finished.
+/// Why training could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
-    /// The loss ran away.
+    /// The loss diverged.
     #[error(transparent)]
     NotFinite(#[from] NotFinite),
-    /// So did what was asked of it between steps.
+    /// The output of a validation is not finite.
     #[error("source validation: {0}")]
     Validation(#[from] eval::NotFinite),
     /// A checkpoint can't be written or read.
@@ -33,35 +33,34 @@ pub enum FitError {
     Checkpointer(#[from] CheckpointerError),
 }
 
-/// What training came to.
+/// The result of a training.
 pub struct Fitted {
-    /// The parameters of the best step, off the tape.
+    /// The parameters of the best step, not requiring gradients.
     pub best: Tuned,
     /// That step.
     pub best_step: usize,
     /// Steps taken.
     pub steps: usize,
-    /// Why it ended.
+    /// Why training ended.
     pub stop: Stop,
     /// The learning curve.
     pub curve: Vec<CurvePoint>,
-    /// Input and target tokens seen, padding and prompt not counted.
+    /// Input and target tokens seen, without padding and prompt.
     pub tokens: u64,
     /// Time in training steps.
     pub training: Duration,
     /// Time in source validation.
     pub validation: Duration,
-    /// What the highest peak of the host's memory was made of; absent where tensors lie on a device
-    /// with memory of its own.
+    /// The composition of the host's memory peak; absent if tensors are in a device's own memory.
     pub peak: Option<PeakParts>,
-    /// How far the trainable tensors moved; absent where the last step made them no finite numbers.
+    /// How far the trainable tensors moved; absent if the last step made them non-finite.
     pub movement: Option<Movement>,
 }
 
-/// What a training came to next.
+/// The next event of a training.
 #[derive(Debug, Clone, Copy)]
 pub enum Event {
-    /// It resumes from a checkpoint. A caller that collects what the best step answers at validation asks
+    /// Training resumes from a checkpoint. A caller that collects the best step's answers at validation must score
     /// [`Fitting::best`] once more.
     Resumed {
         /// Steps taken before.
@@ -71,44 +70,44 @@ pub enum Event {
     Step {
         /// Steps taken.
         step: usize,
-        /// The step's mean loss a target token.
+        /// The step's mean loss per target token.
         loss: f64,
     },
-    /// The parameters are to be scored, with [`Fitting::validate`]; it is said again until they are.
+    /// The parameters must be scored with [`Fitting::validate`]; repeated until they are.
     ValidationDue,
 }
 
-/// A training under way. Whoever has it asks for one event after the other, and stops by asking no more.
+/// A training in progress. The caller asks for one event after another, and stops by asking no more.
 pub struct Fitting<'a> {
     trainer: Trainer,
     batches: Batches<'a>,
     budget: &'a Budget,
     tensors: TensorBytes,
     checkpointer: Option<Checkpointer>,
-    /// The step that it resumes from, until that is said.
+    /// The step that it resumes from, until it has been reported.
     resumed: Option<usize>,
-    /// The parameters before the first step, off the tape.
+    /// The parameters before the first step, not requiring gradients.
     start: Tuned,
     best: Tuned,
     best_step: usize,
     best_score: f64,
-    /// Validations since the best.
+    /// Validations since the best one.
     stale: usize,
     curve: Vec<CurvePoint>,
     loss: MeanLoss,
     tokens: u64,
     training: Duration,
     validation: Duration,
-    /// The highest of validations.
+    /// The highest peak among validations.
     peak: Option<Peak>,
 }
 
 impl<'a> Fitting<'a> {
-    /// Of `tuned` on the source's training set, before its first step. With `checkpointer` it is kept now and then, and
-    /// resumes from what was kept.
+    /// A training of `tuned` on the source's training set. With a `checkpointer` it writes checkpoints at intervals,
+    /// and resumes from the last one.
     ///
     /// # Errors
-    /// What was kept can't be read.
+    /// The checkpoint can't be read.
     pub fn new(
         tuned: Tuned,
         train: &'a TrainingSet,
@@ -167,7 +166,7 @@ impl<'a> Fitting<'a> {
         Ok(fresh(start, Some(checkpointer)).resumed(trained, best, optimizer, kept.state))
     }
 
-    /// As it was when it was kept. Peaks are those of the part that is still to come, which has all kinds of steps.
+    /// Restores a checkpoint. Peaks cover only the remaining part, which includes steps of all kinds.
     fn resumed(
         mut self,
         trained: Tuned,
@@ -193,20 +192,20 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// The parameters as they are, on the tape.
+    /// The current parameters, requiring gradients.
     pub fn tuned(&self) -> &Tuned {
         self.trainer.tuned()
     }
 
-    /// The parameters with the highest score so far, the earlier of equals, off the tape.
+    /// The parameters with the highest score so far (the earlier on ties), not requiring gradients.
     pub fn best(&self) -> &Tuned {
         &self.best
     }
 
-    /// Goes on to the next event, with a step if one is to be taken; `None` once the training has ended.
+    /// Advances to the next event, taking a step if one is next; `None` once the training has ended.
     ///
     /// # Errors
-    /// The loss stops being a finite number, or the training can't be kept.
+    /// The loss is not finite, or a checkpoint can't be written.
     pub fn next_event(&mut self) -> Result<Option<Event>, FitError> {
         if self.checkpointer.as_ref().is_some_and(Checkpointer::is_due) {
             self.keep()?;
@@ -239,7 +238,7 @@ impl<'a> Fitting<'a> {
         is_place && !is_scored
     }
 
-    /// Why no step is taken any more, where no validation is due.
+    /// Why no further step is taken, if no validation is due.
     fn stop(&self) -> Option<Stop> {
         if (self.budget.patience).is_some_and(|most| self.stale >= most) {
             return Some(Stop::Patience);
@@ -247,11 +246,11 @@ impl<'a> Fitting<'a> {
         (self.trainer.steps_taken() == self.budget.steps).then_some(Stop::Budget)
     }
 
-    /// Has `score` score the parameters, off the tape, on source validation, in [0, 1]; they are the best so far if
-    /// they score higher than all before.
+    /// Scores the parameters (not requiring gradients) on source validation with `score`, in [0, 1]; they become the
+    /// best so far if they score higher than all earlier ones.
     ///
     /// # Errors
-    /// The network gives no numbers.
+    /// The network's output is not finite.
     pub fn validate(
         &mut self,
         score: impl FnOnce(&Tuned) -> Result<f64, eval::NotFinite>,
@@ -279,11 +278,11 @@ impl<'a> Fitting<'a> {
         Ok(point)
     }
 
-    /// Keeps it as it is between two events, where it has a place to be kept at: for a caller that stops. Before the
-    /// first validation there is nothing to keep.
+    /// Writes a checkpoint between two events, if it has a checkpointer: for a caller that stops. Before the first
+    /// validation there is nothing to save.
     ///
     /// # Errors
-    /// It can't be written.
+    /// The checkpoint can't be written.
     pub fn keep(&mut self) -> Result<(), CheckpointerError> {
         let Some(checkpointer) = &mut self.checkpointer else {
             return Ok(());
@@ -309,10 +308,10 @@ impl<'a> Fitting<'a> {
         checkpointer.keep(&state, tensors, self.trainer.optimizer())
     }
 
-    /// What it came to.
+    /// The result.
     ///
     /// # Panics
-    /// It has not ended: [`next_event`](Self::next_event) still had something to say.
+    /// It has not ended: [`next_event`](Self::next_event) has not yet returned `None`.
     pub fn finish(self) -> Fitted {
         let stop = self.stop().expect("it has ended");
         let highest = [self.trainer.peak(), self.peak].into_iter().flatten();
@@ -335,7 +334,7 @@ impl<'a> Fitting<'a> {
     }
 }
 
-/// The mean loss a target token since it was last asked for.
+/// The mean loss per target token since it was last read.
 #[derive(Default)]
 struct MeanLoss {
     sum: f64,

@@ -1,4 +1,4 @@
-//! Training: one step for everything that is trained, one flat loop for every tuning method.
+//! Training: one optimiser step for tuning and pre-training, one loop for every tuning method.
 
 mod adafactor;
 pub(crate) mod adamw;

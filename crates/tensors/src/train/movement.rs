@@ -1,4 +1,4 @@
-//! How far training moved what it trains.
+//! How far training moved the trainable parameters.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use burn::tensor::Tensor;
 use crate::tuning::Tuned;
 use promptshift_numbers::record::Movement;
 
-/// From `start`, off the tape, to `end`, whose trainable tensors are on it; `None` where a norm is not
-/// finite.
+/// The movement from `start`, which does not require gradients, to `end`, whose trainable tensors do; `None` if a norm
+/// is not finite.
 pub(super) fn movement(start: &Tuned, end: &Tuned) -> Option<Movement> {
     let mut trained = Trained(HashMap::new());
     end.visit(&mut trained);
@@ -32,7 +32,7 @@ pub(super) fn movement(start: &Tuned, end: &Tuned) -> Option<Movement> {
         .then_some(movement)
 }
 
-/// The trainable tensors, flat and off the tape.
+/// The trainable tensors, flattened and detached.
 struct Trained(HashMap<ParamId, Tensor<1>>);
 
 impl ModuleVisitor for Trained {

@@ -8,7 +8,7 @@ use super::adafactor::PaperAdafactor;
 use super::adamw::AdamW;
 use promptshift_numbers::recipe::{OptimizerRecipe, SecondMoment};
 
-/// Makes it, without any state.
+/// Creates the optimiser, without state.
 pub fn optimizer(recipe: &OptimizerRecipe) -> ModuleOptimizer {
     match recipe {
         OptimizerRecipe::Adafactor(recipe) => PaperAdafactor::new(recipe).into(),
@@ -16,9 +16,9 @@ pub fn optimizer(recipe: &OptimizerRecipe) -> ModuleOptimizer {
     }
 }
 
-/// The bytes that it keeps for a module's trainable tensors from its first step on, in closed form
-/// (states are f32): the second moment of Adafactor, as large as the tensor or a row and a column of
-/// each of its matrices, and both moments of AdamW.
+/// The bytes of optimiser state for a module's trainable tensors after the first step, in closed form (states are f32):
+/// Adafactor's second moment, which has the tensor's size or a row and a column for each of its matrices, or AdamW's
+/// two moments.
 pub(super) fn state_bytes<M: Module>(recipe: &OptimizerRecipe, module: &M) -> u64 {
     let mut state = StateNumbers { recipe, numbers: 0 };
     module.visit(&mut state);

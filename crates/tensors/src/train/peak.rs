@@ -1,4 +1,4 @@
-//! When memory was highest in a training, and what it held then.
+//! Attributes a training's memory peak to its tensors.
 
 use super::optimizer::state_bytes;
 use crate::memory;
@@ -11,16 +11,16 @@ use promptshift_numbers::record::memory::{Moment, PeakParts};
 pub struct Peak {
     /// The bytes at the peak.
     pub bytes: u64,
-    /// What training was doing.
+    /// The phase of training.
     pub moment: Moment,
-    /// The bytes before the step, or before the validation.
+    /// Bytes before the step or validation.
     pub before: u64,
     /// Steps taken before.
     pub steps: usize,
 }
 
 impl Peak {
-    /// The peak of a piece of work, in the course of what began when `before` bytes were allocated.
+    /// The peak of a piece of work, in a step or validation that began with `before` bytes allocated.
     pub(super) fn of<T>(
         moment: Moment,
         before: u64,
@@ -37,7 +37,7 @@ impl Peak {
         (result, peak)
     }
 
-    /// The higher of two, the first of equals.
+    /// The higher of two, the first on ties.
     pub(super) fn or(self, other: Peak) -> Peak {
         match other.bytes > self.bytes {
             true => other,
@@ -45,19 +45,19 @@ impl Peak {
         }
     }
 
-    /// Its parts, with the bytes of these tensors.
+    /// Its parts, given the sizes of these tensors.
     pub fn parts(&self, tensors: &TensorBytes) -> PeakParts {
         let gradients = match self.moment {
             Moment::Forward | Moment::Validation => 0,
             Moment::Backward | Moment::Update => tensors.trainable,
         };
         let optimizer_state = match self.moment {
-            // The first update makes it.
+            // The first update creates it.
             Moment::Update => tensors.optimizer_state,
             _ if self.steps > 0 => tensors.optimizer_state,
             _ => 0,
         };
-        // What the first update makes was not there before it.
+        // State created by the first update was not there before it.
         let made = match (self.moment, self.steps) {
             (Moment::Update, 0) => optimizer_state,
             _ => 0,
@@ -72,19 +72,19 @@ impl Peak {
     }
 }
 
-/// The bytes of what a training holds from its first step to its last.
+/// The bytes that a training holds from its first step to its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TensorBytes {
-    /// Of every parameter.
+    /// All parameters.
     pub weights: u64,
-    /// Of the trainable ones: a gradient is as large.
+    /// Trainable parameters; a gradient has the same size.
     pub trainable: u64,
-    /// Of the optimiser's state, once it is there.
+    /// The optimiser's state, once it exists.
     pub optimizer_state: u64,
 }
 
 impl TensorBytes {
-    /// Those of a model in training, by its tensors' shapes.
+    /// The sizes for a model in training, from its tensors' shapes.
     pub fn of(tuned: &Tuned, optimizer: &OptimizerRecipe) -> Self {
         TensorBytes {
             weights: tuned.weight_bytes(),
@@ -120,13 +120,13 @@ mod tests {
         assert_eq!(at(Moment::Backward, 1), (10, 20, 340));
         assert_eq!(at(Moment::Update, 1), (10, 20, 340));
         assert_eq!(at(Moment::Validation, 1), (0, 20, 350));
-        // No step, no state; the first update makes it beside what was there.
+        // Before the first step there is no state; the first update creates it.
         assert_eq!(at(Moment::Forward, 0), (0, 0, 350));
         assert_eq!(at(Moment::Update, 0), (10, 20, 320));
     }
 
     #[test]
-    fn what_is_left_over_is_the_rest_of_the_peak() {
+    fn the_parts_of_a_peak_add_up_to_it() {
         let parts = PeakParts {
             moment: Moment::Backward,
             weights: 100,

@@ -1,4 +1,4 @@
-//! One optimiser step, the same for tuning and for pre-training.
+//! One optimiser step, for tuning and for pre-training.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -12,7 +12,7 @@ use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
 use promptshift_numbers::record::memory::Moment;
 
-/// A step whose loss is not a number; the parameters are as they were before it.
+/// A step whose loss is not finite; the parameters are as before it.
 #[derive(Debug, thiserror::Error)]
 #[error("the loss at step {step} is {loss}, not a finite number: try a lower learning rate")]
 pub struct NotFinite {
@@ -31,14 +31,14 @@ pub struct StepLoss {
     pub tokens: usize,
 }
 
-/// The learning rate over a whole training.
+/// The learning rate over a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Course {
-    /// At the schedule's height.
+    /// At the schedule's maximum.
     pub learning_rate: f64,
-    /// How it rises and falls.
+    /// Its shape.
     pub schedule: Schedule,
-    /// The steps that the schedule is spread over.
+    /// The number of steps that the schedule covers.
     pub steps: usize,
 }
 
@@ -67,7 +67,7 @@ pub fn share(schedule: Schedule, step: usize, steps: usize) -> f64 {
 
 /// A module in training with its optimiser.
 pub struct Trainer {
-    /// `None` only while a step is under way.
+    /// `None` only during a step.
     tuned: Option<Tuned>,
     optimizer: ModuleOptimizer,
     course: Course,
@@ -78,7 +78,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// `seed` is that of dropout.
+    /// `seed` is for dropout.
     pub fn new(
         tuned: Tuned,
         optimizer: ModuleOptimizer,
@@ -97,7 +97,7 @@ impl Trainer {
         }
     }
 
-    /// What is being trained.
+    /// The module in training.
     pub fn tuned(&self) -> &Tuned {
         self.tuned.as_ref().expect("no step is under way")
     }
@@ -112,7 +112,7 @@ impl Trainer {
         &self.optimizer
     }
 
-    /// The same trainer as it was after `step` steps, when dropout had taken so many masks.
+    /// The trainer as it was after `step` steps, when dropout had taken this many masks.
     pub(super) fn resumed(
         self,
         tuned: Tuned,
@@ -134,7 +134,7 @@ impl Trainer {
         self.step
     }
 
-    /// The highest peak of the host's memory in a step so far, the first of equals.
+    /// The highest peak of host memory in a step so far, the first on ties.
     pub fn peak(&self) -> Option<Peak> {
         self.peak
     }
@@ -200,14 +200,14 @@ impl Trainer {
         Ok(StepLoss { sum, tokens })
     }
 
-    /// Ends training.
+    /// Ends the training.
     pub fn into_tuned(self) -> Tuned {
         self.tuned.expect("no step is under way")
     }
 }
 
-/// Scales all gradients so that their joint norm is at most `limit`; returns the norm before. It is one norm over all
-/// parameters, as in T5X and PyTorch; Burn's own clips each tensor by itself.
+/// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The norm is over
+/// all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
 fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f64) -> f64 {
     let mut squares = Squares { grads, total: 0.0 };
     module.visit(&mut squares);

@@ -1,6 +1,5 @@
-//! Zero-shot as a type: [`Fitting`](super::Fitting) takes a [`TrainingSet`], which is made from the training
-//! rows of a transfer's source, or of the sources of a mixture. What is not zero-shot says so:
-//! [`TrainingSet::of_target`].
+//! Zero-shot as a type: [`Fitting`](super::Fitting) takes a [`TrainingSet`], which is made from the training rows of a
+//! transfer's source, or of a mixture's sources. The exception names itself: [`TrainingSet::of_target`].
 
 use crate::batch::{Encoding, Share, encode};
 use crate::tokenizer::Tokenizer;
@@ -16,13 +15,13 @@ pub struct TrainingSet {
 }
 
 impl TrainingSet {
-    /// Tokenizes the source's training rows. Rows without anything to learn from (a stretch that was
-    /// cut away, or that stands nowhere) are left out, unless there are no others.
+    /// Tokenizes the source's training rows. Rows without a target (an answer span that was truncated or not found) are
+    /// dropped, unless there are no others.
     pub fn of_source(rows: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
         TrainingSet::of_sources(&[rows], Mixing::default(), tokenizer, limits)
     }
 
-    /// As [`TrainingSet::of_source`], for each source of a mixture; one alone is taken whole.
+    /// As [`TrainingSet::of_source`], for each source of a mixture; a single source is used in full.
     pub fn of_sources(
         sources: &[&[Example]],
         mixing: Mixing,
@@ -54,7 +53,7 @@ impl TrainingSet {
         }
     }
 
-    /// Tokenizes a few examples of a target's training split, to tune on with. No longer zero-shot.
+    /// Tokenizes a few examples of a target's training split for few-shot tuning. This is not zero-shot.
     pub fn of_target(examples: &[Example], tokenizer: &Tokenizer, limits: &Limits) -> Self {
         TrainingSet::of_source(examples, tokenizer, limits)
     }
@@ -64,7 +63,7 @@ impl TrainingSet {
         &self.encodings
     }
 
-    /// Those of each source, and how many of them an epoch takes.
+    /// The rows of each source, and how many of them an epoch uses.
     pub fn shares(&self) -> &[Share] {
         &self.shares
     }
@@ -74,7 +73,7 @@ impl TrainingSet {
         self.pad
     }
 
-    /// Inputs that were longer than the limit.
+    /// The number of truncated inputs.
     pub fn cut_inputs(&self) -> usize {
         self.encodings.iter().filter(|e| e.cut).count()
     }

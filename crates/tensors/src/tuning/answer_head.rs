@@ -1,10 +1,9 @@
-//! What answers in place of a network's own head: a head for a network that does not write, and output vectors of
-//! labels.
+//! Replacements of a network's own head: a head for a network that does not generate, and output vectors of labels.
 //!
-//! As google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers start theirs: weights
-//! from N(0, 0.02²), `initializer_range` in config.json, a bias of 0. A seed draws one, the same for every
-//! method, before the method draws anything. A head of words starts as the words' vectors in the
-//! checkpoint's masked-word head, and is trained like any other.
+//! Initialised as in google-research/bert (`run_classifier.py`, `run_squad.py`) and Transformers: weights from N(0,
+//! 0.02²) (`initializer_range` in config.json), bias 0. A head is drawn from a seed before the method draws anything,
+//! so it is the same for every method. A head of words starts from the words' vectors in the checkpoint's masked-word
+//! head, and is trained like any other.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -16,10 +15,10 @@ use crate::network::{Config, Kind, Network, Writes};
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::ScoreBy;
 
-/// A task that no head answers.
+/// A task that no head can answer.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{kind} with {task}: it names a referent, which neither classes nor a stretch of a second text can; \
+    "{kind} with {task}: its answer is a referent, which is neither a class nor a span of a second text; \
      wanted texts with classes or questions on a passage, or a T5"
 )]
 pub struct NoHead {
@@ -27,11 +26,11 @@ pub struct NoHead {
     task: &'static str,
 }
 
-/// The head that a task with so many classes needs on such a network; none where the network writes.
-/// Where classes are ranked, they are words in a masked place.
+/// The head that a task with this many classes needs on such a network; `None` if the network generates. If classes are
+/// ranked, they are words at a mask.
 ///
 /// # Errors
-/// There is no head for the task.
+/// No head suits the task.
 pub fn head_form(
     config: &Config,
     task: Task,
@@ -59,7 +58,7 @@ pub fn head_form(
     }
 }
 
-/// The network with a new head of this form, where it takes one; one of words is the checkpoint's.
+/// Adds a new head of this form, if the network takes one; a head of words comes from the checkpoint.
 pub(super) fn with_head(
     model: Network,
     form: Option<HeadForm>,
@@ -79,12 +78,12 @@ pub(super) fn with_head(
     }
 }
 
-/// Whether a parameter of this path in [`Tuned`](super::Tuned) is such a head's.
+/// Whether the parameter at this path in [`Tuned`](super::Tuned) belongs to such a head.
 pub(super) fn is_of_head(path: &str) -> bool {
     path.starts_with("backbone.head.map.")
 }
 
-/// A vector `[D]` for each of these tokens; an output has no others.
+/// A vector `[D]` for each of these tokens, which are the only ones in outputs.
 #[derive(Module, Debug)]
 pub struct LabelVectors {
     /// `[C, D]`.
@@ -94,7 +93,7 @@ pub struct LabelVectors {
 }
 
 impl LabelVectors {
-    /// The head's own vectors of these tokens; `None` on a network without such a head.
+    /// The head's own vectors of these tokens; `None` if the network has no such head.
     pub(super) fn of_head(backbone: &Network, ids: &[u32]) -> Option<Self> {
         let vectors = backbone.clone().into_t5()?.output_vectors(ids);
         Some(LabelVectors {
@@ -103,7 +102,7 @@ impl LabelVectors {
         })
     }
 
-    /// What enters the network.
+    /// The tensors to inject.
     pub(super) fn words(&self) -> LabelHead {
         LabelHead {
             ids: self.ids.clone(),

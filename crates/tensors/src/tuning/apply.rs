@@ -1,4 +1,5 @@
-//! A recipe's method on a backbone: whether it can be put there, what is trained, and how much that is.
+//! Applies a recipe's method to a backbone: whether that is supported, what is trained, and how many parameters that
+//! is.
 
 use super::answer_head::{self, LabelVectors};
 use super::draw::Draw;
@@ -10,41 +11,41 @@ use crate::network::{Config, Kind};
 use crate::parameters;
 use promptshift_numbers::recipe::Recipe;
 
-/// A method that can't be put on a backbone.
+/// Why a method can't be applied to a backbone.
 #[derive(Debug, thiserror::Error)]
 pub enum TuningError {
-    /// Its prompt can't be made.
+    /// Its prompt can't be initialised.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// It makes no sense on this kind of network, or is not written for it.
+    /// It makes no sense for this kind of network, or is not implemented for it.
     #[error("{what} on {kind}: {why}; see promptshift list methods --model")]
     Unfit {
-        /// What would be tuned.
+        /// The method.
         what: &'static str,
         /// The kind of network.
         kind: Kind,
-        /// Why it can't be.
+        /// The reason.
         why: &'static str,
     },
     /// The network has no positions left for an input.
     #[error(
-        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions in all, and \
+        "{vectors} vectors and outputs of up to {output} tokens: the model has {positions} positions, and \
          none is left for an input; wanted a shorter prompt, or a model with more positions"
     )]
     TooLong {
-        /// Of the prompt.
+        /// Vectors of the prompt.
         vectors: usize,
         /// The longest output.
         output: usize,
-        /// The network's.
+        /// The network's positions.
         positions: usize,
     },
 }
 
-/// Whether a recipe's method can be put on networks of this kind.
+/// Checks that a recipe's method supports this kind of network.
 ///
 /// # Errors
-/// [`TuningError::Unfit`]: it can't.
+/// [`TuningError::Unfit`] if it does not.
 pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     (methods::delta(&recipe.delta).supports(kind)).map_err(|why| TuningError::Unfit {
         what: recipe.delta.name(),
@@ -53,16 +54,15 @@ pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
     })
 }
 
-/// Whether a recipe's method tunes output vectors of the source's labels, so that the source must have
-/// some.
+/// Whether a recipe's method tunes output vectors of the source's labels, so that the source needs labels.
 pub fn wants_labels(recipe: &Recipe) -> bool {
     methods::delta(&recipe.delta).wants_labels()
 }
 
-/// Whether the recipe's output vectors can be made, of a head of `vocabulary` tokens.
+/// Checks that the recipe's output vectors can be made for a head of `vocabulary` tokens.
 ///
 /// # Errors
-/// It has no tokens of labels, or ones that the head has not.
+/// It has no label tokens, or tokens that the head does not have.
 pub fn check_labels(
     recipe: &Recipe,
     inputs: &MethodInputs,
@@ -81,10 +81,10 @@ pub fn check_labels(
     }
 }
 
-/// Puts a recipe's method on a backbone: what it trains is on the tape, all else is frozen.
+/// Applies a recipe's method to a backbone: what it trains requires gradients, everything else is frozen.
 ///
 /// # Errors
-/// The recipe's prompt can't be made, or its method can't be put on this kind of network.
+/// The recipe's prompt can't be initialised, or its method does not support this kind of network.
 pub fn apply(
     backbone: &Backbone,
     recipe: &Recipe,
@@ -95,13 +95,13 @@ pub fn apply(
     Ok(resumed(tuned, recipe, &backbone.config))
 }
 
-/// Puts what a recipe trains on the tape, to start or resume its training. `tuned` is off the tape, as training
-/// leaves it: before [`Tuned::into_inference`].
+/// Makes the parameters that a recipe trains require gradients, to start or resume training. `tuned` is in the state
+/// that training leaves: before [`Tuned::into_inference`].
 pub fn resumed(tuned: Tuned, recipe: &Recipe, config: &Config) -> Tuned {
     parameters::train(tuned, |path| is_trainable(recipe, path, config))
 }
 
-/// The backbone with a recipe's prompt and delta in their starting values; nothing is on the tape.
+/// The backbone with a recipe's prompt and delta initialised; nothing requires gradients.
 pub(super) fn attach(
     backbone: &Backbone,
     recipe: &Recipe,
@@ -126,25 +126,25 @@ pub(super) fn attach(
     Ok(delta.attach(tuned, config, &mut draw))
 }
 
-/// Whether a recipe trains the parameter of this path in [`Tuned`].
+/// Whether a recipe trains the parameter at this path in [`Tuned`].
 pub(super) fn is_trainable(recipe: &Recipe, path: &str, config: &Config) -> bool {
     let is_of_head = recipe.head.is_some() && answer_head::is_of_head(path);
     is_of_head || methods::delta(&recipe.delta).is_trainable(path, config)
 }
 
-/// A method's numbers on a model, in closed form.
+/// A method's parameter counts on a model, in closed form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Parameters {
-    /// What training moves.
+    /// Trainable parameters.
     pub trainable: usize,
-    /// What there is while it trains, the backbone's own among it.
+    /// All parameters during training, the backbone's included.
     pub total: usize,
-    /// What it leaves behind.
+    /// Stored parameters.
     pub stored: usize,
 }
 
 impl Parameters {
-    /// Those of a recipe on a model of this configuration.
+    /// The counts for a recipe on a model of this configuration.
     pub fn of(recipe: &Recipe, config: &Config) -> Self {
         let head = recipe
             .head

@@ -1,6 +1,5 @@
-//! Several soft prompts over one frozen backbone (Lester et al. 2021, §6): each example's input goes
-//! through the encoder once behind every prompt, in one batch. The paper's repository has no code for
-//! it.
+//! Several soft prompts over one frozen backbone (Lester et al. 2021, §6): each example's input passes through the
+//! encoder once for every prompt, in one batch. The paper's repository has no code for it.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -9,30 +8,30 @@ use crate::layers::{Dropout, Tokens};
 use crate::network::Network;
 use crate::t5::{Encoded, T5};
 
-/// `N` prompts of one shape on one backbone; nothing is on the tape.
+/// `N` prompts of one shape on one backbone; nothing requires gradients.
 #[derive(Debug, Clone)]
 pub struct PromptBank {
-    /// The T5 underneath, there once.
+    /// The shared T5.
     pub backbone: T5,
     /// `[N, P, D]`.
     prompts: Tensor<3>,
 }
 
-/// Prompts that do not fit into one batch.
+/// Why prompts can't share a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
-    /// The backbone is no encoder with a decoder.
-    #[error("prompts of one ensemble are put before a T5's input; this is another kind of network")]
+    /// The backbone is not an encoder-decoder.
+    #[error("an ensemble of prompts needs a T5; this is another kind of network")]
     Kind,
-    /// There is none.
+    /// There are no prompts.
     #[error("an ensemble of no prompts: wanted at least one")]
     Empty,
     /// They differ in length or width.
-    #[error("prompts of one ensemble have one shape: wanted {wanted:?}, found {found:?}")]
+    #[error("the prompts of an ensemble must have one shape: wanted {wanted:?}, found {found:?}")]
     Shape {
-        /// `[P, D]` that the backbone and the first prompt ask for.
+        /// `[P, D]` from the backbone and the first prompt.
         wanted: [usize; 2],
-        /// `[P, D]` of another.
+        /// `[P, D]` of another prompt.
         found: [usize; 2],
     },
 }
@@ -41,8 +40,7 @@ impl PromptBank {
     /// Stacks prompts over a backbone.
     ///
     /// # Errors
-    /// The backbone is no T5, or there is no prompt, or they are not of one shape and as wide as the
-    /// embeddings.
+    /// The backbone is not a T5, there is no prompt, or the prompts differ in shape or from the embeddings' width.
     pub fn new(backbone: Network, prompts: &[&Vectors]) -> Result<Self, BankError> {
         let backbone = backbone.into_t5().ok_or(BankError::Kind)?;
         let first = prompts.first().ok_or(BankError::Empty)?;
@@ -68,8 +66,7 @@ impl PromptBank {
         self.prompts.dims()[0]
     }
 
-    /// `B` rows of tokens → encoder states of `N·B` rows: row `n·B + b` is example `b` behind prompt
-    /// `n`.
+    /// `B` rows of tokens → encoder states of `N·B` rows: row `n·B + b` is example `b` after prompt `n`.
     pub fn encode(&self, tokens: &Tokens) -> Encoded {
         let input = self.backbone.embed(tokens);
         let input = input.after_prompts(self.prompts.clone());

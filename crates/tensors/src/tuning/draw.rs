@@ -1,11 +1,11 @@
-//! Starting values from a seed, the same on every machine.
+//! Initial values from a seed, the same on every machine.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Draws parameters on one plain device from one stream of random numbers.
+/// Draws parameters from one stream of random numbers, on a device without gradients.
 pub(super) struct Draw {
     seed: u64,
     rng: ChaCha8Rng,
@@ -21,12 +21,12 @@ impl Draw {
         }
     }
 
-    /// The seed that it was made from.
+    /// Its seed.
     pub(super) fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Every number the same.
+    /// A constant.
     pub(super) fn filled<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         self.param(shape, vec![value; shape.iter().product()])
     }
@@ -55,7 +55,7 @@ impl Draw {
         self.param(shape, values)
     }
 
-    /// N(0, deviation²) without what lies beyond two deviations.
+    /// N(0, deviation²), truncated at two deviations.
     pub(super) fn truncated<const D: usize>(
         &mut self,
         shape: [usize; D],
@@ -75,7 +75,7 @@ impl Draw {
         self.param(shape, values)
     }
 
-    /// One standard normal number (Box & Muller 1958).
+    /// A standard normal number (Box & Muller 1958).
     fn standard(&mut self) -> f64 {
         let u: f64 = 1.0 - self.rng.random::<f64>();
         let v: f64 = self.rng.random();

@@ -1,5 +1,5 @@
-//! What a method may need besides its recipe and a seed: texts of the source in tokens, and files that were tuned
-//! before; and the starting values of a soft prompt, which are made of them.
+//! What a method may need besides its recipe and a seed: tokenized texts of the source, and files of earlier tunings;
+//! and a soft prompt's initial values, which are made from them.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use super::subspace::Subspace;
 use crate::backbone::Backbone;
 use promptshift_numbers::recipe::{PromptInit, PromptRecipe, PromptStart, SubspaceRecipe};
 
-/// The ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so
-/// these are the 5,000 most common pieces (the reference's `population_size`).
+/// The range of ids that [`PromptInit::Vocab`] draws from: SentencePiece ids are in order of frequency, so these are
+/// the 5,000 most common pieces (the reference's `population_size`).
 const COMMON_IDS: usize = 5_000;
 
 /// What a method may need besides its recipe and a seed. Token ids are without end of sequence.
@@ -25,9 +25,9 @@ const COMMON_IDS: usize = 5_000;
 pub struct MethodInputs {
     /// The source domain's name, for errors.
     pub domain: String,
-    /// One list a label; empty for tasks without labels.
+    /// One list for each label; empty for tasks without labels.
     pub labels: Vec<Vec<u32>>,
-    /// The text's tokens.
+    /// The tokens of the text for [`PromptInit::Text`].
     pub text: Vec<u32>,
     /// Tokens before every input: an instruction, or examples.
     pub preamble: Vec<u32>,
@@ -37,7 +37,7 @@ pub struct MethodInputs {
     pub subspace: Option<Subspace>,
 }
 
-/// A prompt that can't be made.
+/// Why a prompt can't be initialised.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
     /// `P` is 0.
@@ -50,7 +50,7 @@ pub enum PromptError {
     TooLong {
         /// `P`.
         length: usize,
-        /// How many ids there are to draw from.
+        /// The number of ids to draw from.
         population: usize,
     },
     /// `--init labels` for a task without labels.
@@ -58,12 +58,12 @@ pub enum PromptError {
         "--init labels: {0} has no class labels; wanted a classification domain, or --init vocab, uniform or text"
     )]
     NoLabels(String),
-    /// Output vectors for a task without labels.
+    /// Output vectors, but a task without labels.
     #[error(
-        "{0} has no class labels, whose output vectors the method tunes; wanted a classification domain"
+        "{0} has no class labels, but the method tunes their output vectors; wanted a classification domain"
     )]
     NoLabelVectors(String),
-    /// A token that the backbone does not have.
+    /// A token outside the backbone's vocabulary.
     #[error("token {id}: wanted one of the backbone's {vocabulary}")]
     NoToken {
         /// The token.
@@ -71,39 +71,39 @@ pub enum PromptError {
         /// `V`.
         vocabulary: usize,
     },
-    /// `--init text` with a text of no tokens.
+    /// `--init text` with a text without tokens.
     #[error("--init text: the text has no tokens")]
     EmptyText,
-    /// `--init file` with a file that can't be read, or of another backbone.
+    /// `--init file` with an unreadable file, or one for another backbone.
     #[error("--init file: {0}")]
     File(#[from] Box<SavedError>),
-    /// `--init file` with other vectors than the recipe names.
+    /// `--init file` with vectors that differ from those named in the recipe.
     #[error("--init file: {path} has changed: wanted vectors with SHA-256 {wanted}, found {found}")]
     FileChanged {
         /// The file.
         path: String,
-        /// As the recipe has it.
+        /// In the recipe.
         wanted: String,
-        /// As it is now.
+        /// In the file now.
         found: String,
     },
     /// Intrinsic prompt tuning without a subspace.
     #[error(
-        "--methods intrinsic: wanted --subspace FILE, which `promptshift prompt subspace` makes of prompts \
+        "--methods intrinsic: wanted --subspace FILE, which `promptshift prompt subspace` makes from prompts \
          that were tuned before"
     )]
     NoSubspace,
-    /// `--subspace` with a file that can't be read, or of another backbone.
+    /// `--subspace` with an unreadable file, or one for another backbone.
     #[error("--subspace: {0}")]
     Subspace(Box<SavedError>),
-    /// `--subspace` with another subspace than the recipe names.
+    /// `--subspace` with a subspace that differs from the one named in the recipe.
     #[error("--subspace: {path} has changed: wanted SHA-256 {wanted}, found {found}")]
     SubspaceChanged {
         /// The file.
         path: String,
-        /// As the recipe has it.
+        /// In the recipe.
         wanted: String,
-        /// As it is now.
+        /// In the file now.
         found: String,
     },
     /// `--init file` with a prompt of another length.
@@ -111,12 +111,12 @@ pub enum PromptError {
     FileLength {
         /// The recipe's.
         wanted: usize,
-        /// The file's; 0 without one.
+        /// The file's; 0 without a file.
         found: usize,
     },
 }
 
-/// The vectors of [`PromptInit::File`].
+/// Reads the vectors of [`PromptInit::File`].
 ///
 /// # Errors
 /// They can't be read, belong to another backbone, or have changed since the recipe was made.
@@ -134,11 +134,10 @@ pub fn started(start: &PromptStart, backbone: &Backbone) -> Result<Vectors, Prom
     Ok(file.vectors)
 }
 
-/// The subspace that a recipe names.
+/// Reads the subspace named in a recipe.
 ///
 /// # Errors
-/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was
-/// made.
+/// None is named, or it can't be read, belongs to another backbone, or has changed since the recipe was made.
 pub fn found_subspace(
     recipe: &SubspaceRecipe,
     backbone: &Backbone,
@@ -160,7 +159,7 @@ pub fn found_subspace(
     Ok(file.subspace)
 }
 
-/// Whether the recipe can be met with an embedding of `vocab` rows.
+/// Checks that the recipe can be initialised from an embedding of `vocab` rows.
 ///
 /// # Errors
 /// It can't: see [`PromptError`].
@@ -189,7 +188,7 @@ pub fn check(recipe: &PromptRecipe, words: &MethodInputs, vocab: usize) -> Resul
     }
 }
 
-/// The prompt's first values, `[P, D]`.
+/// The prompt's initial values, `[P, D]`.
 pub(super) fn start(
     embedding: &Tensor<2>,
     recipe: &PromptRecipe,
@@ -243,7 +242,7 @@ pub(super) fn start(
     Ok(TensorData::new(rows.concat(), [length, width]))
 }
 
-/// The mean of some rows of a given width.
+/// The mean of some rows of width `width`.
 fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
     let count = rows.len() as f32;
     let mut total = vec![0.0; width];

@@ -1,15 +1,15 @@
-//! How long an input of a network may be.
+//! Maximum input lengths of a network.
 
 use super::apply::TuningError;
 use crate::backbone::Backbone;
 use crate::network::{Config, PositionsEnd};
 use promptshift_numbers::recipe::Limits;
 
-/// The lengths for a network that is asked behind a prompt of so many vectors: inputs are no longer than it has
-/// positions for, beside the prompt and the longest output. Whatever asks a network asks here first.
+/// The limits for a network with a prompt of this many vectors: inputs are no longer than the positions that remain
+/// beside the prompt and the longest output. Every use of a network gets its limits here.
 ///
 /// # Errors
-/// [`TuningError::TooLong`]: there are none left for an input.
+/// [`TuningError::TooLong`]: no positions remain for an input.
 pub fn within(limits: Limits, vectors: usize, config: &Config) -> Result<Limits, TuningError> {
     let output = limits.target.max(limits.answer);
     let room = match config.positions() {
@@ -30,8 +30,8 @@ pub fn within(limits: Limits, vectors: usize, config: &Config) -> Result<Limits,
     }
 }
 
-/// What has to be said where inputs are cut because positions end: `found` are the lengths that
-/// [`within`] made of `asked`.
+/// A note for when inputs are truncated because positions run out: `found` are the limits that [`within`] made from
+/// `asked`.
 pub fn cut_at(asked: &Limits, found: &Limits, backbone: &Backbone) -> Option<String> {
     let positions = backbone.config.positions()?;
     if found.input >= asked.input {
@@ -39,10 +39,10 @@ pub fn cut_at(asked: &Limits, found: &Limits, backbone: &Backbone) -> Option<Str
     }
     let among = match positions {
         PositionsEnd::OfInput(_) => "",
-        PositionsEnd::OfAll(_) => ", of which prompts and outputs take their part",
+        PositionsEnd::OfAll(_) => ", which prompts and outputs share",
     };
     Some(format!(
-        "inputs of '{}' are cut after {} tokens instead of {}: it has {} positions{among}",
+        "inputs of '{}' are truncated after {} tokens instead of {}: it has {} positions{among}",
         backbone.name,
         found.input,
         asked.input,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_end_where_positions_do() {
+    fn inputs_are_limited_by_positions() {
         let limits = Limits {
             input: 512,
             target: 97,
@@ -88,7 +88,7 @@ mod tests {
             "max_position_embeddings": 48, "type_vocab_size": 2
         });
         let bert = Config::parse(bert.to_string().as_bytes(), "config.json").expect("a BERT");
-        // A prompt's vectors have no positions there.
+        // A BERT's prompt vectors have no positions.
         let found = within(limits, 100, &bert).expect("room");
         assert_eq!(
             found,

@@ -1,4 +1,4 @@
-//! Prefixes of attention as a module: keys and values, or what a network makes them of while they are tuned.
+//! Attention prefixes as a module: keys and values, or the network that produces them during tuning.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
@@ -8,10 +8,10 @@ use crate::layers::{Injected, KeyValue, PrefixPositions};
 use crate::network::{Attentions, Config};
 use promptshift_numbers::recipe::{PrefixForm, PrefixPlaces, PrefixRecipe};
 
-/// The prefixes of the three kinds of attention, as far as they have any.
+/// The prefixes of the three kinds of attention.
 #[derive(Module, Debug)]
 pub struct Prefixes {
-    /// `None` where the network has no such attention, or the method no prefix of it.
+    /// `None` if the network has no such attention, or the method no prefix for it.
     encoder: Option<OneKind>,
     decoder: Option<OneKind>,
     cross: Option<OneKind>,
@@ -22,8 +22,8 @@ pub struct Prefixes {
 /// All prefixes of one kind of attention.
 #[derive(Module, Debug)]
 struct OneKind {
-    /// Keys and values of every block, `[P, blocks · 2 · H·K]`: block by block, key before value; or
-    /// what the network makes them of, `[P, D]`.
+    /// Keys and values of every block, `[P, blocks · 2 · H·K]`, block by block, key before value; or the network's
+    /// input, `[P, D]`.
     vectors: Param<Tensor<2>>,
     network: Option<Network>,
     blocks: usize,
@@ -76,7 +76,7 @@ impl OneKind {
 }
 
 impl Prefixes {
-    /// Those of a recipe, in their starting values.
+    /// A recipe's prefixes with initial values.
     pub(super) fn new(recipe: &PrefixRecipe, config: &Config, draw: &mut Draw) -> Self {
         let [encoder, decoder, cross] =
             prefixed_blocks(recipe, config).map(|blocks| kind(recipe, blocks, config, draw));
@@ -91,7 +91,7 @@ impl Prefixes {
         }
     }
 
-    /// What enters the stacks.
+    /// Adds the prefixes to what is injected.
     pub(super) fn enter(&self, injected: Injected) -> Injected {
         let key_values =
             |kind: &Option<OneKind>| kind.as_ref().map(OneKind::key_values).unwrap_or_default();
@@ -104,7 +104,7 @@ impl Prefixes {
         }
     }
 
-    /// Keys and values themselves.
+    /// Replaces the network by the keys and values it produces.
     pub(super) fn without_network(self) -> Self {
         Prefixes {
             encoder: self.encoder.map(OneKind::without_network),
@@ -114,8 +114,8 @@ impl Prefixes {
         }
     }
 
-    /// Prefixes of the decoder's self-attention alone, as [`PrefixPlaces::Decoder`] has them:
-    /// `[P, blocks · 2 · H·K]`, block by block, key before value.
+    /// Prefixes of only the decoder's self-attention, as in [`PrefixPlaces::Decoder`]: `[P, blocks · 2 · H·K]`, block
+    /// by block, key before value.
     pub(super) fn of_decoder(vectors: Tensor<2>, blocks: usize) -> Self {
         Prefixes {
             encoder: None,
@@ -129,14 +129,13 @@ impl Prefixes {
         }
     }
 
-    /// Keys and values before those of the decoder's self-attention, as [`Prefixes::of_decoder`] takes
-    /// them.
+    /// The prefixes of the decoder's self-attention, in the layout of [`Prefixes::of_decoder`].
     pub(super) fn decoder(&self) -> Option<Tensor<2>> {
         self.decoder.as_ref().map(OneKind::output)
     }
 }
 
-/// `None` without any blocks of this kind.
+/// `None` if there are no blocks of this kind.
 fn kind(recipe: &PrefixRecipe, blocks: usize, config: &Config, draw: &mut Draw) -> Option<OneKind> {
     if blocks == 0 {
         return None;
@@ -165,7 +164,7 @@ fn kind(recipe: &PrefixRecipe, blocks: usize, config: &Config, draw: &mut Draw) 
     })
 }
 
-/// The number of blocks with a prefix: of the encoder's, the decoder's and the cross-attention.
+/// The number of blocks with a prefix: in the encoder, in the decoder, and of cross-attention.
 pub(super) fn prefixed_blocks(recipe: &PrefixRecipe, config: &Config) -> [usize; 3] {
     let Attentions {
         encoder,

@@ -1,4 +1,4 @@
-//! The networks that make a soft prompt in P-tuning.
+//! The networks that produce a soft prompt in P-tuning.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
@@ -48,7 +48,7 @@ impl Direction {
         }
     }
 
-    /// States `[1, h]` after each of the positions, taken in this order, in the positions' order.
+    /// Runs over the positions in `order`; returns the state `[1, h]` after each, in the order of positions.
     fn forward(&self, x: &Tensor<2>, order: impl Iterator<Item = usize>) -> Vec<Tensor<2>> {
         let inputs = x.clone().matmul(self.input.val()) + self.bias.val().unsqueeze();
         let [positions, gates] = inputs.dims();
@@ -76,7 +76,7 @@ impl Direction {
     }
 }
 
-/// A layer that reads both ways.
+/// A bidirectional layer.
 #[derive(Module, Debug)]
 struct BothWays {
     forth: Direction,
@@ -100,17 +100,17 @@ impl BothWays {
     }
 }
 
-/// What makes a prompt `[P, D]` of vectors `[P, D]`.
+/// Produces a prompt `[P, D]` from vectors `[P, D]`.
 #[derive(Module, Debug)]
 pub struct PromptNetwork {
     /// Empty for the MLP.
     lstm: Vec<BothWays>,
-    /// With relu between.
+    /// With relu in between.
     mlp: Vec<Affine>,
 }
 
 impl PromptNetwork {
-    /// That of a recipe for prompts `d` wide, in its starting values.
+    /// A recipe's network for prompts of width `d`, with initial values.
     pub(super) fn new(recipe: &PromptNetworkRecipe, d: usize, draw: &mut Draw) -> Self {
         PromptNetwork {
             lstm: (lstm(recipe, d).into_iter())
@@ -122,7 +122,7 @@ impl PromptNetwork {
         }
     }
 
-    /// How many parameters it has, in closed form.
+    /// The number of its parameters, in closed form.
     pub(super) fn parameters(recipe: &PromptNetworkRecipe, d: usize) -> usize {
         let h = recipe.hidden;
         let mlp: usize = (widths(recipe, d).windows(2))
@@ -144,7 +144,7 @@ impl PromptNetwork {
     }
 }
 
-/// Widths from map to map of the MLP.
+/// The widths of the MLP's layers.
 fn widths(recipe: &PromptNetworkRecipe, d: usize) -> Vec<usize> {
     match recipe.form {
         PromptNetworkForm::Mlp => vec![d, recipe.hidden, recipe.hidden, d],
@@ -152,7 +152,7 @@ fn widths(recipe: &PromptNetworkRecipe, d: usize) -> Vec<usize> {
     }
 }
 
-/// What each layer of the LSTM reads.
+/// The input width of each LSTM layer.
 fn lstm(recipe: &PromptNetworkRecipe, d: usize) -> Vec<usize> {
     match recipe.form {
         PromptNetworkForm::Mlp => Vec::new(),

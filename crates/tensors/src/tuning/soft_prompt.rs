@@ -1,4 +1,4 @@
-//! The soft prompt as a module, and what may make it while it is tuned.
+//! The soft prompt as a module, and what may produce it during tuning.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -10,14 +10,14 @@ use super::subspace::Subspace;
 #[derive(Module, Debug)]
 pub struct SoftPrompt {
     vectors: Param<Tensor<2>>,
-    /// What makes the prompt of the vectors, for P-tuning.
+    /// The network that produces the prompt from the vectors, for P-tuning.
     network: Option<PromptNetwork>,
-    /// What the vectors are coordinates in, for intrinsic prompt tuning.
+    /// The subspace that the vectors are coordinates in, for intrinsic prompt tuning.
     plane: Option<Plane>,
 }
 
 impl SoftPrompt {
-    /// The prompt of these vectors `[P, D]`, trainable if they are on the tape.
+    /// The prompt of these vectors `[P, D]`, trainable if they require gradients.
     pub(super) fn of(vectors: Tensor<2>) -> Self {
         SoftPrompt {
             vectors: Param::from_tensor(vectors),
@@ -36,12 +36,12 @@ impl SoftPrompt {
         }
     }
 
-    /// Another prompt of the same vectors, to be tuned by itself.
+    /// A separate prompt with the same vectors.
     pub(super) fn copy(&self) -> Self {
         SoftPrompt::of(self.vectors())
     }
 
-    /// The prompt that a network makes of these vectors.
+    /// The prompt that a network produces from these vectors.
     pub(super) fn through(self, network: PromptNetwork) -> Self {
         SoftPrompt {
             network: Some(network),
@@ -57,7 +57,7 @@ impl SoftPrompt {
         }
     }
 
-    /// The prompt without what made it.
+    /// The prompt without what produced it.
     pub(super) fn into_inference(self) -> Self {
         match (&self.network, &self.plane) {
             (None, None) => self,
@@ -66,7 +66,7 @@ impl SoftPrompt {
     }
 }
 
-/// A subspace on a device, frozen: what makes a prompt `[P, D]` of coordinates `[1, d]`.
+/// A frozen subspace on a device: maps coordinates `[1, d]` to a prompt `[P, D]`.
 #[derive(Module, Debug)]
 pub struct Plane {
     /// `[P, D]`.
@@ -76,7 +76,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Of this subspace.
+    /// Copies a subspace to a device.
     pub(super) fn new(subspace: &Subspace, device: &Device) -> Self {
         let tensor = |values: &[f32], shape: [usize; 2]| {
             let data = TensorData::new(values.to_vec(), shape);
@@ -89,7 +89,7 @@ impl Plane {
         }
     }
 
-    /// The prompt at some coordinates.
+    /// The prompt at these coordinates.
     pub(super) fn forward(&self, coordinates: Tensor<2>) -> Tensor<2> {
         let mean = self.mean.val();
         let shape = mean.dims();

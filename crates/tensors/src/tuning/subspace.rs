@@ -10,38 +10,38 @@ pub struct Subspace {
     /// `[P, D]`.
     pub(super) shape: [usize; 2],
     pub(super) mean: Vec<f32>,
-    /// `[d, P·D]`, row by row: as long as the prompts' standard deviation along each.
+    /// `[d, P·D]`, row-major; the length of each direction is the prompts' standard deviation along it.
     pub(super) directions: Vec<f32>,
     pub(super) dimension: usize,
 }
 
-/// Prompts that no subspace can be found from.
+/// Why no subspace can be found.
 #[derive(Debug, thiserror::Error)]
 pub enum SubspaceError {
-    /// Too few of them, or too like each other.
+    /// There are too few prompts, or they are too similar.
     #[error(
         "a subspace of {wanted} dimensions: {prompts} prompts span {found}; wanted more prompts or \
          fewer dimensions, at least one"
     )]
     Few {
-        /// What was asked for.
+        /// The dimensions requested.
         wanted: usize,
         /// Prompts.
         prompts: usize,
-        /// Dimensions that they span, at most one fewer than there are prompts.
+        /// The dimensions that they span, fewer than there are prompts.
         found: usize,
     },
-    /// One can't be used beside the first.
+    /// One can't be combined with the first.
     #[error(transparent)]
     Prompt(#[from] SavedError),
 }
 
 impl Subspace {
-    /// The `dimension` directions in which some prompts of one shape differ most, with the share of the
-    /// prompts' variance that they hold, in [0, 1].
+    /// The `dimension` directions along which some prompts of one shape vary most, with the share of the prompts'
+    /// variance that they explain, in [0, 1].
     ///
     /// # Errors
-    /// They span less.
+    /// They span fewer dimensions.
     ///
     /// # Panics
     /// Their shapes differ.

@@ -1,4 +1,4 @@
-//! The tuned model: a backbone with what a method adds to it.
+//! The tuned model: a backbone with a method's additions.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -14,8 +14,8 @@ use crate::layers::{Dropout, HeadForm, Injected, Tokens};
 use crate::network::{Encoded, Network};
 use crate::parameters::{self, Parameter};
 
-/// A backbone with what a method adds to it. What is trainable is on the autodiff device, what is
-/// frozen is on the plain one: nothing is recorded, saved or updated for it.
+/// A backbone with a method's additions. Trainable parameters are on the autodiff device, frozen ones on the plain one:
+/// nothing is recorded, saved or updated for these.
 #[derive(Module, Debug)]
 pub struct Tuned {
     /// The network underneath.
@@ -24,14 +24,14 @@ pub struct Tuned {
     pub prompt: Option<SoftPrompt>,
     /// The soft prompt before the decoder's start token.
     pub decoder_prompt: Option<SoftPrompt>,
-    /// Keys and values before those of attention, for prefix tuning.
+    /// Keys and values before attention's own, for prefix tuning.
     pub prefixes: Option<Prefixes>,
-    /// Output vectors of the labels' tokens, in the head's place.
+    /// Output vectors of the labels' tokens, instead of the head.
     pub label_vectors: Option<LabelVectors>,
 }
 
 impl Tuned {
-    /// The backbone as it was pre-trained.
+    /// The pre-trained backbone.
     pub fn untuned(backbone: Network) -> Self {
         Tuned {
             backbone,
@@ -42,16 +42,15 @@ impl Tuned {
         }
     }
 
-    /// The backbone as it was pre-trained, under a head of this form where it takes one: as the seed
-    /// draws it, which answers by chance.
+    /// The pre-trained backbone, with a head of this form if it takes one; the head is random from the seed and answers
+    /// by chance.
     pub fn untuned_on(backbone: &Backbone, head: Option<HeadForm>, seed: u64) -> Self {
         let mut draw = Draw::new(seed, backbone.model.device());
         let (model, config) = (backbone.model.clone(), &backbone.config);
         Tuned::untuned(answer_head::with_head(model, head, config, &mut draw))
     }
 
-    /// Whether there is anything that it can answer with: an output head of its own, or one that was
-    /// put on.
+    /// Whether it can answer: it has an output head of its own, or one was added.
     pub fn answers(&self) -> bool {
         match &self.backbone {
             Network::T5(_) | Network::DecoderOnly(_) => true,
@@ -59,7 +58,7 @@ impl Tuned {
         }
     }
 
-    /// What the head that was put on it answers with; none where it writes, or has no head.
+    /// The form of the added head; `None` if the network generates, or has no head.
     pub fn head(&self) -> Option<HeadForm> {
         match &self.backbone {
             Network::T5(_) | Network::DecoderOnly(_) => None,
@@ -67,11 +66,11 @@ impl Tuned {
         }
     }
 
-    /// The backbone behind a prompt that was tuned before; nothing is on the tape.
+    /// The backbone with an earlier prompt; nothing requires gradients.
     ///
     /// # Panics
-    /// The prompt is not as wide as the embeddings:
-    /// [`PromptFile::onto`](super::saved::PromptFile::onto) refuses such a one.
+    /// The prompt does not have the embeddings' width; [`PromptFile::onto`](super::saved::PromptFile::onto) rejects
+    /// such a prompt.
     pub fn prompted(backbone: Network, vectors: &Vectors) -> Self {
         let [_, width] = backbone.embedding().dims();
         assert_eq!(
@@ -88,7 +87,7 @@ impl Tuned {
         }
     }
 
-    /// The prompt as plain numbers, where there is one.
+    /// The prompt as plain numbers, if there is one.
     pub fn vectors(&self) -> Option<Vectors> {
         let vectors = self.prompt.as_ref()?.vectors();
         let shape = vectors.dims();
@@ -102,7 +101,7 @@ impl Tuned {
         Some(prompt.vectors().dims()[0])
     }
 
-    /// Tokens → what the network makes of them, through every place where a method enters.
+    /// Tokens → the network's encoding, with everything that the method injects.
     pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
         let mut injected = Injected {
             prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
@@ -116,17 +115,17 @@ impl Tuned {
         self.backbone.encode(tokens, injected, dropout)
     }
 
-    /// Parameters, trained and frozen ones.
+    /// The number of all parameters.
     pub fn parameter_count(&self) -> usize {
         self.num_params()
     }
 
-    /// The same off the tape: it computes no gradients.
+    /// A copy that computes no gradients.
     pub fn off_tape(&self) -> Self {
         self.valid()
     }
 
-    /// What is left when training ends: what only training needs is thrown away.
+    /// Discards what only training needs.
     pub fn into_inference(self) -> Self {
         Tuned {
             prompt: self.prompt.map(SoftPrompt::into_inference),
@@ -135,14 +134,14 @@ impl Tuned {
         }
     }
 
-    /// Every parameter, the backbone's among them.
+    /// Every parameter, the backbone's included.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         parameters::visit(self, |parameter| parameters.push(parameter));
         parameters
     }
 
-    /// The numbers that training may move.
+    /// The number of trainable parameters.
     pub fn trainable_parameters(&self) -> usize {
         self.sizes().trainable
     }
@@ -152,7 +151,7 @@ impl Tuned {
         self.sizes().bytes
     }
 
-    /// The bytes of those that training may move.
+    /// The bytes of the trainable parameters.
     pub fn trainable_bytes(&self) -> u64 {
         self.sizes().trainable_bytes
     }
@@ -164,7 +163,7 @@ impl Tuned {
     }
 }
 
-/// Adds up sizes; what is on the tape is trainable.
+/// Sums sizes; a tensor that requires gradients is trainable.
 #[derive(Default)]
 struct Sizes {
     trainable: usize,

@@ -1,5 +1,5 @@
-//! A card per domain: what it is, where it is published and how it is read. Those of
-//! `datasets/<name>.toml` are compiled in; a user's own have the same form.
+//! Cards: what a domain is, where it is published and how it is read. The cards in `datasets/<name>.toml` are compiled
+//! in; a user's own card has the same format.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::hash::sha256;
 
 /// The name of the suite of bundled miniatures, [`Suite::Mini`](super::suite::Suite::Mini).
 pub const MINI: &str = "mini";
-/// The name of the suite of everything that was fetched.
+/// The name of the suite of all fetched data sets.
 pub const HUB: &str = "hub";
 
 /// Names of suites that a card's `suites` can't have.
@@ -44,43 +44,43 @@ pub enum Schema {
 
 /// What is known about a domain without opening its files.
 ///
-/// A user's card needs `name` and `task`, and for labelled texts also `texts` and `labels`; `Fields` says what
-/// the defaults of the others are.
+/// A user's card needs `name` and `task`, and for labelled texts also `texts` and `labels`. `Fields` documents the
+/// defaults of the others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct Card {
-    /// The name typed and the name of its folder: `textbookqa`.
+    /// The name typed on the command line and the name of its folder: `textbookqa`.
     pub name: String,
-    /// The name printed: `TextbookQA`.
+    /// The name in reports: `TextbookQA`.
     pub title: String,
-    /// What the real domain is and whose, in a line.
+    /// One line: what the real domain is and who published it.
     pub about: String,
-    /// What is asked of the model.
+    /// The task.
     pub task: Task,
     /// The columns of its published files.
     pub schema: Schema,
     /// The columns of the texts, in the order of the template; labelled texts only.
     pub texts: Vec<String>,
-    /// Which of the texts is the passage, where several examples may share one; without it all
-    /// texts together are. Labelled texts only.
+    /// Which of the texts is the passage, where several examples may share one. Without it, all texts together are the
+    /// passage. Labelled texts only.
     pub passage: Option<String>,
     /// The class strings to generate, in the order of the class index; labelled texts only.
     pub labels: Vec<String>,
-    /// Other words for the classes, by name: `--verbalizer NAME`.
+    /// Alternative words for the classes, by name: `--verbalizer NAME`.
     pub verbalizers: BTreeMap<String, Spelling>,
     /// Names of its metrics, the main one first.
     pub metrics: Vec<String>,
-    /// Its template and the public file that this is taken from.
+    /// Its template and the public file that it follows.
     pub template: String,
-    /// On what terms the real domain may be used.
+    /// The terms of use of the real domain.
     pub licence: String,
     /// What the bundled miniature of this name imitates, where there is one.
     pub miniature: Option<String>,
-    /// The named parts of what was fetched that it belongs to: `mrqa`.
+    /// Named groups of the fetched data sets that it belongs to: `mrqa`.
     pub suites: Vec<String>,
-    /// Where it is published; a user's own domain need not be.
+    /// Where it is published; absent for a user's own domain that is not.
     pub source: Option<Source>,
-    /// SHA-256 of the file that a user's card was read from; the bundled ones are the program's.
+    /// SHA-256 of a user's card file; absent for bundled cards.
     pub sha256: Option<String>,
 }
 
@@ -89,23 +89,23 @@ pub struct Card {
 #[serde(deny_unknown_fields)]
 struct Fields {
     name: Option<String>,
-    /// By default the name.
+    /// Defaults to the name.
     title: Option<String>,
-    /// By default that it is a user's own.
+    /// Defaults to saying that it is a user's own.
     about: Option<String>,
     task: Option<Task>,
-    /// By default the first of the task's.
+    /// Defaults to the task's first schema.
     schema: Option<Schema>,
     texts: Option<Vec<String>>,
     passage: Option<String>,
     labels: Option<Vec<String>>,
     #[serde(default)]
     verbalizers: BTreeMap<String, Spelling>,
-    /// By default the task's, which it has to name if any.
+    /// Defaults to the task's metrics; if given, it must equal them.
     metrics: Option<Vec<String>>,
-    /// By default that it is that of the task's bundled domains, which it is whatever stands here.
+    /// Ignored; the template is always that of the task's bundled domains.
     template: Option<String>,
-    /// By default [`NO_LICENCE`].
+    /// Defaults to [`NO_LICENCE`].
     licence: Option<String>,
     miniature: Option<String>,
     #[serde(default)]
@@ -129,7 +129,7 @@ impl TryFrom<Fields> for Card {
         let missing: Vec<&str> = [
             (
                 fields.name.is_none(),
-                "name = \"…\", of which its folder is called",
+                "name = \"…\", which is also the name of its folder",
             ),
             (
                 fields.task.is_none(),
@@ -141,7 +141,7 @@ impl TryFrom<Fields> for Card {
             ),
             (
                 labelled && fields.labels.is_none(),
-                "labels = [\"…\", \"…\"], what is answered for each class from 0",
+                "labels = [\"…\", \"…\"], the answer for each class, from 0",
             ),
         ]
         .into_iter()
@@ -154,7 +154,7 @@ impl TryFrom<Fields> for Card {
         };
         Ok(Card {
             title: fields.title.unwrap_or_else(|| name.clone()),
-            about: (fields.about).unwrap_or_else(|| format!("a domain of one's own: {task}")),
+            about: (fields.about).unwrap_or_else(|| format!("a user's own domain: {task}")),
             task,
             schema,
             texts: fields.texts.unwrap_or_default(),
@@ -164,7 +164,7 @@ impl TryFrom<Fields> for Card {
             metrics: (fields.metrics)
                 .unwrap_or_else(|| task.metrics().map(str::to_string).to_vec()),
             template: (fields.template)
-                .unwrap_or_else(|| "as the bundled domains of its task".to_string()),
+                .unwrap_or_else(|| "that of the bundled domains of its task".to_string()),
             licence: fields.licence.unwrap_or_else(|| NO_LICENCE.to_string()),
             miniature: fields.miniature,
             suites: fields.suites,
@@ -176,7 +176,7 @@ impl TryFrom<Fields> for Card {
 }
 
 impl Schema {
-    /// Whether the card says which columns are its texts and what its classes are called.
+    /// Whether rows of this schema are labelled texts, whose card must name text columns and classes.
     fn is_labelled(self) -> bool {
         matches!(self, Schema::Glue | Schema::Multirc)
     }
@@ -207,14 +207,14 @@ pub struct Source {
     pub revision: Option<String>,
     /// Its configuration.
     pub config: String,
-    /// The value of the column `subset` in this domain's rows, where the files hold others' too.
+    /// The value of the column `subset` in this domain's rows, where the files hold other domains as well.
     pub subset: Option<String>,
     /// Which keys were written from memory and not checked against the repository: `files`, `rows`.
     #[serde(default)]
     pub unverified: Vec<String>,
     /// Rows to train on.
     pub train: Option<Published>,
-    /// Rows to select by, or to score where there is no labelled test set.
+    /// Rows for model selection, or for scoring where there is no labelled test set.
     pub validation: Option<Published>,
     /// Rows to score.
     pub test: Option<Published>,
@@ -224,7 +224,7 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    /// Its files, relative to the repository; none where the split is published and not used.
+    /// Its files, relative to the repository; empty where the split is published but not used.
     pub files: Vec<String>,
     /// The rows of this domain in them.
     pub rows: Option<usize>,
@@ -233,7 +233,7 @@ pub struct Published {
     pub sha256: Vec<String>,
 }
 
-/// Why a user's card is not one.
+/// Why a user's card is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CardError {
     /// The file can't be read.
@@ -244,7 +244,7 @@ pub enum CardError {
         /// What the system says.
         found: String,
     },
-    /// It is no card, or contradicts itself.
+    /// The file is not a card, or contradicts itself.
     #[error("{file}: {found}")]
     Invalid {
         /// The file, or the name of a bundled card.
@@ -258,7 +258,7 @@ impl Card {
     /// Reads a user's card.
     ///
     /// # Errors
-    /// The file can't be read, is no card, or contradicts itself.
+    /// The file can't be read, is not a card, or contradicts itself.
     pub fn read(path: &Path) -> Result<Card, CardError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| CardError::Open {
@@ -278,14 +278,14 @@ impl Card {
         })
     }
 
-    /// Parses a card; `file` is what errors call it.
+    /// Parses a card; errors call it `file`.
     fn parse(file: &str, text: &str) -> Result<Card, CardError> {
         let invalid = |found: String| CardError::Invalid {
             file: file.to_string(),
             found,
         };
         let card: Card = toml::from_str(text).map_err(|error| {
-            // Of an error about all of it, toml shows all of it.
+            // For an error that spans the whole file, toml's message quotes all of it.
             match error.span() {
                 Some(span) if span.len() < text.trim().len() => invalid(error.to_string()),
                 _ => invalid(error.message().to_string()),
@@ -297,7 +297,7 @@ impl Card {
         }
     }
 
-    /// What a split is published as.
+    /// The published files of a split.
     pub fn published(&self, split: Split) -> Option<&Published> {
         let source = self.source.as_ref()?;
         match split {
@@ -307,12 +307,12 @@ impl Card {
         }
     }
 
-    /// The value of the column `subset` in its rows, where its files hold others' too.
+    /// The value of the column `subset` in its rows, where its files hold other domains as well.
     pub fn subset(&self) -> Option<&str> {
         self.source.as_ref()?.subset.as_deref()
     }
 
-    /// What in it contradicts the rest.
+    /// The first contradiction between its fields, as an error text.
     fn contradiction(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         if self.name.is_empty() || !self.name.chars().all(plain) || self.name == "all" {
@@ -337,7 +337,7 @@ impl Card {
         }
         if self.metrics != self.task.metrics() {
             return Some(format!(
-                "wanted metrics = {:?}, which are those of {}, or none named, found {:?}",
+                "wanted metrics = {:?}, as for {}, or none, found {:?}",
                 self.task.metrics(),
                 self.task,
                 self.metrics
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_is_found_by_split() {
+    fn published_files_are_found_by_split() {
         let cards = bundled();
         let find = |name| cards.iter().find(|card| card.name == name).expect("a card");
         let rows = |name, split| find(name).published(split).and_then(|part| part.rows);
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_needs_only_what_nobody_else_knows() {
+    fn a_card_needs_only_name_and_task() {
         let card = Card::parse("my.toml", "name = \"mine\"\ntask = \"question-answering\"");
         let card = card.expect("a name and a task are enough");
         assert_eq!(

@@ -16,12 +16,12 @@ pub struct Catalogue {
     cards: Vec<Card>,
 }
 
-/// A transfer whose names are resolved.
+/// A transfer with its names resolved to cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'a> {
-    /// The domain that is trained on, or those of a mixture; never empty.
+    /// The training domain, or the domains of a mixture; never empty.
     pub sources: Vec<&'a Card>,
-    /// The domains that are only evaluated; never empty, never a source.
+    /// The evaluation domains; never empty, never a source.
     pub targets: Vec<&'a Card>,
 }
 
@@ -67,16 +67,16 @@ impl Catalogue {
             .ok_or_else(unknown)
     }
 
-    /// The domain of this name or, of several with `+` between them, their mixture.
+    /// The domain of this name, or the mixture if names are joined by `+`.
     ///
     /// # Errors
-    /// One is unknown.
+    /// A name is unknown.
     pub fn source(&self, name: &str) -> Result<Card, CatalogueError> {
         let members: Result<Vec<&Card>, _> = sources(name).map(|name| self.get(name)).collect();
         Ok(mixture::card(&members?))
     }
 
-    /// Every suite: the bundled one, what was fetched, and the parts of it that cards name.
+    /// Every suite: the bundled one, all fetched data sets, and the groups of these that cards name.
     pub fn suites(&self) -> Vec<&str> {
         let mut suites = vec![MINI, HUB];
         for name in self.cards.iter().flat_map(|card| &card.suites) {
@@ -87,10 +87,10 @@ impl Catalogue {
         suites
     }
 
-    /// The suite of this name; `cache` tells where the Hub's cache is.
+    /// The suite of this name; `cache` gives the Hub cache's folder.
     ///
     /// # Errors
-    /// No suite has this name, or the cache has no place.
+    /// No suite has this name, or the cache folder can't be determined.
     pub fn suite<E: From<CatalogueError>>(
         &self,
         name: &str,
@@ -125,8 +125,7 @@ impl Catalogue {
             .collect()
     }
 
-    /// Resolves a transfer's names, and `all` as every other domain of the source's task that the
-    /// suite has.
+    /// Resolves a transfer's names; `all` becomes every other domain of the source's task in the suite.
     pub fn resolve(
         &self,
         transfer: &Transfer,
@@ -189,7 +188,7 @@ impl Catalogue {
         Ok(Resolved { sources, targets })
     }
 
-    /// The domain of this name, if the suite has any file of it.
+    /// The domain of this name, if the suite has a file of it.
     fn get_within(&self, name: &str, suite: &Suite) -> Result<&Card, CatalogueError> {
         let card = self.get(name)?;
         if !suite.splits(card).is_empty() {
@@ -203,7 +202,7 @@ impl Catalogue {
                 name: name.to_string(),
                 suite: suite.name(),
                 has: belonging.map(|card| card.name.clone()).collect(),
-                hint: format!("; --suite {HUB} has every domain that was fetched"),
+                hint: format!("; --suite {HUB} has all fetched domains"),
             });
         }
         if has.is_empty() {
@@ -229,12 +228,12 @@ impl Catalogue {
             has,
             hint: match suite {
                 Suite::Mini => {
-                    "; real files of it are read with --data DIR, or with --suite hub once they were fetched"
+                    "; use --data DIR for real files of it, or --suite hub after fetching them"
                         .to_string()
                 }
                 Suite::Folder(_) => match suite.near_domain(card) {
                     Some(near) => format!("; {near}"),
-                    None => format!("; {name}/test.parquet is where its files belong"),
+                    None => format!("; put its file at {name}/test.parquet"),
                 },
                 Suite::Hub { .. } => format!("; `promptshift fetch {name}` downloads it"),
             },
@@ -263,12 +262,12 @@ impl Resolved<'_> {
     }
 }
 
-/// How similar (Jaro and Winkler, in [0, 1]) a known name has to be to be suggested.
+/// The least similarity (Jaro–Winkler, in [0, 1]) at which a known name is suggested.
 const SIMILAR: f64 = 0.8;
-/// How much less similar than the best a name may be to be suggested beside it.
+/// A name is suggested beside the best one if it is at most this much less similar.
 const NEARLY_AS_SIMILAR: f64 = 0.03;
 
-/// The known names most like the one typed, whatever its case; the best first.
+/// The known names most similar to the typed one, ignoring case; the best first.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let typed = name.to_lowercase();
     let mut similar: Vec<(f64, &str)> = known
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_domain_is_answered_with_the_nearest() {
+    fn an_unknown_domain_suggests_the_nearest() {
         let catalogue = Catalogue::bundled();
         let message = |name| catalogue.get(name).map_err(|error| error.to_string());
         let sqad = message("sqad").expect_err("is unknown");
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_s_domains_are_behind_the_bundled_ones() {
+    fn a_user_s_domains_come_after_the_bundled_ones() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str| {
             let path = folder.path().join(format!("{name}.toml"));
@@ -390,17 +389,17 @@ mod tests {
             .expect_err("a known name")
             .to_string();
         assert!(
-            taken.contains("squad.toml: wanted a domain of another name, found 'squad'"),
+            taken.contains("squad.toml: wanted a new name for the domain, found 'squad'"),
             "{taken}"
         );
         let twice = Catalogue::with(&[write("mine"), write("mine")])
             .expect_err("twice")
             .to_string();
-        assert!(twice.contains("'mine', which is known already"), "{twice}");
+        assert!(twice.contains("'mine', which exists already"), "{twice}");
     }
 
     #[test]
-    fn all_is_every_other_domain_of_the_task_that_can_be_scored() {
+    fn all_means_every_other_scorable_domain_of_the_task() {
         assert_eq!(
             resolve("squad->all", &FILES).as_deref(),
             Ok("squad->bioasq,squadshifts_amazon")

@@ -1,13 +1,12 @@
-//! What a domain's rows are like, for `list`: lengths, vocabulary, how questions begin.
+//! Statistics of a domain's rows for `list`: lengths, vocabulary, how questions begin.
 //!
-//! A word is a run of characters between white space without the punctuation at its ends, in lower
-//! case.
+//! A word is a run of characters between white space, in lower case and without the punctuation at its ends.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::row::Row;
 
-/// Measures of some rows. Means are over rows, as the model reads them.
+/// Statistics of some rows. Means are over rows, in the form the model reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     /// Rows measured.
@@ -16,14 +15,14 @@ pub struct Description {
     pub passages: usize,
     /// Mean words of a context; absent for labelled texts.
     pub context_words: Option<f64>,
-    /// Mean words of a question; absent for labelled texts and pronouns.
+    /// Mean words of a question; absent for labelled texts and WSC.
     pub question_words: Option<f64>,
     /// Mean words of a first answer; absent for labelled texts.
     pub answer_words: Option<f64>,
-    /// Mean words of a labelled text; absent for the others.
+    /// Mean words of a labelled text; absent for other rows.
     pub text_words: Option<f64>,
-    /// First words of the questions (or of the first labelled texts) with their share of the rows,
-    /// the most common first.
+    /// The first words of the questions (or of the first labelled texts) with their share of the rows, the most common
+    /// first.
     pub openings: Vec<(String, f64)>,
 }
 
@@ -70,8 +69,7 @@ impl Vocabulary {
         }
     }
 
-    /// The share of the rows' words, repeats counted, that this vocabulary has; `None` without
-    /// words.
+    /// The share of the rows' words, counting repeats, that are in this vocabulary; `None` if there are no words.
     pub fn overlap(&self, rows: &[Row]) -> Option<f64> {
         let (mut known, mut all) = (0_usize, 0_usize);
         for word in rows.iter().flat_map(Row::texts).flat_map(words) {

@@ -1,10 +1,10 @@
-//! An example: a row as the text that a model reads, and what counts as a right answer to it.
+//! An example: a row as the text that a model reads, with its right answers.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// What counts as right.
+/// The right answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gold {
@@ -12,15 +12,15 @@ pub enum Gold {
     Answers(Vec<String>),
     /// The class with this index; its string is the domain's label at that index.
     Label(usize),
-    /// As [`Gold::Label`], for one of several answers to a question that are also scored together
-    /// (MultiRC).
+    /// As [`Gold::Label`], for one of several answers to a question that are also scored together (MultiRC).
     Option {
-        /// The question, by a number of its own within the domain.
+        /// The question's number, unique within the domain.
         question: u64,
         /// The class.
         label: usize,
     },
-    /// Whether this is what a pronoun stands for (WSC): naming it, or something else, tells.
+    /// Whether this candidate is what a pronoun stands for (WSC). The prediction names a referent, which is compared
+    /// with it.
     Referent {
         /// The candidate.
         text: String,
@@ -38,21 +38,21 @@ pub struct Example {
     pub passage: String,
     /// The encoder's text.
     pub input: String,
-    /// For each vector of a soft prompt that stands inside the text, the byte before which it
-    /// does, in order; empty where a prompt stands before the input.
+    /// For each vector of a soft prompt inside the text, the byte it stands before, in order; empty where the prompt
+    /// precedes the input.
     pub soft: Vec<usize>,
-    /// The input's two texts, without the words that T5 puts before them: what a model of pairs reads.
+    /// The input's two texts without T5's field names: what a model of sentence pairs reads.
     pub pair: Pair,
-    /// The text to learn to generate.
+    /// The text to generate.
     pub target: String,
     /// What counts as right.
     pub gold: Gold,
-    /// Every fact that the passage states, where the domain lists them: the floor of the report
-    /// is the expected score of one of them drawn at random.
+    /// Every fact that the passage states, where the domain lists them. The expected score of a random one is the floor
+    /// in the report.
     pub facts: Vec<String>,
-    /// Where the input states a right answer.
+    /// Where the input states a right answer, if anywhere.
     pub answer_location: AnswerLocation,
-    /// Its texts by name, to find the same texts in another domain.
+    /// Hashes of its texts, to find equal texts in another domain.
     pub texts: TextNames,
 }
 
@@ -61,50 +61,48 @@ pub struct Example {
 pub struct Pair {
     /// The question, or the first of the texts.
     pub first: Range<usize>,
-    /// The context, which answers are found in, or the other texts; empty where there is one text.
+    /// The context that answers are spans of, or the other texts; empty if there is only one text.
     pub second: Range<usize>,
-    /// The byte of the second text at which the training target stands, where the file says it.
+    /// The byte of the second text at which the training target stands, where the file states it.
     pub answer: Option<usize>,
 }
 
 /// Where an example's input states a right answer, as written in the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerLocation {
-    /// Its answers are class strings, which no passage states.
+    /// Its answers are class strings, which passages do not state.
     NotExpected,
     /// Nowhere in its passage.
     Absent,
-    /// The first one ends before this byte of the input.
+    /// The first right answer ends before this byte of the input.
     EndsAt(usize),
 }
 
-/// Texts by name: the same for texts that are equal after normalisation (lower case, white space
-/// collapsed).
+/// Hashes of texts. Texts that are equal after normalisation (lower case, white space collapsed) have equal hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TextNames {
-    /// The passage, or for pairs all texts together in any order.
+    /// The passage; for pairs, all texts together in any order.
     pub context: u64,
-    /// The question, or for pairs each text.
+    /// The question; for pairs, each text.
     pub questions: Vec<u64>,
 }
 
-/// The words that a question is grouped by, the longer before what they begin with.
+/// Question words to group by; a longer entry comes before its prefix.
 const QUESTION_WORDS: [&str; 10] = [
     "how many", "how much", "how", "what", "when", "where", "which", "who", "why", "whose",
 ];
 
-/// The group of questions that have none of the words.
+/// The group of questions without any of these words.
 const OTHER: &str = "other";
 
 impl Example {
-    /// The first question word of an input `question: ... context: ...`, or `other`; `None` for an
-    /// input of another form.
+    /// The first question word of an input `question: ... context: ...`, or `other`; `None` for any other input.
     pub fn question_word(&self) -> Option<&'static str> {
         question_word(&self.input)
     }
 
-    /// Where in the input the first right answer ends, as a share of its length in (0, 1]; `None` where
-    /// no answer is in the passage, or none is expected there.
+    /// Where the first right answer ends in the input, as a share of its length in (0, 1]; `None` if the passage states
+    /// no answer or none is expected to.
     pub fn answer_position(&self) -> Option<f64> {
         match self.answer_location {
             AnswerLocation::EndsAt(end) if !self.input.is_empty() => {

@@ -1,11 +1,11 @@
-//! Hashes of rows as a model is given them: what was computed of a row holds for every row that it can't tell apart.
+//! Hashes of rows as a model sees them. A result computed for one row is valid for every row with the same hash.
 
 use sha2::{Digest, Sha256};
 
 use super::example::{Example, Gold};
 use crate::hash::hexadecimal;
 
-/// SHA-256 in the making, of parts that are kept apart.
+/// An incremental SHA-256 of length-separated parts.
 struct Parts(Sha256);
 
 impl Parts {
@@ -44,7 +44,7 @@ impl Parts {
     }
 }
 
-/// Names what a model is asked by an example: 32 hexadecimal digits.
+/// Identifies an example's input: 32 hexadecimal digits.
 pub fn of_input(example: &Example) -> String {
     let mut parts = Parts::new();
     parts.add_input(example);
@@ -53,14 +53,14 @@ pub fn of_input(example: &Example) -> String {
     hex
 }
 
-/// SHA-256 of rows as they are learnt, in their order: inputs and targets.
+/// SHA-256 of rows as training sees them, in order: inputs and targets.
 pub fn of_training(rows: &[Example]) -> String {
     let mut parts = Parts::new();
     rows.iter().for_each(|row| parts.add_target(row));
     parts.hex()
 }
 
-/// SHA-256 of rows as they are scored, in their order: inputs and right answers.
+/// SHA-256 of rows as scoring sees them, in order: inputs and right answers.
 pub fn of_scoring(rows: &[Example]) -> String {
     let mut parts = Parts::new();
     for row in rows {

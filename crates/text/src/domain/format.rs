@@ -1,11 +1,11 @@
-//! Rows as text. As text to text, by default exactly as T5 writes them, without the task's name, as the
-//! paper omits it; with a [`Wording`], in its template and with its words for the classes.
+//! Rows as text. By default exactly as T5 formats them, but without the task's name, which the paper omits; with a
+//! [`Wording`], in its template and with its words for the classes.
 //!
 //! | rows | public file | function |
 //! |---|---|---|
 //! | SQuAD | google-research/text-to-text-transfer-transformer, `t5/data/preprocessors.py` | `squad` |
 //! | MRQA | google-research/prompt-tuning, `prompt_tuning/data/preprocessors.py` | `mrqa` |
-//! | GLUE and SuperGLUE but for the next two | T5's `preprocessors.py` | `glue` |
+//! | GLUE and SuperGLUE except the next two | T5's `preprocessors.py` | `glue` |
 //! | ReCoRD | T5's `preprocessors.py` | `record` |
 //! | WSC | T5's `preprocessors.py` | `wsc_simple` |
 
@@ -21,25 +21,25 @@ use super::splits::Split;
 use super::wording::Wording;
 use t5::Writer;
 
-/// How rows are written, and the right answers of SQuAD and MRQA when a prediction is compared with
-/// them. Of the first two, which are T5's, training targets are padded either way.
+/// How rows are written, and how right answers of SQuAD and MRQA are written when predictions are compared with them.
+/// `Padded` and `Raw` are T5's forms; both pad training targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerForm {
-    /// With spaces around punctuation, as T5 trains and scores, and the paper with it: both sides
-    /// of `U . S .` normalise to `u s`.
+    /// With spaces around punctuation, as T5 and the paper train and score: `U . S .` normalises to `u s` on both
+    /// sides.
     #[default]
     Padded,
-    /// As published, which is what SQuAD's and MRQA's official scripts are given: a prediction
-    /// `U . S .` (`u s`) is wrong for the answer `U.S.` (`us`).
+    /// As published, which is what the official scripts of SQuAD and MRQA compare with: a prediction `U . S .` (`u s`)
+    /// is wrong for the answer `U.S.` (`us`).
     Raw,
-    /// For models that go on with a text: `Context: …`, `Question: …` and `Answer:` on lines of their
-    /// own, and everything as published, training targets too.
+    /// For models that continue a text: `Context: …`, `Question: …` and `Answer:` on separate lines, everything as
+    /// published, training targets included.
     Continued,
 }
 
 impl AnswerForm {
-    /// The form of the rows that training learns and chooses its step by, whichever form evaluation asks for.
+    /// The form used in training and for choosing the best step, whatever form evaluation uses.
     pub fn of_training(self) -> AnswerForm {
         match self {
             AnswerForm::Padded | AnswerForm::Raw => AnswerForm::Padded,
@@ -47,7 +47,7 @@ impl AnswerForm {
         }
     }
 
-    /// The name typed and recorded.
+    /// The name on the command line and in records.
     pub fn name(self) -> &'static str {
         match self {
             AnswerForm::Padded => "padded",
@@ -57,8 +57,8 @@ impl AnswerForm {
     }
 }
 
-/// The examples that one row makes as a row of `split`: mostly one. A gap with several right
-/// answers is several training examples, and a pronoun with a wrong referent is none.
+/// The examples of one row of `split`, usually one. A cloze row with several right answers makes several training
+/// examples; a pronoun row with a wrong referent makes none.
 pub fn examples(
     card: &Card,
     row: Row,
@@ -82,7 +82,7 @@ pub fn examples(
 /// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
 const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
 
-/// Inputs without content, worded as a domain's labelled texts are; none for other domains.
+/// Inputs without content, in the wording of a domain's labelled texts; empty for other domains.
 pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
     let row = |text: &str| LabelledRow {
         id: text.to_string(),

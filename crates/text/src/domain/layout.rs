@@ -1,22 +1,21 @@
 //! Where a domain's files lie in a folder of real data, DIR of `--data DIR`.
 //!
-//! A split is what the first of these places has of it:
+//! A split is read from the first of these places that has it:
 //!
 //! | place | as |
 //! |---|---|
-//! | `DIR/DOMAIN`, `DIR/DOMAIN/data` | one puts it there, or the Hub's newer repositories have it |
-//! | `FILE` for each file of the card, below a download | the repository has it |
-//! | `CONFIG`, the card's, below a download | the repository, or the Hub's conversion of it, has it now |
+//! | `DIR/DOMAIN`, `DIR/DOMAIN/data` | placed by hand, or as the Hub's newer repositories have it |
+//! | `FILE` for each file of the card, below a download | in the repository |
+//! | `CONFIG`, the card's, below a download | in the repository now, or in the Hub's conversion of it |
 //!
-//! A download is `DIR/DOMAIN`, `DIR/OWNER/REPOSITORY` or `DIR/REPOSITORY`, which is what
-//! `huggingface-cli download --local-dir` leaves. Of those only the splits are read that the card lists
-//! files for: GLUE's test files have no labels. In a place a split is the first of `SPLIT.parquet`,
-//! `SPLIT-*.parquet` and `SPLIT/*.parquet`, the parts of one table, and MRQA's `SPLIT.jsonl.gz` and
-//! `SPLIT.jsonl`.
+//! A download is `DIR/DOMAIN`, `DIR/OWNER/REPOSITORY` or `DIR/REPOSITORY`, as `huggingface-cli download --local-dir`
+//! leaves it. Only splits for which the card lists files are read from a download: GLUE's test files have no labels.
+//! Within a place, a split is the first of `SPLIT.parquet`, `SPLIT-*.parquet` and `SPLIT/*.parquet` (the parts of one
+//! table), and MRQA's `SPLIT.jsonl.gz` and `SPLIT.jsonl`.
 //!
-//! Parts say in their names how many they are (`train-00002-of-00009`): all of them, or none. A file
-//! that seems to be meant for a split and is not read, `dev.parquet` or what `save_to_disk` writes, is
-//! an error as well, rather than a split that is silently absent.
+//! The names of parts state how many there are (`train-00002-of-00009`); a missing part is an error. So is a file that
+//! looks like a split but is not read, such as `dev.parquet` or the output of `save_to_disk`: otherwise the split would
+//! be silently absent.
 
 mod error;
 mod near;
@@ -33,10 +32,10 @@ use super::splits::Split;
 pub use self::error::LayoutError;
 pub(super) use self::near::{near_domain, near_folder};
 
-/// The files of a domain's split; none where it has none here.
+/// The files of a domain's split; empty if it has none here.
 ///
 /// # Errors
-/// Parts are missing or do not belong together, or a file is nearly one of the split.
+/// Parts are missing or do not belong together, or a file is almost named like the split.
 pub(super) fn files(
     folder: &Path,
     card: &Card,
@@ -62,7 +61,7 @@ pub(super) fn files(
             }
         }
     }
-    // Unpublished splits of a download are left alone.
+    // Splits of a download that the card does not list are skipped.
     let left_alone = match (source, &card.source) {
         (None, Some(source)) => Some(own.join(&source.config)),
         _ => None,
@@ -83,11 +82,11 @@ pub(super) fn files(
     }
 }
 
-/// Where a download of the card's repository may be: `huggingface-cli download --local-dir` leaves it
-/// in a folder of any name, of which the domain's, the repository's and its last part are looked at.
+/// Folders that may hold a download of the card's repository. `huggingface-cli download --local-dir` accepts any folder
+/// name; those of the domain, of the repository and of its last part are checked.
 fn downloads(folder: &Path, card: &Card, repository: &str) -> Vec<PathBuf> {
     let last = repository.rsplit('/').next().unwrap_or(repository);
-    // The folder of another domain is its own.
+    // A folder named like another domain belongs to that domain.
     let last = (last == card.name || !card::is_bundled(last)).then_some(last);
     [Some(card.name.as_str()), Some(repository), last]
         .into_iter()
@@ -96,7 +95,7 @@ fn downloads(folder: &Path, card: &Card, repository: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The files that the card lists, below a download; none where none of them is there.
+/// The files that the card lists, relative to a download; empty if none of them exists.
 fn listed(root: &Path, split: Split, files: &[String]) -> Result<Vec<DataFile>, LayoutError> {
     let is_there = |file: &&String| root.join(file).exists();
     let missing: Vec<String> = (files.iter())
@@ -144,7 +143,7 @@ fn in_place(place: &Path, split: Split) -> Result<Vec<DataFile>, LayoutError> {
         .collect())
 }
 
-/// The names of a folder's parquet files that begin so, in their order.
+/// A folder's parquet files whose names have this prefix, sorted.
 fn parquet_in(folder: &Path, prefix: &str) -> Vec<String> {
     names_in(folder)
         .into_iter()
@@ -158,7 +157,7 @@ mod tests {
     use crate::domain::sample::card;
     use std::fs;
 
-    /// Makes empty files and says which of them are a split of a domain, by their paths.
+    /// Creates empty files and returns those that are a domain's split, by path.
     fn found(name: &str, split: Split, paths: &[&str]) -> Result<Vec<String>, LayoutError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for path in paths {
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_another_domain_or_has_no_labels_is_left_alone() {
+    fn files_of_other_domains_or_without_labels_are_skipped() {
         for (domain, split, path) in [
             (
                 "qqp",
@@ -259,13 +258,13 @@ mod tests {
         let years = ["squad/train/2023.parquet", "squad/train/2024.parquet"];
         let found_years = found("squad", Split::Train, &years).expect("no parts");
         assert_eq!(found_years, years);
-        // Whoever puts it into the domain's own folder means it.
+        // A file in the domain's own folder was put there on purpose.
         let own = "qqp/test.parquet";
         assert_eq!(found("qqp", Split::Test, &[own]), Ok(vec![own.to_string()]));
     }
 
     #[test]
-    fn a_missing_part_is_named_by_the_names_own_count() {
+    fn a_missing_part_is_found_by_the_count_in_the_names() {
         for (paths, wanted, missing) in [
             (
                 &[
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_folder_of_domains_is_told() {
+    fn a_folder_without_domains_is_recognised() {
         let near = |paths: &[&str], name: &str| {
             let folder = tempfile::tempdir().expect("a temporary folder");
             for path in paths {
@@ -390,7 +389,10 @@ mod tests {
         for (path, part) in [
             ("squad/data-00000-of-00001.arrow", "save_to_disk"),
             ("squad/README.md", "has no data in it"),
-            ("SQuAD/train.parquet", "'SQuAD' is to be called 'squad'"),
+            (
+                "SQuAD/train.parquet",
+                "rename the folder 'SQuAD' to 'squad'",
+            ),
             ("train.parquet", "itself has train.parquet"),
             ("datasets--rajpurkar--squad/refs/main", "--suite hub"),
             (

@@ -10,10 +10,10 @@ use super::splits::SplitSource;
 use super::suite::{DomainError, Suite};
 use super::wording::Wording;
 
-/// Rows as `T`, with where they come from.
+/// Rows as `T` with their provenance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded<T> {
-    /// In the file's order.
+    /// In file order.
     pub examples: Vec<T>,
     /// The file read.
     pub file: String,
@@ -21,15 +21,15 @@ pub struct Loaded<T> {
     pub sha256: String,
     /// Rows read from it, including those of other splits.
     pub rows_read: usize,
-    /// What the report says about the choice of rows.
+    /// The report's note on how rows were chosen.
     pub note: Option<String>,
 }
 
-/// Examples, with where they come from.
+/// Examples with their provenance.
 pub type Rows = Loaded<Example>;
 
 impl Suite {
-    /// The examples that the rows of a split make.
+    /// The examples made from a split's rows.
     pub fn load(
         &self,
         card: &Card,
@@ -58,7 +58,7 @@ impl Suite {
         })
     }
 
-    /// The rows of a split; no more is read than is needed to find them.
+    /// The rows of a split. Reading stops as soon as enough rows are found.
     pub fn read(
         &self,
         card: &Card,
@@ -143,7 +143,7 @@ mod tests {
     use std::collections::HashSet;
     use std::path::Path;
 
-    /// A folder that has these splits of squad, each with this many rows.
+    /// A folder with these splits of squad, each of this many rows.
     fn squad_with(splits: &[Split], rows: usize) -> (tempfile::TempDir, Suite) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for split in splits {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_split_of_a_source_has_passages_of_its_own() {
+    fn splits_of_a_source_share_no_passage() {
         for splits in [
             &[Split::Train, Split::Validation][..],
             &[Split::Train, Split::Test],
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_says_where_it_is_from() {
+    fn loaded_rows_state_their_provenance() {
         let (folder, suite) = squad_with(&[Split::Train, Split::Validation], 40);
         let squad = card("squad");
         let source = suite.source(&squad).expect("has train");
@@ -334,7 +334,7 @@ mod tests {
         ));
     }
 
-    /// A file of two questions, one of each of two data sets.
+    /// A file of two questions from two data sets.
     fn write_mrqa(path: &Path, subsets: [&str; 2]) {
         write(
             path,
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_of_the_hub_s_repository_is_read_as_it_is() {
+    fn an_unchanged_hub_download_is_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let suite = Suite::Folder(folder.path().to_path_buf());
         let files = folder.path().join("mrqa-workshop/mrqa/plain_text");
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(ids(), ["line"]);
         write_squad(&at("test-00001-of-00002.parquet"), 2);
         write_squad(&at("test-00000-of-00002.parquet"), 1);
-        // The first row of the one is that of the other.
+        // The first row of one file is the first row of the other.
         assert_eq!(ids(), ["id 0", "id 1"]);
         assert_eq!(suite.count(&card("race"), Split::Test).ok(), Some(Some(3)));
         write_squad(&at("test.parquet"), 1);

@@ -1,8 +1,8 @@
-//! Several source domains as one: a prompt, or whatever else is tuned, shared by all of them.
+//! Several source domains as one: whatever is tuned is shared by all of them.
 //!
 //! Domains are mixed as T5 mixes tasks (Raffel et al. 2020, arXiv 1910.10683, §3.5.2; seqio's
-//! `mixing_rate_num_examples`): examples of domain m come at the rate `min(e_m, K) / Σ min(e_n, K)`, of
-//! `e` training rows and a cap `K`, or all at the same rate.
+//! `mixing_rate_num_examples`): examples of domain m are drawn at the rate `min(e_m, K) / Σ min(e_n, K)`, where `e` is
+//! the number of training rows and K a cap, or at equal rates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::card::Card;
 use crate::transfer::JOIN;
 
-/// At which rates the domains of a mixture are trained on.
+/// The rates at which the domains of a mixture are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mixing {
-    /// By their training rows, as if none had more than the cap.
+    /// Proportional to their training rows, capped.
     Proportional {
         /// `K`, at least 1.
         cap: usize,
@@ -25,8 +25,8 @@ pub enum Mixing {
     Equal,
 }
 
-/// By rows, with a cap of 65,536: sets of fewer are taken as they are, and one of several hundred
-/// thousand rows does not drown the others.
+/// Proportional with a cap of 65,536: sets below the cap count in full, and one of several hundred thousand rows does
+/// not drown the others.
 impl Default for Mixing {
     fn default() -> Self {
         Mixing::Proportional { cap: 1 << 16 }
@@ -34,8 +34,8 @@ impl Default for Mixing {
 }
 
 impl Mixing {
-    /// How many examples of each domain an epoch uses, given its training rows. No domain is
-    /// repeated within an epoch; what is left of a larger one comes in the next.
+    /// How many examples of each domain an epoch uses, given the domains' training rows. No domain is repeated within
+    /// an epoch; the rest of a larger one comes in later epochs.
     pub fn shares(self, rows: &[usize]) -> Vec<usize> {
         let cap = match self {
             Mixing::Proportional { cap } => cap,
@@ -71,11 +71,11 @@ impl FromStr for Mixing {
     }
 }
 
-/// The card of a mixture; of one domain, its own. What is asked and how it is scored is the same for
-/// all; where label strings differ, the first domain's are used for all.
+/// The card of a mixture; for a single domain, its own card. Task and metrics are the same for all members; where label
+/// strings differ, the first domain's are used.
 ///
 /// # Panics
-/// There is none.
+/// `members` is empty.
 pub fn card(members: &[&Card]) -> Card {
     let (first, others) = members.split_first().expect("a source has a domain");
     if others.is_empty() {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mixing_is_refused() {
+    fn invalid_mixings_are_refused() {
         for text in ["", "evenly", "proportional:", "proportional:0", "equal:3"] {
             let error = text.parse::<Mixing>().expect_err(text);
             assert!(error.contains("wanted proportional"), "{error}");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_is_said_in_the_first_one_s_labels() {
+    fn a_mixture_uses_the_first_domain_s_labels() {
         let cards = bundled();
         let of = |name: &str| cards.iter().find(|card| card.name == name).expect("a card");
         let mixture = card(&[of("qqp"), of("mrpc")]);

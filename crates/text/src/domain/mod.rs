@@ -2,11 +2,10 @@
 //!
 //! A [`card`] describes a domain, and the [`catalogue`] finds cards by name. A [`suite`] knows which files
 //! hold a domain's rows: bundled, in a folder, or fetched from where [`remote`] says they are published.
-//! The [`readers`] read them, one file a schema, on top of [`parquet`], and [`load`] makes [`Example`]s of
-//! them. [`splits`] decides which rows serve
-//! as which split, and [`sampling`] which of those are used. A [`format`](mod@format) turns a [`row`] into an
-//! [`Example`], in T5's words or in those of a [`wording`]. A [`mixture`] joins several domains into one
-//! source. [`verify`] checks files against their card.
+//! The [`readers`] read them, one file for each schema, on top of [`parquet`], and [`load`] turns them into
+//! [`Example`]s. [`splits`] decides which rows serve as which split, and [`sampling`] which of those are used. A
+//! [`format`](mod@format) turns a [`row`] into an [`Example`], in T5's format or in that of a [`wording`]. A
+//! [`mixture`] joins several domains into one source. [`verify`] checks files against their card.
 
 pub mod card;
 pub mod catalogue;

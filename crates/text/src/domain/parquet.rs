@@ -1,8 +1,8 @@
-//! Parquet files as text and integers, read by row group, only the columns asked for.
+//! Reads columns of parquet files as text and integers, one row group at a time; only the requested columns are read.
 //!
-//! The layouts of the Hub are read by position and kind rather than by exact type: strings may be
-//! plain, large, views or dictionaries, a list's child may be called `item` or `element`. Every
-//! compression but LZO is read. Rows are counted from 0 in messages.
+//! Columns are matched by name and kind rather than by exact type, as the Hub's files vary: strings may be plain,
+//! large, views or dictionaries, and a list's child may be called `item` or `element`. Every compression except LZO is
+//! supported. Messages count rows from 0.
 
 mod batch;
 mod error;
@@ -101,7 +101,7 @@ impl TableFile {
         }
         let pages = match self {
             TableFile::Disk(path) => File::open(path).ok(),
-            // It is what was compiled in.
+            // Bytes that were compiled in need no check.
             TableFile::Compiled { .. } => None,
         };
         let opened = foreign::read(|| ParquetRecordBatchReaderBuilder::try_new(input));
@@ -125,7 +125,7 @@ impl TableFile {
 pub struct Table {
     file: String,
     builder: ParquetRecordBatchReaderBuilder<Input>,
-    /// The same file, for a look at its pages before they are read.
+    /// A second handle on the file, to check its pages before they are read.
     pages: Option<File>,
 }
 
@@ -143,9 +143,8 @@ impl Table {
         find(self.builder.schema().fields(), column).is_some()
     }
 
-    /// Starts to read these columns; a dotted name is a field of a struct, or of each struct of a list,
-    /// or the whole name of a column with dots in it. With a `limit`, no more than that is decoded before
-    /// the first batch is handed over.
+    /// Starts to read these columns. A dotted name is a field of a struct, or of each struct of a list, or a column
+    /// whose own name has dots. With a `limit`, at most that many rows are decoded before the first batch is returned.
     pub fn batches(self, columns: &[&str], limit: Option<usize>) -> Result<Batches, TableError> {
         for column in columns {
             self.check(column)?;
@@ -193,7 +192,7 @@ impl Table {
         }
     }
 
-    /// Whether the pages of the leaves at these places can be what they say.
+    /// Whether the page sizes stated in the leaves at these indices are plausible.
     fn check_pages(&self, leaves: &[usize]) -> Result<(), TableError> {
         let Some(file) = &self.pages else {
             return Ok(());
@@ -213,7 +212,7 @@ impl Table {
             })
     }
 
-    /// Whether a column, the leaf at this place, can be decompressed.
+    /// Whether a column (the leaf at this index) has a supported compression.
     fn check_compression(&self, leaf: usize, column: &str) -> Result<(), TableError> {
         let mut groups = self.builder.metadata().row_groups().iter();
         if groups.any(|group| group.column(leaf).compression() == Compression::LZO) {
@@ -226,8 +225,8 @@ impl Table {
     }
 }
 
-/// Whether the path of a parquet leaf belongs to the column of this name. Between a list and its items
-/// paths have levels of their own, two as a rule (`answers.list.element.text`), one in old files.
+/// Whether a parquet leaf's path belongs to the column of this name. Between a list and its items, paths have extra
+/// levels: usually two (`answers.list.element.text`), one in old files.
 fn stands_at(column: &str, path: &[String]) -> bool {
     if path[0] == column {
         return true;
@@ -246,7 +245,7 @@ fn stands_at(column: &str, path: &[String]) -> bool {
     names.peek().is_none()
 }
 
-/// The rows of a file, some at a time.
+/// The rows of a file in batches.
 pub struct Batches {
     file: String,
     reader: ParquetRecordBatchReader,
@@ -281,7 +280,7 @@ impl Iterator for Batches {
     }
 }
 
-/// Where bytes come from.
+/// The source of the bytes.
 enum Input {
     Disk(File),
     Compiled(&'static [u8]),
@@ -307,7 +306,7 @@ impl ChunkReader for Input {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        // The library allocates what a header asks for before it reads.
+        // The library allocates the length that a header states before it reads.
         if start.saturating_add(length as u64) > self.len() {
             return Err(ParquetError::EOF(format!(
                 "{length} bytes from {start} on, of {}",
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_parquet_file_is_refused_by_name() {
+    fn other_files_than_parquet_are_refused_by_format() {
         let folder = folder();
         let whole = write_squad(&folder.path().join("whole.parquet"), 20);
         let bytes = fs::read(&whole).expect("the file just written");
@@ -416,14 +415,14 @@ mod tests {
         fs::write(&path, &bytes).expect("a file");
         assert!(read(&path, &["context"], |batch| batch.texts("context")).is_ok());
 
-        // Behind the file's magic number and the page's type.
+        // After the file's magic number and the page's type.
         assert_eq!(bytes[4..7], [0x15, 0x00, 0x15]);
         assert!(bytes[7..10].iter().all(|byte| *byte >= 0x80) && bytes[10] < 0x80);
         bytes[7..11].copy_from_slice(&[0xfe, 0xff, 0xff, 0x7f]);
         fs::write(&path, &bytes).expect("a file");
         let message = message(&path);
         assert!(
-            message.contains("that says it unpacks to 134217727"),
+            message.contains("that claims to decompress to 134217727"),
             "{message}"
         );
     }

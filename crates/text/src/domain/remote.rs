@@ -1,4 +1,4 @@
-//! Where a domain's files are published, and where they lie once they were fetched.
+//! Where a domain's files are published, and where they are in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::card::Card;
 use super::splits::Split;
 use crate::hub::{self, Kind, MAIN, RemoteFile, Source, SourceError, Wanted};
 
-/// A domain that can't be fetched.
+/// Why a domain can't be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
     /// Its card names no files.
@@ -17,7 +17,7 @@ pub enum RemoteError {
         /// The domain.
         domain: String,
     },
-    /// Its card names what can't be a repository or a file of one.
+    /// Its card names something that can't be a repository or a file of one.
     #[error("domain '{domain}': its card: {source}")]
     Source {
         /// The domain.
@@ -27,7 +27,7 @@ pub enum RemoteError {
     },
 }
 
-/// The files of a domain on the Hub, those of every split.
+/// The published files of a domain, for all splits.
 ///
 /// # Errors
 /// The card names none, or names that can't be files of a repository.
@@ -64,7 +64,7 @@ pub fn source_of(card: &Card) -> Result<Source, RemoteError> {
     })
 }
 
-/// The files of a split in the Hub's cache; none unless all of the domain's were fetched.
+/// The files of a split in the Hub's cache; empty unless all of the domain's files were fetched.
 pub fn fetched(card: &Card, split: Split, cache: &Path) -> Vec<PathBuf> {
     let folder = source_of(card)
         .ok()
@@ -108,7 +108,7 @@ mod tests {
             let file = &card.published(split).expect("published").files[0];
             let path = folder.join(file);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            // Half of a domain is none.
+            // A partly fetched domain counts as absent.
             assert!(fetched(card, split, cache.path()).is_empty());
             std::fs::write(&path, "parquet").expect("written");
         }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_without_files_is_told_so() {
+    fn a_card_without_files_is_an_error() {
         let mut card = bundled().swap_remove(0);
         card.source = None;
         let message = source_of(&card).expect_err("no source").to_string();

@@ -1,4 +1,4 @@
-//! What a file states, before any template.
+//! A row: the contents of a file, before any template.
 
 use crate::hash::sha256;
 
@@ -13,7 +13,7 @@ pub struct QuestionRow {
     pub question: String,
     /// The right answers; never empty, repeats allowed.
     pub answers: Vec<String>,
-    /// The byte of the context at which the first of them stands, where the file says it.
+    /// The byte of the context at which the first answer stands, where the file states it.
     pub answer_start: Option<usize>,
     /// Every fact that the passage states, where the file lists them.
     pub facts: Vec<String>,
@@ -24,8 +24,7 @@ pub struct QuestionRow {
 pub struct LabelledRow {
     /// Unique within its file.
     pub id: String,
-    /// The question that this is one of several answers to, by a number of its own within the
-    /// domain (MultiRC).
+    /// The question that this is one of several answers to, unique within the domain (MultiRC).
     pub question: Option<u64>,
     /// The texts, in the card's order.
     pub texts: Vec<String>,
@@ -46,20 +45,20 @@ pub struct ClozeRow {
     pub query: String,
     /// The entities of the passage.
     pub entities: Vec<String>,
-    /// The right ones; never empty, repeats allowed.
+    /// The right entities; never empty, repeats allowed.
     pub answers: Vec<String>,
 }
 
-/// A text with a pronoun and something that it may stand for (WSC).
+/// A text with a pronoun and a candidate referent (WSC).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PronounRow {
     /// Unique within its file.
     pub id: String,
     /// The text, with `*` on both sides of the pronoun.
     pub text: String,
-    /// What the pronoun may stand for.
+    /// The candidate referent.
     pub referent: String,
-    /// Whether it does.
+    /// Whether the pronoun stands for it.
     pub label: bool,
 }
 
@@ -87,8 +86,8 @@ impl Row {
         }
     }
 
-    /// The passage's name: 16 hex digits of a SHA-256, equal for equal passages in any file.
-    /// Labelled texts of which none is the passage are one together, whichever comes first.
+    /// The passage's hash: 16 hex digits of a SHA-256, equal for equal passages in any file. Labelled texts without a
+    /// passage count as one passage together, in any order.
     pub fn passage(&self) -> String {
         match self {
             Row::Question(row) => digest(&[&row.context]),
@@ -115,7 +114,7 @@ impl Row {
         }
     }
 
-    /// What it is asked by, or the first of its texts.
+    /// The question, or the first of the texts.
     pub fn opening(&self) -> &str {
         match self {
             Row::Question(row) => &row.question,
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passage_is_named_by_its_context_alone() {
+    fn a_passage_s_hash_depends_only_on_its_context() {
         // FIPS 180-2's example: SHA-256("abc") = ba7816bf 8f01cfea ...
         assert_eq!(question("1", "abc").passage(), "ba7816bf8f01cfea");
         assert_eq!(question("2", "abc").passage(), "ba7816bf8f01cfea");

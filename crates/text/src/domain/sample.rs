@@ -51,7 +51,7 @@ pub fn write_in(compression: Compression, path: &Path, columns: Vec<(&str, Array
     path.to_path_buf()
 }
 
-/// Every batch of some columns of a file, as `read` has it.
+/// Applies `read` to every batch of some columns of a file.
 pub fn read<T>(
     path: &Path,
     columns: &[&str],
@@ -75,7 +75,7 @@ pub fn integers(integers: &[i64]) -> ArrayRef {
     Arc::new(Int64Array::from(integers.to_vec()))
 }
 
-/// A column of structs of these fields.
+/// A column of structs with these fields.
 pub fn structure(fields: Vec<(&str, ArrayRef)>) -> ArrayRef {
     let fields = fields.into_iter().map(|(name, array)| {
         (
@@ -97,7 +97,7 @@ pub fn lists(lists: &[&[&str]]) -> ArrayRef {
     list_of(values, lists.iter().map(|list| list.len()), "element")
 }
 
-/// SQuAD's `answers` with starts of 0.
+/// SQuAD's `answers`, all starts 0.
 pub fn answers(texts: &[&[&str]]) -> ArrayRef {
     let lengths = || texts.iter().map(|list| list.len());
     let starts: ArrayRef = Arc::new(Int32Array::from(vec![0; lengths().sum()]));
@@ -113,7 +113,7 @@ pub fn list_of(values: ArrayRef, lengths: impl Iterator<Item = usize>, child: &s
     Arc::new(ListArray::new(field, offsets, values, None))
 }
 
-/// A SQuAD file of as many questions, two to a passage.
+/// A SQuAD file of this many questions, two for each passage.
 pub fn write_squad(path: &Path, rows: usize) -> PathBuf {
     let numbered = |name: &str, divisor: usize| -> Vec<String> {
         (0..rows)

@@ -1,8 +1,8 @@
-//! Which rows of a split are used, where fewer are asked for than there are.
+//! Which rows of a split are used, if fewer are requested than exist.
 //!
-//! Files are often sorted by article, so that the first thousand rows of SQuAD are about a handful of
-//! subjects. Rows are therefore drawn by a hash of their names: the same ones in every run, with every
-//! method and seed, wherever they stand in the file. A smaller draw is part of every larger one.
+//! Files are often sorted by article: the first thousand rows of SQuAD cover a handful of subjects. Rows are therefore
+//! drawn by a hash of their names: the same rows in every run, for every method and seed, wherever they are in the
+//! file. A smaller draw is a subset of every larger one.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -16,38 +16,38 @@ use super::row::Row;
 pub enum Limit {
     /// All of them.
     All,
-    /// The first rows: nothing after them is read.
+    /// The first rows; reading stops after them.
     First(usize),
-    /// Rows drawn by their names: the whole file is read, and no more rows than this are kept at a time.
+    /// Rows drawn by their names. The whole file is read, but no more rows than this are in memory.
     Drawn(usize),
 }
 
 impl Limit {
-    /// All, or at most `limit`, drawn.
+    /// All, or at most `limit` drawn rows.
     pub fn at_most(limit: Option<usize>) -> Limit {
         limit.map_or(Limit::All, Limit::Drawn)
     }
 }
 
-/// Chooses rows while a file is read.
+/// Selects rows while a file is read.
 pub(super) struct Sampler {
     limit: Limit,
-    /// Rows seen, including those that were not chosen.
+    /// Rows seen, selected or not.
     pub(super) seen: usize,
-    /// The last of [`Limit::Drawn`]'s order on top.
+    /// A heap whose top is the row that comes last in [`Limit::Drawn`]'s order.
     rows: BinaryHeap<Placed>,
 }
 
-/// A row and its place among those of its domain and split.
+/// A row and its position in its domain and split.
 struct Placed {
-    /// Its place in the order of [`Limit::Drawn`]; 0 for the others.
+    /// Its key in the order of [`Limit::Drawn`]; 0 for other limits.
     draw: u64,
     at: usize,
     row: Row,
 }
 
 impl Sampler {
-    /// Starts with none.
+    /// Starts empty.
     pub(super) fn new(limit: Limit) -> Sampler {
         Sampler {
             limit,
@@ -56,7 +56,7 @@ impl Sampler {
         }
     }
 
-    /// Whether it needs no further row.
+    /// Whether it needs no further rows.
     pub(super) fn is_full(&self) -> bool {
         match self.limit {
             Limit::All | Limit::Drawn(_) => false,
@@ -64,7 +64,7 @@ impl Sampler {
         }
     }
 
-    /// Looks at the next row.
+    /// Offers the next row.
     pub(super) fn add(&mut self, row: Row) {
         if self.is_full() {
             return;
@@ -83,7 +83,7 @@ impl Sampler {
         }
     }
 
-    /// The chosen rows, in the file's order.
+    /// The selected rows, in file order.
     pub(super) fn rows(self) -> Vec<Row> {
         let mut rows = self.rows.into_vec();
         rows.sort_unstable_by_key(|placed| placed.at);
@@ -91,7 +91,7 @@ impl Sampler {
     }
 }
 
-/// The places of at most `limit` of these names, ascending: those that [`Limit::Drawn`] chooses.
+/// The indices that [`Limit::Drawn`] selects from these names, at most `limit`, ascending.
 pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usize> {
     let mut order: Vec<(u64, usize)> = names.map(place).zip(0..).collect();
     order.sort_unstable();
@@ -100,8 +100,7 @@ pub fn drawn<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<usiz
     places
 }
 
-/// The place of a name in the order in which rows are drawn. The words before the name keep it apart
-/// from other hashes of the same text.
+/// A name's key in the drawing order. The prefix separates it from other hashes of the same text.
 fn place(name: &str) -> u64 {
     let digest = Sha256::new()
         .chain_update(b"promptshift draw\n")
@@ -155,18 +154,18 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_of_a_sorted_file_is_from_all_of_it() {
+    fn a_draw_covers_all_of_a_sorted_file() {
         let names: Vec<String> = (0..10_000).map(|row| format!("row {row:05}")).collect();
         let drawn = taken(Limit::Drawn(400), &names);
         let early = drawn.iter().filter(|name| **name < names[5_000]).count();
-        // Of 400 fair coins, 3 in 100,000 times more than 42 off.
+        // 400 fair coins deviate by more than 42 with a probability of 3 in 100,000.
         assert!(early.abs_diff(200) < 42, "{early} of 400 in the first half");
         assert_eq!(taken(Limit::First(2), &names), ["row 00000", "row 00001"]);
     }
 
     proptest! {
         #[test]
-        fn a_draw_is_the_same_in_any_order_and_within_any_larger_one(
+        fn a_draw_ignores_order_and_is_part_of_every_larger_one(
             names in prop::collection::btree_set("[a-d]{1,4}", 1..40),
             small in 0_usize..40,
             more in 0_usize..40,

@@ -1,28 +1,28 @@
-//! A domain's splits, and which rows serve as which: a domain may have fewer files than uses.
+//! A domain's splits, and which rows serve as each: a domain may have fewer files than uses.
 //!
-//! A source needs rows to train on, to select by and to be scored on; a target only the last. Public data
-//! seldom has all three, so one file can serve as two splits: its passages are divided by a stable hash. A
-//! passage is never on both sides, and a file is divided the same way in every run.
+//! A source needs rows to train on, to select by and to score; a target only needs the last. Public data seldom has all
+//! three, so one file can serve as two splits: its passages are divided by a stable hash. A passage is never on both
+//! sides, and the division is the same in every run.
 
 use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// Which part of a domain: training reads `Train`, selection `Validation`, the report `Test`.
+/// A part of a domain: training reads `Train`, model selection `Validation`, the report `Test`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// Rows to learn from.
+    /// Rows to train on.
     Train,
     /// Rows to choose a step or a recipe by.
     Validation,
-    /// Rows that are only ever scored.
+    /// Rows that are only scored.
     Test,
 }
 
 impl Split {
-    /// Every split, in the order of their use.
+    /// Every split, in order of use.
     pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
     /// The name of its file (`train.parquet`) and of its column in a table.
@@ -41,10 +41,10 @@ impl fmt::Display for Split {
     }
 }
 
-/// Where the rows of one split come from: a file, or some of its rows.
+/// Where the rows of one split come from: a file or a subset of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitSource {
-    /// What the rows serve as.
+    /// The split that the rows serve as.
     pub split: Split,
     /// The file that they are read from.
     pub file: Split,
@@ -57,14 +57,14 @@ pub struct SplitSource {
 pub enum RowFilter {
     /// All of them.
     All,
-    /// Those whose passage falls into these of 100 buckets.
+    /// Rows whose passage falls into these of 100 buckets.
     PassageBuckets(Range<u64>),
 }
 
-/// Where each split of a source domain comes from. No passage is in two of them unless two files hold it.
+/// Where each split of a source domain comes from. No passage is in two splits unless two files contain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainSplits {
-    /// Rows to learn from.
+    /// Rows to train on.
     pub train: SplitSource,
     /// Rows to select by.
     pub validation: SplitSource,
@@ -72,13 +72,13 @@ pub struct DomainSplits {
     pub test: SplitSource,
 }
 
-/// Buckets of a file that no other split uses.
+/// The number of buckets that a file's passages are divided into.
 const BUCKETS: u64 = 100;
 /// Buckets of `train.parquet` held out for a split that has no file.
 const HELD_OUT: u64 = 10;
 
 impl DomainSplits {
-    /// Divides the files that a domain has; `None` without one to train on.
+    /// Divides the files that a domain has; `None` without training rows.
     ///
     /// | files | validation | test |
     /// |---|---|---|
@@ -118,7 +118,7 @@ impl DomainSplits {
         })
     }
 
-    /// What the report says about them.
+    /// The report's notes on them.
     pub fn notes(&self) -> Vec<String> {
         [&self.train, &self.validation, &self.test]
             .into_iter()
@@ -128,8 +128,8 @@ impl DomainSplits {
 }
 
 impl SplitSource {
-    /// The rows that a target is scored on: all of its test file, or of its validation file where
-    /// there is no test file, since nothing is selected by a target. `None` without either.
+    /// The rows that a target is scored on: its whole test file, or its whole validation file if it has no test file,
+    /// since no selection uses a target. `None` without either.
     pub fn of_target(files: &[Split]) -> Option<SplitSource> {
         [Split::Test, Split::Validation]
             .into_iter()
@@ -141,7 +141,7 @@ impl SplitSource {
             })
     }
 
-    /// What the report says about them; nothing where a split is its own file.
+    /// The report's note on it; `None` if the split is its own file.
     pub fn note(&self) -> Option<String> {
         let SplitSource {
             split,
@@ -151,7 +151,7 @@ impl SplitSource {
         match filter {
             RowFilter::All if split == file => None,
             RowFilter::All => Some(format!(
-                "{split} is all of {file}.parquet, as there is no {split}.parquet"
+                "{split} is all of {file}.parquet, since there is no {split}.parquet"
             )),
             RowFilter::PassageBuckets(buckets) => Some(format!(
                 "{split} is about {} % of {file}.parquet: the passages whose hash falls into \
@@ -181,7 +181,7 @@ impl SplitSource {
 }
 
 impl RowFilter {
-    /// Whether it keeps rows of this passage, as [`Row::passage`](super::row::Row::passage) names it.
+    /// Whether it keeps rows of this passage, given as [`Row::passage`](super::row::Row::passage).
     pub fn keeps(&self, passage: &str) -> bool {
         match self {
             RowFilter::All => true,
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_train_on_is_no_source() {
+    fn a_source_needs_training_rows() {
         assert_eq!(DomainSplits::of(&[Validation, Test]), None);
         assert_eq!(DomainSplits::of(&[]), None);
     }

@@ -18,18 +18,18 @@ use super::splits::{DomainSplits, Split, SplitSource};
 pub enum Suite {
     /// The generated miniature domains, compiled into the binary.
     Mini,
-    /// A folder of real data in the Hub's schemas, where `layout` finds them.
+    /// A folder of real data in the Hub's schemas; `layout` finds the files.
     Folder(PathBuf),
-    /// The Hub's cache, where `promptshift fetch` leaves the files that the cards name.
+    /// The Hub's cache, where `promptshift fetch` puts the files that the cards name.
     Hub {
         /// The cache's folder.
         cache: PathBuf,
-        /// Which of the domains.
+        /// Which of its domains.
         part: Part,
     },
 }
 
-/// Domains of the Hub that form a suite.
+/// A group of the Hub's domains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
@@ -55,10 +55,10 @@ pub enum DomainError {
     /// A file is damaged or holds something else.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// Files of a split are missing, or nearly named right.
+    /// Files of a split are missing, or have almost the right name.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The files that are there do not serve.
+    /// The files that exist do not suffice.
     #[error(
         "domain '{domain}' cannot be a {role} in {suite}: wanted {wanted}, found {}{hint}",
         list(.found)
@@ -68,31 +68,31 @@ pub enum DomainError {
         domain: String,
         /// `source` or `target`.
         role: &'static str,
-        /// Where it was looked for.
+        /// Where the suite looked.
         suite: Box<str>,
         /// The files that would serve.
         wanted: &'static str,
         /// The splits that have a file.
         found: Vec<Split>,
-        /// What is there instead, or nothing.
+        /// What is there instead, or empty.
         hint: Box<str>,
     },
-    /// The files hold other data sets only.
+    /// The files hold only other data sets.
     #[error("{file}: wanted rows whose 'subset' is '{wanted}', found only: {}", .found.join(", "))]
     NoSubset {
         /// The file.
         file: String,
         /// The card's subset.
         wanted: String,
-        /// Those that it has.
+        /// The subsets found.
         found: Vec<String>,
     },
-    /// Nothing is left of a file.
+    /// No row of a file serves as this split.
     #[error("{file}: wanted rows for {split}, found none of {rows_read} that serve as {split}")]
     NoRows {
         /// The file.
         file: String,
-        /// What they should have served as.
+        /// The split they should serve as.
         split: Split,
         /// Rows read.
         rows_read: usize,
@@ -111,7 +111,7 @@ fn list(splits: &[Split]) -> String {
 }
 
 impl Suite {
-    /// The name in records: `mini`, `hub`, that of a part of it, or the folder's name.
+    /// The name in records: `mini`, `hub`, the name of a group, or the folder's name.
     pub fn name(&self) -> String {
         match self {
             Suite::Mini => MINI.to_string(),
@@ -130,7 +130,7 @@ impl Suite {
         }
     }
 
-    /// Whether a domain's files would be read if they were here.
+    /// Whether a domain belongs to this suite, whether or not its files exist.
     pub fn includes(&self, card: &Card) -> bool {
         match self {
             Suite::Mini | Suite::Folder(_) => true,
@@ -138,7 +138,7 @@ impl Suite {
         }
     }
 
-    /// The splits of a domain that have a file here. Splits that are incomplete or nearly named right count too:
+    /// The splits of a domain that have a file here. Splits that are incomplete or almost correctly named count too:
     /// reading one of those is an error.
     pub fn splits(&self, card: &Card) -> Vec<Split> {
         Split::ALL
@@ -160,7 +160,7 @@ impl Suite {
         })
     }
 
-    /// Where the rows come from that a target is scored on.
+    /// Where a target's test rows come from.
     pub fn target(&self, card: &Card) -> Result<SplitSource, DomainError> {
         let found = self.splits(card);
         SplitSource::of_target(&found).ok_or_else(|| DomainError::NoFile {
@@ -173,8 +173,8 @@ impl Suite {
         })
     }
 
-    /// The number of rows of a split's files, from their footers; `None` where there is no file,
-    /// or where only reading all of it would tell: lines, or several data sets in one file.
+    /// The number of rows of a split's files, from their footers. `None` if there is no file, or if only reading all of
+    /// it would tell (lines, or several data sets in one file).
     pub fn count(&self, card: &Card, split: Split) -> Result<Option<usize>, DomainError> {
         let files = self.files(card, split)?;
         if files.is_empty() {
@@ -194,10 +194,10 @@ impl Suite {
         Ok(Some(rows))
     }
 
-    /// The files of a domain's split; none where it has none here.
+    /// The files of a domain's split; empty if it has none here.
     ///
     /// # Errors
-    /// Some are missing, or a file is nearly named right.
+    /// Some are missing, or a file has almost the right name.
     pub fn files(&self, card: &Card, split: Split) -> Result<Vec<DataFile>, LayoutError> {
         Ok(match self {
             Suite::Mini => mini_file(&card.name, split)
@@ -218,7 +218,7 @@ impl Suite {
         })
     }
 
-    /// What is in a folder of real data instead of a domain's files, where that can be told.
+    /// What a folder of real data has instead of a domain's files, if that can be recognised.
     pub fn near_domain(&self, card: &Card) -> Option<String> {
         match self {
             Suite::Folder(folder) => layout::near_domain(folder, card),
@@ -226,7 +226,7 @@ impl Suite {
         }
     }
 
-    /// What a folder of real data is instead of one, where that can be told.
+    /// What a folder is instead of a folder of real data, if that can be recognised.
     pub fn near_folder(&self) -> Option<String> {
         match self {
             Suite::Folder(folder) => layout::near_folder(folder),
@@ -234,14 +234,14 @@ impl Suite {
         }
     }
 
-    /// What an error adds about a domain that is not here, beginning with `; `; empty where it has a file.
+    /// What an error adds about a domain that is not here, beginning with `; `; empty if it has a file.
     pub(super) fn hint_of(&self, card: &Card, found: &[Split]) -> String {
         let near = || self.near_domain(card).or_else(|| self.near_folder());
         let near = found.is_empty().then(near).flatten();
         near.map_or_else(String::new, |near| format!("; {near}"))
     }
 
-    /// Where its domains are looked for, in words.
+    /// A description of where its domains are looked for.
     pub fn place(&self) -> String {
         match self {
             Suite::Mini => "this program".to_string(),

@@ -1,12 +1,11 @@
-//! What is asked of the model.
+//! Tasks: what is asked of the model.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked of the model, which decides template, metrics and how labels are read. Transfers
-/// stay within one task.
+/// The task, which decides template, metrics and how labels are read. Transfers stay within one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Task {
@@ -60,8 +59,7 @@ impl Task {
     }
 }
 
-/// How a task is written: the name in cards and records, the other names that people have for it, and
-/// what it asks.
+/// How a task is written: its name in cards and records, other common names, and what it asks.
 struct Words {
     name: &'static str,
     others: &'static [&'static str],
@@ -135,7 +133,7 @@ impl Task {
     }
 }
 
-/// A name that no task has.
+/// Not a task's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wanted a task of {}, found '{found}'", known())]
 pub struct UnknownTask {
@@ -143,7 +141,7 @@ pub struct UnknownTask {
     pub found: String,
 }
 
-/// Every task with what it asks and the other names that it goes by.
+/// Every task, with what it asks and its other names.
 fn known() -> String {
     let told = |task: Task| {
         let Words { name, others, asks } = task.words();
@@ -152,7 +150,7 @@ fn known() -> String {
     Task::ALL.map(told).join(", ")
 }
 
-/// By any of its names, in any case, with spaces or hyphens as well.
+/// Any of its names, in any case; spaces and hyphens are accepted.
 impl FromStr for Task {
     type Err = UnknownTask;
 
@@ -198,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tasks_are_known_by_the_names_that_people_type() {
+    fn common_task_names_are_accepted() {
         for (typed, task) in [
             ("qa", Task::ExtractiveQa),
             ("question-answering", Task::ExtractiveQa),
@@ -219,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_and_no_name_means_two_tasks() {
+    fn names_are_read_back_and_no_name_means_two_tasks() {
         let mut names = Vec::new();
         for task in Task::ALL {
             let text = serde_json::to_string(&task).expect("plain data");

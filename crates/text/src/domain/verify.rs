@@ -1,6 +1,6 @@
-//! Whether a domain's files are what its card says.
+//! Checks whether a domain's files are as its card says.
 //!
-//! Every row is read, some at a time; of each only hashes are kept.
+//! Every row is read, in batches; only hashes are kept.
 
 use std::fmt;
 
@@ -16,29 +16,29 @@ use super::suite::{DomainError, Suite};
 use super::task::Task;
 use super::wording::Wording;
 
-/// One thing that was looked at in one split.
+/// One property checked in one split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// The split.
     pub split: Split,
-    /// What was looked at.
+    /// The property.
     pub what: &'static str,
-    /// What the card or the task wants.
+    /// What the card or the task requires.
     pub wanted: String,
     /// What was found.
     pub found: String,
-    /// Whether that will do.
+    /// The verdict.
     pub outcome: Outcome,
 }
 
-/// Whether what was found will do.
+/// The verdict on a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is as wanted.
+    /// As required.
     Holds,
-    /// It is worth knowing and no failure.
+    /// Worth knowing, but not a failure.
     Noted,
-    /// It is not as wanted.
+    /// Not as required.
     Fails,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What is wanted of the rows' names.
+/// The requirement on the rows' names.
 const NAMES: &str = "one for each row";
 
 /// Checks every split of a domain that a suite has.
@@ -71,7 +71,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             found: splits,
         });
     }
-    // What the card says about published files says nothing about a miniature of them.
+    // The card's statements on published files do not apply to a miniature.
     let card = &match suite {
         Suite::Mini => Card {
             source: None,
@@ -86,7 +86,7 @@ pub fn verify(suite: &Suite, card: &Card) -> Result<Vec<Check>, DomainError> {
             Err(error) => vec![Check {
                 split,
                 what: "files",
-                wanted: "all of the split, and nothing nearly of it".to_string(),
+                wanted: "all of the split, and no file that almost matches".to_string(),
                 found: error.to_string(),
                 outcome: Outcome::Fails,
             }],
@@ -123,7 +123,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
         None => checks.add(
             "schema",
             wanted,
-            "so in every row".to_string(),
+            "true of every row".to_string(),
             Outcome::Holds,
         ),
     }
@@ -149,7 +149,7 @@ fn verify_split(card: &Card, split: Split, files: Vec<DataFile>) -> Vec<Check> {
     checks.checks
 }
 
-/// Where the files say that answers stand; `None` where they say nothing of it.
+/// Counts of the answer positions that the files state; `None` if they state none.
 fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableError> {
     let mut sum: Option<SpanCounts> = None;
     if card.task != Task::ExtractiveQa {
@@ -168,7 +168,7 @@ fn offsets(card: &Card, files: &[DataFile]) -> Result<Option<SpanCounts>, TableE
 struct Census {
     rows: usize,
     empty: usize,
-    /// Rows whose passage should state an answer, and those of them in which it does.
+    /// Rows whose passage should state an answer, and how many of these do.
     asked: usize,
     stated: usize,
     /// Rows of each class.
@@ -236,9 +236,9 @@ impl Checks {
         }
     }
 
-    /// Nothing is scored by offsets, so wrong ones are only noted; unreadable ones are a failure.
+    /// Offsets do not enter scores, so wrong ones are only noted; unreadable ones are a failure.
     fn offsets(&mut self, counts: Result<Option<SpanCounts>, TableError>) {
-        let wanted = "each answer at its own, in code points".to_string();
+        let wanted = "each answer at its offset, in code points".to_string();
         match counts {
             Ok(None) => {}
             Ok(Some(counts)) => {
@@ -248,13 +248,13 @@ impl Checks {
                 } else {
                     Outcome::Noted
                 };
-                let mut found = format!("so in {right} of {all}");
+                let mut found = format!("right in {right} of {all}");
                 for (unit, counted) in [
                     ("bytes", counts.in_bytes),
                     ("units of UTF-16", counts.in_utf16),
                 ] {
                     if counted > right {
-                        found.push_str(&format!(", counted in {unit} in {counted}"));
+                        found.push_str(&format!("; counted in {unit}, in {counted}"));
                     }
                 }
                 self.add("offsets", wanted, found, outcome);
@@ -315,7 +315,7 @@ impl Checks {
             let absent = (0..labels.len()).filter(|class| count(*class) == 0).count();
             self.add(
                 "labels",
-                "every one somewhere".to_string(),
+                "each at least once".to_string(),
                 counts.join(", "),
                 none(0, absent),
             );
@@ -330,7 +330,7 @@ mod tests {
     use crate::domain::sample::{answers, card, integers, texts, write};
     use std::path::Path;
 
-    /// The outcome and what was found of a check of the only split.
+    /// The outcome of a check of the only split, and what was found.
     fn found(card: &Card, folder: &Path, what: &str) -> (Outcome, String) {
         let suite = Suite::Folder(folder.to_path_buf());
         let checks = verify(&suite, card).expect("a domain");
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_that_is_what_its_card_says_holds() {
+    fn a_domain_that_matches_its_card_passes() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         squad(folder.path(), &["a", "b"], &[&["A mill"], &["A mill", "A"]]);
         let mut card = card("squad");
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_the_card_says_fails() {
+    fn deviations_from_the_card_fail() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         squad(
             folder.path(),
@@ -389,7 +389,7 @@ mod tests {
             of(&card, "answers"),
             (Outcome::Noted, "in 2 of 3 rows".to_string())
         );
-        let offsets = "so in 0 of 4".to_string();
+        let offsets = "right in 0 of 4".to_string();
         assert_eq!(of(&card, "offsets"), (Outcome::Noted, offsets));
         let source = card.source.as_mut().expect("squad is published");
         source.unverified.push("rows".to_string());
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn the_miniatures_hold() {
+    fn the_miniatures_pass() {
         for card in card::bundled()
             .iter()
             .filter(|card| card.miniature.is_some())

@@ -1,8 +1,8 @@
-//! How an example is put into words and how an answer is read off the model: a [`Template`] for the
-//! input, a [`Verbalizer`] for the classes, and what an answer is chosen by.
+//! How an example is put into words and how an answer is read from the model: a [`Template`] for the input, a
+//! [`Verbalizer`] for the classes, and how an answer is chosen.
 //!
-//! A wording is plain data and part of a record's cell. The default one is the paper's: T5's text
-//! formats, the data set's class strings, answers by generation.
+//! A wording is plain data and part of a record's cell. The default is the paper's: T5's text formats, the data set's
+//! class strings, answers by generation.
 
 mod pieces;
 mod proposal;
@@ -20,29 +20,29 @@ pub use spelling::{Aggregate, Spelling};
 pub use template::{Template, TemplateError, bundled};
 pub use verbalizer::{Verbalizer, VerbalizerError, Words};
 
-/// What an answer is chosen by.
+/// How an answer is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreBy {
-    /// What the model writes, greedily; for labels the class whose string it is (the paper's way).
+    /// The text that the model generates greedily; for labels, the class with that string (the paper's way).
     #[default]
     Generation,
-    /// The class whose words are the most probable, end of sequence included (rank classification).
+    /// The class whose words are most probable, end of sequence included (rank classification).
     Likelihood,
-    /// The same after contextual calibration (Zhao et al. 2021, "Calibrate Before Use", arXiv
-    /// 2102.09690): divided by what the class gets for inputs without content.
+    /// As `Likelihood`, after contextual calibration (Zhao et al. 2021, "Calibrate Before Use", arXiv 2102.09690):
+    /// divided by the class's probability for inputs without content.
     Calibrated,
 }
 
 impl ScoreBy {
-    /// Every way.
+    /// All variants.
     pub const ALL: [ScoreBy; 3] = [
         ScoreBy::Generation,
         ScoreBy::Likelihood,
         ScoreBy::Calibrated,
     ];
 
-    /// The name typed and recorded.
+    /// The name on the command line and in records.
     pub fn name(self) -> &'static str {
         match self {
             ScoreBy::Generation => "generation",
@@ -51,7 +51,7 @@ impl ScoreBy {
         }
     }
 
-    /// Whether classes are ranked, which needs classes.
+    /// Whether classes are ranked, which requires a task with classes.
     pub fn ranks(self) -> bool {
         self != ScoreBy::Generation
     }
@@ -65,11 +65,11 @@ impl ScoreBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opening {
-    /// Their text (the paper's way).
+    /// The answer's text (the paper's way).
     #[default]
     Text,
-    /// A sentinel, `<extra_id_0>`, before their text: what a model that was pre-trained by span corruption
-    /// alone begins its outputs with (Lester et al. 2021, §3.2, "Span Corruption + Sentinel").
+    /// The sentinel `<extra_id_0>` before the text: a model that was pre-trained only by span corruption begins its
+    /// outputs with it (Lester et al. 2021, §3.2, "Span Corruption + Sentinel").
     Sentinel,
 }
 
@@ -79,20 +79,19 @@ impl Opening {
     }
 }
 
-/// See the module's documentation. Records from before there was a choice have none, which is the
-/// default.
+/// See the module's documentation. Old records lack these fields, which means the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wording {
-    /// What an answer is chosen by.
+    /// How an answer is chosen.
     #[serde(default, skip_serializing_if = "ScoreBy::is_generation")]
     pub score_by: ScoreBy,
-    /// Words for the source's classes; without one, their label strings.
+    /// Words for the source's classes; if absent, their label strings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verbalizer: Option<Verbalizer>,
-    /// The input's text; without one, T5's own for the task.
+    /// The input's template; if absent, T5's own for the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Template>,
-    /// What answers begin with, in training and when the model writes them.
+    /// What answers begin with, in training and in generation.
     #[serde(default, skip_serializing_if = "Opening::is_text")]
     pub opening: Opening,
 }
@@ -100,7 +99,7 @@ pub struct Wording {
 /// A wording that does not fit a domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordingError {
-    /// Classes are to be ranked where there are none.
+    /// Classes can't be ranked for a task without classes.
     #[error(
         "--score-by {way}: {domain} has no classes; wanted a domain with labels, or --score-by generation"
     )]
@@ -121,7 +120,7 @@ impl Wording {
         *self == Wording::default()
     }
 
-    /// Whether examples of a domain can be put this way.
+    /// Checks that examples of a domain can be worded this way.
     ///
     /// # Errors
     /// They can't.
@@ -138,7 +137,7 @@ impl Wording {
         }
     }
 
-    /// What a model is trained to answer for a class of `card`: the first of its words.
+    /// The training target for a class of `card`: the first of its words.
     pub fn target<'a>(&'a self, card: &'a Card, class: usize) -> &'a str {
         let words = self.verbalizer.as_ref().and_then(|v| v.classes.get(class));
         match words {
@@ -157,7 +156,7 @@ impl Wording {
         }
     }
 
-    /// A generated text with a class's word written as the class's label.
+    /// A generated text, with a class's word replaced by the class's label.
     pub fn read<'a>(&'a self, text: &'a str, source: &'a Card) -> &'a str {
         let class = self.verbalizer.as_ref().and_then(|verbalizer| {
             (verbalizer.classes.iter())
@@ -169,7 +168,7 @@ impl Wording {
         }
     }
 
-    /// The wording in a few words, for a table: `generation`, `likelihood, verbalizer yes-no`.
+    /// A short title for a table: `generation`, `likelihood, verbalizer yes-no`.
     pub fn title(&self) -> String {
         let verbalizer = self.verbalizer.as_ref();
         let template = self.template.as_ref();

@@ -1,4 +1,4 @@
-//! The standard cache of the Hub: `models--OWNER--NAME/{blobs,refs,snapshots}`.
+//! The Hub's standard cache: `models--OWNER--NAME/{blobs,refs,snapshots}`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,17 +23,17 @@ impl Place {
         Place(cache.join(folder_name(source)))
     }
 
-    /// Where a file's content is kept.
+    /// The path of a file's content.
     pub fn blob(&self, name: &str) -> PathBuf {
         self.0.join("blobs").join(name)
     }
 
-    /// Where a commit's files lead to their contents.
+    /// The folder of a commit's links to file contents.
     pub fn snapshot(&self, commit: &str) -> PathBuf {
         self.0.join("snapshots").join(commit)
     }
 
-    /// What downloads have left until they are whole.
+    /// The folder of unfinished downloads.
     pub fn incoming(&self) -> PathBuf {
         self.0.join("incoming")
     }
@@ -42,10 +42,10 @@ impl Place {
         self.0.join("refs").join(revision)
     }
 
-    /// Has a revision lead to a commit.
+    /// Points a revision at a commit.
     ///
     /// # Errors
-    /// The file system says no.
+    /// An error of the file system.
     pub fn refer(&self, revision: &str, commit: &str) -> Result<(), HubError> {
         let reference = self.reference(revision);
         let folder = reference.parent().unwrap_or(&self.0);
@@ -54,8 +54,8 @@ impl Place {
     }
 }
 
-/// The folder in which every wanted file of a source is, if the cache has them all; asks no network.
-/// The files were checked when they were fetched and are not read again.
+/// The folder with every wanted file of a source, if the cache has them all; needs no network. Files were checked when
+/// they were fetched and are not read again.
 pub fn cached(source: &Source, cache: &Path) -> Option<PathBuf> {
     let place = Place::of(cache, source);
     let commit = if is_hexadecimal(source.revision(), 40) {
@@ -79,7 +79,7 @@ fn holds_checkpoint(folder: &Path) -> bool {
     };
     let names: Vec<String> = entries
         .filter_map(Result::ok)
-        // A pointer whose blob is gone is no file.
+        // A link whose blob is gone does not count.
         .filter(|entry| entry.path().is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
@@ -87,13 +87,13 @@ fn holds_checkpoint(folder: &Path) -> bool {
     checkpoint::files(&names).is_ok()
 }
 
-/// Makes `pointer` lead to `blob`, in place of what it was: a relative link as `huggingface_hub` makes
-/// it, or a copy where the system has no links.
+/// Makes `pointer` lead to `blob`, replacing any old pointer: a relative link as `huggingface_hub` makes it, or a copy
+/// where the system has no links.
 pub(super) fn point(blob: &Path, pointer: &Path) -> io::Result<()> {
     if let Some(folder) = pointer.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // Set beside it first, so that there is always a whole one.
+    // Created beside it first, so that a whole one exists at any time.
     let mut beside = pointer.as_os_str().to_owned();
     beside.push(".partial");
     let beside = PathBuf::from(beside);
@@ -115,7 +115,7 @@ fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
     std::fs::copy(blob, pointer).map(|_| ())
 }
 
-/// `blob` as seen from the folder of `pointer`; both lie in one cache.
+/// The path of `blob` relative to the folder of `pointer`; both are in one cache.
 #[cfg(unix)]
 fn relative(blob: &Path, pointer: &Path) -> PathBuf {
     let shared = blob
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_found_when_it_is_whole() {
+    fn a_source_is_cached_only_if_complete() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = folder.path();
         let commit = "a1".repeat(20);

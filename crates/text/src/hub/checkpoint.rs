@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lack(pub String);
 
-/// The configuration, the tokenizer and the weights, each in the best of the forms that are there.
+/// The configuration, the tokenizer and the weights, each in the best available form.
 pub(super) fn files(names: &BTreeSet<&str>) -> Result<Vec<String>, Lack> {
     let mut chosen = Vec::new();
     for forms in [&["config.json"][..], &["tokenizer.json", "spiece.model"]] {
@@ -52,7 +52,7 @@ fn weights(names: &BTreeSet<&str>) -> Result<Vec<String>, Lack> {
     )))
 }
 
-/// The number of shards that a shard's name tells: `model-00001-of-00002.safetensors` has 2.
+/// The number of shards stated in a shard's name: `model-00001-of-00002.safetensors` has 2.
 fn shards_beside(name: &str) -> Option<usize> {
     let numbers = name.strip_prefix("model-")?.strip_suffix(".safetensors")?;
     let (at, count) = numbers.split_once("-of-")?;
@@ -80,7 +80,7 @@ mod tests {
             ),
             Ok("config.json tokenizer.json model.safetensors".to_string())
         );
-        // What google/t5-base-lm-adapt has.
+        // The files of google/t5-base-lm-adapt.
         assert_eq!(
             chosen("config.json spiece.model pytorch_model.bin tokenizer_config.json"),
             Ok("config.json spiece.model pytorch_model.bin".to_string())
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lacking_is_named() {
+    fn missing_files_are_named() {
         for (names, lack) in [
             ("README.md", "config.json"),
             ("config.json", "tokenizer.json or spiece.model"),

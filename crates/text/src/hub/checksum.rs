@@ -1,4 +1,4 @@
-//! Checksums of files: SHA-256 for what the Hub keeps in large-file storage, git's for the rest.
+//! Checksums of files: SHA-256 for files in the Hub's large-file storage, git's SHA-1 for the rest.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use super::source::is_hexadecimal;
 use crate::hash::hexadecimal;
 
-/// What a file's bytes must hash to.
+/// The expected checksum of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Checksum {
-    /// Of its content.
+    /// SHA-256 of the content.
     Sha256(String),
-    /// SHA-1 of git's header and its content: the name of a blob in git.
+    /// SHA-1 of git's header and the content: the name of the git blob.
     Git(String),
 }
 
@@ -25,7 +25,7 @@ impl Checksum {
         is_hexadecimal(text, 64).then(|| Checksum::Sha256(text.to_string()))
     }
 
-    /// `text` as the name of a blob in git, if it is one.
+    /// `text` as the name of a git blob, if it is one.
     pub fn git(text: &str) -> Option<Self> {
         is_hexadecimal(text, 40).then(|| Checksum::Git(text.to_string()))
     }
@@ -40,14 +40,14 @@ impl fmt::Display for Checksum {
     }
 }
 
-/// How a file differs from what it must be.
+/// How a file differs from what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub wanted: String,
     pub found: String,
 }
 
-/// What is known about a file's content before it is there.
+/// What is known about a file's content before the download.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Expected {
     pub checksums: Vec<Checksum>,
@@ -55,8 +55,8 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Compares a file with all of it. The size decides only where there is no checksum: a server may
-    /// tell the size of a compressed answer.
+    /// Compares a file with what is expected. The size counts only without a checksum, because a server may state the
+    /// size of a compressed answer.
     ///
     /// # Errors
     /// The file can't be read.
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checksum_is_none() {
+    fn invalid_checksums_are_rejected() {
         assert_eq!(Checksum::sha256(GIT), None);
         assert_eq!(Checksum::git("abc"), None);
         assert_eq!(

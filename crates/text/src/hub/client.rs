@@ -1,4 +1,4 @@
-//! Requests to the Hub. Each has a limit to the server's silence, and says in its error what was asked for.
+//! Requests to the Hub. Each has a timeout for the server's silence, and its error names the address.
 
 use std::io::Read;
 
@@ -11,7 +11,7 @@ use super::listing::Listing;
 use super::settings::Settings;
 use super::source::Source;
 
-/// How often a file's address may be another on the Hub itself, as after a repository was renamed.
+/// Maximum number of redirects within the Hub, as after a repository was renamed.
 const RENAMES: usize = 5;
 
 /// A repository of the Hub.
@@ -21,20 +21,20 @@ pub(super) struct Client<'a> {
     agent: Agent,
 }
 
-/// What the Hub says of a file before it sends it.
+/// What the Hub's headers say about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The name of the file's blob in the cache: the ETag, which is the SHA-256 of a large file.
+    /// The name of the file's blob in the cache: the ETag, which is the SHA-256 for a large file.
     pub blob: String,
-    /// Its size, where the Hub says it.
+    /// Its size, if the Hub states it.
     pub bytes: Option<u64>,
 }
 
-/// An answer with a part of a file.
+/// A response with part of a file.
 pub(super) struct Piece {
     /// Its address.
     pub url: String,
-    /// The byte of the file at which it begins: what was asked for, or 0 where the server knows no ranges.
+    /// The byte of the file at which it begins: as requested, or 0 if the server does not support ranges.
     pub start: u64,
     pub body: Box<dyn Read>,
 }
@@ -60,7 +60,7 @@ impl<'a> Client<'a> {
     /// What the repository holds at the source's revision.
     ///
     /// # Errors
-    /// The Hub can't be reached, refuses, does not know it, or is no Hub.
+    /// The Hub is unreachable, refuses, does not have it, or is not a Hub.
     pub fn listing(&self) -> Result<Listing, HubError> {
         let url = format!(
             "{}/api/{}s/{}/revision/{}",
@@ -75,13 +75,13 @@ impl<'a> Client<'a> {
         Listing::parse(&text).map_err(|reason| HubError::Answer { url, reason })
     }
 
-    /// What the Hub says of a file at a commit.
+    /// The Hub's headers for a file at a commit.
     ///
     /// # Errors
     /// As [`Client::listing`].
     pub fn header(&self, commit: &str, file: &str) -> Result<Header, HubError> {
         let mut url = self.url(commit, file);
-        // Another host, to which large files are redirected, knows neither the commit nor the checksum.
+        // The host that large files are redirected to knows neither the commit nor the checksum.
         for _ in 0..=RENAMES {
             let request = self.agent.get(&url).header(header::RANGE, "bytes=0-0");
             let request = request.config().max_redirects(0).build();
@@ -97,11 +97,11 @@ impl<'a> Client<'a> {
                 _ => return Header::read(response.headers(), commit, url),
             }
         }
-        let reason = "it leads from one address to the next".to_string();
+        let reason = "too many redirects".to_string();
         Err(HubError::Answer { url, reason })
     }
 
-    /// A file at a commit, from this byte on.
+    /// A file at a commit, from byte `start` on.
     ///
     /// # Errors
     /// As [`Client::listing`].
@@ -113,7 +113,7 @@ impl<'a> Client<'a> {
             206 => {
                 let range = text_of(response.headers(), "content-range").unwrap_or_default();
                 if !range.starts_with(&format!("bytes {start}-")) {
-                    let reason = format!("wanted the bytes from {start} on, found '{range}'");
+                    let reason = format!("wanted the bytes from {start}, found '{range}'");
                     return Err(HubError::Answer { url, reason });
                 }
                 start
@@ -131,7 +131,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// A file's address.
+    /// A file's URL.
     pub fn url(&self, commit: &str, file: &str) -> String {
         let Settings { endpoint, .. } = self.settings;
         format!("{endpoint}/{}/resolve/{commit}/{file}", self.source.page())
@@ -144,7 +144,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The answer, unless it is one of failure.
+    /// The response, unless its status is a failure.
     fn answered(
         &self,
         url: &str,
@@ -169,7 +169,7 @@ impl<'a> Client<'a> {
         ))
     }
 
-    /// An error of `ureq` as one of ours.
+    /// Converts an error of `ureq`.
     pub fn failed(&self, url: &str, error: ureq::Error) -> HubError {
         error::of_request(error, url, self.source, self.settings)
     }
@@ -184,9 +184,9 @@ impl Header {
         }
         let tag = text_of(headers, "x-linked-etag").or_else(|| text_of(headers, "etag"));
         let tag = tag.unwrap_or_default();
-        // It may be marked as weak.
+        // An ETag may be marked as weak.
         let blob = tag.strip_prefix("W/").unwrap_or(&tag).replace('"', "");
-        // It becomes a file's name.
+        // The ETag becomes a file name.
         if blob.is_empty() || !blob.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return wrong(format!(
                 "wanted an ETag of letters and digits, found '{tag}'"
@@ -208,7 +208,7 @@ fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(value.to_string())
 }
 
-/// Scheme and host of an address.
+/// Scheme and host of a URL.
 fn origin_of(address: &str) -> &str {
     let host = address.find("://").map_or(0, |at| at + 3);
     let end = address[host..]
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_called_by_what_the_redirection_says_of_it() {
+    fn a_large_file_is_named_by_the_redirection_s_etag() {
         let read = |of| Header::read(&headers(of), "c0ffee", "u".to_string());
         let large = read(&[
             ("x-repo-commit", "c0ffee"),

@@ -1,7 +1,7 @@
-//! One file, downloaded beside the cache and moved into it once its checksum is right.
+//! Downloads one file beside the cache and moves it into the cache once its checksum is right.
 //!
-//! What has come of it lies in the folder `incoming` as `BLOB.part`. An interrupted download stays there, and
-//! the next one resumes from it.
+//! The unfinished download is `incoming/BLOB.part`. It stays there after an interruption, and the next attempt resumes
+//! from it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,12 +12,12 @@ use super::checksum::{Expected, Mismatch};
 use super::client::Client;
 use super::error::HubError;
 
-/// How often a file is asked for before the download is given up; each time the rest of it.
+/// Attempts before the download fails; each requests the missing rest.
 const TRIES: u32 = 5;
-/// How long the second try waits; each further one waits so much longer.
+/// The wait before the second attempt; each further attempt waits this much longer.
 const WAIT: Duration = Duration::from_millis(300);
 
-/// A file on its way.
+/// A file being downloaded.
 pub(super) struct Download<'a> {
     pub client: &'a Client<'a>,
     pub commit: &'a str,
@@ -25,40 +25,40 @@ pub(super) struct Download<'a> {
     /// Its size.
     pub bytes: u64,
     pub expected: Expected,
-    /// Where it lies until it is whole.
+    /// The path of the unfinished download.
     pub part: PathBuf,
 }
 
-/// Why a try ended before the file did.
+/// Why an attempt ended before the file was complete.
 enum Failure {
-    /// Another try may bring the rest.
+    /// Worth another attempt.
     Passing(HubError),
-    /// Another try would not help.
+    /// Another attempt would not help.
     Lasting(HubError),
 }
 
 impl Download<'_> {
-    /// Downloads and checks; the file is then at `part`.
+    /// Downloads the file and checks it; it is then at `part`.
     ///
     /// # Errors
-    /// It does not come, or is not what was promised.
+    /// It does not arrive, or does not have its checksum.
     pub fn run(&self, hear: &mut dyn FnMut(u64)) -> Result<(), HubError> {
         let resumes = self.kept()? > 0;
         match self.pull_and_check(hear)? {
             Ok(()) => Ok(()),
-            // What an earlier try left may be the damaged part: it is tried once more from the beginning.
+            // The resumed part may be the damaged one, so the download starts once more from the beginning.
             Err(_) if resumes => (self.pull_and_check(hear)?).map_err(|found| self.corrupt(found)),
             Err(found) => Err(self.corrupt(found)),
         }
     }
 
-    /// Downloads what is missing. A file that turns out to be another is removed.
+    /// Downloads what is missing. A file with a wrong checksum is removed.
     fn pull_and_check(&self, hear: &mut dyn FnMut(u64)) -> Result<Result<(), Mismatch>, HubError> {
         self.pull(hear)?;
         let compared = (self.expected.compare(&self.part)).map_err(|e| self.unwritten(e))?;
         if let Err(mismatch) = compared {
             if self.kept()? < self.bytes {
-                // The server said that this is all. It may send the rest another time.
+                // The server ended the response early; a later attempt may bring the rest.
                 return Err(self.interrupted(""));
             }
             std::fs::remove_file(&self.part).map_err(|e| self.unwritten(e))?;
@@ -75,7 +75,7 @@ impl Download<'_> {
             match self.pull_once(hear) {
                 Ok(()) => break,
                 Err(Failure::Lasting(error)) => return Err(error),
-                // The last try counts if it brought the rest.
+                // A failed attempt still counts if it brought the rest.
                 Err(Failure::Passing(_)) if self.kept()? >= self.bytes => break,
                 Err(Failure::Passing(error)) if tries == TRIES => return Err(error),
                 Err(Failure::Passing(_)) => std::thread::sleep(WAIT * tries),
@@ -123,7 +123,7 @@ impl Download<'_> {
         }
     }
 
-    /// The part, to be written from this byte on: its end, or its beginning.
+    /// Opens the part for writing from byte `start` on: its end, or its beginning.
     fn open(&self, start: u64) -> io::Result<File> {
         if let Some(folder) = self.part.parent() {
             std::fs::create_dir_all(folder)?;
@@ -134,7 +134,7 @@ impl Download<'_> {
         }
     }
 
-    /// The bytes that are there.
+    /// The number of bytes downloaded so far.
     fn kept(&self) -> Result<u64, HubError> {
         let metadata = absent(std::fs::metadata(&self.part)).map_err(|e| self.unwritten(e))?;
         Ok(metadata.map_or(0, |metadata| metadata.len()))
@@ -165,7 +165,7 @@ impl Download<'_> {
     }
 }
 
-/// What is not there is no error.
+/// Turns "not found" into `None`.
 pub(super) fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -1,4 +1,4 @@
-//! What can go wrong with the Hub, and how to go on.
+//! What can go wrong with the Hub, and the remedies.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use crate::atomic_file::AtomicFileError;
 /// Files that could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The environment can't be understood.
+    /// An environment variable is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// `HF_HUB_OFFLINE` is set and the cache has not all of it.
+    /// `HF_HUB_OFFLINE` is set but the cache lacks a file.
     #[error(
-        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids asking the Hub, found only some or none; unset HF_HUB_OFFLINE to fetch them"
+        "{repository} at revision '{revision}': wanted all its files in {cache}, since HF_HUB_OFFLINE forbids using the Hub, found only some or none; unset HF_HUB_OFFLINE to fetch them"
     )]
     Offline {
         /// The repository.
@@ -26,10 +26,10 @@ pub enum HubError {
     },
     /// No connection.
     #[error(
-        "{url}: can't be reached: {reason}. Check the network and HF_ENDPOINT. Without a network: fetch where there is one and copy {cache} from there, or put the files into a folder and name it with --model DIR or --data DIR{found}"
+        "{url}: can't be reached: {reason}. Check the network and HF_ENDPOINT. Without a network, fetch on another machine and copy {cache} from there, or put the files into a folder and pass it with --model DIR or --data DIR{found}"
     )]
     Unreachable {
-        /// What was asked for.
+        /// The address.
         url: String,
         /// Why not.
         reason: String,
@@ -38,14 +38,14 @@ pub enum HubError {
         /// What the cache has of it.
         found: &'static str,
     },
-    /// Nothing came for too long.
+    /// The server was silent for too long.
     #[error(
-        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes from what is there"
+        "{what}: nothing came from the Hub for {seconds} s (HF_HUB_DOWNLOAD_TIMEOUT sets how long to wait); the same command resumes the download"
     )]
     Silent {
-        /// What was asked for.
+        /// The address or file.
         what: String,
-        /// How long.
+        /// The timeout.
         seconds: u64,
     },
     /// The Hub wants a token, or refused the one it was given.
@@ -55,9 +55,9 @@ pub enum HubError {
         repository: String,
         /// 401 or 403.
         status: u16,
-        /// What the Hub said.
+        /// The Hub's message.
         message: String,
-        /// How to go on.
+        /// The remedy.
         advice: String,
     },
     /// No such repository or revision.
@@ -67,27 +67,27 @@ pub enum HubError {
         repository: String,
         /// `model`, or `revision 'x' of it`.
         what: String,
-        /// What the Hub said.
+        /// The Hub's message.
         message: String,
-        /// Where to look.
+        /// The page to check.
         page: String,
     },
-    /// Another status.
+    /// Another failure status.
     #[error("{url}: the Hub answered {status}{message}; {advice}")]
     Status {
-        /// What was asked for.
+        /// The address.
         url: String,
         /// The status.
         status: u16,
-        /// What the Hub said.
+        /// The Hub's message.
         message: String,
-        /// How to go on.
+        /// The remedy.
         advice: &'static str,
     },
-    /// The answer is not one that the Hub gives.
+    /// The response is not one of a Hub.
     #[error("{url}: not an answer of a Hugging Face Hub: {reason}; check HF_ENDPOINT")]
     Answer {
-        /// What was asked for.
+        /// The address.
         url: String,
         /// What is wrong with it.
         reason: String,
@@ -104,9 +104,9 @@ pub enum HubError {
         /// Files that it has.
         has: String,
     },
-    /// The repository holds no T5 checkpoint.
+    /// The repository has no readable checkpoint.
     #[error(
-        "{repository} at revision '{revision}' holds no checkpoint that can be read: wanted {lack}; it has {has}"
+        "{repository} at revision '{revision}' has no readable checkpoint: wanted {lack}; it has {has}"
     )]
     NoCheckpoint {
         /// The repository.
@@ -118,9 +118,9 @@ pub enum HubError {
         /// Files that it has.
         has: String,
     },
-    /// The connection broke off.
+    /// The connection was lost.
     #[error(
-        "{file}: the download broke off at {kept} of {total} bytes{reason}; they are kept, and the same command resumes from there"
+        "{file}: the download stopped at {kept} of {total} bytes{reason}; the same command resumes from there"
     )]
     Interrupted {
         /// The file.
@@ -129,24 +129,24 @@ pub enum HubError {
         kept: u64,
         /// Bytes that it has.
         total: u64,
-        /// Why, where that is known.
+        /// Why, if known.
         reason: String,
     },
-    /// The download has another checksum than the Hub or the card said.
+    /// The download does not have the checksum that the Hub or the card states.
     #[error(
         "{file}: wanted {wanted}, found {found}: the download is damaged and was removed; fetch it again"
     )]
     Corrupt {
         /// The file.
         file: String,
-        /// The checksum promised.
+        /// The expected checksum.
         wanted: String,
         /// The checksum found.
         found: String,
     },
     /// The file in the repository is not the one whose checksum was given.
     #[error(
-        "{file}: wanted {wanted}, and {repository} at revision '{revision}' has {found}: the file was changed there; nothing was downloaded"
+        "{file}: wanted {wanted}, but {repository} at revision '{revision}' has {found}: the file has changed there; nothing was downloaded"
     )]
     Changed {
         /// The file.
@@ -157,12 +157,12 @@ pub enum HubError {
         repository: String,
         /// Its revision.
         revision: String,
-        /// The checksum that the Hub tells.
+        /// The checksum that the Hub states.
         found: String,
     },
-    /// Another program fetches the same repository.
+    /// Another process is fetching the same repository.
     #[error(
-        "{repository} is being fetched by another promptshift just now ({lock} is locked); wait for it"
+        "{repository} is being fetched by another promptshift process ({lock} is locked); wait for it"
     )]
     Busy {
         /// The repository.
@@ -192,7 +192,7 @@ impl HubError {
     }
 }
 
-/// What the Hub says about an error, in its headers.
+/// The Hub's error headers.
 #[derive(Debug, Clone)]
 pub(super) struct Remark {
     /// `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `GatedRepo`.
@@ -201,7 +201,7 @@ pub(super) struct Remark {
     pub message: String,
 }
 
-/// The error for a status other than success.
+/// The error for a failure status.
 pub(super) fn of_status(
     status: u16,
     remark: &Remark,
@@ -248,14 +248,14 @@ pub(super) fn of_status(
             message,
             advice: match status {
                 429 => "too many requests: wait some minutes, or set HF_TOKEN",
-                500.. => "the fault is the Hub's: try again later",
-                _ => "that was not expected: check HF_ENDPOINT",
+                500.. => "the Hub has a problem: try again later",
+                _ => "unexpected status: check HF_ENDPOINT",
             },
         },
     }
 }
 
-/// An error of `ureq` as one of ours.
+/// Converts an error of `ureq`.
 pub(super) fn of_request(
     error: ureq::Error,
     url: &str,
@@ -277,9 +277,7 @@ pub(super) fn of_request(
             reason: error.to_string(),
             cache: settings.cache.display().to_string(),
             found: match super::cached(source, &settings.cache) {
-                Some(_) => {
-                    ". The cache has these files already: HF_HUB_OFFLINE=1 uses them as they are"
-                }
+                Some(_) => ". The cache already has these files: use them with HF_HUB_OFFLINE=1",
                 None => "",
             },
         },

@@ -1,4 +1,4 @@
-//! A fetch from start to end: list, choose, download what is missing, record the commit.
+//! A complete fetch: list, choose, download what is missing, record the commit.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -14,36 +14,36 @@ use super::listing::Listing;
 use super::settings::{Network, Settings};
 use super::source::{RemoteFile, Source, Wanted, is_path};
 
-/// How a file came to be in the cache.
+/// How a file got into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// It was downloaded.
     Downloaded,
-    /// It was there already, and whole.
+    /// It was already in the cache, and intact.
     Cached,
 }
 
-/// A file that is in the cache now.
+/// A file that is now in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedFile {
     /// Its path in the repository.
     pub path: String,
     /// Its size.
     pub bytes: u64,
-    /// How it came there.
+    /// How it got there.
     pub arrival: Arrival,
 }
 
-/// A source that is in the cache now.
+/// A source that is now in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// The folder that holds its files.
     pub folder: PathBuf,
-    /// Its files; empty where the Hub was not asked.
+    /// Its files; empty if the Hub was not asked.
     pub files: Vec<FetchedFile>,
 }
 
-/// What happens during a fetch.
+/// Progress of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A download starts.
@@ -55,23 +55,22 @@ pub enum Event<'a> {
     },
     /// The download's progress.
     At {
-        /// Bytes that are there.
+        /// Bytes downloaded so far.
         bytes: u64,
     },
-    /// It is whole and in the cache.
+    /// The file is complete and in the cache.
     Ended,
-    /// What the cache had of a file was damaged, and is thrown away.
+    /// A cached file was damaged and is discarded.
     Damaged {
         /// Its path in the repository.
         file: &'a str,
     },
 }
 
-/// Brings every wanted file of a source into the cache; a file that is there and whole is left alone.
+/// Fetches every wanted file of a source into the cache; intact files are left alone.
 ///
 /// # Errors
-/// A file can't be fetched. Then no file of the cache is incomplete, and the revision still leads where it
-/// led before.
+/// A file can't be fetched. No cached file is then incomplete, and the revision still points where it did before.
 pub fn fetch(
     source: &Source,
     settings: &Settings,
@@ -107,7 +106,7 @@ pub fn fetch(
         .collect::<Result<Vec<FetchedFile>, HubError>>()?;
     let incoming = place.incoming();
     absent(std::fs::remove_dir_all(&incoming)).map_err(|error| HubError::io(&incoming, error))?;
-    // Last, so that the revision never leads to a commit that is not there whole.
+    // Last, so that the revision never points to an incomplete commit.
     if source.revision() != listing.commit {
         place.refer(source.revision(), &listing.commit)?;
     }
@@ -117,7 +116,7 @@ pub fn fetch(
     })
 }
 
-/// The files wanted, each of which the listing has, with the checksums known beforehand.
+/// The wanted files, with the checksums known beforehand. Each of them is in the listing.
 fn choose(source: &Source, listing: &Listing) -> Result<Vec<RemoteFile>, HubError> {
     let files = match source.wanted() {
         Wanted::Files(files) => files.clone(),
@@ -157,10 +156,10 @@ fn choose(source: &Source, listing: &Listing) -> Result<Vec<RemoteFile>, HubErro
     Ok(files)
 }
 
-/// A listing in a line.
+/// A one-line summary of a listing.
 fn some_of(listing: &Listing) -> String {
     const SHOWN: usize = 12;
-    // A name that the Hub would not give is not repeated on a terminal.
+    // A name that the Hub would not give is not echoed to a terminal.
     let names: Vec<&str> = (listing.files.keys().map(String::as_str))
         .filter(|name| is_path(name))
         .collect();
@@ -173,7 +172,7 @@ fn some_of(listing: &Listing) -> String {
     }
 }
 
-/// One fetch of a repository at a time; the lock goes with the file.
+/// Locks a repository, so that only one fetch at a time runs; the lock ends with the file handle.
 fn lock(source: &Source, settings: &Settings) -> Result<File, HubError> {
     let folder = (settings.cache.join(".locks")).join(cache::folder_name(source));
     let path = folder.join("promptshift.lock");
@@ -207,10 +206,10 @@ impl Fetch<'_> {
         }
         let header = self.client.header(&self.listing.commit, &file.path)?;
         expected.checksums.extend(Checksum::sha256(&header.blob));
-        // The file itself knows better than the list.
+        // The file's own header is more reliable than the listing.
         expected.bytes = header.bytes.or(expected.bytes);
         let blob = self.place.blob(&header.blob);
-        // Another commit may have had the same file.
+        // Another commit may have the same file.
         let arrival = if self.is_whole(&blob, &expected, &file.path)? {
             Arrival::Cached
         } else {
@@ -255,8 +254,8 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Whether a file of the cache is there and whole; one that is damaged is thrown away, since
-    /// every program that shares the cache would take it for whole.
+    /// Whether a cached file exists and is intact. A damaged one is discarded, since every program that shares the
+    /// cache would take it for intact.
     fn is_whole(&mut self, path: &Path, expected: &Expected, file: &str) -> Result<bool, HubError> {
         let compared = absent(expected.compare(path)).map_err(|error| HubError::io(path, error))?;
         match compared {

@@ -1,4 +1,4 @@
-//! What the Hub says that a repository holds at a revision, and at which commit.
+//! The Hub's answer on what a repository holds at a revision, and the revision's commit.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ struct Answer {
     siblings: Vec<Sibling>,
 }
 
-/// `blobs=true` adds all but the name.
+/// All fields except the name come from `blobs=true`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sibling {
@@ -37,13 +37,13 @@ struct LargeFile {
 }
 
 impl Listing {
-    /// Reads the answer of `/api/models/OWNER/NAME/revision/REVISION?blobs=true`.
+    /// Parses the response of `/api/models/OWNER/NAME/revision/REVISION?blobs=true`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        // It becomes the name of a folder.
+        // The commit becomes the name of a folder.
         if !is_hexadecimal(&answer.sha, 40) {
             return Err(format!(
                 "wanted a commit of 40 digits, found '{}'",
@@ -51,8 +51,7 @@ impl Listing {
             ));
         }
         let files = answer.siblings.into_iter().map(|sibling| {
-            // What a file in large-file storage has in git is a pointer to it, and its git hash that
-            // of the pointer.
+            // For a file in large-file storage, git holds a pointer, and the git hash is that of the pointer.
             let checksum = match &sibling.lfs {
                 Some(lfs) => lfs.sha256.as_deref().and_then(Checksum::sha256),
                 None => sibling.blob_id.as_deref().and_then(Checksum::git),

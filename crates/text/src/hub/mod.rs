@@ -1,10 +1,10 @@
-//! The Hugging Face Hub: what a [`Source`] names is [`fetch`]ed into the standard cache, checked
-//! against its checksums, and found there again by [`cached`] without network.
+//! The Hugging Face Hub: [`fetch`] brings what a [`Source`] names into the standard cache and verifies its checksums;
+//! [`cached`] finds it there again without network.
 //!
-//! A fetch first asks which files a commit has (`listing`); all its files are of that commit. A file is
-//! downloaded beside the cache, resumed where an earlier try ended, and enters the cache only after its
-//! checksum is right (`download`, `checksum`). Requests have a limit to the server's silence (`client`).
-//! [`Settings`] are the variables that `huggingface_hub` reads, and a [`HubError`] says how to go on.
+//! A fetch first lists a commit's files (`listing`), so all files come from one commit. A file is downloaded beside the
+//! cache, resumed where an earlier attempt ended, and enters the cache only after its checksum is verified (`download`,
+//! `checksum`). Requests have a timeout for the server's silence (`client`). [`Settings`] are the variables that
+//! `huggingface_hub` reads, and each [`HubError`] names its remedy.
 
 mod cache;
 mod checkpoint;

@@ -1,19 +1,19 @@
-//! Where the Hub is and where its files are kept: the variables that `huggingface_hub` reads too.
+//! The Hub's address and its cache, from the variables that `huggingface_hub` reads too.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Whether the Hub may be asked.
+/// Whether network requests are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Ask it.
+    /// They are.
     Allowed,
-    /// `HF_HUB_OFFLINE`: only what is in the cache.
+    /// `HF_HUB_OFFLINE`: only the cache is used.
     Forbidden,
 }
 
-/// A token and where it was found; its value is not shown.
+/// A token and its origin; `Debug` hides its value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     pub(super) value: String,
@@ -27,14 +27,14 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How the Hub is reached.
+/// How to reach the Hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The cache: `HF_HOME/hub`.
     pub cache: PathBuf,
     /// `HF_ENDPOINT`, without a slash at its end.
     pub endpoint: String,
-    /// `HF_TOKEN`, else the content of `HF_HOME/token`, where logging in leaves it.
+    /// `HF_TOKEN`, else the content of `HF_HOME/token`, which a login writes.
     pub token: Option<Token>,
     /// `HF_HUB_OFFLINE`.
     pub network: Network,
@@ -42,19 +42,19 @@ pub struct Settings {
     pub patience: Duration,
 }
 
-/// A variable that can't be understood.
+/// A variable with an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// There is no place for a cache.
-    #[error("there is no home folder to keep downloads in: wanted HF_HOME to name one")]
+    /// There is no folder for a cache.
+    #[error("there is no home folder for downloads: set HF_HOME")]
     NoHome,
-    /// `HF_ENDPOINT` is no address.
+    /// `HF_ENDPOINT` is not a URL.
     #[error("HF_ENDPOINT: wanted an address such as https://huggingface.co, found '{found}'")]
     Endpoint {
         /// Its value.
         found: String,
     },
-    /// `HF_HUB_DOWNLOAD_TIMEOUT` is no number.
+    /// `HF_HUB_DOWNLOAD_TIMEOUT` is not a number.
     #[error("HF_HUB_DOWNLOAD_TIMEOUT: wanted a number of seconds, at least 1, found '{found}'")]
     Patience {
         /// Its value.
@@ -66,15 +66,15 @@ const ENDPOINT: &str = "https://huggingface.co";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Settings {
-    /// From the environment.
+    /// Reads the environment.
     ///
     /// # Errors
-    /// A variable that can't be understood.
+    /// A variable has an invalid value.
     pub fn from_env() -> Result<Self, SettingsError> {
         Self::of(&|name| std::env::var(name).ok())
     }
 
-    /// From variables; one that is empty counts as unset.
+    /// Reads variables; an empty one counts as unset.
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variable = |name: &str| set(variable, name);
         let home = home(&variable)?;
@@ -86,7 +86,7 @@ impl Settings {
         let patience = match variable("HF_HUB_DOWNLOAD_TIMEOUT") {
             None => PATIENCE,
             Some(text) => match text.parse() {
-                // Some clocks hold no later time than that, and 136 years are for ever.
+                // Longer durations overflow some clocks; this limit is 136 years.
                 Ok(seconds @ 1_u64..) => Duration::from_secs(seconds.min(u32::MAX.into())),
                 _ => return Err(SettingsError::Patience { found: text }),
             },
@@ -115,7 +115,7 @@ impl Settings {
     }
 }
 
-/// The cache alone, from the environment: where what was fetched is looked for.
+/// Only the cache's folder, from the environment.
 ///
 /// # Errors
 /// There is no home folder.
@@ -131,7 +131,7 @@ fn set(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> 
     (!value.is_empty()).then_some(value)
 }
 
-/// The folder of everything of Hugging Face's.
+/// The home folder of Hugging Face's tools.
 fn home(variable: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, SettingsError> {
     let home = match (variable("HF_HOME"), variable("XDG_CACHE_HOME")) {
         (Some(home), _) => PathBuf::from(home),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_ones_are_unset_and_a_token_may_lie_in_a_file() {
+    fn empty_variables_are_unset_and_a_token_may_be_in_a_file() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path().to_str().expect("plain");
         let empty = with(&[("HF_HOME", home), ("HF_ENDPOINT", ""), ("HF_TOKEN", " ")]);

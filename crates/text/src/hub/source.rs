@@ -1,8 +1,8 @@
-//! What is wanted of the Hub: files of a repository at a revision.
+//! What to fetch from the Hub: files of a repository at a revision.
 
 use std::fmt;
 
-/// Which of the Hub's two shelves.
+/// The kind of repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Parquet files of a domain.
@@ -25,7 +25,7 @@ impl fmt::Display for Kind {
 pub struct RemoteFile {
     /// Its path in the repository: `plain_text/train-00000-of-00001.parquet`.
     pub path: String,
-    /// The SHA-256 it must have, where that is known beforehand.
+    /// Its expected SHA-256, if known beforehand.
     pub sha256: Option<String>,
 }
 
@@ -44,11 +44,11 @@ impl RemoteFile {
 pub enum Wanted {
     /// These.
     Files(Vec<RemoteFile>),
-    /// Those that make a checkpoint, whichever of their forms the repository has.
+    /// The files of a checkpoint, in the best form that the repository has.
     Checkpoint,
 }
 
-/// Files of a repository at a revision; every part is safe in a path and in an address.
+/// Files of a repository at a revision; every component is safe in a path and in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     kind: Kind,
@@ -57,28 +57,30 @@ pub struct Source {
     wanted: Wanted,
 }
 
-/// The revision used where none is given.
+/// The default revision.
 pub const MAIN: &str = "main";
 
 /// Why a source is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// Not a repository's name.
+    /// Not a repository name.
     #[error(
-        "'{found}' names no repository of the Hub: wanted OWNER/NAME, such as google/t5-base-lm-adapt"
+        "'{found}' is not the name of a Hub repository: wanted OWNER/NAME, such as google/t5-base-lm-adapt"
     )]
     Repository {
         /// What was given.
         found: String,
     },
     /// Not a revision.
-    #[error("'{found}' is no revision: wanted a branch, a tag or a commit, such as main")]
+    #[error("'{found}' is not a revision: wanted a branch, a tag or a commit, such as main")]
     Revision {
         /// What was given.
         found: String,
     },
     /// Not a path inside a repository.
-    #[error("'{found}' is no file of a repository: wanted a relative path without '..' or spaces")]
+    #[error(
+        "'{found}' is not a file of a repository: wanted a relative path without '..' or spaces"
+    )]
     File {
         /// What was given.
         found: String,
@@ -95,9 +97,11 @@ pub enum SourceError {
 
 impl Source {
     /// Named files of a repository.
+    /// Named files of a repository.
+    ///
     ///
     /// # Errors
-    /// A name that can't be one, or that would lead out of the cache.
+    /// A name is invalid, or would lead out of the cache.
     pub fn new(
         kind: Kind,
         repository: &str,
@@ -172,7 +176,7 @@ impl Source {
         &self.wanted
     }
 
-    /// Its page, as a path on the Hub: `datasets/rajpurkar/squad`.
+    /// Its page on the Hub, as a path: `datasets/rajpurkar/squad`.
     pub fn page(&self) -> String {
         match self.kind {
             Kind::Dataset => format!("datasets/{}", self.repository),
@@ -181,7 +185,7 @@ impl Source {
     }
 }
 
-/// `owner/name` of the characters that the Hub allows.
+/// Whether `text` is `owner/name` in the characters that the Hub allows.
 fn is_repository(text: &str) -> bool {
     let parts: Vec<&str> = text.split('/').collect();
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -190,12 +194,12 @@ fn is_repository(text: &str) -> bool {
             part.chars().all(allowed)
                 && part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
                 && !part.contains("..")
-                // Two hyphens are what the cache writes for the slash.
+                // The cache writes two hyphens for the slash.
                 && !part.contains("--")
         })
 }
 
-/// A relative path that means the same in an address and in a folder.
+/// Whether `text` is a relative path that means the same in a URL and in a folder.
 pub(super) fn is_path(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.=+@,~".contains(c);
     text.split('/').all(|part| {
@@ -272,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_is_one() {
+    fn valid_checksums_are_recognised() {
         let with = |sha256: &str| {
             let file = RemoteFile {
                 path: "x".to_string(),

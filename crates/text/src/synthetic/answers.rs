@@ -1,4 +1,4 @@
-//! What answers a question, or fills the detail of a sentence.
+//! What answers a question, or fills a sentence's detail.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,7 @@ pub type Lists = BTreeMap<String, Vec<String>>;
 pub enum Answer {
     /// An invented name.
     Name(NameKind),
-    /// A year, counted from the year in which the subject's story begins, so that a birth comes
-    /// before a death.
+    /// A year, relative to the year in which the subject's story begins, so that a birth precedes a death.
     Year { from: u32, to: u32 },
     /// A number and, if not empty, its unit.
     Number {
@@ -29,7 +28,7 @@ pub enum Answer {
     },
     /// An entry of this closed list.
     OneOf(String),
-    /// `a silver kite`: an article (may be empty), and an entry of each of two lists.
+    /// `a silver kite`: an article (may be empty) and one entry from each of two lists.
     Compound {
         #[serde(default)]
         article: String,
@@ -39,7 +38,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The lists that it names.
+    /// The lists that it refers to.
     pub fn lists(&self) -> Vec<&str> {
         match self {
             Answer::OneOf(list) => vec![list],
@@ -50,8 +49,8 @@ impl Answer {
         }
     }
 
-    /// A value for a subject whose story begins in the year `epoch`; `lists` has every list that the answer
-    /// names.
+    /// A value for a subject whose story begins in the year `epoch`; `lists` must contain every list that the answer
+    /// refers to.
     pub fn draw(&self, rng: &mut ChaCha8Rng, namer: &Namer, lists: &Lists, epoch: u32) -> String {
         match self {
             Answer::Name(kind) => namer.draw(*kind, rng),

@@ -1,8 +1,7 @@
 //! Pre-training documents: passages with notes about them.
 //!
-//! The corpus is unlabelled text that happens to contain questions and answers, as text on the web
-//! does; it is not free of them. It never shows the format of the down-stream tasks, nor a question
-//! phrasing of a data set, nor a name of the validation or test split.
+//! The corpus is unlabelled text that contains questions and answers, as text on the web does. It never shows the
+//! format of the downstream tasks, a question phrasing of a data set, or a name of the validation or test split.
 
 mod draft;
 mod glossary;
@@ -24,28 +23,25 @@ pub struct Document {
     pub text: String,
     /// Answers and names, for salient-span masking. Each occurs in the text.
     pub salient: Vec<String>,
-    /// The byte at which the document naturally falls in two, a passage and what follows from it:
-    /// the first byte of the second half.
+    /// The first byte of the document's second half, where it divides naturally: a passage and what follows from it.
     pub cut: Option<usize>,
 }
 
 /// The shares of the kinds of documents.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DocumentMix {
-    /// The share of the passages that carry questions and answers; of the rest, three in five carry
-    /// a re-telling.
+    /// The share of passages with questions and answers; of the rest, three in five have a re-telling.
     pub qa_share: f64,
-    /// The share of glossaries: lists of keys and values without any passage.
+    /// The share of glossaries: lists of keys and values without a passage.
     pub glossary_share: f64,
-    /// The least and the most facts of a passage, in place of the domain's own: a curriculum begins
-    /// with few.
+    /// The least and the most facts of a passage, overriding the domain's own: a curriculum begins with few.
     pub facts: Option<(usize, usize)>,
-    /// The share of documents with pairs of sentences, among those that are no glossary.
+    /// The share of documents with sentence pairs, among those that are not glossaries.
     pub pairs_share: f64,
-    /// The share of question-first documents with random cue words around question, passage and
-    /// reply; the others say `Ask:`, `Read:` and `Reply:`.
+    /// The share of question-first documents with random cue words around question, passage and reply; the others use
+    /// `Ask:`, `Read:` and `Reply:`.
     pub varied_cues: f64,
-    /// How many ways there are of saying and asking a thing.
+    /// How many phrasings of a statement or question are used.
     pub phrasings: Phrasings,
 }
 
@@ -72,7 +68,7 @@ impl Default for DocumentMix {
     }
 }
 
-/// How often a passage is of the source domain, where each other reading domain counts 1.
+/// The weight of the source domain, relative to 1 for each other reading domain.
 const SOURCE_WEIGHT: usize = 3;
 
 /// Writes a document of the training split.
@@ -84,7 +80,7 @@ pub fn document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Document {
     let mut salient: Vec<String> = Vec::with_capacity(draft.salient.len());
     let lower = text.to_ascii_lowercase();
     for string in draft.salient.iter().map(|string| strip(string)) {
-        // As the text spells it: a name may have its capital only where it opens a sentence.
+        // As spelt in the text: a name may be capitalised only because it opens a sentence.
         let at = text
             .find(&string)
             .or_else(|| lower.find(&string.to_ascii_lowercase()));
@@ -97,8 +93,8 @@ pub fn document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> Document {
     Document { text, salient, cut }
 }
 
-/// The text of [`document`] with a [`SEPARATOR`](super::SEPARATOR) between the syllables of names, to train a
-/// tokenizer on.
+/// The text of [`document`] with a [`SEPARATOR`](super::SEPARATOR) between the syllables of names, for training a
+/// tokenizer.
 pub fn tokenizer_document(rng: &mut ChaCha8Rng, mix: &DocumentMix) -> String {
     let draft = draft(rng, mix);
     draft.head + &draft.tail
@@ -170,8 +166,8 @@ fn passage(rng: &mut ChaCha8Rng, reading: &Reading, mix: &DocumentMix) -> Draft 
     }
 }
 
-/// A passage with questions: 3 of 8 ask first and need no whole sentence to reply, 3 of 8 ask first
-/// and conclude, the others ask about the passage after it.
+/// A passage with questions. 3 of 8 ask first and reply without a whole sentence, 3 of 8 ask first and conclude, the
+/// others ask about the passage after it.
 fn quiz(
     rng: &mut ChaCha8Rng,
     text: &str,
@@ -258,8 +254,7 @@ fn pair(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     }
 }
 
-/// Some pairs, and for each whether it means the same: a verdict is one word, and a document with
-/// one teaches little.
+/// Several pairs with a verdict for each: a verdict is one word, and a document with a single one teaches little.
 fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     let Verdict {
         cue,
@@ -282,7 +277,7 @@ fn list_of_pairs(rng: &mut ChaCha8Rng, pairing: &Pairing) -> Draft {
     }
 }
 
-/// A pair that is as often of one sense as of the other, and the word for it.
+/// A pair that is a paraphrase with probability one half, and the word for its verdict.
 fn judged<'a>(
     rng: &mut ChaCha8Rng,
     pairing: &Pairing,
@@ -319,7 +314,7 @@ mod tests {
         (0..count).map(|_| document(&mut rng, &MIX)).collect()
     }
 
-    /// Every question of the data sets with one place, cut there.
+    /// Every question of the data sets that has one placeholder, split at it.
     fn held_out() -> Vec<(&'static str, &'static str)> {
         let mut templates: Vec<&'static str> = Vec::new();
         for domain in domains() {

@@ -1,8 +1,8 @@
 //! The nine domains of the miniature suite, each read from a file of phrases, `domains/NAME.toml`.
 //!
-//! The file of a reading domain is a [`Reading`], that of a domain of sentence pairs a [`Pairing`]; `domains/lists.toml`
-//! holds the lists that several of them name. After a change of the phrases, `cargo run -- datasets` makes the
-//! bundled parquet files again.
+//! The file of a reading domain is a [`Reading`], that of a domain of sentence pairs a [`Pairing`];
+//! `domains/lists.toml` holds shared lists. After a change of the phrases, regenerate the bundled parquet files with
+//! `cargo run -- datasets`.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ pub struct Domain {
     pub(super) task: Task,
 }
 
-/// What the examples of a domain are.
+/// The kind of a domain's examples.
 #[derive(Debug)]
 pub(super) enum Task {
     /// Questions about a passage.
@@ -30,7 +30,7 @@ pub(super) enum Task {
 }
 
 impl Domain {
-    /// How the domain differs from the others, for a reader.
+    /// How the domain differs from the others.
     pub fn about(&self) -> &str {
         match &self.task {
             Task::Reading(reading) => &reading.about,
@@ -38,7 +38,7 @@ impl Domain {
         }
     }
 
-    /// The least and the most facts of a passage; `None` for the pairs of sentences.
+    /// The least and the most facts of a passage; `None` for sentence pairs.
     pub fn facts(&self) -> Option<(usize, usize)> {
         match &self.task {
             Task::Reading(reading) => Some(reading.facts),
@@ -74,18 +74,18 @@ static DOMAINS: LazyLock<Vec<Domain>> = LazyLock::new(|| {
     bundled().unwrap_or_else(|error| panic!("the files are compiled in and tested: {error}"))
 });
 
-/// A file of phrases that can't be used.
+/// Why a file of phrases can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum PhrasesError {
-    /// It is no TOML, or not of its kind's form.
+    /// It is not TOML, or not of this form.
     #[error("domains/{file}.toml: {found}")]
     Form {
         /// The file.
         file: &'static str,
-        /// What the parser says: the line, what was wanted there, and what was found.
+        /// The parser's error: the line, what was wanted and what was found.
         found: String,
     },
-    /// An answer is from a list that there is not, or has nothing in it.
+    /// An answer refers to a list that does not exist or is empty.
     #[error("domains/{file}.toml: wanted a list of one of the names {known}, found '{found}'")]
     List {
         /// The file.
@@ -128,7 +128,7 @@ fn parse<T: DeserializeOwned>((file, text): (&'static str, &str)) -> Result<T, P
     })
 }
 
-/// Whether every list that an answer names is there.
+/// Checks that every list that an answer refers to exists.
 fn check<'a>(
     file: &'static str,
     lists: &Lists,
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_of_its_form() {
+    fn every_phrase_file_is_valid() {
         let names: Vec<&str> = (bundled().expect("whole").iter())
             .map(|domain| domain.name)
             .collect();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_nowhere_is_named() {
+    fn a_missing_list_is_named() {
         let mut reading: Reading = parse(READINGS[6]).expect("whole");
         reading.lists.remove("injuries").expect("there");
         let answers = reading.relations().map(|relation| &relation.answer);

@@ -1,14 +1,14 @@
 //! The grammar of a passage: subjects, relations, answers and the sentences that state them.
 //!
-//! A [`Relation`] says one thing about a subject in several ways: statements with the places `{S}`
-//! (subject) and `{A}` (answer), and questions with the place `{S}`. `{a S}` and `{a A}` put the
-//! fitting `a` or `an` in front. Statements begin in lower case, since an opener may precede them.
+//! A [`Relation`] states one fact about a subject in several ways: statements with the placeholders `{S}` (subject) and
+//! `{A}` (answer), and questions with the placeholder `{S}`. `{a S}` and `{a A}` add the right article, `a` or `an`.
+//! Statements begin in lower case, since an opener may precede them.
 //!
 //! # What pre-training may see
 //!
-//! Questions come in two sets: `notes` are for the pre-training documents, `asked` for the data
-//! sets, so no question of a data set was ever phrased like that in pre-training. Statements in
-//! `told` serve both; those in `held` serve the data sets only.
+//! Questions come in two sets: `notes` for the pre-training documents and `asked` for the data sets, so pre-training
+//! never contains a phrasing of a data set's question. Statements in `told` serve both; those in `held` serve only the
+//! data sets.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -19,11 +19,11 @@ use super::answers::{Answer, Lists};
 use super::names::{NameKind, Namer, Pool, capitalise, pick, strip, takes_an};
 use crate::domain::Split;
 
-/// Who will read a text, and so which phrasings it may use.
+/// Who reads a text, which decides the phrasings that it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// The model at the start of pre-training: the first of `told` and of `notes`, so that a
-    /// question and its statement share their words.
+    /// The model at the start of pre-training: the first of `told` and of `notes`, so that a question and its statement
+    /// share their words.
     Beginner,
     /// The model in pre-training: `told` and `notes`.
     PreTraining,
@@ -69,7 +69,7 @@ impl Relation {
     }
 }
 
-/// A kind of subject and what can be said about it, in the order of a story.
+/// A kind of subject and its possible facts, in the order of a story.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectType {
@@ -81,7 +81,7 @@ pub struct SubjectType {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// How the domain differs from the others, for a reader.
+    /// How the domain differs from the others.
     pub about: String,
     /// The syllables of its names.
     pub syllables: Pool,
@@ -93,7 +93,7 @@ pub struct Reading {
     pub asides: Vec<String>,
     /// The least and the most asides of a passage.
     pub asides_of_passage: (usize, usize),
-    /// Lists that answers are from.
+    /// Lists that answers are drawn from.
     #[serde(default)]
     pub lists: Lists,
     /// What passages are about.
@@ -107,13 +107,13 @@ pub struct Fact<'a> {
     pub relation: &'a Relation,
     /// The answer as the passage spells it.
     pub answer: String,
-    /// The answer inside a sentence, so without a capital that it owes to its position.
+    /// The answer as in mid-sentence, without a capital from opening a sentence.
     value: String,
     statement: &'a str,
 }
 
 impl Fact<'_> {
-    /// The fact in other words than those of the passage.
+    /// The fact in other words than in the passage.
     pub fn retold(&self, rng: &mut ChaCha8Rng, reader: Reader) -> String {
         let statement = (0..8)
             .map(|_| self.relation.statement(rng, reader))
@@ -123,22 +123,20 @@ impl Fact<'_> {
     }
 }
 
-/// A text and its facts. All strings still hold the separators of
-/// [`names`](super::names).
+/// A text and its facts. All strings still contain the separators of [`names`](super::names).
 #[derive(Debug)]
 pub struct Passage<'a> {
     pub text: String,
     pub facts: Vec<Fact<'a>>,
 }
 
-/// The share of passages that speak about two subjects of one type, so that a question must be
-/// bound to the right one.
+/// The share of passages about two subjects of one type, so that a question must be matched to the right one.
 const TWO_SUBJECTS: f64 = 0.6;
 /// The share of statements that follow an opener.
 const OPENERS: f64 = 0.15;
 
 impl Reading {
-    /// Everything that can be said of its subjects.
+    /// All relations of its subjects.
     pub fn relations(&self) -> impl Iterator<Item = &Relation> {
         self.subjects.iter().flat_map(|kind| &kind.relations)
     }
@@ -231,13 +229,13 @@ impl Reading {
     }
 }
 
-/// An opener fits before a statement that begins with a noun, and not before another adverbial.
+/// Whether an opener fits: the statement begins with a noun, not with another adverbial.
 fn takes_opener(statement: &str) -> bool {
     statement.starts_with('{') || statement.starts_with("the ")
 }
 
-/// `count` relations out of `of`, in the order of the table. The first is shared with the other
-/// subject of the passage, if there is one: else the question alone would often name the sentence.
+/// `count` of `of` relations, in the order of the table. The first is shared with the passage's other subject, if there
+/// is one: otherwise the question alone would often identify the sentence.
 fn choose_relations(rng: &mut ChaCha8Rng, of: usize, count: usize, shared: &[usize]) -> Vec<usize> {
     let mut chosen: Vec<usize> = Vec::with_capacity(count);
     if !shared.is_empty() {
@@ -263,7 +261,7 @@ impl Passage<'_> {
     }
 }
 
-/// Where `needle` occurs in `text` as whole words, in bytes.
+/// The byte offsets at which `needle` occurs in `text` as whole words.
 pub fn mentions<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = text.as_bytes();
     let is_word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
@@ -272,13 +270,13 @@ pub fn mentions<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usiz
         .filter(move |&at| !(is_word(at + needle.len()) || at > 0 && is_word(at - 1)))
 }
 
-/// A template with its places filled.
+/// A template with its placeholders filled.
 pub(super) struct Filled {
     pub text: String,
     pub answer_start: Option<usize>,
 }
 
-/// Puts the subject and the answer into a template.
+/// Fills a template with the subject and the answer.
 pub(super) fn fill(template: &str, subject: &str, answer: &str) -> Filled {
     let mut text = String::with_capacity(template.len() + subject.len() + answer.len());
     let mut answer_start = None;
@@ -411,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_as_many_as_asked_for() {
+    fn the_number_of_facts_is_as_requested() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for (_, reading) in readings() {
             for _ in 0..200 {

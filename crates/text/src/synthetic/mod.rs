@@ -1,22 +1,22 @@
 //! The miniature suite `mini`: nine generated domains and the text a small T5 learns from.
 //!
-//! Real domains cannot be bundled, and a model that fits into a test cannot read them. So the
-//! miniature suite invents both: small worlds of persons, towns, toads, drugs and football teams,
-//! told in the manner of the data set whose name each domain bears, with questions whose answers
-//! are spans of the passage, and pre-training documents from the same worlds.
+//! Real domains can't be bundled, and a model that fits into a test can't read them. So the miniature suite invents
+//! both: small worlds of persons, towns, toads, drugs and football teams, told in the manner of the data set after
+//! which each domain is named, with questions whose answers are spans of the passage, and pre-training documents from
+//! the same worlds.
 //!
 //! What keeps it honest:
 //!
 //! - Names are split by their letters (see [`split_of_word`]): a name of the test split occurs nowhere else.
-//! - Question phrasings are split by their reader (see `grammar.rs`): those of the data sets, and some
-//!   of their statements, are never part of pre-training.
-//! - A passage states 3 to 8 facts, and every answer occurs in it once, so the expected score of
-//!   copying a random fact is low and can be computed from [`QaRow::facts`].
+//! - Question phrasings are split by reader (see `grammar.rs`): those of the data sets, and some of their statements,
+//!   never occur in pre-training.
+//! - A passage states 3 to 8 facts and contains every answer once, so the expected score of copying a random fact is
+//!   low and can be computed from [`QaRow::facts`].
 //! - Everything is a function of a seed.
 //!
-//! The documents do contain questions and answers about all domains, in other formats and other
-//! words. So a score on a target domain tells what tuning on the source leaves of a skill that
-//! pre-training gave, and not how a model would learn the skill from nothing.
+//! The documents do contain questions and answers about all domains, in other formats and other words. So a score on a
+//! target domain shows how much of a pre-trained skill survives tuning on the source, and not how a model would learn
+//! the skill from nothing.
 
 mod answers;
 mod documents;

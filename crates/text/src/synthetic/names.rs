@@ -1,10 +1,9 @@
 //! Invented names, built from syllables.
 //!
-//! The source domain and its neighbours use the first 64 of 96 syllables, the shifted domains the
-//! last 64, so that the two worlds share a third of their sounds. Every name keeps a
-//! [`SEPARATOR`] between its syllables until the public functions strip it: a tokenizer that is
-//! trained on the separated text learns the syllables as pieces, and then a name it has never seen
-//! still falls into pieces it knows.
+//! The source domain and its neighbours use the first 64 of 96 syllables, the shifted domains the last 64, so the two
+//! worlds share a third of the syllables. Every name keeps a [`SEPARATOR`] between its syllables until the public
+//! functions strip it. A tokenizer trained on the separated text learns the syllables as pieces, so a name it has never
+//! seen still splits into known pieces.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -13,8 +12,8 @@ use serde::Deserialize;
 use super::split::split_of_word;
 use crate::domain::Split;
 
-/// Stands between the syllables of a name inside this module and in
-/// [`tokenizer_document`](super::tokenizer_document); never in any other public text.
+/// Stands between the syllables of a name inside this module and in [`tokenizer_document`](super::tokenizer_document);
+/// never in other public text.
 pub const SEPARATOR: char = '\u{1}';
 
 const SYLLABLES: [&str; 96] = [
@@ -48,13 +47,13 @@ impl Pool {
     }
 }
 
-/// What a name names; this decides its shape.
+/// What a name refers to; this decides its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameKind {
     /// `Belgre Dormerka`
     Person,
-    /// `Tavin`: a given name as a school story uses it.
+    /// `Tavin`: a given name, as in a school story.
     Child,
     /// `Mrs Talyo`
     Teacher,
@@ -201,7 +200,7 @@ impl Namer {
         capitalise(self.word(rng, syllables, ending))
     }
 
-    /// A word of the split: drawn again until its class fits, five times on average at the worst.
+    /// A word of the split, by rejection sampling: at most five draws on average.
     fn word(&self, rng: &mut ChaCha8Rng, syllables: usize, ending: &str) -> String {
         loop {
             let mut word = String::with_capacity(16);
@@ -248,7 +247,7 @@ fn two_or_three(rng: &mut ChaCha8Rng) -> usize {
     if rng.random_bool(2.0 / 3.0) { 2 } else { 3 }
 }
 
-/// One entry of a list, each as likely.
+/// A uniformly random entry of a list.
 pub fn pick<'a, S: AsRef<str>>(rng: &mut ChaCha8Rng, list: &'a [S]) -> &'a str {
     list[rng.random_range(0..list.len())].as_ref()
 }
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn every_invented_word_is_of_the_asked_split() {
+    fn every_invented_word_belongs_to_the_requested_split() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for split in Split::ALL {
             let namer = Namer {

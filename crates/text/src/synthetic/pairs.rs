@@ -1,10 +1,9 @@
 //! Pairs of sentences that mean the same, or nearly.
 //!
-//! A sentence renders a *meaning*: a subject and one or two intents with their details. A positive
-//! pair renders one meaning twice in different words; a negative pair changes one thing of the
-//! meaning (the subject, a detail or an intent) and renders it like a positive one, so that the
-//! share of common words does not give the label away. As with questions, `notes` phrasings are
-//! for pre-training and `asked` phrasings for the data sets.
+//! A sentence renders a *meaning*: a subject and one or two intents with their details. A positive pair renders one
+//! meaning twice in different words. A negative pair changes one element of the meaning (the subject, a detail or an
+//! intent) and renders it in the same way, so that word overlap does not give the label away. As with questions,
+//! `notes` phrasings are for pre-training and `asked` phrasings for the data sets.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +31,7 @@ pub struct Topic {
     pub intents: Vec<Intent>,
 }
 
-/// Sentences that join two intents, whose templates stand at `{1}` and `{2}`.
+/// Sentences that join two intents, whose templates replace `{1}` and `{2}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frames {
@@ -44,7 +43,7 @@ pub struct Frames {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pairing {
-    /// How the domain differs from the others, for a reader.
+    /// How the domain differs from the others.
     pub about: String,
     /// The syllables of its names.
     pub syllables: Pool,
@@ -52,12 +51,12 @@ pub struct Pairing {
     pub positives: f64,
     /// The names of the two columns of text in the data set.
     pub columns: (String, String),
-    /// Lists that details are from.
+    /// Lists that details are drawn from.
     #[serde(default)]
     pub lists: Lists,
-    /// Where a sentence has two intents; without frames it has one, whose template is the sentence.
+    /// Frames for sentences with two intents; without frames, a sentence is the template of one intent.
     pub frames: Option<Frames>,
-    /// What sentences are about.
+    /// The subjects of the sentences.
     pub topics: Vec<Topic>,
 }
 
@@ -182,14 +181,14 @@ impl Pairing {
         }
     }
 
-    /// No detail counts years, so the epoch does not matter.
+    /// No detail is a year, so the epoch does not matter.
     fn detail(&self, rng: &mut ChaCha8Rng, namer: &Namer, intent: &Intent) -> String {
         (intent.detail.as_ref()).map_or_else(String::new, |answer| {
             answer.draw(rng, namer, &self.lists, 1900)
         })
     }
 
-    /// The meaning with one thing changed.
+    /// The meaning with one element changed.
     fn altered<'a>(
         &self,
         rng: &mut ChaCha8Rng,

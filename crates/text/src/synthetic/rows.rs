@@ -18,10 +18,9 @@ pub struct QaRow {
     pub context: String,
     pub question: String,
     pub answer: String,
-    /// Where the answer begins in the context, in code points.
+    /// The first code point of the answer in the context.
     pub answer_start: usize,
-    /// The answer to every fact of the passage, including this one: what a model that copies a
-    /// random fact would choose from.
+    /// The answer to every fact of the passage, this one included: the choices of a model that copies a random fact.
     pub facts: Vec<String>,
 }
 
@@ -57,10 +56,10 @@ impl Rows {
     }
 }
 
-/// How many rows the suite has for a domain and a split.
+/// The number of rows of a domain and a split.
 ///
-/// The domains on which something is tuned have more training rows: the source and the two pair
-/// domains, each of which is the other's source.
+/// Domains that serve as sources have more training rows: `squad` and the two pair domains, each of which is the
+/// other's source.
 pub fn sizes(domain: &Domain, split: Split) -> usize {
     match split {
         Split::Train if matches!(domain.name, "squad" | "qqp" | "mrpc") => 6000,
@@ -70,10 +69,10 @@ pub fn sizes(domain: &Domain, split: Split) -> usize {
     }
 }
 
-/// Writes the first `count` rows: the same seed gives the same rows, and more rows begin with fewer.
+/// Writes the first `count` rows: the same seed gives the same rows, and a longer sequence starts with a shorter one.
 ///
-/// A passage has one to three questions, two on average, so rows are not independent: the passages,
-/// which share the part of the identifier before its last dash, are the clusters.
+/// A passage has one to three questions, two on average, so rows are not independent. The clusters are the passages,
+/// which share the part of the identifier before its last dash.
 pub fn rows(domain: &Domain, split: Split, seed: u64, count: usize) -> Rows {
     let stream = fnv1a(domain.name.bytes().chain(split.name().bytes()));
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ stream);
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_where_they_are_said_to_be_and_nowhere_else() {
+    fn answers_are_found_exactly_at_their_stated_positions() {
         for domain in domains().iter().filter(|domain| domain.facts().is_some()) {
             for row in qa(domain.name, Split::Train, 600) {
                 let answer: String = row
@@ -263,7 +262,7 @@ mod tests {
                 }
             }
         }
-        // What the tokenizer's text separates is invented; its names are those of training.
+        // Words that the tokenizer's text separates are invented; its names are those of training.
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let mut invented = 0;
         for _ in 0..3000 {
@@ -277,8 +276,8 @@ mod tests {
             }
         }
         assert!(invented > 10_000);
-        // Closed lists are English words and occur in training; whatever else a held-out split says
-        // is a name, and must be of that split's own class.
+        // Closed lists are English words and occur in training. Every other word that is new in a held-out split is a
+        // name, and must be of that split's own class.
         for (seen_here, split) in seen.iter().zip(Split::ALL).skip(1) {
             let names: Vec<&String> = seen_here
                 .iter()

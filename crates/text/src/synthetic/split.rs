@@ -1,18 +1,17 @@
-//! Which names belong to which split.
+//! Assigns invented names to splits.
 //!
-//! A data set with invented people can leak in a way that rows cannot show: the same person may be
-//! asked about in training and in test. Here every *invented word* (the given name, the surname,
-//! the town, the drug) has a class from 0 to 9 by a hash of its letters, and a split
-//! draws only words of its own classes. So a name of the test split occurs nowhere else: not in
-//! training, not in validation and not in the pre-training text, whatever the seeds are.
+//! A data set with invented people can leak in a way that rows do not show: the same person may be asked about in
+//! training and in test. Here a hash of its letters gives every *invented word* (given name, surname, town, drug) a
+//! class from 0 to 9, and a split uses only words of its own classes. So a name of the test split occurs nowhere else:
+//! not in training, validation or pre-training text, whatever the seeds.
 //!
-//! Closed lists (foods, feelings, trades, units, numbers, years, mascots) are shared by all splits
-//! on purpose: they are the English of the little worlds, and not their inhabitants.
+//! All splits share the closed lists (foods, feelings, trades, units, numbers, years, mascots) on purpose: they are the
+//! common vocabulary of these worlds.
 
 use crate::domain::Split;
 
-/// The split to which an invented word belongs: classes 0 to 5 are training (and pre-training), 6
-/// and 7 validation, 8 and 9 test. Upper and lower case are one word.
+/// The split of an invented word: classes 0 to 5 are training (and pre-training), 6 and 7 validation, 8 and 9 test.
+/// Case is ignored.
 pub fn split_of_word(word: &str) -> Split {
     match fnv1a(word.bytes().map(|byte| byte.to_ascii_lowercase())) % 10 {
         0..=5 => Split::Train,
@@ -21,7 +20,7 @@ pub fn split_of_word(word: &str) -> Split {
     }
 }
 
-/// FNV-1a with 64 bits: stable over platforms and versions, which the hasher of `std` is not.
+/// 64-bit FNV-1a: stable across platforms and versions, unlike the hasher of `std`.
 pub(super) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -25,7 +25,7 @@ pub enum WriteError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// Parquet refused, mostly because the disk is full.
+    /// Parquet failed, usually because the disk is full.
     #[error("cannot write {path}: {source}")]
     Parquet {
         path: PathBuf,
@@ -33,13 +33,13 @@ pub enum WriteError {
     },
 }
 
-/// Rows of one row group.
+/// Rows in a row group.
 const GROUP: usize = 1000;
 
-/// Writes the rows of a domain, byte for byte the same for the same rows.
+/// Writes the rows of a domain; equal rows give identical bytes.
 ///
-/// Questions have the schema of `rajpurkar/squad` and one more column, `facts`; pairs have the
-/// columns of their data set, a `label` and an `idx`.
+/// Questions have the schema of `rajpurkar/squad` plus the column `facts`; pairs have the columns of their data set,
+/// `label` and `idx`.
 pub fn write_parquet(rows: &Rows, domain: &Domain, path: &Path) -> Result<(), WriteError> {
     let batch = match rows {
         Rows::Qa(rows) => qa_batch(rows),
@@ -49,7 +49,7 @@ pub fn write_parquet(rows: &Rows, domain: &Domain, path: &Path) -> Result<(), Wr
         path: path.to_owned(),
         source,
     })?;
-    // The default names the version of the library, which would change the bytes.
+    // The default includes the library's version, which would change the bytes.
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP))
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn writing_and_reading_are_inverse() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("rows.parquet");
         for domain in domains() {

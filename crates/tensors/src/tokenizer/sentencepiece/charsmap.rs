@@ -1,30 +1,30 @@
-//! A normaliser's rules ("ﬁ" is "fi", "Ａ" is "A", a tab is a space) as SentencePiece precompiles
-//! them: a double-array trie of what is replaced, and the replacements.
+//! A normaliser's rules ("ﬁ" is "fi", "Ａ" is "A", a tab is a space) in SentencePiece's precompiled form: a double-array
+//! trie of the strings to replace, and the replacements.
 //!
-//! Layout: the trie's bytes (u32, little-endian), the trie (u32 units as Darts-clone packs them),
-//! the replacements, each ended by a zero byte; `Normalizer::DecodePrecompiledCharsMap` in
-//! `src/normalizer.cc` of google/sentencepiece.
+//! Layout: the size of the trie in bytes (u32, little-endian), the trie (u32 units as packed by Darts-clone), the
+//! replacements, each ended by a zero byte; `Normalizer::DecodePrecompiledCharsMap` in `src/normalizer.cc` of
+//! google/sentencepiece.
 
-/// Rules that can't be used.
+/// Why rules can't be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CharsMapError {
     /// The bytes end before the trie does.
     #[error("wanted a trie of {wanted} bytes and the replacements, found {found} bytes")]
     Short {
-        /// The trie's bytes, as its first four say.
+        /// The trie's size, from the first four bytes.
         wanted: usize,
-        /// What follows them.
+        /// The number of bytes after them.
         found: usize,
     },
     /// The replacements are not text.
     #[error("the replacements are not UTF-8")]
     NotText,
-    /// A rule leads out of the replacements.
+    /// A rule points outside the replacements.
     #[error("a rule's replacement begins at byte {found} of {size}")]
     Astray {
-        /// Where it begins.
+        /// The byte that it points to.
         found: usize,
-        /// Bytes of all replacements.
+        /// The size of all replacements in bytes.
         size: usize,
     },
 }
@@ -36,14 +36,14 @@ pub struct CharsMap {
     replacements: String,
 }
 
-/// Marks a unit that holds a value (where the replacement begins) rather than a way on.
+/// Marks a unit that holds a value (the start of the replacement) rather than an edge.
 const VALUE: u32 = 1 << 31;
 
 impl CharsMap {
-    /// Parses `precompiled_charsmap`; no bytes are no rules.
+    /// Parses `precompiled_charsmap`; an empty one has no rules.
     ///
     /// # Errors
-    /// Cut short, or a replacement that is not text.
+    /// It is truncated, or a replacement is not text.
     pub fn parse(bytes: &[u8]) -> Result<Self, CharsMapError> {
         if bytes.is_empty() {
             return Ok(CharsMap::default());
@@ -80,7 +80,7 @@ impl CharsMap {
         })
     }
 
-    /// The longest rule that `text` begins with: the bytes it replaces and what by.
+    /// The longest rule that matches a prefix of `text`: the number of bytes it replaces, and the replacement.
     pub fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut found = None;
         let mut place = offset(*self.units.first()?);
@@ -94,7 +94,7 @@ impl CharsMap {
             }
             place ^= offset(unit);
             let has_value = unit & (1 << 8) != 0;
-            // A rule that ends within a character is no rule: no trainer makes one.
+            // A rule that ends within a character is ignored; no trainer makes one.
             if has_value && text.is_char_boundary(at + 1) {
                 let value = self.units.get(place).filter(|&unit| unit & VALUE != 0);
                 found = value
@@ -108,7 +108,7 @@ impl CharsMap {
     }
 }
 
-/// How far a unit's ways on lie from it, as Darts-clone packs it.
+/// The offset of a unit's children, as packed by Darts-clone.
 fn offset(unit: u32) -> usize {
     ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize
 }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bytes_are_no_rules() {
+    fn an_empty_map_has_no_rules() {
         let map = CharsMap::parse(&[]).expect("no rules");
         assert_eq!(map.longest("text"), None);
     }

@@ -1,12 +1,12 @@
-//! SentencePiece's own file, `spiece.model`: T5's vocabulary as Google published it.
+//! SentencePiece's file format, `spiece.model`: T5's vocabulary as Google published it.
 //!
-//! Gives the ids of the SentencePiece library on every text, which `tokenizers` does not: its
-//! unigram model adds scores in f64 and so breaks ties otherwise, it finds `</s>` spelt in
-//! full-width characters, and its normaliser takes the shortest rule where SentencePiece takes the
-//! longest. `tests/golden/make_sentencepiece.py` compares the two libraries' ids.
+//! Gives the same ids as the SentencePiece library on every text. `tokenizers` does not: its unigram model adds scores
+//! in f64 and so breaks ties differently, it matches `</s>` spelt in full-width characters, and its normaliser applies
+//! the shortest rule where SentencePiece applies the longest. `tests/golden/make_sentencepiece.py` compares the ids of
+//! both libraries.
 //!
-//! Control pieces (`</s>`, `<pad>`) are never found in a text: written there, they are cut like
-//! any other. A `tokenizer.json` finds them.
+//! Control pieces (`</s>`, `<pad>`) never match in a text: written there, they are split like other words. A
+//! `tokenizer.json` does match them.
 
 mod charsmap;
 mod normalizer;
@@ -29,22 +29,22 @@ use unigram::{Score, Unigram};
 /// Sentinels that T5 adds to a vocabulary without any.
 const SENTINELS: usize = 100;
 
-/// Bytes that are no usable unigram model.
+/// Why bytes are not a usable unigram model.
 #[derive(Debug, thiserror::Error)]
 pub enum SentencePieceError {
-    /// Not a `ModelProto`, or cut short within a field.
+    /// Not a `ModelProto`, or truncated within a field.
     #[error("not a SentencePiece model: {0}")]
     Unreadable(prost::DecodeError),
-    /// A part is absent: cut short between two fields, or another protobuf.
+    /// A part is absent: truncated between two fields, or another protobuf.
     #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
     Absent {
         /// The part.
         wanted: &'static str,
     },
-    /// Trained as something else.
+    /// Another type of model.
     #[error("wanted a unigram model, found model_type {found}")]
     ModelType {
-        /// Its name, or its number if it has none.
+        /// The type's name, or its number if it has none.
         found: String,
     },
     /// A setting that no T5 has.
@@ -52,19 +52,19 @@ pub enum SentencePieceError {
     Setting {
         /// Its name.
         setting: &'static str,
-        /// T5's.
+        /// T5's value.
         wanted: bool,
-        /// This model's.
+        /// This model's value.
         found: bool,
     },
-    /// A piece that can't be one.
+    /// An invalid piece.
     #[error("piece {id} '{piece}': {reason}")]
     Piece {
         /// Its id.
         id: usize,
         /// Its text.
         piece: String,
-        /// What is wrong.
+        /// Why it is invalid.
         reason: &'static str,
     },
     /// The normaliser's rules are damaged.
@@ -72,7 +72,7 @@ pub enum SentencePieceError {
     Rules(#[from] CharsMapError),
 }
 
-/// Text ↔ ids by a unigram model.
+/// Text ↔ ids with a unigram model.
 #[derive(Debug, Clone)]
 pub struct SentencePiece {
     normalizer: Normalizer,
@@ -80,19 +80,19 @@ pub struct SentencePiece {
     pieces: Vec<(String, PieceKind)>,
     ids: HashMap<String, u32>,
     unknown: u32,
-    /// The ids of the 256 byte pieces, in a model that has them.
+    /// The ids of the 256 byte pieces, if the model has them.
     bytes: Option<Vec<u32>>,
 }
 
 impl SentencePiece {
     /// Parses the bytes of a `spiece.model`.
     ///
-    /// A model without sentinels gets T5's hundred, `<extra_id_99>` first, as user-defined pieces
-    /// after its own: what `seqio.SentencePieceVocabulary(extra_ids=100)` does. A text's sentinel is
-    /// one where a space or nothing stands before it.
+    /// A model without sentinels gets T5's hundred, `<extra_id_99>` first, as user-defined pieces after its own, as
+    /// `seqio.SentencePieceVocabulary(extra_ids=100)` does. A sentinel in a text only matches after a space or at the
+    /// start.
     ///
     /// # Errors
-    /// Not a whole unigram model, or one with settings that no T5 has.
+    /// Not a complete unigram model, or one with settings that no T5 has.
     pub fn parse(bytes: &[u8]) -> Result<Self, SentencePieceError> {
         let ModelProto {
             pieces,
@@ -188,8 +188,7 @@ impl SentencePiece {
         })
     }
 
-    /// Token ids of `text` with each token's byte range in it. The space before a word belongs to
-    /// its first token.
+    /// Token ids of `text` with each token's byte range. The space before a word belongs to its first token.
     pub fn encode(&self, text: &str) -> Vec<(u32, (usize, usize))> {
         let normalized = self.normalizer.normalize(text);
         let mut tokens: Vec<(u32, (usize, usize))> = Vec::new();
@@ -201,12 +200,12 @@ impl SentencePiece {
                 (Some(bytes), _) if is_unknown => {
                     let spelt = normalized.text[range].bytes();
                     tokens.extend(spelt.map(|byte| (bytes[usize::from(byte)], (start, start))));
-                    // The last byte stands for the whole character.
+                    // The last byte's token covers the whole character.
                     if let Some((_, (_, last))) = tokens.last_mut() {
                         *last = end;
                     }
                 }
-                // Unknown characters in a row are one token.
+                // Consecutive unknown characters are one token.
                 (None, Some((_, (_, last)))) if is_unknown && after_unknown => *last = end,
                 _ => tokens.push((id, (start, end))),
             }
@@ -215,8 +214,8 @@ impl SentencePiece {
         tokens
     }
 
-    /// The text of `ids`. Control pieces, unknown ones, sentinels, and ids that no piece has are
-    /// left out; bytes that form no character are U+FFFD.
+    /// The text of `ids`, without control pieces, unknown pieces, sentinels and unassigned ids; bytes that form no
+    /// character become U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut text = Vec::new();
         for &id in ids {
@@ -247,13 +246,13 @@ impl SentencePiece {
             .or_else(|| self.id(&name))
     }
 
-    /// All ids.
+    /// The number of ids.
     pub fn size(&self) -> usize {
         self.pieces.len()
     }
 }
 
-/// Refuses what would give other ids than those of SentencePiece.
+/// Rejects settings that would give other ids than SentencePiece.
 fn check(trainer: &TrainerSpec, normalizer: &NormalizerSpec) -> Result<(), SentencePieceError> {
     let number = trainer.model_type.unwrap_or(ModelType::Unigram as i32);
     match ModelType::try_from(number) {
@@ -304,7 +303,7 @@ fn check(trainer: &TrainerSpec, normalizer: &NormalizerSpec) -> Result<(), Sente
     }
 }
 
-/// `▁<extra_id_k>` as seqio adds it.
+/// `▁<extra_id_k>`, as added by seqio.
 fn sentinel(k: usize) -> Piece {
     Piece {
         piece: Some(format!("{SPACE}<extra_id_{k}>")),
@@ -313,7 +312,7 @@ fn sentinel(k: usize) -> Piece {
     }
 }
 
-/// Whether a piece is `<extra_id_k>`, as seqio names it or without the space.
+/// Whether a piece is `<extra_id_k>`, in seqio's form or without the space.
 fn is_sentinel(piece: &str) -> bool {
     piece
         .trim_start_matches(SPACE)

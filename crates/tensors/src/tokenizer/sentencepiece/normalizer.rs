@@ -1,8 +1,7 @@
-//! What SentencePiece does to a text before it is cut: rules applied, runs of spaces made one,
-//! spaces made visible.
+//! SentencePiece's normalisation before tokenization: apply rules, collapse runs of spaces, make spaces visible.
 //!
-//! `Normalizer::Normalize` in `src/normalizer.cc` of google/sentencepiece, with the settings that
-//! every T5 has: a space before the text, none at its ends, no two in a row.
+//! `Normalizer::Normalize` in `src/normalizer.cc` of google/sentencepiece, with the settings of every T5: a space
+//! before the text, none at its ends, no two in a row.
 
 use super::charsmap::CharsMap;
 use super::trie::Trie;
@@ -10,21 +9,21 @@ use super::trie::Trie;
 /// What a space becomes: U+2581, lower one eighth block.
 pub const SPACE: char = '▁';
 
-/// The rules, and the pieces that they leave alone.
+/// The rules, and the pieces that they do not change.
 #[derive(Debug, Clone)]
 pub struct Normalizer {
     /// Rules.
     pub rules: CharsMap,
-    /// User-defined pieces: copied as they are.
+    /// User-defined pieces, copied verbatim.
     pub verbatim: Trie,
 }
 
-/// A normalised text that knows where it came from.
+/// A normalised text with the origin of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Normalized {
-    /// The text, [`SPACE`] for each space.
+    /// The text, with [`SPACE`] for each space.
     pub text: String,
-    /// For each byte of `text`, and for its end, the byte of the original that it came from.
+    /// For each byte of `text`, and for its end, the byte of the original it came from.
     pub origin: Vec<usize>,
 }
 
@@ -51,7 +50,7 @@ impl Normalizer {
             for character in new.chars() {
                 normalized.push(if character == ' ' { SPACE } else { character }, at);
             }
-            // What a rule deletes leaves the spaces on its two sides neighbours.
+            // When a rule deletes a character, the spaces on both sides become neighbours.
             if !new.is_empty() {
                 after_space = new.ends_with(' ');
             }
@@ -64,8 +63,7 @@ impl Normalizer {
         normalized
     }
 
-    /// What `text` begins with: the bytes of one rule, verbatim piece or character, and what they
-    /// become.
+    /// The first unit of `text`: the number of bytes of one rule, verbatim piece or character, and its replacement.
     fn prefix<'a>(&'a self, text: &'a str) -> Option<(usize, &'a str)> {
         let first = text.chars().next()?.len_utf8();
         if let Some((length, _)) = self.verbatim.prefixes(text).last() {

@@ -1,12 +1,11 @@
 //! The fields of SentencePiece's `ModelProto` that encoding a text needs.
 //!
-//! Tags and defaults: `src/sentencepiece_model.proto` of google/sentencepiece. Fields that are not
-//! named here are skipped.
+//! Tags and defaults: `src/sentencepiece_model.proto` of google/sentencepiece. Other fields are skipped.
 
 /// A whole `spiece.model`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ModelProto {
-    /// A piece's id is its place here.
+    /// A piece's id is its index.
     #[prost(message, repeated, tag = "1")]
     pub(super) pieces: Vec<Piece>,
     #[prost(message, optional, tag = "2")]
@@ -27,25 +26,25 @@ pub(super) struct Piece {
     pub(super) kind: Option<i32>,
 }
 
-/// What a piece is for.
+/// The type of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub(super) enum PieceKind {
     /// A piece of text.
     Normal = 1,
-    /// What stands for text that no piece spells.
+    /// Text that no piece covers.
     Unknown = 2,
-    /// Never found in a text: `</s>`, `<pad>`.
+    /// Never matches in a text: `</s>`, `<pad>`.
     Control = 3,
-    /// Always one piece where a text holds it.
+    /// Always matches as one piece.
     UserDefined = 4,
-    /// Has an id, is never used.
+    /// Has an id but is never used.
     Unused = 5,
-    /// A byte of text that no piece spells.
+    /// A byte of text that no piece covers.
     Byte = 6,
 }
 
-/// How the vocabulary was learnt.
+/// How the vocabulary was trained.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct TrainerSpec {
     #[prost(enumeration = "ModelType", optional, tag = "3")]
@@ -56,7 +55,7 @@ pub(super) struct TrainerSpec {
     pub(super) byte_fallback: Option<bool>,
 }
 
-/// The kinds of model that SentencePiece trains.
+/// The types of model that SentencePiece trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub(super) enum ModelType {
@@ -66,7 +65,7 @@ pub(super) enum ModelType {
     Char = 4,
 }
 
-/// What happens to a text before it is cut.
+/// The normalisation before tokenization.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct NormalizerSpec {
     #[prost(bytes = "vec", optional, tag = "2")]

@@ -1,4 +1,4 @@
-//! What is refused, and how it is said. Ids are compared with SentencePiece's in tests/it.
+//! Invalid models and their errors. Ids are compared with SentencePiece's in tests/it.
 
 use prost::Message;
 
@@ -13,7 +13,7 @@ fn piece(text: &str, score: f32, kind: PieceKind) -> Piece {
     }
 }
 
-/// A whole model of six pieces.
+/// A complete model of six pieces.
 fn model() -> ModelProto {
     ModelProto {
         pieces: vec![
@@ -58,7 +58,7 @@ fn a_models_own_sentinels_are_kept() {
 }
 
 #[test]
-fn cut_short_anywhere_is_refused() {
+fn truncation_anywhere_is_refused() {
     let bytes = model().encode_to_vec();
     for length in 0..bytes.len() {
         let error = SentencePiece::parse(&bytes[..length]).expect_err("refused");
@@ -71,7 +71,7 @@ fn cut_short_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_no_protobuf_is_refused() {
+fn other_files_than_protobuf_are_refused() {
     for bytes in [
         &b"{\"version\": \"1.0\"}"[..],
         b"version https://git-lfs",

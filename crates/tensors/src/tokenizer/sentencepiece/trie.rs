@@ -1,4 +1,4 @@
-//! Pieces by their bytes: which of them does a text begin with?
+//! A byte trie of pieces: which of them are prefixes of a text?
 
 /// A set of pieces with their ids.
 #[derive(Debug, Clone)]
@@ -15,14 +15,14 @@ struct Node {
 }
 
 impl Trie {
-    /// No pieces.
+    /// An empty trie.
     pub fn new() -> Self {
         Trie {
             nodes: vec![Node::default()],
         }
     }
 
-    /// Adds `piece`; the id that it had, if it had one.
+    /// Adds `piece`; returns its earlier id, if it had one.
     pub fn insert(&mut self, piece: &str, id: u32) -> Option<u32> {
         let mut node = 0;
         for &byte in piece.as_bytes() {
@@ -42,7 +42,7 @@ impl Trie {
         self.nodes[node].id.replace(id)
     }
 
-    /// The pieces that `text` begins with, shortest first: length in bytes and id.
+    /// The pieces that are prefixes of `text`, shortest first: length in bytes and id.
     pub fn prefixes(&self, text: &str) -> impl Iterator<Item = (usize, u32)> {
         let mut node = &self.nodes[0];
         text.bytes()

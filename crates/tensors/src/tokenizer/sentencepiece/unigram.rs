@@ -1,19 +1,19 @@
-//! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): the most
-//! probable way to cut a text into pieces.
+//! The unigram language model of Kudo, "Subword Regularization" (arXiv 1804.10959): the most probable segmentation of a
+//! text into pieces.
 //!
-//! `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding
-//! included. Sums are kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00",
-//! two ways of one probability, and which of them SentencePiece takes hangs on how the sums before
-//! it were rounded. `tokenizers` keeps f64, word by word, and takes another.
+//! `unigram::Model::EncodeOptimized` in `src/unigram_model.cc` of google/sentencepiece, rounding included. Sums are
+//! kept in f32 over the whole text: "00000" may be "00", "000" or "000", "00", two segmentations of equal probability,
+//! and SentencePiece's choice depends on the rounding of the sums before them. `tokenizers` sums in f64, word by word,
+//! and chooses differently.
 
 use std::ops::Range;
 
 use super::trie::Trie;
 
-/// How much less probable an unknown character is than the least probable piece.
+/// How much lower the score of an unknown character is than that of the least probable piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// The pieces that a text is cut into.
+/// A vocabulary of pieces with scores.
 #[derive(Debug, Clone)]
 pub struct Unigram {
     pieces: Trie,
@@ -21,34 +21,34 @@ pub struct Unigram {
     scores: Vec<Score>,
     unknown: u32,
     unknown_score: f32,
-    /// The greatest score of a normal piece, but at least the least positive f32.
+    /// The greatest score of a normal piece, but at least the smallest positive f32.
     greatest: f32,
 }
 
-/// What taking a piece adds to a cut's score.
+/// What a piece adds to a segmentation's score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Score {
     /// Its log-probability.
     Normal(f32),
-    /// Enough to be taken.
+    /// Enough to be always chosen.
     UserDefined,
-    /// The piece is never found in a text.
+    /// The piece never matches in a text.
     Absent,
 }
 
-/// The best cut of the text up to some byte.
+/// The best segmentation of the text up to some byte.
 #[derive(Debug, Clone, Copy)]
 struct Best {
     score: f32,
     /// Its last piece.
     id: u32,
-    /// Where its last piece begins; `None`: no cut ends here.
+    /// Where its last piece begins; `None` if no segmentation ends here.
     start: Option<usize>,
 }
 
 impl Unigram {
-    /// A model of `pieces`, whose ids are their places; `unknown` is the id of unknown characters.
-    /// The last of equal pieces counts.
+    /// A model of `pieces`, whose ids are their indices; `unknown` is the id of unknown characters. Of equal pieces the
+    /// last one counts.
     pub fn new<'a>(pieces: impl IntoIterator<Item = (&'a str, Score)>, unknown: u32) -> Self {
         let mut model = Unigram {
             pieces: Trie::new(),
@@ -72,7 +72,7 @@ impl Unigram {
         model
     }
 
-    /// The best cut of `text`: ids with their byte ranges, an unknown character's is `unknown`.
+    /// The best segmentation of `text`: ids with their byte ranges; an unknown character has the id `unknown`.
     pub fn cut(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         let none = Best {
             score: 0.0,

@@ -1,9 +1,9 @@
-//! BitFit (Ben Zaken, Ravfogel & Goldberg 2021, "BitFit: Simple Parameter-efficient Fine-tuning for
-//! Transformer-based Masked Language-models", arXiv 2106.10199): only biases are tuned.
+//! BitFit (Ben Zaken, Ravfogel & Goldberg 2021, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based
+//! Masked Language-models", arXiv 2106.10199): tunes only biases.
 //!
-//! Reference code: benzakenelad/BitFit. Where the model has biases, they are tuned, the norms' among
-//! them. T5 and Llama have none, so each linear map of the blocks is given one that starts at 0; the
-//! norms, which have biases in the paper's BERT, are left without, as is the output head. Deviation: Adafactor rather than AdamW.
+//! Reference code: benzakenelad/BitFit. If the model has biases, they are tuned, the norms' included. T5 and Llama have
+//! none, so each linear map of the blocks gets a bias that starts at 0; the norms, which have biases in the paper's
+//! BERT, and the output head get none. Deviation: Adafactor rather than AdamW.
 
 use super::{About, Delta, Family};
 use crate::layers;
@@ -18,7 +18,7 @@ impl Delta for AddedBiases {
     fn about(&self) -> About {
         About {
             family: Family::Specified,
-            what: "the biases; where the model has none, one that is added to every linear map of the blocks",
+            what: "the biases; if the model has none, a bias added to every linear map of the blocks",
             paper: "Ben Zaken et al. 2021, arXiv 2106.10199",
             code: Some("benzakenelad/BitFit"),
         }

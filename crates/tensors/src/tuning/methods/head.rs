@@ -1,5 +1,5 @@
-//! The output head only: a linear probe that generates. Where the head is the embedding (T5 v1.0,
-//! small Llamas, GPT-2), that moves as input as well.
+//! Only the output head: a linear probe that generates. If the head is the embedding (T5 v1.0, small Llamas, GPT-2),
+//! the input embedding changes with it.
 //!
 //! A control rather than a published method for T5: "tuning the head" is the feature-based baseline of
 //! Peters, Ruder & Smith 2019 ("To Tune or Not to Tune?", arXiv 1903.05987).
@@ -22,7 +22,7 @@ impl Delta for OutputHead {
 
     fn is_trainable(&self, path: &str, config: &Config) -> bool {
         match config.is_tied() {
-            // The head that is trained with every method.
+            // That head is trained with every method.
             _ if config.writes() != Writes::Tokens => false,
             true => path == "backbone.embedding",
             false => path == "backbone.head.weight",

@@ -1,11 +1,10 @@
-//! (IA)³ (Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than
-//! In-Context Learning", arXiv 2205.05638): vectors that scale keys, values and the hidden units of
-//! the feed-forward.
+//! (IA)³ (Liu et al. 2022, "Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning",
+//! arXiv 2205.05638): vectors that scale keys, values and the hidden units of the feed-forward.
 //!
-//! Reference code: r-three/t-few, `src/models/lora.py` with `configs/ia3.json`. Every attention has a
-//! scale of its keys and one of its values (the decoder's of both kinds), every feed-forward one of
-//! what enters its last map; all start at 1. Deviations: none but the budget and the loss, which is the
-//! suite's likelihood alone, without T-Few's unlikelihood and length normalisation.
+//! Reference code: r-three/t-few, `src/models/lora.py` with `configs/ia3.json`. Every attention has a scale for its
+//! keys and one for its values (both attentions of the decoder), and every feed-forward has one for the input of its
+//! last map; all start at 1. Deviations: only the budget and the loss, which is the suite's likelihood alone, without
+//! T-Few's unlikelihood and length normalisation.
 
 use super::{About, Delta, Family};
 use crate::layers::{self, Map};

@@ -1,14 +1,14 @@
-//! Ladder side tuning (Sung, Cho & Bansal 2022, "LST: Ladder Side-Tuning for Parameter and Memory
-//! Efficient Transfer Learning", arXiv 2206.06522): a small T5 beside the frozen one that reads the
-//! hidden states of its blocks through gates. The backbone is run without a tape: it saves nothing for
-//! a backward pass, which is where the method's memory goes down.
+//! Ladder side tuning (Sung, Cho & Bansal 2022, "LST: Ladder Side-Tuning for Parameter and Memory Efficient Transfer
+//! Learning", arXiv 2206.06522): a small T5 beside the frozen one that reads the hidden states of its blocks through
+//! gates. The backbone runs without autodiff and stores no activations for a backward pass, which is how the method
+//! saves memory.
 //!
-//! Reference code: ylsung/Ladder-Side-Tuning. As there: every width of the side is the backbone's over
-//! `r` (8), gates are `sigmoid(α / 0.1)` with `α` from 0, each state goes down through its own map, and
-//! the frozen head reads what goes up again. Deviations: the side starts at random (T5's published
-//! initialisation) rather than from a pruned backbone; no side block is dropped; maps down have no biases; the
-//! states before the first block are gated like all others, and those behind the last one come in as well; what
-//! goes up starts at 0 and is added to the backbone's last states, so that the tuned model starts as the frozen one.
+//! Reference code: ylsung/Ladder-Side-Tuning. As there: every width of the side is the backbone's divided by `r` (8),
+//! gates are `sigmoid(α / 0.1)` with `α` starting at 0, each state has its own down-projection, and the frozen head
+//! reads the up-projection. Deviations: the side is initialised randomly (T5's published initialisation) rather than
+//! from a pruned backbone; no side block is dropped; down-projections have no biases; the states before the first block
+//! are gated like all others, and the states after the last block are read as well; the up-projection starts at 0 and
+//! is added to the backbone's final states, so that the tuned model starts as the frozen one.
 
 use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
@@ -17,7 +17,7 @@ use crate::tuning::draw::Draw;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{LadderRecipe, Recipe};
 
-/// The side: no vocabulary of its own.
+/// The side's configuration; it has no vocabulary of its own.
 fn side(recipe: &LadderRecipe, config: &T5Config) -> T5Config {
     let reduced = |width: usize| (width / recipe.reduction.max(1)).max(1);
     T5Config {
@@ -33,7 +33,7 @@ impl Delta for LadderRecipe {
     fn about(&self) -> About {
         About {
             family: Family::Additions,
-            what: "a small network beside the model, which needs no backward pass",
+            what: "a small network beside the model, without a backward pass through the model",
             paper: "Sung et al. 2022, arXiv 2206.06522",
             code: Some("ylsung/Ladder-Side-Tuning"),
         }
@@ -46,9 +46,9 @@ impl Delta for LadderRecipe {
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => Err("not written for it (the side network here is a T5)"),
+            Kind::DecoderOnly => Err("not implemented for it (the side network is a T5)"),
             Kind::Bert => Err(
-                "not written for it (the side network here goes with pre-norm stacks that end in a norm)",
+                "not implemented for it (the side network needs pre-norm stacks that end in a norm)",
             ),
         }
     }

@@ -1,10 +1,9 @@
-//! The last `k` blocks (of the decoder, where there are two stacks) with the final norm, which in a BERT is
-//! the last block's own: the oldest way of tuning less (Lee, Tang & Lin 2019, "What Would Elsa Do? Freezing
-//! Layers During Transformer Fine-Tuning", arXiv 1911.03090, which tunes the last quarter). Deviation: four blocks
-//! whatever the size, half of small's eight and a sixth of large's 24; one of the miniature's two.
+//! The last `k` blocks (of the decoder, if there are two stacks) with the final norm, which in a BERT is part of the
+//! last block: the oldest way of tuning fewer parameters (Lee, Tang & Lin 2019, "What Would Elsa Do? Freezing Layers
+//! During Transformer Fine-Tuning", arXiv 1911.03090, which tunes the last quarter). Deviation: four blocks for every
+//! size, half of small's eight and a sixth of large's 24; one of the miniature's two.
 //!
-//! Nothing below the lowest of these blocks is on the tape, so that the backward pass ends there. The
-//! head stays frozen.
+//! Nothing below these blocks requires gradients, so the backward pass ends there. The head stays frozen.
 
 use super::{About, Delta, Family};
 use crate::network::Config;

@@ -1,10 +1,10 @@
-//! LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685):
-//! beside a frozen map `x W` a product `α/r · x A B` of two thin ones.
+//! LoRA (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv 2106.09685): a low-rank product
+//! `α/r · x A B` beside a frozen map `x W`.
 //!
-//! Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with
-//! `a = √5`, which is U[-1/√in, 1/√in], and `B` at 0, so that the tuned model starts as the frozen
-//! one. As in the paper, queries and values of every attention have one (PEFT's default for T5 too),
-//! of rank 8. Deviations: no dropout before `A`; Adafactor rather than AdamW.
+//! Reference code: microsoft/LoRA, `loralib/layers.py`. As there, `A` starts Kaiming uniform with `a = √5`, which is
+//! U[-1/√in, 1/√in], and `B` starts at 0, so that the tuned model starts as the frozen one. As in the paper, queries
+//! and values of every attention are tuned (PEFT's default for T5 too), with rank 8. Deviations: no dropout before `A`;
+//! Adafactor rather than AdamW.
 
 use super::{About, Delta, Family};
 use crate::layers::{self, LowRank};
@@ -17,14 +17,14 @@ impl Delta for LoraRecipe {
     fn about(&self) -> About {
         About {
             family: Family::Reparameterised,
-            what: "thin products beside the maps of queries and values",
+            what: "low-rank products beside the maps of queries and values",
             paper: "Hu et al. 2021, arXiv 2106.09685",
             code: Some("microsoft/LoRA"),
         }
     }
 
     fn sizes(&self) -> Vec<(&'static str, usize)> {
-        // 0 where a map has none.
+        // 0 for a map without a product.
         let ranks = self.ranks.iter().copied().filter(|rank| *rank > 0);
         ranks
             .chain([self.rank])
@@ -62,8 +62,8 @@ impl Delta for LoraRecipe {
     }
 }
 
-/// The backbone with its products folded into the weights: it answers the same, up to rounding, at
-/// the cost of the frozen one.
+/// The backbone with the low-rank products merged into its weights: same answers up to rounding, at the frozen model's
+/// cost.
 pub fn merged(tuned: &Tuned) -> Network {
     let mut backbone = tuned.backbone.clone();
     for (_, linear) in backbone.maps_mut() {

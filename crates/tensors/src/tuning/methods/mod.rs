@@ -1,8 +1,8 @@
-//! The tuning methods, one file each: where a method enters the backbone, what it trains, and how many parameters
-//! that is.
+//! The tuning methods, one file each: where a method enters the backbone, what it trains, and how many parameters that
+//! is.
 //!
-//! A method's name, title and default recipes are its [entry](promptshift_numbers::recipe::Method) among the methods;
-//! what it does to tensors is an `impl Delta`, which [`delta`] finds.
+//! A method's name, title and default recipes are in its [entry](promptshift_numbers::recipe::Method); what it does to
+//! tensors is an `impl Delta`, which [`delta`] returns.
 
 mod adapters;
 mod bitfit;
@@ -33,30 +33,29 @@ pub use prompt::prompt_tuning;
 
 /// A tuning method: one implementation for each variant of [`DeltaRecipe`].
 pub(super) trait Delta {
-    /// What is known of it, for lists.
+    /// Its description for lists.
     fn about(&self) -> About;
 
-    /// Whether the method can be put on a network of this kind, or why not: it makes no sense there, or it
-    /// is not written for it, which the reason then begins with.
+    /// Whether the method supports this kind of network, or why not: it makes no sense there, or it is not implemented,
+    /// which the reason then begins with.
     fn supports(&self, _: Kind) -> Result<(), &'static str> {
         Ok(())
     }
 
-    /// Whether it tunes output vectors of the tokens of the source's labels, which the source must
-    /// have then: [`Recipe::label_ids`].
+    /// Whether it tunes output vectors of the label tokens, which requires labels of the source: [`Recipe::label_ids`].
     fn wants_labels(&self) -> bool {
         false
     }
 
-    /// The sizes that its recipe names, each with its description for messages: all must be at least 1.
+    /// The sizes in its recipe, each with its description for messages; all must be at least 1.
     fn sizes(&self) -> Vec<(&'static str, usize)> {
         Vec::new()
     }
 
-    /// The backbone with the recipe's prompt, if it has one, in its starting values; nothing is on the tape.
+    /// The backbone with the recipe's prompt, if it has one, initialised; nothing requires gradients.
     ///
     /// # Errors
-    /// The prompt can't be made.
+    /// The prompt can't be initialised.
     fn start(&self, backbone: Network, start: Start<'_>) -> Result<Tuned, PromptError> {
         match &start.recipe.prompt {
             Some(recipe) => prompt::with_start(backbone, recipe, start.inputs, start.seed),
@@ -64,31 +63,30 @@ pub(super) trait Delta {
         }
     }
 
-    /// Adds the method's own parameters in their starting values, off the tape; the recipe's prompt and output
-    /// vectors are there.
+    /// Adds the method's own parameters with initial values, not requiring gradients. The recipe's prompt and output
+    /// vectors are already there.
     fn attach(&self, tuned: Tuned, _: &Config, _: &mut Draw) -> Tuned {
         tuned
     }
 
-    /// Whether training moves the parameter of this path in [`Tuned`]; after training, whether it
-    /// is stored.
+    /// Whether the parameter at this path in [`Tuned`] is trained and, unless training discards it, stored.
     fn is_trainable(&self, path: &str, config: &Config) -> bool;
 
-    /// How many parameters training moves, without any weights at hand.
+    /// The number of trainable parameters, computed without weights.
     fn trainable(&self, recipe: &Recipe, config: &Config) -> usize;
 
-    /// How many parameters are added to the backbone's own while it trains, frozen ones included; as many as move
-    /// where none of the backbone's do.
+    /// The number of parameters added to the backbone during training, frozen ones included. The default, the trainable
+    /// ones, holds if none of the backbone's own are trained.
     fn added_parameters(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)
     }
 
-    /// Whether the result has a file format of its own: it is neither a soft prompt like any other nor whole weights.
+    /// Whether the result is saved as an adapter: it is neither a plain soft prompt nor whole weights.
     fn leaves_adapter(&self) -> bool {
         true
     }
 
-    /// How many parameters are stored; as many as move where none are thrown away.
+    /// The number of stored parameters. Defaults to the trainable ones; smaller if training discards some.
     fn stored(&self, recipe: &Recipe, config: &Config) -> usize {
         self.trainable(recipe, config)
     }
@@ -124,7 +122,7 @@ pub(super) fn delta(recipe: &DeltaRecipe) -> &dyn Delta {
     }
 }
 
-/// What is known of a method.
+/// A method's description.
 pub fn about(method: Method) -> About {
     let untuned = |what| About {
         family: Family::None,
@@ -133,26 +131,26 @@ pub fn about(method: Method) -> About {
         code: None,
     };
     match method {
-        Method::Untuned => untuned("nothing: the model as it was pre-trained"),
-        Method::Elsewhere => untuned("what was tuned elsewhere: nothing is trained here"),
+        Method::Untuned => untuned("nothing: the pre-trained model"),
+        Method::Elsewhere => untuned("nothing here: a result tuned elsewhere"),
         tuned => delta(&Recipe::default_for(Defaults::T5, tuned).delta).about(),
     }
 }
 
-/// What is known of a method, for lists.
+/// A method's description for lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct About {
-    /// What it is a kind of.
+    /// Its family.
     pub family: Family,
-    /// What is tuned, in a line.
+    /// What is tuned, in one line.
     pub what: &'static str,
-    /// Where it was published.
+    /// The paper.
     pub paper: &'static str,
-    /// The code that it follows, where there is some.
+    /// The reference code, if any.
     pub code: Option<&'static str>,
 }
 
-/// Kinds of methods (after Ding et al. 2022, arXiv 2203.06904).
+/// Families of methods (after Ding et al. 2022, arXiv 2203.06904).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
@@ -162,9 +160,9 @@ pub enum Family {
     Prompts,
     /// Small networks within the frozen one.
     Additions,
-    /// Some of the parameters that are there.
+    /// Some of the backbone's own parameters.
     Specified,
-    /// Changes of the weights in fewer dimensions.
+    /// Low-dimensional changes of the weights.
     Reparameterised,
     /// Everything.
     All,

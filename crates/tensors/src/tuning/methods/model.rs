@@ -1,4 +1,5 @@
-//! Model tuning, the paper's word for full fine-tuning (Raffel et al. 2020, arXiv 1910.10683): every parameter moves.
+//! Model tuning, the paper's term for full fine-tuning (Raffel et al. 2020, arXiv 1910.10683): every parameter is
+//! trained.
 
 use burn::module::Module;
 
@@ -36,7 +37,7 @@ impl Delta for Model {
     }
 }
 
-/// Puts the whole backbone on the tape.
+/// Makes the whole backbone require gradients.
 pub fn model_tuning(backbone: Network) -> Tuned {
     Tuned::untuned(backbone.train())
 }

@@ -1,8 +1,8 @@
-//! Norm gains only: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer
-//! Normalization for Pre-trained Language Models", arXiv 2211.08682), the gains
-//! alone: the norms of T5 and Llama have no bias. The final norm of every stack is among them.
+//! Norm gains only: LN-tuning (Qi, Ruan, Zuo & Li 2022, "Parameter-Efficient Tuning on Layer Normalization for
+//! Pre-trained Language Models", arXiv 2211.08682) without its biases, which the norms of T5 and Llama do not have. The
+//! final norm of every stack is included.
 //!
-//! Gains start where pre-training left them. Deviation: Adafactor rather than AdamW.
+//! Gains start from their pre-trained values. Deviation: Adafactor rather than AdamW.
 
 use super::{About, Delta, Family};
 use crate::network::Config;

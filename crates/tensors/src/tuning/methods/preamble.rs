@@ -1,10 +1,10 @@
-//! Prompts of words, which nothing is trained for: a hand-written instruction (Raffel et al. 2020,
-//! arXiv 1910.10683, name each task by one; "prompt design" in Lester et al. 2021) and examples of the
-//! source before the input, "in context" (Brown et al. 2020, arXiv 2005.14165).
+//! Prompts of words, without training: a hand-written instruction (Raffel et al. 2020, arXiv 1910.10683, name each task
+//! by one; "prompt design" in Lester et al. 2021), and source examples before the input, "in context" (Brown et al.
+//! 2020, arXiv 2005.14165).
 //!
-//! Words enter where soft prompts do, as the embeddings of their tokens, so that what is saved is a
-//! prompt like any other. Examples are drawn from the source's training rows by the cell's seed and
-//! written `INPUT answer: TARGET`. There is nothing to train: a recipe of these has no steps.
+//! Words enter like soft prompts, as the embeddings of their tokens, so the result is saved as an ordinary prompt.
+//! Examples are drawn from the source's training rows by the cell's seed and written `INPUT answer: TARGET`. A recipe
+//! of these has no steps.
 
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -35,7 +35,8 @@ impl Delta for PreambleRecipe {
         }
     }
 
-    /// The backbone behind the embeddings of the words, [`MethodInputs::preamble`](crate::tuning::MethodInputs::preamble).
+    /// The backbone with the words' embeddings as its prompt,
+    /// [`MethodInputs::preamble`](crate::tuning::MethodInputs::preamble).
     fn start(&self, backbone: Network, start: Start<'_>) -> Result<Tuned, PromptError> {
         let words = &start.inputs.preamble;
         if words.is_empty() {
@@ -55,7 +56,7 @@ impl Delta for PreambleRecipe {
         match kind {
             Kind::T5 | Kind::DecoderOnly => Ok(()),
             Kind::Bert => {
-                Err("nothing is trained, and a head that was never trained follows no words")
+                Err("nothing is trained, and an untrained head can't follow an instruction")
             }
         }
     }

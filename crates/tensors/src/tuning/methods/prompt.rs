@@ -2,7 +2,7 @@
 //! Prompt Tuning", arXiv 2104.08691): `P` vectors before the embedded input of a frozen model.
 //!
 //! Reference code: google-research/prompt-tuning, `prompt_tuning/prompts.py` (initialisation) and
-//! `prompt_tuning/train/prompts.py` (where it enters).
+//! `prompt_tuning/train/prompts.py` (where it is inserted).
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -42,7 +42,7 @@ impl Delta for Prompt {
 /// Freezes the backbone and puts a new soft prompt before its input.
 ///
 /// # Errors
-/// The recipe can't be met: see [`PromptError`].
+/// The prompt can't be initialised: see [`PromptError`].
 pub fn prompt_tuning(
     backbone: Network,
     recipe: &PromptRecipe,
@@ -56,7 +56,7 @@ pub fn prompt_tuning(
     })
 }
 
-/// The backbone behind a prompt in its starting values; nothing is on the tape.
+/// The backbone with an initialised prompt; nothing requires gradients.
 pub(super) fn with_start(
     backbone: Network,
     recipe: &PromptRecipe,

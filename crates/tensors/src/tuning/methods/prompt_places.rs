@@ -1,9 +1,9 @@
-//! Prompt tuning elsewhere: before the decoder's start token, or before both inputs.
+//! Prompt tuning at other places: before the decoder's start token, or before both inputs.
 //!
-//! The paper's prompt (Lester et al. 2021, arXiv 2104.08691) stands before the encoder's input; its
-//! reference code, google-research/prompt-tuning, has prompts for the decoder and for both as well
-//! (`prompt_tuning/train/models.py`). The decoder's prompt takes real positions before the start token,
-//! and nothing is predicted on it. Where there are two, both start from the same vectors.
+//! The paper's prompt (Lester et al. 2021, arXiv 2104.08691) precedes the encoder's input; its reference code,
+//! google-research/prompt-tuning, also has prompts for the decoder and for both (`prompt_tuning/train/models.py`). The
+//! decoder's prompt takes positions before the start token, and nothing is predicted there. If there are two, both
+//! start from the same vectors.
 
 use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
@@ -37,9 +37,7 @@ impl Delta for PromptPlaces {
     fn supports(&self, kind: Kind) -> Result<(), &'static str> {
         match kind {
             Kind::T5 => Ok(()),
-            Kind::DecoderOnly => {
-                Err("it has one input, which the prompt of method prompt stands before")
-            }
+            Kind::DecoderOnly => Err("it has one input, and method prompt puts a prompt before it"),
             Kind::Bert => Err("it has no decoder"),
         }
     }

@@ -1,13 +1,12 @@
-//! P-tuning (Liu et al. 2021, "GPT Understands, Too", arXiv 2103.10385): a network makes the soft
-//! prompt of vectors that are tuned with it; when training ends, the prompt is kept and the network
-//! thrown away.
+//! P-tuning (Liu et al. 2021, "GPT Understands, Too", arXiv 2103.10385): a network produces the soft prompt from
+//! vectors, and both are tuned. After training the prompt is kept and the network discarded.
 //!
-//! Reference code: THUDM/P-tuning, `LAMA/p_tuning/prompt_encoder.py` (a bidirectional LSTM of two
-//! layers with an MLP on it), and PEFT's `PromptEncoder`, from which the widths are: MLP `D → h → h → D`
-//! with relu, or an LSTM `D → h` with an MLP `2h → 2h → D`. Linear maps and the LSTM start as PyTorch
-//! starts them. Deviations: the vectors start like a soft prompt of the recipe rather than from N(0, 1);
-//! `h` is 512 for every T5 rather than `D` as THUDM's; the LSTM has one bias a gate, where PyTorch adds up two, and no dropout; the prompt stands before the
-//! input as one piece, where the paper's may stand between pieces of a pattern.
+//! Reference code: THUDM/P-tuning, `LAMA/p_tuning/prompt_encoder.py` (a bidirectional LSTM of two layers followed by an
+//! MLP), and PEFT's `PromptEncoder`, from which the widths are taken: MLP `D → h → h → D` with relu, or an LSTM `D → h`
+//! with an MLP `2h → 2h → D`. Linear maps and the LSTM are initialised as in PyTorch. Deviations: the vectors start
+//! like a soft prompt of the recipe rather than from N(0, 1); `h` is 512 for every T5 rather than THUDM's `D`; the LSTM
+//! has one bias for each gate, while PyTorch adds two, and no dropout; the prompt precedes the input as one piece,
+//! while the paper's may be placed between the pieces of a pattern.
 
 use super::{About, Delta, Family};
 use crate::network::Config;

@@ -1,5 +1,5 @@
-//! Model tuning from random weights: the control that says what pre-training was worth. Everything is
-//! as in model tuning but for the start, which is T5's published initialisation from the cell's seed.
+//! Model tuning from random weights: the control that shows what pre-training is worth. Everything is as in model
+//! tuning except the start, which is T5's published initialisation from the cell's seed.
 
 use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
@@ -24,7 +24,7 @@ impl Delta for RandomWeights {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly | Kind::Bert => {
-                Err("not written for it (the random initialisation here is T5's)")
+                Err("not implemented for it (the random initialisation is T5's)")
             }
         }
     }

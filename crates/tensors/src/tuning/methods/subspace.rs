@@ -1,14 +1,14 @@
-//! Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt
-//! Tuning", arXiv 2110.07867): a few coordinates in a subspace of soft prompts that was found from the prompts
-//! of several tasks; the subspace stays as it is.
+//! Intrinsic prompt tuning (Qin et al. 2021, "Exploring Universal Intrinsic Task Subspace via Prompt Tuning", arXiv
+//! 2110.07867): tunes a few coordinates in a frozen subspace of soft prompts, which was found from the prompts of
+//! several tasks.
 //!
-//! Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts,
-//! with a network of one hidden layer that makes a prompt of the coordinates, by reconstruction and by the
-//! tasks' losses; here the subspace is linear and found by reconstruction alone, as the prompts' principal
-//! components (the best linear auto-encoder: Baldi & Hornik 1989), which needs no more than the prompts' files.
-//! It has at most one dimension fewer than there are prompts, where the paper has 250 of 100 tasks' prompts. The
-//! coordinates start at 0, the prompts' mean, and are in standard deviations of these prompts. When training
-//! ends, the prompt is kept, as after prompt tuning, where the paper would store the coordinates.
+//! Reference code: thunlp/Intrinsic-Prompt-Tuning. Deviations: the paper learns an auto-encoder over prompts, with a
+//! one-hidden-layer network that decodes coordinates into a prompt, from reconstruction and the tasks' losses. Here the
+//! subspace is linear and found by reconstruction alone, as the prompts' principal components (the best linear
+//! auto-encoder: Baldi & Hornik 1989), which only needs the prompts' files. It has fewer dimensions than there are
+//! prompts, while the paper has 250 from 100 tasks' prompts. The coordinates are in standard deviations of these
+//! prompts and start at 0, the prompts' mean. After training the prompt is stored, as in prompt tuning, while the paper
+//! would store the coordinates.
 
 use burn::tensor::Tensor;
 
@@ -36,7 +36,7 @@ impl Delta for SubspaceRecipe {
         ]
     }
 
-    /// The backbone behind the prompt in the middle of the subspace.
+    /// The backbone with the prompt at the subspace's mean.
     fn start(&self, backbone: Network, start: Start<'_>) -> Result<Tuned, PromptError> {
         let subspace = (start.inputs.subspace.as_ref()).ok_or(PromptError::NoSubspace)?;
         let device = backbone.device();
@@ -56,7 +56,7 @@ impl Delta for SubspaceRecipe {
         self.dimension
     }
 
-    /// The directions and the mean are there, and frozen.
+    /// The directions and the mean, which are frozen, count as well.
     fn added_parameters(&self, _: &Recipe, config: &Config) -> usize {
         self.dimension + (self.dimension + 1) * self.length * config.width()
     }

@@ -1,14 +1,13 @@
-//! WARP (Hambardzumyan, Khachatrian & May 2021, "WARP: Word-level Adversarial ReProgramming",
-//! arXiv 2101.00121): a soft prompt in the input of a frozen model, and an output vector for each class in
-//! the place of the head's, so that the model chooses among the classes alone.
+//! WARP (Hambardzumyan, Khachatrian & May 2021, "WARP: Word-level Adversarial ReProgramming", arXiv 2101.00121): a soft
+//! prompt in the input of a frozen model, and an output vector for each class instead of the head, so that the model
+//! chooses only among the classes.
 //!
-//! Reference code: YerevaNN/WARP. As there, prompt and output vectors start from words of the vocabulary,
-//! the latter from those of the labels, and the softmax is over the output vectors. Deviations, since the
-//! paper's model is a masked one and this a T5: the decoder's states take the place of the state at
-//! `[MASK]`; a label is written with its tokens, so that there is a vector for each of these and for the end
-//! of sequence, which is one a class where labels are single tokens that differ; the prompt stands before
-//! the input as one piece, where the paper's may stand around its segments; Adafactor rather than AdamW, at
-//! one learning rate for both. A source without labels can't be tuned on so.
+//! Reference code: YerevaNN/WARP. As there, prompt and output vectors start from words of the vocabulary, the latter
+//! from those of the labels, and the softmax is over the output vectors. Deviations, since the paper's model is masked
+//! and this one a T5: the decoder's states replace the state at `[MASK]`; a label is written in its tokens, so there is
+//! a vector for each of these and for the end of sequence (one for each class if labels are distinct single tokens);
+//! the prompt precedes the input as one piece, while the paper's may surround its segments; Adafactor rather than
+//! AdamW, with one learning rate for both. The source must have labels.
 
 use super::{About, Delta, Family};
 use crate::network::{Config, Kind};
@@ -30,7 +29,7 @@ impl Delta for PromptAndLabels {
         match kind {
             Kind::T5 => Ok(()),
             Kind::DecoderOnly | Kind::Bert => {
-                Err("not written for it (the output vectors that are tuned here are a T5's)")
+                Err("not implemented for it (the tuned output vectors are a T5's)")
             }
         }
     }

@@ -1,6 +1,6 @@
-//! `adapter.safetensors`: what a method trained, by its path in the tuned model, with the same
-//! metadata as a prompt's file. It holds the recipe, so that the places can be made again and filled.
-//! PEFT's folders of adapters are read as well, and written.
+//! `adapter.safetensors`: what a method trained, by path in the tuned model, with the same metadata as a prompt's file.
+//! The metadata contain the recipe, from which the parameters are created again and then filled. PEFT's adapter folders
+//! can also be read and written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,31 +23,31 @@ use promptshift_text::atomic_file;
 /// The file's name in a record's folder.
 pub const FILE: &str = "adapter.safetensors";
 
-/// What an adapter is refused for, where it is none.
+/// What errors say was wanted.
 const WANTED: &str = "an adapter that promptshift saved";
 
-/// An adapter as it was read, not yet on a backbone.
+/// An adapter as read, not yet applied to a backbone.
 #[derive(Debug, Clone)]
 pub struct AdapterFile {
     /// Where it was read from.
     pub path: PathBuf,
-    /// What is known of its making.
+    /// Its provenance.
     pub origin: Origin,
     contents: Contents,
 }
 
 #[derive(Debug, Clone)]
 enum Contents {
-    /// promptshift's.
+    /// promptshift's own.
     Own {
         recipe: Box<Recipe>,
         tensors: Tensors,
     },
-    /// PEFT's.
+    /// From PEFT.
     Peft(peft::Adapter),
 }
 
-/// The recipe of a delta that another program trained: how is not known, and nothing reads it.
+/// The recipe of a delta that another program trained; its training settings are unknown and never read.
 fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
     Recipe {
         prompt: None,
@@ -58,7 +58,7 @@ fn imported(delta: DeltaRecipe, head: Option<HeadForm>) -> Recipe {
 }
 
 impl AdapterFile {
-    /// Reads an `adapter.safetensors`, the folder (a record's) that holds one, or a folder of PEFT.
+    /// Reads an `adapter.safetensors`, a record's folder that holds one, or a folder of PEFT.
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
@@ -120,7 +120,7 @@ impl AdapterFile {
         })
     }
 
-    /// How many numbers it has, where the file alone says so: PEFT's take their places on a backbone first.
+    /// How many numbers it has, if the file alone determines it; PEFT's are only placed on a backbone.
     pub fn numbers(&self) -> Option<usize> {
         match &self.contents {
             Contents::Own { tensors, .. } => {
@@ -130,12 +130,12 @@ impl AdapterFile {
         }
     }
 
-    /// The backbone with this adapter; nothing is on the tape. One loaded backbone serves any number
-    /// of adapters: weights that no adapter changes are shared.
+    /// The backbone with this adapter; nothing requires gradients. One loaded backbone serves any number of adapters:
+    /// weights that no adapter changes are shared.
     ///
     /// # Errors
-    /// It was tuned for other weights or another tokenizer, or its tensors are not those of its recipe,
-    /// or, from PEFT, not those of this backbone's places.
+    /// It was tuned for other weights or another tokenizer, or its tensors do not match its recipe or, from PEFT, this
+    /// backbone.
     pub fn onto(&self, backbone: &Backbone) -> Result<Tuned, SavedError> {
         match &self.contents {
             Contents::Own { recipe, tensors } => {
@@ -148,7 +148,7 @@ impl AdapterFile {
         }
     }
 
-    /// The places of a recipe, with these tensors in them.
+    /// Creates a recipe's parameters and fills them with these tensors.
     fn filled(
         &self,
         recipe: &Recipe,
@@ -157,7 +157,7 @@ impl AdapterFile {
     ) -> Result<Tuned, SavedError> {
         let mut start = recipe.clone();
         if let DeltaRecipe::Subspace(subspace) = &recipe.delta {
-            // What training left of it is the prompt.
+            // Training leaves only the prompt.
             start.delta = DeltaRecipe::Prompt;
             start.prompt = Some(PromptRecipe {
                 length: subspace.length,
@@ -165,25 +165,33 @@ impl AdapterFile {
             });
         }
         if let Some(prompt) = &mut start.prompt {
-            // Whatever it starts from, it is filled.
+            // The initialisation does not matter, since it is overwritten.
             prompt.init = PromptInit::Uniform;
         }
         let numbers = self.numbers().unwrap_or_default();
         sizes::check(&start, &backbone.config, numbers).map_err(|found| {
-            SavedError::wrong(&self.path, "a recipe of its tensors' sizes", found)
+            SavedError::wrong(
+                &self.path,
+                "a recipe that matches the sizes of its tensors",
+                found,
+            )
         })?;
         let tuned = attach(backbone, &start, &MethodInputs::default(), 0).map_err(|error| {
-            SavedError::wrong(&self.path, "a recipe that can be met", error.to_string())
+            SavedError::wrong(
+                &self.path,
+                "a recipe that can be applied",
+                error.to_string(),
+            )
         })?;
         let (tuned, tensors) = (tuned.into_inference(), tensors.clone());
         let is_saved = |path: &str| is_trainable(recipe, path, &backbone.config);
         tensors::filled(tuned, tensors, is_saved, &self.path)
     }
 
-    /// Its bytes as an `adapter.safetensors` for `backbone`.
+    /// Converts it to the bytes of an `adapter.safetensors` for `backbone`.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is promptshift's own already.
+    /// It does not fit the backbone, or is already promptshift's own.
     pub fn adopt(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let (adapter, method, sha256) = match (&self.contents, &self.origin) {
             (Contents::Peft(adapter), Origin::Peft { method, sha256, .. }) => {
@@ -212,10 +220,10 @@ impl AdapterFile {
         Ok(metadata.sealed(&tensors::of(&tuned, is_saved)))
     }
 
-    /// Writes PEFT's folder where nothing is yet.
+    /// Writes a PEFT folder to a new path.
     ///
     /// # Errors
-    /// It does not fit the backbone, PEFT has no form of it, something is there, or it can't be written.
+    /// It does not fit the backbone, PEFT can't represent it, the path exists, or it can't be written.
     pub fn export(&self, backbone: &Backbone, out: &Path) -> Result<(), SavedError> {
         let base_model = match &self.origin {
             Origin::Own(metadata) => Some(metadata.backbone.as_str()),
@@ -227,11 +235,11 @@ impl AdapterFile {
         Ok(atomic_file::write_folder(out, &files)?)
     }
 
-    /// The backbone's weights with LoRA's products folded into them, as a checkpoint's
-    /// `model.safetensors`: it answers the same, up to rounding, at the cost of the backbone alone.
+    /// The backbone's weights with LoRA's products merged into them, as a checkpoint's `model.safetensors`: same
+    /// answers up to rounding, at the cost of the backbone alone.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is no LoRA.
+    /// It does not fit the backbone, or is not LoRA.
     pub fn merged(&self, backbone: &Backbone) -> Result<Vec<u8>, SavedError> {
         let peft::Placed { delta, tuned, .. } = self.placed(backbone)?;
         match delta {

@@ -1,19 +1,19 @@
-//! What can be wrong with a prompt's file.
+//! What can be wrong with a saved prompt.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use promptshift_text::atomic_file::AtomicFileError;
 
-/// Why a prompt could not be read, written, or put before a backbone.
+/// Why a prompt can't be read, written, or applied to a backbone.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
     /// It is damaged, or something else.
@@ -21,12 +21,12 @@ pub enum SavedError {
     Wrong {
         /// The file.
         path: PathBuf,
-        /// What should be there.
+        /// What was wanted.
         wanted: String,
-        /// What is.
+        /// What was found.
         found: String,
     },
-    /// Its vectors are not as wide as the backbone's embeddings.
+    /// Its vectors do not have the width of the backbone's embeddings.
     #[error(
         "{}: its vectors are {found} wide, the embeddings of the backbone '{backbone}' {wanted}: \
          it was tuned for another model", path.display()
@@ -49,18 +49,18 @@ pub enum SavedError {
     New(#[from] AtomicFileError),
 }
 
-/// A prompt and a backbone that do not belong together.
+/// A prompt that does not belong to a backbone.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{}: tuned for the backbone '{found}' ({part} {found_sha256}), not for '{wanted}' ({part} \
-     {wanted_sha256}): what is tuned for one means nothing to another", path.display()
+     {wanted_sha256}): what is tuned for one is meaningless for another", path.display()
 )]
 pub struct OtherBackbone {
     /// The file.
     pub path: PathBuf,
     /// `weights` or `tokenizer`: what differs.
     pub part: &'static str,
-    /// The backbone at hand.
+    /// The backbone in use.
     pub wanted: String,
     /// Its hash, shortened.
     pub wanted_sha256: String,

@@ -1,4 +1,4 @@
-//! What a tuned file says about itself, in the metadata of its safetensors header.
+//! What a tuned file states about itself, in the metadata of its safetensors header.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -31,7 +31,7 @@ const NETWORK: &str = "network";
 /// The key of [`Made::Imported::head`].
 const HEAD: &str = "head";
 
-/// Every key that is written, the seal's among them.
+/// Every key that is written, the seal's included.
 const KEYS: [&str; 20] = [
     "format",
     "promptshift_version",
@@ -55,7 +55,7 @@ const KEYS: [&str; 20] = [
     seal::KEY,
 ];
 
-/// Where tuned vectors or weights come from and what they belong to.
+/// The provenance of tuned vectors or weights, and the backbone they belong to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
     /// The promptshift that wrote it.
@@ -66,7 +66,7 @@ pub struct Metadata {
     pub backbone_sha256: String,
     /// SHA-256 of the backbone's tokenizer file.
     pub tokenizer_sha256: String,
-    /// What kind of network the backbone is; older files don't say.
+    /// The backbone's kind of network; absent in older files.
     pub network: Option<Kind>,
     /// What made it.
     pub made: Made,
@@ -77,47 +77,47 @@ pub struct Metadata {
 pub enum Made {
     /// promptshift's training.
     Tuned {
-        /// What was tuned: [`Method::name`].
+        /// The method: [`Method::name`].
         method: String,
-        /// The domain that was trained on.
+        /// The training domain.
         source: String,
         /// The seed.
         seed: String,
-        /// The recipe as resolved, JSON.
+        /// The resolved recipe, JSON.
         recipe: String,
-        /// How examples were worded; files without it have the paper's way.
+        /// The wording of examples; absent means the paper's.
         wording: Box<Wording>,
-        /// The tokens after which inputs were cut, where the backbone's positions end before those of
+        /// The tokens after which inputs were truncated, if the backbone has fewer positions than
         /// [`Limits::default_for`].
         longest_input: Option<usize>,
     },
-    /// Another program; the backbone is the one that the user named.
+    /// Another program; the user named the backbone.
     Imported {
         /// The file's name and format.
         from: String,
         /// SHA-256 of the file that held the tensors.
         sha256: String,
-        /// What was tuned: [`Method::name`].
+        /// The method: [`Method::name`].
         method: String,
-        /// What it adds to the backbone, JSON of a [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); none for
-        /// a soft prompt.
+        /// What it adds to the backbone, JSON of a [`DeltaRecipe`](promptshift_numbers::recipe::DeltaRecipe); absent
+        /// for a soft prompt.
         delta: Option<String>,
-        /// The head that came with it, of a network that has none of its own.
+        /// The head that came with it, for a network that has none of its own.
         head: Option<HeadForm>,
     },
-    /// The principal components of some prompts: no prompt itself.
+    /// The principal components of several prompts, which is not itself a prompt.
     Subspace {
         /// Their domains, methods and seeds.
         prompts: String,
-        /// The share of their variance that it holds, in [0, 1].
+        /// The share of their variance that it explains, in [0, 1].
         explained: String,
-        /// What [`Metadata::tuned_on`] gives for all of them, joined by `+`.
+        /// [`Metadata::tuned_on`] of all of them, joined by `+`.
         tuned_on: Option<String>,
     },
 }
 
 impl Metadata {
-    /// That of a cell's result, tuned on a network of this kind.
+    /// The metadata of a cell's result, tuned on a network of this kind.
     pub fn of_cell(cell: &Cell, network: Kind, provenance: &Provenance) -> Self {
         let recipe = serde_json::to_string(&cell.recipe).expect("a recipe is plain data");
         Metadata {
@@ -138,7 +138,7 @@ impl Metadata {
         }
     }
 
-    /// That of what another program made for `backbone`.
+    /// The metadata of another program's result for `backbone`.
     pub fn imported(made: Made, backbone: &Backbone) -> Self {
         Metadata {
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -150,7 +150,7 @@ impl Metadata {
         }
     }
 
-    /// Whether it belongs to this backbone; `path` is what errors call it.
+    /// Checks that it belongs to this backbone; errors call it `path`.
     ///
     /// # Errors
     /// It was tuned for other weights or another tokenizer.
@@ -188,7 +188,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// Whether it belongs to the same backbone as another; `path` is what errors call it.
+    /// Checks that it belongs to the same backbone as another; errors call it `path`.
     ///
     /// # Errors
     /// It was tuned for other weights or another tokenizer.
@@ -204,7 +204,7 @@ impl Metadata {
         )
     }
 
-    /// What was tuned, on what and with which seed, in a few words.
+    /// A short title: what was tuned, on what and with which seed.
     pub(in crate::tuning) fn title(&self) -> String {
         match &self.made {
             Made::Tuned {
@@ -218,7 +218,7 @@ impl Metadata {
         }
     }
 
-    /// What was tuned, where this version knows it.
+    /// The method, if this version knows it.
     pub fn method(&self) -> Option<Method> {
         let method = match &self.made {
             Made::Tuned { method, .. } | Made::Imported { method, .. } => method,
@@ -227,7 +227,7 @@ impl Metadata {
         Method::ALL.into_iter().find(|known| known.name() == method)
     }
 
-    /// The domain that was trained on, where it is known.
+    /// The training domain, if known.
     pub fn source(&self) -> Option<&str> {
         match &self.made {
             Made::Tuned { source, .. } => Some(source),
@@ -235,8 +235,8 @@ impl Metadata {
         }
     }
 
-    /// The domains whose training rows it has seen, its own source's and those of what it started from, where all of
-    /// that is known.
+    /// The domains whose training rows it has seen, including those of the prompts it started from, if all of this is
+    /// known.
     pub fn tuned_on(&self) -> Option<Vec<String>> {
         let parts = |sources: &str| sources.split('+').map(str::to_owned).collect::<Vec<_>>();
         match &self.made {
@@ -255,7 +255,7 @@ impl Metadata {
         }
     }
 
-    /// How the examples that it was tuned on were worded, where it is known.
+    /// The wording of its training examples, if known.
     pub fn wording(&self) -> Option<&Wording> {
         match &self.made {
             Made::Tuned { wording, .. } => Some(wording),
@@ -263,7 +263,7 @@ impl Metadata {
         }
     }
 
-    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
+    /// The tokens after which its training inputs were truncated, if fewer than usual.
     pub fn longest_input(&self) -> Option<usize> {
         match &self.made {
             Made::Tuned { longest_input, .. } => *longest_input,
@@ -271,7 +271,7 @@ impl Metadata {
         }
     }
 
-    /// Key → value, as it is written.
+    /// Key → value, as written.
     pub fn entries(&self) -> BTreeMap<String, String> {
         let shared = [
             ("format", "pt"),
@@ -341,28 +341,32 @@ impl Metadata {
             .collect()
     }
 
-    /// The bytes of a safetensors file of these weights with this metadata, sealed.
+    /// The bytes of a sealed safetensors file of these weights with this metadata.
     pub(in crate::tuning) fn sealed(&self, weights: &Weights) -> Vec<u8> {
         seal::sealed(self.entries(), |metadata| weights.to_bytes(metadata))
     }
 
-    /// Reads it from the bytes of a safetensors file that promptshift wrote, which errors call `path`.
+    /// Reads it from the bytes of a safetensors file that promptshift wrote; errors call it `path`.
     ///
     /// # Errors
-    /// The file is none, or was changed since; a key is absent or unknown.
+    /// It is not such a file, or was changed after it was written; a key is absent or unknown.
     pub(in crate::tuning) fn read(
         bytes: &[u8],
         path: &Path,
         wanted: &str,
     ) -> Result<Self, SavedError> {
         let wrong = |found: String| SavedError::wrong(path, wanted, found);
-        let (_, header) = SafeTensors::read_metadata(bytes)
-            .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| {
+            wrong(format!(
+                "{} bytes that are not safetensors: {e}",
+                bytes.len()
+            ))
+        })?;
         seal::check(bytes).map_err(wrong)?;
         Metadata::parse(&header.metadata().clone().unwrap_or_default(), path)
     }
 
-    /// Reads what [`Metadata::entries`] wrote.
+    /// Parses what [`Metadata::entries`] wrote.
     ///
     /// # Errors
     /// A key is absent or unknown.
@@ -377,7 +381,7 @@ impl Metadata {
             })
         };
         if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let wanted = "no key in its metadata but those that promptshift writes";
+            let wanted = "only keys that promptshift writes in its metadata";
             return Err(SavedError::wrong(path, wanted, format!("'{unknown}'")));
         }
         let made = match (entries.get("imported_from"), entries.get(SUBSPACE)) {
@@ -451,7 +455,7 @@ impl Metadata {
     }
 }
 
-/// The beginning of a hash, for a message.
+/// The beginning of a hash, for error messages.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
 }

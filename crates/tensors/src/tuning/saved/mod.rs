@@ -1,11 +1,11 @@
-//! What is saved of a tuned model, and read again: promptshift's own files, and those of NumPy and PEFT.
+//! Saves and loads tuned models: promptshift's own files, and those of NumPy and PEFT.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `prompt.safetensors` | a soft prompt |
 //! | `adapter.safetensors` | any other delta: the parameters that the recipe trains, by path |
 //! | `model.safetensors` | a whole model, under Hugging Face's names |
-//! | `trained.safetensors` | what a training needs to resume, where none of these is all of it |
+//! | `trained.safetensors` | what a training needs to resume, if none of these has all of it |
 //! | a `.npy` | a soft prompt as a matrix |
 //! | PEFT's folder | a soft prompt, LoRA, (IA)³ or a prefix |
 //!

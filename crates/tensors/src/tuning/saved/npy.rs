@@ -1,6 +1,6 @@
-//! NumPy's `.npy`, as google-research/prompt-tuning saves its prompts: float32, `[P, D]`, row by row.
+//! NumPy's `.npy`, the format in which google-research/prompt-tuning saves its prompts: float32, `[P, D]`, row-major.
 //!
-//! The format is NumPy's `numpy/lib/format.py`, versions 1 to 3. Nothing is ever unpickled.
+//! The format is that of NumPy's `numpy/lib/format.py`, versions 1 to 3. Nothing is ever unpickled.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::error::SavedError;
 use super::vectors::Vectors;
 
-/// What every such file begins with.
+/// The first bytes of every such file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The data begin at a multiple of this.
@@ -17,10 +17,10 @@ const ALIGNMENT: usize = 64;
 /// Little-endian float32.
 const DTYPE: &str = "<f4";
 
-/// Reads the bytes of a `.npy`; `path` is what errors call it.
+/// Reads the bytes of a `.npy`; errors call it `path`.
 ///
 /// # Errors
-/// Cut off, or anything else than a C-ordered, little-endian float32 matrix.
+/// It is truncated, or not a C-ordered, little-endian float32 matrix.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
     let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
     let (header, data) = split(bytes, path)?;
@@ -45,7 +45,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
     let order = field("fortran_order")?;
     if order != "False" {
         return Err(wrong(
-            "rows one after the other (numpy.save(PATH, numpy.ascontiguousarray(prompt)))",
+            "C order (numpy.save(PATH, numpy.ascontiguousarray(prompt)))",
             format!("fortran_order {order}"),
         ));
     }
@@ -59,7 +59,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Vectors, SavedError> {
         .and_then(|count| count.checked_mul(4));
     if size != Some(data.len()) {
         return Err(wrong(
-            &format!("the {length} × {width} × 4 bytes that its header names"),
+            &format!("the {length} × {width} × 4 bytes that its header states"),
             format!("{} bytes", data.len()),
         ));
     }
@@ -75,7 +75,7 @@ pub fn to_bytes(vectors: &Vectors) -> Vec<u8> {
     let (length, width) = (vectors.length(), vectors.width());
     let mut header =
         format!("{{'descr': '{DTYPE}', 'fortran_order': False, 'shape': ({length}, {width}), }}");
-    // Magic, version, length of the header, the header with a line's end.
+    // Magic, version, header length, header with a newline.
     let before = MAGIC.len() + 4;
     let end = (before + header.len() + 1).next_multiple_of(ALIGNMENT);
     header.extend(std::iter::repeat_n(' ', end - before - header.len() - 1));
@@ -86,7 +86,7 @@ pub fn to_bytes(vectors: &Vectors) -> Vec<u8> {
     bytes
 }
 
-/// Header and data.
+/// Splits a file into header and data.
 fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), SavedError> {
     let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
     let cut = || {
@@ -97,7 +97,7 @@ fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), Saved
     };
     let rest = bytes
         .strip_prefix(MAGIC)
-        .ok_or_else(|| wrong("a .npy", "other bytes at its start".to_string()))?;
+        .ok_or_else(|| wrong("a .npy", "another file".to_string()))?;
     let (version, rest) = rest.split_at_checked(2).ok_or_else(cut)?;
     let (size, rest) = match version[0] {
         1 => {
@@ -118,7 +118,7 @@ fn split<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8]), Saved
     rest.split_at_checked(size).ok_or_else(cut)
 }
 
-/// The entries of a Python dictionary in its literal form, values as they are written.
+/// The entries of a Python dictionary literal; values are not parsed.
 fn fields(header: &str) -> Option<BTreeMap<&str, &str>> {
     let inside = header.trim().strip_prefix('{')?.strip_suffix('}')?;
     let mut fields = BTreeMap::new();
@@ -161,7 +161,7 @@ fn shape(text: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// What a dtype is, where a prompt may well come with it.
+/// A description of a dtype that a prompt may plausibly have.
 fn kind(dtype: &str) -> &'static str {
     match dtype.trim_matches(['\'', '"']) {
         "<f8" => " (float64)",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_and_is_numpys() {
+    fn writing_and_reading_are_inverse_and_match_numpy() {
         let bytes = to_bytes(&vectors());
         assert_eq!(parse(&bytes, Path::new("p.npy")).expect("ours"), vectors());
         // numpy 2.4.6: numpy.save of the same matrix.
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_panics_and_none_is_read() {
+    fn no_truncated_file_panics_or_is_read() {
         let bytes = to_bytes(&vectors());
         for length in MAGIC.len()..bytes.len() {
             refused(&bytes[..length]);

@@ -1,4 +1,4 @@
-//! Where a prompt or an adapter comes from, and what is known of it.
+//! Where a prompt or an adapter comes from, and what is known about it.
 
 use super::metadata::Metadata;
 use super::peft::folder::Task;
@@ -8,7 +8,7 @@ use promptshift_text::domain::wording::Wording;
 /// Where a prompt or an adapter comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// promptshift: it knows its backbone.
+    /// promptshift; it states its backbone.
     Own(Metadata),
     /// google-research's prompt tuning, or any other program that saves a matrix: a prompt.
     Npy {
@@ -17,22 +17,21 @@ pub enum Origin {
     },
     /// PEFT.
     Peft {
-        /// What tuned it.
+        /// The method.
         method: Method,
-        /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
+        /// The model as PEFT named it: a Hub name, or a path on the training machine.
         base_model: Option<String>,
         /// SHA-256 of its `adapter_model.safetensors`.
         sha256: String,
-        /// What its configuration sets and promptshift does not know, `key value` each: nobody can say whether it
-        /// changes what is answered.
+        /// Unknown keys of its configuration, each as `key value`; they may change the answers.
         unknown: Vec<String>,
-        /// What PEFT wrapped its model for, where it says so.
+        /// The task that PEFT wrapped its model for, if stated.
         task: Option<Task>,
     },
 }
 
 impl Origin {
-    /// What promptshift's own file says of itself.
+    /// The metadata of promptshift's own file.
     pub fn metadata(&self) -> Option<&Metadata> {
         match self {
             Origin::Own(metadata) => Some(metadata),
@@ -40,27 +39,27 @@ impl Origin {
         }
     }
 
-    /// The domains whose training rows it has seen, where that is known.
+    /// The domains whose training rows it has seen, if known.
     pub fn tuned_on(&self) -> Option<Vec<String>> {
         self.metadata()?.tuned_on()
     }
 
-    /// The domain that it was tuned on, where it is known.
+    /// The training domain, if known.
     pub fn source(&self) -> Option<&str> {
         self.metadata()?.source()
     }
 
-    /// How the examples that it was tuned on were worded, where it is known.
+    /// The wording of its training examples, if known.
     pub fn wording(&self) -> Option<&Wording> {
         self.metadata()?.wording()
     }
 
-    /// The tokens after which inputs were cut in its training, where these are fewer than otherwise.
+    /// The tokens after which its training inputs were truncated, if fewer than usual.
     pub fn longest_input(&self) -> Option<usize> {
         self.metadata()?.longest_input()
     }
 
-    /// What another program's configuration sets and promptshift does not know, `key value` each.
+    /// Unknown keys of another program's configuration, each as `key value`.
     pub fn unknown(&self) -> &[String] {
         match self {
             Origin::Peft { unknown, .. } => unknown,

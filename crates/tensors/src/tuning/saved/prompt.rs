@@ -1,5 +1,5 @@
-//! Soft prompts as files: promptshift's own, NumPy's `.npy` (google-research/prompt-tuning) and
-//! PEFT's folder, told apart by what they hold.
+//! Soft prompts as files: promptshift's own, NumPy's `.npy` (google-research/prompt-tuning) and PEFT's folder,
+//! recognised by their content.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,17 +27,17 @@ pub const FILE: &str = "prompt.safetensors";
 /// Its only tensor, `[P, D]`.
 const TENSOR: &str = "prompt";
 
-/// What a prompt is refused for, where it is none.
+/// What errors say was wanted.
 const WANTED: &str = "a prompt.safetensors, a .npy or the folder of a PEFT prompt";
 
-/// A prompt as it was read.
+/// A prompt as read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromptFile {
     /// Where it was read from.
     pub path: PathBuf,
     /// The prompt.
     pub vectors: Vectors,
-    /// What is known of its making.
+    /// Its origin.
     pub origin: Origin,
 }
 
@@ -56,8 +56,7 @@ pub fn to_bytes(vectors: &Vectors, metadata: &Metadata) -> Vec<u8> {
 }
 
 impl PromptFile {
-    /// Reads a `prompt.safetensors`, a folder that holds one (a record's), a `.npy` or a PEFT
-    /// folder.
+    /// Reads a `prompt.safetensors`, a record's folder that holds one, a `.npy` or a PEFT folder.
     ///
     /// # Errors
     /// It is absent, damaged, or none of these.
@@ -99,7 +98,7 @@ impl PromptFile {
         })
     }
 
-    /// The backbone behind this prompt.
+    /// The backbone with this prompt.
     ///
     /// # Errors
     /// It was tuned for other weights, another tokenizer, another width or another kind of network.
@@ -118,10 +117,10 @@ impl PromptFile {
         Ok(Tuned::prompted(backbone.model.clone(), &self.vectors))
     }
 
-    /// Whether it can stand before the input of a network of this configuration, called `backbone`.
+    /// Checks that it fits a network of this configuration, called `backbone`.
     ///
     /// # Errors
-    /// It has another width, or is of another kind of network, where it says of which.
+    /// It has another width, or states another kind of network.
     pub fn fits(&self, backbone: &str, config: &Config) -> Result<(), SavedError> {
         let (found, wanted) = (self.vectors.width(), config.width());
         if found != wanted {
@@ -142,7 +141,7 @@ impl PromptFile {
         }
     }
 
-    /// The kind of network that it was tuned for, where it says so.
+    /// The kind of network that it was tuned for, if stated.
     pub fn kind(&self) -> Option<Kind> {
         match &self.origin {
             Origin::Own(metadata) => metadata.network,
@@ -154,15 +153,15 @@ impl PromptFile {
     fn no_bert(&self, backbone: &str) -> SavedError {
         SavedError::wrong(
             &self.path,
-            "a prompt of a T5, a Llama or a GPT-2, to go to PEFT or come from it",
+            "a prompt of a T5, a Llama or a GPT-2, which can be exported to or imported from PEFT",
             format!("'{backbone}', {}: {NO_BERT}", Kind::Bert),
         )
     }
 
-    /// Its metadata as a prompt of `backbone`, for a file of promptshift's own.
+    /// Its metadata as a prompt of `backbone`, for promptshift's own file format.
     ///
     /// # Errors
-    /// It does not fit the backbone, or is promptshift's own already.
+    /// It does not fit the backbone, or is already promptshift's own.
     pub fn adopt(&self, backbone: &Backbone) -> Result<Metadata, SavedError> {
         self.onto(backbone)?;
         let (format, sha256, method) = match &self.origin {
@@ -186,10 +185,10 @@ impl PromptFile {
         Ok(Metadata::imported(made, backbone))
     }
 
-    /// Writes it where nothing is yet, for other programs.
+    /// Writes it to a new path, for other programs.
     ///
     /// # Errors
-    /// Something is there, it can't be written, or PEFT has no form of it.
+    /// The path exists, it can't be written, or PEFT can't represent it.
     pub fn export(&self, format: Format, out: &Path) -> Result<(), SavedError> {
         match format {
             Format::Npy => atomic_file::write(out, &npy::to_bytes(&self.vectors))?,
@@ -222,51 +221,51 @@ impl PromptFile {
     }
 }
 
-/// Reads the bytes of a `prompt.safetensors`; `path` is what errors call it.
+/// Reads the bytes of a `prompt.safetensors`; errors call it `path`.
 fn parse(bytes: &[u8], path: &Path) -> Result<(Vectors, Metadata), SavedError> {
     let unreadable = |e| {
         SavedError::wrong(
             path,
             WANTED,
-            format!("{} bytes, no safetensors: {e}", bytes.len()),
+            format!("{} bytes that are not safetensors: {e}", bytes.len()),
         )
     };
     SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-    // What another program wrote is best told by its tensors.
+    // A file of another program is best described by its tensors.
     let vectors = tensors::only(bytes, TENSOR, path)?;
     let metadata = Metadata::read(bytes, path, WANTED)?;
     Ok((vectors, metadata))
 }
 
-/// The last part of a path, as imports call it.
+/// The last component of a path, which identifies imports.
 pub(super) fn name(path: &Path) -> std::borrow::Cow<'_, str> {
     path.file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
 }
 
-/// What a file is that could run code when read, if it is one.
+/// A description of a file that could run code when read, if it is one.
 fn never_read(bytes: &[u8]) -> Option<&'static str> {
-    // The first byte of a safetensors file is of its header's length, and may be any.
+    // A safetensors file starts with its header's length, so its first byte can be anything.
     if bytes.get(8) == Some(&b'{') {
         return None;
     }
     match bytes {
         [b'P', b'K', ..] => Some("a zip archive: a .npz, or what torch.save writes"),
-        // Protocols 2 to 5; the older ones are text that begins like nothing else here.
+        // Protocols 2 to 5; older ones are text that no accepted format starts with.
         [0x80, 2..=5, ..] => Some("a pickle, which could run code and is never read"),
         _ => None,
     }
 }
 
-/// Some names in a folder, for a message.
+/// Some names in a folder, for messages.
 pub(super) fn listing(path: &Path) -> Result<String, SavedError> {
     let io = || SavedError::io(path);
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(io())? {
         let entry = entry.map_err(io())?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // One folder further down, as PEFT puts an adapter with a name and a trainer its checkpoints.
+        // Also looks one level down, where PEFT puts a named adapter and a trainer its checkpoints.
         names.push(match folder::is_one(&entry.path()) {
             true => format!("the folder '{name}', which is one of PEFT's"),
             false => name,

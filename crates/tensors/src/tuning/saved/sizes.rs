@@ -1,24 +1,25 @@
-//! Sizes in a saved recipe. Places are made by them before they are filled, so none is taken at its word.
+//! Checks the sizes in a saved recipe. Parameters are allocated by them before they are filled, so they are not
+//! trusted.
 
 use crate::network::Config;
 use crate::tuning::apply::Parameters;
 use crate::tuning::methods;
 use promptshift_numbers::recipe::{HeadForm, Recipe};
 
-/// What is placed beside a backbone may have as many numbers as the backbone, and so many for each of the file's: a
-/// network that makes prefixes is placed, though only they are saved.
+/// Allocated parameters may number as many as the backbone's, plus this many for each number in the file: a network
+/// that produces prefixes is allocated, although only the prefixes are saved.
 const FOR_EACH: usize = 64;
 
-/// So many numbers are placed whatever the file's: on a tiny backbone the network is the larger by far.
+/// Always allowed, whatever the file's size: on a tiny backbone the network is far larger.
 const ALWAYS: usize = 1 << 20;
 
-/// No size is larger, whatever the file's: no product of a few of them is too large a number.
+/// The largest size allowed; products of a few sizes then can't overflow.
 const LARGEST: usize = 1 << 24;
 
-/// Whether a recipe's places can be those of a file of so many numbers.
+/// Checks that a recipe's parameters are plausible for a file with this many numbers.
 ///
 /// # Errors
-/// They can't; what the recipe says, in words.
+/// They are not; a description of the recipe's sizes.
 pub(super) fn check(recipe: &Recipe, config: &Config, numbers: usize) -> Result<(), String> {
     for (what, size) in sizes(recipe) {
         if size == 0 || size > LARGEST {
@@ -31,12 +32,12 @@ pub(super) fn check(recipe: &Recipe, config: &Config, numbers: usize) -> Result<
     match placed <= most {
         true => Ok(()),
         false => Err(format!(
-            "places for {placed} numbers, of which the file has {numbers}"
+            "parameters with {placed} numbers, but the file has {numbers}"
         )),
     }
 }
 
-/// The sizes that a recipe names, each of at least 1.
+/// The sizes in a recipe, each of which must be at least 1.
 fn sizes(recipe: &Recipe) -> Vec<(&'static str, usize)> {
     let mut sizes = Vec::new();
     sizes.extend(
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn default_recipes_are_taken_and_sizes_without_end_are_not() {
+    fn default_recipes_pass_and_huge_sizes_are_refused() {
         let lora = Recipe::default_for(Defaults::DecoderOnly, Method::Lora);
         let numbers = Parameters::of(&lora, &config()).trainable;
         assert_eq!(check(&lora, &config(), numbers), Ok(()));

@@ -1,4 +1,4 @@
-//! The file of a subspace, and how one is found from prompts that were tuned before.
+//! The file of a subspace, and its construction from tuned prompts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,12 +18,12 @@ const WANTED: &str = "a subspace that `promptshift prompt subspace` wrote";
 const MEAN: &str = "mean";
 const DIRECTIONS: &str = "directions";
 
-/// A subspace, and where it comes from.
+/// A subspace with its provenance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubspaceFile {
     /// The subspace.
     pub subspace: Subspace,
-    /// The backbone that its prompts are of, and which they are.
+    /// The backbone of its prompts, and which prompts they are.
     pub metadata: Metadata,
 }
 
@@ -31,7 +31,7 @@ impl SubspaceFile {
     /// The subspace of prompts that promptshift tuned or imported for one backbone.
     ///
     /// # Errors
-    /// They are of two backbones or shapes, of a backbone that is not known, or span less.
+    /// They differ in backbone or shape, do not state their backbone, or span fewer dimensions.
     pub fn of(prompts: &[PromptFile], dimension: usize) -> Result<Self, SubspaceError> {
         let mut members = Vec::new();
         let mut seen = Some(BTreeSet::new());
@@ -41,7 +41,7 @@ impl SubspaceFile {
                 return Err(SubspaceError::Prompt(SavedError::wrong(
                     &prompt.path,
                     "a prompt that names its backbone",
-                    "another program's; `promptshift prompt import` makes one of it",
+                    "another program's; convert it with `promptshift prompt import`",
                 )));
             };
             let shape = [prompt.vectors.length(), prompt.vectors.width()];
@@ -77,7 +77,7 @@ impl SubspaceFile {
         })
     }
 
-    /// Reads what [`SubspaceFile::to_bytes`] wrote, with the file's SHA-256.
+    /// Reads what [`SubspaceFile::to_bytes`] wrote; also returns the file's SHA-256.
     ///
     /// # Errors
     /// It is absent, damaged, or something else.
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn writing_and_reading_are_inverse() {
         let prompts = [
             [0.0, 1.0, 2.0, 3.0],
             [1.0, 1.0, 2.0, 3.0],
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_that_do_not_belong_together_are_refused() {
+    fn mismatched_prompts_are_refused() {
         let refused = |prompts: &[PromptFile], dimension| {
             SubspaceFile::of(prompts, dimension)
                 .expect_err("refused")

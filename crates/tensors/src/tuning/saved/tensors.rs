@@ -34,11 +34,15 @@ pub(super) fn of(tuned: &Tuned, is_saved: impl Fn(&str) -> bool) -> Weights {
     weights
 }
 
-/// The tensors of a safetensors file, finite numbers all of them; f16 and bf16 become f32.
+/// The tensors of a safetensors file, all of them finite; f16 and bf16 become f32.
 pub(super) fn parse(bytes: &[u8], path: &Path, wanted: &str) -> Result<Tensors, SavedError> {
     let wrong = |found: String| SavedError::wrong(path, wanted, found);
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| wrong(format!("{} bytes, no safetensors: {e}", bytes.len())))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        wrong(format!(
+            "{} bytes that are not safetensors: {e}",
+            bytes.len()
+        ))
+    })?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         let values =
@@ -77,10 +81,10 @@ pub(super) fn only(bytes: &[u8], name: &str, path: &Path) -> Result<Vectors, Sav
     Vectors::new(view.shape(), values, path)
 }
 
-/// `tuned` with these tensors in place of all its parameters at these paths; `path` is what errors call their file.
+/// Replaces all parameters of `tuned` at these paths by these tensors; errors call their file `path`.
 ///
 /// # Errors
-/// One is absent, has another shape, or has no place.
+/// One is absent, has another shape, or is unknown.
 pub(super) fn filled(
     tuned: Tuned,
     tensors: Tensors,
@@ -108,12 +112,12 @@ pub(super) fn filled(
     }
 }
 
-/// Puts a file's tensors where they belong.
+/// Assigns a file's tensors to parameters.
 struct Fill<F> {
     path: ParameterPath,
     left: Tensors,
     is_saved: F,
-    /// The first thing that did not fit.
+    /// The first mismatch.
     wrong: Option<String>,
 }
 

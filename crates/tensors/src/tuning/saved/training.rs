@@ -1,17 +1,17 @@
-//! What training left, to be read again to the bit: what answers from it later, or is tuned further, does as if
-//! it had stayed in memory.
+//! The result of a training, restored bit for bit: answering from it later, or tuning it further, gives the same
+//! results as if it had stayed in memory.
 //!
-//! What a run leaves for others ([`Tuned::save`]) is not always all of it: P-tuning leaves the prompt and not the
-//! network that makes it. Which file holds all of it is decided here:
+//! What a run leaves for other uses ([`Tuned::save`]) may not be complete: P-tuning leaves the prompt but not the
+//! network that produces it. This decides which file is complete:
 //!
 //! | file | after | tensors |
 //! |---|---|---|
-//! | `model.safetensors` | model tuning, from random weights too, under any head | all, by Hugging Face's names |
-//! | `adapter.safetensors` | methods that leave an adapter and throw nothing away | what was trained, by path |
+//! | `model.safetensors` | model tuning, also from random weights, with any head | all, by Hugging Face's names |
+//! | `adapter.safetensors` | methods that leave an adapter and discard nothing | what was trained, by path |
 //! | `trained.safetensors` | all others | what was trained, by path |
 //!
-//! The first two are the files that [`Tuned::save`] writes: weights are not written twice. What is in none of
-//! them, the backbone and what a method draws and freezes, the backbone's files and the seed give again.
+//! [`Tuned::save`] writes the first two files, so weights are not written twice. Everything that is in none of them
+//! (the backbone, and what a method draws and freezes) is recreated from the backbone's files and the seed.
 
 use std::fs;
 use std::path::Path;
@@ -35,28 +35,28 @@ use promptshift_text::hash::sha256;
 /// The file's name in a folder.
 pub const FILE: &str = "trained.safetensors";
 
-/// What a file is refused for, where it is none.
-const WANTED: &str = "what a training of promptshift left";
+/// What errors say was wanted.
+const WANTED: &str = "the result of a promptshift training";
 
 /// The files that a training left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedTraining {
-    /// The prompt, adapter or model that answers: [`Tuned::save`]'s.
+    /// The prompt, adapter or model for answering, written by [`Tuned::save`].
     pub answering: SavedDelta,
-    /// What [`restored`] reads; the same file where that holds all of it.
+    /// The file that [`restored`] reads; the same file if it is complete.
     pub trained: SavedDelta,
 }
 
-/// What training left that can't be read.
+/// Why a training's result can't be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainedError {
-    /// The file is absent, damaged, of another training, or does not hold the recipe's tensors.
+    /// The file is absent, damaged, from another training, or does not hold the recipe's tensors.
     #[error(transparent)]
     File(#[from] SavedError),
-    /// A whole model's weights are not those of the backbone's configuration.
+    /// A whole model's weights do not match the backbone's configuration.
     #[error(transparent)]
     Weights(#[from] CheckpointError),
-    /// The method can't be put on the backbone.
+    /// The method can't be applied to the backbone.
     #[error(transparent)]
     Places(#[from] TuningError),
 }
@@ -69,9 +69,9 @@ fn leaves_model(recipe: &Recipe) -> bool {
     )
 }
 
-/// Writes what training left into `folder`: as it answers, and where that is not all of it, `trained.safetensors`
-/// beside it. `tuned` is off the tape and has what only training needs: before [`Tuned::into_inference`]. `metadata`
-/// names the recipe and the seed.
+/// Writes a training's result into `folder`: the form for answering and, if that is not complete, `trained.safetensors`
+/// beside it. `tuned` still has what only training needs: before [`Tuned::into_inference`]. `metadata` states the
+/// recipe and the seed.
 ///
 /// # Errors
 /// A file can't be written.
@@ -97,8 +97,8 @@ pub fn save_trained(
     Ok(SavedTraining { answering, trained })
 }
 
-/// The bytes of a file that [`restored`] reads: a whole model's weights, or every tensor that the recipe trains by
-/// its path in [`Tuned`].
+/// The bytes of a file that [`restored`] reads: a whole model's weights, or every tensor that the recipe trains by its
+/// path in [`Tuned`].
 pub fn trained_bytes(
     tuned: &Tuned,
     recipe: &Recipe,
@@ -111,13 +111,13 @@ pub fn trained_bytes(
     }
 }
 
-/// What [`save_trained`] was given, to the bit, from the file that it calls `trained`. Backbone, recipe, words and
-/// seed are those that [`apply`](crate::tuning::apply()) was given: what is drawn and frozen is drawn again. Nothing is on
-/// the tape; [`resumed`](crate::tuning::resumed) puts it there.
+/// Restores what [`save_trained`] was given, bit for bit, from the file that it calls `trained`. Backbone, recipe,
+/// words and seed must be those given to [`apply`](crate::tuning::apply()): frozen random parameters are drawn again.
+/// Nothing requires gradients until [`resumed`](crate::tuning::resumed).
 ///
 /// # Errors
-/// The file is absent or damaged, it was left by another recipe or seed or on another backbone, or its tensors
-/// are not all of those that the recipe trains, these alone, of the right shapes and finite.
+/// The file is absent or damaged, it was left by another recipe, seed or backbone, or its tensors are not exactly those
+/// that the recipe trains, with the right shapes and finite.
 pub fn restored(
     backbone: &Backbone,
     recipe: &Recipe,
@@ -133,7 +133,7 @@ pub fn restored(
     if leaves_model(recipe) {
         let weights = Weights::parse(&bytes, &path.display().to_string())?;
         drop(bytes);
-        // Every number is the file's: nothing of another start has to be drawn for it.
+        // Every number comes from the file, so no initialisation is drawn.
         let start = Tuned::untuned_on(backbone, recipe.head, seed);
         return Ok(Tuned {
             backbone: start.backbone.with_weights(&backbone.config, weights)?,
@@ -147,8 +147,8 @@ pub fn restored(
     Ok(tensors::filled(start, found, is_saved, path)?)
 }
 
-/// Whether a file was left by the training of this recipe and seed: with others, its tensors may fit and mean
-/// something else.
+/// Checks that a file was left by the training of this recipe and seed: a file of another training could have matching
+/// tensors with a different meaning.
 fn check_training(
     metadata: &Metadata,
     recipe: &Recipe,
@@ -180,11 +180,11 @@ fn check_training(
     }
 }
 
-/// The name of a whole model's file, which is Hugging Face's.
+/// The name of a whole model's file, as Hugging Face has it.
 const MODEL: &str = "model.safetensors";
 
 impl Tuned {
-    /// Writes what was tuned into `folder`.
+    /// Writes the tuned result into `folder`.
     ///
     /// # Errors
     /// The file can't be written.
@@ -199,8 +199,7 @@ impl Tuned {
         self.save_as(cell.recipe.as_ref(), config, &metadata, folder)
     }
 
-    /// Writes what a recipe came to into `folder`, in the form that it has for others: a prompt, an adapter or
-    /// a whole model.
+    /// Writes a recipe's result into `folder`, in its form for other uses: a prompt, an adapter or a whole model.
     fn save_as(
         &self,
         recipe: Option<&Recipe>,
@@ -224,13 +223,13 @@ impl Tuned {
     }
 }
 
-/// A whole model's file.
+/// The file of a whole model.
 fn model_bytes(tuned: &Tuned, metadata: &Metadata) -> Vec<u8> {
     let weights = tuned.backbone.weights();
     metadata.sealed(&weights)
 }
 
-/// A file of all that a recipe trains, by path.
+/// The file of everything that a recipe trains, by path.
 fn trained_tensors(
     tuned: &Tuned,
     recipe: &Recipe,
@@ -242,7 +241,7 @@ fn trained_tensors(
     }))
 }
 
-/// Writes a file of this name.
+/// Writes a file with this name.
 fn write(name: &str, bytes: &[u8], folder: &Path) -> Result<SavedDelta, StoreError> {
     let path = folder.join(name);
     std::fs::write(&path, bytes).map_err(|source| StoreError::Io {
@@ -253,7 +252,7 @@ fn write(name: &str, bytes: &[u8], folder: &Path) -> Result<SavedDelta, StoreErr
     Ok(delta_of(name, bytes))
 }
 
-/// What is recorded of a file of this name.
+/// What is recorded about a file with this name.
 fn delta_of(name: &str, bytes: &[u8]) -> SavedDelta {
     SavedDelta {
         file: name.to_string(),

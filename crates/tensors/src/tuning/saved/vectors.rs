@@ -6,7 +6,7 @@ use super::error::SavedError;
 use crate::checkpoint::Weights;
 use promptshift_text::hash::sha256;
 
-/// A soft prompt `[P, D]` before it is on any device.
+/// A soft prompt `[P, D]` that is not on any device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vectors {
     length: usize,
@@ -15,11 +15,10 @@ pub struct Vectors {
 }
 
 impl Vectors {
-    /// Row-major `values` of `shape` `[P, D]`, read from `path`: at least one, all of them finite.
+    /// Row-major `values` of `shape` `[P, D]`, read from `path`: at least one row, all values finite.
     ///
     /// # Errors
-    /// Not two dimensions, nothing in it, not as many values as the shape says, or a value that is
-    /// no number.
+    /// Not two dimensions, empty, not as many values as the shape implies, or a value that is not finite.
     pub fn new(shape: &[usize], values: Vec<f32>, path: &Path) -> Result<Self, SavedError> {
         let wrong = |wanted: &str, found: String| SavedError::wrong(path, wanted, found);
         let &[length, width] = shape else {
@@ -50,7 +49,7 @@ impl Vectors {
         })
     }
 
-    /// The rows of a prompt that was on a device.
+    /// The rows of a prompt from a device.
     pub(in crate::tuning) fn of_rows([length, width]: [usize; 2], values: Vec<f32>) -> Self {
         debug_assert_eq!(values.len(), length * width);
         Vectors {
@@ -70,7 +69,7 @@ impl Vectors {
         self.width
     }
 
-    /// Row by row.
+    /// Row-major.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
@@ -82,13 +81,13 @@ impl Vectors {
         weights
     }
 
-    /// SHA-256 of the values, row by row as little-endian f32: the same whatever the file's format.
+    /// SHA-256 of the values as row-major little-endian f32: independent of the file's format.
     pub fn sha256(&self) -> String {
         let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
         sha256(&bytes)
     }
 
-    /// The first `length` rows; all of them where there are no more.
+    /// The first `length` rows, or all if there are fewer.
     pub(super) fn first(mut self, length: usize) -> Self {
         self.length = self.length.min(length);
         self.values.truncate(self.length * self.width);

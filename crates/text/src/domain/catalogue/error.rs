@@ -1,11 +1,11 @@
-//! Why names are not those of a transfer that can be run.
+//! Why a transfer's names can't be resolved.
 
 use thiserror::Error;
 
 use crate::domain::card::CardError;
 use crate::domain::task::Task;
 
-/// Why a transfer cannot be run.
+/// Why a transfer can't be run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     /// No domain has this name.
@@ -30,12 +30,12 @@ pub enum CatalogueError {
         suite: String,
         /// The domains that it has.
         has: Vec<String>,
-        /// Where it may be had.
+        /// How to get it.
         hint: String,
     },
     /// No suite has this name.
     #[error(
-        "unknown suite '{name}': {}wanted one of {}; other real data are read with --data DIR",
+        "unknown suite '{name}': {}wanted one of {}; use --data DIR for other real data",
         suggestion(.nearest), .known.join(", ")
     )]
     UnknownSuite {
@@ -46,7 +46,7 @@ pub enum CatalogueError {
         /// Every known name.
         known: Vec<String>,
     },
-    /// Nothing known is in this suite.
+    /// The suite has none of the known domains.
     #[error(
         "the suite '{suite}' has no known domain: wanted {wanted} in {place}, with DOMAIN one of {}{hint}",
         .known.join(", ")
@@ -54,16 +54,16 @@ pub enum CatalogueError {
     EmptySuite {
         /// The suite's name.
         suite: String,
-        /// What would have been one.
+        /// The files that would make one.
         wanted: &'static str,
-        /// Where it was looked for.
+        /// Where the suite looked.
         place: String,
         /// Every known name.
         known: Vec<String>,
-        /// What is there instead, or nothing.
+        /// What is there instead, or empty.
         hint: String,
     },
-    /// Source and target ask different things.
+    /// Source and target have different tasks.
     #[error(
         "'{source_name}' is {source_task} and '{target}' is {target_task}: wanted a source and a \
          target of one task, such as {}",
@@ -81,7 +81,7 @@ pub enum CatalogueError {
         /// Targets of the source's task in this suite.
         others: Vec<String>,
     },
-    /// The sources of a mixture ask different things.
+    /// The sources of a mixture have different tasks.
     #[error(
         "'{first}' is {first_task} and '{other}' is {other_task}: wanted a mixture of one task's \
          domains"
@@ -96,7 +96,7 @@ pub enum CatalogueError {
         /// Its task.
         other_task: Task,
     },
-    /// Two domains have one task and other labels.
+    /// Two domains of one task have different numbers of labels.
     #[error(
         "'{source_name}' has the labels {source_labels} and '{target}' {target_labels}: wanted as \
          many, so that each can be read as the other's"
@@ -111,18 +111,18 @@ pub enum CatalogueError {
         /// Its labels.
         target_labels: String,
     },
-    /// Two domains have one name.
-    #[error("{file}: wanted a domain of another name, found '{name}', which is known already")]
+    /// A user's card has the name of a known domain.
+    #[error("{file}: wanted a new name for the domain, found '{name}', which exists already")]
     NameTaken {
         /// The card's file.
         file: String,
         /// The name.
         name: String,
     },
-    /// A user's card is not one.
+    /// A user's card is invalid.
     #[error(transparent)]
     Card(#[from] CardError),
-    /// `all` stands for nothing.
+    /// `all` matches no domain.
     #[error("'{name}->all' has no target: wanted other domains of its task in '{suite}', found 0")]
     NoOthers {
         /// The source.

@@ -1,12 +1,12 @@
-//! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`.
-//! Nothing is padded. The model answers with the rest of that line, or with the label.
+//! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`. Nothing is padded.
+//! The model completes that line, or writes the label.
 
 use super::t5::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
 use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;
 
-/// As [`examples`](super::examples). The writer's own input, in T5's template, is not used.
+/// As [`examples`](super::examples). The writer's input, which is in T5's template, is not used.
 pub(super) fn examples(writer: &Writer, passage: String, row: Row, split: Split) -> Vec<Example> {
     match row {
         Row::Question(row) => vec![question(passage, row)],
@@ -75,8 +75,7 @@ fn question(passage: String, row: QuestionRow) -> Example {
     }
 }
 
-/// Lines `Name: text`, and after them `Answer:`. A line break within a text would end its line, so it becomes
-/// a space.
+/// Lines `Name: text` followed by `Answer:`. A line break within a text would end its line, so it becomes a space.
 fn asked<N: AsRef<str>, T: AsRef<str>>(lines: &[(N, T)]) -> String {
     let mut text = String::new();
     for (name, line) in lines {
@@ -101,7 +100,7 @@ fn capital(name: &str) -> String {
     }
 }
 
-/// Where the first line, which holds the context at its end, states an answer.
+/// Where an input whose first line ends with the context states an answer.
 fn within(input: &str, context: &str, answers: &[String]) -> AnswerLocation {
     let line = input.lines().next().unwrap_or_default();
     let context = on_a_line(context);
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_stands_behind_its_context() {
+    fn a_question_follows_its_context() {
         let row = Row::Question(QuestionRow {
             id: "q7".to_string(),
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn labelled_texts_are_lines_of_their_own() {
+    fn labelled_texts_are_separate_lines() {
         let row = Row::Labelled(LabelledRow {
             id: "3".to_string(),
             question: None,

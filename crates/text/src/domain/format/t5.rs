@@ -1,4 +1,4 @@
-//! Rows in the formats that T5 was trained on, or in a template of the same fields.
+//! Rows in the formats that T5 was trained on, or in a template with the same fields.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::domain::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow};
 use crate::domain::splits::Split;
 use crate::domain::wording::{Filled, Template, Wording};
 
-/// Puts the fields of a domain's rows into its template.
+/// Fills a domain's template with the fields of its rows.
 pub(super) struct Writer<'a> {
     pub(super) card: &'a Card,
     wording: &'a Wording,
@@ -30,7 +30,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The template with these fields.
+    /// Fills the template with these fields.
     fn write(&self, fields: &[(&str, &str)]) -> Filled {
         let (task, labels) = (self.card.task.to_string(), self.card.labels.join(", "));
         self.template.fill(|slot| {
@@ -46,9 +46,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; the right
-/// answers as `form` has it, so that by default a prediction is compared with what the model could
-/// have learnt to write.
+/// `question: {q} context: {c}` → the first answer. Everything is padded, facts too; right answers are in the form
+/// `form`, so by default a prediction is compared with a string that the model could have learnt to write.
 pub(super) fn question(
     writer: &Writer,
     passage: String,
@@ -96,8 +95,8 @@ pub(super) fn question(
     }
 }
 
-/// The byte of the padded context at which the padded first answer stands, where the file says where it
-/// stands in the context: after the padded text before it, except for a space.
+/// The byte of the padded context at which the padded first answer stands, where the file states its place: after the
+/// padded text before it and an optional space.
 fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> {
     let before = pad_punctuation(row.context.get(..row.answer_start?)?).len();
     let place = padded.get(before..)?.find(answer)?;
@@ -147,8 +146,8 @@ fn without_markup(text: &str) -> String {
         .replace("</b>", "")
 }
 
-/// `query: {q} entities: {e}, {f} passage: {p}` → an entity: in training an example for each right
-/// one, in scoring one example for which any of them is right.
+/// `query: {q} entities: {e}, {f} passage: {p}` → an entity. Training has one example for each right entity; scoring
+/// has one example for which any of them is right.
 pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
@@ -188,8 +187,8 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
     row.answers.into_iter().enumerate().map(of_answer).collect()
 }
 
-/// A passage's highlights as sentences: `@highlight` and the line breaks around it become a space after the
-/// end of a sentence, and `. ` elsewhere.
+/// A passage's highlights as sentences: `@highlight` and the line breaks around it become a space after the end of a
+/// sentence, and `. ` elsewhere.
 pub(super) fn without_highlights(passage: &str) -> String {
     const MARK: &str = "\n@highlight\n";
     let mut parts = passage.split(MARK);
@@ -205,8 +204,8 @@ pub(super) fn without_highlights(passage: &str) -> String {
     text
 }
 
-/// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the
-/// candidate's text is compared with the prediction.
+/// The text with `*pronoun*` → the referent. Training has only true referents; in scoring the candidate's text is
+/// compared with the prediction.
 pub(super) fn pronoun(
     writer: &Writer,
     passage: String,
@@ -238,16 +237,16 @@ pub(super) fn pronoun(
     }]
 }
 
-/// Where the first of the answers ends in the context, which stands in this slot of the input.
+/// Where the first answer ends in the context, which fills this slot of the input.
 fn locate(filled: &Filled, slot: &str, context: &str, answers: &[String]) -> AnswerLocation {
-    // A template that was checked has a place for the context.
+    // A checked template has a slot for the context.
     let Some(before) = filled.place(slot).map(|place| place.start) else {
         return AnswerLocation::Absent;
     };
     stated(before, context, answers)
 }
 
-/// The same of a context that begins at this byte of the input.
+/// The same for a context that begins at this byte of the input.
 pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> AnswerLocation {
     answers
         .iter()
@@ -259,7 +258,7 @@ pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> Answer
         })
 }
 
-/// The passage, or all texts in any order, and each of the other texts.
+/// Hashes of the passage, or of all texts in any order, and of each of the other texts.
 fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
     let names: Vec<u64> = texts.iter().map(|text| name(text)).collect();
     match passage {
@@ -282,7 +281,7 @@ fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
     }
 }
 
-/// A text by name: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
+/// A text's hash: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
 pub(super) fn name(text: &str) -> u64 {
     let words: Vec<&str> = text.split_whitespace().collect();
     let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
@@ -291,10 +290,9 @@ pub(super) fn name(text: &str) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// Puts spaces around every ASCII punctuation character and makes each run of white space one
-/// space: T5's `_pad_punctuation`, `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so
-/// ASCII white space). Spaces at the ends, which T5's SentencePiece drops, are dropped here, so
-/// that every tokenizer sees the same.
+/// Puts spaces around every ASCII punctuation character and collapses white space: T5's `_pad_punctuation`,
+/// `([[:punct:]])` → ` \1 `, then `\s+` → one space (RE2, so ASCII white space). T5's SentencePiece drops spaces at the
+/// ends; they are dropped here so that every tokenizer sees the same text.
 fn pad_punctuation(text: &str) -> String {
     let mut padded = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -363,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_answers_are_raw_in_scoring_alone() {
+    fn raw_answers_are_raw_only_in_scoring() {
         let wording = Wording::default();
         let found = examples(
             &card("squad"),
@@ -391,7 +389,7 @@ mod tests {
         })
     }
 
-    /// Labelled texts, a line for each task and label that T5 words in its own way.
+    /// Labelled texts: one case for each task and label that T5 words in its own way.
     #[test]
     fn labelled_texts_become_text_to_text() {
         for (name, columns, label, input, target) in [
@@ -508,7 +506,7 @@ mod tests {
             label: 1,
         };
         assert_eq!((found[0].target.as_str(), &found[0].gold), ("True", &gold));
-        // GLUE's texts keep theirs.
+        // GLUE's texts keep their markup.
         let found = apply("mrpc", texts(&["a<br>b", "c"], 0), Split::Test);
         assert_eq!(found[0].input, "sentence1: a<br>b sentence2: c");
     }
@@ -524,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_an_example_for_each_answer_in_training_and_one_in_scoring() {
+    fn a_cloze_row_is_one_example_per_answer_in_training_and_one_in_scoring() {
         let input = "query: @placeholder was met. entities: Ola, Per, P. \
                      passage: Ola met Per. Per left. All slept";
         let train = apply("record", gap(), Split::Train);
@@ -585,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_an_answer_is_that_in_the_padded_context() {
+    fn an_answer_s_position_refers_to_the_padded_context() {
         let context = "In 1902, (1902!) it was\nbuilt: 1902.";
         for (nth, (start, _)) in context.match_indices("1902").enumerate() {
             let row = Row::Question(QuestionRow {
@@ -604,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_nowhere_is_absent() {
+    fn an_answer_outside_the_passage_is_absent() {
         let row = |answer: &str| {
             Row::Question(QuestionRow {
                 id: "1".to_string(),

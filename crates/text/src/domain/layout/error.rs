@@ -4,53 +4,53 @@ use thiserror::Error;
 
 use crate::domain::splits::Split;
 
-/// Why the files of a split are not what they should be.
+/// Why the files of a split are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LayoutError {
-    /// Some of its parts are not there.
+    /// Some parts are missing.
     #[error(
-        "{folder}: wanted {wanted} parts of {split}, as their names count them, found {found}, without {}: some \
+        "{folder}: wanted {wanted} parts of {split}, as their names say, found {found}, without {}: some \
          of a split would pass for all of it",
         few(.missing)
     )]
     MissingParts {
-        /// Where the parts are.
+        /// The folder of the parts.
         folder: String,
-        /// Of what.
+        /// The split.
         split: Split,
         /// How many there should be.
         wanted: usize,
         /// How many there are.
         found: usize,
-        /// Those that are not there.
+        /// The missing parts.
         missing: Vec<String>,
     },
-    /// Its parts are not those of one table.
+    /// The parts do not form one table.
     #[error(
-        "{folder}: wanted the parts of one table for {split}, found {}: take away what is not a part of it",
+        "{folder}: wanted the parts of one table for {split}, found {}: remove what is not a part of it",
         .found.join(", ")
     )]
     MixedParts {
-        /// Where the parts are.
+        /// The folder of the parts.
         folder: String,
         /// Of what.
         split: Split,
-        /// Files that do not belong together.
+        /// The files that do not belong together.
         found: Vec<String>,
     },
-    /// A file seems to be meant for the split and is not read.
+    /// A file looks like the split and is not read.
     #[error(
-        "{found} seems to be {split} and is not read: wanted {wanted}; {advice}, or take it away if it is not \
+        "{found} seems to be {split} and is not read: wanted {wanted}; {advice}, or remove it if it is not \
          meant"
     )]
     NearMiss {
         /// The file.
         found: String,
-        /// What it seems to be.
+        /// The split that it resembles.
         split: Split,
         /// Where it would be read.
         wanted: String,
-        /// How to make it that.
+        /// How to turn it into that.
         advice: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Files and folders that are nearly what is read, and how they become it.
+//! Files and folders that almost have the right form, with advice on how to fix them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use super::parts::names_in;
 use crate::domain::card::Card;
 use crate::domain::splits::Split;
 
-/// Words that name a split, including those of `datasets`.
+/// Words that name a split, including those that `datasets` uses.
 const WORDS: [(Split, &[&str]); 3] = [
     (Split::Train, &["train", "training"]),
     (
@@ -17,7 +17,7 @@ const WORDS: [(Split, &[&str]); 3] = [
     (Split::Test, &["test", "testing", "eval", "evaluation"]),
 ];
 
-/// The split that a path's first such word names.
+/// The split named by the first such word in a path.
 pub(super) fn split_of(path: &Path) -> Option<Split> {
     let path = path.to_string_lossy().to_lowercase();
     path.split(|c: char| !c.is_alphanumeric()).find_map(|word| {
@@ -26,7 +26,7 @@ pub(super) fn split_of(path: &Path) -> Option<Split> {
     })
 }
 
-/// What data sets are kept in.
+/// File extensions of data sets.
 const ENDS: [&str; 9] = [
     ".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".gz",
 ];
@@ -39,11 +39,11 @@ const ASIDE: [&str; 4] = [
     "dataset_infos.json",
 ];
 
-/// How deep folders below a domain's are searched, and how many files are found at most.
+/// Maximum depth of the search below a domain's folder, and the maximum number of files it returns.
 const DEEP: usize = 4;
 const MANY: usize = 1_000;
 
-/// What might be data in a folder and below it, in the order of names.
+/// Files in and below a folder that might be data, sorted by name.
 pub(super) fn data_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), DEEP)];
@@ -66,7 +66,7 @@ pub(super) fn data_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// How a file becomes one that is read.
+/// How to turn a file into one that is read.
 pub(super) fn advice(file: &Path) -> &'static str {
     let end = file
         .extension()
@@ -74,17 +74,17 @@ pub(super) fn advice(file: &Path) -> &'static str {
     match end.as_deref() {
         Some("parquet") => "rename it",
         Some("arrow") => {
-            "it is Arrow, as datasets' save_to_disk writes it: load_from_disk(FOLDER) and to_parquet(FILE) of each \
+            "it is Arrow from datasets' save_to_disk: load_from_disk(FOLDER) and to_parquet(FILE) of each \
              split make it parquet"
         }
-        Some("gz" | "jsonl") => "MRQA's lines are renamed, anything else is written as parquet",
+        Some("gz" | "jsonl") => "rename it if it has MRQA's lines, otherwise write it as parquet",
         _ => {
             "write it as parquet (datasets: load_dataset and to_parquet; pandas: DataFrame.to_parquet)"
         }
     }
 }
 
-/// What of a domain may be in a folder where none of its splits is found.
+/// What looks like this domain's data in a folder where none of its splits was found.
 pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<String> {
     let own = folder.join(&card.name);
     if own.is_dir() {
@@ -111,24 +111,21 @@ pub(in crate::domain) fn near_domain(folder: &Path, card: &Card) -> Option<Strin
     let other = names_in(folder)
         .into_iter()
         .find(|name| plain(name) == plain(&card.name) && folder.join(name).is_dir())?;
-    Some(format!(
-        "the folder '{other}' is to be called '{}'",
-        card.name
-    ))
+    Some(format!("rename the folder '{other}' to '{}'", card.name))
 }
 
-/// What a folder is instead of one that holds a folder for each domain.
+/// What a folder is, if it is not one with a folder for each domain.
 pub(in crate::domain) fn near_folder(folder: &Path) -> Option<String> {
     let names = names_in(folder);
     let shown = folder.display();
     if names.iter().any(|name| name.starts_with("datasets--")) {
         return Some(format!(
-            "{shown} is the Hub's cache: --suite hub instead of --data reads it"
+            "{shown} is the Hub's cache: use --suite hub instead of --data"
         ));
     }
     if names.iter().any(|name| name.contains("___")) {
         return Some(format!(
-            "{shown} is the cache of datasets, which holds Arrow: to_parquet of each split writes what is read"
+            "{shown} is the cache of datasets, which holds Arrow: write each split with to_parquet"
         ));
     }
     let here = names.iter().find(|name| {

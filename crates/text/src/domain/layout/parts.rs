@@ -1,4 +1,4 @@
-//! The parts of one table, `train-00000-of-00009.parquet` and so on: whether all of them are there.
+//! The parts of one table, `train-00000-of-00009.parquet` and so on, and the check that all of them exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::LayoutError;
 use crate::domain::splits::Split;
 
-/// The names in a folder that are not hidden, in their order; none where it can't be read.
+/// The names of non-hidden entries of a folder, sorted; empty if it can't be read.
 pub(super) fn names_in(folder: &Path) -> BTreeSet<String> {
     let entries = folder.read_dir().into_iter().flatten();
     entries
@@ -15,8 +15,8 @@ pub(super) fn names_in(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// The paths of a table's parts, in the order of their numbers, where none is missing by their own
-/// count. Names without numbers are taken as they are: they count nothing.
+/// The paths of a table's parts, ordered by number, if none is missing by their own count. Names without numbers are
+/// accepted as they are.
 pub(super) fn complete(
     folder: &Path,
     split: Split,
@@ -25,7 +25,7 @@ pub(super) fn complete(
     let mut parts: Vec<(Option<Number>, String)> = (names.into_iter())
         .map(|name| (Number::of(&name), name))
         .collect();
-    // `0000.parquet` is the first of the Hub's conversions; `2024.parquet` is a year.
+    // `0000.parquet` is the first part of the Hub's conversions; `2024.parquet` is a year.
     if !parts
         .iter()
         .any(|(number, _)| number.as_ref().is_some_and(Number::counts))
@@ -38,7 +38,7 @@ pub(super) fn complete(
         split,
         found,
     };
-    // Numbered and not, counted differently, or two of one number.
+    // Numbered and unnumbered names are mixed, totals differ, or two parts have one number.
     for pair in parts.windows(2) {
         let one_table = match (&pair[0].0, &pair[1].0) {
             (None, None) => true,
@@ -50,7 +50,7 @@ pub(super) fn complete(
         }
     }
     if let Some((Some(last), name)) = parts.last() {
-        // `0000.parquet`, `0001.parquet` say of a gap only that it is there.
+        // Names like `0000.parquet`, `0001.parquet` reveal gaps but not the total.
         let wanted = last.of.unwrap_or(last.at + 1);
         let there: BTreeSet<usize> = (parts.iter())
             .filter_map(|(number, _)| Some(number.as_ref()?.at))
@@ -75,15 +75,15 @@ pub(super) fn complete(
         .collect())
 }
 
-/// No data set has more parts.
+/// An upper limit on the number of parts, above that of any data set.
 const MOST_PARTS: usize = 100_000;
 
-/// A part's number in its file's name.
+/// A part's number in its file name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Number {
-    /// Which of how many, from 0.
+    /// Its index, from 0.
     at: usize,
-    /// How many, where the name says it.
+    /// The total, where the name states it.
     of: Option<usize>,
     /// The digits of `at` as written.
     digits: String,
@@ -108,12 +108,12 @@ impl Number {
         counted.or_else(|| number(stem, None))
     }
 
-    /// Whether it is the place of a part among others, by its looks alone.
+    /// Whether the name alone shows that it is one part of several.
     fn counts(&self) -> bool {
         self.of.is_some() || (self.digits.len() > 1 && self.digits.starts_with('0'))
     }
 
-    /// The name of another part, up to a hash that differs.
+    /// The name of another part of the same table, except for a hash.
     fn renumbered(&self, name: &str, at: usize) -> String {
         let digits = format!("{at:0width$}", width = self.digits.len());
         match self.of {

@@ -11,9 +11,9 @@ use super::error::TableError;
 /// Some rows of a file.
 pub struct Batch {
     pub(super) file: String,
-    /// The place in the file of each row.
+    /// Each row's index in its file.
     pub(super) places: Vec<usize>,
-    /// Rows of the files before this one.
+    /// The number of rows in the files before this one.
     pub(super) before: usize,
     pub(super) columns: RecordBatch,
 }
@@ -26,7 +26,7 @@ const INTEGER: &str = "an integer";
 const INTEGER_LIST: &str = "a list of integers";
 const SPAN_LIST: &str = "a list of spans";
 
-/// First and second of each pair of a struct of two lists.
+/// The pairs (first, second) of a struct of two lists.
 pub type Spans = Vec<(i64, i64)>;
 
 impl Batch {
@@ -35,17 +35,17 @@ impl Batch {
         &self.file
     }
 
-    /// The place in the file of one of this batch's rows.
+    /// The index in its file of one of this batch's rows.
     pub fn place(&self, row: usize) -> usize {
         self.places[row]
     }
 
-    /// The place of one of this batch's rows in all files of its split, counted through.
+    /// The index of one of this batch's rows, counted through all files of its split.
     pub fn number(&self, row: usize) -> usize {
         self.before + self.place(row)
     }
 
-    /// The same rows, as rows of a file that follows others with this many rows.
+    /// The same rows, as rows of a file that follows this many rows of other files.
     pub fn behind(self, rows: usize) -> Batch {
         Batch {
             before: rows,
@@ -53,7 +53,7 @@ impl Batch {
         }
     }
 
-    /// The rows for which `keep` has true, in their order; `keep` has one for each row.
+    /// The rows for which `keep` is true, in order; `keep` has one entry for each row.
     pub fn only(self, keep: Vec<bool>) -> Batch {
         let places = self.places.iter().zip(&keep);
         let places = places.filter(|(_, keep)| **keep);
@@ -72,33 +72,32 @@ impl Batch {
         self.columns.num_rows()
     }
 
-    /// The type of a column that was asked for and read; a dotted name is a field, as in
-    /// [`Table::batches`](super::Table::batches).
+    /// The type of a column that was read; a dotted name is a field, as in [`Table::batches`](super::Table::batches).
     fn kind(&self, column: &str) -> Option<DataType> {
         find(self.columns.schema_ref().fields(), column)
     }
 
-    /// Whether a column was asked for and read.
+    /// Whether a column was read.
     pub fn has(&self, column: &str) -> bool {
         self.kind(column).is_some()
     }
 
-    /// Whether a column that was read is one of lists.
+    /// Whether a column holds lists.
     pub fn is_list(&self, column: &str) -> bool {
         (self.kind(column)).is_some_and(|kind| items(&kind).is_some())
     }
 
-    /// Whether a column that was read is one of text.
+    /// Whether a column holds text.
     pub fn is_text(&self, column: &str) -> bool {
         self.kind(column).is_some_and(|kind| is_text(&kind))
     }
 
-    /// Whether a column that was read is one of booleans.
+    /// Whether a column holds booleans.
     pub fn is_boolean(&self, column: &str) -> bool {
         self.kind(column) == Some(DataType::Boolean)
     }
 
-    /// Whether the dots of a column's name are its own, as a flattened table has them.
+    /// Whether a column's dotted name is its own, as in a flattened table, rather than a path to a field.
     pub fn is_flat(&self, column: &str) -> bool {
         self.columns.column_by_name(column).is_some()
     }
@@ -118,7 +117,7 @@ impl Batch {
         as_texts(&array).ok_or_else(|| self.wrong_type(column, TEXT, &array))
     }
 
-    /// A column of names, `None` where null: texts, or integers, which are written in digits.
+    /// A column of names, `None` where null: texts, or integers in digits.
     pub fn names(&self, column: &str) -> Result<Vec<Option<String>>, TableError> {
         if self.is_text(column) {
             return self.texts_or_nulls(column);
@@ -154,7 +153,7 @@ impl Batch {
             .collect()
     }
 
-    /// A column of lists of integers, `None` where null; a null list is an empty one.
+    /// A column of lists of integers, `None` for null items; a null list is read as empty.
     pub fn integer_lists(&self, column: &str) -> Result<Vec<Vec<Option<i64>>>, TableError> {
         let (array, present) = self.column(column, INTEGER_LIST)?;
         as_lists(&array)
@@ -173,8 +172,8 @@ impl Batch {
             .collect()
     }
 
-    /// A column of lists of structs of two lists of integers of one length, `first` and `second`:
-    /// for each row and each struct the pairs of both lists.
+    /// A column of lists of structs of two lists of integers of equal length, `first` and `second`: for each row and
+    /// each struct, the pairs of both lists.
     pub fn span_lists(
         &self,
         column: &str,
@@ -212,7 +211,7 @@ impl Batch {
             .collect()
     }
 
-    /// A column of lists, which are never null.
+    /// A column of lists; null lists are an error.
     fn lists(&self, column: &str, wanted: &'static str) -> Result<Vec<ArrayRef>, TableError> {
         let (array, present) = self.column(column, wanted)?;
         as_lists(&array)
@@ -227,8 +226,8 @@ impl Batch {
             .collect()
     }
 
-    /// A column of integers, `None` where null. Floats count as integers where each is whole: pandas
-    /// makes them of integers with gaps.
+    /// A column of integers, `None` where null. Whole floats are accepted: pandas converts integers with gaps to
+    /// floats.
     pub fn integers(&self, column: &str) -> Result<Vec<Option<i64>>, TableError> {
         let (array, _) = self.column(column, INTEGER)?;
         self.whole(column, INTEGER, &array)
@@ -245,12 +244,12 @@ impl Batch {
             .map_err(|(row, found)| self.fraction(column, row, found))
     }
 
-    /// The error of a float that is no whole number.
+    /// The error for a float that is not a whole number.
     fn fraction(&self, column: &str, row: usize, found: f64) -> TableError {
         self.value(column, row, "a whole number".to_string(), found.to_string())
     }
 
-    /// The error of a value that its column cannot hold.
+    /// The error for a value that its column can't hold.
     pub fn value(&self, column: &str, row: usize, wanted: String, found: String) -> TableError {
         TableError::Value {
             file: self.file.clone(),
@@ -261,7 +260,7 @@ impl Batch {
         }
     }
 
-    /// The error of a column of another type.
+    /// The error for a column of another type.
     pub fn mistyped(&self, column: &str, wanted: &'static str) -> TableError {
         match self.column(column, wanted) {
             Ok((array, _)) => self.wrong_type(column, wanted, &array),
@@ -269,7 +268,7 @@ impl Batch {
         }
     }
 
-    /// The error of a null in one of this batch's rows.
+    /// The error for a null in one of this batch's rows.
     pub fn null(&self, column: &str, wanted: &'static str, row: usize) -> TableError {
         TableError::Null {
             file: self.file.clone(),
@@ -317,7 +316,7 @@ impl Batch {
         Ok((array, present))
     }
 
-    /// The error of a list of something else.
+    /// The error for a list with items of another type.
     fn wrong_item(&self, column: &str, wanted: &'static str, found: &ArrayRef) -> TableError {
         TableError::WrongType {
             file: self.file.clone(),
@@ -337,7 +336,7 @@ impl Batch {
     }
 }
 
-/// The lists of an array of lists, whatever their child is called; `None` for another kind.
+/// The lists of a list array, whatever its child is called; `None` for other types.
 fn as_lists(array: &ArrayRef) -> Option<Vec<Option<ArrayRef>>> {
     if let Some(lists) = array.as_list_opt::<i32>() {
         return Some(lists.iter().collect());
@@ -349,7 +348,7 @@ fn as_lists(array: &ArrayRef) -> Option<Vec<Option<ArrayRef>>> {
     Some(lists.iter().collect())
 }
 
-/// Of lists of structs, the lists of one of their fields; `None` for another kind.
+/// The lists of one field, from an array of lists of structs; `None` for other types.
 fn field_of_each(array: &ArrayRef, name: &str) -> Option<ArrayRef> {
     let child = items(array.data_type())?;
     let plain = cast(array, &DataType::List(Arc::new(child.clone()))).ok()?;
@@ -360,14 +359,14 @@ fn field_of_each(array: &ArrayRef, name: &str) -> Option<ArrayRef> {
     Some(Arc::new(lists))
 }
 
-/// Floats beyond this are whole whatever they were made of.
+/// Every float beyond this is a whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The integers of an array of integers, or of floats that are whole, however they are laid out;
-/// `None` for another kind, an error for the first float that is not, with its place.
+/// The integers of an array of integers or whole floats of any layout; `None` for other types, and the first fraction
+/// with its index as an error.
 #[allow(
     clippy::type_complexity,
-    reason = "a kind, and then a value, may be wrong"
+    reason = "either the type or a value may be wrong"
 )]
 fn as_integers(array: &ArrayRef) -> Option<Result<Vec<Option<i64>>, (usize, f64)>> {
     match array.data_type() {
@@ -386,7 +385,7 @@ fn as_integers(array: &ArrayRef) -> Option<Result<Vec<Option<i64>>, (usize, f64)
             Some(floats.enumerate().map(whole).collect())
         }
         kind if kind.is_integer() => {
-            // Beyond an i64 is an error rather than a null.
+            // A value outside i64 is an error rather than a null.
             let strict = CastOptions {
                 safe: false,
                 ..CastOptions::default()
@@ -398,7 +397,7 @@ fn as_integers(array: &ArrayRef) -> Option<Result<Vec<Option<i64>>, (usize, f64)
     }
 }
 
-/// Whether strings are what an array holds, however they are laid out.
+/// Whether an array holds strings, in any layout.
 fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, values) => is_text(values),
@@ -407,7 +406,7 @@ fn is_text(kind: &DataType) -> bool {
     }
 }
 
-/// The texts of an array of strings; `None` for another kind.
+/// The texts of an array of strings; `None` for other types.
 fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
     if !is_text(array.data_type()) {
         return None;
@@ -417,8 +416,8 @@ fn as_texts(array: &ArrayRef) -> Option<Vec<Option<String>>> {
     Some(texts.map(|text| text.map(str::to_string)).collect())
 }
 
-/// The type of a field, in structs and in lists of them too, by its dotted name; of a list of structs
-/// it is a list of that field.
+/// The type of a field by its dotted name, looking into structs and lists of structs; a field of a list of structs is a
+/// list.
 pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
     if let Some((_, field)) = fields.find(column) {
         return Some(field.data_type().clone());
@@ -439,7 +438,7 @@ pub(super) fn find(fields: &Fields, column: &str) -> Option<DataType> {
     }
 }
 
-/// The items of a list; `None` for another type.
+/// The item type of a list; `None` for other types.
 pub(super) fn items(kind: &DataType) -> Option<&Field> {
     match kind {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {

@@ -1,11 +1,10 @@
-//! What can be wrong with a file of rows, and what a file is that is no parquet file. Rows are counted
-//! from 0.
+//! What can be wrong with a file of rows, and what a file is instead of parquet. Rows are counted from 0.
 
 use thiserror::Error;
 
-/// What is to be done about a file of which a part is missing or changed.
+/// The remedy for a file of which a part is missing or changed.
 pub(super) const CUT: &str =
-    "it was cut off or changed after it was written: download it or write it again";
+    "it was truncated or changed after it was written: download it or write it again";
 
 /// Why a file could not be read as rows.
 #[derive(Debug, Error)]
@@ -17,17 +16,17 @@ pub enum TableError {
         file: String,
         /// The kind of file.
         wanted: &'static str,
-        /// What the system says.
+        /// The system's error.
         found: String,
     },
-    /// It is something else, or its end is cut off.
+    /// It has another format, or its end is cut off.
     #[error("{file}: wanted a whole parquet file, found: {found}; {advice}")]
     NotParquet {
         /// The file.
         file: String,
-        /// What the reader says.
+        /// The reader's error.
         found: String,
-        /// What it is instead, as its first bytes tell, and how to go on.
+        /// What the first bytes show it to be, and the remedy.
         advice: &'static str,
     },
     /// A column that can't be decompressed.
@@ -41,20 +40,20 @@ pub enum TableError {
         /// The column.
         column: String,
     },
-    /// It holds columns and no rows.
+    /// It has columns but no rows.
     #[error("{file}: wanted rows, found 0")]
     Empty {
         /// The file.
         file: String,
     },
-    /// Its footer is whole and its rows are not.
+    /// Its footer is intact but its rows are not.
     #[error("{file}: damaged after row {row}: {found}; {cut}", cut = CUT)]
     Damaged {
         /// The file.
         file: String,
-        /// Rows read before.
+        /// The number of rows read before.
         row: usize,
-        /// What the reader says.
+        /// The reader's error.
         found: String,
     },
     /// A column is missing.
@@ -67,19 +66,19 @@ pub enum TableError {
         /// The columns that it has.
         found: Vec<String>,
     },
-    /// A column holds something else.
+    /// A column has another type.
     #[error("{file}: column '{column}': wanted {wanted}, found {found}")]
     WrongType {
         /// The file.
         file: String,
         /// The column.
         column: String,
-        /// The kind of value needed.
+        /// The kind of value wanted.
         wanted: &'static str,
         /// The Arrow type found.
         found: String,
     },
-    /// A value is absent.
+    /// A value is null.
     #[error("{file}: column '{column}', row {row}: wanted {wanted}, found null")]
     Null {
         /// The file.
@@ -88,12 +87,12 @@ pub enum TableError {
         column: String,
         /// The row.
         row: usize,
-        /// The kind of value needed.
+        /// The kind of value wanted.
         wanted: &'static str,
     },
-    /// Two rows of one name that are not the same.
+    /// Two different rows have one name.
     #[error(
-        "{file}: {place}: wanted a name of its own for each row, by which predictions are told apart, found '{name}' \
+        "{file}: {place}: wanted a unique name for each row, which identifies its prediction, found '{name}' \
          again, with {differs} than {first}: {advice}"
     )]
     Repeated {
@@ -107,7 +106,7 @@ pub enum TableError {
         differs: &'static str,
         /// The file and place of the first.
         first: Box<str>,
-        /// How to go on.
+        /// The remedy.
         advice: &'static str,
     },
     /// A question without an answer.
@@ -159,40 +158,40 @@ pub enum TableError {
         column: String,
         /// The row.
         row: usize,
-        /// What it has to be.
+        /// The value wanted.
         wanted: String,
-        /// What it is.
+        /// The value found.
         found: String,
     },
-    /// A line of a file of lines; lines are counted from 1, as editors do.
+    /// A wrong line of a file of lines; lines are counted from 1, as in editors.
     #[error("{file}: line {line}: wanted {wanted}, found {found}")]
     Line {
         /// The file.
         file: String,
         /// The line.
         line: usize,
-        /// What it has to be.
+        /// What was wanted.
         wanted: &'static str,
-        /// What it is.
+        /// What was found.
         found: String,
     },
 }
 
-/// How many bytes tell.
+/// How many first bytes are inspected.
 pub(super) const FIRST: usize = 512;
 
-/// Beginnings of files that are taken for data sets.
+/// First bytes of formats that are mistaken for parquet.
 const BEGINNINGS: [(&[u8], &str); 10] = [
     (b"PAR1", CUT),
     (
         b"version https://git-lfs",
-        "it is a Git LFS pointer instead of the file: `git lfs pull` in its repository brings the file",
+        "it is a Git LFS pointer instead of the file: run `git lfs pull` in its repository",
     ),
     (b"ARROW1", ARROW),
     (b"\xff\xff\xff\xff", ARROW),
     (
         b"\x1f\x8b",
-        "it is a gzip file: MRQA's lines are read where the name ends in .jsonl.gz, anything else unpacked",
+        "it is a gzip file: rename it to .jsonl.gz if it has MRQA's lines, otherwise unpack it",
     ),
     (b"PK\x03\x04", "it is a zip file: unpack it"),
     (b"{", JSON),
@@ -201,15 +200,16 @@ const BEGINNINGS: [(&[u8], &str); 10] = [
     (b"SQLite", "it is a database: write its table as parquet"),
 ];
 
-const ARROW: &str = "it is an Arrow file, as datasets' save_to_disk and Feather write it: write it as parquet \
+const ARROW: &str = "it is an Arrow file, from datasets' save_to_disk or Feather: write it as parquet \
                      (datasets: Dataset.to_parquet)";
-const JSON: &str = "it is JSON: MRQA's lines are read where the name ends in .jsonl, other JSON is to be written as \
+const JSON: &str = "it is JSON: rename it to .jsonl if it has MRQA's lines, otherwise write it as \
                     parquet (datasets: load_dataset(\"json\", …) and Dataset.to_parquet)";
-const WEB: &str = "it is a web page instead of the file, as a server's refusal is saved: download the file itself";
+const WEB: &str =
+    "it is a web page, such as a saved error page, instead of the file: download the file itself";
 const TEXT: &str =
     "it is text, such as CSV: write it as parquet (pandas: read_csv and DataFrame.to_parquet)";
 
-/// What a file with these first bytes is, and how to go on.
+/// What a file with these first bytes is, and the remedy.
 pub(super) fn advice(first: &[u8]) -> &'static str {
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let known = (BEGINNINGS.iter()).find(|(beginning, _)| first.starts_with(beginning));
@@ -220,7 +220,7 @@ pub(super) fn advice(first: &[u8]) -> &'static str {
     }
 }
 
-/// Whether these are UTF-8 without control characters, but for a last character that may be cut.
+/// Whether these bytes are UTF-8 without control characters; a last character may be cut off.
 fn is_text(bytes: &[u8]) -> bool {
     let whole = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_have_instead_of_parquet_is_told_apart() {
+    fn other_formats_than_parquet_are_recognised() {
         for (first, part) in [
             (&b"PAR1\x15\x04"[..], "cut off"),
             (

@@ -1,9 +1,9 @@
-//! The pages of a column before any is unpacked. Each says how many bytes it unpacks to, and as many are allocated at
-//! its word: what no packing makes of so few bytes is damage.
+//! Checks the pages of a column before any is decompressed. Each page states its decompressed size, and the library
+//! allocates as much; a size that no compression reaches is damage.
 //!
 //! A page begins with a `PageHeader` in Thrift's compact protocol
 //! (<https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>), whose fields 2 and 3 are
-//! the sizes of what follows it, unpacked and as it is.
+//! the decompressed and the compressed size of the page.
 
 use std::io::{self, Read};
 
@@ -11,16 +11,16 @@ use ::parquet::basic::Compression;
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::reader::ChunkReader;
 
-/// Pages up to this size are unpacked, however small they were packed.
+/// Pages of up to this decompressed size always pass.
 const ALWAYS: u64 = 64 << 20;
-/// Beyond that, it may be so many times as large as packed: gzip gets to a thousand, the others with a long text over
-/// and over again.
+/// The largest compression ratio accepted beyond that: gzip reaches about a thousand, the others as much on a long
+/// repeated text.
 const PACKED: u64 = 1_100;
 
-/// Looks at every page of a part of a column.
+/// Checks every page of a column chunk.
 ///
 /// # Errors
-/// A page that says it unpacks to more than it can, in words.
+/// A page states a larger decompressed size than possible; the error text.
 pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> Result<(), String> {
     if column.compression() == Compression::UNCOMPRESSED {
         return Ok(());
@@ -28,7 +28,7 @@ pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> R
     let (start, length) = column.byte_range();
     let (mut at, end) = (start, start.saturating_add(length).min(input.len()));
     while at < end {
-        // What is no header at all, the reader of its rows will say.
+        // Bytes that are not a header are reported when the rows are read.
         let Some(header) = input
             .get_read(at)
             .ok()
@@ -41,7 +41,7 @@ pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> R
         } = header;
         if unpacked > ALWAYS && unpacked / PACKED > packed {
             return Err(format!(
-                "a page of {packed} bytes that says it unpacks to {unpacked}"
+                "a page of {packed} bytes that claims to decompress to {unpacked}"
             ));
         }
         at = at.saturating_add(header.length).saturating_add(packed);
@@ -49,12 +49,12 @@ pub(super) fn check(input: &impl ChunkReader, column: &ColumnChunkMetaData) -> R
     Ok(())
 }
 
-/// What is needed of a page's header.
+/// The fields of a page header that the check needs.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
-    /// Its own bytes.
+    /// The header's own size in bytes.
     length: u64,
-    /// Bytes of the page as it is unpacked.
+    /// Bytes of the decompressed page.
     unpacked: u64,
     /// Bytes of the page in the file.
     packed: u64,
@@ -83,17 +83,17 @@ impl Header {
     }
 }
 
-/// Structs within structs: a page's header has statistics, and no deeper ones.
+/// Nesting limit of structs: a page header has statistics, and nothing deeper.
 const DEEPEST: usize = 8;
 
 fn invalid() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }
 
-/// Kinds of values that differ in how they are skipped.
+/// Kinds of values that are skipped differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// In the header of its field.
+    /// A boolean, whose value is in the field's header.
     Truth,
     Byte,
     Integer,
@@ -105,7 +105,7 @@ enum Kind {
 /// The part of Thrift's compact protocol that page headers need.
 struct Thrift<R> {
     input: R,
-    /// Bytes read.
+    /// Bytes read so far.
     length: u64,
 }
 
@@ -117,7 +117,7 @@ impl<R: Read> Thrift<R> {
         Ok(byte[0])
     }
 
-    /// An unsigned number, seven bits a byte.
+    /// An unsigned varint, seven bits a byte.
     fn number(&mut self) -> io::Result<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -130,7 +130,7 @@ impl<R: Read> Thrift<R> {
         Err(invalid())
     }
 
-    /// A signed number that is not negative.
+    /// A signed number that must not be negative.
     fn size(&mut self) -> io::Result<u64> {
         match self.number()? {
             number if number % 2 == 0 => Ok(number / 2),
@@ -138,7 +138,7 @@ impl<R: Read> Thrift<R> {
         }
     }
 
-    /// The next field's kind, `None` at the end of its struct; `field` becomes its number.
+    /// The next field's kind, `None` at the end of its struct; sets `field` to its number.
     fn field(&mut self, field: &mut u64) -> io::Result<Option<Kind>> {
         let header = self.byte()?;
         if header == 0 {
@@ -155,7 +155,7 @@ impl<R: Read> Thrift<R> {
             7 => Kind::Double,
             8 => Kind::Binary,
             12 => Kind::Struct,
-            // Lists and maps, of which these headers have none.
+            // Lists and maps, which page headers do not have.
             _ => return Err(invalid()),
         }))
     }
@@ -196,9 +196,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_whatever_stands_beside_them() {
-        // Type 0, 300 bytes of which 20 are left, then a header of a data page: a struct of numbers, of a struct of
-        // two texts, and of a truth.
+    fn sizes_are_read_despite_extra_fields() {
+        // Type 0, 300 bytes of which 20 are stored, then a data page's header: a struct of numbers, a struct of two
+        // texts, and a boolean.
         let mut bytes = vec![0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x28, 0x2c];
         bytes.extend([
             0x15, 0x02, 0x1c, 0x18, 0x02, b'a', b'b', 0x18, 0x00, 0x00, 0x11, 0x00,
@@ -216,7 +216,7 @@ mod tests {
         for cut in 0..length as usize {
             assert!(Header::read(&bytes[..cut]).is_err(), "{cut}");
         }
-        // Structs without end, a negative size, a list.
+        // Endlessly nested structs, a negative size, a list.
         assert!(Header::read(&[0x1c; 100][..]).is_err());
         assert!(Header::read(&[0x15, 0x00, 0x15, 0x01, 0x15, 0x28, 0x00][..]).is_err());
         assert!(Header::read(&[0x19, 0x15, 0x00][..]).is_err());

@@ -1,16 +1,16 @@
-//! The right answers to a question and where they stand, in the shapes in which files have them.
+//! The right answers to a question and their positions, in each shape that files have.
 //!
-//! | column | as in |
+//! | column | found in |
 //! |---|---|
 //! | `answers`, a struct of the lists `text` and `answer_start` | SQuAD on the Hub |
-//! | `answers`, a struct of one `text` and one `answer_start` | sets with one answer each |
+//! | `answers`, a struct of one `text` and one `answer_start` | data sets with one answer each |
 //! | `answers`, a list of structs of `text` and `answer_start` | SQuAD's own JSON |
 //! | `answers`, a list of texts | MRQA on the Hub |
 //! | `answers.text` and `answers.answer_start`, lists | a flattened table (`Dataset.flatten`) |
-//! | `answers`, text that is JSON of one of the first four | a table that was CSV once |
+//! | `answers`, text that is JSON of one of the first four | a table converted from CSV |
 //!
-//! Places are optional everywhere. A text that is no JSON is refused: whether it is one answer or a
-//! list in another notation can't be told.
+//! Positions are always optional. A text that is not JSON is refused, because it could be one answer or a list in
+//! another notation.
 
 use serde::Deserialize;
 
@@ -20,15 +20,15 @@ const ANSWERS: &str = "answers";
 const TEXT: &str = "answers.text";
 const START: &str = "answers.answer_start";
 
-/// What `answers` may be.
+/// The accepted shapes of `answers`.
 const SHAPES: &str = "a list of texts, or 'text' and 'answer_start' as a struct or a list of structs, or JSON of these";
 
 /// A right answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// What is right.
+    /// Its text.
     pub text: String,
-    /// The code point of the context at which it stands, where the file says it.
+    /// Its first code point in the context, where the file states it.
     pub start: Option<i64>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn columns(table: &Table) -> Vec<&'static str> {
 /// The answers of each row, at least one.
 ///
 /// # Errors
-/// They are in no shape that is known, or a row has none.
+/// Their shape is unknown, or a row has none.
 pub(super) fn read(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
     let (column, answers) = if batch.has(TEXT) {
         let flat = batch.is_flat(TEXT);
@@ -73,7 +73,7 @@ fn without_places(texts: Vec<String>) -> Vec<Answer> {
     texts.into_iter().map(answer).collect()
 }
 
-/// A text and its place a row.
+/// One text and one position for each row.
 fn one_each(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
     let texts = batch.texts(TEXT)?;
     let starts = match batch.has(START) {
@@ -86,7 +86,7 @@ fn one_each(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
         .collect())
 }
 
-/// Lists of texts and of their places.
+/// Lists of texts and of their positions.
 fn lists(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
     let texts = batch.text_lists(TEXT)?;
     let starts = match batch.has(START) {
@@ -104,7 +104,7 @@ fn lists(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
     .collect()
 }
 
-/// Texts with their places, of which there are as many or none.
+/// Texts with their positions; `None` unless there are as many positions as texts, or no positions.
 fn joined(texts: Vec<String>, starts: Vec<Option<i64>>) -> Option<Vec<Answer>> {
     if starts.is_empty() {
         return Some(without_places(texts));
@@ -147,7 +147,7 @@ impl From<JsonAnswer> for Answer {
     }
 }
 
-/// How much of a text is shown that is no JSON.
+/// How many characters of a text that is not JSON are quoted.
 const SHOWN: usize = 60;
 
 fn json(batch: &Batch) -> Result<Vec<Vec<Answer>>, TableError> {
@@ -178,7 +178,7 @@ mod tests {
     use arrow::datatypes::Field;
     use std::sync::Arc;
 
-    /// The answers of a file of these columns.
+    /// The answers of a file with these columns.
     fn of(file: Vec<(&str, ArrayRef)>) -> Result<Vec<Vec<Answer>>, String> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = write(&folder.path().join("a.parquet"), file);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_says_the_same() {
+    fn every_shape_gives_the_same_answers() {
         let text = || lists(&[&["mill", "a mill"], &["Tor"]]);
         let start = || in_lists(integers(&[3, 1, 0]));
         let json = |rows: [&str; 2]| texts(&rows);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_each_may_be_bare_or_in_lists_of_one() {
+    fn single_answers_may_be_bare_or_in_lists() {
         let bare = structure(vec![
             ("text", texts(&["mill", "Tor"])),
             ("answer_start", integers(&[3, 0])),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_understood_in_two_ways_is_refused_by_name() {
+    fn ambiguous_settings_are_refused_by_name() {
         let python = "{'text': ['mill'], 'answer_start': [3]}";
         for (file, parts) in [
             (

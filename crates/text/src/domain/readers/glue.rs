@@ -1,14 +1,14 @@
-//! GLUE's and SuperGLUE's labelled texts on the Hub (`nyu-mll/glue`, `aps/super_glue`): texts whose
-//! columns the card names, `label`, an integer, and optionally `idx`.
+//! GLUE's and SuperGLUE's labelled texts on the Hub (`nyu-mll/glue`, `aps/super_glue`): the text columns that the card
+//! names, the integer `label`, and optionally `idx`.
 //!
-//! A label is read where it can mean one thing only:
+//! A label is accepted where it is unambiguous:
 //!
-//! - integers of any width, or floats that are whole (pandas' integers with gaps): the index
-//!   of the class among the card's labels, from 0;
-//! - texts, also as a dictionary: the card's label, in any case, or its index in digits where no label is a
-//!   number itself;
-//! - booleans: where the card says which of two classes is the true one, as `false, true`, `no, yes` or
-//!   `not_x, x` do. RTE's `entailment, not_entailment` do not: is `true` the first or 1?
+//! - integers of any width, or whole floats (pandas' integers with gaps): the index of the class among the card's
+//!   labels, from 0;
+//! - texts, also dictionary-encoded: the card's label, in any case, or its index in digits where no label is itself a
+//!   number;
+//! - booleans: where the card's labels show which class is the true one, as `false, true`, `no, yes` or `not_x, x` do.
+//!   RTE's `entailment, not_entailment` do not: is `true` the first or 1?
 
 use crate::domain::card::Card;
 use crate::domain::parquet::{Batch, Table, TableError};
@@ -29,7 +29,7 @@ pub fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     texts.chain([LABEL]).chain(index).collect()
 }
 
-/// The rows of a batch. A row is called by its `idx`, or else by its place in the files of its split.
+/// The rows of a batch. A row's name is its `idx`, or else its index in the files of its split.
 pub fn rows(card: &Card, batch: &Batch) -> Result<Vec<Row>, TableError> {
     let names = names(batch)?;
     Ok(labelled(card, batch)?
@@ -63,7 +63,7 @@ pub(super) fn labelled(card: &Card, batch: &Batch) -> Result<Vec<LabelledRow>, T
         .collect())
 }
 
-/// What each row is called: its `idx`, or else its place in the files of its split.
+/// Each row's name: its `idx`, or else its index in the files of its split.
 pub(super) fn names(batch: &Batch) -> Result<Vec<String>, TableError> {
     let indices = if batch.has(INDEX) {
         batch.names(INDEX)?
@@ -77,7 +77,7 @@ pub(super) fn names(batch: &Batch) -> Result<Vec<String>, TableError> {
         .collect())
 }
 
-/// The labels as places among `classes`, the class strings.
+/// The labels as indices into `classes`, the class strings.
 pub(super) fn classes(batch: &Batch, classes: &[String]) -> Result<Vec<usize>, TableError> {
     let labels = if batch.is_text(LABEL) {
         let texts = batch.texts_or_nulls(LABEL)?.into_iter().enumerate();
@@ -109,11 +109,11 @@ pub(super) fn classes(batch: &Batch, classes: &[String]) -> Result<Vec<usize>, T
         .collect()
 }
 
-/// What is wanted where booleans do not say which class they mean.
+/// What is wanted where booleans are ambiguous.
 const NOT_BOOLEAN: &str =
     "an integer or a class's name, since the card's labels do not say which of them is true";
 
-/// The class of a place that a file states.
+/// The class of an index that a file states.
 fn class_of(batch: &Batch, at: usize, label: i64, classes: usize) -> Result<usize, TableError> {
     let (file, column, row) = (batch.file().to_string(), LABEL.to_string(), batch.place(at));
     if label == UNLABELLED {
@@ -131,7 +131,7 @@ fn class_of(batch: &Batch, at: usize, label: i64, classes: usize) -> Result<usiz
     }
 }
 
-/// The place that a text means: that of the class of this name, or the one in its digits.
+/// The index that a text means: that of the class of this name, or the number in its digits.
 fn place_of(text: &str, classes: &[String]) -> Option<i64> {
     let of_name = (classes.iter()).position(|class| class.eq_ignore_ascii_case(text));
     let number = |text: &str| text.parse::<i64>().ok();
@@ -142,7 +142,7 @@ fn place_of(text: &str, classes: &[String]) -> Option<i64> {
     }
 }
 
-/// Whether the second of two classes is the one that is true of the texts, by their names alone.
+/// Whether the names of two classes show that the second is the true one.
 fn says_which_is_true(classes: &[String]) -> bool {
     let classes: Vec<String> = classes.iter().map(|class| class.to_lowercase()).collect();
     match classes.as_slice() {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_none_are_named_by_row() {
+    fn invalid_labels_are_named_by_row() {
         for (labels, part) in [
             (
                 [Some(0), Some(1), Some(0), Some(-1)],
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_read_in_every_type_that_means_one_thing() {
+    fn unambiguous_labels_are_read_in_every_type() {
         let dictionary = |values: &ArrayRef, kind: DataType| {
             let kind = DataType::Dictionary(Box::new(DataType::Int8), Box::new(kind));
             cast(values, &kind).expect("a dictionary")
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_could_mean_more_than_one_thing_are_refused() {
+    fn ambiguous_labels_are_refused() {
         let floats =
             |last: f64| Arc::new(Float64Array::from(vec![0.0, 1.0, 0.0, last])) as ArrayRef;
         let dates = cast(&long(&[Some(0); 4]), &DataType::Date64).expect("dates");
@@ -307,7 +307,7 @@ mod tests {
             assert!(message.contains(part), "{message}");
         }
         let strings = |classes: &[&str]| classes.iter().map(|c| c.to_string()).collect::<Vec<_>>();
-        // "1" is the first class's name, or the place of the second.
+        // "1" is the name of the first class as well as the index of the second.
         assert_eq!(place_of("1", &strings(&["1", "0"])), Some(0));
         assert_eq!(place_of("2", &strings(&["1", "0"])), None);
         for (classes, says) in [

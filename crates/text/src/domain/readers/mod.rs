@@ -1,8 +1,8 @@
-//! A domain's files as rows, some at a time: memory does not grow with the files.
+//! A domain's files as rows, read in batches: memory does not grow with the files.
 //!
-//! [`Reader`] reads parquet files and files of lines. What a card's [`Schema`] says of the columns is read by
-//! one file a schema: [`question`], [`glue`], [`multirc`], [`record`] and [`wsc`] for parquet, [`mrqa_lines`]
-//! for lines. [`spans`] counts where files say that answers stand.
+//! [`Reader`] reads parquet files and files of lines. Each card [`Schema`] has a file of its own: [`question`],
+//! [`glue`], [`multirc`], [`record`] and [`wsc`] for parquet, [`mrqa_lines`] for lines. [`spans`] checks the answer
+//! positions that files state.
 
 mod answers;
 pub mod glue;
@@ -33,11 +33,11 @@ pub enum DataFile {
     Lines(PathBuf),
 }
 
-/// How the names of files of lines end.
+/// File extensions of files of lines.
 pub(in crate::domain) const LINES: [&str; 2] = [".jsonl.gz", ".jsonl"];
 
 impl DataFile {
-    /// A file on disk: lines where its name says so, or else parquet.
+    /// A file on disk: lines if its extension says so, else parquet.
     pub fn at(path: PathBuf) -> DataFile {
         let name = path.to_string_lossy();
         match LINES.iter().any(|end| name.ends_with(end)) {
@@ -67,7 +67,7 @@ impl DataFile {
     }
 }
 
-/// One hash for some files: that of a single one, or else of all their hashes one after the other.
+/// One hash for several files: a single file's own, else the hash of all their hashes joined.
 pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     let mut hashes = Vec::new();
     for file in files {
@@ -79,34 +79,32 @@ pub fn sha256(files: &[DataFile]) -> Result<String, TableError> {
     }
 }
 
-/// The rows of some files in their order, some at a time. Each row has a name of its own: a row that
-/// repeats another, name included, is left out and counted; two rows that differ and have one name are an
-/// error.
+/// The rows of some files in order, in batches. A row that repeats another, name included, is dropped and counted; two
+/// different rows with one name are an error.
 pub struct Reader<'a> {
     card: &'a Card,
     files: VecDeque<DataFile>,
     open: Option<Open>,
     limit: Option<usize>,
     names: Names,
-    /// Rows of the files that were read to their ends.
+    /// Rows of the files that were read completely.
     rows_before: usize,
     /// Rows read, including those of other data sets.
     pub rows_read: usize,
-    /// Rows that state the place of their answer wrongly.
+    /// Rows that state a wrong position for their answer.
     pub misplaced: usize,
-    /// Other data sets that the files hold.
+    /// Other data sets found in the files.
     pub left_out: BTreeSet<String>,
 }
 
-/// A file that is being read.
+/// The file being read.
 enum Open {
     Table(Batches),
     Lines(Box<MrqaLines>),
 }
 
 impl<'a> Reader<'a> {
-    /// Starts to read. With a `limit`, no more than that is decoded before the first rows are
-    /// handed over.
+    /// Starts to read. With a `limit`, at most that many rows are decoded before the first are returned.
     pub fn new(card: &'a Card, files: Vec<DataFile>, limit: Option<usize>) -> Reader<'a> {
         Reader {
             card,
@@ -121,17 +119,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Rows that were left out because they repeat another, name included.
+    /// Rows dropped because they repeat another, name included.
     pub fn repeats(&self) -> usize {
         self.names.repeats
     }
 
-    /// What a report says about repeated rows; nothing where there are none.
+    /// The report's note on repeated rows, if there are any.
     pub fn repeats_note(&self) -> Option<String> {
         names::note(self.names.repeats)
     }
 
-    /// What a report says about answers whose place is stated wrongly; nothing where there are none.
+    /// The report's note on wrong answer positions, if there are any.
     pub fn misplaced_note(&self) -> Option<String> {
         question::note(self.misplaced)
     }
@@ -202,7 +200,7 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// The columns that a card's schema is read from.
+/// The columns that a card's schema needs.
 fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     match card.schema {
         Schema::Squad | Schema::Mrqa => question::columns(card.schema, table),
@@ -213,7 +211,7 @@ fn columns<'a>(card: &'a Card, table: &Table) -> Vec<&'a str> {
     }
 }
 
-/// The rows of a batch, and how many of them state the place of their answer wrongly.
+/// The rows of a batch, and how many of them state a wrong position for their answer.
 fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     let rows = match card.schema {
         Schema::Squad | Schema::Mrqa => return question::rows(card.schema, batch),
@@ -225,10 +223,10 @@ fn rows(card: &Card, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     Ok((rows?, 0))
 }
 
-/// The column that says which data set a row belongs to.
+/// The column that names a row's data set.
 const SUBSET: &str = "subset";
 
-/// [`SUBSET`], where a file holds several data sets of which the card is one.
+/// [`SUBSET`], if a file holds several data sets and the card is one of them.
 pub(super) fn subset_column(card: &Card, table: &Table) -> Option<&'static str> {
     (card.subset().is_some() && table.has(SUBSET)).then_some(SUBSET)
 }
@@ -236,7 +234,7 @@ pub(super) fn subset_column(card: &Card, table: &Table) -> Option<&'static str> 
 /// The rows of the card's own data set, and the names of the others in the batch.
 ///
 /// # Errors
-/// A row does not say which data set it belongs to.
+/// A row does not name its data set.
 fn rows_of_subset(card: &Card, batch: Batch) -> Result<(Batch, BTreeSet<String>), TableError> {
     let Some(subset) = card.subset().filter(|_| batch.has(SUBSET)) else {
         return Ok((batch, BTreeSet::new()));
@@ -253,7 +251,7 @@ mod tests {
     use crate::domain::sample::{card, integers, lists, texts, write, write_squad};
     use std::path::Path;
 
-    /// A file that holds questions of these data sets in turn.
+    /// A file with questions of these data sets in turn.
     fn mixed(path: &Path, subsets: &[&str], answers: &[&[&str]]) -> DataFile {
         let file = path.file_stem().expect("a name").to_string_lossy();
         let names: Vec<String> = (0..subsets.len())
@@ -287,7 +285,7 @@ mod tests {
         let one = mixed(
             &folder.path().join("1.parquet"),
             &[own, other, own, "BioASQ", own],
-            // Rows of other data sets are not looked at.
+            // Rows of other data sets are not read.
             &[&["x"], &[], &["y"], &[], &["z"]],
         );
         let two = mixed(

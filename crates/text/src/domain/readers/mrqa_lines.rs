@@ -1,9 +1,9 @@
-//! MRQA as first published (`SQuAD.jsonl.gz`): lines of JSON, a header and then a context with its
-//! questions a line (github.com/mrqa/MRQA-Shared-Task-2019, README); gzipped or unpacked, which the
-//! first bytes tell. Empty lines and a byte-order mark are skipped.
+//! MRQA as first published (`SQuAD.jsonl.gz`): lines of JSON, first a header and then one context with its questions on
+//! each line (github.com/mrqa/MRQA-Shared-Task-2019, README). Gzip is detected by the first bytes. Empty lines and a
+//! byte-order mark are skipped.
 //!
-//! Tokens are not read, and spans only where [`spans`](super::spans) asks for them. A line is read at a
-//! time, so memory does not grow with the file.
+//! Tokens are not read, and spans only for [`spans`](super::spans). Lines are read one at a time, so memory does not
+//! grow with the file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::domain::parquet::TableError;
 use crate::domain::row::{QuestionRow, Row};
 
-/// The longest line that is read; the longest published ones are shorter than a megabyte.
+/// The longest line accepted; published lines are shorter than a megabyte.
 const LONGEST: u64 = 64 << 20;
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ struct Question {
     answers: Vec<String>,
 }
 
-/// What a question is called.
+/// A question's identifier.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a `qid` of text or an integer")]
 enum Name {
@@ -48,27 +48,27 @@ enum Name {
     Integer(i64),
 }
 
-/// A line's context and where it says that answers stand.
+/// A line's context and the answer positions that it states.
 #[derive(Deserialize)]
 pub(super) struct Stated {
     pub(super) context: String,
     pub(super) qas: Vec<Detected>,
 }
 
-/// A question's answers where they were found.
+/// A question's answers with their detected positions.
 #[derive(Deserialize)]
 pub(super) struct Detected {
     pub(super) detected_answers: Option<Vec<DetectedAnswer>>,
 }
 
-/// An answer and its places, in code points, the last character included.
+/// An answer and its spans in code points, last character included.
 #[derive(Deserialize)]
 pub(super) struct DetectedAnswer {
     pub(super) text: String,
     pub(super) char_spans: Vec<(i64, i64)>,
 }
 
-/// The rows of a file, a context at a time.
+/// The rows of a file, one context at a time.
 pub struct MrqaLines {
     file: String,
     lines: Box<dyn BufRead>,
@@ -76,16 +76,16 @@ pub struct MrqaLines {
     questions: usize,
 }
 
-/// How gzip begins.
+/// The first bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// U+FEFF in UTF-8, which some editors put first.
+/// U+FEFF in UTF-8, which some editors write first.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// MRQA's header.
 const HEADER: &str = "MRQA's header, {\"header\": {…}}";
 
 impl MrqaLines {
     /// What a file is that can be opened.
-    pub(super) const WANTED: &str = "a file of MRQA's (.jsonl.gz or .jsonl)";
+    pub(super) const WANTED: &str = "an MRQA file (.jsonl.gz or .jsonl)";
 
     /// Opens a file and reads its header.
     pub fn open(path: PathBuf) -> Result<MrqaLines, TableError> {
@@ -120,12 +120,12 @@ impl MrqaLines {
         }
     }
 
-    /// The line that was read last, counted from 1.
+    /// The number of the line that was read last, from 1.
     pub(super) fn line(&self) -> usize {
         self.line
     }
 
-    /// The next line that is not empty; `None` after the last.
+    /// The next non-empty line; `None` after the last.
     fn read_line(&mut self, wanted: &'static str) -> Result<Option<Vec<u8>>, TableError> {
         loop {
             self.line += 1;
@@ -135,7 +135,7 @@ impl MrqaLines {
                 Err(error) => return Err(self.wrong(wanted, error.to_string())),
                 Ok(0) => return Ok(None),
                 Ok(length) if length as u64 == LONGEST && text.last() != Some(&b'\n') => {
-                    let found = format!("more than {LONGEST} bytes without a line's end");
+                    let found = format!("more than {LONGEST} bytes without a newline");
                     return Err(self.wrong(wanted, found));
                 }
                 Ok(_) => {}
@@ -149,7 +149,7 @@ impl MrqaLines {
         }
     }
 
-    /// The next context with the places of its answers, instead of its rows; `None` after the last.
+    /// The next context with its answer positions, instead of its rows; `None` after the last.
     pub(super) fn next_stated(&mut self) -> Option<Result<Stated, TableError>> {
         let wanted = "a context with the spans of its answers";
         let text = self.read_line(wanted).transpose()?;
@@ -194,14 +194,14 @@ impl MrqaLines {
     }
 }
 
-/// The keys of a line that is an object, in words.
+/// A description of a line that is an object, by its keys.
 fn keys(text: &[u8]) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();
     Some(match keys.as_slice() {
         [] => "an empty object".to_string(),
         keys if keys.contains(&"question") => format!(
-            "a row of a table, {}: tables are read as parquet (datasets: load_dataset(\"json\", …) and to_parquet)",
+            "a row of a table, {}: write tables as parquet (datasets: load_dataset(\"json\", …) and to_parquet)",
             keys.join(", ")
         ),
         keys => format!("an object of {}", keys.join(", ")),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_line() {
+    fn errors_name_their_line() {
         let unanswered = LINE.replace(r#"["mill"]"#, "[]");
         for (lines, part) in [
             (
@@ -270,7 +270,7 @@ mod tests {
             (&["[]"], "line 1: wanted MRQA's header"),
             (
                 &[r#"{"question": "Q", "answers": []}"#],
-                "found a row of a table, answers, question: tables are read as parquet",
+                "found a row of a table, answers, question: write tables as parquet",
             ),
             (&[FIRST], "test.jsonl.gz: wanted rows, found 0"),
             (&[FIRST, "", LINE, "{}"], "line 4: wanted a context"),
@@ -335,7 +335,7 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         let message = MrqaLines::open(path).err().expect("no file").to_string();
         assert!(
-            message.contains("a.jsonl.gz: wanted a file of MRQA's"),
+            message.contains("a.jsonl.gz: wanted an MRQA file"),
             "{message}"
         );
     }

@@ -8,7 +8,7 @@ use crate::domain::row::{LabelledRow, Row};
 
 const INDICES: [&str; 3] = ["idx.paragraph", "idx.question", "idx.answer"];
 
-/// Questions that a paragraph may have; their numbers are made of both.
+/// The maximum number of questions in a paragraph; a question's identifier combines both numbers.
 const QUESTIONS: u64 = 1 << 20;
 
 /// The columns to read from a file.
@@ -17,7 +17,7 @@ pub fn columns(card: &Card) -> Vec<&str> {
     texts.chain([glue::LABEL]).chain(INDICES).collect()
 }
 
-/// The rows of a batch, called `paragraph-question-answer`.
+/// The rows of a batch, named `paragraph-question-answer`.
 pub fn rows(card: &Card, batch: &Batch) -> Result<Vec<Row>, TableError> {
     let [paragraphs, questions, answers] = INDICES.map(|column| indices(batch, column));
     let (paragraphs, questions, answers) = (paragraphs?, questions?, answers?);

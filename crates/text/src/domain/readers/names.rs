@@ -1,13 +1,13 @@
-//! Whether each row of a split has a name of its own.
+//! Checks that each row of a split has a unique name.
 //!
 //! A prediction is identified, and paired with that of another run, by the name of its row.
 //!
-//! - A row that repeats another in all that is read of it, its name included, is left out and counted:
-//!   it is there twice, as in tables that were concatenated.
-//! - Two rows of one name that differ are an error. Nothing says which of them is right, and if
-//!   they are one question with different answers, each would be scored against half of the answers.
+//! - A row that repeats another completely, name included, is dropped and counted: tables that were concatenated
+//!   contain rows twice.
+//! - Two different rows with one name are an error. Nothing shows which of them is right, and if they are one question
+//!   with different answers, each would be scored against half of the answers.
 //!
-//! Rows of equal texts and different names are two rows: SQuADShifts has some.
+//! Equal texts with different names are two rows: SQuADShifts has some.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
@@ -21,9 +21,9 @@ use crate::domain::row::Row;
 pub(super) struct Names {
     hasher: RandomState,
     rows: HashMap<u64, Seen>,
-    /// Every file read so far, with what its places count.
+    /// Every file read so far, with the unit of its positions.
     files: Vec<(String, &'static str)>,
-    /// Rows that were left out.
+    /// Rows that were dropped.
     pub(super) repeats: usize,
 }
 
@@ -36,15 +36,15 @@ struct Seen {
 }
 
 impl Names {
-    /// Begins another file, whose places are rows or lines.
+    /// Begins another file, whose positions count rows or lines.
     pub(super) fn begin(&mut self, file: String, unit: &'static str) {
         self.files.push((file, unit));
     }
 
-    /// The rows that repeat no other; `places` has the place in the file of each.
+    /// The rows that repeat no other; `places` has each row's position in the file.
     ///
     /// # Errors
-    /// A row differs from another of its name.
+    /// Two different rows have one name.
     pub(super) fn keep_new(
         &mut self,
         rows: Vec<Row>,
@@ -102,13 +102,13 @@ fn repeated(
     }
 }
 
-/// What a report says about the rows that were left out; nothing where there are none.
+/// The report's note on the dropped rows, if there are any.
 pub fn note(repeats: usize) -> Option<String> {
     match repeats {
         0 => None,
-        1 => Some("1 row left out, as it repeats another to the letter, name included".to_string()),
+        1 => Some("1 row left out, since it repeats another exactly, name included".to_string()),
         _ => Some(format!(
-            "{repeats} rows left out, as they repeat others to the letter, names included"
+            "{repeats} rows left out, since they repeat others exactly, names included"
         )),
     }
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_name_that_differ_are_an_error_with_both_places() {
+    fn different_rows_with_one_name_are_an_error_with_both_positions() {
         let first = || vec![row("a", "Q", "x"), row("b", "Q", "x")];
         for (files, parts) in [
             (

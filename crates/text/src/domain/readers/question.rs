@@ -1,10 +1,10 @@
-//! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`,
-//! `answers`) and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`), read from either whichever the card
-//! names; `answers` reads the answers. `facts`, a list of texts, is ours and optional;
-//! MRQA's tokens, detected spans and `subset` are not read here.
+//! Questions on contexts: the columns of SQuAD on the Hub (`rajpurkar/squad`: `id`, `context`, `question`, `answers`)
+//! and of MRQA (`mrqa-workshop/mrqa`: `qid` instead of `id`). Either is accepted, whichever the card names; `answers`
+//! reads the answers. `facts`, an optional list of texts, is our own. MRQA's tokens, detected spans and `subset` are
+//! not read here.
 //!
-//! `answer_start` counts code points. It says which of several places with an answer's text is meant,
-//! which only heads that learn places need: where it is absent or wrong, which a note and `verify` say, the first is taken.
+//! `answer_start` counts code points and selects one of several occurrences of the answer, which only span-predicting
+//! heads need. Where it is absent or wrong, the first occurrence is used, and a note and `verify` say so.
 
 use super::answers;
 use crate::domain::card::Schema;
@@ -28,7 +28,7 @@ pub fn columns(schema: Schema, table: &Table) -> Vec<&'static str> {
         .collect()
 }
 
-/// The column of the rows' names: that of the schema, or that of the other where only this is there.
+/// The column with the rows' names: the schema's, or the other schema's if only that exists.
 fn name_column(schema: Schema, has: impl Fn(&str) -> bool) -> &'static str {
     let [own, other] = match schema {
         Schema::Mrqa => ["qid", "id"],
@@ -37,7 +37,7 @@ fn name_column(schema: Schema, has: impl Fn(&str) -> bool) -> &'static str {
     if has(other) && !has(own) { other } else { own }
 }
 
-/// The rows of a batch, and how many of them say where their first answer stands, but say it wrongly.
+/// The rows of a batch, and how many of them state a wrong position for their first answer.
 pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableError> {
     let id = name_column(schema, |column| batch.has(column));
     let names = batch.names(id)?;
@@ -71,7 +71,7 @@ pub fn rows(schema: Schema, batch: &Batch) -> Result<(Vec<Row>, usize), TableErr
     Ok((rows?, misplaced))
 }
 
-/// What a report says about misplaced answers; nothing where there are none.
+/// The report's note on wrong answer positions, if there are any.
 pub fn note(misplaced: usize) -> Option<String> {
     (misplaced > 0).then(|| {
         format!(
@@ -81,7 +81,7 @@ pub fn note(misplaced: usize) -> Option<String> {
     })
 }
 
-/// The byte of the context's code point `start`, if the answer stands there.
+/// The byte offset of the code point `start`, if the answer stands there.
 fn byte_of(answer: &str, context: &str, start: i64) -> Option<usize> {
     let (byte, _) = context.char_indices().nth(usize::try_from(start).ok()?)?;
     context[byte..].starts_with(answer).then_some(byte)
@@ -129,12 +129,12 @@ mod tests {
         assert_eq!(rows[0].answers, ["x", "y"]);
         assert_eq!(rows[0].facts, ["x", "w"]);
         assert_eq!((rows[1].question.as_str(), rows[1].facts.len()), ("R?", 0));
-        // The starts of this sample are 0, where "x" does not stand.
+        // The starts in this sample are 0, where "x" does not stand.
         assert_eq!(rows[0].answer_start, None);
     }
 
     #[test]
-    fn answers_that_do_not_stand_where_they_say_are_counted() {
+    fn misplaced_answers_are_counted() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let columns = |golds: &[&[&str]]| {
             vec![

@@ -14,7 +14,7 @@ pub const COLUMNS: [&str; 6] = [
     "idx.query",
 ];
 
-/// The rows of a batch, called `passage-query`.
+/// The rows of a batch, named `passage-query`.
 pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
     let [passage, query, entities, answers, of_passage, of_query] = COLUMNS;
     let (passages, queries) = (batch.texts(passage)?, batch.texts(query)?);

@@ -1,6 +1,5 @@
-//! Where files say that answers stand in their contexts: counted in code points. Nothing is scored by
-//! these offsets, and only heads that learn places read SQuAD's; [`verify`](crate::domain::verify) holds them
-//! against the contexts.
+//! Checks the answer positions that files state, in code points. They do not enter scores, and only span-predicting
+//! heads read SQuAD's; [`verify`](crate::domain::verify) compares them with the contexts.
 
 use std::path::Path;
 
@@ -10,36 +9,36 @@ use super::{DataFile, rows_of_subset, subset_column};
 use crate::domain::card::Card;
 use crate::domain::parquet::{Batch, TableError, TableFile};
 
-/// SQuAD's, by which a text starts at its offset, in any of the shapes that answers have.
+/// SQuAD's columns: each text has a start offset, in any of the shapes that answers have.
 const SQUAD: [&str; 2] = ["context", "answers.answer_start"];
-/// MRQA's: each of a text's spans has both its ends, the last character included.
+/// MRQA's columns: each of a text's spans has both ends, the last character included.
 const MRQA: [&str; 3] = [
     "context",
     "detected_answers.text",
     "detected_answers.char_spans",
 ];
 
-/// A stretch of a context.
+/// A span of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Span {
     /// The first code point.
     start: i64,
-    /// The code point after the last; absent where only the text's length says it.
+    /// The code point after the last; absent where it follows from the text's length.
     end: Option<i64>,
-    /// What should stand there.
+    /// The text that should stand there.
     text: String,
 }
 
-/// Spans of a file, and those of them at which their text stands.
+/// Counts of a file's spans, and of those that are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpanCounts {
-    /// All of them.
+    /// All spans.
     pub all: usize,
-    /// Those that are right.
+    /// Spans at which their text stands.
     pub right: usize,
-    /// Those that would be if starts counted bytes of UTF-8.
+    /// Spans that would be right if starts counted bytes of UTF-8.
     pub in_bytes: usize,
-    /// Those that would be if starts counted units of UTF-16, as Java and JavaScript do.
+    /// Spans that would be right if starts counted units of UTF-16, as in Java and JavaScript.
     pub in_utf16: usize,
 }
 
@@ -53,7 +52,7 @@ impl SpanCounts {
         }
     }
 
-    /// Adds those of another file.
+    /// Adds the counts of another file.
     pub fn add_all(&mut self, other: SpanCounts) {
         self.all += other.all;
         self.right += other.right;
@@ -62,10 +61,10 @@ impl SpanCounts {
     }
 }
 
-/// Counts the spans of a domain's questions in a file; `None` where it states none.
+/// Counts the spans of a domain's questions in a file; `None` if it states none.
 ///
 /// # Errors
-/// The file can't be read, or its spans are of another type.
+/// The file can't be read, or its spans have another type.
 pub fn count(card: &Card, file: &DataFile) -> Result<Option<SpanCounts>, TableError> {
     match file {
         DataFile::Table(file) => in_table(card, file),
@@ -116,7 +115,7 @@ fn in_table(card: &Card, file: &TableFile) -> Result<Option<SpanCounts>, TableEr
 }
 
 impl Span {
-    /// MRQA's: the last code point is its own.
+    /// An MRQA span, whose last code point is included.
     fn of_mrqa((start, last): (i64, i64), text: &str) -> Span {
         Span {
             start,
@@ -125,7 +124,7 @@ impl Span {
         }
     }
 
-    /// Whether the text stands at the start, which counts `units` of each character before it.
+    /// Whether the text stands at the start, if starts count `units` for each character before it.
     fn starts_at(&self, context: &str, units: fn(char) -> usize) -> bool {
         let Ok(start) = usize::try_from(self.start) else {
             return false;
@@ -199,7 +198,7 @@ mod tests {
     use crate::domain::sample::{card, gzip, integers, list_of, lists, structure, texts, write};
     use std::path::PathBuf;
 
-    /// All spans and the right ones.
+    /// The numbers of all spans and of the right ones.
     fn count_in(name: &str, path: PathBuf) -> Result<Option<(usize, usize)>, String> {
         let file = match path.extension() {
             Some(gz) if gz == "gz" => DataFile::Lines(path),
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn starts_in_other_units_are_told_apart() {
+    fn starts_in_other_units_are_recognised() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.parquet");
         // "mill" stands at code point 7, after é of two bytes and a bird of four, or of two units.

@@ -1,5 +1,5 @@
-//! WSC's columns on the Hub (`aps/super_glue`, `wsc.fixed`): `text`, the referent `span1_text`, the
-//! pronoun `span2_text` with `span2_index`, its place among the words, `label` and `idx`.
+//! WSC's columns on the Hub (`aps/super_glue`, `wsc.fixed`): `text`, the referent `span1_text`, the pronoun
+//! `span2_text` with its word index `span2_index`, `label` and `idx`.
 
 use super::glue;
 use crate::domain::parquet::{Batch, Table, TableError};
@@ -8,8 +8,8 @@ use crate::domain::row::{PronounRow, Row};
 const TEXTS: [&str; 3] = ["text", "span1_text", "span2_text"];
 const PLACE: &str = "span2_index";
 
-/// How many words from the place stated the pronoun may be: T5 mends the one text of the data set
-/// in which the index is off by one.
+/// How many words the pronoun may be from the stated index. T5 corrects the one text of the data set in which the index
+/// is off by one.
 const NEAR: usize = 1;
 
 /// The columns to read from a file.
@@ -22,7 +22,7 @@ pub fn columns(table: &Table) -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether the pronoun stands for the referent, as SuperGLUE's class names say it.
+/// SuperGLUE's class names for whether the pronoun stands for the referent.
 fn classes() -> [String; 2] {
     ["False", "True"].map(str::to_string)
 }
@@ -59,8 +59,8 @@ pub fn rows(batch: &Batch) -> Result<Vec<Row>, TableError> {
         .collect()
 }
 
-/// The text with the pronoun as `*pronoun*`: T5's `wsc_simple`. Punctuation that hangs on it becomes
-/// a word of its own, as T5 writes it; `None` where the pronoun is not there.
+/// The text with the pronoun as `*pronoun*`: T5's `wsc_simple`. Punctuation attached to the pronoun becomes a separate
+/// word, as in T5; `None` if the pronoun is not found.
 fn mark(text: &str, pronoun: &str, place: usize) -> Option<String> {
     let mut words: Vec<String> = text.trim().split(' ').map(str::to_string).collect();
     let near = (place..=place + NEAR).chain(place.checked_sub(NEAR));
@@ -77,7 +77,7 @@ fn mark(text: &str, pronoun: &str, place: usize) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// What follows the pronoun in a word, where that is only punctuation.
+/// What follows the pronoun within a word, if that is only punctuation.
 fn hanging<'a>(word: &'a str, pronoun: &str) -> Option<&'a str> {
     let rest = word.strip_prefix(pronoun)?;
     rest.chars()
@@ -100,7 +100,7 @@ mod tests {
                 4,
                 "Ola asked Per if *he* could help.",
             ),
-            // T5's two special cases, in other words: punctuation hangs on it; the index is off.
+            // T5's two special cases, generalised: attached punctuation, and an index that is off by one.
             (
                 "\"Well for him,\" said Ola. ",
                 "him",

@@ -1,10 +1,10 @@
-//! A template's text taken apart into words, slots and places of a soft prompt, and filled.
+//! Parses a template's text into words, slots and soft-prompt positions, and fills it.
 
 use std::ops::Range;
 
 use crate::domain::example::Pair;
 
-/// No template has more vectors in one place.
+/// The maximum number of vectors in one position.
 const MOST_VECTORS: usize = 1_000;
 
 /// A text with its slots filled.
@@ -12,20 +12,20 @@ const MOST_VECTORS: usize = 1_000;
 pub struct Filled {
     /// The text.
     pub text: String,
-    /// For each vector of a soft prompt inside the text, the byte before which it stands.
+    /// For each vector of a soft prompt inside the text, the byte it stands before.
     pub soft: Vec<usize>,
-    /// Each slot by its name with its place in the text, in the order of the text.
+    /// Each slot's name and range in the text, in the order of the text.
     pub places: Vec<(String, Range<usize>)>,
 }
 
 impl Filled {
-    /// Where a slot stands first.
+    /// The first occurrence of a slot.
     pub fn place(&self, slot: &str) -> Option<&Range<usize>> {
         let place = self.places.iter().find(|(name, _)| name == slot);
         place.map(|(_, place)| place)
     }
 
-    /// Two slots as a pair; a slot without a place is empty, at the end of the text.
+    /// Two slots as a pair; a missing slot is an empty range at the end of the text.
     pub fn pair(&self, first: &str, second: &str) -> Pair {
         let end = self.text.len();
         let place = |slot| self.place(slot).cloned().unwrap_or(end..end);
@@ -36,7 +36,7 @@ impl Filled {
         }
     }
 
-    /// Labelled texts of these names as a pair: the first of them, and the others as they stand.
+    /// Labelled texts of these names as a pair: the first one, and the rest of them in their order.
     pub fn texts(&self, names: &[String]) -> Pair {
         let place = |at: usize| {
             let named = names.get(at).and_then(|name| self.place(name));
@@ -60,7 +60,7 @@ impl Filled {
     }
 }
 
-/// A part of a template's text.
+/// A piece of a template's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Words(String),
@@ -68,7 +68,7 @@ pub(super) enum Piece<'a> {
     Soft(usize),
 }
 
-/// The slots of a template's text, in its order; none where it is no template's.
+/// The slots of a template's text, in order; empty if it does not parse.
 pub(super) fn slots(text: &str) -> Vec<&str> {
     let pieces = pieces(text).unwrap_or_default().into_iter();
     let slots = pieces.filter_map(|piece| match piece {
@@ -78,12 +78,12 @@ pub(super) fn slots(text: &str) -> Vec<&str> {
     slots.collect()
 }
 
-/// Braces as they are written in a template.
+/// Escapes braces for a template.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}")
 }
 
-/// A text taken apart, or what was wanted in it and what was found.
+/// Parses a text; the error is what was wanted and what was found.
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, String)> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = text;
@@ -98,7 +98,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, String)> {
         }
         let end = from.find('}').filter(|_| from.starts_with('{'));
         let Some(end) = end else {
-            let wanted = "slots in braces, {question}, and braces of the text doubled";
+            let wanted = "slots in braces, {question}, and doubled braces for literal ones";
             return Err((wanted.to_string(), shown(from)));
         };
         if !words.is_empty() {
@@ -114,7 +114,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, String)> {
     Ok(pieces)
 }
 
-/// What stands between braces.
+/// Parses the text between braces.
 fn slot(name: &str) -> Result<Piece<'_>, (String, String)> {
     let wanted = |what: String| (what, format!("{{{name}}}"));
     if let Some(count) = name.strip_prefix("soft:") {
@@ -132,14 +132,14 @@ fn slot(name: &str) -> Result<Piece<'_>, (String, String)> {
     }
 }
 
-/// The beginning of a text, for a message.
+/// The beginning of a text, for error messages.
 fn shown(text: &str) -> String {
     let short: String = text.chars().take(30).collect();
     format!("'{short}'")
 }
 
-/// Pieces with the slots filled by `value`. White space before a soft prompt's vectors is dropped: the text
-/// around them is tokenized by itself.
+/// Fills the slots with `value`. White space before a soft prompt's vectors is dropped, because the text around them is
+/// tokenized separately.
 pub(super) fn fill<'a>(pieces: &[Piece], value: impl Fn(&str) -> Option<&'a str>) -> Filled {
     let mut filled = Filled::default();
     for piece in pieces {

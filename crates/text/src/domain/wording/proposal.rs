@@ -1,5 +1,5 @@
-//! Templates that a backbone proposes: a domain's fields with a missing span after each, and the template
-//! that some words in these spans make.
+//! Templates proposed by a backbone: the skeleton with a missing span after each of a domain's fields, and the template
+//! that words in these spans give.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub fn skeleton(card: &Card) -> (Template, usize) {
     (template, spans.len())
 }
 
-/// A template's file.
+/// The TOML form of a template's file.
 #[derive(Debug, Serialize)]
 struct Written<'a> {
     name: &'a str,
@@ -36,7 +36,7 @@ struct Written<'a> {
 /// The template with these words after each of a domain's fields, and the text of its file.
 ///
 /// # Errors
-/// It is none: the name is empty.
+/// The result is not a template: the name is empty.
 pub fn proposed(
     card: &Card,
     spans: &[String],

@@ -1,21 +1,21 @@
-//! A verbalizer as it is written in a card or in a file of its own.
+//! A verbalizer as written in a card or in its own file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// How the probabilities of a class's words become the class's.
+/// How the probabilities of a class's words are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
-    /// Added up: a class of more words has more ways to be said.
+    /// Their sum: a class with more words can be expressed in more ways.
     #[default]
     Sum,
-    /// Averaged.
+    /// Their mean.
     Mean,
 }
 
-/// A verbalizer as it is written, in a domain's card (`[verbalizers.NAME]`) or a file of its own.
+/// A verbalizer as written, in a domain's card (`[verbalizers.NAME]`) or in its own file.
 ///
 /// ```toml
 /// about = "a yes or a no"
@@ -28,10 +28,10 @@ pub enum Aggregate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spelling {
-    /// What it is, in a line.
+    /// A one-line description.
     #[serde(default)]
     pub about: String,
-    /// How several words of a class count.
+    /// How several words of a class are combined.
     #[serde(default)]
     pub aggregate: Aggregate,
     /// The words of each label; models are trained to answer with the first.
@@ -39,7 +39,7 @@ pub struct Spelling {
 }
 
 impl Spelling {
-    /// The key that does not fit these labels, what was wanted there and what was found.
+    /// The first key that does not fit these labels, with what was wanted and what was found.
     pub(crate) fn contradiction(&self, labels: &[String]) -> Option<(String, String, String)> {
         let wanted: BTreeSet<&String> = labels.iter().collect();
         let found: BTreeSet<&String> = self.words.keys().collect();

@@ -1,13 +1,12 @@
 //! Templates: the text around an example's fields, with places for a soft prompt's vectors.
 //!
-//! One file, `datasets/templates/<name>.toml` or a user's own, has one of
+//! A file, `datasets/templates/<name>.toml` or a user's own, has one of
 //!
-//! - `text`: words with slots, `Is "{text1}" the same as "{text2}"?`. `{soft:5}` is the place of
-//!   five vectors of the soft prompt, which then stands inside the input rather than before it
-//!   (mixed prompts, as OpenPrompt's `mixed_template`; Ding et al. 2022, arXiv 2111.01998);
-//! - `text` and `[parts]`: a rule over named sub-prompts, `{first} {second} {relation}`, each with
-//!   slots of its own (after PTR; Han et al. 2021, arXiv 2105.11259, whose sub-prompts have a mask
-//!   each, where T5 writes one answer);
+//! - `text`: words with slots, `Is "{text1}" the same as "{text2}"?`. `{soft:5}` is the position of five vectors of the
+//!   soft prompt, which are then inside the input rather than before it (mixed prompts, as OpenPrompt's
+//!   `mixed_template`; Ding et al. 2022, arXiv 2111.01998);
+//! - `text` and `[parts]`: a rule over named sub-prompts, `{first} {second} {relation}`, each with slots of its own
+//!   (after PTR; Han et al. 2021, arXiv 2105.11259, whose sub-prompts each have a mask, while T5 writes one answer);
 //! - `[[fields]]`: keys and values, written `[Format] ... [Task] ...` (after ProQA; Zhong et al.
 //!   2022, arXiv 2205.04040).
 //!
@@ -26,27 +25,27 @@ use crate::domain::card::{Card, Schema};
 use crate::domain::task::Task;
 use crate::hash::sha256;
 
-/// Slots that every row fills.
+/// Slots that exist for every row.
 const COMMON: [&str; 3] = ["domain", "task", "labels"];
 
 /// A template, reduced to one text with slots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
-    /// Its name in its file.
+    /// Its name, from its file.
     pub name: String,
     /// SHA-256 of its file.
     pub sha256: String,
-    /// Words and slots; sub-prompts and keys are written out.
+    /// Words and slots, with sub-prompts and keys expanded.
     pub text: String,
-    /// What it is, in a line.
+    /// A one-line description.
     #[serde(skip)]
     pub about: String,
-    /// The tasks that it is for; none where it was read from a record.
+    /// The tasks it is for; empty if it was read from a record.
     #[serde(skip)]
     pub tasks: Vec<Task>,
 }
 
-/// A template as it is written.
+/// The TOML form of a template.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -68,7 +67,7 @@ struct Field {
     value: String,
 }
 
-/// A template that can't be used.
+/// Why a template can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// Neither a bundled template nor a file.
@@ -81,33 +80,33 @@ pub enum TemplateError {
         /// The bundled ones.
         known: Vec<String>,
     },
-    /// The file can't be read or is no TOML of this form.
+    /// The file can't be read or is not TOML of this form.
     #[error("{file}: wanted a template, found: {found}")]
     Open {
         /// The file.
         file: String,
-        /// What the system or the parser says.
+        /// The error of the system or the parser.
         found: String,
     },
-    /// A key has a value that can't be.
+    /// A key has an invalid value.
     #[error("{file}, {key}: wanted {wanted}, found {found}")]
     Invalid {
         /// The file, or the template's name.
         file: String,
         /// The key.
         key: String,
-        /// What should be there.
+        /// What was wanted.
         wanted: String,
-        /// What is.
+        /// What was found.
         found: String,
     },
 }
 
 impl Template {
-    /// The bundled template of this name, or the file of this path.
+    /// The bundled template of this name, or the file at this path.
     ///
     /// # Errors
-    /// There is none, or it is none.
+    /// There is no such template, or the file is not a template.
     pub fn find(text: &str) -> Result<Template, TemplateError> {
         if let Some(template) = bundled().into_iter().find(|known| known.name == text) {
             return Ok(template);
@@ -126,10 +125,10 @@ impl Template {
         Template::parse(text, &bytes)
     }
 
-    /// Parses a template; `file` is what errors call it.
+    /// Parses a template; errors call it `file`.
     ///
     /// # Errors
-    /// It is none.
+    /// It is not a template.
     pub fn parse(file: &str, toml: &str) -> Result<Template, TemplateError> {
         let written: Written = toml::from_str(toml).map_err(|error| TemplateError::Open {
             file: file.to_string(),
@@ -157,7 +156,7 @@ impl Template {
         })
     }
 
-    /// T5's own format of a domain's rows, without the task's name, as the paper omits it.
+    /// T5's own format for a domain's rows, without the task's name, which the paper omits.
     pub fn of_t5(card: &Card) -> Template {
         let text = match card.schema {
             Schema::Squad | Schema::Mrqa => "question: {question} context: {context}".to_string(),
@@ -182,7 +181,7 @@ impl Template {
         }
     }
 
-    /// Vectors of a soft prompt inside the text.
+    /// The number of soft-prompt vectors inside the text.
     pub fn vectors(&self) -> usize {
         let soft = self.pieces().into_iter().map(|piece| match piece {
             Piece::Soft(count) => count,
@@ -191,8 +190,7 @@ impl Template {
         soft.sum()
     }
 
-    /// Whether a domain's rows fill it: every slot is one of theirs, and none of their fields is
-    /// left out.
+    /// Checks that a domain's rows fill it: every slot is one of their fields, and every field has a slot.
     ///
     /// # Errors
     /// They don't.
@@ -242,19 +240,19 @@ impl Template {
         }
     }
 
-    /// The text with the slots filled by `value`. White space before vectors of a soft prompt is dropped.
+    /// The text with the slots filled by `value`. White space before soft-prompt vectors is dropped.
     pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Filled {
         fill(&self.pieces(), value)
     }
 
     fn pieces(&self) -> Vec<Piece<'_>> {
-        // A record's template was parsed when it was read from its file.
+        // A template from a record was parsed when its file was read.
         pieces(&self.text).unwrap_or_default()
     }
 }
 
 impl Written {
-    /// The one text, or key, wanted and found.
+    /// The template as one text; the error is the key, what was wanted and what was found.
     fn flat(&self) -> Result<String, (String, String, String)> {
         let error = |key: &str, wanted: &str, found: &str| {
             Err((key.to_string(), wanted.to_string(), found.to_string()))
@@ -277,7 +275,7 @@ impl Written {
         }
     }
 
-    /// The rule with its sub-prompts written out.
+    /// The rule with its sub-prompts expanded.
     fn composed(&self, text: &str) -> Result<String, (String, String, String)> {
         let of = |key: &str, text: &str| {
             let found = pieces(text).map(|pieces| {
@@ -310,7 +308,7 @@ impl Written {
     }
 }
 
-/// The fields of a domain's rows, each by all its names.
+/// The fields of a domain's rows, each with all its names.
 fn fields(card: &Card) -> Vec<Vec<String>> {
     let named = |names: &[&str]| names.iter().map(|name| vec![name.to_string()]).collect();
     match card.schema {
@@ -323,7 +321,7 @@ fn fields(card: &Card) -> Vec<Vec<String>> {
     }
 }
 
-/// A task as it is typed.
+/// A task's name as typed.
 fn plain(task: Task) -> String {
     let json = serde_json::to_value(task).expect("a task is a word");
     json.as_str().unwrap_or_default().to_string()
@@ -396,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_stand_where_their_slots_are() {
+    fn vectors_are_placed_at_their_slots() {
         let template = parse("text = \"{soft:2} one: {text1} {soft:1} {{two}}: {text2} {soft:1}\"")
             .expect("one");
         let filled = fill(&template);
@@ -422,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_file_key_and_what_was_wanted() {
+    fn an_error_names_file_key_and_what_was_wanted() {
         for (text, parts) in [
             ("", &["text", "neither"][..]),
             (

@@ -1,5 +1,4 @@
-//! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or several a class, each of one
-//! token or more.
+//! Words for classes (Schick & Schütze 2021, arXiv 2001.07676): one or more for each class, each of one or more tokens.
 
 use std::path::Path;
 
@@ -15,9 +14,9 @@ use crate::hash::sha256;
 pub struct Verbalizer {
     /// Its name in the card, or its file's.
     pub name: String,
-    /// SHA-256 of its file; of a card's, of its words as JSON.
+    /// SHA-256 of its file; for a card's verbalizer, of its words as JSON.
     pub sha256: String,
-    /// How several words of a class count.
+    /// How several words of a class are combined.
     pub aggregate: Aggregate,
     /// In the order of the classes.
     pub classes: Vec<Words>,
@@ -32,7 +31,7 @@ pub struct Words {
     pub words: Vec<String>,
 }
 
-/// A verbalizer that can't be used.
+/// Why a verbalizer can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VerbalizerError {
     /// Neither a name in the card nor a file.
@@ -45,7 +44,7 @@ pub enum VerbalizerError {
         found: String,
         /// The domain.
         domain: String,
-        /// Those of its card.
+        /// The verbalizers of its card.
         known: Vec<String>,
     },
     /// The file can't be read.
@@ -53,19 +52,19 @@ pub enum VerbalizerError {
     Open {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The system's error.
         found: String,
     },
-    /// It is none, or does not fit the domain.
+    /// It is not a verbalizer, or does not fit the domain.
     #[error("{file}, {key}: wanted {wanted}, found {found}")]
     Invalid {
         /// The file, or the verbalizer's name.
         file: String,
         /// The key.
         key: String,
-        /// What should be there.
+        /// What was wanted.
         wanted: String,
-        /// What is.
+        /// What was found.
         found: String,
     },
 }
@@ -78,10 +77,10 @@ fn names(known: &[String]) -> String {
 }
 
 impl Verbalizer {
-    /// The verbalizer of this name in a domain's card, or of this path.
+    /// The verbalizer of this name in a domain's card, or at this path.
     ///
     /// # Errors
-    /// There is none, or it does not fit the domain's labels.
+    /// There is no such verbalizer, or it does not fit the domain's labels.
     pub fn find(text: &str, card: &Card) -> Result<Verbalizer, VerbalizerError> {
         if let Some(spelling) = card.verbalizers.get(text) {
             let bytes = serde_json::to_vec(spelling).expect("a spelling is plain data");
@@ -109,7 +108,7 @@ impl Verbalizer {
         Verbalizer::of_classes(&spelling, &name.to_string_lossy(), text, sha256, card)
     }
 
-    /// Its longest class, in words.
+    /// The largest number of words of a class.
     pub fn most_words(&self) -> usize {
         let counts = self.classes.iter().map(|class| class.words.len());
         counts.max().unwrap_or(0)
@@ -117,7 +116,7 @@ impl Verbalizer {
 }
 
 impl Verbalizer {
-    /// The verbalizer of a card's classes; `file` is what errors call it.
+    /// The verbalizer of a card's classes; errors call it `file`.
     fn of_classes(
         spelling: &Spelling,
         name: &str,
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stand_in_the_order_of_the_classes() {
+    fn words_are_in_the_order_of_the_classes() {
         let (_folder, path) = file(
             "aggregate = \"mean\"\n[words]\nduplicate = [\"yes\", \"the same\"]\nnot_duplicate = [\"no\"]\n",
         );
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_names_file_key_and_what_was_wanted() {
+    fn a_mismatch_names_file_key_and_what_was_wanted() {
         for (text, parts) in [
             (
                 "[words]\nduplicate = [\"yes\"]\n",

@@ -1,4 +1,4 @@
-//! A document in the making, and the words that documents share.
+//! A document under construction, and the words that documents share.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ pub struct Draft {
     pub salient: Vec<String>,
 }
 
-/// `cues.toml`, which says what each is for.
+/// `cues.toml`, which documents each entry.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cues {
@@ -39,7 +39,7 @@ pub struct Verdict {
 /// The words that documents share.
 pub static CUES: LazyLock<Cues> = LazyLock::new(|| {
     toml::from_str(include_str!("cues.toml"))
-        .unwrap_or_else(|error| panic!("the file is compiled in and tested: cues.toml: {error}"))
+        .unwrap_or_else(|error| panic!("cues.toml is compiled in and tested: {error}"))
 });
 
 /// `1) one 2) two`

@@ -1,4 +1,4 @@
-//! Documents that are lists of keys and values, without any passage.
+//! Documents that are lists of keys and values without a passage.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -26,7 +26,7 @@ const VALUES: &[NameKind] = &[
     NameKind::Team,
 ];
 
-/// A list of keys and values, and what one of the keys stands for: looking up without language.
+/// A list of keys and values, and the value of one of the keys: lookup without language.
 pub fn glossary(rng: &mut ChaCha8Rng) -> Draft {
     let pool = if rng.random_bool(0.5) {
         Pool::Source

@@ -1,6 +1,6 @@
-//! A folder as PEFT's `save_pretrained` leaves it (huggingface/peft, 0.21): `adapter_config.json` and
-//! `adapter_model.safetensors`. What is in them differs by method:
-//! [`prompt`](super::prompt) reads soft prompts, [`Adapter`](super::Adapter) adapters.
+//! A folder as PEFT's `save_pretrained` writes it (huggingface/peft, 0.21): `adapter_config.json` and
+//! `adapter_model.safetensors`. Their contents differ by method: [`prompt`](super::prompt) reads soft prompts,
+//! [`Adapter`](super::Adapter) adapters.
 
 use std::fmt;
 use std::fs;
@@ -14,24 +14,24 @@ use crate::network::Kind;
 use crate::tuning::saved::error::SavedError;
 use promptshift_text::hash::sha256;
 
-/// The configuration's name.
+/// The configuration's file name.
 pub(in crate::tuning::saved) const CONFIG: &str = "adapter_config.json";
 
-/// The tensors' name.
+/// The tensors' file name.
 pub(in crate::tuning::saved) const TENSORS: &str = "adapter_model.safetensors";
 
 const PICKLE: &str = "adapter_model.bin";
 
-/// What PEFT wraps a network for, `task_type`: what is asked of it, and so which network it can be.
+/// PEFT's `task_type`, which implies the kind of network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// A T5.
     Seq2SeqLm,
     /// A Llama or a GPT-2.
     CausalLm,
-    /// A BERT under a classifier.
+    /// A BERT with a classifier.
     SeqCls,
-    /// A BERT under a head of spans.
+    /// A BERT with a span head.
     QuestionAns,
 }
 
@@ -43,7 +43,7 @@ impl Task {
         Task::QuestionAns,
     ];
 
-    /// PEFT's name of it.
+    /// PEFT's name.
     pub fn name(self) -> &'static str {
         match self {
             Task::Seq2SeqLm => "SEQ_2_SEQ_LM",
@@ -53,7 +53,7 @@ impl Task {
         }
     }
 
-    /// Whether the backbone is of the kind that has it; `path` is what errors call the file that says so.
+    /// Checks that the backbone has this kind; `path` is the file that states it, for errors.
     pub(in crate::tuning::saved) fn check(
         self,
         backbone: &Backbone,
@@ -74,7 +74,7 @@ impl Task {
         }
     }
 
-    /// The kind of network that has it here.
+    /// The kind of network for this task here.
     pub fn kind(self) -> Kind {
         match self {
             Task::Seq2SeqLm => Kind::T5,
@@ -90,7 +90,7 @@ impl fmt::Display for Task {
     }
 }
 
-/// These of a kind of network, or of any, for a message.
+/// The task names of a kind of network, or of any, for messages.
 fn tasks(of: Option<Kind>) -> String {
     let fits = |task: &Task| of.is_none_or(|kind| task.kind() == kind);
     let names: Vec<&str> = (Task::ALL.into_iter().filter(fits))
@@ -106,18 +106,18 @@ pub(in crate::tuning::saved) struct Config {
     json: Map<String, Value>,
     /// PEFT's name of the method.
     pub(in crate::tuning::saved) peft_type: String,
-    /// Absent where it was trained without, or written by hand.
+    /// Absent if it was trained without one, or was written by hand.
     pub(in crate::tuning::saved) task: Option<Task>,
-    /// What it sets and nobody here knows, `key value` each.
+    /// Unknown keys that are set, each as `key value`.
     pub(in crate::tuning::saved) unknown: Vec<String>,
 }
 
-/// Whether a folder is one of PEFT's, by its configuration.
+/// Whether a folder is a PEFT folder, judged by its configuration.
 pub(in crate::tuning::saved) fn is_one(folder: &Path) -> bool {
     folder.join(CONFIG).exists()
 }
 
-/// Reads and checks the configuration; `types` are the methods that are wanted.
+/// Reads and checks the configuration; `types` are the accepted methods.
 pub(in crate::tuning::saved) fn config(
     folder: &Path,
     types: &[&str],
@@ -147,7 +147,7 @@ pub(in crate::tuning::saved) fn config(
     };
     let unknown = keys::unknown(&json, &peft_type).map_err(|changed| {
         let Changed { name, value, what } = changed;
-        let wanted = format!("an adapter without {name}, with which {what}");
+        let wanted = format!("an adapter without {name}, because {what}");
         wrong(&wanted, format!("{name} {value}"))
     })?;
     Ok(Config {
@@ -159,7 +159,7 @@ pub(in crate::tuning::saved) fn config(
     })
 }
 
-/// A key's value as a text, `None` where it is absent or null.
+/// A key's value as text; `None` if it is absent or null.
 fn word(json: &Map<String, Value>, key: &str) -> Option<String> {
     match json.get(key) {
         None | Some(Value::Null) => None,
@@ -169,28 +169,28 @@ fn word(json: &Map<String, Value>, key: &str) -> Option<String> {
 }
 
 impl Config {
-    /// A key's value, `None` where it is absent or null.
+    /// A key's value; `None` if it is absent or null.
     pub(in crate::tuning::saved) fn get(&self, key: &str) -> Option<&Value> {
         self.json.get(key).filter(|value| !value.is_null())
     }
 
-    /// A key's value as a text.
+    /// A key's value as text.
     pub(in crate::tuning::saved) fn word(&self, key: &str) -> Option<String> {
         word(&self.json, key)
     }
 
-    /// A whole number.
+    /// An integer.
     pub(in crate::tuning::saved) fn count(&self, key: &str) -> Result<Option<usize>, SavedError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
         match value.as_u64().and_then(|n| usize::try_from(n).ok()) {
             Some(count) => Ok(Some(count)),
-            None => Err(self.wrong(format!("{key}, a whole number"), value.to_string())),
+            None => Err(self.wrong(format!("{key}, an integer"), value.to_string())),
         }
     }
 
-    /// A whole number of at least 1 that must be there.
+    /// A required integer of at least 1.
     pub(in crate::tuning::saved) fn positive(&self, key: &str) -> Result<usize, SavedError> {
         match self.count(key)? {
             Some(count) if count > 0 => Ok(count),
@@ -201,13 +201,13 @@ impl Config {
         }
     }
 
-    /// A list of names; none where the key is absent or holds something else.
+    /// A list of names; `None` if the key is absent or has another type.
     pub(in crate::tuning::saved) fn names(&self, key: &str) -> Option<Vec<&str>> {
         let values = self.get(key)?.as_array()?;
         Some(values.iter().filter_map(Value::as_str).collect())
     }
 
-    /// Whether it is for networks of the backbone's kind, as far as it says.
+    /// Checks that it is for the backbone's kind of network, if it states one.
     pub(in crate::tuning::saved) fn check_task(
         &self,
         backbone: &Backbone,
@@ -218,12 +218,12 @@ impl Config {
         }
     }
 
-    /// The model as PEFT called it: a hub name or a path of the machine that it was trained on.
+    /// The model as PEFT named it: a Hub name, or a path on the training machine.
     pub(in crate::tuning::saved) fn base_model(&self) -> Option<String> {
         self.word("base_model_name_or_path")
     }
 
-    /// What is wrong with this configuration.
+    /// An error about this configuration.
     pub(in crate::tuning::saved) fn wrong(
         &self,
         wanted: impl Into<String>,
@@ -233,14 +233,14 @@ impl Config {
     }
 }
 
-/// A tensors' file.
+/// The tensors' file.
 pub(in crate::tuning::saved) struct Tensors {
     pub(in crate::tuning::saved) path: PathBuf,
     pub(in crate::tuning::saved) bytes: Vec<u8>,
     pub(in crate::tuning::saved) sha256: String,
 }
 
-/// Reads the tensors' file, never a pickle in its place; a larger one than `most` bytes is refused.
+/// Reads the tensors' file, never a pickle; a file of more than `most` bytes is refused.
 pub(in crate::tuning::saved) fn tensors(folder: &Path, most: u64) -> Result<Tensors, SavedError> {
     let path = folder.join(TENSORS);
     if !path.exists() {
@@ -263,7 +263,7 @@ pub(in crate::tuning::saved) fn tensors(folder: &Path, most: u64) -> Result<Tens
 
 const MOST_CONFIG_BYTES: u64 = 1 << 24;
 
-/// A file's bytes, if there are not too many.
+/// A file's bytes, unless it is too large.
 pub(in crate::tuning::saved) fn contents(path: &Path, most: u64) -> Result<Vec<u8>, SavedError> {
     let size = fs::metadata(path).map_err(SavedError::io(path))?.len();
     if size > most {
@@ -276,7 +276,7 @@ pub(in crate::tuning::saved) fn contents(path: &Path, most: u64) -> Result<Vec<u
     fs::read(path).map_err(SavedError::io(path))
 }
 
-/// The two files by name: a configuration of these keys besides those that all methods have.
+/// Both files by name; the configuration has these keys in addition to those of all methods.
 pub(in crate::tuning::saved) fn files(
     peft_type: &str,
     task: Option<Task>,
@@ -298,7 +298,7 @@ pub(in crate::tuning::saved) fn files(
     vec![(CONFIG, text), (TENSORS, tensors)]
 }
 
-/// The header's metadata that Transformers' libraries look for.
+/// The header metadata that Transformers' libraries expect.
 pub(in crate::tuning::saved) fn header() -> std::collections::BTreeMap<String, String> {
     [("format".to_string(), "pt".to_string())].into()
 }

@@ -1,9 +1,10 @@
-//! The head that PEFT trains with an adapter of a BERT and saves beside it, `weight` `[outputs, D]` and `bias`
-//! `[outputs]`: `classifier` of `SEQ_CLS`, or `qa_outputs` of no `task_type`, as one of `modules_to_save`.
+//! The head that PEFT trains and saves with a BERT's adapter, `weight` `[outputs, D]` and `bias` `[outputs]`:
+//! `classifier` for `SEQ_CLS`, or `qa_outputs` without a `task_type`, as one of `modules_to_save`.
 //!
-//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) takes `token_type_ids` and
-//! does not pass them on: what was trained under it has read question and passage as one text, as no BERT does here,
-//! and what was trained here would answer otherwise under it. Without a `task_type` PEFT passes all on.
+//! PEFT's wrapper for `QUESTION_ANS` (`PeftModelForQuestionAnswering.forward`, as of 0.21) accepts `token_type_ids` but
+//! does not pass them on. So an adapter trained with it has read question and passage as one text, which a BERT never
+//! does here, and an adapter trained here would answer differently in it. Without a `task_type` PEFT passes everything
+//! on.
 
 use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
@@ -22,9 +23,9 @@ const CLASSIFIER: &str = "classifier";
 const SPANS: &str = "qa_outputs";
 
 const NO_POOLER: &str =
-    "no pooler in the checkpoint, through which PEFT's classifier reads and which is not saved";
+    "no pooler in the checkpoint, which PEFT's classifier needs and does not save";
 
-/// The modules that `modules_to_save` calls by these names, of which a network has one.
+/// The names of these modules in `modules_to_save`; a network has one of them.
 pub(super) fn names(form: Option<HeadForm>) -> &'static [&'static str] {
     match form {
         Some(HeadForm::Classes(_) | HeadForm::Words(_)) => &[CLASSIFIER, "score"],
@@ -37,7 +38,7 @@ fn tensors(module: &str) -> [String; 2] {
     ["weight", "bias"].map(|part| format!("{ROOT}.{module}.{part}"))
 }
 
-/// The backbone's network, under the head that came with the adapter where it has none of its own.
+/// The backbone's network, with the head that came with the adapter if it has none of its own.
 pub(super) fn read(
     config: &Config,
     left: &mut Left,
@@ -97,7 +98,7 @@ pub(super) fn read(
     Ok((bert.with_head(head).into(), Some(form)))
 }
 
-/// Writes the head that was trained with an adapter, and says what PEFT is to wrap such a network for.
+/// Writes the head that was trained with an adapter, and returns the task that PEFT must wrap the network for.
 pub(super) fn write(
     form: Option<HeadForm>,
     network: &Network,
@@ -111,9 +112,9 @@ pub(super) fn write(
         Some(HeadForm::Classes(_)) => (Some(Task::SeqCls), CLASSIFIER),
         Some(HeadForm::Span) => (None, SPANS),
         Some(HeadForm::Words(_)) => {
-            return Err("a head of words in a masked place, which PEFT trains with no task".into());
+            return Err("a head of masked words, which PEFT does not train for any task".into());
         }
-        None => return Err("a BERT's adapter without a head, which answers nothing".into()),
+        None => return Err("a BERT's adapter without a head, which can't answer".into()),
     };
     let (weight, bias) = bert.head().expect("there is a form of it").rows();
     let [name_of_weight, name_of_bias] = tensors(module);

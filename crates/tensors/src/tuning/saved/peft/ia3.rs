@@ -1,11 +1,11 @@
-//! PEFT's (IA)³: `ia3_l` `[out, 1]`, by which a map's output is multiplied, and `[1, in]`, by which the
-//! input of those among `feedforward_modules` is.
+//! PEFT's (IA)³: `ia3_l` of shape `[out, 1]` multiplies a map's output; `[1, in]`, for the maps in
+//! `feedforward_modules`, multiplies its input.
 //!
 //! Here keys, values and the feed-forward's hidden units have scales, as in the paper and in PEFT's T5 and Llama.
-//! PEFT's GPT-2 scales queries as well, since they are one module with keys and values, and its BERT what enters
-//! attention's output, since `output.dense` is the end of that module's name. Both are the same as other scales of
-//! keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)`, where no rotation is between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`.
-//! What is not there is 1.
+//! PEFT's GPT-2 also scales queries, since they share a module with keys and values. PEFT's BERT also scales the input
+//! of attention's output map, since that module's name ends in `output.dense`. Both are equivalent to other scales of
+//! keys and of values: `(s ⊙ q) · k = q · (s ⊙ k)` if there is no rotation in between, and `Σ a (v ⊙ s) = (Σ a v) ⊙ s`.
+//! Missing scales are 1.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -27,13 +27,13 @@ pub(super) const TYPE: &str = "IA3";
 
 const PART: &str = "ia3_l";
 
-/// Scales of a map by its place; those of what enters it and of what leaves it.
+/// The scales of the inputs and outputs of maps, by map index.
 struct Scales {
     input: Vec<Option<Vec<f32>>>,
     output: Vec<Option<Vec<f32>>>,
 }
 
-/// Multiplies a scale that may be there by another.
+/// Multiplies an optional scale by another.
 fn scale(known: &mut Option<Vec<f32>>, by: &[f32]) {
     match known {
         Some(known) => known.iter_mut().zip(by).for_each(|(k, b)| *k *= b),
@@ -86,7 +86,7 @@ impl Scales {
     }
 }
 
-/// Whether no rotation is between queries and keys, so that a scale of one is as well a scale of the other.
+/// Whether there is no rotation between queries and keys, so that a scale of one is equivalent to a scale of the other.
 fn is_unrotated(config: &NetworkConfig) -> bool {
     match config {
         NetworkConfig::DecoderOnly(decoder) => {
@@ -195,7 +195,7 @@ pub(super) fn write(tuned: &mut Tuned, config: &NetworkConfig) -> Written {
             attention.push(module.name.as_str());
         }
     }
-    // PEFT wants the second list to be a part of the first, name by name.
+    // PEFT requires the second list to be a subset of the first, name by name.
     let feed_forward = targets(&feed_forward, config);
     let every = [targets(&attention, config), feed_forward.clone()].concat();
     let mut keys: Vec<(&'static str, Value)> = vec![

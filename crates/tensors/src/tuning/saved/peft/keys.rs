@@ -1,23 +1,23 @@
-//! What the keys of `adapter_config.json` do to what an adapter computes: every field of PEFT's `LoraConfig`,
-//! `IA3Config`, `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to 0.21.
+//! What the keys of `adapter_config.json` do to an adapter's output: every field of PEFT's `LoraConfig`, `IA3Config`,
+//! `PromptTuningConfig`, `PromptEncoderConfig` and `PrefixTuningConfig`, 0.17 to 0.21.
 
 use serde_json::{Map, Value};
 
-/// A key and what is done about it.
+/// A key and how it is handled.
 struct Key {
     name: &'static str,
-    /// The methods whose configuration has it; none: all of them.
+    /// The methods whose configuration has it; empty for all.
     of: &'static [&'static str],
     meaning: Meaning,
 }
 
-/// What a key does to what the saved tensors compute.
+/// A key's effect on what the saved tensors compute.
 enum Meaning {
-    /// The method's reader reads it, or the tensors' names and shapes say the same.
+    /// The method's reader reads it, or the tensors' names and shapes imply it.
     Read,
-    /// Nothing: it says how training began or went, or how the model was held in memory.
+    /// None: it concerns initialisation, training, or the model in memory.
     Nothing,
-    /// Something that has no place here, unless its value is one of these; what it does.
+    /// An effect that is not supported, unless its value is one of these; a description of the effect.
     Changes(&'static [&'static str], &'static str),
 }
 
@@ -36,8 +36,8 @@ const fn key(name: &'static str, of: &'static [&'static str], meaning: Meaning) 
     Key { name, of, meaning }
 }
 
-/// All keys that are known. A start that is not listed takes its product out of the backbone's weights, as PiSSA's,
-/// OLoRA's, CorDA's, LoRA-GA's and LoftQ's do: beside the published weights the pair then means something else.
+/// All known keys. An initialisation that is not listed subtracts its product from the backbone's weights, as PiSSA,
+/// OLoRA, CorDA, LoRA-GA and LoftQ do: with the published weights the pair would mean something else.
 const KEYS: [Key; 61] = [
     key("auto_mapping", ALL, Nothing),
     key("base_model_name_or_path", ALL, Read),
@@ -49,14 +49,14 @@ const KEYS: [Key; 61] = [
     key("task_type", ALL, Read),
     // Linear maps.
     key("exclude_modules", MODULES, Read),
-    // How the frozen weight lies in memory; the adapter's own do not change with it.
+    // The memory layout of the frozen weight, which does not affect the adapter.
     key("fan_in_fan_out", MODULES, Nothing),
     key("target_modules", MODULES, Read),
     // LoRA.
     key(
         "alora_invocation_tokens",
         LORA,
-        Changes(&[], "it is used behind some tokens alone"),
+        Changes(&[], "it applies only after certain tokens"),
     ),
     key("alpha_pattern", LORA, Read),
     key(
@@ -85,13 +85,13 @@ const KEYS: [Key; 61] = [
         LORA,
         Changes(
             &[],
-            "a diagonal stands between the products, and weights are cut",
+            "there is a diagonal between the factors, and weights are truncated",
         ),
     ),
     key(
         "layer_replication",
         LORA,
-        Changes(&[], "blocks are there several times"),
+        Changes(&[], "blocks are repeated"),
     ),
     key("layers_pattern", LORA, Read),
     key("layers_to_transform", LORA, Read),
@@ -109,7 +109,7 @@ const KEYS: [Key; 61] = [
     key(
         "monteclora_config",
         LORA,
-        Changes(&[], "weights are drawn in every pass"),
+        Changes(&[], "weights are sampled in every pass"),
     ),
     key("qalora_group_size", LORA, Nothing),
     key("r", LORA, Read),
@@ -118,7 +118,7 @@ const KEYS: [Key; 61] = [
     key(
         "target_parameters",
         LORA,
-        Changes(&[], "parameters that are no linear map's are changed"),
+        Changes(&[], "parameters outside linear maps are changed"),
     ),
     key(
         "trainable_token_indices",
@@ -128,12 +128,12 @@ const KEYS: [Key; 61] = [
     key(
         "use_bdlora",
         LORA,
-        Changes(&[], "the products are of diagonal blocks"),
+        Changes(&[], "the factors are block-diagonal"),
     ),
     key(
         "use_dora",
         LORA,
-        Changes(&[], "the weights' lengths were trained too"),
+        Changes(&[], "the weights' magnitudes were trained too"),
     ),
     key(
         "use_qalora",
@@ -141,7 +141,7 @@ const KEYS: [Key; 61] = [
         Changes(&[], "inputs are averaged in groups"),
     ),
     key("use_rslora", LORA, Read),
-    // A backward pass that keeps less.
+    // A backward pass that stores less.
     key("velora_config", LORA, Nothing),
     // (IA)³.
     key("feedforward_modules", IA3, Read),
@@ -156,7 +156,7 @@ const KEYS: [Key; 61] = [
     key("prompt_tuning_init_text", PROMPT, Nothing),
     key("tokenizer_kwargs", PROMPT, Nothing),
     key("tokenizer_name_or_path", PROMPT, Nothing),
-    // Of a network that PEFT does not save.
+    // For a network that PEFT does not save.
     key("encoder_dropout", P_TUNING, Nothing),
     key("encoder_hidden_size", P_TUNING, Nothing),
     key("encoder_num_layers", P_TUNING, Nothing),
@@ -164,11 +164,11 @@ const KEYS: [Key; 61] = [
     key("encoder_hidden_size", PREFIX, Nothing),
     key("init_weights", PREFIX, Nothing),
     key("prefix_projection", PREFIX, Nothing),
-    // Of PEFT's before 0.3, whose checkpoints are still about.
+    // From PEFT before 0.3, whose checkpoints are still in use.
     key("merge_weights", LORA, Nothing),
 ];
 
-/// A key that changes what the adapter computes and has no place here.
+/// A key that is set, changes the adapter's output, and is not supported.
 #[derive(Debug, PartialEq)]
 pub(super) struct Changed {
     pub(super) name: String,
@@ -176,10 +176,10 @@ pub(super) struct Changed {
     pub(super) what: &'static str,
 }
 
-/// Goes through the keys of a method's configuration: those that are set and not known, `name value` each.
+/// Checks the keys of a method's configuration and returns the unknown ones that are set, each as `name value`.
 ///
 /// # Errors
-/// One is set that changes the result.
+/// A key is set that changes the result.
 pub(super) fn unknown(json: &Map<String, Value>, peft_type: &str) -> Result<Vec<String>, Changed> {
     let mut unknown = Vec::new();
     for (name, value) in json.iter().filter(|(_, value)| is_on(value)) {
@@ -206,7 +206,7 @@ pub(super) fn unknown(json: &Map<String, Value>, peft_type: &str) -> Result<Vec<
     Ok(unknown)
 }
 
-/// Whether a value switches something on: null, `false` and what is empty do not, in any of PEFT's keys.
+/// Whether a value enables something: in all of PEFT's keys, null, `false` and empty values do not.
 fn is_on(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_or_changes_nothing_is_not_told() {
+    fn disabled_or_harmless_keys_are_not_reported() {
         let found = of(
             "LORA",
             json!({
@@ -244,13 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_and_not_known_is_told_and_what_changes_the_result_refused() {
+    fn unknown_keys_are_reported_and_keys_that_change_the_result_refused() {
         let found = of("LORA", json!({"use_tomorrows_lora": true, "depth": 2}));
         let names = vec!["depth 2".to_string(), "use_tomorrows_lora true".to_string()];
         let mut found = found.expect("not known to change anything");
         found.sort();
         assert_eq!(found, names);
-        // Another method's key.
+        // A key of another method.
         let found = of("IA3", json!({"use_dora": true}));
         assert_eq!(found, Ok(vec!["use_dora true".to_string()]));
         for (name, value, shown) in [
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_stands_twice_for_one_method() {
+    fn no_key_is_listed_twice_for_one_method() {
         for (at, key) in KEYS.iter().enumerate() {
             let again = KEYS[at + 1..].iter().find(|other| {
                 let all = key.of.is_empty() || other.of.is_empty();

@@ -1,4 +1,4 @@
-//! What the converters of the methods share: what is read of a folder and what is left of it, and what is written.
+//! What the methods' converters share: tensors read from a folder and not yet used, and what is written.
 
 use std::path::Path;
 
@@ -12,21 +12,21 @@ use crate::tuning::saved::tensors::Tensors;
 use crate::tuning::tuned::Tuned;
 use promptshift_numbers::recipe::{DeltaRecipe, HeadForm};
 
-/// An adapter on a backbone; nothing is on the tape.
+/// An adapter applied to a backbone; nothing requires gradients.
 pub(in crate::tuning::saved) struct Placed {
     pub(in crate::tuning::saved) delta: DeltaRecipe,
-    /// The head that came with it, where the network has none of its own.
+    /// The head that came with it, if the network has none of its own.
     pub(in crate::tuning::saved) head: Option<HeadForm>,
     pub(in crate::tuning::saved) tuned: Tuned,
 }
 
-/// Keys of the configuration, and tensors.
+/// Configuration keys and tensors.
 pub(super) struct Written {
     pub(super) keys: Vec<(&'static str, Value)>,
     pub(super) tensors: Weights,
 }
 
-/// What GPT-2 is told, whose weights lie `[in, out]`; PEFT finds it out itself, with a warning.
+/// The key for GPT-2, whose weights are stored `[in, out]`; PEFT detects this itself, with a warning.
 pub(super) fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str, Value)> {
     match config {
         NetworkConfig::DecoderOnly(decoder) if decoder.shape == Shape::Gpt2 => {
@@ -36,14 +36,14 @@ pub(super) fn transposed_weights(config: &NetworkConfig) -> Option<(&'static str
     }
 }
 
-/// The tensors that no place has taken yet.
+/// The tensors that have not been used yet.
 pub(super) struct Left<'a> {
     pub(super) tensors: Tensors,
     pub(super) path: &'a Path,
 }
 
 impl Left<'_> {
-    /// The values of a tensor, which must have this shape, if it is there.
+    /// Takes a tensor's values; it must have this shape if it exists.
     pub(super) fn take<const N: usize>(
         &mut self,
         name: &str,
@@ -58,12 +58,12 @@ impl Left<'_> {
         }
     }
 
-    /// The shape of a tensor, if it is there.
+    /// A tensor's shape, if it exists.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(shape, _)| shape.as_slice())
     }
 
-    /// The name of the first tensor that is left, for a message.
+    /// The name of the first unused tensor, for messages.
     pub(super) fn first(&self) -> String {
         (self.tensors.keys().next()).map_or_else(none, |name| format!("'{name}'"))
     }

@@ -1,10 +1,11 @@
-//! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` beside the map `weight`
-//! `[out, in]`, their product times `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
+//! PEFT's LoRA: `lora_A.weight` `[r, in]` and `lora_B.weight` `[out, r]` beside the map `weight` `[out, in]`; their
+//! product is scaled by `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
 //!
-//! What has such a pair is told from the tensors: all of a kind of map or some, with one rank or several. One factor
-//! is before all products here; where PEFT has several (`rank_pattern`, `alpha_pattern`), the others are multiplied
-//! into `B`. A pair beside GPT-2's `c_attn` is one beside queries, keys and values each, of the same `A`; what was
-//! trained here with an `A` each goes out as one of their ranks' sum, its `B` in blocks, which is the same.
+//! The tensors show which maps have such a pair: all maps of a kind or some, with one rank or several. Here all
+//! products share one factor; if PEFT has several (`rank_pattern`, `alpha_pattern`), the others are multiplied into
+//! `B`. A pair beside GPT-2's `c_attn` becomes one for queries, keys and values each, with the same `A`. Pairs that
+//! were trained here with different `A`s are exported as one whose rank is the sum, with `B` in blocks, which is
+//! equivalent.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -26,7 +27,7 @@ pub(super) const TYPE: &str = "LORA";
 
 const PARTS: [&str; 2] = ["lora_A.weight", "lora_B.weight"];
 
-/// A rank and what its product is multiplied by, times that rank.
+/// A rank, and the product's factor times that rank.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Sizes {
     rank: usize,
@@ -39,10 +40,11 @@ impl Sizes {
     }
 }
 
-/// The value of the one pattern that a module matches, as PEFT's `get_pattern_key` finds it; `None`: it matches none.
+/// The value of the one pattern that matches a module, as in PEFT's `get_pattern_key`; `None` if no pattern matches.
 ///
 /// # Errors
-/// A pattern that is none, or several that say different things: PEFT takes the first, whose place JSON does not keep.
+/// A pattern is invalid, or several match with different values: PEFT takes the first, but JSON does not keep the
+/// order.
 fn by_pattern<'a>(
     config: &'a Config,
     key: &str,
@@ -73,7 +75,7 @@ fn by_pattern<'a>(
     Ok(found)
 }
 
-/// The rank and factor beside a module.
+/// A module's rank and factor.
 fn sizes(config: &Config, module: &str) -> Result<Sizes, SavedError> {
     let rank = match by_pattern(config, "rank_pattern", module)? {
         None => config.positive("r")?,
@@ -119,7 +121,7 @@ pub(super) fn read(
     let mut tuned = Tuned::untuned(model);
     let mut linears = tuned.backbone.maps_mut();
     let mut ranks = vec![0; maps.len()];
-    // Those of the first pair, which the others are made alike to.
+    // The first pair's sizes, to which the others are converted.
     let mut first: Option<Sizes> = None;
     for module in modules(&backbone.config) {
         let sizes = sizes(config, &module.name)?;
@@ -135,7 +137,7 @@ pub(super) fn read(
             (None, None) => continue,
         };
         let base = *first.get_or_insert(match sizes.alpha == 0.0 {
-            // A product that counts for nothing; others may not.
+            // An alpha of 0 can't be the common scale, which the others are divided by: the 0 goes into `B`.
             true => Sizes {
                 alpha: rank as f64,
                 ..sizes
@@ -193,7 +195,7 @@ fn param(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Param<Tensor<2
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
-/// A pair beside a module, as PEFT has it: `A` `[r, in]` and `B` `[out, r]`.
+/// A module's pair in PEFT's form: `A` `[r, in]` and `B` `[out, r]`.
 struct Pair {
     rank: usize,
     a: Vec<f32>,
@@ -201,14 +203,14 @@ struct Pair {
 }
 
 impl Pair {
-    /// That of a module's maps, each with a product or without: those of one `A` share its rows.
+    /// The pair for a module's maps, each with or without a product; products with the same `A` share its rows.
     fn of(products: &[Option<&LowRank>], outputs: &[usize]) -> Option<Self> {
         let values = |factor: &Param<Tensor<2>>| {
             let [rows, columns] = factor.val().dims();
             let values: Vec<f32> = (factor.val().into_data().try_to_vec()).expect("f32");
             (columns, transposed(&values, [rows, columns]))
         };
-        // Each `A` that differs, and where its rows begin.
+        // Each distinct `A`, and where its rows begin.
         let mut factors: Vec<(usize, Vec<f32>)> = Vec::new();
         let mut rank = 0;
         let mut blocks = Vec::new();
@@ -246,7 +248,7 @@ impl Pair {
     }
 }
 
-/// PEFT's own numbers are whole.
+/// PEFT writes whole numbers as integers.
 fn number(value: f64) -> Value {
     match value.fract() == 0.0 {
         true => json!(value as i64),
@@ -276,7 +278,7 @@ pub(super) fn write(recipe: &LoraRecipe, tuned: &mut Tuned, config: &NetworkConf
         true => recipe.rank,
         false => ranks.first().map_or(recipe.rank, |(_, rank)| *rank),
     };
-    // The factor α/r is one for all.
+    // The factor α/r is the same for all.
     let alpha = |rank: usize| match rank == recipe.rank {
         true => number(recipe.alpha),
         false => number(recipe.scale() * rank as f64),

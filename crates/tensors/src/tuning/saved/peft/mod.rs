@@ -1,9 +1,8 @@
-//! Adapters as PEFT saves them, one converter a method: [`lora`], [`ia3`], [`prefix`].
+//! Adapters in PEFT's format, one converter for each method: [`lora`], [`ia3`], [`prefix`].
 //!
-//! PEFT calls a tensor by the path of its module in Transformers' network, which is the name of the weight in
-//! a checkpoint, behind `base_model.model.`. What a folder switches on that has no place here is refused
-//! by its key, and a tensor that no place takes by its name: nothing is read in part. Weights of the backbone that a
-//! folder holds as well are taken where they are the backbone's own, and refused where they are others.
+//! PEFT names a tensor by its module's path in Transformers' network, which is the weight's name in a checkpoint,
+//! prefixed by `base_model.model.`. Unsupported settings are rejected by key, and unknown tensors by name: nothing is
+//! read partially. If a folder also holds weights of the backbone, they must equal the backbone's own.
 
 pub(super) mod folder;
 mod head;
@@ -31,13 +30,14 @@ use promptshift_numbers::recipe::{DeltaRecipe, HeadForm, Method, PrefixPlaces};
 
 pub use folder::Task;
 
-/// What PEFT has a form of.
-pub(super) const WANTED: &str = "an adapter of lora, ia3 or prefix-decoder, which PEFT has as well";
+/// What PEFT can represent.
+pub(super) const WANTED: &str =
+    "an adapter of lora, ia3 or prefix-decoder, which PEFT supports too";
 
-/// LoRA of every map of T5-xxl at rank 64 is 2 GiB.
+/// LoRA on every map of T5-xxl at rank 64 has 2 GiB.
 const MOST_BYTES: u64 = 1 << 31;
 
-/// A folder as it was read.
+/// A folder as read.
 #[derive(Debug, Clone)]
 pub(super) struct Adapter {
     config: Config,
@@ -47,7 +47,7 @@ pub(super) struct Adapter {
 }
 
 impl Adapter {
-    /// Reads a folder, and what is known of it.
+    /// Reads a folder and its origin.
     pub(super) fn read(path: &Path) -> Result<(Self, Origin), SavedError> {
         let config = folder::config(path, &[lora::TYPE, ia3::TYPE, prefix::TYPE])?;
         let file = folder::tensors(path, MOST_BYTES)?;
@@ -89,7 +89,8 @@ impl Adapter {
     }
 }
 
-/// Tensors by the names that `save_pretrained` gives them: a plain `state_dict` has the adapter's, `default`, in them.
+/// Tensors under the names that `save_pretrained` gives them: in a plain `state_dict`, names also contain the adapter's
+/// name, `default`.
 fn saved(tensors: Tensors) -> Tensors {
     let plain = |name: &str| {
         let name = name.replace(".modules_to_save.default.", ".");
@@ -103,12 +104,12 @@ fn saved(tensors: Tensors) -> Tensors {
         true => (tensors.into_iter())
             .map(|(name, tensor)| (plain(&name), tensor))
             .collect(),
-        // Of two of a name neither is taken, and both are named.
+        // Of two tensors with one name neither is used, and both are reported.
         false => tensors,
     }
 }
 
-/// The folder's files by name, or what PEFT has no form of.
+/// The folder's files by name, or the reason why PEFT can't represent it.
 pub(super) fn files(
     placed: Placed,
     config: &NetworkConfig,
@@ -125,7 +126,7 @@ pub(super) fn files(
         (DeltaRecipe::Prefix(recipe), NetworkConfig::T5(t5)) => match recipe.places {
             PrefixPlaces::Decoder => (prefix::TYPE, prefix::write(recipe, &tuned, t5)),
             PrefixPlaces::Every => {
-                let found = "prefixes of every attention, where PEFT has the decoder's alone";
+                let found = "prefixes of every attention, but PEFT only has the decoder's";
                 return Err(found.to_string());
             }
         },
@@ -148,8 +149,8 @@ pub(super) fn files(
     Ok(folder::files(peft_type, task, base_model, keys, tensors))
 }
 
-/// Nothing may be left but weights of the backbone as they are: PEFT saves the embedding where it was resized,
-/// and modules that were trained whole (`modules_to_save`). Those that it says it has must be there.
+/// Checks that only unchanged backbone weights are left: PEFT saves the embedding if it was resized, and modules that
+/// were trained whole (`modules_to_save`). Modules that the configuration lists must be present.
 fn end(
     left: &Left,
     config: &Config,
@@ -169,7 +170,7 @@ fn end(
         let plain = (["transformer.", "bert."].into_iter())
             .find_map(|root| module.strip_prefix(root))
             .unwrap_or(module);
-        // As a network is saved without its head, under one, or with one that is the embedding.
+        // A network is saved without its head, with one, or with one that is the embedding.
         let names = [module.to_owned(), plain.to_owned(), format!("bert.{plain}")];
         let tied = (plain == "lm_head.weight").then(|| backbone.config.embedding_name().to_owned());
         let known = names
@@ -178,7 +179,7 @@ fn end(
             .find(|name| own.contains(name));
         let Some(known) = known else {
             return Err(left.wrong(
-                format!("tensors that '{}' has a place for", backbone.name),
+                format!("tensors that belong to '{}'", backbone.name),
                 format!("'{name}'"),
             ));
         };
@@ -186,10 +187,12 @@ fn end(
         if !own.are_equal(name, &known) {
             return Err(left.wrong(
                 format!(
-                    "an adapter that leaves '{known}' as '{}' has it",
+                    "an adapter that leaves '{known}' of '{}' unchanged",
                     backbone.name
                 ),
-                format!("another '{name}': it was trained as well, or the model is another"),
+                format!(
+                    "a different '{name}': it was trained as well, or belongs to another model"
+                ),
             ));
         }
         whole.extend(module.rsplit_once('.').map(|(module, _)| module));
@@ -201,8 +204,8 @@ fn end(
     match saved.iter().find(|saved| !is_there(saved)) {
         None => Ok(()),
         Some(saved) => Err(config.wrong(
-            "an adapter that trained no module of the backbone whole, or whose tensors of it are there",
-            format!("modules_to_save {saved}, of which there are none"),
+            "no fully trained module of the backbone, or one whose tensors are included",
+            format!("modules_to_save {saved} without such tensors"),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! The modules of Transformers' networks that have an adapter, as PEFT calls them.
+//! The modules of Transformers' networks that can have an adapter, under PEFT's names.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use super::folder::Config;
 use crate::layers::Map;
 use crate::network::Config as NetworkConfig;
 
-/// What is before a module's name in a tensor's.
+/// The prefix of module names in tensor names.
 pub(super) const ROOT: &str = "base_model.model";
 
-/// Linear maps outside the blocks, whose names a target must not match.
+/// Linear maps outside the blocks, which no target may match.
 const ELSEWHERE: [&str; 5] = [
     "lm_head",
     "score",
@@ -24,23 +24,23 @@ const ELSEWHERE: [&str; 5] = [
 pub(super) struct Module {
     /// `model.layers.0.self_attn.q_proj`.
     pub(super) name: String,
-    /// What it is here, by their places among the network's maps: one, or the three of GPT-2's `c_attn`.
+    /// Its indices among the network's maps: one, or the three of GPT-2's `c_attn`.
     pub(super) places: Range<usize>,
-    /// The kinds of these.
+    /// The kinds of these maps.
     pub(super) maps: Vec<Map>,
-    /// The width of what enters.
+    /// The input width.
     pub(super) input: usize,
-    /// The widths of what each of its maps makes.
+    /// The output width of each of its maps.
     pub(super) outputs: Vec<usize>,
 }
 
 impl Module {
-    /// The width of all that it makes.
+    /// The total output width.
     pub(super) fn output(&self) -> usize {
         self.outputs.iter().sum()
     }
 
-    /// A tensor of it.
+    /// The name of one of its tensors.
     pub(super) fn tensor(&self, part: &str) -> String {
         format!("{ROOT}.{}.{part}", self.name)
     }
@@ -69,13 +69,13 @@ pub(super) fn modules(config: &NetworkConfig) -> Vec<Module> {
     modules
 }
 
-/// Whether PEFT's list of targets names this module: whole, or the end of its name.
+/// Whether a target in PEFT's list matches this module: by its full name, or by the end of its name.
 fn matches(target: &str, name: &str) -> bool {
     name == target || (name.strip_suffix(target)).is_some_and(|before| before.ends_with('.'))
 }
 
-/// Whether the configuration names this module among its targets, where it has a plain list of them. Where blocks
-/// are chosen, modules left out or a regular expression given, the tensors alone say which have an adapter.
+/// Whether the configuration lists this module as a target, if it has a plain list. If it selects blocks, excludes
+/// modules or uses a regular expression, only the tensors show which modules have an adapter.
 pub(super) fn is_target(config: &Config, name: &str) -> bool {
     let choice = ["layers_to_transform", "layers_pattern", "exclude_modules"];
     if choice.iter().any(|key| config.get(key).is_some()) {
@@ -88,7 +88,7 @@ pub(super) fn is_target(config: &Config, name: &str) -> bool {
     }
 }
 
-/// The shortest ends of these names that no other linear map of the network has: PEFT's targets and patterns.
+/// The shortest suffixes of these names that no other linear map of the network has: PEFT's targets and patterns.
 pub(super) fn targets(wanted: &[&str], config: &NetworkConfig) -> Vec<String> {
     let blocks = modules(config);
     let others: Vec<&str> = (blocks.iter().map(|module| module.name.as_str()))
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_the_shortest_end_that_nothing_else_has() {
+    fn a_target_is_the_shortest_unique_suffix() {
         let targets_of = |config: &NetworkConfig, which: &dyn Fn(&str) -> bool| {
             let all = modules(config);
             let wanted: Vec<&str> = (all.iter().map(|module| module.name.as_str()))
@@ -167,7 +167,7 @@ mod tests {
             name.contains(".1.") && name.ends_with("c_proj")
         });
         assert_eq!(found, ["1.attn.c_proj", "1.mlp.c_proj"]);
-        // 'dense' would be the pooler's too, and 'output.dense' attention's.
+        // 'dense' would also match the pooler, and 'output.dense' attention's.
         let found = targets_of(&bert(), &|name| {
             name.ends_with("output.dense") && !name.contains("attention")
         });

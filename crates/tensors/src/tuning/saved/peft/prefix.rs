@@ -1,18 +1,17 @@
-//! PEFT's prefix tuning of an encoder-decoder: `prompt_embeddings` `[P, num_layers · 2 · H·K]`, keys and
-//! values before those of the decoder's self-attention. Where a network made them
-//! (`prefix_projection`), PEFT saves what it makes and throws it away.
+//! PEFT's prefix tuning of an encoder-decoder: `prompt_embeddings` `[P, num_layers · 2 · H·K]`, keys and values before
+//! those of the decoder's self-attention. If a network produced them (`prefix_projection`), PEFT saves its output and
+//! discards it.
 //!
-//! `PeftModel.get_prompt` (0.21) lays the `2 · num_layers` parts of a row out twice, one copy behind the
-//! other, and deals them by fours: the first two of a four are a block's key and value, the other two
-//! were for its attention to the encoder and are dropped. So block `l` reads the parts `4l` and `4l + 1`,
-//! counted around: with an even `num_layers` half of the parts are read by two blocks and the others by
-//! none, with an odd one every part is read by one block. What is written here has an odd `num_layers`,
-//! one more than the decoder's blocks where these are even; PEFT leaves the last unread.
+//! `PeftModel.get_prompt` (0.21) repeats the `2 · num_layers` parts of a row and splits them into groups of four: the
+//! first two of a group are a block's key and value; the other two were meant for cross-attention and are dropped. So
+//! block `l` reads parts `4l` and `4l + 1`, modulo the number of parts. With an even `num_layers`, half of the parts
+//! are read by two blocks and the others by none; with an odd one, every part is read by one block. What is written
+//! here has an odd `num_layers`: if the decoder has an even number of blocks, one more, which PEFT leaves unread.
 //!
-//! `token_dim` is `H·K` and `num_layers` at least the decoder's blocks; PEFT fills in `D` and the
-//! encoder's blocks where it isn't told, which it then can't use itself on a T5 where they differ.
+//! `token_dim` is `H·K`, and `num_layers` is at least the decoder's blocks. If not told, PEFT fills in `D` and the
+//! encoder's blocks, which does not work on a T5 where they differ.
 //!
-//! Other networks than a T5 count the prefix among their positions in PEFT, and have none for it here.
+//! In networks other than T5, PEFT's prefix takes positions, but here it has none.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -29,12 +28,12 @@ use promptshift_numbers::recipe::{DeltaRecipe, PrefixForm, PrefixPlaces, PrefixR
 
 pub(super) const TYPE: &str = "PREFIX_TUNING";
 
-/// Why only a T5's goes to PEFT and comes from it.
+/// Why only a T5's prefix can be exported to or imported from PEFT.
 pub(super) const WHY: &str = "its prefix takes the first positions in PEFT, and has none here";
 
 const TENSOR: &str = "prompt_embeddings";
 
-/// The part of PEFT's row where a block's key is; its value is the next.
+/// The index in PEFT's row of a block's key; its value is the next part.
 fn part(block: usize, layers: usize) -> usize {
     (4 * block) % (2 * layers)
 }
@@ -70,7 +69,7 @@ pub(super) fn read(
         }
     }
     if let Some(found @ 0..=1 | found @ 3..) = config.count("num_transformer_submodules")? {
-        let wanted = "num_transformer_submodules 2, as an encoder-decoder has";
+        let wanted = "num_transformer_submodules 2, for an encoder-decoder";
         return Err(config.wrong(wanted, found.to_string()));
     }
     let row = layers

@@ -1,13 +1,13 @@
-//! PEFT's folder of a prompt (huggingface/peft, `PROMPT_TUNING` and `P_TUNING`): `adapter_config.json`
-//! and `adapter_model.safetensors` with one tensor `prompt_embeddings`.
+//! A prompt in PEFT's format (huggingface/peft, `PROMPT_TUNING` and `P_TUNING`): `adapter_config.json` and
+//! `adapter_model.safetensors` with a single tensor `prompt_embeddings`.
 //!
-//! For an encoder-decoder PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, twice
-//! as many as asked for by default, and its forward pass reads the first `num_virtual_tokens` of
-//! them alone (`PeftModelForSeq2SeqLM.forward`, 0.21). So those are the prompt; and what is written
-//! here says `num_transformer_submodules` 1, which PEFT keeps to. For a network of one stack all rows are read.
+//! For an encoder-decoder, PEFT makes `num_virtual_tokens × num_transformer_submodules` rows, by default twice as many
+//! as requested, but its forward pass reads only the first `num_virtual_tokens` (`PeftModelForSeq2SeqLM.forward`,
+//! 0.21). So those are the prompt; and exports set `num_transformer_submodules` to 1, which PEFT respects. For a
+//! network with one stack all rows are read.
 //!
-//! Of P-tuning PEFT saves what the network makes, as promptshift does: a prompt like any other. The
-//! network's kind is in the configuration, its weights are nowhere, and training can't go on.
+//! For P-tuning, PEFT saves the network's output, as promptshift does: an ordinary prompt. The configuration states the
+//! type of network, but its weights are not saved, so training can't be resumed.
 
 use std::path::Path;
 
@@ -20,26 +20,26 @@ use crate::tuning::saved::tensors;
 use crate::tuning::saved::vectors::Vectors;
 use promptshift_numbers::recipe::Method;
 
-/// Why a BERT's prompt does not go to PEFT and none comes from it.
-pub const NO_BERT: &str = "a BERT's prompt stands behind the first token here and has no positions; in PEFT it stands \
-     before it, moves every token's position, and its first vector is what a classifier reads";
+/// Why a BERT's prompt is neither exported to PEFT nor imported from it.
+pub const NO_BERT: &str = "a BERT's prompt comes after the first token here and has no positions; in PEFT it comes \
+     before it, shifts every token's position, and a classifier reads its first vector";
 
 const TENSOR: &str = "prompt_embeddings";
 const PROMPT_TUNING: &str = "PROMPT_TUNING";
 const P_TUNING: &str = "P_TUNING";
 
-/// The key of P-tuning's network.
+/// The key of P-tuning's type of network.
 const NETWORK: &str = "encoder_reparameterization_type";
 
-/// No prompt is larger: 100 vectors of T5-xxl are 1.6 MB.
+/// Far larger than any prompt: 100 vectors of T5-xxl are 1.6 MB.
 pub(in crate::tuning::saved) const MOST_BYTES: u64 = 1 << 28;
 
-/// Reads a folder: the rows that PEFT uses, and what is known of them.
+/// Reads a folder: the rows that PEFT uses, and their origin.
 pub(in crate::tuning::saved) fn read(path: &Path) -> Result<(Vectors, Origin), SavedError> {
     let config = folder::config(path, &[PROMPT_TUNING, P_TUNING])?;
     let method = method(&config)?;
     let asked = config.positive("num_virtual_tokens")?;
-    // Written by hand it may leave the number of submodules out: one or two then.
+    // A configuration written by hand may omit the number of submodules, which is then one or two.
     let most = match config.task {
         None | Some(Task::Seq2SeqLm) => 2,
         Some(_) => 1,
@@ -61,7 +61,7 @@ pub(in crate::tuning::saved) fn read(path: &Path) -> Result<(Vectors, Origin), S
     if let Some(wanted) = width.filter(|&wanted| wanted != vectors.width()) {
         return Err(SavedError::wrong(
             &file.path,
-            format!("vectors of {CONFIG}'s token_dim {wanted}"),
+            format!("vectors with {CONFIG}'s token_dim {wanted}"),
             format!("vectors {} wide", vectors.width()),
         ));
     }
@@ -88,7 +88,7 @@ pub(in crate::tuning::saved) fn read(path: &Path) -> Result<(Vectors, Origin), S
     Ok((vectors.first(asked), origin))
 }
 
-/// What tuned the prompt.
+/// The method that tuned the prompt.
 fn method(config: &Config) -> Result<Method, SavedError> {
     if config.peft_type == PROMPT_TUNING {
         return Ok(Method::Prompt);
@@ -102,7 +102,7 @@ fn method(config: &Config) -> Result<Method, SavedError> {
     }
 }
 
-/// The folder's files by name: the prompt once, for `base_model` as PEFT is to call it, of this task.
+/// The folder's files by name: the prompt once, for the model that PEFT should call `base_model`, and for this task.
 pub(in crate::tuning::saved) fn files(
     vectors: &Vectors,
     method: Method,
@@ -112,7 +112,7 @@ pub(in crate::tuning::saved) fn files(
     let (peft_type, own_key) = match method {
         Method::Ptuning => (P_TUNING, (NETWORK, "MLP")),
         Method::PtuningLstm => (P_TUNING, (NETWORK, "LSTM")),
-        // How PEFT would start a new one; what is saved takes its place.
+        // How PEFT would initialise a new prompt; the saved tensor replaces it.
         _ => (PROMPT_TUNING, ("prompt_tuning_init", "RANDOM")),
     };
     let keys: [(&'static str, Value); 4] = [
@@ -140,7 +140,7 @@ mod tests {
         Vectors::new(&[rows, 3], values, Path::new("")).expect("finite")
     }
 
-    /// A folder as PEFT writes it for two virtual tokens, with so many rows.
+    /// A folder as PEFT writes it for two virtual tokens, with this many rows.
     fn folder(rows: usize) -> TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, bytes) in files(&vectors(2), Method::Prompt, Task::Seq2SeqLm, Some("t5")) {
@@ -160,7 +160,7 @@ mod tests {
         fs::write(&path, config.to_string()).expect("written");
     }
 
-    /// What tuned a prompt from PEFT.
+    /// The method of a prompt from PEFT.
     fn of(origin: &Origin) -> Method {
         match origin {
             Origin::Peft { method, .. } => *method,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_p_tuning_leaves_is_a_prompt() {
+    fn p_tuning_s_result_is_a_prompt() {
         for method in [Method::Prompt, Method::Ptuning, Method::PtuningLstm] {
             let folder = folder(2);
             for (name, bytes) in files(&vectors(2), method, Task::CausalLm, None) {

@@ -17,7 +17,7 @@ fn vectors(rows: usize, width: usize) -> Vectors {
     Vectors::new(&[rows, width], values, Path::new("")).expect("finite")
 }
 
-/// That of a prompt tuned on squad for `backbone`.
+/// The metadata of a prompt tuned on squad for `backbone`.
 fn metadata(backbone: &Backbone) -> Metadata {
     Metadata {
         version: "0.1.0".to_string(),
@@ -149,7 +149,7 @@ fn another_backbone_is_refused_with_both_names() {
 }
 
 #[test]
-fn what_is_no_prompt_is_refused_by_what_it_is() {
+fn other_files_than_prompts_are_refused_by_format() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("prompt");
     for (bytes, found) in [

@@ -1,4 +1,4 @@
-//! Which files there are, and what is refused. What is restored is compared in `tests/it/every_method.rs`.
+//! Which files exist, and what is rejected. `tests/it/every_method.rs` compares what is restored.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ fn metadata(backbone: &Backbone, recipe: &Recipe) -> Metadata {
 }
 
 impl Training {
-    /// One of no steps: what it starts from is what it left.
+    /// A training of no steps: its initial values are its result.
     fn of(method: Method) -> Self {
         let choice = BackboneChoice::Nano;
         let backbone = choice.load(&Device::flex()).expect("compiled in");
@@ -73,7 +73,7 @@ impl Training {
         restored(&self.backbone, &self.recipe, &words, SEED, &path)
     }
 
-    /// In these words, after `change` of the file.
+    /// The error after `change` of the file.
     fn refused(&self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
         let whole = fs::read(self.path()).expect("written");
         fs::write(self.path(), change(whole.clone())).expect("written");
@@ -87,7 +87,7 @@ impl Training {
         error
     }
 
-    /// Likewise, after `change` of its tensors and with a seal that is right.
+    /// The error after `change` of its tensors, with a valid seal.
     fn refused_with(&self, change: impl FnOnce(&mut Tensors)) -> String {
         self.refused(|bytes| {
             let mut tensors =
@@ -132,11 +132,11 @@ fn each_method_has_its_file_and_weights_are_written_once() {
 }
 
 #[test]
-fn every_flipped_byte_is_told() {
+fn every_flipped_byte_is_detected() {
     for method in [Method::Ptuning, Method::Model] {
         let training = Training::of(method);
         let length = training.saved.trained.bytes as usize;
-        // Of the header's length, of the header, of the tensors.
+        // In the header's length, in the header, in the tensors.
         for at in [0, 9, 40, length / 2, length - 1] {
             training.refused(|mut bytes| {
                 bytes[at] ^= 1;
