@@ -309,9 +309,8 @@ impl Datasets {
             let counted = &rows.examples[..rows.examples.len().min(COUNTED_ROWS)];
             let encodings = encode(counted, &backbone.tokenizer, limits);
             let scale = rows.examples.len() as f64 / counted.len().max(1) as f64;
-            let sum = |of: fn(&Encoding) -> usize| {
-                scale * encodings.iter().map(of).sum::<usize>() as f64
-            };
+            let sum =
+                |of: fn(&Encoding) -> usize| scale * encodings.iter().map(of).sum::<usize>() as f64;
             (
                 sum(|encoding| encoding.input.len()),
                 sum(|encoding| encoding.target.len()),

@@ -29,7 +29,6 @@ use promptshift_tensors::tuning::{self, TuningError};
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
 pub use cost::{Cost, Costs, Speed, relative_length};
-pub use outcome::{Outcome, SomeFailed};
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 

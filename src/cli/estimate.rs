@@ -52,7 +52,9 @@ impl Left {
     /// All of it.
     pub fn cost(&self) -> Cost {
         let searches = self.searches.iter().map(|(_, _, cost)| *cost);
-        searches.chain(self.cells.iter().map(|(_, _, cost)| *cost)).sum()
+        searches
+            .chain(self.cells.iter().map(|(_, _, cost)| *cost))
+            .sum()
     }
 
     /// Trainings and evaluations.
@@ -66,7 +68,14 @@ impl Left {
 }
 
 /// `--dry-run`: the plan in words, what of it the store has, and the time that the rest takes `workers` of this speed.
-pub fn describe(plan: &Plan, datasets: &Datasets, runner: &Runner, left: &Left, speed: Speed, workers: usize) -> String {
+pub fn describe(
+    plan: &Plan,
+    datasets: &Datasets,
+    runner: &Runner,
+    left: &Left,
+    speed: Speed,
+    workers: usize,
+) -> String {
     let backbone = runner.backbone();
     let setting = &plan.setting;
     let mut text = format!(
@@ -111,8 +120,13 @@ pub fn describe(plan: &Plan, datasets: &Datasets, runner: &Runner, left: &Left, 
         };
         writeln!(text, "  {name}{recipe}: {time}").expect("strings take text");
     }
-    writeln!(text, "{}, {}", count(&left.to_do()), time(left.cost(), speed, workers))
-        .expect("strings take text");
+    writeln!(
+        text,
+        "{}, {}",
+        count(&left.to_do()),
+        time(left.cost(), speed, workers)
+    )
+    .expect("strings take text");
     text
 }
 

@@ -5,16 +5,18 @@ use std::path::Path;
 
 use super::Failure;
 use super::cell_progress::CellProgress;
+use super::estimate::{self, Left};
 use super::output::{self, Form};
 use super::place::default_out;
 use super::progress::Verbosity;
 use super::run::Run;
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
-use super::estimate::{self, Left};
 use super::{interrupt, print};
 use crate::datasets::Datasets;
-use crate::experiment::{Cost, Event, ExperimentError, Keep, Outcome, Runner, Searched, ToDo, relative_length};
+use crate::experiment::{
+    Cost, Event, ExperimentError, Keep, Outcome, Runner, Searched, ToDo, relative_length,
+};
 use crate::study::{Prepared, ReportKind, Study};
 use promptshift_numbers::provenance::Origin;
 use promptshift_numbers::recipe::Method;
@@ -161,9 +163,17 @@ impl<'a> Session<'a> {
             let text = self.with_runner(at, &store, |runner, prepared| {
                 let part = &prepared.study.parts[at];
                 let left = Left::of(&part.plan, runner, |_| Ok(false))?;
-                let speed = runner.speed(&part.plan, workers).map_err(ExperimentError::from)?;
-                let described =
-                    estimate::describe(&part.plan, &prepared.datasets, runner, &left, speed, workers);
+                let speed = runner
+                    .speed(&part.plan, workers)
+                    .map_err(ExperimentError::from)?;
+                let described = estimate::describe(
+                    &part.plan,
+                    &prepared.datasets,
+                    runner,
+                    &left,
+                    speed,
+                    workers,
+                );
                 Ok(match &part.variant {
                     Some(variant) => format!("{}, {}:\n{described}", variant.place, variant.series),
                     None => described,

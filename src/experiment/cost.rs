@@ -226,9 +226,7 @@ impl Runner<'_> {
                 ended.flatten().collect()
             }),
         };
-        let mean = |of: fn(&Speed) -> f64| {
-            speeds.iter().map(of).sum::<f64>() / speeds.len() as f64
-        };
+        let mean = |of: fn(&Speed) -> f64| speeds.iter().map(of).sum::<f64>() / speeds.len() as f64;
         Ok(Speed {
             training: mean(|speed| speed.training),
             answering: mean(|speed| speed.answering),
@@ -283,7 +281,8 @@ impl Sample {
     fn speed(self) -> Speed {
         let answering = self.answering_speed();
         Speed {
-            training: (self.training.as_ref()).map_or(answering, |training| self.training_speed(training)),
+            training: (self.training.as_ref())
+                .map_or(answering, |training| self.training_speed(training)),
             answering,
         }
     }
@@ -295,7 +294,13 @@ impl Sample {
             steps: recipe.budget.steps,
         };
         let optimizer = optimizer(&recipe.optimizer);
-        let mut trainer = Trainer::new(tuned.clone(), optimizer, course, recipe.objective.clone(), 0);
+        let mut trainer = Trainer::new(
+            tuned.clone(),
+            optimizer,
+            course,
+            recipe.objective.clone(),
+            0,
+        );
         let prompt = recipe.prompt.as_ref().map_or(0, |prompt| prompt.length);
         let inputs = batch.inputs.count() + batch.inputs.batch() * prompt;
         let operations =

@@ -44,7 +44,7 @@ const USUAL: Amounts = Amounts {
 /// With `--quick`.
 const QUICK: Amounts = Amounts {
     seeds: [3, 3],
-    steps_divisor: 6,
+    steps_divisor: 3,
     validation_rows: 100,
     eval_rows: Some(200),
 };

@@ -252,9 +252,9 @@ impl Recipe {
                 ..Recipe::paper_prompt().objective
             },
             budget: Budget {
-                steps: 400,
+                steps: 160,
                 batch_size: 16,
-                evaluate_every: 80,
+                evaluate_every: 40,
                 patience: None,
             },
             ..Recipe::paper_prompt()

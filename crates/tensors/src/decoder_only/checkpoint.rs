@@ -76,9 +76,8 @@ impl DecoderConfig {
                 false => linear,
             }
         };
-        let head_norm = || {
-            (self.qk_norm).then(|| Norm::unfilled(self.head_width, self.epsilon, device))
-        };
+        let head_norm =
+            || (self.qk_norm).then(|| Norm::unfilled(self.head_width, self.epsilon, device));
         let norm = || {
             let norm = Norm::unfilled(d, self.epsilon, device);
             match self.shape {

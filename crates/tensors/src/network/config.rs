@@ -213,9 +213,7 @@ impl Config {
     /// The size of all norms' gains.
     pub fn norm_gains(&self) -> usize {
         match self {
-            Config::T5(t5) => {
-                (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width()
-            }
+            Config::T5(t5) => (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width(),
             Config::DecoderOnly(decoder) => decoder.norm_gains(),
             Config::Bert(bert) => (2 * bert.num_hidden_layers + 1) * self.width(),
         }
