@@ -29,10 +29,15 @@ impl Process {
         }
     }
 
+    /// Whether its number means something here.
+    pub fn is_here(&self) -> bool {
+        self.machine == *MACHINE
+    }
+
     /// Whether it is known to have ended. Of a process on another machine or in another container nothing is
     /// known.
     pub fn is_gone(&self) -> bool {
-        self.machine == *MACHINE && started(self.pid) != Some(self.started)
+        self.is_here() && started(self.pid) != Some(self.started)
     }
 }
 
@@ -57,6 +62,13 @@ fn started(pid: u32) -> Option<u64> {
     // A zombie has ended, and nobody has asked how.
     let lives = !matches!(state, "Z" | "X");
     fields.nth(18)?.parse().ok().filter(|_| lives)
+}
+
+/// The name of this machine, where it has one.
+pub fn host() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// A name that nothing else has.
