@@ -14,6 +14,35 @@ use promptshift_tensors::batch::{encode, inputs};
 use promptshift_tensors::layers::Dropout;
 use promptshift_tensors::tuning::Tuned;
 
+/// A plan, or several, in words, and what is left to do of them.
+#[derive(Debug, Default)]
+pub struct Estimate {
+    /// Every cell, and what of it is there.
+    pub text: String,
+    /// What is left.
+    pub to_do: ToDo,
+    /// About how long that takes here.
+    pub time: Duration,
+}
+
+impl Estimate {
+    /// Adds that of another plan.
+    pub fn add(&mut self, other: Estimate) {
+        self.text.push_str(&other.text);
+        self.to_do.add(other.to_do);
+        self.time += other.time;
+    }
+
+    /// What is left and how long that takes.
+    pub fn total(&self) -> String {
+        format!(
+            "{}, about {} here (within a factor of two or three)",
+            count(&self.to_do),
+            in_words(self.time)
+        )
+    }
+}
+
 /// The plan in words, what of it the store has, and an estimate of the time that the rest takes: from the arithmetic
 /// that it needs and the rate at which this machine answers some of the source's rows untuned. Training has another
 /// rate, and runs side by side are faster than one after another: the estimate is given within a factor.
@@ -24,7 +53,7 @@ pub fn describe(
     plan: &Plan,
     datasets: &Datasets,
     runner: &Runner,
-) -> Result<String, ExperimentError> {
+) -> Result<Estimate, ExperimentError> {
     let backbone = runner.backbone();
     let setting = &plan.setting;
     let tokens = datasets.tokens(backbone, &setting.limits);
@@ -92,14 +121,14 @@ pub fn describe(
         all.add(to_do);
         writeln!(text, "  {name}{recipe}: {time}").expect("strings take text");
     }
-    writeln!(
+    let mut estimate = Estimate {
         text,
-        "{}, about {} here (within a factor of two or three)",
-        count(&all),
-        in_words(total)
-    )
-    .expect("strings take text");
-    Ok(text)
+        to_do: all,
+        time: total,
+    };
+    let last = estimate.total();
+    writeln!(estimate.text, "{last}").expect("strings take text");
+    Ok(estimate)
 }
 
 /// What is there and what is left, in words.
