@@ -116,7 +116,7 @@ pub fn leaderboard(
     let mut recipes: Vec<Option<Recipe>> = Vec::new();
     for study in studies_by_recipe(records, unfinished)? {
         // Of all that a report says of a study, the scores alone.
-        let results = Results::of(&Resamples::of(&study));
+        let results = Results::of(&Resamples::of_kept(&study));
         for result in &results.methods {
             let row = row(&study, &results, result);
             if let Some(same) = rows.iter_mut().find(|one| one.is_untuned_as(&row)) {
