@@ -101,7 +101,7 @@ fn enlarged(at_least: usize) -> Vec<StoredRecord> {
     for stored in &mut records {
         // Checkpoints have predictions of the rows that there were.
         stored.checkpoints.clear();
-        for training in &mut stored.record.training {
+        if let Some(training) = &mut stored.record.training {
             training.checkpoints.clear();
         }
         for (evaluation, predictions) in stored
