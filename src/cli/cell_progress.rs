@@ -146,7 +146,7 @@ impl CellProgress {
             }
             Event::Waiting(error) => {
                 self.end();
-                (self.verbosity).say(&format!("{}: waiting for its training: {error}", self.name));
+                (self.verbosity).say(&format!("{}: waiting: {error}", self.name));
             }
             Event::StillWaiting => {}
             Event::Failed(reason) => {

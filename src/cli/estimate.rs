@@ -67,7 +67,32 @@ impl Left {
     }
 }
 
-/// `--dry-run`: the plan in words, what of it the store has, and the time that the rest takes `workers` of this speed.
+/// A plan, or several, in words, and what is left of them.
+#[derive(Debug, Default)]
+pub struct Estimate {
+    /// Every cell, and what of it is there.
+    pub text: String,
+    /// What is left.
+    pub to_do: ToDo,
+    /// About how long that takes here.
+    pub time: Duration,
+}
+
+impl Estimate {
+    /// Adds that of another plan.
+    pub fn add(&mut self, other: Estimate) {
+        self.text.push_str(&other.text);
+        self.to_do.add(other.to_do);
+        self.time += other.time;
+    }
+
+    /// What is left and how long that takes.
+    pub fn total(&self) -> String {
+        format!("{}, about {} here", count(&self.to_do), in_words(self.time))
+    }
+}
+
+/// The plan in words, what of it the store has, and the time that the rest takes `workers` of this speed.
 pub fn describe(
     plan: &Plan,
     datasets: &Datasets,
@@ -75,7 +100,7 @@ pub fn describe(
     left: &Left,
     speed: Speed,
     workers: usize,
-) -> String {
+) -> Estimate {
     let backbone = runner.backbone();
     let setting = &plan.setting;
     let mut text = format!(
@@ -120,23 +145,19 @@ pub fn describe(
         };
         writeln!(text, "  {name}{recipe}: {time}").expect("strings take text");
     }
-    writeln!(
+    let mut estimate = Estimate {
         text,
-        "{}, {}",
-        count(&left.to_do()),
-        time(left.cost(), speed, workers)
-    )
-    .expect("strings take text");
-    text
+        to_do: left.to_do(),
+        time: time(left.cost(), speed, workers),
+    };
+    let last = estimate.total();
+    writeln!(estimate.text, "{last}").expect("strings take text");
+    estimate
 }
 
-/// How long all of it takes here.
-pub fn time(cost: Cost, speed: Speed, workers: usize) -> String {
-    let time = in_words(cost.time(speed) / workers.max(1) as u32);
-    match workers {
-        0 | 1 => format!("about {time}"),
-        _ => format!("about {time} with {workers} runs side by side"),
-    }
+/// How long so many workers take for all of it.
+pub fn time(cost: Cost, speed: Speed, workers: usize) -> Duration {
+    cost.time(speed) / workers.max(1) as u32
 }
 
 /// Summarises what is found and what is left.

@@ -39,6 +39,7 @@ mod run_plan;
 mod runs;
 mod score;
 mod study;
+mod sweep;
 mod table;
 mod template;
 mod transfer;
@@ -52,6 +53,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::experiment::Interrupted;
@@ -71,7 +73,7 @@ enum Verb {
     Transfer(Box<transfer::Arguments>),
     /// The paper's ablations: length, init, objective, lm-steps, scale, ensemble.
     Ablate(Box<ablate::Arguments>),
-    /// Run a plan that --save-plan wrote.
+    /// Run a sweep of several transfers, or a plan that --save-plan wrote.
     Run(run_plan::Arguments),
     /// Answer the rows of one file, with or without a tuned prompt or adapter.
     Predict(predict::Arguments),
@@ -147,6 +149,17 @@ impl Failure {
     /// A usage error.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
         Failure::Usage(error.into())
+    }
+
+    /// The same with the place in a file that it is of.
+    fn at(self, place: &str) -> Self {
+        let text = self.to_string();
+        let placed = anyhow!("{place}: {}", text.trim_start_matches("error: "));
+        match self {
+            Failure::Usage(_) => Failure::Usage(placed),
+            Failure::Run(_) => Failure::Run(placed),
+            other => other,
+        }
     }
 
     /// The exit code, as documented in `--help`.

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Failure, help};
 use promptshift_tensors::device::{self, Device};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::COMPUTING)]
 pub struct On {
     /// cpu; or cuda, cuda:N, vulkan, wgpu if compiled in.

@@ -9,7 +9,7 @@ use clap::Args;
 
 use promptshift_numbers::record::ensemble;
 use promptshift_numbers::record::folder::{StoredRecord, find};
-use promptshift_numbers::record::redaction::redacted;
+use promptshift_numbers::record::redaction::{redacted, without_node};
 use promptshift_text::atomic_file;
 
 /// Flags of `redact`.
@@ -87,7 +87,7 @@ fn copy_plans(from: &Path, to: &Path) -> anyhow::Result<()> {
             && path.file_name().is_some_and(|name| name != "record.json")
         {
             let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-            atomic_file::write(&place, &bytes)?;
+            atomic_file::write(&place, &without_node(&bytes))?;
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::experiment::{Keep, Keeping};
 use promptshift_numbers::store::Reuse;
 use promptshift_tensors::device;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Run {
     #[command(flatten)]
     pub on: On,
@@ -56,7 +56,7 @@ pub struct Run {
 }
 
 /// Where trainings and answers are kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = help::COMPUTING)]
 pub struct StoreFlag {
     /// Where trainings and answers are kept and found again.
@@ -93,6 +93,14 @@ impl StoreFlag {
 }
 
 impl Run {
+    /// The same flags with another folder.
+    pub fn into_folder(&self, out: PathBuf) -> Run {
+        Run {
+            out: Some(out),
+            ..self.clone()
+        }
+    }
+
     pub fn verbosity(&self) -> Verbosity {
         match self.quiet {
             true => Verbosity::Quiet,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Failure;
 use super::cell_progress::CellProgress;
-use super::estimate::{self, Left};
+use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
 use super::place::default_out;
 use super::progress::Verbosity;
@@ -68,8 +68,8 @@ impl Request<'_> {
             form,
             command,
         } = self;
-        let (device, verbosity) = (flags.on.find()?, flags.verbosity());
-        let prepared = Prepared::of(study, device, &mut |note| verbosity.say(note))?;
+        let verbosity = flags.verbosity();
+        let prepared = prepared(flags, study)?;
         if let Some(file) = &flags.save_plan {
             prepared.study.save(file)?;
             verbosity.say(&format!("plan: {}", file.display()));
@@ -79,7 +79,7 @@ impl Request<'_> {
         let report = prepared.study.report;
         let mut session = Session::new(flags, prepared, command)?;
         if flags.dry_run {
-            return session.describe();
+            return Ok(print::text(session.describe()?.text)?);
         }
         interrupt::listen()?;
         // Before anything is made: a folder that is no store is refused.
@@ -112,6 +112,22 @@ impl Request<'_> {
         verbosity.say(&format!("report: {}", out.join("report.md").display()));
         Ok(outcome.complete()?)
     }
+}
+
+/// The study with its rows read, its models loaded, and everything resolved and checked.
+fn prepared(flags: &Run, study: Study) -> Result<Prepared, Failure> {
+    let verbosity = flags.verbosity();
+    Ok(Prepared::of(study, flags.on.find()?, &mut |note| {
+        verbosity.say(note);
+    })?)
+}
+
+/// A study in words, what of it is there, and what the rest will cost.
+///
+/// # Errors
+/// It can't be prepared, or the store not be read.
+pub fn estimated(flags: &Run, study: Study) -> Result<Estimate, Failure> {
+    Session::new(flags, prepared(flags, study)?, String::new())?.describe()
 }
 
 /// A study that is run, with the flags that say how.
@@ -152,21 +168,22 @@ impl<'a> Session<'a> {
         parts.filter_map(|part| part.variant.clone()).collect()
     }
 
-    /// Prints every part's plan, what of it is there, and what the rest will cost.
+    /// Every part's plan, what of it is there, and what the rest will cost.
     ///
     /// # Errors
-    /// The store can't be read, or standard output not be written.
-    fn describe(&mut self) -> Result<(), Failure> {
+    /// The store can't be read.
+    fn describe(&mut self) -> Result<Estimate, Failure> {
+        let mut all = Estimate::default();
         let store = Store::at(self.flags.store.path());
         let workers = self.side_by_side;
         for at in 0..self.prepared.study.parts.len() {
-            let text = self.with_runner(at, &store, |runner, prepared| {
+            let of_part = self.with_runner(at, &store, |runner, prepared| {
                 let part = &prepared.study.parts[at];
                 let left = Left::of(&part.plan, runner, |_| Ok(false))?;
                 let speed = runner
                     .speed(&part.plan, workers)
                     .map_err(ExperimentError::from)?;
-                let described = estimate::describe(
+                let mut described = estimate::describe(
                     &part.plan,
                     &prepared.datasets,
                     runner,
@@ -174,14 +191,15 @@ impl<'a> Session<'a> {
                     speed,
                     workers,
                 );
-                Ok(match &part.variant {
-                    Some(variant) => format!("{}, {}:\n{described}", variant.place, variant.series),
-                    None => described,
-                })
+                if let Some(variant) = &part.variant {
+                    let title = format!("{}, {}:\n", variant.place, variant.series);
+                    described.text.insert_str(0, &title);
+                }
+                Ok(described)
             })?;
-            print::text(text)?;
+            all.add(of_part);
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Computes what is missing and writes the records that are, into the folders of the parts below `out`.
@@ -267,7 +285,8 @@ impl<'a> Session<'a> {
                 ),
             };
             let time = speed.map_or(String::new(), |speed| {
-                format!("; {}", estimate::time(cost, speed, workers))
+                let time = estimate::time(cost, speed, workers);
+                format!("; about {}", estimate::in_words(time))
             });
             self.verbosity()
                 .say(&format!("{}{time}{kept}", estimate::count(&to_do)));

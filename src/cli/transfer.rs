@@ -15,6 +15,7 @@ use super::learning_rate::LearningRate;
 use super::lora::Lora;
 use super::model::Model;
 use super::output::Form;
+use super::progress::Verbosity;
 use super::run::Run;
 use super::study::Request;
 use super::values::{Answers, Elsewhere, Init, Seeds, at_least_one, trials};
@@ -162,14 +163,24 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs the command.
-pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let verbosity = arguments.run.verbosity();
+/// What was typed.
+pub(super) struct Typed {
+    /// What is run.
+    pub study: Study,
+    /// The file that standard output goes to, where the shell took the arrow apart.
+    redirected: Option<String>,
+}
+
+/// The study of what was typed, and what has to be said of it.
+///
+/// # Errors
+/// It can't be understood, or something of it is not there.
+pub(super) fn typed(arguments: &Arguments, verbosity: Verbosity) -> Result<Typed, Failure> {
     let catalogue = arguments.data.catalogue()?;
     let choice = arguments.model.choice()?;
     let config = choice.config()?;
     let (plan, redirected) =
-        plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
+        plan(arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         verbosity.say(&format!(
             "The shell interpreted `>`: running '{}' and writing the report to the file \
@@ -196,6 +207,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             }
         }
     }
+    Ok(Typed {
+        study: Study::of(plan),
+        redirected,
+    })
+}
+
+/// Runs it.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Typed { study, redirected } = typed(&arguments, arguments.run.verbosity())?;
     let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
     let request = Request {
         flags: &arguments.run,
@@ -206,5 +226,5 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         command: command(halved),
     };
-    request.run(Study::of(plan))
+    request.run(study)
 }

@@ -21,7 +21,9 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wanted = || format!("wanted a count (3) or a list of seeds (0,1,2), found '{text}'");
-        let mut numbers = text
+        // A comma at the end tells a list of one seed (7,) from a count (7).
+        let listed = text.strip_suffix(',').unwrap_or(text);
+        let mut numbers = listed
             .split(',')
             .map(|seed| seed.trim().parse::<u64>().map_err(|_| wanted()))
             .collect::<Result<Vec<u64>, String>>()?;

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::context::CellContext;
-use super::runner::Runner;
+use super::runner::{Claimed, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{DomainRows, Rows};
 use promptshift_numbers::provenance;
 use promptshift_numbers::record::{Prediction, Score, Traits};
 use promptshift_numbers::score::score;
-use promptshift_numbers::store::{Asked, Batch, StoredAnswer};
+use promptshift_numbers::store::{Asked, Batch, StoredAnswer, Work};
 use promptshift_tensors::batch::encode;
 use promptshift_tensors::eval::NotFinite;
 use promptshift_tensors::eval::predict::Answer;
@@ -30,6 +30,22 @@ impl Runner<'_> {
         Ok(answered.missing(rows.inputs()))
     }
 
+    /// Claims the places of a test set's rows that have no answer yet, to answer them; `None` where there are none. What
+    /// another process answers is waited for.
+    pub(super) fn to_answer(
+        &self,
+        asked: &Asked,
+        rows: &Rows,
+        watch: &mut Watch,
+    ) -> Result<Option<(Vec<usize>, Box<Work>)>, ExperimentError> {
+        let done = || Ok(self.unanswered(asked, rows)?.is_empty().then_some(()));
+        let name = format!("answers-{}-{}", asked.of.folder(), asked.name());
+        match self.claimed(&name, &done, watch)? {
+            Claimed::Done(()) => Ok(None),
+            Claimed::Work(work) => Ok(Some((self.unanswered(asked, rows)?, work))),
+        }
+    }
+
     /// Answers the rows of a domain at these indices, without gradients, and stores the answers.
     pub(super) fn answer(
         &self,
@@ -40,9 +56,6 @@ impl Runner<'_> {
         few_shot_seconds: Option<f64>,
         watch: &mut Watch,
     ) -> Result<(), ExperimentError> {
-        if places.is_empty() {
-            return Ok(());
-        }
         let domain = &asked.domain;
         let unanswered = |source: NotFinite| ExperimentError::Unanswered {
             method: context.cell.method.title(),

@@ -191,11 +191,11 @@ impl Runner<'_> {
                 places,
                 ..
             } = question;
-            let missing = self.unanswered(&asked, &rows.at(&places))?;
-            let places: Vec<usize> = missing.into_iter().map(|at| places[at]).collect();
-            if places.is_empty() {
+            let to_answer = self.to_answer(&asked, &rows.at(&places), watch)?;
+            let Some((missing, _claim)) = to_answer else {
                 continue;
-            }
+            };
+            let places: Vec<usize> = missing.into_iter().map(|at| places[at]).collect();
             if loaded.is_none() {
                 loaded = Some(tuned()?);
             }

@@ -310,9 +310,11 @@ fn is_same_run(one: &Provenance, other: &Provenance) -> bool {
             command,
             device,
             processor,
+            node,
             ..
         } = of;
-        [revision, command, device, processor].map(String::to_owned)
+        let node = node.as_deref().unwrap_or_default();
+        [revision, command, device, processor, node].map(str::to_owned)
     };
     run(one) == run(other)
 }

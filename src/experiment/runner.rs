@@ -20,6 +20,7 @@ use promptshift_numbers::store::{
 };
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::tuning::Tuned;
+use promptshift_text::claim::ClaimError;
 
 /// Which of a training's weights the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +110,7 @@ impl<'a> Runner<'a> {
                 arithmetic: ARITHMETIC,
                 device: origin.device.split(':').next().unwrap_or("").to_owned(),
                 processor: provenance::processor(),
+                gpu: provenance::gpu(&origin.device),
             },
             datasets,
             backbone,
@@ -224,7 +226,7 @@ impl<'a> Runner<'a> {
                 Ok(work) => {
                     return Ok(done()?.map_or_else(|| Claimed::Work(Box::new(work)), Claimed::Done));
                 }
-                Err(error @ StoreError::Busy { .. }) => {
+                Err(error @ StoreError::Claim(ClaimError::Busy { .. })) => {
                     match is_reported {
                         true => watch(Event::StillWaiting)?,
                         false => watch(Event::Waiting(&error))?,
@@ -272,15 +274,13 @@ impl<'a> Runner<'a> {
         };
         for test in &self.datasets.tests {
             let asked = context.asked(of.clone(), test);
-            let places = self.unanswered(&asked, &test.rows)?;
-            if !places.is_empty() {
+            if let Some((places, _claim)) = self.to_answer(&asked, &test.rows, watch)? {
                 let tuned = loaded(watch)?.into_inference();
                 self.answer(context, asked, &tuned, (&test.rows, &places), None, watch)?;
             }
         }
         for shot in context.shots(&of) {
-            let places = self.unanswered(&shot.asked, &shot.test.rows)?;
-            if !places.is_empty() {
+            if let Some((places, _claim)) = self.to_answer(&shot.asked, &shot.test.rows, watch)? {
                 let start = loaded(watch)?;
                 self.tune_k_shot(context, shot, &start, &places, watch)?;
             }

@@ -537,7 +537,7 @@ fn two_fetches_do_not_meet() {
         busy.get_or_insert_with(|| hub::fetch(&model, &settings, &mut |_| {}));
     });
     assert!(first.is_ok());
-    assert!(matches!(busy, Some(Err(HubError::Busy { .. }))));
+    assert!(matches!(busy, Some(Err(HubError::Claim { .. }))));
     is_whole(&hub, &home);
 }
 

@@ -36,8 +36,11 @@ mod propose;
 mod reports;
 mod runs;
 mod scale;
+#[cfg(target_os = "linux")]
+mod shared_store;
 mod store_flags;
 mod subspace;
+mod sweeps;
 mod tokenizer;
 mod tuning;
 mod wording;

@@ -96,6 +96,8 @@ fn provenance() -> Provenance {
         tokenizer_sha256: "0".repeat(64),
         device: "cpu".to_owned(),
         processor: "any".to_owned(),
+        gpu: None,
+        node: None,
         threads: 2,
         side_by_side: 1,
         software: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use promptshift_text::claim::ClaimError;
 use thiserror::Error;
 
 /// Why records could not be written or read.
@@ -61,14 +62,9 @@ pub enum StoreError {
         /// Its value in the file.
         found: String,
     },
-    /// Another process holds the folder.
-    #[error("another promptshift is writing to {}: {owner}", path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-        /// Which one.
-        owner: String,
-    },
+    /// Another process holds the folder, or has taken it over.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// Something is to be removed from a store that another process uses.
     #[error(
         "{} is in use by another promptshift: {owner}; nothing is removed from a store before that has ended",
@@ -79,12 +75,6 @@ pub enum StoreError {
         path: PathBuf,
         /// Which one.
         owner: String,
-    },
-    /// Another process has taken the folder over.
-    #[error("{}: another promptshift has taken over this folder, as if this process had ended; nothing more is written", path.display())]
-    Lost {
-        /// The claim.
-        path: PathBuf,
     },
     /// A record is already there.
     #[error("{} exists already, and records are never overwritten", path.display())]

@@ -1,6 +1,5 @@
 //! Numbers: recipes, records, scores and the statistics of shift. No tensors.
 
-mod claim;
 mod error;
 pub mod excerpts;
 pub mod inspect;

@@ -1,10 +1,11 @@
 //! Where numbers come from: the program, the machine and the hashes of what was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::record::Provenance;
+use promptshift_text::process::host;
 
 /// What one run read and where it ran; the rest of [`Provenance`] the program knows by itself.
 #[derive(Debug, Clone)]
@@ -34,8 +35,10 @@ pub fn collect(origin: Origin) -> Provenance {
         data_sha256: origin.data_sha256,
         model_sha256: origin.model_sha256,
         tokenizer_sha256: origin.tokenizer_sha256,
+        gpu: gpu(&origin.device),
         device: origin.device,
         processor: processor(),
+        node: host(),
         threads: origin.threads,
         side_by_side: origin.side_by_side,
         software: software(),
@@ -81,14 +84,40 @@ pub fn processor() -> String {
         .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
+/// The name of the GPU that `device` is, as NVIDIA's driver tells it; of a machine with several kinds of them, all
+/// names. `None` of other devices, which tell none.
+pub fn gpu(device: &str) -> Option<String> {
+    if !device.starts_with("cuda") {
+        return None;
+    }
+    let all = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?;
+    let told = all
+        .flatten()
+        .filter_map(|gpu| std::fs::read_to_string(gpu.path().join("information")).ok());
+    named(told)
+}
+
+/// The models in files as NVIDIA's driver has one for each GPU.
+fn named(information: impl Iterator<Item = String>) -> Option<String> {
+    let names: BTreeSet<String> = information
+        .filter_map(|text| value(&text, "Model").map(str::to_owned))
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    (!names.is_empty()).then(|| names.join(" or "))
+}
+
 /// The first `model name` of `/proc/cpuinfo`.
 fn model_name(cpuinfo: &str) -> Option<&str> {
-    cpuinfo
-        .lines()
+    value(cpuinfo, "model name")
+}
+
+/// The first value of a key in lines `key: value`.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines()
         .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.trim() == "model name")
-        .map(|(_, name)| name.trim())
-        .filter(|name| !name.is_empty())
+        .find(|(found, _)| found.trim() == key)
+        .map(|(_, value)| value.trim())
+        .filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -101,5 +130,17 @@ mod tests {
         assert_eq!(model_name(text), Some("Some CPU @ 2.00GHz"));
         assert_eq!(model_name("model name\t:\n"), None);
         assert!(!processor().is_empty());
+    }
+
+    #[test]
+    fn gpus_are_named_once_for_each_kind() {
+        let named = |models: &[&str]| {
+            let file = |model: &&str| format!("Model: \t\t {model}\nIRQ:   \t\t 42\n");
+            super::named(models.iter().map(file))
+        };
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&["A", "A"]).as_deref(), Some("A"));
+        assert_eq!(named(&["B", "A", "B"]).as_deref(), Some("A or B"));
+        assert_eq!(gpu("cpu"), None);
     }
 }

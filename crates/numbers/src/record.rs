@@ -150,6 +150,12 @@ pub struct Provenance {
     pub device: String,
     /// The processor's name.
     pub processor: String,
+    /// The GPU's name; absent where none was used or nothing tells, and in records from before it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+    /// The machine's name; absent in records from before it was kept, and in [redacted](redaction) ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Threads used.
     pub threads: usize,
     /// How many runs went on side by side on the machine, this one among them, each with threads of its
@@ -160,6 +166,23 @@ pub struct Provenance {
     pub software: BTreeMap<String, String>,
     /// Start of the cell, seconds since 1970.
     pub started_unix_seconds: u64,
+}
+
+impl Provenance {
+    /// What times and memory depend on, in words: two runs whose words differ do not compare in them.
+    pub fn hardware(&self) -> String {
+        let Provenance {
+            device,
+            processor,
+            gpu,
+            ..
+        } = self;
+        match gpu {
+            // Which of several equal ones is all the same.
+            Some(gpu) => format!("{gpu} with {processor}"),
+            None => format!("{processor} ({device})"),
+        }
+    }
 }
 
 /// Before cells were run side by side, none was.

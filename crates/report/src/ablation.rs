@@ -10,6 +10,7 @@ use super::document::plain;
 use super::document::{Block, Document, MISSING, Table, UNDEFINED};
 use super::error::ReportError;
 use super::findings::{self, generated};
+use super::hardware;
 use super::number::{bytes, gap, list, metric_title, share, spread, whole};
 use super::settings::{self, Scores, Series, Varied};
 use super::study::{Study, samples, studies};
@@ -403,15 +404,18 @@ impl<'a> Settings<'a> {
     }
 
     fn costs(&self) -> [Block; 3] {
-        let header = [
+        let records = self.rows.iter().flat_map(|row| &row.records);
+        let unlike = hardware::unlike(records.copied());
+        let mut header = vec![
             "setting",
             "trainable parameters",
             "share of all",
             "steps",
             "best step",
-            "training seconds",
-            "peak memory",
         ];
+        if unlike.is_none() {
+            header.extend(["training seconds", "peak memory"]);
+        }
         let rows = self.rows.iter().filter_map(|row| {
             let runs: Vec<_> = (row.records.iter())
                 .filter_map(|stored| stored.record.training.as_ref())
@@ -421,20 +425,26 @@ impl<'a> Settings<'a> {
                 (0..runs.len()).map(of).sum::<f64>() / runs.len() as f64
             };
             let peak = runs.iter().map(|run| run.peak_bytes).max()?;
-            Some(vec![
+            let mut cells = vec![
                 format!("{}, {}", row.setting.place, self.line(row)),
                 whole(first.trainable_parameters as f64),
                 share(first.trainable_parameters as f64 / first.total_parameters as f64),
                 whole(over(&|run| runs[run].steps as f64)),
                 whole(over(&|run| runs[run].best_step as f64)),
-                format!("{:.1}", over(&|run| runs[run].train_seconds)),
-                bytes(peak),
-            ])
+            ];
+            if unlike.is_none() {
+                let seconds = over(&|run| runs[run].train_seconds);
+                cells.extend([format!("{seconds:.1}"), bytes(peak)]);
+            }
+            Some(cells)
         });
         Block::section(
             "Cost",
             Table::new(header).rows(rows),
-            "Means over seeds; memory is the maximum over seeds.",
+            match &unlike {
+                Some(why) => format!("Means over seeds. {why}"),
+                None => "Means over seeds; memory is the maximum over seeds.".to_owned(),
+            },
         )
     }
 }

@@ -506,6 +506,8 @@ fn provenance(domains: &[String]) -> Provenance {
         tokenizer_sha256: hash('b'),
         device: "cpu".to_owned(),
         processor: "Synthetic CPU".to_owned(),
+        gpu: None,
+        node: None,
         threads: 2,
         side_by_side: 1,
         software: BTreeMap::from([

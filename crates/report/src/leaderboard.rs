@@ -3,15 +3,16 @@
 //! The rows of one source, suite and set of targets can be ranked; rows of different ones stand
 //! side by side only to be found. `leaderboard/schema-1.json` describes the JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::comparison;
 use super::document::html::{Tables, page};
 use super::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
 use super::error::ReportError;
+use super::hardware;
 use super::number::{gap, list, metric_title, spread, whole};
+use super::resamples::Resamples;
 use super::results::{MethodResult, Results};
 use super::study::{Study, studies_by_recipe};
 use promptshift_numbers::recipe::{Method, Recipe};
@@ -88,6 +89,8 @@ pub struct Row {
     pub train_peak_bytes: Option<u64>,
     /// The processors that the records were made on.
     pub processors: Vec<String>,
+    /// The hardware that times and memory are of, in words: processor and device, or GPU and processor.
+    pub hardware: Vec<String>,
     /// The folders of the records, as they were found.
     pub records: Vec<String>,
 }
@@ -112,9 +115,10 @@ pub fn leaderboard(
     let mut rows: Vec<Row> = Vec::new();
     let mut recipes: Vec<Option<Recipe>> = Vec::new();
     for study in studies_by_recipe(records, unfinished)? {
-        let comparison = comparison::compare(&study)?;
-        for result in &comparison.results.methods {
-            let row = row(&study, &comparison.results, result);
+        // Of all that a report says of a study, the scores alone.
+        let results = Results::of(&Resamples::of_kept(&study));
+        for result in &results.methods {
+            let row = row(&study, &results, result);
             if let Some(same) = rows.iter_mut().find(|one| one.is_untuned_as(&row)) {
                 same.records.extend(row.records);
                 continue;
@@ -228,6 +232,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         processors,
+        hardware: hardware::kinds(records.iter().copied()),
         records: records
             .iter()
             .map(|stored| stored.folder.display().to_string())
@@ -257,7 +262,14 @@ impl Leaderboard {
 
     /// The rows as a table of text; amounts carry their unit in the header, so that they sort.
     fn table(&self) -> Table {
-        let header = [
+        let is_unlike = self
+            .rows
+            .iter()
+            .flat_map(|row| &row.hardware)
+            .collect::<BTreeSet<_>>()
+            .len()
+            > 1;
+        let mut header = vec![
             "method",
             "model",
             "source",
@@ -272,10 +284,13 @@ impl Leaderboard {
             "suite",
             "targets",
         ];
+        if is_unlike {
+            header.push("computed on");
+        }
         let amount = |amount| or_dash(amount, |amount: f64| format!("{amount:.1}"));
         let rows = self.rows.iter().map(|row| {
             let targets: Vec<String> = row.targets.iter().map(|one| plain(&one.domain)).collect();
-            vec![
+            let mut cells = vec![
                 titled(row),
                 plain(&row.model),
                 plain(&row.source),
@@ -293,9 +308,15 @@ impl Leaderboard {
                 metric_title(row.metric).to_owned(),
                 plain(&row.suite),
                 list(&targets),
-            ]
+            ];
+            if is_unlike {
+                cells.push(plain(&row.hardware.join("; ")));
+            }
+            cells
         });
-        Table::new(header).words(&[0, 1, 2, 10, 11, 12]).rows(rows)
+        Table::new(header)
+            .words(&[0, 1, 2, 10, 11, 12, 13])
+            .rows(rows)
     }
 
     /// The leaderboard.
@@ -304,7 +325,7 @@ impl Leaderboard {
         let words = "Scores in percent: source mean ± standard deviation over seeds; means over targets and \
                      gaps with 95 % intervals over seeds and passages. Rows with the same source, suite, targets \
                      and metric can be ranked; where an interval includes another row's score, the order may be \
-                     chance. Times compare on one machine only.";
+                     chance. Times and memory compare between rows that were computed on like hardware only.";
         Document {
             title: title.clone(),
             blocks: vec![Block::Title(title), self.table().into(), Block::text(words)],

@@ -19,6 +19,7 @@ pub mod ensemble;
 mod error;
 pub mod export;
 pub mod findings;
+pub mod hardware;
 pub mod inspection;
 pub mod leaderboard;
 pub mod level;

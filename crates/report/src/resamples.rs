@@ -48,8 +48,16 @@ impl From<Method> for Scored {
 impl<'a> Resamples<'a> {
     /// Resamples a study's scores.
     pub fn of(study: &'a Study<'a>) -> Self {
+        Resamples::at(study, common_steps(study))
+    }
+
+    /// Resamples a study's scores at the steps that were kept alone: the same draws, for a part of the time.
+    pub fn of_kept(study: &'a Study<'a>) -> Self {
+        Resamples::at(study, Vec::new())
+    }
+
+    fn at(study: &'a Study<'a>, steps: Vec<usize>) -> Self {
         let metric = Metric::main(study.evaluations()[0].task);
-        let steps = common_steps(study);
         let rows = &study.records()[0].predictions;
         let constants: Vec<Vec<usize>> = (rows.iter())
             .map(|own| constants(metric, &rows[0], own))

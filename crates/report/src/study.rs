@@ -101,10 +101,14 @@ pub fn studies_by_recipe<'a>(
     unfinished: &'a [Unfinished],
 ) -> Result<Vec<Study<'a>>, ReportError> {
     sorted(records, unfinished, &|study, cell| {
+        // First what tells most of them apart.
+        if !alike(study.cell(), cell) {
+            return false;
+        }
         let mut same = (study.records.iter())
             .map(|stored| &stored.record.cell)
             .filter(|one| one.method == cell.method);
-        let fits = match (cell.method, &cell.recipe) {
+        match (cell.method, &cell.recipe) {
             // It has none; that of another output folder stays with the runs of that folder.
             (Method::Untuned, _) => same.next().is_none(),
             // It has none either, but a name, and runs that are counted in each output folder.
@@ -113,9 +117,11 @@ pub fn studies_by_recipe<'a>(
             }
             // Of a cell that was only begun, no recipe is known.
             (_, None) => true,
-            (_, recipe) => same.all(|one| difference::first(&one.recipe, recipe).is_none()),
-        };
-        fits && alike(study.cell(), cell)
+            // Those that are there have one recipe.
+            (_, recipe) => {
+                (same.next()).is_none_or(|one| difference::first(&one.recipe, recipe).is_none())
+            }
+        }
     })
 }
 
@@ -183,7 +189,7 @@ fn alike(one: &Cell, other: &Cell) -> bool {
     key(one) == key(other)
 }
 
-fn check(study: &Study) -> Result<(), ReportError> {
+fn check<'a>(study: &Study<'a>) -> Result<(), ReportError> {
     for stored in &study.records {
         check_record(stored)?;
     }
@@ -228,13 +234,11 @@ fn check(study: &Study) -> Result<(), ReportError> {
             same(&what, first, stored, hash, second)?;
         }
         for (index, predictions) in first.predictions.iter().enumerate() {
-            let ids = |stored: &StoredRecord| -> Vec<String> {
-                stored.predictions[index]
-                    .iter()
-                    .map(|prediction| prediction.id.clone())
-                    .collect()
+            let ids = |stored: &'a StoredRecord| {
+                let all = stored.predictions[index].iter();
+                all.map(|prediction| &prediction.id)
             };
-            if predictions.len() != stored.predictions[index].len() || ids(first) != ids(stored) {
+            if !ids(first).eq(ids(stored)) {
                 let domain = &first.record.evaluations[index].domain;
                 return Err(ReportError::Mixed {
                     first: first.folder.clone(),

@@ -116,6 +116,58 @@ fn a_missing_cell_is_missing_and_not_zero() {
     assert!(cautioned(&report).contains(&"seeds"));
 }
 
+/// The section on costs, and the number of panels of its figure.
+fn costs(report: &Report) -> (String, usize) {
+    let from = report.markdown.find("## Cost").expect("a section");
+    let section = &report.markdown[from..];
+    let to = section[2..]
+        .find("\n## ")
+        .map_or(section.len(), |end| end + 2);
+    let figure = (report.figures.iter()).find(|figure| figure.name.starts_with("costs"));
+    let panels = figure.expect("a figure").svg.matches("[%]").count();
+    (section[..to].to_owned(), panels)
+}
+
+#[test]
+fn times_of_unlike_hardware_are_not_compared() {
+    let mut records = records();
+    let (like, panels) = costs(&report(&records));
+    assert!(like.contains("training seconds") && like.contains("peak memory"));
+    assert_eq!(panels, 3);
+    let model = |stored: &&mut StoredRecord| stored.record.cell.method == Method::Model;
+    for stored in records.iter_mut().filter(model) {
+        stored.record.provenance.gpu = Some("Synthetic GPU".to_owned());
+        stored.record.provenance.device = format!("cuda:{}", stored.record.cell.seed);
+    }
+    let rendered = report(&records);
+    let (unlike, panels) = costs(&rendered);
+    for measured in ["training seconds", "tokens/s", "peak memory", "examples/s"] {
+        assert!(!unlike.contains(measured), "{measured}: {unlike}");
+    }
+    assert!(unlike.contains("| trainable parameters |"), "{unlike}");
+    let machines = "(Synthetic CPU (cpu); Synthetic GPU with Synthetic CPU)";
+    assert!(unlike.contains(machines), "{unlike}");
+    assert_eq!(panels, 1);
+    assert!(cautioned(&rendered).contains(&"several machines"));
+}
+
+#[test]
+fn how_many_runs_shared_the_machine_is_said() {
+    let mut records = records();
+    assert!(!costs(&report(&records)).0.contains("shared the machine"));
+    for stored in &mut records {
+        stored.record.provenance.side_by_side = 4;
+    }
+    let (section, _) = costs(&report(&records));
+    assert!(
+        section.contains("Up to 4 runs shared the machine"),
+        "{section}"
+    );
+    records[1].record.provenance.side_by_side = 2;
+    let (section, _) = costs(&report(&records));
+    assert!(section.contains("(2 and 4 at a time)"), "{section}");
+}
+
 /// The records without those of some cells, and these cells as unfinished.
 fn without(wanted: impl Fn(Method, u64) -> bool, end: End) -> (Vec<StoredRecord>, Vec<Unfinished>) {
     let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(|stored| {

@@ -1,10 +1,12 @@
 //! Text: domains, their examples and the files that they are read from. No tensors, no statistics.
 
 pub mod atomic_file;
+pub mod claim;
 pub mod domain;
 pub mod foreign;
 pub mod hash;
 pub mod hub;
 pub mod process;
+pub mod slurm;
 pub mod synthetic;
 pub mod transfer;

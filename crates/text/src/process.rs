@@ -29,9 +29,14 @@ impl Process {
         }
     }
 
+    /// Whether its number means something here.
+    pub fn is_here(&self) -> bool {
+        self.machine == *MACHINE
+    }
+
     /// Whether it is known to have ended. Nothing is known about a process on another machine or in another container.
     pub fn is_gone(&self) -> bool {
-        self.machine == *MACHINE && started(self.pid) != Some(self.started)
+        self.is_here() && started(self.pid) != Some(self.started)
     }
 }
 
@@ -56,6 +61,13 @@ fn started(pid: u32) -> Option<u64> {
     // A zombie has ended but has not been waited for.
     let lives = !matches!(state, "Z" | "X");
     fields.nth(18)?.parse().ok().filter(|_| lives)
+}
+
+/// The name of this machine, where it has one.
+pub fn host() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// A unique name.

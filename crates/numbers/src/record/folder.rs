@@ -35,9 +35,9 @@ use crate::record::difference;
 use crate::record::seal::sealed;
 use crate::record::{Cell, Prediction, Provenance, RECORD_VERSION, Record, Setting};
 use promptshift_text::atomic_file::write_synced;
+use promptshift_text::claim::{CLAIM, Claim, PARTIAL};
 use promptshift_text::hash::sha256;
 
-use crate::claim::{CLAIM, Claim, PARTIAL};
 use crate::error::IoContext;
 use promptshift_text::process::token;
 use unfinished::{failure_json, failure_name};

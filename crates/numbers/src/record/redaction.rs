@@ -1,5 +1,7 @@
 //! Records without the texts of their rows: what can be published where the data can't.
 
+use serde_json::Value;
+
 use crate::record::folder::{StoredRecord, prediction_lines};
 use crate::record::seal::sealed;
 use crate::record::{Prediction, Record, Score, Texts};
@@ -8,12 +10,16 @@ use promptshift_text::hash::sha256;
 
 /// A record's files without texts, by name: `record.json` and the predictions. Answers and predictions
 /// are hashes, so that equal ones are still equal; labels stay. Scores, ids, probabilities and counts
-/// are what they were, and reports say the same of them. Who can guess a text can check it by its hash.
+/// are what they were, and reports say the same of them. Who can guess a text can check it by its hash. Names of
+/// machines are gone.
 pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
     let mut record = Record {
         texts: Texts::Hashed,
         ..stored.record.clone()
     };
+    for origin in std::iter::once(&mut record.provenance).chain(&mut record.answered) {
+        origin.node = None;
+    }
     let mut files = Vec::new();
     let k_shots = (record.k_shots.iter_mut()).map(|shot| &mut shot.evaluation);
     let answered = (record.evaluations.iter_mut().zip(&stored.predictions))
@@ -49,6 +55,18 @@ pub fn redacted(stored: &StoredRecord) -> Vec<(String, Vec<u8>)> {
     let json = sealed(&record);
     files.push(("record.json".to_owned(), json));
     files
+}
+
+/// The JSON file of a plan, a search or a failure without the name of a machine.
+pub fn without_node(json: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(json) else {
+        return json.to_vec();
+    };
+    let origin = value.get_mut("provenance").and_then(Value::as_object_mut);
+    match origin.and_then(|origin| origin.remove("node")) {
+        Some(_) => serde_json::to_vec_pretty(&value).expect("it was JSON"),
+        None => json.to_vec(),
+    }
 }
 
 fn lines(predictions: &[Prediction], task: Task) -> Vec<u8> {
@@ -106,6 +124,17 @@ mod tests {
             output_tokens: 1,
             cut: false,
             traits: None,
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_all_but_the_machine() {
+        let failure = br#"{"reason": "r", "provenance": {"node": "n", "device": "cpu"}}"#;
+        let bare: Value = serde_json::from_slice(&without_node(failure)).expect("JSON");
+        let wanted = serde_json::json!({"reason": "r", "provenance": {"device": "cpu"}});
+        assert_eq!(bare, wanted);
+        for other in [b"{ \"node\": 1 }".as_slice(), b"no JSON"] {
+            assert_eq!(without_node(other), other);
         }
     }
 

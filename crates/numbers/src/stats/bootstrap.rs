@@ -127,6 +127,10 @@ impl SideBySide {
         let width = 2 * self.runs;
         let mut totals = vec![0.0; width];
         for (sums, weight) in self.sums.chunks_exact(width.max(1)).zip(weights) {
+            // More than a third of all.
+            if *weight == 0.0 {
+                continue;
+            }
             for (total, sum) in totals.iter_mut().zip(sums) {
                 *total += weight * sum;
             }

@@ -28,10 +28,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::claim::{Claim, PARTIAL};
 use crate::error::{IoContext, StoreError};
 use crate::record::folder::{STORE_MARKER, sync};
 use promptshift_text::atomic_file::write_synced;
+use promptshift_text::claim::{Claim, PARTIAL};
 use promptshift_text::process::{Process, token};
 
 pub use answers::{Answered, Asked, Batch, FewShot, Given, Of, StoredAnswer};
@@ -156,7 +156,7 @@ impl Store {
     /// Claims what has this name, to train it.
     ///
     /// # Errors
-    /// [`StoreError::Busy`]: another process trains it; or the file system says no.
+    /// [`StoreError::Claim`]: another process trains it; or the file system says no.
     pub fn begin(&self, name: &str) -> Result<Work, StoreError> {
         let folder = self.root.join(UNFINISHED).join(name);
         let claim = loop {

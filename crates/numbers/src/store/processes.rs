@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folders;
-use crate::claim::{CLAIM, Claim};
 use crate::error::{IoContext, StoreError};
+use promptshift_text::claim::{CLAIM, Claim, ClaimError};
 use promptshift_text::process::{Process, token};
 
 const PROCESSES: &str = "processes";
@@ -61,10 +61,8 @@ impl User {
         let started = Instant::now();
         while let Some(owner) = user.sees_removal(root) {
             if started.elapsed() > PATIENCE {
-                return Err(StoreError::Busy {
-                    path: root.to_owned(),
-                    owner,
-                });
+                let path = root.to_owned();
+                return Err(ClaimError::Busy { path, owner }.into());
             }
             thread::sleep(AGAIN);
         }

@@ -11,9 +11,8 @@ use super::training::FoundTraining;
 use super::{
     ANSWERS, REPORTS, Store, StoredTraining, TRAININGS, UNFINISHED, folders, processes, put,
 };
-use crate::claim::PARTIAL;
-use crate::claim::{Claim, holder};
 use crate::error::{IoContext, StoreError};
+use promptshift_text::claim::{Claim, ClaimError, PARTIAL, holder};
 use promptshift_text::hash::sha256;
 
 /// A folder of records that was put together from the store.
@@ -293,11 +292,12 @@ impl Pruning<'_> {
         // Held until it is removed.
         let claimed = match one.kind {
             Kind::Training => self.store.begin(&one.name).map(|work| (Some(work), None)),
-            Kind::BrokenOff => Claim::take(&one.folder, None).map(|claim| (None, Some(claim))),
+            Kind::BrokenOff => (Claim::take(&one.folder, None).map_err(StoreError::from))
+                .map(|claim| (None, Some(claim))),
             Kind::Answers | Kind::LeftOver => Ok((None, None)),
         };
         let _held = match claimed {
-            Err(StoreError::Busy { .. }) => return Ok(false),
+            Err(StoreError::Claim(ClaimError::Busy { .. })) => return Ok(false),
             claimed => claimed?,
         };
         let aside = match one.kind {

@@ -4,6 +4,7 @@ use super::*;
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::folder::write_predictions;
 use crate::record::{CurvePoint, Provenance, SavedDelta, Stop, Training, ValidationAnswers};
+use promptshift_text::claim::ClaimError;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::wording::Wording;
 
@@ -36,6 +37,7 @@ fn environment(processor: &str) -> Environment {
         arithmetic: ARITHMETIC,
         device: "cpu".to_owned(),
         processor: processor.to_owned(),
+        gpu: None,
     }
 }
 
@@ -49,6 +51,8 @@ fn provenance() -> Provenance {
         tokenizer_sha256: "t".to_owned(),
         device: "cpu".to_owned(),
         processor: "p".to_owned(),
+        gpu: None,
+        node: None,
         threads: 1,
         side_by_side: 1,
         software: BTreeMap::new(),
@@ -143,7 +147,10 @@ fn what_is_trained_is_trained_by_one() {
     let (_folder, store) = opened();
     let work = store.begin("prompt").expect("nobody trains it");
     let busy = store.begin("prompt").expect_err("it is trained");
-    assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+    assert!(
+        matches!(busy, StoreError::Claim(ClaimError::Busy { .. })),
+        "{busy}"
+    );
     store.begin("model").expect("another one");
     fs::create_dir(work.begun()).expect("made");
     fs::write(work.draft().join("half"), "x").expect("written");
@@ -415,7 +422,10 @@ fn who_opens_a_store_waits_while_something_is_removed() {
     let (_folder, store) = closed(0..1);
     let pruning = store.prune().expect("nobody uses it");
     let busy = store.prune().expect_err("it is pruned");
-    assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+    assert!(
+        matches!(busy, StoreError::Claim(ClaimError::Busy { .. })),
+        "{busy}"
+    );
     let listed = store.unreferenced().expect("readable");
     std::thread::scope(|scope| {
         let opened = scope.spawn(|| {

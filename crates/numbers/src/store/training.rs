@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, TRAININGS, Work, folders, is_same};
-use crate::claim::PARTIAL;
 use crate::error::{IoContext, StoreError};
 use crate::recipe::{Limits, Method, Recipe};
 use crate::record::folder::{read_predictions, sync, sync_files};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
 use promptshift_text::atomic_file::write_synced;
+use promptshift_text::claim::PARTIAL;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::mixture::Mixing;
 use promptshift_text::domain::wording::Wording;
@@ -68,6 +68,9 @@ pub struct Environment {
     pub device: String,
     /// The processor's name.
     pub processor: String,
+    /// The GPU's name, where one computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
 }
 
 /// Which results are taken for what is asked for.

@@ -18,6 +18,8 @@ fn provenance() -> Provenance {
         tokenizer_sha256: String::new(),
         device: "cpu".to_owned(),
         processor: "Synthetic CPU".to_owned(),
+        gpu: None,
+        node: None,
         threads: 2,
         side_by_side: 1,
         software: BTreeMap::new(),

@@ -153,6 +153,8 @@ fn origin<'a>(rows: &[Row<'a>]) -> Vec<Column<'a>> {
         Column::text("command", rows, |row| Some(&row.provenance().command)),
         Column::text("device", rows, |row| Some(&row.provenance().device)),
         Column::text("processor", rows, |row| Some(&row.provenance().processor)),
+        Column::text("gpu", rows, |row| row.provenance().gpu.as_deref()),
+        Column::text("node", rows, |row| row.provenance().node.as_deref()),
         Column::count("threads", rows, |row| Some(row.provenance().threads)),
         Column::count("side_by_side", rows, |row| Some(row.provenance().side_by_side)),
         Column::count("started_unix_seconds", rows, |row| Some(row.provenance().started_unix_seconds)),

@@ -15,7 +15,7 @@ use records::{recorded_cells, recorded_examples, records};
 const SCHEMA: &str = include_str!("../../../../docs/tables.md");
 
 /// Where a column's value stands in what is recorded: `cells` as JSON pointers.
-const CELLS: [(&str, &str); 59] = [
+const CELLS: [(&str, &str); 61] = [
     ("folder", "/folder"),
     ("source", "/record/cell/source"),
     ("domain", "/evaluation/domain"),
@@ -75,6 +75,8 @@ const CELLS: [(&str, &str); 59] = [
     ("command", "/record/provenance/command"),
     ("device", "/record/provenance/device"),
     ("processor", "/record/provenance/processor"),
+    ("gpu", "/record/provenance/gpu"),
+    ("node", "/record/provenance/node"),
     ("threads", "/record/provenance/threads"),
     ("side_by_side", "/record/provenance/side_by_side"),
     (

@@ -88,6 +88,24 @@ fn recipes_of_one_method_are_rows_apart() {
 }
 
 #[test]
+fn rows_of_unlike_hardware_say_what_theirs_is() {
+    let mut records = two_studies();
+    let markdown = |records: &[StoredRecord]| {
+        let board = leaderboard(records, &[]).expect("consistent");
+        board.document().markdown("")
+    };
+    assert!(!markdown(&records).contains("| computed on |"));
+    for stored in &mut records {
+        if stored.record.cell.method == Method::Prompt {
+            stored.record.provenance.processor = "Other CPU".to_owned();
+        }
+    }
+    let unlike = markdown(&records);
+    assert!(unlike.contains("| computed on |"), "{unlike}");
+    assert_eq!(unlike.matches("| Other CPU (cpu) |").count(), 2, "{unlike}");
+}
+
+#[test]
 fn the_page_sorts_by_itself() {
     let page = leaderboard(&two_studies(), &[]).expect("consistent").page();
     assert!(page.contains("<script>\nfor (const table"), "{page}");

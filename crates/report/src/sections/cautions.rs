@@ -10,6 +10,7 @@ use super::differences::Difference;
 use super::search::{MethodSearch, trials};
 use crate::diagnosis;
 use crate::document::{Block, Table, UNDEFINED, plain};
+use crate::hardware;
 use crate::number::{capital, count, difference, list, percent, share};
 use crate::results::Results;
 use crate::study::Study;
@@ -316,7 +317,7 @@ fn programs(study: &Study) -> Vec<Caution> {
         values.into_iter().collect()
     };
     let revisions = of(|origin| origin.revision.clone());
-    let machines = of(|origin| format!("{} ({})", origin.processor, origin.device));
+    let machines = hardware::kinds(study.records().iter().copied());
     let mut cautions = Vec::new();
     if revisions.len() > 1 {
         let seen = format!(

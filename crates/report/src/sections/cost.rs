@@ -3,6 +3,7 @@
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
 use crate::cost::{Cost, Sizes, TrainingCost};
 use crate::document::{Block, Figure, Table, or_dash};
+use crate::hardware;
 use crate::number::{bytes, capital, list, metric_title, percent, share, whole};
 use crate::results::{MethodResult, Results};
 use crate::study::Study;
@@ -12,18 +13,15 @@ use promptshift_numbers::stats::estimate::Estimate;
 
 /// The table and the figure.
 pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
-    let words = format!(
-        "Means over seeds; memory is the maximum over seeds. Training seconds exclude the scoring of source \
-         validation. Of the peak in training, weights, gradients and optimiser state are counted by their tensors (a \
-         forward pass has no gradients yet); activations are everything else allocated by the step, working memory of \
-         operations included; the remainder was there before: the loaded model, the copy of the best step, the \
-         rows.{}",
-        beside(study)
-    );
-    let mut blocks = Block::section("Cost", table(results), words).to_vec();
+    let unlike = hardware::unlike(study.records().iter().copied());
+    let (shown, words) = match unlike {
+        Some(why) => (Shown::Counts, format!("Means over seeds. {why}")),
+        None => (Shown::All, measured(study)),
+    };
+    let mut blocks = Block::section("Cost", table(results, shown), words).to_vec();
     if results.tuned().count() > 1 {
         blocks.extend([
-            figure(&results.featured(), suffix).into(),
+            figure(&results.featured(), shown, suffix).into(),
             Block::text(
                 "Ringed points are on the Pareto front: nothing cheaper scores as high. The front is of the means; \
                  where intervals overlap, it may be chance.",
@@ -31,6 +29,27 @@ pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
         ]);
     }
     blocks
+}
+
+/// Which costs are put side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// All: the runs were computed on like hardware.
+    All,
+    /// What does not depend on the hardware.
+    Counts,
+}
+
+/// What is to be known of times and memory.
+fn measured(study: &Study) -> String {
+    format!(
+        "Means over seeds; memory is the maximum over seeds. Training seconds exclude the scoring of source \
+         validation. Of the peak in training, weights, gradients and optimiser state are counted by their tensors (a \
+         forward pass has no gradients yet); activations are everything else allocated by the step, working memory of \
+         operations included; the remainder was there before: the loaded model, the copy of the best step, the \
+         rows.{}",
+        hardware::shared(study.records().iter().copied())
+    )
 }
 
 /// Columns that are still read at a glance.
@@ -43,7 +62,7 @@ const NOT_RECORDED: &str = "not recorded";
 type Line<C> = (&'static str, fn(&C) -> String);
 
 /// A row a resource, a column a method.
-fn table(results: &Results) -> Table {
+fn table(results: &Results, shown: Shown) -> Table {
     let methods: Vec<Method> = (results.reported().into_iter())
         .chain([Method::Untuned])
         .collect();
@@ -64,10 +83,12 @@ fn table(results: &Results) -> Table {
         }),
         ("stored for each seed", |cost| bytes(cost.saved_bytes)),
     ];
-    let training: [Line<TrainingCost>; 7] = [
+    let counts: [Line<TrainingCost>; 3] = [
         ("training examples", |cost| whole(cost.examples as f64)),
         ("steps", |cost| whole(cost.steps)),
         ("training tokens", |cost| whole(cost.tokens)),
+    ];
+    let training: [Line<TrainingCost>; 4] = [
         ("training tokens/s", |cost| rate(cost.tokens_per_second)),
         ("training seconds", |cost| {
             format!("{:.1}", cost.train_seconds)
@@ -89,6 +110,12 @@ fn table(results: &Results) -> Table {
     for (name, show) in sizes {
         rows.push(row(name, &costs, |cost| cost.sizes.as_ref().map(show)));
     }
+    for (name, show) in counts {
+        rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
+    }
+    if shown == Shown::Counts {
+        return Table::new(header).rows(rows).no_wider_than(WIDEST);
+    }
     for (name, show) in training {
         rows.push(row(name, &costs, |cost| cost.training.as_ref().map(show)));
     }
@@ -98,7 +125,7 @@ fn table(results: &Results) -> Table {
     match recorded {
         true => rows.extend(PARTS.map(|(name, part)| {
             row(name, &costs, |cost| {
-                Some(shown(cost.training.as_ref()?, part))
+                Some(part_of(cost.training.as_ref()?, part))
             })
         })),
         false => rows.push(row("– its parts", &costs, |cost| {
@@ -111,7 +138,7 @@ fn table(results: &Results) -> Table {
     Table::new(header).rows(rows).no_wider_than(WIDEST)
 }
 
-fn shown(training: &TrainingCost, part: Part) -> String {
+fn part_of(training: &TrainingCost, part: Part) -> String {
     match &training.peak_parts {
         Some(parts) => part(parts, training.peak_bytes),
         None => NOT_RECORDED.to_owned(),
@@ -132,19 +159,6 @@ const PARTS: [(&str, Part); 6] = [
     ("– activations", |parts, _| bytes(parts.activations)),
     ("– remainder", |parts, peak| bytes(parts.left_over(peak))),
 ];
-
-/// What else ran at the same time.
-fn beside(study: &Study) -> String {
-    let origins = (study.records().iter()).map(|stored| &stored.record.provenance);
-    let most = origins.map(|origin| origin.side_by_side).max();
-    match most {
-        Some(runs @ 2..) => format!(
-            " Up to {runs} runs shared the machine, each on its own threads: times and rates compare with each \
-             other, and are slower than those of a run alone."
-        ),
-        _ => String::new(),
-    }
-}
 
 fn row(
     name: &str,
@@ -183,7 +197,11 @@ fn price(result: &MethodResult) -> Option<Priced<'_>> {
 }
 
 /// Target score against parameters, time and memory.
-fn figure(results: &Results, suffix: &str) -> Figure {
+fn figure(results: &Results, shown: Shown, suffix: &str) -> Figure {
+    let resources = match shown {
+        Shown::All => &Resource::ALL[..],
+        Shown::Counts => &[Resource::Parameters],
+    };
     let priced: Vec<Priced> = results.tuned().filter_map(price).collect();
     let metric = metric_title(results.metric);
     let mut keys: Vec<Key> = (priced.iter())
@@ -194,7 +212,10 @@ fn figure(results: &Results, suffix: &str) -> Figure {
     keys.extend([Key::interval(), front]);
     let prices: Vec<String> = (priced.iter())
         .map(|one| {
-            let amounts = Resource::ALL.map(|resource| resource.words(one.cost));
+            let amounts: Vec<String> = resources
+                .iter()
+                .map(|resource| resource.words(one.cost))
+                .collect();
             let score = percent(one.score.value);
             format!(
                 "{} scores {score} with {}",
@@ -210,10 +231,10 @@ fn figure(results: &Results, suffix: &str) -> Figure {
             results.target()
         ),
         keys,
-        panels: Resource::ALL
-            .map(|resource| panel(results, &priced, resource))
-            .to_vec(),
-        columns: 3,
+        panels: (resources.iter())
+            .map(|resource| panel(results, &priced, *resource))
+            .collect(),
+        columns: resources.len(),
         plot: (266.0, 200.0),
     }
     .figure(

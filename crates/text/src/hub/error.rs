@@ -5,6 +5,7 @@ use std::path::Path;
 use super::settings::{Settings, SettingsError};
 use super::source::Source;
 use crate::atomic_file::AtomicFileError;
+use crate::claim::ClaimError;
 
 /// Files that could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -160,15 +161,13 @@ pub enum HubError {
         /// The checksum that the Hub states.
         found: String,
     },
-    /// Another process is fetching the same repository.
-    #[error(
-        "{repository} is being fetched by another promptshift process ({lock} is locked); wait for it"
-    )]
-    Busy {
+    /// Another process fetches the same repository, or has taken this fetch over.
+    #[error("{repository} cannot be fetched now: {source}")]
+    Claim {
         /// The repository.
         repository: String,
-        /// The lock.
-        lock: String,
+        /// Why.
+        source: ClaimError,
     },
     /// A revision can't be written into the cache.
     #[error(transparent)]

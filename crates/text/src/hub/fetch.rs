@@ -1,7 +1,6 @@
 //! A complete fetch: list, choose, download what is missing, record the commit.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::cache::{self, Place, cached};
@@ -13,6 +12,7 @@ use super::error::HubError;
 use super::listing::Listing;
 use super::settings::{Network, Settings};
 use super::source::{RemoteFile, Source, Wanted, is_path};
+use crate::claim::Claim;
 
 /// How a file got into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,14 @@ pub fn fetch(
     let listing = client.listing()?;
     let wanted = choose(source, &listing)?;
     let place = Place::of(&settings.cache, source);
-    let _lock = lock(source, settings)?;
+    let not_ours = |error| HubError::Claim {
+        repository: source.repository().to_string(),
+        source: error,
+    };
+    let folder = (settings.cache.join(".locks")).join(cache::folder_name(source));
+    std::fs::create_dir_all(&folder).map_err(|error| HubError::io(&folder, error))?;
+    // One fetch of a repository at a time.
+    let claim = Claim::take(&folder, None).map_err(not_ours)?;
     let mut fetch = Fetch {
         client: &client,
         listing: &listing,
@@ -106,6 +113,7 @@ pub fn fetch(
         .collect::<Result<Vec<FetchedFile>, HubError>>()?;
     let incoming = place.incoming();
     absent(std::fs::remove_dir_all(&incoming)).map_err(|error| HubError::io(&incoming, error))?;
+    claim.check().map_err(not_ours)?;
     // Last, so that the revision never points to an incomplete commit.
     if source.revision() != listing.commit {
         place.refer(source.revision(), &listing.commit)?;
@@ -169,22 +177,6 @@ fn some_of(listing: &Listing) -> String {
             format!("{} and {} others", names[..SHOWN].join(", "), count - SHOWN)
         }
         _ => names.join(", "),
-    }
-}
-
-/// Locks a repository, so that only one fetch at a time runs; the lock ends with the file handle.
-fn lock(source: &Source, settings: &Settings) -> Result<File, HubError> {
-    let folder = (settings.cache.join(".locks")).join(cache::folder_name(source));
-    let path = folder.join("promptshift.lock");
-    let file = std::fs::create_dir_all(&folder).and_then(|()| File::create(&path));
-    let file = file.map_err(|error| HubError::io(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(HubError::Busy {
-            repository: source.repository().to_string(),
-            lock: path.display().to_string(),
-        }),
-        Err(TryLockError::Error(error)) => Err(HubError::io(&path, error)),
     }
 }
 

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::{PLAN, RECORD};
-use crate::claim::PARTIAL;
 use crate::error::{IoContext, StoreError};
 use crate::record::checkpoint::Checkpoint;
 use crate::record::seal::opened;
@@ -15,6 +14,7 @@ use crate::record::{
     Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
     ValidationAnswers, difference, packed,
 };
+use promptshift_text::claim::PARTIAL;
 use promptshift_text::hash::sha256;
 
 /// A record as it was read from its folder.

@@ -93,6 +93,8 @@ fn record(cell: &Cell, draft: &Draft) -> Record {
             tokenizer_sha256: "3".to_owned(),
             device: "cpu".to_owned(),
             processor: "p".to_owned(),
+            gpu: None,
+            node: None,
             threads: 1,
             side_by_side: 1,
             software: BTreeMap::new(),

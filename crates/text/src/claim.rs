@@ -5,28 +5,31 @@
 //! <folder>/.claim/beat         written every few seconds while its owner lives
 //! ```
 //!
-//! The folder is given its name by a renaming, of which one process succeeds on every file system. (Locks of
-//! files do nothing on many that machines share, and fail on others.) A claim whose owner is gone is taken
-//! over: a process of this machine that has ended, or one elsewhere that has given no sign of life for
-//! [`SILENT`]. An owner that was only stopped finds out before it writes, since it [holds](Claim::check) the
-//! claim no longer.
+//! The folder `.claim` gets its name by a rename, which succeeds for one process only, on every file system. (Locks of
+//! files do nothing on many file systems that machines share, and fail on others.) A claim whose owner is gone is
+//! taken over at once: a process of this machine that has ended, or one of a Slurm job that has. Of any other owner
+//! nothing is known but its signs of life: its claim is taken over after [`SILENT`]. An owner that was only stopped
+//! finds that out before it writes, since it no longer [holds](Claim::check) the claim.
+//!
+//! Clocks of machines differ, so silence is measured between the times that the file system gives to two files.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{IoContext, StoreError};
-use promptshift_text::process::{Process, token};
+use crate::process::{Process, host, token};
+use crate::slurm::Job;
 
 /// How the names of what is being written begin.
-pub(crate) const PARTIAL: &str = ".partial-";
+pub const PARTIAL: &str = ".partial-";
 
-pub(crate) const CLAIM: &str = ".claim";
+/// The name of a claim in the folder that it is of.
+pub const CLAIM: &str = ".claim";
 const OWNER: &str = "owner.json";
 const BEAT: &str = "beat";
 
@@ -37,12 +40,47 @@ const EVERY: Duration = Duration::from_secs(10);
 /// take to show what another machine has written.
 const SILENT: Duration = Duration::from_secs(180);
 
+/// Why a folder is not this process's to write.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another process writes it.
+    #[error("another promptshift is writing to {}: {owner}", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Which one.
+        owner: String,
+    },
+    /// Another process has taken it over.
+    #[error("{}: another promptshift has taken over this folder, as if this process had ended; nothing more is written", path.display())]
+    Lost {
+        /// The claim.
+        path: PathBuf,
+    },
+    /// The file system said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+}
+
 /// Whose a claim is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Owner {
     /// The name of its machine, for people.
     host: String,
     process: Process,
+    /// The Slurm job that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
+    /// When it made the claim, by its machine's clock: for people.
+    #[serde(default)]
+    since_unix_seconds: u64,
     /// The process that it works for, if it is a worker: without that, it is to write nothing more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     works_for: Option<Process>,
@@ -51,14 +89,32 @@ struct Owner {
 }
 
 impl Owner {
-    fn is_gone(&self) -> bool {
-        self.process.is_gone() || self.works_for.as_ref().is_some_and(Process::is_gone)
+    fn this(works_for: Option<&Process>) -> Owner {
+        Owner {
+            host: host().unwrap_or_else(|| "an unnamed machine".to_owned()),
+            process: Process::this(),
+            job: Job::this(),
+            since_unix_seconds: (SystemTime::now().duration_since(UNIX_EPOCH))
+                .map_or(0, |since| since.as_secs()),
+            works_for: works_for.cloned(),
+            token: token(),
+        }
+    }
+
+    /// Whether it is known to be gone, or alive; `None` where only its signs of life tell.
+    fn is_gone(&self) -> Option<bool> {
+        if self.process.is_here() {
+            let works_for = self.works_for.as_ref();
+            return Some(self.process.is_gone() || works_for.is_some_and(Process::is_gone));
+        }
+        let has_ended = self.job.as_ref().is_some_and(Job::has_ended);
+        has_ended.then_some(true)
     }
 }
 
 /// The right to write a folder.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub struct Claim {
     place: PathBuf,
     owner: Owner,
     /// Ends the signs of life when dropped.
@@ -70,27 +126,22 @@ impl Claim {
     ///
     /// # Errors
     /// Another process writes it, or the file system says no.
-    pub fn take(out: &Path, works_for: Option<&Process>) -> Result<Claim, StoreError> {
+    pub fn take(out: &Path, works_for: Option<&Process>) -> Result<Claim, ClaimError> {
         let place = out.join(CLAIM);
-        let owner = Owner {
-            host: host(),
-            process: Process::this(),
-            works_for: works_for.cloned(),
-            token: token(),
-        };
+        let owner = Owner::this(works_for);
         let own = out.join(format!("{PARTIAL}{}-claim", owner.token));
-        fs::create_dir(&own).at("make the folder", &own)?;
+        fs::create_dir(&own).map_err(io("make the folder", &own))?;
         let json = serde_json::to_vec(&owner).expect("an owner is plain data");
         for (name, bytes) in [(OWNER, json.as_slice()), (BEAT, b"0")] {
             let file = own.join(name);
-            fs::write(&file, bytes).at("write", &file)?;
+            fs::write(&file, bytes).map_err(io("write", &file))?;
         }
-        if let Err(error) = settle(&own, &place, &owner.token) {
+        if let Err(error) = settle(&own, &place, &owner) {
             // It has no name of its own yet: nobody misses it.
             let _ = fs::remove_dir_all(&own);
             return Err(error);
         }
-        let life = beat(place.join(BEAT));
+        let life = beat(place.clone(), owner.clone());
         Ok(Claim {
             place,
             owner,
@@ -102,10 +153,10 @@ impl Claim {
     ///
     /// # Errors
     /// Another process has taken it over, as it may where this one was stopped for long.
-    pub fn check(&self) -> Result<(), StoreError> {
-        match owner(&self.place) {
-            Some(owner) if owner == self.owner => Ok(()),
-            _ => Err(StoreError::Lost {
+    pub fn check(&self) -> Result<(), ClaimError> {
+        match is_of(&self.place, &self.owner) {
+            true => Ok(()),
+            false => Err(ClaimError::Lost {
                 path: self.place.clone(),
             }),
         }
@@ -122,9 +173,21 @@ impl Claim {
     }
 }
 
-/// Who has claimed a folder, in words; `None` where nobody has, or its owner is gone. Nothing is written: the silence
-/// of an owner on another machine is measured by this one's clock.
-pub(crate) fn holder(out: &Path) -> Option<String> {
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.life.take().is_some() && self.check().is_ok() {
+            // Aside first: nobody sees half of a claim. Best effort: what stays is taken over, since its owner is gone.
+            let aside = aside(&self.place, &self.owner.token);
+            if fs::rename(&self.place, &aside).is_ok() {
+                let _ = fs::remove_dir_all(&aside);
+            }
+        }
+    }
+}
+
+/// Who has claimed a folder, in words; `None` where nobody has, or its owner is gone. Nothing is written, so the silence
+/// of an owner on another machine is measured by this one's clock: for people, and not to take anything over.
+pub fn holder(out: &Path) -> Option<String> {
     held(&out.join(CLAIM), || Ok(SystemTime::now()))
 }
 
@@ -136,44 +199,42 @@ fn held(place: &Path, now: impl Fn() -> io::Result<SystemTime>) -> Option<String
     (!is_over(found.as_ref(), now, place)).then(|| in_words(found))
 }
 
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.life.take().is_some() && self.check().is_ok() {
-            // Best effort: what stays is taken over, since its owner is gone.
-            let _ = fs::remove_dir_all(&self.place);
-        }
-    }
-}
-
 /// Gives a claim its name, taking over those of owners that are gone.
-fn settle(own: &Path, place: &Path, token: &str) -> Result<(), StoreError> {
+fn settle(own: &Path, place: &Path, wanted: &Owner) -> Result<(), ClaimError> {
     loop {
         match fs::rename(own, place) {
             Ok(()) => return Ok(()),
+            // NFS repeats a request whose answer was lost, and the second try of a rename that succeeded fails.
+            Err(_) if is_of(place, wanted) => return Ok(()),
             // Whoever had it may have let it go since.
             Err(source) if !place.exists() && !is_taken(&source) => {
-                return Err(source).at("give its final name to", own);
+                return Err(io("give its final name to", own)(source));
             }
             Err(_) => {}
         }
         let found = owner(place);
         if !is_over(found.as_ref(), || written(own), place) {
-            return Err(StoreError::Busy {
+            return Err(ClaimError::Busy {
                 path: place.parent().unwrap_or(place).to_owned(),
                 owner: in_words(found),
             });
         }
-        let aside = place.with_file_name(format!("{PARTIAL}{token}-stale"));
+        let aside = aside(place, &wanted.token);
         match fs::rename(place, &aside) {
             // Between the look and the renaming another may have taken it over: then it is theirs.
             // (Where that fails, its owner finds out, and a next run removes it.)
             Ok(()) if owner(&aside) != found => drop(fs::rename(&aside, place)),
-            Ok(()) => fs::remove_dir_all(&aside).at("remove the left-over", &aside)?,
+            Ok(()) => fs::remove_dir_all(&aside).map_err(io("remove the left-over", &aside))?,
             // Another was quicker.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(source).at("take over", place),
+            Err(source) => return Err(io("take over", place)(source)),
         }
     }
+}
+
+/// The name of a claim that is being removed.
+fn aside(place: &Path, token: &str) -> PathBuf {
+    place.with_file_name(format!("{PARTIAL}{token}-stale"))
 }
 
 /// Whether a renaming failed since there was something of that name.
@@ -183,30 +244,31 @@ fn is_taken(error: &io::Error) -> bool {
 }
 
 fn in_words(owner: Option<Owner>) -> String {
-    owner.map_or_else(
-        || "a process that does not say who it is".to_owned(),
-        |Owner { host, process, .. }| format!("process {} on {host}", process.pid),
-    )
+    let Some(owner) = owner else {
+        return "a process that does not say who it is".to_owned();
+    };
+    let job = (owner.job).map_or(String::new(), |job| format!(" (Slurm job {job})"));
+    format!("process {} on {}{job}", owner.process.pid, owner.host)
 }
 
 /// Whether a claim's owner is gone.
 fn is_over(owner: Option<&Owner>, now: impl Fn() -> io::Result<SystemTime>, place: &Path) -> bool {
-    let here = Process::this().machine;
-    match owner {
-        Some(owner) if owner.process.machine == here => owner.is_gone(),
-        // The last sign of life is long past.
-        _ => match (now(), written(place)) {
-            (Ok(now), Ok(last)) => now
-                .duration_since(last)
-                .is_ok_and(|silence| silence > SILENT),
-            _ => false,
-        },
+    if let Some(gone) = owner.and_then(Owner::is_gone) {
+        return gone;
+    }
+    // The last sign of life is long past.
+    match (now(), written(place)) {
+        (Ok(now), Ok(last)) => now
+            .duration_since(last)
+            .is_ok_and(|silence| silence > SILENT),
+        _ => false,
     }
 }
 
 /// When a claim gave its last sign of life, by the clock of its file system.
 fn written(claim: &Path) -> io::Result<SystemTime> {
-    let beat = fs::metadata(claim.join(BEAT));
+    // Opened, since NFS asks the server for the times of a file that is opened, and else may tell old ones.
+    let beat = File::open(claim.join(BEAT)).and_then(|beat| beat.metadata());
     beat.or_else(|_| fs::metadata(claim))?.modified()
 }
 
@@ -214,14 +276,22 @@ fn owner(place: &Path) -> Option<Owner> {
     serde_json::from_slice(&fs::read(place.join(OWNER)).ok()?).ok()
 }
 
-/// Gives signs of life until the sender is dropped.
-fn beat(file: PathBuf) -> Sender<()> {
+fn is_of(place: &Path, wanted: &Owner) -> bool {
+    owner(place).is_some_and(|found| found == *wanted)
+}
+
+/// Gives signs of life until the sender is dropped or another has taken the claim over.
+fn beat(place: PathBuf, of: Owner) -> Sender<()> {
     let (life, end) = mpsc::channel::<()>();
     thread::spawn(move || {
         for count in 1_u64.. {
             match end.recv_timeout(EVERY) {
                 // A beat that can't be written is missed; several are noticed by others.
-                Err(RecvTimeoutError::Timeout) => drop(fs::write(&file, count.to_string())),
+                Err(RecvTimeoutError::Timeout) if is_of(&place, &of) => {
+                    drop(fs::write(place.join(BEAT), count.to_string()));
+                }
+                // What could not be read this once may be the next time.
+                Err(RecvTimeoutError::Timeout) if owner(&place).is_none() => {}
                 _ => return,
             }
         }
@@ -229,13 +299,12 @@ fn beat(file: PathBuf) -> Sender<()> {
     life
 }
 
-fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(
-        || "an unnamed machine".to_owned(),
-        |name| name.trim().to_owned(),
-    )
+fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ClaimError + 'a {
+    move |source| ClaimError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -249,8 +318,7 @@ mod tests {
         let owner = Owner {
             host: "there".to_owned(),
             process,
-            works_for: None,
-            token: token(),
+            ..Owner::this(None)
         };
         let place = out.join(CLAIM);
         fs::create_dir(&place).expect("made");
@@ -287,7 +355,7 @@ mod tests {
         let claim = Claim::take(out.path(), None).expect("nobody has it");
         claim.check().expect("held");
         let error = Claim::take(out.path(), None).expect_err("taken");
-        assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+        assert!(matches!(error, ClaimError::Busy { .. }), "{error}");
         assert!(error.to_string().contains(&std::process::id().to_string()));
         let owner = holder(out.path()).expect("claimed");
         assert!(owner.contains(&std::process::id().to_string()), "{owner}");
@@ -335,7 +403,7 @@ mod tests {
         claim.check().expect("held");
         // The former one, were it still to go on, would write nothing.
         let error = stopped.check().expect_err("lost");
-        assert!(matches!(error, StoreError::Lost { .. }), "{error}");
+        assert!(matches!(error, ClaimError::Lost { .. }), "{error}");
     }
 
     #[test]
