@@ -11,6 +11,9 @@ use promptshift_numbers::record::{Cell, Setting, TunedElsewhere};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::suite::Suite;
 
+/// The seed of trials: none of the seeds that a count gives, so that no reported run was picked because it was lucky.
+pub const SEARCH_SEED: u64 = 1_000_000;
+
 /// A transfer × methods × seeds, on one model, with one recipe a method. It is data: what is written reads back
 /// equal, and a process that is given it does the same as the one that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

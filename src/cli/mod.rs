@@ -38,6 +38,7 @@ mod run;
 mod run_plan;
 mod runs;
 mod score;
+mod slurm;
 mod study;
 mod table;
 mod template;
@@ -73,6 +74,8 @@ enum Verb {
     Ablate(Box<ablate::Arguments>),
     /// Run a plan that --save-plan wrote.
     Run(run_plan::Arguments),
+    /// Submit a study to a Slurm cluster, and say how far it is.
+    Slurm(slurm::Arguments),
     /// Answer the rows of one file, with or without what was tuned.
     Predict(predict::Arguments),
     /// Render a report again, from its records.
@@ -139,7 +142,7 @@ pub enum Failure {
     Loss,
     /// `compare` could not compare: exit code 3, so that no error is taken for a loss.
     Incomparable(anyhow::Error),
-    /// A signal asked for the end: exit code 128 and its number.
+    /// A signal asked for the end: exit code 75 of what a scheduler sends, 128 and its number of others.
     Interrupted,
 }
 
@@ -239,6 +242,7 @@ impl Cli {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::Ablate(arguments) => ablate::run(*arguments),
             Verb::Run(arguments) => run_plan::run(&arguments),
+            Verb::Slurm(arguments) => slurm::run(arguments),
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),

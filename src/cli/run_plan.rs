@@ -26,6 +26,12 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let (request, study) = read(arguments)?;
+    request.run(study)
+}
+
+/// The study of the plan.
+pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
     let request = Request {
         flags: &arguments.run,
         form: match arguments.json {
@@ -34,5 +40,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         command: command(None),
     };
-    request.run(Study::read(&arguments.plan).map_err(Failure::usage)?)
+    let study = Study::read(&arguments.plan).map_err(Failure::usage)?;
+    Ok((request, study))
 }

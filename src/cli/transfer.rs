@@ -151,12 +151,18 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (request, study) = read(&arguments)?;
+    request.run(study)
+}
+
+/// The study that was asked for.
+pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
     let verbosity = arguments.run.verbosity();
     let catalogue = arguments.data.catalogue()?;
     let choice = arguments.model.choice()?;
     let config = choice.config()?;
     let (plan, redirected) =
-        plan(&arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
+        plan(arguments, &catalogue, choice, &config).map_err(Failure::Usage)?;
     if let Some(file) = &redirected {
         verbosity.say(&format!(
             "The shell took `>` for itself: running '{}' and writing the report to the file \
@@ -193,5 +199,5 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         command: command(halved),
     };
-    request.run(Study::of(plan))
+    Ok((request, Study::of(plan)))
 }

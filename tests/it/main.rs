@@ -5,6 +5,8 @@ mod architecture;
 mod arithmetic;
 mod bert;
 mod bert_words;
+#[cfg(unix)]
+mod cells;
 mod checkpoints;
 mod cli;
 mod compare;
@@ -36,6 +38,8 @@ mod propose;
 mod reports;
 mod runs;
 mod scale;
+#[cfg(unix)]
+mod slurm;
 mod store_flags;
 mod subspace;
 mod tokenizer;
