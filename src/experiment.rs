@@ -8,6 +8,7 @@ mod cost;
 pub mod elsewhere;
 mod join;
 mod k_shot;
+mod piece;
 mod runner;
 mod search;
 mod train;
@@ -29,6 +30,7 @@ use promptshift_tensors::tuning::{self, TuningError};
 pub use answer::{prediction, score_answer, stored};
 pub use checkpoints::places as checkpoint_steps;
 pub use cost::{Cost, Costs, Speed, relative_length};
+pub use piece::State;
 pub use runner::{Keep, Keeping, Runner, Searched, ToDo};
 use words::words;
 
@@ -86,6 +88,16 @@ pub enum ExperimentError {
     /// A record, or a file of the store, can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A piece of a study that another is to be computed before.
+    #[error("{piece} needs {input}, which the store does not have{hint}")]
+    Lacks {
+        /// What was to be computed.
+        piece: String,
+        /// What it needs.
+        input: String,
+        /// Where else there is one.
+        hint: String,
+    },
     /// A run in a worker has left neither a record nor an error.
     #[error("{name}: wanted its record or why it failed, found neither")]
     Lost {
@@ -257,7 +269,9 @@ impl ExperimentError {
     pub(crate) fn is_of_cell(&self) -> bool {
         matches!(
             self,
-            ExperimentError::Fit { .. } | ExperimentError::Unanswered { .. }
+            ExperimentError::Fit { .. }
+                | ExperimentError::Unanswered { .. }
+                | ExperimentError::Lacks { .. }
         )
     }
 }

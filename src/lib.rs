@@ -42,6 +42,8 @@ pub mod study;
 
 pub mod plan;
 
+pub mod pieces;
+
 pub mod datasets;
 
 pub mod experiment;

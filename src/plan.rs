@@ -11,6 +11,9 @@ use promptshift_numbers::record::{Cell, Setting, TunedElsewhere};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_text::domain::suite::Suite;
 
+/// The seed of trials. It differs from every seed of a count, so that no reported run was selected for being lucky.
+pub const SEARCH_SEED: u64 = 1_000_000;
+
 /// A transfer × methods × seeds on one model, with one recipe for each method. A plan is data: what is written reads
 /// back equal, and any process that gets it does the same as the one that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

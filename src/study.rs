@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::datasets::{Datasets, DatasetsError};
 use crate::experiment;
 use crate::experiment::elsewhere::{self, ElsewhereError};
+use crate::pieces::{self, Piece};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Limits;
 use promptshift_numbers::record::ablation::{self, Variant};
@@ -106,6 +107,18 @@ impl Study {
                 plan,
             }],
         }
+    }
+
+    /// All that is computed of it, each piece behind those that it waits for.
+    pub fn pieces(&self) -> Vec<Piece> {
+        let parts = self.parts.iter().enumerate();
+        let of_part = |(at, part): (usize, &Part)| {
+            let folder = part.variant.as_ref().map(|variant| variant.folder.as_str());
+            pieces::of_plan(at, folder, &part.plan)
+        };
+        let mut pieces: Vec<Piece> = parts.flat_map(of_part).collect();
+        pieces.sort_by_key(|piece| piece.kind);
+        pieces
     }
 
     /// Writes it into a new file.

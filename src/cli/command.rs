@@ -21,7 +21,7 @@ fn in_words(typed: Vec<OsString>, mut halved: Option<(&str, &str)>) -> String {
 }
 
 /// A word, quoted for a shell.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=".contains(c);
     match word.to_str() {
         Some(word) if word.chars().all(plain) && !word.is_empty() => word.to_string(),

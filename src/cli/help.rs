@@ -13,6 +13,7 @@ pub const TRAINING: &str = "Training";
 pub const EVALUATION: &str = "Evaluation";
 pub const OUTPUT: &str = "Output";
 pub const COMPUTING: &str = "Computing";
+pub const MACHINES: &str = "Several machines";
 
 /// Typical first commands.
 const FIRST: &str = "  promptshift transfer 'squad->textbookqa'   tune on SQuAD, score SQuAD and TextbookQA, report the gap
@@ -21,7 +22,7 @@ const FIRST: &str = "  promptshift transfer 'squad->textbookqa'   tune on SQuAD,
 
 /// Commands by purpose, in reading order.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Run", &["transfer", "ablate", "run", "predict"]),
+    ("Run", &["transfer", "ablate", "run", "slurm", "predict"]),
     (
         "Read results",
         &[
@@ -44,8 +45,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 bad data, model or records, or a run or download that failed; 2 a command line
-that can't be understood; 130, 143, 129 ended by Ctrl-C, SIGTERM or SIGHUP (what was finished stays, and
-the same command resumes). Of `compare`: 0 no significant loss; 1 a significant loss; 3 bad data, or sets
+that can't be understood; 75, 130, 129 ended by SIGTERM or SIGUSR1, by Ctrl-C, by SIGHUP (what was trained
+stays, and the same command resumes). Of `compare`: 0 no significant loss; 1 a significant loss; 3 bad data, or sets
 that can't be compared.";
 
 /// The command-line parser with its first screen.

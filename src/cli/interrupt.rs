@@ -5,6 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGUSR1};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -16,15 +18,19 @@ static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// The signal that asked for it; 0 where none did.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// Starts to listen: to Ctrl-C, to `kill` (and what schedulers send before a time limit), and to a terminal
-/// that is closed. A signal that whoever started the program told it to ignore, as `nohup` does, stays
+/// The exit code of a program that a scheduler asked to end, EX_TEMPFAIL: what was trained is kept, and the same command
+/// resumes it.
+const TRY_AGAIN: u8 = 75;
+
+/// Starts to listen: to Ctrl-C, to `kill` and what schedulers send before a time limit or a preemption (TERM, USR1), and
+/// to a terminal that is closed. A signal that whoever started the program told it to ignore, as `nohup` does, stays
 /// ignored.
 ///
 /// # Errors
 /// The system has no such signal.
 pub fn listen() -> io::Result<()> {
     #[cfg(unix)]
-    let signals = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+    let signals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1];
     #[cfg(not(unix))]
     let signals = [SIGINT, SIGTERM];
     for signal in signals {
@@ -55,11 +61,13 @@ pub fn check() -> Result<(), Interrupted> {
     }
 }
 
-/// The exit code of a program that was asked to end: 128 and the signal.
+/// The exit code of a program that was asked to end: by a scheduler [`TRY_AGAIN`], by a person 128 and the signal.
 pub fn exit_code() -> u8 {
-    match SIGNAL.load(Ordering::Relaxed) {
-        0 => 128 + SIGINT as u8,
-        signal => 128 + signal as u8,
+    match SIGNAL.load(Ordering::Relaxed) as i32 {
+        0 | SIGINT => 128 + SIGINT as u8,
+        #[cfg(unix)]
+        SIGHUP => 128 + SIGHUP as u8,
+        _ => TRY_AGAIN,
     }
 }
 

@@ -38,6 +38,7 @@ mod run;
 mod run_plan;
 mod runs;
 mod score;
+mod slurm;
 mod study;
 mod sweep;
 mod table;
@@ -75,6 +76,8 @@ enum Verb {
     Ablate(Box<ablate::Arguments>),
     /// Run a sweep of several transfers, or a plan that --save-plan wrote.
     Run(run_plan::Arguments),
+    /// Submit a study to a Slurm cluster, and say how far it is.
+    Slurm(slurm::Arguments),
     /// Answer the rows of one file, with or without a tuned prompt or adapter.
     Predict(predict::Arguments),
     /// Render a report again, from its records.
@@ -141,7 +144,7 @@ pub enum Failure {
     Loss,
     /// `compare` could not compare: exit code 3, to distinguish an error from a loss.
     Incomparable(anyhow::Error),
-    /// A signal ended the program: exit code 128 plus its number.
+    /// A signal ended the program: exit code 75 for one that a scheduler sends, else 128 plus its number.
     Interrupted,
 }
 
@@ -252,6 +255,7 @@ impl Cli {
             Verb::Transfer(arguments) => transfer::run(*arguments),
             Verb::Ablate(arguments) => ablate::run(*arguments),
             Verb::Run(arguments) => run_plan::run(&arguments),
+            Verb::Slurm(arguments) => slurm::run(arguments),
             Verb::Predict(arguments) => predict::run(arguments),
             Verb::Report(arguments) => Ok(report::run(arguments)?),
             Verb::Compare(arguments) => compare::run(&arguments),

@@ -1,6 +1,7 @@
 //! The flags of every verb that runs a study: where to compute, how much at a time, what is kept where, how
 //! much to say.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use super::progress::Verbosity;
 use super::values::at_least_one;
 use super::{help, output};
 use crate::experiment::{Keep, Keeping};
+use crate::pieces::Slice;
 use promptshift_numbers::store::Reuse;
 use promptshift_tensors::device;
 
@@ -47,12 +49,67 @@ pub struct Run {
     /// Print the plan, what of it is there and what the rest will cost, and stop.
     #[arg(long, help_heading = help::OUTPUT)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub cells: Cells,
     /// Write the plan into a new file for `promptshift run`, and stop.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = help::OUTPUT)]
     pub save_plan: Option<PathBuf>,
     /// Print only errors on standard error.
     #[arg(long, short, help_heading = help::OUTPUT)]
     quiet: bool,
+}
+
+/// A part of a study for this process, others for others.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = help::MACHINES)]
+#[group(multiple = false)]
+pub struct Cells {
+    /// Print the study's cells as JSON, with what each waits for and whether it is done, and stop.
+    ///
+    /// A cell is a search, a training or an evaluation.
+    #[arg(long)]
+    list_cells: bool,
+    /// Compute these cells into the store, and write no report.
+    ///
+    /// By their names in --list-cells. What a cell waits for has to be in the store.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    cell: Vec<String>,
+    /// Compute every Nth training and evaluation from the Kth on, as slice:K/N, and write no report.
+    ///
+    /// With the searches that they need. The slices of one study have no training in common, whatever is done already.
+    /// When all are done, the command without this flag writes the report.
+    #[arg(long, value_name = "slice:K/N")]
+    partition: Option<Slice>,
+    /// Compute nothing: write the report of what the store has, and why it lacks the rest.
+    #[arg(long)]
+    report_only: bool,
+}
+
+/// What of a study a process does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, and its report.
+    All,
+    /// A list of its cells.
+    List,
+    /// The cells of these names.
+    Named(Vec<String>),
+    /// Those of a slice.
+    Slice(Slice),
+    /// Its report.
+    Report,
+}
+
+impl Cells {
+    pub fn extent(&self) -> Extent {
+        match (self.list_cells, self.report_only, self.partition) {
+            (true, _, _) => Extent::List,
+            (_, true, _) => Extent::Report,
+            (_, _, Some(slice)) => Extent::Slice(slice),
+            _ if !self.cell.is_empty() => Extent::Named(self.cell.clone()),
+            _ => Extent::All,
+        }
+    }
 }
 
 /// Where trainings and answers are kept.
@@ -132,6 +189,40 @@ impl Run {
                 ReuseFlag::Any => Reuse::Any,
             },
         }
+    }
+
+    /// These flags for a process that computes on another machine, and keeps what it computes of a model of so many
+    /// parameters in this store.
+    pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
+        let Keeping { keep, reuse } = self.keeping(parameters);
+        let keep = match keep {
+            Keep::All => "all",
+            Keep::Deltas => "deltas",
+            Keep::None => "none",
+        };
+        let reuse = match reuse {
+            Reuse::Same => "same",
+            Reuse::Any => "any",
+        };
+        let mut words: Vec<OsString> = vec!["--store".into(), store.into()];
+        let flags = [
+            ("--device", self.on.device.as_str()),
+            ("--keep", keep),
+            ("--reuse", reuse),
+        ];
+        words.extend(
+            flags
+                .into_iter()
+                .flat_map(|(flag, value)| [flag.into(), value.into()]),
+        );
+        if let Some(jobs) = self.jobs {
+            words.extend(["--jobs".into(), jobs.to_string().into()]);
+        }
+        words
+    }
+
+    pub fn writes_html(&self) -> bool {
+        self.html
     }
 
     pub fn files(&self) -> output::Files {

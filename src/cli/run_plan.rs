@@ -35,8 +35,28 @@ pub struct Arguments {
 
 /// Runs it.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.plan.extension().is_some_and(|end| end == "toml") {
+    if is_sweep(&arguments.plan) {
         return run_sweep(arguments);
+    }
+    let (request, study) = read(arguments)?;
+    request.run(study)
+}
+
+/// Whether a file is a sweep of several transfers.
+fn is_sweep(plan: &Path) -> bool {
+    plan.extension().is_some_and(|end| end == "toml")
+}
+
+/// The study of a plan that `--save-plan` wrote.
+///
+/// # Errors
+/// It can't be read, or is a sweep.
+pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
+    if is_sweep(&arguments.plan) {
+        return Err(Failure::Usage(anyhow!(
+            "{}: wanted one study, as --save-plan writes it; found a sweep of several: submit its transfers one by one",
+            arguments.plan.display()
+        )));
     }
     let request = Request {
         flags: &arguments.run,
@@ -46,7 +66,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         command: command(None),
     };
-    request.run(Study::read(&arguments.plan).map_err(Failure::usage)?)
+    let study = Study::read(&arguments.plan).map_err(Failure::usage)?;
+    Ok((request, study))
 }
 
 /// Runs the studies of a sweep one after another. One that fails does not keep the others from being run.

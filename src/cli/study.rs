@@ -1,6 +1,10 @@
 //! Runs a study: finds what is there, computes what is missing, here or by workers, puts the records together and
 //! reports on them.
 
+mod pieces;
+
+pub use pieces::compute_piece;
+
 use std::path::Path;
 
 use super::Failure;
@@ -9,7 +13,7 @@ use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
 use super::place::default_out;
 use super::progress::Verbosity;
-use super::run::Run;
+use super::run::{Extent, Run};
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
 use super::{interrupt, print};
@@ -69,6 +73,11 @@ impl Request<'_> {
             command,
         } = self;
         let verbosity = flags.verbosity();
+        let extent = flags.cells.extent();
+        if let Extent::Named(_) | Extent::Slice(_) = extent {
+            // A scheduler may end it while the model is loaded.
+            interrupt::listen()?;
+        }
         let prepared = prepared(flags, study)?;
         if let Some(file) = &flags.save_plan {
             prepared.study.save(file)?;
@@ -81,14 +90,15 @@ impl Request<'_> {
         if flags.dry_run {
             return Ok(print::text(session.describe()?.text)?);
         }
+        match extent {
+            Extent::List => return session.list_cells(),
+            Extent::Named(names) => return session.compute_named(&names),
+            Extent::Slice(slice) => return session.compute_slice(slice),
+            Extent::All | Extent::Report => {}
+        }
         interrupt::listen()?;
         // Before anything is made: a folder that is no store is refused.
         Store::at(flags.store.path()).exists()?;
-        match report {
-            ReportKind::Transfer => {}
-            ReportKind::Ablation(kind) => Ablation::new(kind, session.variants()).claim(&out)?,
-            ReportKind::Ensemble => ensemble::claim(&out, &session.seeds())?,
-        }
         let outcome = session.run(&out)?;
         match report {
             // There is nothing to report on but why.
@@ -131,7 +141,7 @@ pub fn estimated(flags: &Run, study: Study) -> Result<Estimate, Failure> {
 }
 
 /// A study that is run, with the flags that say how.
-struct Session<'a> {
+pub struct Session<'a> {
     flags: &'a Run,
     prepared: Prepared,
     command: String,
@@ -144,7 +154,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A model's configuration can't be read.
-    fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
+    pub fn new(flags: &'a Run, prepared: Prepared, command: String) -> Result<Self, Failure> {
         let mut largest = 0;
         for part in &prepared.study.parts {
             largest = largest.max(part.plan.backbone.config()?.parameters());
@@ -207,16 +217,43 @@ impl<'a> Session<'a> {
     /// # Errors
     /// It is interrupted, or something can't be read or written; what was computed stays.
     fn run(&mut self, out: &Path) -> Result<Outcome, Failure> {
-        let mut folders = Vec::new();
-        for part in &self.prepared.study.parts {
-            folders.push(RunFolder::open(&part.folder(out), &part.plan.cells())?);
-        }
+        let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
+        if self.flags.cells.extent() == Extent::Report {
+            return self.from_store(&store, &folders);
+        }
         self.say_what_is_there(&store, &folders)?;
         match self.side_by_side > 1 {
             true => self.by_workers(&store, &folders),
             false => self.one_by_one(&store, &folders),
         }
+    }
+
+    /// Opens the folders of the parts below `out`, for this study and no other.
+    ///
+    /// # Errors
+    /// They are of another study, or another process writes them.
+    pub fn open(&self, out: &Path) -> Result<Vec<RunFolder>, Failure> {
+        match self.prepared.study.report {
+            ReportKind::Transfer => {}
+            ReportKind::Ablation(kind) => Ablation::new(kind, self.variants()).claim(out)?,
+            ReportKind::Ensemble => ensemble::claim(out, &self.seeds())?,
+        }
+        let mut folders = Vec::new();
+        for part in &self.prepared.study.parts {
+            folders.push(RunFolder::open(&part.folder(out), &part.plan.cells())?);
+        }
+        Ok(folders)
+    }
+
+    /// The study, resolved.
+    pub fn study(&self) -> &Study {
+        &self.prepared.study
+    }
+
+    /// Parameters of the largest model.
+    pub fn largest(&self) -> usize {
+        self.largest
     }
 
     fn verbosity(&self) -> Verbosity {
@@ -335,8 +372,8 @@ impl<'a> Session<'a> {
         Ok(outcome)
     }
 
-    fn by_workers(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
-        let workers = Workers {
+    fn workers(&self, store: &Store) -> Workers {
+        Workers {
             assignment: Assignment {
                 works_for: Process::this(),
                 study: self.prepared.study.clone(),
@@ -347,7 +384,11 @@ impl<'a> Session<'a> {
                 side_by_side: self.side_by_side,
             },
             verbosity: self.verbosity(),
-        };
+        }
+    }
+
+    fn by_workers(&mut self, store: &Store, folders: &[RunFolder]) -> Result<Outcome, Failure> {
+        let workers = self.workers(store);
         // First the searches, since cells depend on them.
         let searches: Vec<(usize, Method)> = (self.prepared.study.parts.iter().enumerate())
             .flat_map(|(part, one)| {
@@ -398,10 +439,11 @@ impl<'a> Session<'a> {
                 }),
             }
         }
-        // The longest first, so that no worker is left with a long one at the end.
+        // The longest trainings first, so that no worker is left with a long one at the end; before them what needs no
+        // training, which is soon done and shows early whether anything is wrong.
         let length = |job: &Job| {
             let (_, _, (cell, _)) = &cells[job.number - 1];
-            cell.recipe.as_ref().map_or(0.0, relative_length)
+            cell.recipe.as_ref().map_or(f64::INFINITY, relative_length)
         };
         jobs.sort_by(|a, b| length(b).total_cmp(&length(a)));
         workers.run(jobs, &mut |job, ended| {

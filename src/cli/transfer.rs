@@ -213,9 +213,18 @@ pub(super) fn typed(arguments: &Arguments, verbosity: Verbosity) -> Result<Typed
     })
 }
 
-/// Runs it.
+/// Runs the command.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Typed { study, redirected } = typed(&arguments, arguments.run.verbosity())?;
+    let (request, study) = read(&arguments)?;
+    request.run(study)
+}
+
+/// The study of what was typed, and how it is run.
+///
+/// # Errors
+/// As [`typed`].
+pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
+    let Typed { study, redirected } = typed(arguments, arguments.run.verbosity())?;
     let halved = (redirected.as_deref()).map(|file| (arguments.transfer[0].as_str(), file));
     let request = Request {
         flags: &arguments.run,
@@ -226,5 +235,5 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         command: command(halved),
     };
-    request.run(study)
+    Ok((request, study))
 }

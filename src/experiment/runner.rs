@@ -131,11 +131,21 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// The store can't be read.
     pub fn known(&self, plan: &Plan, cell: &Cell) -> Result<Option<Cell>, ExperimentError> {
+        let found = self.found_searched(plan, cell)?;
+        Ok(found.map(|(cell, _)| cell))
+    }
+
+    /// [`known`](Self::known), with the search.
+    pub(super) fn found_searched(
+        &self,
+        plan: &Plan,
+        cell: &Cell,
+    ) -> Result<Option<Searched>, ExperimentError> {
         if cell.trials.is_none() {
-            return Ok(Some(cell.clone()));
+            return Ok(Some((cell.clone(), None)));
         }
         let search = self.found_search(plan, cell.method)?;
-        Ok(search.map(|search| with_search(cell.clone(), Some(search)).0))
+        Ok(search.map(|search| with_search(cell.clone(), Some(search))))
     }
 
     /// What is left to compute for a plan's cell: all of it, until its recipe's search is done.

@@ -2,15 +2,12 @@
 
 use super::runner::{Claimed, Runner};
 use super::{Event, ExperimentError, Watch, past_damage};
-use crate::plan::Plan;
+use crate::plan::{Plan, SEARCH_SEED};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
 use promptshift_numbers::record::search::{Search, Trial, TrialEnd};
-use promptshift_numbers::store::Work;
+use promptshift_numbers::store::{Reuse, Work};
 use promptshift_tensors::train::{Checkpointer, Fitted};
-
-/// The seed of trials. It differs from every seed of a count, so that no reported run was selected for being lucky.
-pub const SEED: u64 = 1_000_000;
 
 impl Runner<'_> {
     /// The search for a method's recipe, if the store has all of its trials.
@@ -25,13 +22,16 @@ impl Runner<'_> {
         plan: &Plan,
         method: Method,
     ) -> Result<Option<Search>, ExperimentError> {
-        let cell = plan.cell(method, SEED);
+        let cell = plan.cell(method, SEARCH_SEED);
         let count = cell.trials.expect("the plan has trials for the method");
         let subject = self.context(&cell).subject().expect("it has a recipe");
         let mut trials = self.store.trials(&subject, &self.environment)?;
+        if trials.len() < count && self.reuse == Reuse::Any {
+            trials = self.store.trials_of_any(&subject)?;
+        }
         let is_whole = trials.len() >= count;
         trials.truncate(count);
-        Ok(is_whole.then(|| Search::of(SEED, trials)))
+        Ok(is_whole.then(|| Search::of(SEARCH_SEED, trials)))
     }
 
     /// Runs the search for a method's recipe, with the plan's number of trials; stored trials are not repeated. It does
@@ -48,7 +48,7 @@ impl Runner<'_> {
         method: Method,
         watch: &mut Watch,
     ) -> Result<Search, ExperimentError> {
-        let cell = plan.cell(method, SEED);
+        let cell = plan.cell(method, SEARCH_SEED);
         let (Some(base), Some(count)) = (&cell.recipe, cell.trials) else {
             panic!("the plan has trials for the method");
         };
@@ -79,7 +79,7 @@ impl Runner<'_> {
                 .keep_trials(&subject, &self.environment, &trials)?;
             work.clear()?;
         }
-        Ok(Search::of(SEED, trials))
+        Ok(Search::of(SEARCH_SEED, trials))
     }
 
     /// Trains one trial, or resumes an interrupted one.

@@ -451,7 +451,7 @@ fn methods_that_do_not_fit_are_refused_with_a_reason() {
         assert!(error.contains("a BERT"), "{error}");
         // What might be there one day is told from what makes no sense.
         let unwritten = matches!(method, Method::Ladder | Method::Scratch | Method::Warp);
-        assert_eq!(error.contains("not written"), unwritten, "{error}");
+        assert_eq!(error.contains("not implemented"), unwritten, "{error}");
     }
 }
 

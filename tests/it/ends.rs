@@ -22,7 +22,7 @@ pub fn program(folder: &Path, words: &str) -> Command {
     // SAFETY: between fork and exec, `signal` is among what may be called.
     unsafe {
         command.pre_exec(|| {
-            for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM] {
+            for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGTERM, libc::SIGUSR1] {
                 libc::signal(signal, libc::SIG_DFL);
             }
             Ok(())
@@ -197,7 +197,7 @@ fn beginning(out: &Path, start: &str) -> Vec<PathBuf> {
 
 #[test]
 fn what_was_trained_is_kept_whichever_signal_ends_it() {
-    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    for (name, code) in [("-INT", 130), ("-TERM", 75), ("-USR1", 75), ("-HUP", 129)] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut child = training(folder.path(), |_| {});
         signal(name, child.id());
@@ -231,7 +231,7 @@ fn what_nohup_ignores_stays_ignored() {
     thread::sleep(Duration::from_millis(500));
     assert_eq!(child.try_wait().expect("asked"), None, "it goes on");
     signal("-TERM", child.id());
-    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_damaged_kept_training_is_set_aside() {
         stderr.read_to_string(&mut said).expect("text");
         assert_eq!(
             child.wait().expect("it ends").code(),
-            Some(143),
+            Some(75),
             "{end}: {said}"
         );
         assert!(
@@ -323,7 +323,7 @@ fn a_damaged_kept_training_is_set_aside() {
 }
 
 /// Predictions and weights of every cell: what must be the same bit for bit, however often it was broken off.
-fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for home in fs::read_dir(out).expect("readable") {
         let home = home.expect("readable").path();
@@ -407,7 +407,7 @@ fn killed_and_done(kills: usize, seed: u64) {
             }
         };
         let status = child.wait().expect("it ends");
-        let known = [Some(0), Some(1), Some(129), Some(143)].contains(&status.code());
+        let known = [Some(0), Some(1), Some(129), Some(75)].contains(&status.code());
         assert!(
             known || status.signal().is_some(),
             "{name} {whom:?}: {status}"

@@ -5,6 +5,8 @@ mod architecture;
 mod arithmetic;
 mod bert;
 mod bert_words;
+#[cfg(unix)]
+mod cells;
 mod checkpoints;
 mod cli;
 mod compare;
@@ -38,6 +40,8 @@ mod runs;
 mod scale;
 #[cfg(target_os = "linux")]
 mod shared_store;
+#[cfg(unix)]
+mod slurm;
 mod store_flags;
 mod subspace;
 mod sweeps;

@@ -37,6 +37,8 @@ pub enum Task {
     Search(Method),
     /// A cell, by its place among the part's cells.
     Cell(usize),
+    /// A piece, by its place among the study's.
+    Piece(usize),
 }
 
 /// One job of the study that a worker is given, on its standard input.

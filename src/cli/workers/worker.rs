@@ -88,6 +88,11 @@ impl Worker {
                 runner.search(&part.plan, method, &mut progress.watch())?;
                 Ok(None)
             }
+            Task::Piece(at) => {
+                let pieces = self.prepared.study.pieces();
+                let piece = pieces.get(at).context("no such piece of the study")?;
+                study::compute_piece(&runner, &part.plan, piece, &mut progress)
+            }
             Task::Cell(at) => {
                 let cells = runner.searched(&part.plan, &mut progress.watch())?;
                 let (cell, _) = cells.get(at).context("no such cell of the study")?;

@@ -5,6 +5,7 @@
 //! <store>/trainings/prompt-seed0-1f…/     one folder a training: see [`training`]
 //! <store>/answers/prompt-seed0-1f…/       what it answered, on whatever it was asked: see [`answers`]
 //! <store>/searches/prompt-….json          the trials of a search for a recipe
+//! <store>/pieces/….json                   how pieces of studies ended that were computed each on its own
 //! <store>/unfinished/prompt-seed0-1f…/    a training that is under way, or was broken off
 //! <store>/reports/….json                  which folders of reports were put together from what
 //! <store>/processes/…/                    a process that uses the store: see [`processes`]
@@ -16,6 +17,7 @@
 //! something claims it, and others wait for it.
 
 mod answers;
+mod pieces;
 mod processes;
 mod prune;
 mod searches;
@@ -35,6 +37,7 @@ use promptshift_text::claim::{Claim, PARTIAL};
 use promptshift_text::process::{Process, token};
 
 pub use answers::{Answered, Asked, Batch, FewShot, Given, Of, StoredAnswer};
+pub use pieces::{EndedPiece, PieceEnd};
 use processes::User;
 pub use prune::{Begun, Entry, Kind, Pruning, Unreferenced};
 pub use training::{Environment, FoundTraining, Reuse, StoredTraining, Subject, TrainingRecord};
@@ -151,6 +154,16 @@ impl Store {
     /// Its folder.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Where the training of this name is, from the store's folder on.
+    pub fn training_place(&self, name: &str) -> String {
+        format!("{TRAININGS}/{name}")
+    }
+
+    /// Where answers are, from the store's folder on.
+    pub fn answers_place(&self, of: &Of) -> String {
+        format!("{ANSWERS}/{}", of.folder())
     }
 
     /// Claims what has this name, to train it.

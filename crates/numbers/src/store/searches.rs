@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::training::{Environment, Subject};
+use super::training::{Environment, Subject, of_any_environment};
 use super::{SEARCHES, Store, is_same, put};
 use crate::error::{IoContext, StoreError};
 use crate::record::seal::{opened_as, sealed};
@@ -29,21 +29,38 @@ impl Store {
         subject: &Subject,
         environment: &Environment,
     ) -> Result<Vec<Trial>, StoreError> {
-        let path = self.search_path(subject, environment);
-        if !path.exists() {
-            return Ok(Vec::new());
+        let found = read(self.search_path(subject, environment))?;
+        let is_it =
+            |found: &Trials| is_same(&found.subject, subject) && found.environment == *environment;
+        Ok(found.filter(is_it).map_or(Vec::new(), |found| found.trials))
+    }
+
+    /// The trials that were kept in any environment: the most that there are of one.
+    ///
+    /// # Errors
+    /// A file was cut off or edited.
+    pub fn trials_of_any(&self, subject: &Subject) -> Result<Vec<Trial>, StoreError> {
+        let all = self.root.join(SEARCHES);
+        let mut most = Vec::new();
+        if !all.exists() {
+            return Ok(most);
         }
-        let bytes = fs::read(&path).at("read", &path)?;
-        let found: Trials = opened_as(&bytes).map_err(|found| StoreError::Malformed {
-            path,
-            wanted: "the trials that promptshift writes there; without the file they are made anew"
-                .to_owned(),
-            found,
-        })?;
-        match is_same(&found.subject, subject) && found.environment == *environment {
-            true => Ok(found.trials),
-            false => Ok(Vec::new()),
+        for entry in fs::read_dir(&all).at("list", &all)? {
+            let path = entry.at("list", &all)?.path();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if of_any_environment(&name) == subject.name()
+                && let Some(found) = read(path)?
+                && is_same(&found.subject, subject)
+                && found.trials.len() > most.len()
+            {
+                most = found.trials;
+            }
         }
+        Ok(most)
     }
 
     /// Keeps the trials so far.
@@ -69,4 +86,18 @@ impl Store {
         let name = format!("{}.json", environment.name(subject));
         self.root.join(SEARCHES).join(name)
     }
+}
+
+fn read(path: PathBuf) -> Result<Option<Trials>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).at("read", &path)?;
+    let found = opened_as(&bytes).map_err(|found| StoreError::Malformed {
+        path,
+        wanted: "the trials that promptshift writes there; without the file they are made anew"
+            .to_owned(),
+        found,
+    })?;
+    Ok(Some(found))
 }

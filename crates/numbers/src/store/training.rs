@@ -259,7 +259,7 @@ impl Work {
 }
 
 /// A training's name without its environment.
-fn of_any_environment(name: &str) -> &str {
+pub(super) fn of_any_environment(name: &str) -> &str {
     name.rsplit_once('-').map_or(name, |(of, _)| of)
 }
 

@@ -1,0 +1,155 @@
+//! The text of a script that sbatch is given.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::sbatch::{Flags, quoted as in_line};
+use crate::cli::command::quoted;
+
+/// How often a script requeues its own task.
+const REQUEUES: usize = 3;
+
+/// Before the time limit, in seconds: for the step that is under way, and for what was trained to be kept.
+const SIGNAL: &str = "USR1@120";
+
+/// What all scripts of a submission say.
+pub struct Common<'a> {
+    /// The folder of the submission, whole.
+    pub folder: &'a Path,
+    /// Where paths of the study begin.
+    pub here: &'a Path,
+    /// The program, whole.
+    pub program: &'a Path,
+    /// What the user typed.
+    pub command: &'a str,
+    /// The store, whole.
+    pub store: &'a Path,
+    /// Flags of `run`, but for those that say what is computed.
+    pub run: &'a [OsString],
+    /// Of sbatch.
+    pub flags: &'a Flags,
+}
+
+/// What one script starts.
+pub enum Start<'a> {
+    /// A job array, so many tasks of it at a time.
+    Tasks {
+        /// How many tasks there are.
+        count: usize,
+        /// How many run at a time, at most.
+        at_a_time: Option<usize>,
+    },
+    /// The report, with the flags that say where it goes.
+    Report(&'a [OsString]),
+}
+
+/// The script of this name.
+///
+/// # Errors
+/// A path can't stand in a line of it.
+pub fn script(name: &str, start: &Start, common: &Common) -> anyhow::Result<String> {
+    let Common { folder, flags, .. } = common;
+    let path = |path: &Path| in_line(&path.display().to_string());
+    let (array, log, task, cells) = match start {
+        Start::Tasks { count, at_a_time } => {
+            let limit = at_a_time.map_or(String::new(), |limit| format!("%{limit}"));
+            let cells = folder.join(format!("{name}.cells"));
+            (
+                Some(format!("--array=0-{}{limit}", count - 1)),
+                format!("{name}-%A_%a.log"),
+                "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID",
+                Some(format!(
+                    "cells=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {})",
+                    shell(&cells)
+                )),
+            )
+        }
+        Start::Report(_) => (None, format!("{name}-%j.log"), "$SLURM_JOB_ID", None),
+    };
+    // In the name of a log, sbatch has its own use for this sign.
+    if folder.display().to_string().contains('%') {
+        anyhow::bail!(
+            "{}: Slurm has its own use for % in paths; wanted an --out without it",
+            folder.display()
+        );
+    }
+    let mut lines = vec![
+        format!("--job-name=promptshift-{name}"),
+        format!("--chdir={}", path(common.here)?),
+        format!("--output={}", path(&folder.join("logs").join(log))?),
+        "--open-mode=append".to_owned(),
+        "--requeue".to_owned(),
+        format!("--signal={}", flags.signal.as_deref().unwrap_or(SIGNAL)),
+    ];
+    lines.extend(array);
+    lines.extend(flags.lines.iter().cloned());
+    let lines: String = lines
+        .iter()
+        .map(|line| format!("#SBATCH {line}\n"))
+        .collect();
+    let mut words = vec!["run".into(), folder.join("study.json").into()];
+    words.extend_from_slice(common.run);
+    let (what, does, give_up) = match start {
+        Start::Tasks { .. } => (
+            format!("Task N computes the cells in line N + 1 of {name}.cells, into the store."),
+            "--cell \"$cells\"".to_owned(),
+            format!(
+                "\"$promptshift\" slurm give-up {} --store {} --cell \"$cells\" --reason \"$reason\"",
+                shell(&folder.join("study.json")),
+                shell(common.store)
+            ),
+        ),
+        Start::Report(flags) => (
+            "Writes the report of what is in the store, and computes nothing.".to_owned(),
+            format!("--report-only {}", in_words(flags)),
+            "echo \"$reason\" >&2".to_owned(),
+        ),
+    };
+    Ok(format!(
+        "#!/bin/bash\n{lines}
+# Written by: {command}
+# {what} What is done stays
+# there. A task that is interrupted keeps what it trained, ends with 75 and is requeued below, at most {REQUEUES} times.
+set -euo pipefail
+
+promptshift={program}
+task={task}
+restarts=${{SLURM_RESTART_COUNT:-0}}
+{cells}
+# A cell uses the processors of its job; srun does not take their number from the job by itself.
+export RAYON_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-${{SLURM_CPUS_ON_NODE:-1}}}}
+if [ -n \"${{SLURM_CPUS_PER_TASK:-}}\" ]; then export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK; fi
+
+# Slurm signals the step before the time limit. This script gets a signal only where Slurm ends the job itself.
+ended=
+trap 'ended=yes' TERM
+status=0
+srun --nodes=1 --ntasks=1 --export=ALL \"$promptshift\" {words} {does} || status=$?
+if [ \"$status\" -eq 0 ]; then exit 0; fi
+
+if [ \"$status\" -eq 75 ] && [ -z \"$ended\" ] && [ \"$restarts\" -lt {REQUEUES} ]; then
+    if scontrol requeue \"$task\"; then exit \"$status\"; fi
+fi
+reason=\"job $task on ${{SLURMD_NODENAME:-an unknown node}}, restarted $restarts times, ended with $status\"
+case $status in
+75) reason+=\" (interrupted: time limit, preemption or scancel; what was trained is kept)\" ;;
+137) reason+=\" (killed: out of memory?)\" ;;
+esac
+{give_up}
+exit \"$status\"
+",
+        command = common.command.replace('\n', " "),
+        program = shell(common.program),
+        cells = cells.map_or(String::new(), |cells| cells + "\n"),
+        words = in_words(&words),
+    ))
+}
+
+fn shell(path: &Path) -> String {
+    quoted(path.as_os_str())
+}
+
+fn in_words(words: &[OsString]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}

@@ -1,0 +1,298 @@
+//! What was submitted: one folder a submission below that of the report.
+//!
+//! ```text
+//! <out>/slurm/1/study.json        the study, frozen
+//!               submission.json   the command, and where results are kept
+//!               trainings-1.sh    a script for sbatch
+//!               trainings-1.cells the cells of each of its tasks, a line a task
+//!               trainings-1.job   the number that sbatch gave; not there before
+//!               report.sh         the last job: the report
+//!               logs/             what the tasks print
+//! ```
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use super::queue::TaskId;
+use crate::pieces::{Kind, Piece};
+use crate::study::Study;
+use promptshift_text::atomic_file;
+
+/// The name of the report's script.
+pub const REPORT: &str = "report";
+
+/// A job array that is to be submitted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct JobArray {
+    /// `trainings-1`.
+    pub name: String,
+    /// The cells of each task.
+    pub tasks: Vec<Vec<String>>,
+    /// The cells that those wait for.
+    pub waits_for: BTreeSet<String>,
+}
+
+/// How cells are put into job arrays.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunks {
+    /// Cells of a task.
+    pub cells_per_task: usize,
+    /// Tasks of an array, at most.
+    pub max_array_size: usize,
+}
+
+/// Job arrays of these pieces, each behind those that it waits for.
+pub fn arrays(pieces: &[Piece], chunks: Chunks) -> Vec<JobArray> {
+    let group = |piece: &Piece| match (piece.kind, piece.waits_for.is_empty()) {
+        (Kind::Search, _) => "searches",
+        (Kind::Training, _) => "trainings",
+        // What waits for nothing need not stand behind trainings.
+        (Kind::Evaluation, true) => "baselines",
+        (Kind::Evaluation, false) => "evaluations",
+    };
+    let mut arrays = Vec::new();
+    for name in ["searches", "baselines", "trainings", "evaluations"] {
+        let of_group: Vec<&Piece> = pieces.iter().filter(|one| group(one) == name).collect();
+        let of_array = of_group.chunks(chunks.cells_per_task * chunks.max_array_size);
+        for (pieces, number) in of_array.zip(1..) {
+            let names = |pieces: &[&Piece]| pieces.iter().map(|one| one.name.clone()).collect();
+            arrays.push(JobArray {
+                name: format!("{name}-{number}"),
+                tasks: pieces.chunks(chunks.cells_per_task).map(names).collect(),
+                waits_for: pieces
+                    .iter()
+                    .flat_map(|one| one.waits_for.clone())
+                    .collect(),
+            });
+        }
+    }
+    arrays
+}
+
+/// What `submission.json` holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct About {
+    /// What was typed.
+    pub command: String,
+    /// The store.
+    pub store: PathBuf,
+}
+
+/// The folder of a submission.
+#[derive(Debug)]
+pub struct Submission {
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+impl Submission {
+    /// A new one in the folder of a report.
+    ///
+    /// # Errors
+    /// A folder can't be made.
+    pub fn begin(out: &Path) -> anyhow::Result<Submission> {
+        let all = out.join("slurm");
+        let last = Submission::all(out)?.len();
+        let folder = all.join((last + 1).to_string());
+        fs::create_dir_all(folder.join("logs")).with_context(|| folder.display().to_string())?;
+        Ok(Submission { folder })
+    }
+
+    /// Those in the folder of a report, the oldest first.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn all(out: &Path) -> anyhow::Result<Vec<Submission>> {
+        let folder = |number: usize| out.join("slurm").join(number.to_string());
+        let there = (1..).map(folder).take_while(|folder| folder.is_dir());
+        Ok(there.map(|folder| Submission { folder }).collect())
+    }
+
+    /// Its study.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn study(&self) -> anyhow::Result<Study> {
+        Ok(Study::read(&self.folder.join("study.json"))?)
+    }
+
+    /// Its command and store.
+    ///
+    /// # Errors
+    /// They can't be read.
+    pub fn about(&self) -> anyhow::Result<About> {
+        let path = self.folder.join("submission.json");
+        let text = fs::read(&path).with_context(|| path.display().to_string())?;
+        serde_json::from_slice(&text).with_context(|| path.display().to_string())
+    }
+
+    /// Writes a new file.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        Ok(atomic_file::write(
+            &self.folder.join(name),
+            text.as_bytes(),
+        )?)
+    }
+
+    /// The file of an array's cells: a line a task.
+    ///
+    /// # Errors
+    /// A name can't stand there, or the file not be written.
+    pub fn write_cells(&self, array: &JobArray) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for task in &array.tasks {
+            if let Some(name) = task.iter().find(|name| name.contains([',', '\n'])) {
+                bail!("{name:?}: wanted the name of a setting without commas and line ends");
+            }
+            text += &(task.join(",") + "\n");
+        }
+        self.write(&format!("{}.cells", array.name), &text)
+    }
+
+    /// The cells that were submitted with it, each with its task and the file that this prints into; and its report.
+    ///
+    /// # Errors
+    /// A file can't be read.
+    pub fn submitted(&self) -> anyhow::Result<Vec<Submitted>> {
+        let mut found = Vec::new();
+        let entries =
+            fs::read_dir(&self.folder).with_context(|| self.folder.display().to_string())?;
+        for entry in entries {
+            let path = entry
+                .with_context(|| self.folder.display().to_string())?
+                .path();
+            if path.extension().is_none_or(|end| end != "job") {
+                continue;
+            }
+            let read =
+                |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
+            let job = read(&path)?.trim().to_owned();
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let mut add = |cell: &str, index: Option<usize>| {
+                let task = TaskId {
+                    job: job.clone(),
+                    index,
+                };
+                let log = self.folder.join("logs").join(format!("{name}-{task}.log"));
+                found.push(Submitted {
+                    cell: cell.to_owned(),
+                    task,
+                    log,
+                });
+            };
+            if name == REPORT {
+                add(REPORT, None);
+                continue;
+            }
+            for (index, line) in read(&path.with_extension("cells"))?.lines().enumerate() {
+                line.split(',').for_each(|cell| add(cell, Some(index)));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A cell that was submitted.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// Its name, or [`REPORT`].
+    pub cell: String,
+    /// What computes it.
+    pub task: TaskId,
+    /// What that prints.
+    pub log: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptshift_numbers::recipe::{Limits, Method};
+    use promptshift_numbers::record::{Cell, Setting};
+    use promptshift_text::domain::Task;
+    use promptshift_text::transfer::Transfer;
+
+    fn pieces(kind: Kind, count: usize, waits_for: &str) -> Vec<Piece> {
+        let transfer = Transfer::parse(&["squad->race".to_owned()]).expect("a transfer");
+        let limits = Limits::default_for(Task::ExtractiveQa);
+        let cell = Cell {
+            setting: Setting::new(&transfer, "nano", "mini", limits),
+            method: Method::Untuned,
+            seed: 0,
+            trials: None,
+            recipe: None,
+            elsewhere: None,
+        };
+        let piece = |at: usize| Piece {
+            name: format!("{}/{at}", kind.name()),
+            kind,
+            part: 0,
+            cell: cell.clone(),
+            waits_for: match waits_for {
+                "" => Vec::new(),
+                before => vec![format!("{before}/{at}")],
+            },
+            key: String::new(),
+        };
+        (0..count).map(piece).collect()
+    }
+
+    #[test]
+    fn arrays_are_as_large_as_the_cluster_allows_and_each_knows_what_it_waits_for() {
+        let all = [
+            pieces(Kind::Training, 25, ""),
+            pieces(Kind::Evaluation, 25, "training"),
+        ]
+        .concat();
+        let arrays = arrays(
+            &all,
+            Chunks {
+                cells_per_task: 2,
+                max_array_size: 5,
+            },
+        );
+        let sizes: Vec<(&str, usize)> = arrays
+            .iter()
+            .map(|one| (one.name.as_str(), one.tasks.len()))
+            .collect();
+        assert_eq!(
+            sizes,
+            [
+                ("trainings-1", 5),
+                ("trainings-2", 5),
+                ("trainings-3", 3),
+                ("evaluations-1", 5),
+                ("evaluations-2", 5),
+                ("evaluations-3", 3),
+            ]
+        );
+        assert_eq!(arrays[1].tasks[0], ["training/10", "training/11"]);
+        assert_eq!(arrays[2].tasks[2], ["training/24"]);
+        // The second evaluations wait for what the second trainings compute, and for nothing else.
+        let second: BTreeSet<String> = arrays[1].tasks.concat().into_iter().collect();
+        assert_eq!(arrays[4].waits_for, second);
+    }
+
+    #[test]
+    fn what_waits_for_nothing_is_not_behind_trainings() {
+        let arrays = arrays(
+            &pieces(Kind::Evaluation, 1, ""),
+            Chunks {
+                cells_per_task: 1,
+                max_array_size: 9,
+            },
+        );
+        assert_eq!(arrays[0].name, "baselines-1");
+        assert!(arrays[0].waits_for.is_empty());
+    }
+}

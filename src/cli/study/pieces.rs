@@ -1,0 +1,292 @@
+//! Pieces of a study, which users call cells: listed, computed by name or slice, and put together from the store.
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::{Outcome, Session, record};
+use crate::cli::cell_progress::CellProgress;
+use crate::cli::workers::Ended;
+use crate::cli::workers::message::{Job, Task};
+use crate::cli::{Failure, interrupt, print};
+use crate::experiment::{Event, Keep, Runner, State};
+use crate::pieces::{Kind, Piece, Slice};
+use crate::plan::Plan;
+use promptshift_numbers::record::folder::RunFolder;
+use promptshift_numbers::store::{PieceEnd, Store};
+use promptshift_text::domain::catalogue::did_you_mean;
+
+/// What `--list-cells` prints of a cell.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    waits_for: &'a [String],
+    #[serde(flatten)]
+    state: State,
+}
+
+/// Computes a piece; says why its training or model failed, if it did.
+pub fn compute_piece(
+    runner: &Runner,
+    plan: &Plan,
+    piece: &Piece,
+    progress: &mut CellProgress,
+) -> Result<Option<String>, Failure> {
+    if piece.kind != Kind::Search {
+        progress.start(&piece.cell);
+    }
+    let computed = runner.compute_piece(plan, piece, &mut progress.watch());
+    progress.end();
+    match computed {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_of_cell() => Ok(Some(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Session<'_> {
+    /// Prints every cell as JSON.
+    pub(super) fn list_cells(&mut self) -> Result<(), Failure> {
+        let pieces = self.prepared.study.pieces();
+        let states = self.states(&pieces)?;
+        let cells = pieces.iter().zip(states).map(|(piece, state)| Listed {
+            name: &piece.name,
+            waits_for: &piece.waits_for,
+            state,
+        });
+        let list = serde_json::json!({ "cells": cells.collect::<Vec<_>>() });
+        Ok(print::line(serde_json::to_string_pretty(&list)?)?)
+    }
+
+    /// How far each piece is.
+    pub fn states(&mut self, pieces: &[Piece]) -> Result<Vec<State>, Failure> {
+        let store = Store::at(self.flags.store.path());
+        store.exists()?;
+        let mut states = vec![State::Missing; pieces.len()];
+        for part in 0..self.prepared.study.parts.len() {
+            self.with_runner(part, &store, |runner, prepared| {
+                let plan = &prepared.study.parts[part].plan;
+                for (piece, state) in pieces.iter().zip(&mut states) {
+                    if piece.part == part {
+                        *state = runner.state(plan, piece)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(states)
+    }
+
+    /// Computes the cells of these names into the store.
+    pub(super) fn compute_named(&mut self, names: &[String]) -> Result<(), Failure> {
+        let all = self.prepared.study.pieces();
+        let mut wanted = Vec::new();
+        for name in names {
+            let known = || all.iter().map(|piece| piece.name.as_str());
+            let piece = all.iter().find(|piece| piece.name == *name);
+            wanted.push(piece.cloned().ok_or_else(|| {
+                let near = did_you_mean(name, known());
+                let near = (near.first())
+                    .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+                Failure::Usage(anyhow!(
+                    "--cell {name}: wanted a name of --list-cells{near}"
+                ))
+            })?);
+        }
+        self.compute_pieces(wanted)
+    }
+
+    /// Computes the cells of a slice into the store.
+    pub(super) fn compute_slice(&mut self, slice: Slice) -> Result<(), Failure> {
+        self.compute_pieces(slice.of(self.prepared.study.pieces()))
+    }
+
+    fn compute_pieces(&mut self, mut wanted: Vec<Piece>) -> Result<(), Failure> {
+        interrupt::check()?;
+        if self.flags.keeping(self.largest).keep == Keep::None {
+            return Err(Failure::Usage(anyhow!(
+                "--keep none: what one cell trains, another evaluates; wanted deltas or all"
+            )));
+        }
+        self.side_by_side = self.side_by_side.min(wanted.len().max(1));
+        let store = Store::open(self.flags.store.path(), None)?;
+        let all = self.prepared.study.pieces();
+        let states = self.states(&wanted)?;
+        self.say_done(&store, &wanted, &states)?;
+        let count = wanted.len();
+        let mut states = states.into_iter();
+        wanted.retain(|_| states.next() != Some(State::Done));
+        let mut failed = Vec::new();
+        for kind in Kind::ALL {
+            let of_kind = wanted.iter().filter(|piece| piece.kind == kind);
+            let mut jobs = Vec::new();
+            for piece in of_kind {
+                store.forget_piece(&piece.key)?;
+                let at = all.iter().position(|one| one.name == piece.name);
+                jobs.push(Job {
+                    name: piece.name.clone(),
+                    part: piece.part,
+                    task: Task::Piece(at.expect("it is one of them")),
+                    number: jobs.len() + 1,
+                    of: wanted.iter().filter(|piece| piece.kind == kind).count(),
+                });
+            }
+            self.run_jobs(&store, &all, jobs, &mut failed)?;
+        }
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(anyhow!(
+                "{} of {count} cells failed, and the store says why: {}",
+                failed.len(),
+                failed.join("; ")
+            )
+            .into()),
+        }
+    }
+
+    /// Says in the store that pieces are done which it has from whatever command.
+    pub fn say_done(
+        &mut self,
+        store: &Store,
+        pieces: &[Piece],
+        states: &[State],
+    ) -> Result<(), Failure> {
+        for (piece, state) in pieces.iter().zip(states) {
+            let said = store.ended_piece(&piece.key)?.map(|ended| ended.end);
+            let is_said = matches!(said, Some(PieceEnd::Done { .. }));
+            if *state == State::Done && !is_said {
+                self.with_runner(piece.part, store, |runner, prepared| {
+                    let plan = &prepared.study.parts[piece.part].plan;
+                    Ok(runner.keep_end(plan, piece, None)?)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_jobs(
+        &mut self,
+        store: &Store,
+        all: &[Piece],
+        jobs: Vec<Job>,
+        failed: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let piece = |job: &Job| match job.task {
+            Task::Piece(at) => &all[at],
+            Task::Search(_) | Task::Cell(_) => unreachable!("pieces alone are given out"),
+        };
+        let mut keep = |session: &mut Self, job: &Job, reason: Option<String>| {
+            let piece = piece(job);
+            session.with_runner(piece.part, store, |runner, prepared| {
+                let plan = &prepared.study.parts[piece.part].plan;
+                Ok(runner.keep_end(plan, piece, reason.as_deref())?)
+            })?;
+            match reason {
+                None => print::line(format_args!("{}: done", piece.name))?,
+                Some(reason) => {
+                    print::line(format_args!("{}: failed: {reason}", piece.name))?;
+                    failed.push(reason);
+                }
+            }
+            Ok(())
+        };
+        if self.side_by_side > 1 && jobs.len() > 1 {
+            let workers = self.workers(store);
+            return workers.run(jobs, &mut |job, ended| {
+                let reason = match ended {
+                    Ended::Done => None,
+                    Ended::Failed(reason) => Some(reason),
+                };
+                keep(self, &job, reason)
+            });
+        }
+        for job in jobs {
+            let piece = piece(&job);
+            let verbosity = self.verbosity();
+            let reason = self.with_runner(piece.part, store, |runner, prepared| {
+                let part = &prepared.study.parts[piece.part];
+                let place = part.variant.as_ref().map_or("", |variant| &variant.place);
+                let mut progress = CellProgress::of_job(verbosity, &job, place);
+                compute_piece(runner, &part.plan, piece, &mut progress)
+            })?;
+            keep(self, &job, reason)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the records of what the store has, and why it lacks the others.
+    pub(super) fn from_store(
+        &mut self,
+        store: &Store,
+        folders: &[RunFolder],
+    ) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::default();
+        let pieces = self.prepared.study.pieces();
+        let verbosity = self.verbosity();
+        for (part, folder) in folders.iter().enumerate() {
+            self.with_runner(part, store, |runner, prepared| {
+                let plan = &prepared.study.parts[part].plan;
+                let of_part = |piece: &&Piece| piece.part == part && piece.kind == Kind::Evaluation;
+                let evaluations = pieces.iter().filter(of_part);
+                let mut progress = CellProgress::new(verbosity, evaluations.clone().count());
+                for piece in evaluations {
+                    let (searched, reason) = match runner.evaluated(plan, piece)? {
+                        Some(searched) => (searched, None),
+                        None => (
+                            (piece.cell.clone(), None),
+                            Some(why_missing(store, &pieces, piece)?),
+                        ),
+                    };
+                    if reason.is_none()
+                        && let Some(found) = runner.found(&searched.0, folder)?
+                    {
+                        progress.tell(Event::Found(&found));
+                        outcome.records.push(found);
+                        continue;
+                    }
+                    progress.start(&searched.0);
+                    record(
+                        runner,
+                        searched,
+                        folder,
+                        reason,
+                        &mut progress,
+                        &mut outcome,
+                    )?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// Why a piece's result is not in the store.
+fn why_missing(store: &Store, pieces: &[Piece], piece: &Piece) -> Result<String, Failure> {
+    let reason = first_failure(store, pieces, piece)?;
+    Ok(reason.unwrap_or_else(|| {
+        format!(
+            "{}: not computed, and the store does not say why: its job was not run, cancelled or killed",
+            piece.name
+        )
+    }))
+}
+
+/// Why a piece failed, or the first of those that it waits for.
+fn first_failure(
+    store: &Store,
+    pieces: &[Piece],
+    piece: &Piece,
+) -> Result<Option<String>, Failure> {
+    for name in &piece.waits_for {
+        let input = pieces.iter().find(|one| one.name == *name);
+        let input = input.expect("what a piece waits for is one of the study");
+        if let Some(reason) = first_failure(store, pieces, input)? {
+            return Ok(Some(reason));
+        }
+    }
+    let ended = store.ended_piece(&piece.key)?.map(|ended| ended.end);
+    Ok(match ended {
+        Some(PieceEnd::Failed { reason }) => Some(format!("{}: {reason}", piece.name)),
+        _ => None,
+    })
+}

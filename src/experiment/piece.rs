@@ -1,0 +1,213 @@
+//! A piece of a plan on its own: what it needs of other pieces has to be there.
+
+use serde::Serialize;
+
+use super::runner::{Runner, Searched};
+use super::{ExperimentError, Watch};
+use crate::pieces::{Kind, Piece};
+use crate::plan::Plan;
+use promptshift_numbers::provenance;
+use promptshift_numbers::record::{Cell, Provenance};
+use promptshift_numbers::store::{ARITHMETIC, EndedPiece, PieceEnd, Reuse, Subject};
+
+/// How far a piece is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Its result is in the store.
+    Done,
+    /// It came to nothing when it was last computed.
+    Failed {
+        /// Why, in words.
+        reason: String,
+    },
+    /// It is to be computed.
+    Missing,
+}
+
+/// What the store has of a piece.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// Of a search.
+    Trials,
+    /// From the store's folder on.
+    Folder(String),
+}
+
+impl Runner<'_> {
+    /// Computes a piece of a plan.
+    ///
+    /// # Errors
+    /// What it needs is not there, `watch` breaks it off, training fails or the model gives no numbers, or the store
+    /// can't be written or read.
+    pub fn compute_piece(
+        &self,
+        plan: &Plan,
+        piece: &Piece,
+        watch: &mut Watch,
+    ) -> Result<(), ExperimentError> {
+        match piece.kind {
+            Kind::Search => self.search(plan, piece.cell.method, watch).map(|_| ()),
+            Kind::Training => {
+                let cell = self.ready(plan, piece)?;
+                let context = self.context(&cell);
+                let subject = context.subject().expect("a training has a recipe");
+                let (training, _) = self.trained(context, &subject, watch)?;
+                self.answer_at_steps(context, &training, watch)
+            }
+            Kind::Evaluation => {
+                let cell = self.ready(plan, piece)?;
+                match self.context(&cell).subject() {
+                    Some(subject) if self.training(&subject)?.is_none() => {
+                        Err(self.lacks_training(piece, &subject)?)
+                    }
+                    _ => self.compute(&cell, watch),
+                }
+            }
+        }
+    }
+
+    /// Keeps in the store how a piece ended: that it is done, or why it failed.
+    ///
+    /// # Errors
+    /// It is not done, or the store can't be written or read.
+    pub fn keep_end(
+        &self,
+        plan: &Plan,
+        piece: &Piece,
+        failed: Option<&str>,
+    ) -> Result<(), ExperimentError> {
+        let end = match failed {
+            Some(reason) => PieceEnd::Failed {
+                reason: reason.to_owned(),
+            },
+            None => PieceEnd::Done {
+                result: match self.result(plan, piece)? {
+                    Found::Nothing => {
+                        return Err(ExperimentError::Lost {
+                            name: piece.name.clone(),
+                        });
+                    }
+                    Found::Trials => None,
+                    Found::Folder(folder) => Some(folder),
+                },
+                arithmetic: ARITHMETIC,
+                provenance: Box::new(provenance::collect(self.origin.clone())),
+            },
+        };
+        let name = piece.name.clone();
+        Ok(self
+            .store
+            .keep_piece(&piece.key, &EndedPiece { name, end })?)
+    }
+
+    /// How far a piece is: what another kind of machine computed from the same inputs counts as done.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn state(&self, plan: &Plan, piece: &Piece) -> Result<State, ExperimentError> {
+        let ended = self.store.ended_piece(&piece.key)?.map(|ended| ended.end);
+        let failed = match ended {
+            Some(PieceEnd::Done {
+                provenance,
+                arithmetic,
+                ..
+            }) if arithmetic == ARITHMETIC && self.has_read_what(&provenance) => {
+                return Ok(State::Done);
+            }
+            Some(PieceEnd::Failed { reason }) => Some(reason),
+            _ => None,
+        };
+        Ok(match (self.result(plan, piece)?, failed) {
+            (Found::Nothing, Some(reason)) => State::Failed { reason },
+            (Found::Nothing, None) => State::Missing,
+            _ => State::Done,
+        })
+    }
+
+    /// Whether something was computed from the same files.
+    fn has_read_what(&self, provenance: &Provenance) -> bool {
+        let Provenance {
+            data_sha256,
+            model_sha256,
+            tokenizer_sha256,
+            ..
+        } = provenance;
+        *data_sha256 == self.origin.data_sha256
+            && *model_sha256 == self.origin.model_sha256
+            && *tokenizer_sha256 == self.origin.tokenizer_sha256
+    }
+
+    /// The cell that a piece evaluates, with the search for its recipe, if the store has all that its record is put
+    /// together from.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn evaluated(
+        &self,
+        plan: &Plan,
+        piece: &Piece,
+    ) -> Result<Option<Searched>, ExperimentError> {
+        let searched = self.found_searched(plan, &piece.cell)?;
+        let found = self.result(plan, piece)?;
+        Ok(searched.filter(|_| found != Found::Nothing))
+    }
+
+    /// A piece's result, if all of it is there.
+    fn result(&self, plan: &Plan, piece: &Piece) -> Result<Found, ExperimentError> {
+        if piece.kind == Kind::Search {
+            let found = self.found_search(plan, piece.cell.method)?;
+            return Ok(found.map_or(Found::Nothing, |_| Found::Trials));
+        }
+        let Some(cell) = self.known(plan, &piece.cell)? else {
+            return Ok(Found::Nothing);
+        };
+        let context = self.context(&cell);
+        let training = match context.subject() {
+            Some(subject) => match self.training(&subject)? {
+                Some(found) => Some(found.name),
+                None => return Ok(Found::Nothing),
+            },
+            None => None,
+        };
+        if let (Kind::Training, Some(name)) = (piece.kind, &training) {
+            return Ok(Found::Folder(self.store.training_place(name)));
+        }
+        let folder = self.store.answers_place(&context.of(training)?);
+        Ok(match self.to_do(plan, &cell)?.is_nothing() {
+            true => Found::Folder(folder),
+            false => Found::Nothing,
+        })
+    }
+
+    /// The cell of a piece with its recipe, which a search may have to find first.
+    fn ready(&self, plan: &Plan, piece: &Piece) -> Result<Cell, ExperimentError> {
+        let known = self.known(plan, &piece.cell)?;
+        known.ok_or_else(|| lacks(piece, String::new()))
+    }
+
+    fn lacks_training(
+        &self,
+        piece: &Piece,
+        subject: &Subject,
+    ) -> Result<ExperimentError, ExperimentError> {
+        let other = (self.store).training(subject, &self.environment, Reuse::Any)?;
+        let hint = other.map_or(String::new(), |other| {
+            let there = other.record.environment;
+            format!(
+                " (it has one of {}, {}, and this is {}, {}: wanted machines of one kind, or --reuse any)",
+                there.processor, there.device, self.environment.processor, self.environment.device
+            )
+        });
+        Ok(lacks(piece, hint))
+    }
+}
+
+fn lacks(piece: &Piece, hint: String) -> ExperimentError {
+    ExperimentError::Lacks {
+        piece: piece.name.clone(),
+        input: piece.waits_for.join(" or "),
+        hint,
+    }
+}

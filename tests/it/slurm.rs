@@ -1,0 +1,372 @@
+//! `promptshift slurm` on a cluster that is made of four shell scripts: they write down what they are told, and run
+//! what they are given here. tests/slurm has a real one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::cells::{STUDY, succeeds};
+use crate::ends::{program, results};
+
+const FAKES: [(&str, &str); 4] = [
+    (
+        "sbatch",
+        "echo \"$@\" >>\"$FAKE/sbatch.log\"
+if [ -e \"$FAKE/refuses\" ]; then echo 'sbatch: error: invalid partition specified: gpu' >&2; exit 1; fi
+n=$(cat \"$FAKE/next\" 2>/dev/null || echo 101); echo $((n + 1)) >\"$FAKE/next\"; echo \"$n\"",
+    ),
+    ("squeue", "cat \"$FAKE/queue\" 2>/dev/null || true"),
+    (
+        "scontrol",
+        "if [ \"$1\" = show ]; then echo \"MaxArraySize            = $(cat \"$FAKE/max\")\"; else echo \"$@\" >>\"$FAKE/scontrol.log\"; fi",
+    ),
+    ("srun", "while [ \"${1#--}\" != \"$1\" ]; do shift; done; exec \"$@\""),
+];
+
+struct Cluster {
+    folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn new(max_array_size: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in FAKES {
+            let path = folder.path().join("bin").join(name);
+            fs::create_dir_all(path.parent().expect("bin")).expect("made");
+            fs::write(&path, format!("#!/bin/bash\n{text}\n")).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("set");
+        }
+        fs::write(folder.path().join("max"), max_array_size.to_string()).expect("written");
+        Cluster { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn within(&self, command: &mut Command) -> Output {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = command
+            .current_dir(self.path())
+            .env(
+                "PATH",
+                format!("{}:{path}", self.path().join("bin").display()),
+            )
+            .env("FAKE", self.path())
+            .env_remove("PROMPTSHIFT_STORE")
+            .env_remove("PROMPTSHIFT_DEVICE")
+            .output();
+        output.expect("it runs")
+    }
+
+    fn promptshift(&self, words: &str) -> Output {
+        self.within(&mut program(self.path(), words))
+    }
+
+    fn says(&self, words: &str) -> String {
+        let output = self.promptshift(words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words}: {said}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// What a program of the cluster was told, a line a call.
+    fn told(&self, program: &str) -> Vec<String> {
+        let log = fs::read_to_string(self.path().join(format!("{program}.log")));
+        log.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Runs the tasks of a script as Slurm does; their exit codes.
+    fn run(&self, script: &Path, restarts: usize) -> Vec<Option<i32>> {
+        let cells = fs::read_to_string(script.with_extension("cells"));
+        let count = cells.map_or(1, |cells| cells.lines().count());
+        let run = |index: usize| {
+            let mut bash = Command::new("bash");
+            bash.arg(script)
+                .env("SLURM_ARRAY_JOB_ID", "7")
+                .env("SLURM_ARRAY_TASK_ID", index.to_string())
+                .env("SLURM_JOB_ID", "7")
+                .env("SLURM_CPUS_ON_NODE", "1")
+                .env("SLURM_RESTART_COUNT", restarts.to_string());
+            self.within(&mut bash).status.code()
+        };
+        (0..count).map(run).collect()
+    }
+}
+
+/// The names of the scripts that sbatch was given, each with the jobs that it waits for.
+fn submitted(told: &[String]) -> Vec<(String, String)> {
+    let one = |line: &String| {
+        let path = PathBuf::from(line.split(' ').next_back().expect("a script"));
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let after = line
+            .split("--dependency=")
+            .nth(1)
+            .map_or("", |rest| rest.split(' ').next().expect("one"));
+        (name, after.to_owned())
+    };
+    told.iter().map(one).collect()
+}
+
+fn slurm(rest: &str) -> String {
+    format!("slurm {STUDY} --out out {rest}")
+}
+
+#[test]
+fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes_to() {
+    let cluster = Cluster::new(3);
+    let flags = "--cells-per-task 1 --tasks-at-a-time 2 --submit -- --partition=gpu --gres=gpu:1 --time=4:00:00";
+    let said = cluster.says(&slurm(flags));
+    assert!(
+        said.contains("11 cells: 0 done, 0 in the queue, 11 to submit"),
+        "{said}"
+    );
+    let wanted = [
+        ("searches-1", ""),
+        ("baselines-1", ""),
+        ("trainings-1", "afterany:101"),
+        ("trainings-2", "afterany:101"),
+        ("evaluations-1", "afterany:103"),
+        ("evaluations-2", "afterany:104"),
+        ("report", "afterany:101:102:103:104:105:106"),
+    ];
+    let wanted = wanted.map(|(name, after)| (name.to_owned(), after.to_owned()));
+    assert_eq!(submitted(&cluster.told("sbatch")), wanted);
+    let first = cluster.path().join("out/slurm/1");
+    let script = fs::read_to_string(first.join("trainings-1.sh")).expect("written");
+    for line in [
+        "#SBATCH --array=0-2%2",
+        "#SBATCH --requeue",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --signal=USR1@120",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --gres=gpu:1",
+        "#SBATCH --time=4:00:00",
+    ] {
+        assert!(
+            script.lines().any(|found| found == line),
+            "{line}: {script}"
+        );
+    }
+
+    // All is in the queue: nothing is submitted a second time.
+    let tasks = |job: usize, count: usize| {
+        (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n"))
+    };
+    let sizes = [(101, 2), (102, 1), (103, 3), (104, 1), (105, 3), (106, 1)];
+    let mut queue: String = sizes
+        .into_iter()
+        .flat_map(|(job, count)| tasks(job, count))
+        .collect();
+    queue += "107|N/A|PENDING|Dependency\n";
+    fs::write(cluster.path().join("queue"), &queue).expect("written");
+    let said = cluster.says(&slurm(flags));
+    assert!(
+        said.contains("0 done, 11 in the queue, 0 to submit"),
+        "{said}"
+    );
+    assert!(said.contains("nothing to submit"), "{said}");
+    let said = cluster.says("slurm status out");
+    assert!(said.contains("4 waiting"), "{said}");
+
+    // One training is gone: it alone is submitted, and a new report behind all that is still to come.
+    let queue = queue.replace("103|1|PENDING|Priority\n", "");
+    fs::write(cluster.path().join("queue"), &queue).expect("written");
+    let said = cluster.says(&slurm(flags));
+    assert!(
+        said.contains("0 done, 10 in the queue, 1 to submit"),
+        "{said}"
+    );
+    let told = submitted(&cluster.told("sbatch"));
+    assert_eq!(
+        told[7],
+        ("trainings-1".to_owned(), "afterany:101".to_owned())
+    );
+    assert_eq!(told[8].1, "afterany:101:102:103:104:105:106:107:108");
+    let cells = fs::read_to_string(cluster.path().join("out/slurm/2/trainings-1.cells"));
+    assert_eq!(cells.expect("written"), "training/model-seed0\n");
+
+    for (name, _) in &wanted {
+        let codes = cluster.run(&first.join(format!("{name}.sh")), 0);
+        assert!(
+            codes.iter().all(|code| *code == Some(0)),
+            "{name}: {codes:?}"
+        );
+    }
+    fs::remove_file(cluster.path().join("queue")).expect("removed");
+    let status: Value =
+        serde_json::from_str(&cluster.says("slurm status out --json")).expect("JSON");
+    let cells = status["cells"].as_array().expect("a list");
+    assert_eq!(cells.len(), 12);
+    assert!(cells.iter().all(|cell| cell["state"] == "done"), "{status}");
+    assert!(cluster.says(&slurm(flags)).contains("nothing to submit"));
+    succeeds(
+        cluster.path(),
+        &format!("{STUDY} --out plain --store plain-store"),
+    );
+    assert_eq!(
+        results(&cluster.path().join("out")),
+        results(&cluster.path().join("plain"))
+    );
+}
+
+#[test]
+fn a_script_requeues_three_times_and_then_says_why() {
+    let cluster = Cluster::new(1001);
+    let said = cluster.says(&slurm("-- --time=1:00:00"));
+    assert!(
+        said.contains("--submit") && cluster.told("sbatch").is_empty(),
+        "{said}"
+    );
+    let script = cluster.path().join("out/slurm/1/trainings-1.sh");
+    let text = fs::read_to_string(&script).expect("written");
+    // The miniature's four trainings are one task.
+    assert!(text.contains("#SBATCH --array=0-0\n"), "{text}");
+    let real = text
+        .lines()
+        .find_map(|line| line.strip_prefix("promptshift="))
+        .expect("the program");
+    // In its place, what ends as it is told and hands on what the script says of it.
+    let fake = cluster.path().join("fake");
+    let end = "#!/bin/bash\nif [ \"$1\" = run ]; then exit \"$(cat \"$FAKE/code\")\"; fi\n";
+    fs::write(&fake, format!("{end}exec {real} \"$@\"\n")).expect("written");
+    fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).expect("set");
+    let text = text.replace(
+        &format!("promptshift={real}"),
+        &format!("promptshift={}", fake.display()),
+    );
+    fs::write(&script, text).expect("written");
+    let ends = |code: &str, restarts| {
+        fs::write(cluster.path().join("code"), code).expect("written");
+        cluster.run(&script, restarts)
+    };
+    let states = || {
+        let status: Value =
+            serde_json::from_str(&cluster.says("slurm status out --json")).expect("JSON");
+        let cells = status["cells"].as_array().expect("a list").clone();
+        let cell = cells
+            .iter()
+            .find(|cell| cell["name"] == "training/prompt-seed1")
+            .expect("one")
+            .clone();
+        (
+            cell["state"].clone(),
+            cell["reason"].as_str().unwrap_or("").to_owned(),
+        )
+    };
+    assert_eq!(ends("75", 2), [Some(75)]);
+    assert_eq!(cluster.told("scontrol"), ["requeue 7_0"]);
+    assert_eq!(states().0, "not_submitted");
+    assert_eq!(ends("75", 3), [Some(75)]);
+    assert_eq!(cluster.told("scontrol").len(), 1);
+    let (state, reason) = states();
+    assert_eq!(state, "failed");
+    assert!(
+        reason.contains("restarted 3 times") && reason.contains("time limit"),
+        "{reason}"
+    );
+    // The first reason stays until the cell is computed again.
+    assert_eq!(ends("137", 0), [Some(137)]);
+    assert_eq!(states().1, reason);
+    let output = cluster.promptshift(&format!("{STUDY} --report-only --out out"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("restarted 3 times"));
+}
+
+#[test]
+fn what_slurm_or_the_scripts_could_not_do_is_refused_before_anything_is_submitted() {
+    let cluster = Cluster::new(1001);
+    for (words, code) in [
+        (slurm("--submit -- --array=0-3"), 2),
+        (slurm("--submit -- --dependency=singleton"), 2),
+        (slurm("--submit -- --signal=B:USR1@60"), 2),
+        (slurm("--submit --dry-run"), 2),
+        (slurm("--submit --partition slice:1/2"), 2),
+        (slurm("--submit --keep none"), 2),
+        (slurm("--submit --device cuda"), 2),
+        (slurm("--submit --model nonesuch"), 1),
+        ("slurm status out".to_owned(), 1),
+    ] {
+        let output = cluster.promptshift(&words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    assert_eq!(cluster.told("sbatch"), Vec::<String>::new());
+    fs::write(cluster.path().join("refuses"), "").expect("written");
+    let output = cluster.promptshift(&slurm("--submit -- --partition=gpu"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("invalid partition specified: gpu"), "{said}");
+    fs::remove_file(cluster.path().join("refuses")).expect("removed");
+    let said = cluster.says(&slurm("--submit -- --partition=all"));
+    assert!(said.contains("11 to submit"), "{said}");
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --test it a_thousand_cells -- --ignored --nocapture"]
+fn a_thousand_cells_are_handled_in_seconds() {
+    let cluster = Cluster::new(1001);
+    let study = STUDY.replace("--seeds 2 --trials 2", "--seeds 250");
+    let timed = |what: &str, words: &str, codes: &[i32]| {
+        let started = Instant::now();
+        let output = cluster.promptshift(words);
+        let took = started.elapsed();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().expect("it ends");
+        assert!(codes.contains(&code), "{what}: {said}");
+        println!("{what}: {:.2} s", took.as_secs_f64());
+        assert!(took < Duration::from_secs(60), "{what}: {took:?}");
+    };
+    timed("--list-cells", &format!("{study} --list-cells"), &[0]);
+    timed(
+        "submission",
+        &format!("slurm {study} --out out --cells-per-task 1 --submit"),
+        &[0],
+    );
+    let tasks = |job: usize, count: usize| {
+        (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n"))
+    };
+    let sizes = [(101, 1), (102, 500), (103, 500)];
+    let queue: String = sizes
+        .into_iter()
+        .flat_map(|(job, count)| tasks(job, count))
+        .collect();
+    fs::write(
+        cluster.path().join("queue"),
+        queue + "104|N/A|PENDING|Dependency\n",
+    )
+    .expect("written");
+    timed(
+        "second submission",
+        &format!("slurm {study} --out out --submit"),
+        &[0],
+    );
+    timed("status, all waiting", "slurm status out", &[0]);
+    fs::remove_file(cluster.path().join("queue")).expect("removed");
+    let about = fs::read(cluster.path().join("out/slurm/1/submission.json")).expect("written");
+    let about: Value = serde_json::from_slice(&about).expect("JSON");
+    for name in ["trainings-1", "evaluations-1"] {
+        let cells = fs::read_to_string(cluster.path().join(format!("out/slurm/1/{name}.cells")));
+        let cells = cells.expect("written").trim().replace('\n', ",");
+        let words = format!(
+            "slurm give-up out/slurm/1/study.json --store {} --cell {cells} --reason killed",
+            about["store"].as_str().expect("a path")
+        );
+        cluster.says(&words);
+    }
+    timed("status, all failed", "slurm status out", &[0]);
+    timed(
+        "--report-only, all failed",
+        &format!("{study} --report-only --out out"),
+        &[1],
+    );
+}
