@@ -152,7 +152,7 @@ fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
     let _alone = alone();
     let before = allocated();
     // To the nearest: other threads of the tests let go of a little now and then.
-    let megabytes = |bytes: u64| (bytes + MEGABYTE / 2 - before) / MEGABYTE;
+    let megabytes = |bytes: u64| (bytes + MEGABYTE / 2).saturating_sub(before) / MEGABYTE;
     let (inner, outer) = peak_of(|| {
         holding(10, || {
             let ((), first) = peak_of(|| holding(30, || ()));

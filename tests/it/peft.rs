@@ -384,7 +384,7 @@ fn what_does_not_map_is_refused_by_name() {
     half.set("layers_to_transform", vec![0].into());
     let text = half.refused(&golden);
     assert!(
-        text.contains("a place for, found 'base_model.model.lm_head.lora_A"),
+        text.contains("found 'base_model.model.lm_head.lora_A"),
         "{text}"
     );
     let prompt = AdapterFile::open(&golden.folder.join("ptuning")).expect_err("a prompt");

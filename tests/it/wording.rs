@@ -483,7 +483,7 @@ fn a_wording_is_recorded_told_and_found_again_in_the_prompt() {
         .args(["--template", "short.toml"])
         .assert()
         .code(2)
-        .stderr(contains("20 vectors").and(contains("places for 3")));
+        .stderr(contains("20 vectors").and(contains("room for 3")));
 }
 
 #[test]

@@ -162,7 +162,7 @@ mod tests {
             (r#"{"weight_map": {"one": "../a.safetensors"}}"#, "'one' in"),
             (r#"{"weight_map": {}}"#, "an empty one"),
             (r#"{"weights": {}}"#, "found none"),
-            ("{", "no JSON"),
+            ("{", "not JSON"),
         ] {
             std::fs::write(&path, index).expect("written");
             assert!(error(folder.path()).contains(wanted), "{index}");

@@ -467,7 +467,7 @@ mod tests {
             ("hidden_act", json!("gelu"), "hidden_act 'gelu'"),
             ("attention_bias", json!(true), "attention_bias"),
             ("num_attention_heads", json!(0), "0 for its heads"),
-            ("num_key_value_heads", json!(2), "9 heads of queries for 2"),
+            ("num_key_value_heads", json!(2), "9 query heads for 2"),
             (
                 "rope_scaling",
                 json!({"rope_type": "yarn", "factor": 4.0}),

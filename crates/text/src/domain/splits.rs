@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(target.file, Validation);
         assert_eq!(
             target.note().as_deref(),
-            Some("test is all of validation.parquet, as there is no test.parquet")
+            Some("test is all of validation.parquet, since there is no test.parquet")
         );
         assert_eq!(SplitSource::of_target(&[Train]), None);
     }

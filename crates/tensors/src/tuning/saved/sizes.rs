@@ -71,7 +71,7 @@ mod tests {
         for (rank, found) in [
             (0, "a rank of 0"),
             (usize::MAX, "a rank of 18446744073709551615"),
-            (1 << 20, "places for"),
+            (1 << 20, "parameters with"),
         ] {
             let mut changed = lora.clone();
             let DeltaRecipe::Lora(lora) = &mut changed.delta else {

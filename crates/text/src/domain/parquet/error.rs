@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn other_formats_than_parquet_are_recognised() {
         for (first, part) in [
-            (&b"PAR1\x15\x04"[..], "cut off"),
+            (&b"PAR1\x15\x04"[..], "truncated"),
             (
                 b"version https://git-lfs.github.com/spec/v1\n",
                 "git lfs pull",
@@ -253,8 +253,8 @@ mod tests {
             (b"<!DOCTYPE html>", "web page"),
             ("id,context\n1,Café".as_bytes(), "CSV"),
             (&"Café".as_bytes()[..4], "CSV"),
-            (b"\0\x01\x02", "cut off"),
-            (b"", "cut off"),
+            (b"\0\x01\x02", "truncated"),
+            (b"", "truncated"),
         ] {
             assert!(advice(first).contains(part), "{first:?}");
         }
