@@ -286,6 +286,7 @@ fn first_failure(
     }
     let ended = store.ended_piece(&piece.key)?.map(|ended| ended.end);
     Ok(match ended {
+        Some(PieceEnd::Failed { reason }) if reason.starts_with(&piece.name) => Some(reason),
         Some(PieceEnd::Failed { reason }) => Some(format!("{}: {reason}", piece.name)),
         _ => None,
     })
