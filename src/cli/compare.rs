@@ -18,7 +18,6 @@ use promptshift_report::paired::{Row, compare};
 
 /// Flags of `compare`.
 ///
-///
 /// Exit code 1 means that B scores significantly lower somewhere. With several runs on each side (folders with several
 /// seeds), the test covers other seeds and other passages. With one run on a side it covers only other passages: two
 /// seeds of one method may differ as significantly, so it does not show that a change is at fault.

@@ -17,7 +17,6 @@ use promptshift_text::hub;
 pub struct Data {
     /// Where domains come from: mini (bundled), hub (fetched), mrqa (a part of hub).
     ///
-    ///
     /// 'mini' is generated text; 'hub' is every real domain that `promptshift fetch` downloaded. `promptshift list
     /// suites` shows what each contains.
     #[arg(
@@ -28,7 +27,6 @@ pub struct Data {
     )]
     suite: String,
     /// A folder of real data instead of a suite, with a subfolder for each domain.
-    ///
     ///
     /// DIR/DOMAIN/train.parquet, validation.parquet, test.parquet, their parts (train-00000-of-00002.parquet,
     /// train/0000.parquet), MRQA's .jsonl.gz or .jsonl, or downloads of the Hub's repositories in DIR/DOMAIN,

@@ -22,7 +22,6 @@ pub struct Lora {
     lora_alpha: Option<f64>,
     /// The linear maps that LoRA is added to, instead of the recipe's.
     ///
-    ///
     /// By their names in checkpoints: q,v or q,k,v,o,wi_0,wi_1,wo (wi_1 is T5 v1.0's wi).
     #[arg(long, value_delimiter = ',', value_name = "MAPS")]
     lora_maps: Vec<MapName>,

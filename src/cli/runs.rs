@@ -27,7 +27,6 @@ pub struct Arguments {
     json: bool,
     /// List interrupted trainings, and trainings and answers that no report refers to; ask, and remove them.
     ///
-    ///
     /// A report refers to a training as long as its folder (--out) is where it was written. Nothing is removed while
     /// another promptshift uses the store.
     #[arg(long, help_heading = help::OUTPUT)]

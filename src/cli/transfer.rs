@@ -34,7 +34,6 @@ use plan::plan;
 pub struct Arguments {
     /// SOURCE->TARGET[,TARGET...] in quotes, since > is the shell's.
     ///
-    ///
     /// 'squad->textbookqa', 'squad->all'. SOURCE:TARGET and two words work too. 'squad+race->textbookqa' tunes on a
     /// mixture of sources.
     #[arg(value_name = "TRANSFER", required = true, num_args = 1..=2)]
@@ -42,7 +41,6 @@ pub struct Arguments {
     #[command(flatten)]
     data: Data,
     /// Maximum number of training rows, drawn from all of them.
-    ///
     ///
     /// The same ones for every seed and method. For a mixture, the limit applies to each source.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::DATA)]
@@ -55,14 +53,12 @@ pub struct Arguments {
     eval_rows: Option<usize>,
     /// Rates of a mixture's sources: proportional, proportional:CAP or equal.
     ///
-    ///
     /// As T5 mixes tasks: proportional to their rows, counting at most CAP rows each [default CAP: 65536].
     #[arg(long, value_name = "MIXING", help_heading = help::DATA)]
     mixing: Option<Mixing>,
     #[command(flatten)]
     model: Model,
     /// The methods to tune with; all for every method of `promptshift list methods`.
-    ///
     ///
     /// prompt: a soft prompt for the frozen model. model: every parameter. The untuned model is always reported as
     /// well.
@@ -76,12 +72,10 @@ pub struct Arguments {
     methods: Vec<String>,
     /// How many seeds (3 means 0,1,2), or a list of them (7,11).
     ///
-    ///
     /// Default: 5, or 3 for more than five methods.
     #[arg(long, value_name = "N|LIST", help_heading = help::TRAINING)]
     seeds: Option<Seeds>,
     /// A rough look: fewer seeds, steps and rows where no flag sets them.
-    ///
     ///
     /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that
     /// a study runs and what its report looks like; methods are not trained to the end. The miniature takes about a
@@ -89,7 +83,6 @@ pub struct Arguments {
     #[arg(long, help_heading = help::TRAINING)]
     quick: bool,
     /// Search each method's learning rate first, with K trials.
-    ///
     ///
     /// The same number for every method, selected by source validation alone; the report shows all of them.
     #[arg(long, value_name = "K", value_parser = trials, help_heading = help::TRAINING)]
@@ -114,13 +107,11 @@ pub struct Arguments {
     prompt_length: Option<usize>,
     /// How the prompt is initialised: uniform, vocab, labels, text:WORDS, file:PROMPT, …
     ///
-    ///
     /// uniform, uniform-one-sided, vocab, labels, text:SOME WORDS (also the instruction for the method of that name),
     /// or file:PROMPT, an earlier prompt of the length that --prompt-length or the recipe sets.
     #[arg(long, value_name = "INIT", help_heading = help::TRAINING)]
     init: Option<Init>,
     /// The subspace for method intrinsic.
-    ///
     ///
     /// A file from `promptshift prompt subspace`. Without one, all leaves that method out.
     #[arg(long, value_name = "FILE", help_heading = help::TRAINING)]
@@ -129,14 +120,12 @@ pub struct Arguments {
     lora: Lora,
     /// Also evaluate a model that was tuned elsewhere.
     ///
-    ///
     /// In the same tables and tests, as NAME (tuned elsewhere): the folder of a PEFT prompt or adapter, a .npy, a file
     /// saved by promptshift, or the folder of a whole fine-tuned model. Several folders count as its runs, like a
     /// method's seeds. How they were tuned, and on which rows, is not known, and the report says so.
     #[arg(long, value_name = "NAME=DIR[,DIR...]", help_heading = help::EVALUATION)]
     tuned: Option<Elsewhere>,
     /// Also tune with K examples of each target, and report the K-shot curve.
-    ///
     ///
     /// In addition to zero-shot: training continues from the result on the source, with K examples of each target's
     /// training split (4,16,64), for a fixed number of steps at the recipe's learning rate; no target row is used for
@@ -147,7 +136,6 @@ pub struct Arguments {
     #[arg(long, value_name = "N", requires = "tune_on", value_parser = at_least_one, help_heading = help::EVALUATION)]
     tune_on_steps: Option<usize>,
     /// How right answers are written when predictions are scored: padded or raw.
-    ///
     ///
     /// padded (the default): spaces around punctuation, as T5 and the paper score. raw: as published, as the official
     /// scripts compare. Only for questions with passages and a T5; a decoder-only model reads and writes everything as

@@ -16,7 +16,6 @@ use promptshift_text::domain::wording::{ScoreBy, Template, Verbalizer, Wording};
 pub struct Flags {
     /// How an answer is chosen: generation, likelihood or calibrated.
     ///
-    ///
     /// generation: the text that the model generates, the paper's way. likelihood: the class whose words are most
     /// probable. calibrated: likelihood divided by that for inputs without content (Zhao et al. 2021). The last two
     /// need a domain with labels. For a T5 only, as the next two flags, with one exception: a BERT with its masked-word
@@ -25,12 +24,10 @@ pub struct Flags {
     score_by: Option<Way>,
     /// Words for the source's classes, instead of its label strings.
     ///
-    ///
     /// A name in its card ([verbalizers.NAME] in datasets/*.toml), or a TOML file with [words].
     #[arg(long, value_name = "NAME|FILE")]
     verbalizer: Option<String>,
     /// The text around an example's fields, instead of T5's own.
-    ///
     ///
     /// {soft:N} places vectors of a soft prompt inside it. A name from `promptshift list templates`, or a file like
     /// datasets/templates/*.toml.

@@ -7,7 +7,6 @@
 //!
 //! A factor of the whole output, which is also a factor of the gradient, can be included in the cosines and sines.
 //!
-//!
 //! Only the angles are saved.
 
 use std::sync::Arc;

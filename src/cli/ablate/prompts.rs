@@ -65,7 +65,6 @@ pub(super) struct Inits {
     model: String,
     /// Initialisations to compare [default: all but file].
     ///
-    ///
     /// uniform in U[-0.5, 0.5] (the paper), uniform-one-sided in U[0, 0.5) (its code), vocab, labels (if the source has
     /// class labels), text:SOME WORDS without commas, and file:PROMPT, an earlier prompt.
     #[arg(long, value_delimiter = ',', value_name = "INIT", help_heading = help::TRAINING)]

@@ -44,7 +44,6 @@ impl Stock {
 
 /// An endless stream of batches whose order depends only on the seed.
 ///
-///
 /// An epoch contains each share's rows. It is shuffled; pools of several batches are sorted by length, so that a batch
 /// has examples of similar length and little padding; the batches of a pool are shuffled again.
 pub struct Batches<'a> {

@@ -13,7 +13,6 @@ use crate::layers::{HeadForm, Linear, Norm};
 
 /// A tensor's name in a bare BERT of today; `None` if it does not belong to one.
 ///
-///
 /// Checkpoints of a BERT with a head prefix every name with `bert.` and include the head. Those converted from
 /// TensorFlow call a norm's gain and bias `gamma` and `beta`. Old ones contain the position ids.
 fn todays_name(name: &str) -> Option<String> {

@@ -20,7 +20,6 @@ pub(super) struct Embeddings {
 impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
-    ///
     /// A soft prompt `[P, D]` is inserted after the first token, as words of the first segment. It does not come first
     /// because classification reads the state of the first token, which was pre-trained at the front. The prompt takes
     /// no positions: the text keeps the positions that it has without a prompt, up to the maximum length, and a prompt

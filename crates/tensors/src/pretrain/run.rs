@@ -118,7 +118,6 @@ pub struct Pretraining<'a> {
 /// Trains a model on a text by a recipe, and also its tokenizer if it starts afresh. Writes `tokenizer.json`,
 /// `config.json`, `model.safetensors` and `pretraining.json`.
 ///
-///
 /// `watch` is called after every step (its number and loss) and for every point of the curve.
 ///
 /// # Errors

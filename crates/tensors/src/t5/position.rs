@@ -17,7 +17,6 @@ pub enum Direction {
 /// The bucket of a key `relative` positions after its query (`_relative_position_bucket` in mesh-tensorflow and
 /// Transformers).
 ///
-///
 /// The nearest half of a direction's buckets hold one distance each; the rest are spaced evenly in the logarithm up to
 /// `max_distance`; larger distances share the last bucket.
 pub fn bucket(relative: i64, direction: Direction, buckets: usize, max_distance: usize) -> usize {
@@ -50,7 +49,6 @@ pub struct RelativeBias {
 
 impl RelativeBias {
     /// The bias of queries at positions `first..first + queries` on keys `0..keys`.
-    ///
     ///
     /// When decoding with a cache, `first` is the step, so that the query uses its own row of the table and not row 0.
     pub fn between(&self, first: usize, queries: usize, keys: usize) -> DistanceBias {

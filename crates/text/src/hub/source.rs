@@ -97,8 +97,6 @@ pub enum SourceError {
 
 impl Source {
     /// Named files of a repository.
-    /// Named files of a repository.
-    ///
     ///
     /// # Errors
     /// A name is invalid, or would lead out of the cache.
