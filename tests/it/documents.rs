@@ -426,12 +426,22 @@ fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
 }
 
 /// Flags of other programs, and those that clap adds.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 13] = [
     "--help",
     "--features",
     "--profile",
     "--release",
     "--local-dir",
+    // Of sbatch.
+    "--array",
+    "--constraint",
+    "--dependency",
+    "--output",
+    "--requeue",
+    "--signal",
+    // Of GNU parallel.
+    "--sshlogin",
+    "--workdir",
 ];
 
 /// In the middle of a sentence too, a verb is one of the program's and a flag one of the verb's.

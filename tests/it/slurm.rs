@@ -292,7 +292,7 @@ fn what_slurm_or_the_scripts_could_not_do_is_refused_before_anything_is_submitte
         (slurm("--submit --partition slice:1/2"), 2),
         (slurm("--submit --keep none"), 2),
         (slurm("--submit --device cuda"), 2),
-        (slurm("--submit --model nonesuch"), 1),
+        (slurm("--submit --model nonesuch"), 2),
         ("slurm status out".to_owned(), 1),
     ] {
         let output = cluster.promptshift(&words);

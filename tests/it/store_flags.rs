@@ -338,6 +338,10 @@ fn every_flag_belongs_to_what_the_table_says() {
         ("--dry-run", prompt.clone()),
         ("--quiet", prompt.flag("--quiet")),
         ("--json", prompt.flag("--json")),
+        ("--list-cells", prompt.flag("--list-cells")),
+        ("--cell", prompt.with("--cell", "evaluation/untuned")),
+        ("--partition", prompt.with("--partition", "slice:1/2")),
+        ("--report-only", prompt.flag("--report-only")),
     ];
     let card = fs::read_to_string(repository().join("datasets/drop.toml")).expect("committed");
     let is_kept = |line: &&str| !line.starts_with("miniature");

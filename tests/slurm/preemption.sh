@@ -44,6 +44,12 @@ done
 wait_until_it_trains 2
 echo "time limit of ${trainings}_2: one minute"
 scontrol update "jobid=${trainings}_2" TimeLimit=1
+for _ in $(seq 240); do
+  if ! is_running 2; then break; fi
+  sleep 0.5
+done
+# As a user does whose time was too short.
+scontrol update "jobid=${trainings}_2" TimeLimit=30
 
 for _ in $(seq 360); do
   if [ -z "$(squeue --noheader)" ]; then break; fi
@@ -54,7 +60,7 @@ done
 for task in 0 1 2; do
   grep -q "resumes from step" "$(log "$task")" || fail "task $task did not resume"
 done
-grep -q "Exited with exit code 75\|Exited with code 75\|exit code 75" "$(log 2)" || fail "task 2 did not end with 75"
+grep -q "exit code 75" "$(log 2)" || fail "task 2 did not end with 75"
 "$promptshift" slurm "${study[@]}" --out cluster --store cluster-store --submit | grep -q "nothing to submit" ||
   fail "something is left to submit"
 
