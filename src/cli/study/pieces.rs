@@ -120,7 +120,7 @@ impl Session<'_> {
             let of_kind = wanted.iter().filter(|piece| piece.kind == kind);
             let mut jobs = Vec::new();
             for piece in of_kind {
-                store.forget_piece(&piece.key)?;
+                store.forget_failure(&piece.key)?;
                 let at = all.iter().position(|one| one.name == piece.name);
                 jobs.push(Job {
                     name: piece.name.clone(),
@@ -181,7 +181,12 @@ impl Session<'_> {
                 Ok(runner.keep_end(plan, piece, reason.as_deref())?)
             })?;
             match reason {
-                None => print::line(format_args!("{}: done", piece.name))?,
+                None => {
+                    for after in all.iter().filter(|one| one.waits_for.contains(&piece.name)) {
+                        store.forget_failure(&after.key)?;
+                    }
+                    print::line(format_args!("{}: done", piece.name))?;
+                }
                 Some(reason) => {
                     print::line(format_args!("{}: failed: {reason}", piece.name))?;
                     failed.push(reason);

@@ -2,6 +2,7 @@
 //! the model that names trainings, and whatever kind of machine computed them.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -50,10 +51,10 @@ impl Store {
     /// The file was cut off or edited.
     pub fn ended_piece(&self, key: &str) -> Result<Option<EndedPiece>, StoreError> {
         let path = self.piece_path(key);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = fs::read(&path).at("read", &path)?;
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.at("read", &path)?,
+        };
         let ended: EndedPiece = opened_as(&bytes).map_err(|found| StoreError::Malformed {
             path,
             wanted: "how a cell ended; without the file it is computed anew".to_owned(),
@@ -81,15 +82,21 @@ impl Store {
         )
     }
 
-    /// Forgets how a piece ended, since it is computed again.
+    /// Forgets that a piece failed: it is computed again, or what it lacked is there.
     ///
     /// # Errors
-    /// The file can't be removed.
-    pub fn forget_piece(&self, key: &str) -> Result<(), StoreError> {
-        let path = self.piece_path(key);
-        match path.exists() {
-            true => fs::remove_file(&path).at("remove", &path),
-            false => Ok(()),
+    /// The file can't be read or removed.
+    pub fn forget_failure(&self, key: &str) -> Result<(), StoreError> {
+        let ended = self.ended_piece(key)?.map(|ended| ended.end);
+        match ended {
+            Some(PieceEnd::Failed { .. }) => {
+                let path = self.piece_path(key);
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    removed => removed.at("remove", &path),
+                }
+            }
+            _ => Ok(()),
         }
     }
 
