@@ -77,7 +77,7 @@ pub struct Arguments {
     seeds: Option<Seeds>,
     /// A rough look: fewer seeds, steps and rows where no flag sets them.
     ///
-    /// 3 seeds, a sixth of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that
+    /// 3 seeds, a third of the recipe's steps, 100 validation rows and 200 rows of each evaluated split. It shows that
     /// a study runs and what its report looks like; methods are not trained to the end. The miniature takes about a
     /// minute.
     #[arg(long, help_heading = help::TRAINING)]
