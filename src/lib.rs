@@ -13,10 +13,10 @@
 //! 2. Rows of the [`domain`]s become the [`datasets`] of a study; a [`backbone`] is loaded. Everything is checked before
 //!    anything is trained.
 //! 3. [`experiment`] trains what the [`store`] does not have: a method of [`tuning`] is applied to a [`network`], and
-//! [`train`] fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
+//!    [`train`] fits it to a [`TrainingSet`](train::TrainingSet), which is made of the sources' training rows.
 //! 4. [`eval`] turns tensors back into text: a prediction for each row of the source and of every target.
 //! 5. [`score`] scores predictions, [`stats`] estimates gaps with their intervals, and [`report`] writes them down.
-//! None of the three needs a model.
+//!    None of the three needs a model.
 //!
 //! Text becomes tensors in [`batch`] and tensors become text in [`eval`], nowhere else.
 //!

@@ -151,7 +151,7 @@ impl StoreFlag {
 
 impl Run {
     /// The same flags with another folder.
-    pub fn into_folder(&self, out: PathBuf) -> Run {
+    pub fn with_out(&self, out: PathBuf) -> Run {
         Run {
             out: Some(out),
             ..self.clone()

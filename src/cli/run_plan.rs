@@ -105,7 +105,7 @@ fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
     let mut ended = Vec::new();
     for one in swept {
         let request = Request {
-            flags: &flags.into_folder(out.join(&one.name)),
+            flags: &flags.with_out(out.join(&one.name)),
             form: Form::Summary,
             command: command(None),
         };

@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
         let folders = self.open(out)?;
         let store = Store::open(self.flags.store.path(), None)?;
         if self.flags.cells.extent() == Extent::Report {
-            return self.from_store(&store, &folders);
+            return self.record_stored(&store, &folders);
         }
         self.say_what_is_there(&store, &folders)?;
         match self.side_by_side > 1 {

@@ -19,6 +19,9 @@ use promptshift_text::domain::card::Card;
 use promptshift_text::domain::wording::relabel;
 use promptshift_text::domain::{Example, Gold};
 
+/// The indices of rows that have no answer yet, and the claim to answer them.
+pub(super) type Unanswered = (Vec<usize>, Box<Work>);
+
 impl Runner<'_> {
     /// The indices of a test set's rows that have no stored answer yet.
     pub(super) fn unanswered(
@@ -37,7 +40,7 @@ impl Runner<'_> {
         asked: &Asked,
         rows: &Rows,
         watch: &mut Watch,
-    ) -> Result<Option<(Vec<usize>, Box<Work>)>, ExperimentError> {
+    ) -> Result<Option<Unanswered>, ExperimentError> {
         let done = || Ok(self.unanswered(asked, rows)?.is_empty().then_some(()));
         let name = format!("answers-{}-{}", asked.of.folder(), asked.name());
         match self.claimed(&name, &done, watch)? {

@@ -211,7 +211,7 @@ impl Elsewhere {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{said}");
         let trainings = self.folder.path().join("store/trainings");
-        assert_eq!(names(&trainings), [self.training.clone()]);
+        assert_eq!(names(&trainings), std::slice::from_ref(&self.training));
         said
     }
 }

@@ -8,7 +8,7 @@
 //! The folder `.claim` gets its name by a rename, which succeeds for one process only, on every file system. (Locks of
 //! files do nothing on many file systems that machines share, and fail on others.) A claim whose owner is gone is
 //! taken over at once: a process of this machine that has ended, or one of a Slurm job that has. Of any other owner
-//! nothing is known but its signs of life: its claim is taken over after [`SILENT`]. An owner that was only stopped
+//! nothing is known but its signs of life: its claim is taken over after `SILENT`. An owner that was only stopped
 //! finds that out before it writes, since it no longer [holds](Claim::check) the claim.
 //!
 //! Clocks of machines differ, so silence is measured between the times that the file system gives to two files.

@@ -219,7 +219,7 @@ impl Session<'_> {
     }
 
     /// Writes the records of what the store has, and why it lacks the others.
-    pub(super) fn from_store(
+    pub(super) fn record_stored(
         &mut self,
         store: &Store,
         folders: &[RunFolder],
