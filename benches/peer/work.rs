@@ -16,7 +16,7 @@ use promptshift::domain::parquet::TableFile;
 use promptshift::domain::readers::{DataFile, Reader};
 use promptshift::domain::row::{QuestionRow, Row};
 use promptshift::kernels;
-use promptshift::layers::{Dropout, Tokens};
+use promptshift::layers::{Pass, Tokens};
 use promptshift::recipe::{
     AdafactorRecipe, Method, Objective, ParameterScaling, PromptInit, PromptRecipe, Reduction,
     Schedule, SecondMoment,
@@ -334,7 +334,7 @@ fn generate(data: &Path) -> Result<Value> {
         .collect();
     // No token ends an output, so that each has exactly NEW_TOKENS.
     let answer = |tokens: &Tokens| {
-        let encoded = model.encode(model.embed(tokens), &mut Dropout::off());
+        let encoded = model.encode(model.embed(tokens), &mut Pass::evaluation());
         model.generate(&encoded, &[u32::MAX], NEW_TOKENS)
     };
     black_box(answer(&groups[0]));

@@ -93,6 +93,17 @@ pub struct Arguments {
     /// Batch size, instead of the recipe's.
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
     batch_size: Option<usize>,
+    /// Compute a batch in parts of at most N examples, in less memory.
+    ///
+    /// Their gradients are added before the optimiser's step, so the step is that of the whole batch, but for rounding
+    /// and, where there is dropout, other masks.
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = help::TRAINING)]
+    micro_batch: Option<usize>,
+    /// Compute each block again in the backward pass, in less memory.
+    ///
+    /// Gradients stay what they are but for rounding; a step takes about a third longer.
+    #[arg(long, help_heading = help::TRAINING)]
+    gradient_checkpointing: bool,
     /// Learning rate, instead of the recipe's: 0.3, or prompt=0.3,model=0.001.
     #[arg(
         long,

@@ -13,7 +13,7 @@ use promptshift_numbers::recipe::{Limits, Method, Recipe};
 use promptshift_numbers::record::{Cell, Setting};
 use promptshift_tensors::backbone::Backbone;
 use promptshift_tensors::batch::{Batch, Encoding, encode, inputs};
-use promptshift_tensors::layers::Dropout;
+use promptshift_tensors::layers::Pass;
 use promptshift_tensors::train::{Course, Trainer, optimizer};
 use promptshift_tensors::tuning::{Tuned, TuningError};
 use promptshift_text::domain::Example;
@@ -317,7 +317,7 @@ impl Sample {
         let tokens = inputs(&self.answered.iter().collect::<Vec<_>>(), tokenizer.pad());
         let untuned = Tuned::untuned(self.backbone.model.clone());
         self.second_time(|| {
-            let encoded = untuned.encode(&tokens, &mut Dropout::off());
+            let encoded = untuned.encode(&tokens, &mut Pass::evaluation());
             let written: usize = match untuned.answers() {
                 true => (untuned.backbone)
                     .generate(&encoded, tokenizer.ends(), self.limits.answer)

@@ -10,7 +10,7 @@ use promptshift::batch::encode;
 use promptshift::bert::{self, Bert, BertConfig, Head};
 use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
-use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
+use promptshift::layers::{HeadForm, Injected, Pass, Tokens};
 use promptshift::network::{Config, Encoded, Kind, Network};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::train::TrainingSet;
@@ -76,7 +76,7 @@ fn entries(prompt: Option<Tensor<2>>) -> Injected {
 }
 
 fn read(model: &Bert, tokens: &Tokens, prompt: Option<Tensor<2>>) -> bert::Encoded {
-    model.encode(tokens, &entries(prompt), &mut Dropout::off())
+    model.encode(tokens, entries(prompt), &mut Pass::evaluation())
 }
 
 fn targets(reference: &Reference) -> Tokens {
@@ -510,6 +510,15 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
 }
 
 #[test]
+fn saving_memory_changes_no_gradient() {
+    let (ground, examples) = (ground(), [classes(), classes()].concat());
+    for method in methods() {
+        let recipe = recipe(method, HeadForm::Classes(2));
+        ground.saves_memory_without_other_gradients(method, &recipe, &examples);
+    }
+}
+
+#[test]
 fn what_training_left_is_restored_to_the_bit() {
     let (ground, examples) = (ground(), classes());
     let anew = backbone(&folder());
@@ -567,7 +576,7 @@ fn minilm_agrees_on_real_pairs() {
     assert_eq!(ids, reference.ids("input_ids"));
     let tokens = Tokens::padded(&ids, 0);
     let Encoded::Bert(encoded) =
-        (backbone.model).encode(&tokens, Injected::default(), &mut Dropout::off())
+        (backbone.model).encode(&tokens, Injected::default(), &mut Pass::evaluation())
     else {
         panic!("a BERT")
     };

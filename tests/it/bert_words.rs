@@ -15,7 +15,7 @@ use promptshift::checkpoint::Weights;
 use promptshift::domain::catalogue::Catalogue;
 use promptshift::domain::wording::{Opening, ScoreBy, Verbalizer, Wording};
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
-use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
+use promptshift::layers::{HeadForm, Injected, Pass, Tokens};
 use promptshift::network::Network;
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::tuning::{self, MethodInputs, Tuned};
@@ -127,7 +127,7 @@ fn logits_loss_and_the_prompts_gradient_agree() {
             prompt,
             ..Injected::default()
         };
-        model.encode(&tokens, &entries, &mut Dropout::off())
+        model.encode(&tokens, entries, &mut Pass::evaluation())
     };
     let encoded = read(None);
     let logits = values(model.logits(&encoded));
@@ -183,7 +183,7 @@ fn a_method_trains_the_words_vectors_with_its_own() {
     let other_seed = Tuned::untuned_on(&backbone, Some(form), 1);
     let logits = |tuned: &Tuned| {
         let tokens = Tokens::padded(&[[2_u32, 9, 3, 4, 10, 3]], 0);
-        let encoded = tuned.encode(&tokens, &mut Dropout::off());
+        let encoded = tuned.encode(&tokens, &mut Pass::evaluation());
         values(
             tuned
                 .backbone

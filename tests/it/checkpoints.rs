@@ -9,7 +9,7 @@ use assert_cmd::Command;
 use burn::tensor::Device;
 use promptshift::backbone::{Backbone, BackboneChoice, BackboneError};
 use promptshift::checkpoint::{CheckpointError, Weights};
-use promptshift::layers::{Dropout, Injected, Tokens};
+use promptshift::layers::{Injected, Pass, Tokens};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,7 +91,7 @@ type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 fn logits(backbone: &Backbone) -> Vec<f32> {
     let inputs = Tokens::padded(&[[5_u32, 9, 200, 31], [7, 8, 9, 1]], 0);
     let targets = Tokens::padded(&[[12_u32, 1], [3, 1]], 0);
-    let off = &mut Dropout::off();
+    let off = &mut Pass::evaluation();
     let encoded = (backbone.model).encode(&inputs, Injected::default(), off);
     values(backbone.model.logits(&encoded, &targets))
 }

@@ -10,7 +10,7 @@ use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::checkpoint::Weights;
 use promptshift::domain::{AnswerForm, Example};
 use promptshift::gguf::Gguf;
-use promptshift::layers::{Dropout, Injected, KeyValue, Tokens};
+use promptshift::layers::{Injected, KeyValue, Pass, Tokens};
 use promptshift::network::{Config, Encoded, Network};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::tuning::{self, MethodInputs, Parameters};
@@ -46,7 +46,7 @@ fn encode(model: &Network, inputs: &Tokens, prompt: Option<Tensor<2>>) -> Encode
         prompt,
         ..Injected::default()
     };
-    model.encode(inputs, entries, &mut Dropout::off())
+    model.encode(inputs, entries, &mut Pass::evaluation())
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn logits_and_losses_agree() {
             assert_close(name, &logits, &reference.floats(key), 1e-4);
         }
         let encoded = encode(model, &inputs, None);
-        let losses = model.token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+        let losses = model.token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation());
         assert_close(name, &values(losses), &reference.floats("losses"), 1e-4);
         assert_eq!(backbone.config.parameters(), model.num_params(), "{name}");
     }
@@ -76,7 +76,8 @@ fn the_prompts_gradient_agrees() {
         let device = Device::flex().autodiff();
         let vectors = prompt(&reference, backbone.config.width(), &device).require_grad();
         let encoded = encode(&backbone.model, &inputs, Some(vectors.clone()));
-        let losses = (backbone.model).token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+        let losses =
+            (backbone.model).token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation());
         let gradient = vectors.grad(&losses.sum().backward()).expect("tracked");
         assert_close(
             name,
@@ -159,7 +160,7 @@ fn decoding_finds_what_reading_all_at_once_finds() {
                 .collect(),
             ..Injected::default()
         };
-        let off = &mut Dropout::off();
+        let off = &mut Pass::evaluation();
         let encoded = backbone.model.encode(&inputs, entries, off);
         let outputs = backbone.model.generate(&encoded, &[], TOKENS);
         let rows: Vec<&[u32]> = outputs.iter().map(|output| &output.ids[..]).collect();
@@ -413,6 +414,17 @@ fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
 }
 
 #[test]
+fn saving_memory_changes_no_gradient() {
+    let ground = ground();
+    for method in methods() {
+        let recipe = recipe(method, 1);
+        if recipe.trains() {
+            ground.saves_memory_without_other_gradients(method, &recipe, &examples());
+        }
+    }
+}
+
+#[test]
 fn what_was_saved_answers_as_what_was_trained_to_the_bit() {
     let ground = ground();
     let bits = || ground.backbone.model.weights().to_bytes(BTreeMap::new());
@@ -520,7 +532,7 @@ fn smollm2_is_transformers() {
     let target: Vec<u32> = serde_json::from_value(json["target"].clone()).expect("ids");
     let encoded = encode(&backbone.model, &batch, Some(vectors.clone()));
     let target = Tokens::padded(&[target], 0);
-    let losses = (backbone.model).token_losses(&encoded, &target, 0.0, &mut Dropout::off());
+    let losses = (backbone.model).token_losses(&encoded, &target, 0.0, &mut Pass::evaluation());
     let ours = values(vectors.grad(&losses.sum().backward()).expect("tracked"));
     let theirs = reference.floats("prompt.grad");
     let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();

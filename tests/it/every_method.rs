@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
 use promptshift::backbone::Backbone;
-use promptshift::batch::encode;
+use promptshift::batch::{Batch, Encoding, encode};
 use promptshift::checkpoint::Weights;
 use promptshift::domain::{Example, Task};
 use promptshift::eval::predict::{Answer, predict};
+use promptshift::layers::{Dropout, GradientCheckpointing, Pass};
 use promptshift::network::Network;
 use promptshift::provenance::{self, Origin};
 use promptshift::recipe::{Limits, Method, Recipe};
@@ -309,6 +313,103 @@ impl Ground {
         assert!(
             !matches!(first, Some(Event::Resumed { .. })),
             "{name}: what another training left is not gone on from"
+        );
+    }
+}
+
+impl Ground {
+    /// That gradient checkpointing and micro-batches compute the gradients of a batch that is computed at once.
+    pub fn saves_memory_without_other_gradients(
+        &self,
+        method: Method,
+        recipe: &Recipe,
+        examples: &[Example],
+    ) {
+        let name = method.name();
+        let tuned = self.apply(recipe);
+        let encodings = encode(examples, &self.backbone.tokenizer, &self.limits);
+        let batch = |rows: &[Encoding]| {
+            Batch::of(
+                &rows.iter().collect::<Vec<_>>(),
+                self.backbone.tokenizer.pad(),
+            )
+        };
+        let gradients = |rows: &[Encoding], dropout: f64, checkpointing| {
+            let batch = batch(rows);
+            let mut pass = Pass::training(Dropout::new(dropout, 3), checkpointing);
+            let encoded = tuned.encode(&batch.inputs, &mut pass);
+            let losses = (tuned.backbone).token_losses(&encoded, &batch.targets, 1e-4, &mut pass);
+            let (grads, dropout) = pass.gradients(&losses.sum(), &tuned);
+            (gradients_of(&tuned, &grads), dropout.taken())
+        };
+        let (at_once, masks) = gradients(&encodings, 0.1, GradientCheckpointing::Off);
+        let (again, as_many) = gradients(&encodings, 0.1, GradientCheckpointing::Blocks);
+        assert!(!at_once.is_empty(), "{name}: something is trained");
+        assert_eq!(masks, as_many, "{name}: dropout takes each mask once");
+        assert_close(name, &at_once, &again);
+
+        let (at_once, _) = gradients(&encodings, 0.0, GradientCheckpointing::Off);
+        let (mut parts, mut first) = (Vec::new(), 0);
+        for size in [1, 2, encodings.len() - 3] {
+            let rows = &encodings[first..first + size];
+            parts.push(gradients(rows, 0.0, GradientCheckpointing::Blocks).0);
+            first += size;
+        }
+        let sum = parts.into_iter().reduce(|mut sum, part| {
+            assert_eq!(
+                sum.keys().collect::<Vec<_>>(),
+                part.keys().collect::<Vec<_>>()
+            );
+            for (total, more) in sum.values_mut().flatten().zip(part.values().flatten()) {
+                *total += more;
+            }
+            sum
+        });
+        assert_close(name, &at_once, &sum.expect("three parts"));
+    }
+}
+
+/// The gradient of every parameter that has one, by the parameter's name.
+fn gradients_of(tuned: &Tuned, grads: &GradientsParams) -> BTreeMap<String, Vec<f32>> {
+    struct Found<'a>(&'a GradientsParams, Vec<Vec<f32>>);
+    impl ModuleVisitor for Found<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id);
+            let values = gradient.map(|it| it.into_data().try_to_vec().expect("f32"));
+            self.1.push(values.unwrap_or_default());
+        }
+    }
+    let mut found = Found(grads, Vec::new());
+    tuned.visit(&mut found);
+    let parameters = tuned.parameters();
+    assert_eq!(parameters.len(), found.1.len());
+    let named = parameters.into_iter().map(|parameter| parameter.path);
+    let named = named.zip(found.1);
+    named.filter(|(_, values)| !values.is_empty()).collect()
+}
+
+/// Each tensor's difference, relative to its norm, is rounding.
+fn assert_close(name: &str, one: &BTreeMap<String, Vec<f32>>, other: &BTreeMap<String, Vec<f32>>) {
+    assert_eq!(
+        one.keys().collect::<Vec<_>>(),
+        other.keys().collect::<Vec<_>>(),
+        "{name}"
+    );
+    let norm = |values: &mut dyn Iterator<Item = f32>| {
+        let squares: f64 = values.map(|value| f64::from(value).powi(2)).sum();
+        squares.sqrt()
+    };
+    let largest = one.values().map(|it| norm(&mut it.iter().copied()));
+    let largest = largest.fold(0.0, f64::max);
+    assert!(largest > 0.0, "{name}: no gradient");
+    for (path, one) in one {
+        let other = &other[path];
+        assert_eq!(one.len(), other.len(), "{name}: {path}");
+        let apart = norm(&mut one.iter().zip(other).map(|(a, b)| a - b));
+        let bound = 1e-5 * norm(&mut one.iter().copied()) + 1e-7 * largest;
+        assert!(
+            apart <= bound,
+            "{name}: {path} differs by {apart}, at most {bound}"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::checkpoint::WeightFiles;
-use promptshift::layers::Dropout;
+use promptshift::layers::Pass;
 use promptshift::t5::{T5, T5Config};
 
 use super::parity::{Reference, values};
@@ -49,9 +49,9 @@ fn agrees(folder: &Path) {
             "" => model.embed(&inputs),
             _ => model.embed(&inputs).after_prompt(prompt(&Device::flex())),
         };
-        let encoded = model.encode(input, &mut Dropout::off());
+        let encoded = model.encode(input, &mut Pass::evaluation());
 
-        let losses = model.token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+        let losses = model.token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation());
         let ours: Vec<f32> = values(losses).into_iter().map(|loss| -loss).collect();
         let theirs = reference.floats(&format!("{prefix}target_logprobs"));
         let targets_apart = largest_difference(&ours, &theirs);
@@ -81,8 +81,8 @@ fn agrees(folder: &Path) {
 
     let tracked = prompt(&Device::flex().autodiff()).require_grad();
     let input = model.embed(&inputs).after_prompt(tracked.clone());
-    let encoded = model.encode(input, &mut Dropout::off());
-    let losses = model.token_losses(&encoded, &targets, 0.0, &mut Dropout::off());
+    let encoded = model.encode(input, &mut Pass::evaluation());
+    let losses = model.token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation());
     let gradient = tracked.grad(&losses.sum().backward()).expect("tracked");
     let (ours, theirs) = (values(gradient), reference.floats("prompt.grad"));
     let apart = relative_difference(&ours, &theirs);

@@ -90,6 +90,15 @@ fn what_is_trained_moves_and_what_is_frozen_stays_to_the_bit() {
     }
 }
 
+#[test]
+fn saving_memory_changes_no_gradient() {
+    let ground = Ground::of(nano()).reading(48);
+    for method in methods().filter(|&method| default(method).trains()) {
+        let examples = examples(method, 6);
+        ground.saves_memory_without_other_gradients(method, &recipe(method, 1), &examples);
+    }
+}
+
 /// Enough to see every loss fall by half.
 const HALVING_STEPS: usize = 60;
 
@@ -420,7 +429,7 @@ fn weights_that_lora_was_merged_into_are_a_checkpoint() {
 /// whole sequences in training: both must see the same.
 #[test]
 fn an_answer_is_as_probable_token_by_token_as_at_once() {
-    use promptshift::layers::{Dropout, Tokens};
+    use promptshift::layers::{Pass, Tokens};
     let ground = Ground::of(nano());
     let backbone = &ground.backbone;
     for method in methods() {
@@ -429,7 +438,7 @@ fn an_answer_is_as_probable_token_by_token_as_at_once() {
         let inputs: Vec<&[u32]> = encodings.iter().map(|e| e.input.as_slice()).collect();
         let tuned = ground.train(&recipe(method, 3), &examples).best;
         let tokens = Tokens::padded(&inputs, backbone.tokenizer.pad());
-        let encoded = tuned.encode(&tokens, &mut Dropout::off());
+        let encoded = tuned.encode(&tokens, &mut Pass::evaluation());
         let outputs = tuned
             .backbone
             .generate(&encoded, &[backbone.tokenizer.end()], 12);
@@ -437,7 +446,7 @@ fn an_answer_is_as_probable_token_by_token_as_at_once() {
         let targets = Tokens::padded(&ids, backbone.tokenizer.pad());
         let losses: Vec<f32> = tuned
             .backbone
-            .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
+            .token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation())
             .into_data()
             .try_to_vec()
             .expect("f32");

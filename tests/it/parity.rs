@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use promptshift::checkpoint::{WeightFiles, Weights};
-use promptshift::layers::{Dropout, Tokens};
+use promptshift::layers::{Pass, Tokens};
 use promptshift::t5::{Embedded, Encoded, T5, T5Config, position};
 use promptshift::tuning::model_tuning;
 use safetensors::SafeTensors;
@@ -114,7 +114,7 @@ fn prompt(reference: &Reference, device: &Device) -> Tensor<2> {
 }
 
 fn encode(model: &T5, input: Embedded) -> Encoded {
-    model.encode(input, &mut Dropout::off())
+    model.encode(input, &mut Pass::evaluation())
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn losses_agree() {
     let reference = Reference::read();
     let (_, model) = tiny();
     let encoded = encode(&model, model.embed(&reference.inputs()));
-    let losses = model.token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off());
+    let losses = model.token_losses(&encoded, &reference.targets(), 0.0, &mut Pass::evaluation());
     assert_close(
         "sum",
         &values(losses.clone().sum()),
@@ -182,7 +182,7 @@ fn the_prompts_gradient_agrees() {
         .after_prompt(prompt.clone());
     let encoded = encode(&model, input);
     let loss = model
-        .token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off())
+        .token_losses(&encoded, &reference.targets(), 0.0, &mut Pass::evaluation())
         .sum();
     assert_close(
         "loss",
@@ -223,7 +223,7 @@ fn gradients_of_every_kind_of_weight_agree() {
     let model = model.train();
     let encoded = encode(&model, model.embed(&reference.inputs()));
     let loss = model
-        .token_losses(&encoded, &reference.targets(), 0.0, &mut Dropout::off())
+        .token_losses(&encoded, &reference.targets(), 0.0, &mut Pass::evaluation())
         .sum();
     let grads = loss.backward();
     // Gradients in the checkpoint's layout: each parameter is replaced by its own gradient.
@@ -349,7 +349,12 @@ fn v1_0_agrees() {
     let device = Device::flex().autodiff();
     let tracked = prompt(&reference, &device).require_grad();
     let input = model.embed(&inputs).after_prompt(tracked.clone());
-    let losses = model.token_losses(&encode(&model, input), &targets, 0.0, &mut Dropout::off());
+    let losses = model.token_losses(
+        &encode(&model, input),
+        &targets,
+        0.0,
+        &mut Pass::evaluation(),
+    );
     let gradient = tracked.grad(&losses.sum().backward()).expect("tracked");
     assert_close(
         "prompt",
@@ -366,7 +371,7 @@ fn v1_0_agrees() {
     let t5 = trained.backbone.clone().into_t5().expect("a T5");
     let encoded = encode(&t5, t5.embed(&inputs));
     let loss = t5
-        .token_losses(&encoded, &targets, 0.0, &mut Dropout::off())
+        .token_losses(&encoded, &targets, 0.0, &mut Pass::evaluation())
         .sum();
     let loss_sum = f64::from(loss.clone().into_scalar::<f32>());
     assert!((loss_sum - f64::from(reference.floats("loss_sum")[0])).abs() < 1e-3);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use promptshift::backbone::Backbone;
 use promptshift::checkpoint::Weights;
-use promptshift::layers::{Dropout, Tokens};
+use promptshift::layers::{Pass, Tokens};
 use promptshift::tuning::Tuned;
 use promptshift::tuning::saved::{self, AdapterFile, Format, PromptFile};
 use safetensors::SafeTensors;
@@ -71,7 +71,7 @@ impl Golden {
 
     fn logits(&self, name: &str, tuned: &Tuned) -> Vec<f32> {
         let inputs = self.ids(name, ["inputs", "input_ids"]);
-        let encoded = tuned.encode(&inputs, &mut Dropout::off());
+        let encoded = tuned.encode(&inputs, &mut Pass::evaluation());
         let targets = self.ids(name, ["targets", "targets"]);
         values(tuned.backbone.logits(&encoded, &targets))
     }
@@ -79,7 +79,7 @@ impl Golden {
     /// The largest differences of logits and of greedy log-probabilities; greedy outputs are equal.
     fn differences(&self, name: &str, tuned: &Tuned) -> (f32, f64) {
         let inputs = self.ids(name, ["inputs", "input_ids"]);
-        let encoded = tuned.encode(&inputs, &mut Dropout::off());
+        let encoded = tuned.encode(&inputs, &mut Pass::evaluation());
         let ours = self.logits(name, tuned);
         let file = SafeTensors::deserialize(&self.floats).expect("safetensors");
         let theirs = file.tensor(name).expect(name).data().chunks_exact(4);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use promptshift::layers::{Dropout, Tokens};
+use promptshift::layers::{Pass, Tokens};
 use promptshift::network::{Encoded, Kind};
 use promptshift::t5::T5;
 use promptshift::tuning::Tuned;
@@ -25,7 +25,10 @@ fn ids(name: &str) -> Vec<Vec<u32>> {
 }
 
 fn encoded(tuned: &Tuned) -> Encoded {
-    tuned.encode(&Tokens::padded(&ids("input_ids"), 0), &mut Dropout::off())
+    tuned.encode(
+        &Tokens::padded(&ids("input_ids"), 0),
+        &mut Pass::evaluation(),
+    )
 }
 
 fn behind(model: T5, path: &Path) -> Tuned {

@@ -303,6 +303,11 @@ fn every_flag_belongs_to_what_the_table_says() {
         ("--steps", prompt.with("--steps", "3")),
         ("--quick", prompt.without("--steps").flag("--quick")),
         ("--batch-size", prompt.with("--batch-size", "3")),
+        ("--micro-batch", prompt.with("--micro-batch", "1")),
+        (
+            "--gradient-checkpointing",
+            prompt.flag("--gradient-checkpointing"),
+        ),
         ("--learning-rate", prompt.with("--learning-rate", "0.1")),
         ("--prompt-length", prompt.with("--prompt-length", "7")),
         ("--init", prompt.with("--init", "uniform")),

@@ -12,7 +12,7 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{Example, Task};
-use promptshift::layers::{Dropout, Injected, Tokens};
+use promptshift::layers::{Injected, Pass, Tokens};
 use promptshift::recipe::{
     Defaults, DeltaRecipe, Limits, Method, PromptInit, PromptRecipe, Recipe,
 };
@@ -298,7 +298,7 @@ fn an_answer_does_not_depend_on_who_shares_the_batch() {
         let tokens = Tokens::padded(inputs, backbone.tokenizer.pad());
         let encoded = backbone
             .model
-            .encode(&tokens, Injected::default(), &mut Dropout::off());
+            .encode(&tokens, Injected::default(), &mut Pass::evaluation());
         backbone
             .model
             .generate(&encoded, &[backbone.tokenizer.end()], 24)

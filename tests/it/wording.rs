@@ -16,7 +16,7 @@ use promptshift::domain::{AnswerForm, Example, Task};
 use promptshift::eval::Answering;
 use promptshift::eval::answerer::Answerer;
 use promptshift::eval::predict::Answer;
-use promptshift::layers::{Dropout, Tokens};
+use promptshift::layers::{Pass, Tokens};
 use promptshift::recipe::{Defaults, Limits, Method, Recipe};
 use promptshift::tuning::{self, MethodInputs, Tuned};
 use serde_json::Value;
@@ -74,7 +74,7 @@ fn by_hand(backbone: &Backbone, tuned: &Tuned, encoding: &Encoding, text: &str) 
     let mut ids = backbone.tokenizer.encode_output(text);
     ids.push(backbone.tokenizer.end());
     let inputs = batch::inputs(&[encoding], backbone.tokenizer.pad());
-    let encoded = tuned.encode(&inputs, &mut Dropout::off());
+    let encoded = tuned.encode(&inputs, &mut Pass::evaluation());
     let targets = Tokens::padded(&[&ids], backbone.tokenizer.pad());
     let logits = log_softmax(tuned.backbone.logits(&encoded, &targets), 1);
     let [_, width] = logits.dims();
@@ -306,8 +306,9 @@ fn a_template_s_vectors_are_where_its_slots_are_and_are_trained() {
     let tuned = prompted(&backbone, 20);
     let chosen: Vec<&Encoding> = encodings.iter().collect();
     let batch = batch::Batch::of(&chosen, backbone.tokenizer.pad());
-    let encoded = tuned.encode(&batch.inputs, &mut Dropout::off());
-    let losses = (tuned.backbone).token_losses(&encoded, &batch.targets, 0.0, &mut Dropout::off());
+    let encoded = tuned.encode(&batch.inputs, &mut Pass::evaluation());
+    let losses =
+        (tuned.backbone).token_losses(&encoded, &batch.targets, 0.0, &mut Pass::evaluation());
     let grads = losses.sum().backward();
     let prompt = tuned.prompt.as_ref().expect("a prompt").vectors();
     let grad = prompt.grad(&grads).expect("it is on the tape");

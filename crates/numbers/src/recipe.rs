@@ -249,6 +249,37 @@ impl Budget {
     }
 }
 
+/// How a training step saves memory. The loss and its gradients stay what they are but for rounding; with
+/// micro-batches, dropout takes other masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepMemory {
+    /// Examples computed at a time, at most: the gradients of a batch are the sum of theirs. `None` computes a batch
+    /// at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<usize>,
+    /// What the backward pass computes again.
+    #[serde(default)]
+    pub gradient_checkpointing: GradientCheckpointing,
+}
+
+impl StepMemory {
+    fn is_default(&self) -> bool {
+        *self == StepMemory::default()
+    }
+}
+
+/// What a backward pass computes again rather than keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GradientCheckpointing {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Every block, from its input (Chen et al. 2016, arXiv 1604.06174).
+    Blocks,
+}
+
 /// Longest sequences in tokens, end of sequence included; the prompt is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -285,6 +316,9 @@ pub struct Recipe {
     pub objective: Objective,
     /// Steps, batch, selection.
     pub budget: Budget,
+    /// How a step saves memory. Records of recipes that don't have no such key.
+    #[serde(skip_serializing_if = "StepMemory::is_default")]
+    pub memory: StepMemory,
 }
 
 /// A recipe as records have it.
@@ -300,6 +334,8 @@ struct WrittenRecipe {
     schedule: Schedule,
     objective: Objective,
     budget: Budget,
+    #[serde(default)]
+    memory: StepMemory,
 }
 
 impl From<WrittenRecipe> for Recipe {
@@ -313,6 +349,7 @@ impl From<WrittenRecipe> for Recipe {
             schedule,
             objective,
             budget,
+            memory,
         } = written;
         let delta = match (delta, &prompt) {
             (Some(delta), _) => delta,
@@ -328,6 +365,7 @@ impl From<WrittenRecipe> for Recipe {
             schedule,
             objective,
             budget,
+            memory,
         }
     }
 }

@@ -428,6 +428,7 @@ fn recipe(method: Method) -> Recipe {
             evaluate_every: 50,
             patience: None,
         },
+        memory: Default::default(),
     }
 }
 

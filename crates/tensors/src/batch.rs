@@ -115,4 +115,17 @@ impl Batch {
             targets: Tokens::padded(&targets, pad),
         }
     }
+
+    /// The same examples in parts of at most `size`, each padded to its own longest.
+    pub(crate) fn micro_batches(&self, size: usize) -> Vec<Batch> {
+        let examples = self.inputs.batch();
+        let part = |first: usize| {
+            let rows = first..examples.min(first + size);
+            Batch {
+                inputs: self.inputs.rows(rows.clone()),
+                targets: self.targets.rows(rows),
+            }
+        };
+        (0..examples).step_by(size.max(1)).map(part).collect()
+    }
 }

@@ -3,6 +3,9 @@
 //! By default Burn takes the first backend that was compiled in, whether or not its hardware is present, and fails at
 //! the first tensor. So devices are checked here before anything is loaded.
 
+#[cfg(any(feature = "cuda", test))]
+use std::path::{Path, PathBuf};
+
 pub use burn::tensor::Device;
 
 use promptshift_text::domain::catalogue::did_you_mean;
@@ -46,7 +49,20 @@ pub enum DeviceError {
         /// What is required.
         wanted: &'static str,
     },
+    /// CUDA's mathematical functions are missing: the first softmax would fail.
+    #[error(
+        "device '{device}' needs {FUNCTIONS}, which has CUDA's exp, log and tanh: not found below {looked}; wanted the CUDA toolkit there, or CUDA_PATH at a folder that contains it (the PyPI package nvidia-cuda-nvcc-cu12 has it under nvidia/cuda_nvcc)"
+    )]
+    NoFunctions {
+        /// What was asked for.
+        device: String,
+        /// The folders that were looked into.
+        looked: String,
+    },
 }
+
+/// The file with CUDA's mathematical functions, below the toolkit's folder.
+const FUNCTIONS: &str = "nvvm/libdevice/libdevice.10.bc";
 
 /// The kinds of devices compiled in.
 pub fn built() -> Vec<&'static str> {
@@ -96,14 +112,44 @@ fn cuda(name: &str, index: usize) -> Result<Device, DeviceError> {
     // Asks the driver for a count; a missing driver counts as none.
     let devices = Device::enumerate(DeviceType::Cuda).into_vec();
     let count = devices.len();
-    devices
-        .into_iter()
-        .nth(index)
-        .ok_or_else(|| DeviceError::Absent {
+    let device = (devices.into_iter().nth(index)).ok_or_else(|| DeviceError::Absent {
+        device: name.to_string(),
+        found: format!("{count} CUDA devices"),
+        wanted: "an NVIDIA GPU with its driver (libcuda.so), counted from cuda:0",
+    })?;
+    let toolkit = std::env::var_os("CUDA_PATH").map(PathBuf::from);
+    find_functions(name, toolkit, &TOOLKITS.map(PathBuf::from))?;
+    Ok(device)
+}
+
+/// Where a toolkit is looked for without CUDA_PATH, as CubeCL does (cubecl-llvm, `nvptx/libdevice.rs`).
+#[cfg(feature = "cuda")]
+const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
+
+/// Checks for the file that kernels are linked with, in the folder that CubeCL will take: `toolkit`, or the first of
+/// `usual` that has the file's folder.
+#[cfg(any(feature = "cuda", test))]
+fn find_functions(
+    name: &str,
+    toolkit: Option<PathBuf>,
+    usual: &[PathBuf],
+) -> Result<(), DeviceError> {
+    let looked: Vec<PathBuf> = match toolkit {
+        Some(toolkit) => vec![toolkit],
+        None => usual.to_vec(),
+    };
+    let has_folder = |root: &&PathBuf| root.join(FUNCTIONS).parent().is_some_and(Path::is_dir);
+    let taken = looked.iter().find(has_folder);
+    match taken.is_some_and(|root| root.join(FUNCTIONS).is_file()) {
+        true => Ok(()),
+        false => Err(DeviceError::NoFunctions {
             device: name.to_string(),
-            found: format!("{count} CUDA devices"),
-            wanted: "an NVIDIA GPU with its driver (libcuda.so), counted from cuda:0",
-        })
+            looked: (looked.iter())
+                .map(|root| root.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        }),
+    }
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -192,5 +238,25 @@ mod tests {
         let error = find("cuda:0").expect_err("not built").to_string();
         assert!(error.contains("--features cuda"), "{error}");
         assert!(error.contains("computes on: cpu"), "{error}");
+    }
+
+    #[test]
+    fn a_machine_without_cudas_functions_is_told_where_they_were_looked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [empty, whole] = ["empty", "whole"].map(|name| folder.path().join(name));
+        std::fs::create_dir_all(whole.join("nvvm/libdevice")).expect("folders");
+        let usual = [empty.clone(), whole.clone()];
+        let refused = |toolkit: Option<&PathBuf>| {
+            let error = find_functions("cuda:0", toolkit.cloned(), &usual);
+            error.expect_err("no file is there").to_string()
+        };
+        assert!(refused(None).contains(&whole.display().to_string()));
+        std::fs::write(whole.join(FUNCTIONS), "bitcode").expect("written");
+        find_functions("cuda:0", None, &usual).expect("the second folder has it");
+        find_functions("cuda:0", Some(whole), &[]).expect("CUDA_PATH has it");
+        // CUDA_PATH alone counts, as for CubeCL.
+        let refused = refused(Some(&empty));
+        assert!(refused.contains(&empty.display().to_string()), "{refused}");
+        assert!(refused.contains("libdevice.10.bc"), "{refused}");
     }
 }

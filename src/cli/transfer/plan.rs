@@ -11,8 +11,8 @@ use crate::cli::values::{Answers, Elsewhere, Init, Seeds};
 use crate::cli::{learning_rate, redirection, wording};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::{
-    DeltaRecipe, Limits, Method, PreambleRecipe, PromptInit, Recipe, SubspaceRecipe, SubspaceStart,
-    TuneOn,
+    DeltaRecipe, GradientCheckpointing, Limits, Method, PreambleRecipe, PromptInit, Recipe,
+    StepMemory, SubspaceRecipe, SubspaceStart, TuneOn,
 };
 use promptshift_numbers::record::Setting;
 use promptshift_tensors::backbone::BackboneChoice;
@@ -121,6 +121,15 @@ pub fn plan(
         }
         if let Some(size) = arguments.batch_size {
             recipe.budget.batch_size = size;
+        }
+        if recipe.trains() {
+            recipe.memory = StepMemory {
+                micro_batch: arguments.micro_batch,
+                gradient_checkpointing: match arguments.gradient_checkpointing {
+                    true => GradientCheckpointing::Blocks,
+                    false => GradientCheckpointing::Off,
+                },
+            };
         }
         if let Some(rate) = rates.get(&method) {
             recipe.optimizer = recipe.optimizer.at(*rate);

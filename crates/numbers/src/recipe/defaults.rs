@@ -5,6 +5,7 @@
 use super::{
     AdafactorRecipe, AdamWRecipe, Budget, DeltaRecipe, Method, Objective, OptimizerRecipe,
     ParameterScaling, PromptInit, PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
+    StepMemory,
 };
 
 /// What default recipes differ by.
@@ -124,6 +125,7 @@ impl Recipe {
                 },
                 Base::Prompt | Base::Additions | Base::Weights => like.budget,
             },
+            memory: StepMemory::default(),
             ..like
         }
     }
@@ -144,6 +146,7 @@ impl Recipe {
                 evaluate_every: 300,
                 patience: None,
             },
+            memory: StepMemory::default(),
             ..Recipe::decoder_only()
         }
     }
@@ -175,6 +178,7 @@ impl Recipe {
                 evaluate_every: 100,
                 patience: None,
             },
+            memory: StepMemory::default(),
         }
     }
 
@@ -210,6 +214,7 @@ impl Recipe {
                 evaluate_every: 1_000,
                 patience: None,
             },
+            memory: StepMemory::default(),
         }
     }
 
@@ -230,6 +235,7 @@ impl Recipe {
                 batch_size: 128,
                 ..Recipe::paper_prompt().budget
             },
+            memory: StepMemory::default(),
             ..Recipe::paper_prompt()
         }
     }
@@ -257,6 +263,7 @@ impl Recipe {
                 evaluate_every: 40,
                 patience: None,
             },
+            memory: StepMemory::default(),
             ..Recipe::paper_prompt()
         }
     }

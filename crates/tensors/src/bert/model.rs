@@ -1,5 +1,7 @@
 //! The whole network: embeddings, blocks, pooler, and an optional head.
 
+use std::rc::Rc;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
@@ -8,7 +10,7 @@ use super::head::{Encoded, Head};
 use super::layers::Block;
 use super::masked::MaskedWords;
 use crate::layers::{
-    Dropout, Generated, HeadForm, Injected, Linear, Packing, Tokens, pick, with_prefix,
+    BlockInputs, Generated, HeadForm, Injected, Linear, Packing, Pass, Tokens, pick, with_prefix,
 };
 
 /// The backbone.
@@ -99,16 +101,24 @@ impl Bert {
     ///
     /// # Panics
     /// There are more tokens than positions; inputs are truncated beforehand.
-    pub fn encode(&self, tokens: &Tokens, injected: &Injected, dropout: &mut Dropout) -> Encoded {
-        let vectors = injected.prompt.clone();
+    pub fn encode(&self, tokens: &Tokens, injected: Injected, pass: &mut Pass) -> Encoded {
+        let vectors = injected.prompt;
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
         let separator = self.separator as u32;
         let embedded = self.embeddings.forward(tokens, separator, vectors);
         let lengths = with_prefix(prompt, &tokens.lengths);
-        let packing = Packing::of_width(lengths, prompt + tokens.width);
-        let mut x = dropout.each(packing.pack(embedded));
+        let packing = Rc::new(Packing::of_width(lengths, prompt + tokens.width));
+        let mut x = pass.dropout.each(packing.pack(embedded));
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, injected.encoder.get(index), &packing, dropout);
+            let inputs = BlockInputs {
+                prefix: injected.encoder.get(index).cloned(),
+                ..BlockInputs::new(x)
+            };
+            let packing = Rc::clone(&packing);
+            (x, ()) = pass.block(block, inputs, move |block, inputs, dropout| {
+                let BlockInputs { x, prefix, .. } = inputs;
+                (block.forward(x, prefix.as_ref(), &packing, dropout), ())
+            });
         }
         let x = packing.fill(x);
         let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
@@ -116,7 +126,7 @@ impl Bert {
                 let places = self.masked_places(tokens, prompt);
                 masked.transformed(pick(x.clone(), &places))
             }
-            _ => dropout.each(self.pooled(&x, tokens.batch())),
+            _ => pass.dropout.each(self.pooled(&x, tokens.batch())),
         };
         Encoded {
             pooled,

@@ -3,7 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::layers::{Adapter, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output};
+use super::rotary::Turns;
+use crate::layers::{
+    Adapter, BlockInputs, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, pick,
+    prepend_prefix,
+};
 use promptshift_kernels::{self as kernels, AttentionInputs, Heads, Rotation, Visible};
 
 /// A block.
@@ -15,7 +19,59 @@ pub(super) struct Block {
     pub(super) feed_forward: FeedForward,
 }
 
+/// Rows of a batch, and the keys that they attend to as queries.
+pub(super) struct Rows {
+    /// Of their positions, if positions are rotary.
+    pub(super) turns: Option<Turns>,
+    pub(super) packing: Packing,
+    /// The number of keys that each of them attends to; `None` for itself and all before it.
+    pub(super) counts: Option<Vec<usize>>,
+}
+
+impl Rows {
+    fn view(&self) -> View<'_> {
+        View {
+            rotation: self.turns.as_ref().map(|turns| &turns.queries),
+            packing: &self.packing,
+            visible: (self.counts.as_deref()).map_or(Visible::Causal, Visible::Counts),
+        }
+    }
+}
+
+/// The rows whose final states are wanted.
+pub(super) struct Asked {
+    /// Their indices among all rows.
+    pub(super) among: Vec<usize>,
+    /// They alone.
+    pub(super) rows: Rows,
+}
+
 impl Block {
+    /// All rows of a pass: the states after the block, of the asked rows if only these are wanted; and the keys and
+    /// values of all rows, after those of the prefix.
+    pub(super) fn read(
+        &self,
+        inputs: BlockInputs,
+        all: &Rows,
+        asked: Option<&Asked>,
+        dropout: &mut Dropout,
+    ) -> (Tensor<2>, KeyValue) {
+        let BlockInputs { x, prefix, .. } = inputs;
+        let normed = self.attention_norm.forward(x.clone());
+        let keys = all.turns.as_ref().map(|turns| &turns.keys);
+        let key_value = self.attention.key_value(normed.clone(), keys, &all.packing);
+        let key_value = prepend_prefix(prefix.as_ref(), key_value, all.packing.batch());
+        let read = key_value.clone();
+        let x = match asked {
+            Some(Asked { among, rows }) => {
+                let [x, normed] = [x, normed].map(|rows| pick(rows, among));
+                self.forward(x, normed, read, rows.view(), dropout)
+            }
+            None => self.forward(x, normed, read, all.view(), dropout),
+        };
+        (x, key_value)
+    }
+
     /// Rows `x` `[N, D]`, given also after the first norm, attend to `key_value`; returns the block's output.
     pub(super) fn forward(
         &self,

@@ -1,14 +1,16 @@
 //! The whole network: embedding, blocks, head.
 
+use std::rc::Rc;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Block, View};
+use super::blocks::{Asked, Block, Rows, View};
 use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
 use crate::layers::{
-    Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing, Tokens,
-    greedy, pick, prefix_len, prepend_prefix, with_prefix,
+    BlockInputs, Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing,
+    Pass, Tokens, greedy, pick, prefix_len, with_prefix,
 };
 use promptshift_kernels::{self as kernels, Visible};
 
@@ -66,7 +68,7 @@ impl Cache {
     }
 }
 
-/// What precedes the rows of a pass.
+/// What precedes a stream.
 struct Past<'a> {
     /// Keys and values of each block, or empty.
     key_values: &'a [KeyValue],
@@ -74,43 +76,16 @@ struct Past<'a> {
     positions: usize,
 }
 
-/// The rows of a pass whose final states are wanted, equally many for each example. In the last block, other rows are
-/// computed only as keys and values.
-struct OutputRows {
-    /// Indices into the rows of the pass.
-    rows: Vec<usize>,
-    /// Their packing, equally many for each example.
-    packing: Packing,
-    /// Their positions.
-    positions: Vec<usize>,
-    /// The number of keys that each of them attends to.
-    counts: Vec<usize>,
-}
-
-impl OutputRows {
-    /// The rows at these positions of each example.
-    fn of(places: &[Vec<usize>], packing: &Packing, past: &Past) -> Self {
-        let each = places.iter().flatten();
-        let prefix = prefix_len(past.key_values);
-        OutputRows {
-            rows: packing.rows_at(places),
-            packing: Packing::new(places.iter().map(Vec::len).collect()),
-            positions: each.clone().map(|at| past.positions + at).collect(),
-            counts: each.map(|at| prefix + at + 1).collect(),
-        }
-    }
-}
-
-/// The input of one pass through the blocks.
-struct Pass<'a> {
+/// The rows that go through the blocks together.
+struct Stream<'a> {
     /// Embedded, `[N, D]`.
     rows: Tensor<2>,
     /// How they are packed.
-    packing: &'a Packing,
+    packing: Packing,
     /// What precedes them.
-    past: &'a Past<'a>,
-    /// The rows whose states are wanted.
-    outputs: &'a OutputRows,
+    past: Past<'a>,
+    /// The positions of each example whose final states are wanted, equally many for each.
+    wanted: &'a [Vec<usize>],
 }
 
 impl DecoderOnly {
@@ -157,7 +132,7 @@ impl DecoderOnly {
     }
 
     /// Hidden states of the positions that predict the real target tokens, `[N, D]`, in row order.
-    fn target_states(&self, read: &Read, targets: &Tokens, dropout: &mut Dropout) -> Tensor<2> {
+    fn target_states(&self, read: &Read, targets: &Tokens, pass: &mut Pass) -> Tensor<2> {
         // Each example's input is followed by its output without the last token.
         let outputs = self.lookup(&targets.ids);
         let inputs = read.rows.dims()[0];
@@ -181,67 +156,64 @@ impl DecoderOnly {
             predicting.push(places);
             real.extend((0..output).map(|at| row * most + at));
         }
-        let packing = Packing::new(lengths);
-        let past = Past {
-            key_values: &read.prefixes,
-            positions: 0,
-        };
-        let outputs = OutputRows::of(&predicting, &packing, &past);
-        let pass = Pass {
+        let stream = Stream {
             rows: pick(pool, &order),
-            packing: &packing,
-            past: &past,
-            outputs: &outputs,
+            packing: Packing::new(lengths),
+            past: Past {
+                key_values: &read.prefixes,
+                positions: 0,
+            },
+            wanted: &predicting,
         };
-        let states = self.run(pass, dropout, |_| ());
+        let states = self.run(stream, pass, |_| ());
         self.norm.forward(pick(states, &real))
     }
 
-    /// Runs a pass through the blocks and returns the states of the output rows. `keep` receives the keys and values of
+    /// Runs rows through the blocks and returns the states of the wanted ones. `keep` receives the keys and values of
     /// each block, past ones included.
-    fn run(&self, pass: Pass, dropout: &mut Dropout, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
-        let Pass {
+    fn run(&self, stream: Stream, pass: &mut Pass, mut keep: impl FnMut(&KeyValue)) -> Tensor<2> {
+        let Stream {
             rows,
             packing,
             past,
-            outputs,
-        } = pass;
+            wanted,
+        } = stream;
         let positions: Vec<usize> = (packing.places().iter())
             .map(|at| past.positions + at)
             .collect();
-        let turns = self.turns(&positions);
-        let output_turns = self.turns(&outputs.positions);
         // With a past there are more keys than queries.
         let prefix = prefix_len(past.key_values);
-        let counts: Vec<usize> = (0..packing.batch())
-            .flat_map(|_| prefix + 1..=prefix + packing.width())
-            .collect();
-        let all = View {
-            rotation: turns.as_ref().map(|turns| &turns.queries),
-            packing,
-            visible: match prefix {
-                0 => Visible::Causal,
-                _ => Visible::Counts(&counts),
+        let counts = (0..packing.batch()).flat_map(|_| prefix + 1..=prefix + packing.width());
+        let each = wanted.iter().flatten();
+        let asked_positions: Vec<usize> = each.clone().map(|at| past.positions + at).collect();
+        let asked = Rc::new(Asked {
+            among: packing.rows_at(wanted),
+            rows: Rows {
+                turns: self.turns(&asked_positions),
+                packing: Packing::new(wanted.iter().map(Vec::len).collect()),
+                counts: Some(each.map(|at| prefix + at + 1).collect()),
             },
-        };
-        let of_asked = View {
-            rotation: output_turns.as_ref().map(|turns| &turns.queries),
-            packing: &outputs.packing,
-            visible: Visible::Counts(&outputs.counts),
-        };
-        let mut x = dropout.packed_rows(self.placed(rows, &positions), packing.lengths());
+        });
+        let x = self.placed(rows, &positions);
+        let mut x = pass.dropout.packed_rows(x, packing.lengths());
+        let all = Rc::new(Rows {
+            turns: self.turns(&positions),
+            counts: (prefix > 0).then(|| counts.collect()),
+            packing,
+        });
         for (index, block) in self.blocks.iter().enumerate() {
-            let mut normed = block.attention_norm.forward(x.clone());
-            let keys = turns.as_ref().map(|turns| &turns.keys);
-            let key_value = block.attention.key_value(normed.clone(), keys, packing);
-            let key_value = prepend_prefix(past.key_values.get(index), key_value, packing.batch());
+            let inputs = BlockInputs {
+                prefix: past.key_values.get(index).cloned(),
+                ..BlockInputs::new(x)
+            };
+            let all = Rc::clone(&all);
+            // In the last block, other rows are computed only as keys and values.
+            let asked = (index + 1 == self.blocks.len()).then(|| Rc::clone(&asked));
+            let key_value;
+            (x, key_value) = pass.block(block, inputs, move |block, inputs, dropout| {
+                block.read(inputs, &all, asked.as_deref(), dropout)
+            });
             keep(&key_value);
-            let mut view = all;
-            if index + 1 == self.blocks.len() {
-                [x, normed] = [x, normed].map(|rows| pick(rows, &outputs.rows));
-                view = of_asked;
-            }
-            x = block.forward(x, normed, key_value, view, dropout);
         }
         x
     }
@@ -261,7 +233,7 @@ impl DecoderOnly {
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
     pub fn logits(&self, read: &Read, targets: &Tokens) -> Tensor<2> {
-        self.vocabulary_logits(self.target_states(read, targets, &mut Dropout::off()))
+        self.vocabulary_logits(self.target_states(read, targets, &mut Pass::evaluation()))
     }
 
     /// The loss of each real target token, `[N]`: cross-entropy plus `z_loss · (log Z)²`.
@@ -270,9 +242,9 @@ impl DecoderOnly {
         read: &Read,
         targets: &Tokens,
         z_loss: f64,
-        dropout: &mut Dropout,
+        pass: &mut Pass,
     ) -> Tensor<1> {
-        let logits = self.vocabulary_logits(self.target_states(read, targets, dropout));
+        let logits = self.vocabulary_logits(self.target_states(read, targets, pass));
         let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)
     }
@@ -321,22 +293,18 @@ impl DecoderOnly {
         key_values: &[KeyValue],
         positions: usize,
     ) -> (Tensor<2>, Vec<KeyValue>) {
-        let past = Past {
-            key_values,
-            positions,
-        };
         let last: Vec<Vec<usize>> = lengths.iter().map(|length| vec![length - 1]).collect();
-        let packing = Packing::new(lengths);
-        let outputs = OutputRows::of(&last, &packing, &past);
         let mut kept = Vec::with_capacity(self.blocks.len());
-        let off = &mut Dropout::off();
-        let pass = Pass {
+        let stream = Stream {
             rows,
-            packing: &packing,
-            past: &past,
-            outputs: &outputs,
+            packing: Packing::new(lengths),
+            past: Past {
+                key_values,
+                positions,
+            },
+            wanted: &last,
         };
-        let states = self.run(pass, off, |key_value| {
+        let states = self.run(stream, &mut Pass::evaluation(), |key_value| {
             kept.push(key_value.clone());
         });
         (states, kept)

@@ -4,7 +4,7 @@
 
 use super::{Answering, NotFinite, POSITIONS};
 use crate::batch::{Encoding, inputs};
-use crate::layers::{Dropout, Generated, Tokens};
+use crate::layers::{Generated, Pass, Tokens};
 use crate::tokenizer::Tokenizer;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::Limits;
@@ -51,7 +51,7 @@ pub(super) fn generated(
     labels: &[String],
     limits: &Limits,
 ) -> Result<Vec<Answer>, NotFinite> {
-    let encoded = tuned.encode(&inputs(batch, tokenizer.pad()), &mut Dropout::off());
+    let encoded = tuned.encode(&inputs(batch, tokenizer.pad()), &mut Pass::evaluation());
     let outputs = (tuned.backbone).generate(&encoded, tokenizer.ends(), limits.answer);
     NotFinite::check(outputs.iter().map(|output| [output.log_prob]))?;
     let answers =
@@ -91,7 +91,7 @@ pub(super) fn log_likelihoods(
     pad: u32,
 ) -> Result<Vec<Vec<f64>>, NotFinite> {
     let mut found = vec![Vec::with_capacity(words.len()); batch.len()];
-    let off = &mut Dropout::off();
+    let off = &mut Pass::evaluation();
     let encoded = tuned.encode(&inputs(batch, pad), off);
     for word in words {
         let targets = Tokens::padded(&vec![word.as_slice(); batch.len()], pad);
@@ -112,7 +112,7 @@ pub(super) fn of_classes(
     batch: &[&Encoding],
     pad: u32,
 ) -> Result<Vec<Vec<f64>>, NotFinite> {
-    let encoded = tuned.encode(&inputs(batch, pad), &mut Dropout::off());
+    let encoded = tuned.encode(&inputs(batch, pad), &mut Pass::evaluation());
     // The target does not matter, since the logits of all classes are returned.
     let targets = Tokens::padded(&vec![[0_u32]; batch.len()], pad);
     let logits = tuned.backbone.logits(&encoded, &targets);

@@ -38,6 +38,30 @@ pub struct Injected {
     pub output: Option<LabelHead>,
 }
 
+impl Injected {
+    /// Applies `f` to every tensor.
+    pub(crate) fn map(self, f: &mut impl FnMut(Tensor<2>) -> Tensor<2>) -> Self {
+        let mut prefixes = |prefixes: Vec<KeyValue>| {
+            let prefixes = prefixes.into_iter();
+            (prefixes.map(|KeyValue { key, value }| KeyValue::new(f(key), f(value)))).collect()
+        };
+        let (encoder, decoder) = (prefixes(self.encoder), prefixes(self.decoder));
+        let cross = prefixes(self.cross);
+        Injected {
+            prompt: self.prompt.map(&mut *f),
+            encoder,
+            decoder,
+            cross,
+            decoder_positions: self.decoder_positions,
+            decoder_prompt: self.decoder_prompt.map(&mut *f),
+            output: self.output.map(|head| LabelHead {
+                vectors: f(head.vectors),
+                ..head
+            }),
+        }
+    }
+}
+
 /// The positions of the prefixes of the decoder's self-attention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PrefixPositions {

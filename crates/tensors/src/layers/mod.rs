@@ -1,5 +1,5 @@
 //! The building blocks of all networks: batches of tokens, linear maps with tuning deltas, norms, adapters, dropout,
-//! greedy decoding.
+//! gradient checkpointing, greedy decoding.
 
 mod adapter;
 mod dropout;
@@ -9,6 +9,7 @@ mod kv_cache;
 mod linear;
 mod norm;
 mod packing;
+mod pass;
 mod tokens;
 
 pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};
@@ -21,6 +22,8 @@ pub use kv_cache::KvCache;
 pub use linear::{Delta, Linear, LowRank};
 pub use norm::Norm;
 pub(crate) use packing::{Packing, pick};
+pub(crate) use pass::BlockInputs;
+pub use pass::{GradientCheckpointing, Pass};
 pub use tokens::Tokens;
 
 /// Types that recipes name: linear maps and forms of heads.

@@ -7,6 +7,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 /// Maps between the packed and the padded rows of a batch.
+#[derive(Clone)]
 pub(crate) struct Packing {
     /// The rows of each example.
     lengths: Vec<usize>,

@@ -1,5 +1,7 @@
 //! A batch of token ids.
 
+use std::ops::Range;
+
 /// Token ids of a batch, padded on the right to one width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
@@ -46,6 +48,19 @@ impl Tokens {
         );
         let soft = if vectors == 0 { Vec::new() } else { soft };
         Tokens { soft, ..self }
+    }
+
+    /// Some of the rows, padded to the longest of them.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> Self {
+        let lengths = self.lengths[rows.clone()].to_vec();
+        let width = lengths.iter().copied().max().unwrap_or(0);
+        let of_row = |row: usize| &self.ids[row * self.width..row * self.width + width];
+        Tokens {
+            ids: rows.clone().flat_map(of_row).copied().collect(),
+            lengths,
+            width,
+            soft: (self.soft.get(rows)).map_or_else(Vec::new, <[_]>::to_vec),
+        }
     }
 
     /// `B`.

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use crate::bert::{self, Bert, Head};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::decoder_only::{DecoderOnly, Read};
-use crate::layers::{Adapter, Dropout, Generated, Injected, Linear, Map, SubLayer, Tokens};
+use crate::layers::{Adapter, Generated, Injected, Linear, Map, Pass, SubLayer, Tokens};
 use crate::t5::{self, T5};
 
 pub use config::{Attentions, Config, Kind, PositionsEnd, Stack, Writes};
@@ -127,12 +127,8 @@ impl Network {
     }
 
     /// Reads a batch of inputs, with the tensors that a tuning method injects.
-    pub fn encode(
-        &self,
-        tokens: &Tokens,
-        mut injected: Injected,
-        dropout: &mut Dropout,
-    ) -> Encoded {
+    pub fn encode(&self, tokens: &Tokens, injected: Injected, pass: &mut Pass) -> Encoded {
+        let mut injected = pass.inject(injected);
         match self {
             Network::T5(t5) => {
                 let mut input = t5.embed(tokens);
@@ -143,10 +139,10 @@ impl Network {
                     };
                 }
                 input.injected = injected;
-                Encoded::T5(t5.encode(input, dropout))
+                Encoded::T5(t5.encode(input, pass))
             }
             Network::DecoderOnly(decoder) => Encoded::DecoderOnly(decoder.read(tokens, injected)),
-            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, &injected, dropout)),
+            Network::Bert(bert) => Encoded::Bert(bert.encode(tokens, injected, pass)),
         }
     }
 
@@ -168,14 +164,14 @@ impl Network {
         encoded: &Encoded,
         targets: &Tokens,
         z_loss: f64,
-        dropout: &mut Dropout,
+        pass: &mut Pass,
     ) -> Tensor<1> {
         match (self, encoded) {
             (Network::T5(t5), Encoded::T5(encoded)) => {
-                t5.token_losses(encoded, targets, z_loss, dropout)
+                t5.token_losses(encoded, targets, z_loss, pass)
             }
             (Network::DecoderOnly(decoder), Encoded::DecoderOnly(read)) => {
-                decoder.token_losses(read, targets, z_loss, dropout)
+                decoder.token_losses(read, targets, z_loss, pass)
             }
             (Network::Bert(bert), Encoded::Bert(encoded)) => {
                 bert.token_losses(encoded, targets, z_loss)

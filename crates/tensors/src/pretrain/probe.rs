@@ -1,7 +1,7 @@
 //! A measure of progress in pre-training: can the model answer in a format of its pre-training, about entities and in
 //! phrasings that it has never seen?
 
-use crate::layers::{Dropout, Tokens};
+use crate::layers::{Pass, Tokens};
 use crate::t5::T5;
 use crate::tokenizer::Tokenizer;
 use promptshift_text::domain::Split;
@@ -64,7 +64,7 @@ fn exact(model: &T5, tokenizer: &Tokenizer, pairs: &[(String, String)]) -> f64 {
             .map(|(_, answer)| ended(&format!("Reply: {answer}")))
             .collect();
         let inputs = Tokens::padded(&inputs, tokenizer.pad());
-        let encoded = model.encode(model.embed(&inputs), &mut Dropout::off());
+        let encoded = model.encode(model.embed(&inputs), &mut Pass::evaluation());
         let padded = Tokens::padded(&targets, tokenizer.pad());
         let best: Vec<i32> = model
             .logits(&encoded, &padded)

@@ -1,5 +1,7 @@
 //! The decoder: causal self-attention, attention to the encoder, feed-forward.
 
+use std::rc::Rc;
+
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -7,8 +9,8 @@ use super::encoder::Encoded;
 use super::layers::{Attention, FeedForward, View};
 use super::position::RelativeBias;
 use crate::layers::{
-    Dropout, KeyValue, KvCache, LabelHead, Norm, PrefixPositions, of_each, prefix_len,
-    prepend_prefix, with_prefix,
+    BlockInputs, Dropout, KeyValue, KvCache, LabelHead, Norm, Pass, PrefixPositions, of_each,
+    prefix_len, prepend_prefix, with_prefix,
 };
 use promptshift_kernels::{DistanceBias, Visible};
 
@@ -20,6 +22,59 @@ pub(super) struct DecoderBlock {
     pub(super) cross_attention: Attention,
     pub(super) feed_forward_norm: Norm,
     pub(super) feed_forward: FeedForward,
+}
+
+/// The keys that a decoder block's queries attend to, teacher-forced.
+struct Seen {
+    /// `B`.
+    batch: usize,
+    /// Of each query, in self-attention; `None` for itself and all before it.
+    own: Option<Vec<usize>>,
+    /// Of each example, in attention to the encoder.
+    encoder: Vec<usize>,
+}
+
+impl DecoderBlock {
+    /// Teacher-forced: the states after it.
+    fn forward(&self, inputs: BlockInputs, seen: &Seen, dropout: &mut Dropout) -> Tensor<2> {
+        let batch = seen.batch;
+        let BlockInputs {
+            x,
+            encoded,
+            bias,
+            prefix,
+            cross_prefix,
+        } = inputs;
+        let encoded = encoded.expect("a decoder's block is given the encoder's output");
+        let normed = self.self_norm.forward(x.clone());
+        let key_value = self.self_attention.key_value(normed.clone());
+        let mixed = self.self_attention.forward(
+            normed,
+            prepend_prefix(prefix.as_ref(), key_value, batch),
+            View {
+                batch,
+                bias,
+                visible: (seen.own.as_deref()).map_or(Visible::Causal, Visible::Counts),
+            },
+            dropout,
+        );
+        let x = x + dropout.rows(mixed, batch);
+        let key_value = self.cross_attention.key_value(encoded);
+        let mixed = self.cross_attention.forward(
+            self.cross_norm.forward(x.clone()),
+            prepend_prefix(cross_prefix.as_ref(), key_value, batch),
+            View {
+                batch,
+                bias: None,
+                visible: Visible::Lengths(&seen.encoder),
+            },
+            dropout,
+        );
+        let x = x + dropout.rows(mixed, batch);
+        let normed = self.feed_forward_norm.forward(x.clone());
+        let changed = (self.feed_forward).forward(normed, &x, batch, dropout);
+        x + dropout.rows(changed, batch)
+    }
 }
 
 /// The decoder stack.
@@ -58,19 +113,19 @@ impl Decoder {
         embedded: Tensor<2>,
         batch: usize,
         encoded: &Encoded,
-        dropout: &mut Dropout,
+        pass: &mut Pass,
     ) -> Tensor<2> {
-        self.forward_through(embedded, batch, encoded, dropout, &mut |_, x| x)
+        self.forward_through(embedded, batch, encoded, pass, &mut |_, x| x)
     }
 
-    /// As [`Decoder::forward`]; `pass` is applied to the input of each block and to the output of the last.
+    /// As [`Decoder::forward`]; `at` is applied to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         embedded: Tensor<2>,
         batch: usize,
         encoded: &Encoded,
-        dropout: &mut Dropout,
-        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+        pass: &mut Pass,
+        at: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
         let injected = &encoded.injected;
         let (embedded, prompt) = match &injected.decoder_prompt {
@@ -80,47 +135,36 @@ impl Decoder {
         let length = embedded.dims()[0] / batch;
         let own = prefix_len(&injected.decoder);
         let bias = self.bias(own, injected.decoder_positions, 0, length, length);
-        // With a prefix there are more keys than queries.
-        let seen: Option<Vec<usize>> = (own > 0).then(|| {
-            let positions = (0..batch).flat_map(|_| 0..length);
-            positions.map(|position| own + position + 1).collect()
+        let bias = DistanceBias {
+            values: pass.shared(bias.values),
+            ..bias
+        };
+        let seen = Rc::new(Seen {
+            batch,
+            // With a prefix there are more keys than queries.
+            own: (own > 0).then(|| {
+                let positions = (0..batch).flat_map(|_| 0..length);
+                positions.map(|position| own + position + 1).collect()
+            }),
+            encoder: with_prefix(prefix_len(&injected.cross), &encoded.lengths),
         });
-        let visible = seen.as_deref().map_or(Visible::Causal, Visible::Counts);
-        let encoder_seen = with_prefix(prefix_len(&injected.cross), &encoded.lengths);
-        let mut x = dropout.rows(embedded, batch);
+        let hidden = pass.shared(encoded.hidden.clone());
+        let mut x = pass.dropout.rows(embedded, batch);
         for (index, block) in self.blocks.iter().enumerate() {
-            x = pass(index, x);
-            let normed = block.self_norm.forward(x.clone());
-            let key_value = block.self_attention.key_value(normed.clone());
-            let mixed = block.self_attention.forward(
-                normed,
-                prepend_prefix(injected.decoder.get(index), key_value, batch),
-                View {
-                    batch,
-                    bias: Some(bias.clone()),
-                    visible,
-                },
-                dropout,
-            );
-            x = x + dropout.rows(mixed, batch);
-            let key_value = block.cross_attention.key_value(encoded.hidden.clone());
-            let mixed = block.cross_attention.forward(
-                block.cross_norm.forward(x.clone()),
-                prepend_prefix(injected.cross.get(index), key_value, batch),
-                View {
-                    batch,
-                    bias: None,
-                    visible: Visible::Lengths(&encoder_seen),
-                },
-                dropout,
-            );
-            x = x + dropout.rows(mixed, batch);
-            let normed = block.feed_forward_norm.forward(x.clone());
-            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
-            x = x + dropout.rows(changed, batch);
+            let inputs = BlockInputs {
+                x: at(index, x),
+                encoded: Some(hidden.clone()),
+                bias: Some(bias.clone()),
+                prefix: injected.decoder.get(index).cloned(),
+                cross_prefix: injected.cross.get(index).cloned(),
+            };
+            let seen = Rc::clone(&seen);
+            (x, ()) = pass.block(block, inputs, move |block, inputs, dropout| {
+                (block.forward(inputs, &seen, dropout), ())
+            });
         }
-        x = pass(self.blocks.len(), x);
-        let hidden = dropout.rows(self.norm.forward(x), batch);
+        x = at(self.blocks.len(), x);
+        let hidden = pass.dropout.rows(self.norm.forward(x), batch);
         without_prompt(hidden, batch, prompt)
     }
 
@@ -196,12 +240,12 @@ impl Decoder {
         self.step_through(embedded, cache, &mut |_, x| x)
     }
 
-    /// As [`Decoder::step`], with `pass` as in [`Decoder::forward_through`].
+    /// As [`Decoder::step`], with `at` as in [`Decoder::forward_through`].
     pub(super) fn step_through(
         &self,
         embedded: Tensor<2>,
         cache: &mut Cache,
-        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+        at: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
         let off = &mut Dropout::off();
         let [batch, _] = embedded.dims();
@@ -212,7 +256,7 @@ impl Decoder {
         let seen = cache.past.seen().to_vec();
         let mut x = embedded;
         for (index, (block, encoder)) in self.blocks.iter().zip(&cache.encoder).enumerate() {
-            x = pass(index, x);
+            x = at(index, x);
             let normed = block.self_norm.forward(x.clone());
             let now = block.self_attention.key_value(normed.clone());
             let key_value = cache.past.put(index, now);
@@ -242,7 +286,7 @@ impl Decoder {
             x = x + changed;
         }
         cache.step += 1;
-        x = pass(self.blocks.len(), x);
+        x = at(self.blocks.len(), x);
         self.norm.forward(x)
     }
 }

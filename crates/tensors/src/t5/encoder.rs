@@ -1,12 +1,16 @@
 //! The encoder: blocks of self-attention and feed-forward, each with a norm before it and a residual around it.
 
+use std::rc::Rc;
+
 use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::layers::{Attention, FeedForward, View};
 use super::position::RelativeBias;
-use crate::layers::{Dropout, Injected, Norm, prefix_len, prepend_prefix, with_prefix};
-use promptshift_kernels::Visible;
+use crate::layers::{
+    BlockInputs, Dropout, Injected, Norm, Pass, prefix_len, prepend_prefix, with_prefix,
+};
+use promptshift_kernels::{DistanceBias, Visible};
 
 /// The encoder's input: embedded tokens, optionally after a soft prompt.
 #[derive(Debug, Clone)]
@@ -109,6 +113,32 @@ pub(super) struct EncoderBlock {
     pub(super) feed_forward: FeedForward,
 }
 
+impl EncoderBlock {
+    /// The states after it; `seen` is how many keys each example's queries attend to.
+    fn forward(&self, inputs: BlockInputs, seen: &[usize], dropout: &mut Dropout) -> Tensor<2> {
+        let batch = seen.len();
+        let BlockInputs {
+            x, bias, prefix, ..
+        } = inputs;
+        let normed = self.attention_norm.forward(x.clone());
+        let key_value = self.attention.key_value(normed.clone());
+        let mixed = self.attention.forward(
+            normed,
+            prepend_prefix(prefix.as_ref(), key_value, batch),
+            View {
+                batch,
+                bias,
+                visible: Visible::Lengths(seen),
+            },
+            dropout,
+        );
+        let x = x + dropout.rows(mixed, batch);
+        let normed = self.feed_forward_norm.forward(x.clone());
+        let changed = (self.feed_forward).forward(normed, &x, batch, dropout);
+        x + dropout.rows(changed, batch)
+    }
+}
+
 /// The encoder stack.
 #[derive(Module, Debug)]
 pub struct Encoder {
@@ -119,46 +149,43 @@ pub struct Encoder {
 
 impl Encoder {
     /// Embedded tokens → hidden states.
-    pub fn forward(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
-        self.forward_through(input, dropout, &mut |_, x| x)
+    pub fn forward(&self, input: Embedded, pass: &mut Pass) -> Encoded {
+        self.forward_through(input, pass, &mut |_, x| x)
     }
 
-    /// As [`Encoder::forward`]; `pass` is applied to the input of each block and to the output of the last.
+    /// As [`Encoder::forward`]; `at` is applied to the input of each block and to the output of the last.
     pub(super) fn forward_through(
         &self,
         input: Embedded,
-        dropout: &mut Dropout,
-        pass: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+        pass: &mut Pass,
+        at: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Encoded {
         let [batch, length, width] = input.rows.dims();
         let prefixes = &input.injected.encoder;
         let prefix = prefix_len(prefixes);
         let bias = self.bias.between(0, length, length).after_prefix(prefix);
-        let visible = with_prefix(prefix, &input.lengths);
-        let mut x = dropout.rows(input.rows.reshape([batch * length, width]), batch);
+        let bias = DistanceBias {
+            values: pass.shared(bias.values),
+            ..bias
+        };
+        let seen: Rc<[usize]> = with_prefix(prefix, &input.lengths).into();
+        let rows = input.rows.reshape([batch * length, width]);
+        let mut x = pass.dropout.rows(rows, batch);
         for (index, block) in self.blocks.iter().enumerate() {
-            x = pass(index, x);
-            let normed = block.attention_norm.forward(x.clone());
-            let key_value = block.attention.key_value(normed.clone());
-            let mixed = block.attention.forward(
-                normed,
-                prepend_prefix(prefixes.get(index), key_value, batch),
-                View {
-                    batch,
-                    bias: Some(bias.clone()),
-                    visible: Visible::Lengths(&visible),
-                },
-                dropout,
-            );
-            x = x + dropout.rows(mixed, batch);
-            let normed = block.feed_forward_norm.forward(x.clone());
-            let changed = (block.feed_forward).forward(normed, &x, batch, dropout);
-            x = x + dropout.rows(changed, batch);
+            let inputs = BlockInputs {
+                bias: Some(bias.clone()),
+                prefix: prefixes.get(index).cloned(),
+                ..BlockInputs::new(at(index, x))
+            };
+            let seen = Rc::clone(&seen);
+            (x, ()) = pass.block(block, inputs, move |block, inputs, dropout| {
+                (block.forward(inputs, &seen, dropout), ())
+            });
         }
-        x = pass(self.blocks.len(), x);
+        x = at(self.blocks.len(), x);
         Encoded {
             side: None,
-            hidden: dropout.rows(self.norm.forward(x), batch),
+            hidden: pass.dropout.rows(self.norm.forward(x), batch),
             lengths: input.lengths,
             injected: input.injected,
         }

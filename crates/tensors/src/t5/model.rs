@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::decoder::{Cache, Decoder};
 use super::encoder::{Embedded, Encoded, Encoder};
 use super::ladder::{Ladder, States};
-use crate::layers::{Decoding, Dropout, Generated, Injected, LabelHead, Linear, Tokens, greedy};
+use crate::layers::{Decoding, Generated, Injected, LabelHead, Linear, Pass, Tokens, greedy};
 use promptshift_kernels as kernels;
 
 /// The backbone.
@@ -48,15 +48,15 @@ impl T5 {
     }
 
     /// Runs the encoder.
-    pub fn encode(&self, input: Embedded, dropout: &mut Dropout) -> Encoded {
+    pub fn encode(&self, input: Embedded, pass: &mut Pass) -> Encoded {
         let Some(ladder) = &self.ladder else {
-            return self.encoder.forward(input, dropout);
+            return self.encoder.forward(input, pass);
         };
         let [batch, length, _] = input.rows.dims();
         let mut states = States::default();
         let encoded = self
             .encoder
-            .forward_through(input, dropout, &mut |_, x| states.keep(x));
+            .forward_through(input, pass, &mut |_, x| states.keep(x));
         let nothing = ladder.nothing(batch * length);
         let [_, width] = nothing.dims();
         let own = Embedded {
@@ -67,7 +67,7 @@ impl T5 {
         let rungs = &ladder.encoder_rungs;
         let side = ladder
             .encoder
-            .forward_through(own, dropout, &mut |at, x| states.mix(rungs, at, x));
+            .forward_through(own, pass, &mut |at, x| states.mix(rungs, at, x));
         Encoded {
             side: Some(side.hidden),
             ..encoded
@@ -104,35 +104,28 @@ impl T5 {
         embedded: Tensor<2>,
         batch: usize,
         encoded: &Encoded,
-        dropout: &mut Dropout,
+        pass: &mut Pass,
     ) -> Tensor<2> {
         let Some(ladder) = &self.ladder else {
-            return self.decoder.forward(embedded, batch, encoded, dropout);
+            return self.decoder.forward(embedded, batch, encoded, pass);
         };
         let nothing = ladder.nothing(embedded.dims()[0]);
         let mut states = States::default();
-        let hidden =
-            self.decoder
-                .forward_through(embedded, batch, encoded, dropout, &mut |_, x| {
-                    states.keep(x)
-                });
+        let hidden = self
+            .decoder
+            .forward_through(embedded, batch, encoded, pass, &mut |_, x| states.keep(x));
         let (rungs, encoded) = (&ladder.decoder_rungs, T5::side_of(encoded));
         let mut mix = |at, x| states.mix(rungs, at, x);
         let side = ladder
             .decoder
-            .forward_through(nothing, batch, &encoded, dropout, &mut mix);
+            .forward_through(nothing, batch, &encoded, pass, &mut mix);
         hidden + ladder.upwards(side)
     }
 
     /// Teacher-forced hidden states of the real target positions, `[N, D]`, in row order.
-    fn target_states(
-        &self,
-        encoded: &Encoded,
-        targets: &Tokens,
-        dropout: &mut Dropout,
-    ) -> Tensor<2> {
+    fn target_states(&self, encoded: &Encoded, targets: &Tokens, pass: &mut Pass) -> Tensor<2> {
         let embedded = self.lookup(&targets.shifted_right(self.start_id as u32));
-        let hidden = self.decode(embedded, targets.batch(), encoded, dropout);
+        let hidden = self.decode(embedded, targets.batch(), encoded, pass);
         let real: Vec<i32> = targets.real_positions().map(|i| i as i32).collect();
         let count = real.len();
         let device = hidden.device();
@@ -144,7 +137,7 @@ impl T5 {
 
     /// Teacher-forced logits of the real target positions, `[N, V]`, in row order.
     pub fn logits(&self, encoded: &Encoded, targets: &Tokens) -> Tensor<2> {
-        let states = self.target_states(encoded, targets, &mut Dropout::off());
+        let states = self.target_states(encoded, targets, &mut Pass::evaluation());
         self.vocabulary_logits(states, encoded.injected.output.as_ref())
     }
 
@@ -154,9 +147,9 @@ impl T5 {
         encoded: &Encoded,
         targets: &Tokens,
         z_loss: f64,
-        dropout: &mut Dropout,
+        pass: &mut Pass,
     ) -> Tensor<1> {
-        let states = self.target_states(encoded, targets, dropout);
+        let states = self.target_states(encoded, targets, pass);
         let logits = self.vocabulary_logits(states, encoded.injected.output.as_ref());
         let real: Vec<u32> = targets.real_positions().map(|i| targets.ids[i]).collect();
         kernels::cross_entropy(logits, &real, z_loss)

@@ -131,7 +131,8 @@ impl<'a> Fitting<'a> {
                     course,
                     recipe.objective.clone(),
                     seed,
-                ),
+                )
+                .saving(recipe.memory),
                 batches: Batches::mixed(
                     train.encodings(),
                     train.shares(),

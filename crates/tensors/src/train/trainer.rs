@@ -1,15 +1,15 @@
 //! One optimiser step, for tuning and for pre-training.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
 use super::peak::Peak;
 use crate::batch::Batch;
-use crate::layers::Dropout;
+use crate::layers::{Dropout, Pass};
 use crate::memory;
 use crate::tuning::Tuned;
-use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
+use promptshift_numbers::recipe::{Objective, Reduction, Schedule, StepMemory};
 use promptshift_numbers::record::memory::Moment;
 
 /// A step whose loss is not finite; the parameters are as before it.
@@ -72,6 +72,7 @@ pub struct Trainer {
     optimizer: ModuleOptimizer,
     course: Course,
     objective: Objective,
+    memory: StepMemory,
     dropout: Dropout,
     step: usize,
     peak: Option<Peak>,
@@ -92,9 +93,15 @@ impl Trainer {
             course,
             dropout: Dropout::new(objective.dropout, seed),
             objective,
+            memory: StepMemory::default(),
             step: 0,
             peak: None,
         }
+    }
+
+    /// Saves memory in every step.
+    pub fn saving(self, memory: StepMemory) -> Self {
+        Trainer { memory, ..self }
     }
 
     /// The module in training.
@@ -143,7 +150,7 @@ impl Trainer {
         self.peak = Some(self.peak.map_or(peak, |highest| highest.or(peak)));
     }
 
-    /// Forward, backward, clip, update.
+    /// Forward, backward, clip, update. A device is waited for once, after all of the gradients' work is queued.
     ///
     /// # Errors
     /// The loss is NaN or infinite.
@@ -151,22 +158,21 @@ impl Trainer {
         let tuned = self.tuned.take().expect("no step is under way");
         let before = memory::allocated();
         let tokens = batch.targets.count();
-        let ((loss, value), forward) = Peak::of(Moment::Forward, before, self.step, || {
-            let encoded = tuned.encode(&batch.inputs, &mut self.dropout);
-            let losses = tuned.backbone.token_losses(
-                &encoded,
-                &batch.targets,
-                self.objective.z_loss,
-                &mut self.dropout,
-            );
-            let loss = match self.objective.reduction {
-                Reduction::Sum => losses.sum(),
-                Reduction::Mean => losses.mean(),
-            };
-            let value = f64::from(loss.clone().into_scalar::<f32>());
-            (loss, value)
-        });
-        self.see(forward);
+        let examples = batch.inputs.batch();
+        let (loss, mut grads) = match self.memory.micro_batch {
+            Some(size) if size < examples => {
+                let mut sum: Option<Tensor<1>> = None;
+                let mut grads = GradientsAccumulator::new();
+                for part in batch.micro_batches(size) {
+                    let (loss, of_part) = self.gradients(&tuned, &part, tokens, before);
+                    grads.accumulate(&tuned, of_part);
+                    sum = Some(sum.map_or(loss.clone(), |sum| sum + loss));
+                }
+                (sum.expect("a batch has examples"), grads.grads())
+            }
+            _ => self.gradients(&tuned, batch, tokens, before),
+        };
+        let value = f64::from(loss.into_scalar::<f32>());
         if !value.is_finite() {
             self.tuned = Some(tuned);
             return Err(NotFinite {
@@ -174,10 +180,6 @@ impl Trainer {
                 loss: value,
             });
         }
-        let (mut grads, backward) = Peak::of(Moment::Backward, before, self.step, || {
-            GradientsParams::from_grads(loss.backward(), &tuned)
-        });
-        self.see(backward);
         let Course {
             learning_rate,
             schedule,
@@ -200,6 +202,36 @@ impl Trainer {
         Ok(StepLoss { sum, tokens })
     }
 
+    /// The part of the loss that comes from `batch`, of a step with `tokens` target tokens in all, and its gradients.
+    /// `before` are the bytes allocated before the step.
+    fn gradients(
+        &mut self,
+        tuned: &Tuned,
+        batch: &Batch,
+        tokens: usize,
+        before: u64,
+    ) -> (Tensor<1>, GradientsParams) {
+        let dropout = std::mem::replace(&mut self.dropout, Dropout::off());
+        let mut pass = Pass::training(dropout, self.memory.gradient_checkpointing);
+        let (loss, forward) = Peak::of(Moment::Forward, before, self.step, || {
+            let encoded = tuned.encode(&batch.inputs, &mut pass);
+            let z_loss = self.objective.z_loss;
+            let losses = (tuned.backbone).token_losses(&encoded, &batch.targets, z_loss, &mut pass);
+            match self.objective.reduction {
+                Reduction::Sum => losses.sum(),
+                Reduction::Mean if batch.targets.count() == tokens => losses.mean(),
+                Reduction::Mean => losses.sum() / tokens as f64,
+            }
+        });
+        self.see(forward);
+        let ((grads, dropout), backward) = Peak::of(Moment::Backward, before, self.step, || {
+            pass.gradients(&loss, tuned)
+        });
+        self.see(backward);
+        self.dropout = dropout;
+        (loss.detach(), grads)
+    }
+
     /// Ends the training.
     pub fn into_tuned(self) -> Tuned {
         self.tuned.expect("no step is under way")
@@ -209,9 +241,12 @@ impl Trainer {
 /// Scales all gradients so that their global norm is at most `limit`; returns the norm before scaling. The norm is over
 /// all parameters, as in T5X and PyTorch; Burn's own clipping is per tensor.
 fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f64) -> f64 {
-    let mut squares = Squares { grads, total: 0.0 };
+    let mut squares = Squares {
+        grads,
+        sums: Vec::new(),
+    };
     module.visit(&mut squares);
-    let norm = squares.total.sqrt();
+    let norm = squares.total().sqrt();
     if norm > limit {
         module.visit(&mut Scale {
             grads,
@@ -221,16 +256,28 @@ fn clip_global_norm<M: Module>(module: &M, grads: &mut GradientsParams, limit: f
     norm
 }
 
+/// The sum of squares of each gradient.
 struct Squares<'a> {
     grads: &'a GradientsParams,
-    total: f64,
+    sums: Vec<Tensor<1>>,
 }
 
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.get::<D>(param.id) {
-            self.total += f64::from(grad.square().sum().into_scalar::<f32>());
+            self.sums.push(grad.square().sum());
         }
+    }
+}
+
+impl Squares<'_> {
+    /// Reads all of them at once, and adds them in 64 bits.
+    fn total(self) -> f64 {
+        if self.sums.is_empty() {
+            return 0.0;
+        }
+        let sums = Tensor::cat(self.sums, 0).into_data();
+        sums.iter::<f64>().sum()
     }
 }
 

@@ -4,7 +4,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::saved::vectors::Vectors;
-use crate::layers::{Dropout, Tokens};
+use crate::layers::{Pass, Tokens};
 use crate::network::Network;
 use crate::t5::{Encoded, T5};
 
@@ -70,6 +70,6 @@ impl PromptBank {
     pub fn encode(&self, tokens: &Tokens) -> Encoded {
         let input = self.backbone.embed(tokens);
         let input = input.after_prompts(self.prompts.clone());
-        self.backbone.encode(input, &mut Dropout::off())
+        self.backbone.encode(input, &mut Pass::evaluation())
     }
 }

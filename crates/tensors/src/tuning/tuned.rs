@@ -10,7 +10,7 @@ use super::saved::vectors::Vectors;
 use super::soft_prompt::SoftPrompt;
 use crate::backbone::Backbone;
 use crate::bert::Head;
-use crate::layers::{Dropout, HeadForm, Injected, Tokens};
+use crate::layers::{HeadForm, Injected, Pass, Tokens};
 use crate::network::{Encoded, Network};
 use crate::parameters::{self, Parameter};
 
@@ -102,7 +102,7 @@ impl Tuned {
     }
 
     /// Tokens → the network's encoding, with everything that the method injects.
-    pub fn encode(&self, tokens: &Tokens, dropout: &mut Dropout) -> Encoded {
+    pub fn encode(&self, tokens: &Tokens, pass: &mut Pass) -> Encoded {
         let mut injected = Injected {
             prompt: self.prompt.as_ref().map(SoftPrompt::vectors),
             decoder_prompt: self.decoder_prompt.as_ref().map(SoftPrompt::vectors),
@@ -112,7 +112,7 @@ impl Tuned {
         if let Some(prefixes) = &self.prefixes {
             injected = prefixes.enter(injected);
         }
-        self.backbone.encode(tokens, injected, dropout)
+        self.backbone.encode(tokens, injected, pass)
     }
 
     /// The number of all parameters.
