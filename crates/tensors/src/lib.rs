@@ -17,7 +17,6 @@ pub mod network;
 pub(crate) mod parameters;
 pub mod pretrain;
 pub mod t5;
-pub mod threads;
 pub mod tokenizer;
 pub mod train;
 pub mod tuning;

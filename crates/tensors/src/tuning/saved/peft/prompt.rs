@@ -17,7 +17,7 @@ use super::folder::{self, CONFIG, Config, Task};
 use crate::tuning::saved::error::SavedError;
 use crate::tuning::saved::origin::Origin;
 use crate::tuning::saved::tensors;
-use crate::tuning::saved::vectors::Vectors;
+use crate::tuning::soft_prompt::Vectors;
 use promptshift_numbers::recipe::Method;
 
 /// Why a BERT's prompt is neither exported to PEFT nor imported from it.
