@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::datasets::Datasets;
 use crate::experiment::{Cost, Costs, ExperimentError, Runner, Speed, ToDo};
 use crate::plan::Plan;
 use promptshift_numbers::recipe::Method;
@@ -95,7 +94,6 @@ impl Estimate {
 /// The plan in words, what of it the store has, and the time that the rest takes `workers` of this speed.
 pub fn describe(
     plan: &Plan,
-    datasets: &Datasets,
     runner: &Runner,
     left: &Left,
     speed: Speed,
@@ -110,7 +108,7 @@ pub fn describe(
         setting.model,
         backbone.config.parameters(),
     );
-    for note in datasets.notes.iter().chain(&backbone.notes) {
+    for note in runner.datasets().notes.iter().chain(&backbone.notes) {
         writeln!(text, "  {note}").expect("strings take text");
     }
     for (method, trials, cost) in &left.searches {

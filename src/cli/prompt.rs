@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::adapter::warn_of_unknown;
+use super::print::warn_of_unknown;
 use super::progress::Verbosity;
-use super::{Failure, model, print};
+use super::{Failure, print, selection};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::network::Kind;
@@ -106,7 +106,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             atomic_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
             warn_of_unknown(&prompt.path, prompt.origin.unknown());
-            let backbone = model::load(&choice, &Device::flex(), Verbosity::of_terminal())?;
+            let backbone =
+                selection::load_backbone(&choice, &Device::flex(), Verbosity::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;
             atomic_file::write(&out, &saved::prompt_bytes(&prompt.vectors, &metadata))?;
             said(&prompt, &out);

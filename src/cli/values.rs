@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 
-use super::adapter::warn_of_unknown;
+use super::print::warn_of_unknown;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart, Recipe};
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_tensors::tuning::saved::PromptFile;
