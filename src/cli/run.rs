@@ -107,18 +107,18 @@ pub struct Cells {
     report_only: bool,
 }
 
-/// What of a study a process does.
+/// The part of a study that a process computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it, and its report.
+    /// Everything, and the report.
     All,
-    /// A list of its cells.
+    /// Nothing: its cells are listed.
     List,
-    /// The cells of these names.
+    /// The cells with these names.
     Named(Vec<String>),
-    /// Those of a slice.
+    /// The cells of a slice.
     Slice(Slice),
-    /// Its report.
+    /// Only the report.
     Report,
 }
 
@@ -187,7 +187,7 @@ impl Run {
         }
     }
 
-    /// How many runs go on side by side, on a model of so many parameters.
+    /// How many runs are computed at the same time, for a model with this many parameters.
     pub fn side_by_side(&self, parameters: usize) -> usize {
         let unasked = match parameters < SMALL && self.on.device == device::CPU {
             true => rayon::current_num_threads(),
@@ -196,7 +196,7 @@ impl Run {
         self.jobs.unwrap_or(unasked)
     }
 
-    /// What is kept and what is taken, of a model of so many parameters.
+    /// Which weights are kept and which results are reused, for a model with this many parameters.
     pub fn keeping(&self, parameters: usize) -> Keeping {
         Keeping {
             keep: match self.keep {
@@ -213,8 +213,8 @@ impl Run {
         }
     }
 
-    /// These flags for a process that computes on another machine, and keeps what it computes of a model of so many
-    /// parameters in this store.
+    /// These flags for a process on another machine that computes with a model of this many parameters and keeps its
+    /// results in this store.
     pub fn elsewhere(&self, store: &Path, parameters: usize) -> Vec<OsString> {
         let Keeping { keep, reuse } = self.keeping(parameters);
         let keep = match keep {

@@ -8,7 +8,6 @@ pub mod bert;
 pub mod checkpoint;
 pub mod decoder_only;
 pub mod device;
-pub mod embedding_neighbours;
 pub mod eval;
 pub mod gguf;
 pub mod layers;

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::peft::{self, folder, prompt::NO_BERT};
 use super::prompt::{listing, name};
 use super::tensors::{self, Tensors};

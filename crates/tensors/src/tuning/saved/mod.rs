@@ -13,9 +13,9 @@
 
 mod adapter;
 pub(super) mod error;
+mod header;
 pub(super) mod metadata;
 mod npy;
-mod origin;
 mod peft;
 pub(super) mod prompt;
 pub(super) mod subspace;
@@ -25,8 +25,7 @@ mod training;
 pub use super::soft_prompt::{Subspace, SubspaceError, Vectors};
 pub use adapter::{AdapterFile, FILE as ADAPTER_FILE};
 pub use error::{OtherBackbone, SavedError};
-pub use metadata::{Made, Metadata};
-pub use origin::Origin;
+pub use metadata::{Made, Metadata, Origin};
 pub use peft::Task;
 pub use prompt::{FILE as PROMPT_FILE, Format, PromptFile, started, to_bytes as prompt_bytes};
 pub use subspace::{SubspaceFile, found_subspace};

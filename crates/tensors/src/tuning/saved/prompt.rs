@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::peft::folder::{self, Task};
 use super::peft::prompt::{self as peft, NO_BERT};
 use super::{npy, tensors};

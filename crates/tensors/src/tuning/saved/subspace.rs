@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::error::SavedError;
-use super::metadata::{Made, Metadata};
-use super::origin::Origin;
+use super::metadata::{Made, Metadata, Origin};
 use super::prompt::PromptFile;
 use super::tensors;
 use crate::backbone::Backbone;

@@ -16,7 +16,7 @@ pub(super) mod prompt;
 use std::path::{Path, PathBuf};
 
 use super::error::SavedError;
-use super::origin::Origin;
+use super::metadata::Origin;
 use super::tensors::{self, Tensors};
 use crate::backbone::Backbone;
 use crate::checkpoint::Weights;

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::folder::{self, CONFIG, Config, Task};
 use crate::tuning::saved::error::SavedError;
-use crate::tuning::saved::origin::Origin;
+use crate::tuning::saved::metadata::Origin;
 use crate::tuning::saved::tensors;
 use crate::tuning::soft_prompt::Vectors;
 use promptshift_numbers::recipe::Method;
