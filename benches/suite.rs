@@ -18,13 +18,14 @@ use promptshift::domain::sampling::Limit;
 use promptshift::domain::suite::Suite;
 use promptshift::domain::wording::Wording;
 use promptshift::domain::{AnswerForm, Example, Task};
-use promptshift::layers::{Dropout, Generated, Injected};
+use promptshift::layers::{Dropout, Injected};
 use promptshift::network::Encoded;
-use promptshift::recipe::{Limits, Method, PromptInit, PromptRecipe};
+use promptshift::recipe::{Limits, Method};
 use promptshift::record::Score;
 use promptshift::score::{metrics, score};
 use promptshift::stats::bootstrap::Bootstrap;
 use promptshift::stats::panel::{Panel, Sample};
+use promptshift::tuning::Tuned;
 
 /// The miniature squad's training rows.
 fn rows() -> Vec<Example> {
