@@ -121,12 +121,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn open(path: &Path) -> Result<AdapterFile, Failure> {
     let adapter = AdapterFile::open(path)?;
-    print::warn_of_unknown(&adapter.path, adapter.origin.unknown());
+    print::warn(&adapter.origin.notes(&adapter.path));
     Ok(adapter)
 }
 
 fn choice(model: &str) -> Result<BackboneChoice, Failure> {
-    BackboneChoice::parse(model).map_err(|e| Failure::Usage(e.into()))
+    BackboneChoice::parse(model).map_err(Failure::usage)
 }
 
 fn load(choice: &BackboneChoice) -> Result<Backbone, Failure> {

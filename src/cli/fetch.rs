@@ -41,7 +41,7 @@ pub struct FetchArguments {
 /// Runs the command: prints the folder of each, in the order requested.
 pub fn run_fetch(arguments: &FetchArguments) -> Result<(), Failure> {
     let sources = sources(arguments)?;
-    let settings = Settings::from_env().map_err(|error| Failure::Usage(error.into()))?;
+    let settings = Settings::from_env().map_err(Failure::usage)?;
     let verbosity = if arguments.quiet {
         Verbosity::Quiet
     } else {
@@ -139,7 +139,7 @@ pub fn run_verify(arguments: VerifyArguments) -> Result<(), Failure> {
     let cards = (arguments.names.iter())
         .map(|name| catalogue.get(name))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Failure::Usage(error.into()))?;
+        .map_err(Failure::usage)?;
     let mut table = print::table(&["domain", "split", "check", "wanted", "found", ""]);
     let (mut failed, mut all) = (0, 0);
     for card in cards {

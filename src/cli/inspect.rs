@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 
 use super::output::{self, Files};
-use super::print::warn_of_unknown;
 use super::progress::Verbosity;
 use super::{Failure, print, selection, values};
 use promptshift_numbers::inspect::Rows;
@@ -50,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map(|path| PromptFile::open(path))
         .collect::<Result<Vec<_>, _>>()?;
     for file in &files {
-        warn_of_unknown(&file.path, file.origin.unknown());
+        print::warn(&file.origin.notes(&file.path));
     }
     let backbone = selection::load_backbone(&choice, &Device::flex(), Verbosity::of_terminal())?;
     let vocabulary = vocabulary(&backbone);

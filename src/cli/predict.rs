@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::print::warn_of_unknown;
 use super::progress::Verbosity;
-use super::selection::On;
-use super::selection::{self, Model};
-use super::{Failure, help, interrupt, transfer, values, wording};
+use super::selection::{self, Model, On};
+use super::{Failure, help, interrupt, print, transfer, values, wording};
 use crate::experiment;
 use crate::experiment::elsewhere::{check_head, check_places};
 use promptshift_numbers::predictions::{self, Line};
@@ -76,8 +74,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         Verbosity::of_terminal()
     };
-    let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
+    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
@@ -94,10 +92,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         .map(AdapterFile::open)
         .transpose()?;
     if let Some(prompt) = &prompt {
-        warn_of_unknown(&prompt.path, prompt.origin.unknown());
+        print::warn(&prompt.origin.notes(&prompt.path));
     }
     if let Some(adapter) = &adapter {
-        warn_of_unknown(&adapter.path, adapter.origin.unknown());
+        print::warn(&adapter.origin.notes(&adapter.path));
     }
     let (tuned_on, known, longest) = match (&prompt, &adapter) {
         (Some(prompt), _) => (
@@ -124,8 +122,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let backbone = selection::load_backbone(&choice, &device, verbosity)?;
     wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
-    let backbone =
-        (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
+    let backbone = (backbone.with_wording(&wording, asked)).map_err(Failure::usage)?;
     // A newly drawn head answers by chance; a head of words is pre-trained.
     let words = (backbone.model.says_words()).then_some(HeadForm::Words(asked.labels.len()));
     let tuned = match (&prompt, &adapter) {

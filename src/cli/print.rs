@@ -4,7 +4,6 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::path::Path;
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -49,14 +48,10 @@ pub fn ask(question: impl Display) -> anyhow::Result<bool> {
         .any(|yes| answer.eq_ignore_ascii_case(yes)))
 }
 
-/// Warns about unknown keys of another program's configuration.
-pub fn warn_of_unknown(path: &Path, unknown: &[String]) {
-    for key in unknown {
-        note(format_args!(
-            "warning: {}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers \
-             here will differ",
-            path.display()
-        ));
+/// Writes a line for each warning to standard error.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
+        note(format_args!("warning: {warning}"));
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::print::warn_of_unknown;
 use super::progress::Verbosity;
 use super::{Failure, print, selection};
 use promptshift_tensors::backbone::BackboneChoice;
@@ -93,7 +92,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         } => {
             let to = format(to, &out).map_err(Failure::Usage)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.origin.unknown());
+            print::warn(&prompt.origin.notes(&prompt.path));
             let format = match to {
                 To::Npy => Format::Npy,
                 To::Peft => Format::Peft(kind(&prompt, model.as_deref())?),
@@ -102,10 +101,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             said(&prompt, &out);
         }
         Verb::Import { prompt, out, model } => {
-            let choice = BackboneChoice::parse(&model).map_err(|e| Failure::Usage(e.into()))?;
+            let choice = BackboneChoice::parse(&model).map_err(Failure::usage)?;
             atomic_file::check(&out)?;
             let prompt = PromptFile::open(&prompt)?;
-            warn_of_unknown(&prompt.path, prompt.origin.unknown());
+            print::warn(&prompt.origin.notes(&prompt.path));
             let backbone =
                 selection::load_backbone(&choice, &Device::flex(), Verbosity::of_terminal())?;
             let metadata = prompt.adopt(&backbone)?;

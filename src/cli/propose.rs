@@ -119,9 +119,9 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
         false => Verbosity::of_terminal(),
     };
     let catalogue = arguments.data.catalogue()?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let suite = arguments.data.suite(&catalogue).map_err(Failure::Usage)?;
-    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let config = choice.config()?;
     if config.t5().is_none() {
         return Err(Failure::Usage(anyhow!(
@@ -131,7 +131,7 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
         )));
     }
     let device = arguments.on.find()?;
-    let splits = suite.source(card).map_err(|e| Failure::Usage(e.into()))?;
+    let splits = suite.source(card).map_err(Failure::usage)?;
     let (missing, spans) = skeleton(card);
     let load = |portion, rows, template: Option<&Template>| {
         let wording = Wording {
@@ -147,8 +147,8 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
         );
         rows.map(|rows| rows.examples)
     };
-    let examples = load(&splits.train, Some(arguments.rows), Some(&missing))
-        .map_err(|e| Failure::Usage(e.into()))?;
+    let examples =
+        load(&splits.train, Some(arguments.rows), Some(&missing)).map_err(Failure::usage)?;
     let backbone = selection::load_backbone(&choice, &device, verbosity)?;
     let tuned = Tuned::untuned(backbone.model.clone());
     let limits = tuning::within(Limits::default_for(card.task), 0, &backbone.config)?;
@@ -184,7 +184,7 @@ pub fn propose_template(arguments: &TemplateArguments) -> Result<(), Failure> {
             }
         };
         let validation = load(&splits.validation, arguments.eval_rows, Some(&template))
-            .map_err(|e| Failure::Usage(e.into()))?;
+            .map_err(Failure::usage)?;
         let wording = Wording {
             template: Some(template.clone()),
             ..Wording::default()
@@ -300,14 +300,14 @@ pub struct VerbalizerArguments {
 
 /// Runs the command: prints a verbalizer file, for the user to select from.
 pub fn propose_verbalizer(arguments: &VerbalizerArguments) -> Result<(), Failure> {
-    let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let catalogue = Catalogue::with(&arguments.domains).map_err(Failure::usage)?;
+    let card = (catalogue.get(&arguments.domain)).map_err(Failure::usage)?;
     let verbalizer = arguments.verbalizer.as_deref();
     let verbalizer = verbalizer
         .map(|text| Verbalizer::find(text, card))
         .transpose();
     let wording = Wording {
-        verbalizer: verbalizer.map_err(|e| Failure::Usage(e.into()))?,
+        verbalizer: verbalizer.map_err(Failure::usage)?,
         ..Wording::default()
     };
     let words = wording.words(card);
@@ -318,7 +318,7 @@ pub fn propose_verbalizer(arguments: &VerbalizerArguments) -> Result<(), Failure
         )));
     }
     let device = arguments.on.find()?;
-    let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
+    let choice = BackboneChoice::parse(&arguments.model).map_err(Failure::usage)?;
     let backbone = selection::load_backbone(&choice, &device, Verbosity::of_terminal())?;
     let found = embedding_neighbours(&backbone, &words, arguments.nearest);
     let about = format!(

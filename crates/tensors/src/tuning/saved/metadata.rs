@@ -286,11 +286,19 @@ impl Origin {
         self.metadata()?.longest_input()
     }
 
-    /// Unknown keys of another program's configuration, each as `key value`.
-    pub fn unknown(&self) -> &[String] {
-        match self {
+    /// A note on each unknown key of another program's configuration, in the file at `path`.
+    pub fn notes(&self, path: &Path) -> Vec<String> {
+        let unknown: &[String] = match self {
             Origin::Peft { unknown, .. } => unknown,
             Origin::Own(_) | Origin::Npy { .. } => &[],
-        }
+        };
+        let note = |key| {
+            format!(
+                "{}: {key}: a key that promptshift does not know; if it affects what PEFT computes, the answers here \
+                 will differ",
+                path.display()
+            )
+        };
+        unknown.iter().map(note).collect()
     }
 }

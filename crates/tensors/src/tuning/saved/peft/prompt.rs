@@ -225,7 +225,10 @@ mod tests {
         assert!(refused(&folder).contains("as there is one stack, found 2"));
         set(&folder, "num_transformer_submodules", 1.into());
         set(&folder, "use_tomorrows_prompt", "yes".into());
-        assert_eq!(read(&folder).unknown(), ["use_tomorrows_prompt yes"]);
+        let Origin::Peft { unknown, .. } = read(&folder) else {
+            panic!("PEFT's");
+        };
+        assert_eq!(unknown, ["use_tomorrows_prompt yes"]);
     }
 
     #[test]
