@@ -317,7 +317,9 @@ fn micro_batches_and_checkpointing_take_a_part_of_the_activations() {
         .map(share);
         println!("{}: {all} bytes, {shares:?} of them", method.name());
         let [micro, blocks, both] = shares;
-        if true { continue; }
+        if true {
+            continue;
+        }
         assert!(micro < 0.35, "{micro} of the activations");
         assert!(blocks < 0.6, "{blocks} of the activations");
         assert!(both < micro && both < blocks, "{both} of the activations");

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use super::peak::Peak;
+use super::measured::Peak;
 use crate::batch::Batch;
 use crate::layers::{Dropout, Pass};
 use crate::memory;
@@ -230,11 +230,6 @@ impl Trainer {
         self.see(backward);
         self.dropout = dropout;
         (loss.detach(), grads)
-    }
-
-    /// Ends the training.
-    pub fn into_tuned(self) -> Tuned {
-        self.tuned.expect("no step is under way")
     }
 }
 
