@@ -5,7 +5,7 @@
 //! Decoding needs no gradient, so the fused version has none: with automatic differentiation the reference is used.
 
 use burn::backend::Flex;
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use super::flex::{self, contiguous, values, values_mut};
 
@@ -38,11 +38,17 @@ pub fn scatter_rows(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2
 
 /// [`scatter_rows`] in plain Burn operations.
 pub fn reference(x: Tensor<2>, places: &[usize], rows: Tensor<2>) -> Tensor<2> {
-    let [_, width] = rows.dims();
-    (places.iter().enumerate()).fold(x, |x, (row, &place)| {
-        let values = rows.clone().slice([row..row + 1, 0..width]);
-        x.slice_assign([place..place + 1, 0..width], values)
-    })
+    let (device, shape) = (x.device(), x.dims());
+    let length = shape[0];
+    let mut replaced = vec![false; length];
+    for &place in places {
+        replaced[place] = true;
+    }
+    let replaced = Tensor::<2, Bool>::from_data(TensorData::new(replaced, [length, 1]), &device);
+    let ids: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [places.len()]), &device);
+    // Few operations however many rows there are: on a GPU each is a launch.
+    (x.mask_fill(replaced.expand(shape), 0.0)).select_assign(0, ids, rows, IndexingUpdateOp::Add)
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Greedy decoding, and the key-value cache of a decoder, with room for tokens to come.
 
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 
 use super::injected::KeyValue;
 use super::tokens::pick;
 use promptshift_kernels as kernels;
-use promptshift_kernels::{largest, log_sum_exp};
 
 /// One generated output.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,7 +41,7 @@ pub fn greedy(
     let mut first = Some(first);
     for _ in 0..limit {
         let logits = first.take();
-        let next = most_probable(logits.unwrap_or_else(|| decoding.next_logits(&last)));
+        let next = kernels::most_probable(logits.unwrap_or_else(|| decoding.next_logits(&last)));
         for ((&example, last), (id, log_prob)) in rows.iter().zip(&mut last).zip(next) {
             let output = &mut outputs[example];
             if !ended(output.ids.last()) {
@@ -69,24 +67,6 @@ pub fn greedy(
 
 /// Finished rows are dropped once at most this fraction of rows is left: dropping copies the cache.
 const SHRINK: (usize, usize) = (3, 4);
-
-/// The id of each row's highest logit and its log-probability.
-fn most_probable(logits: Tensor<2>) -> Vec<(u32, f64)> {
-    let [_, width] = logits.dims();
-    let data = logits.into_data();
-    let logits = data.as_slice::<f32>().expect("logits are f32");
-    logits.par_chunks(width).map(best).collect()
-}
-
-fn best(logits: &[f32]) -> (u32, f64) {
-    let highest = largest(logits);
-    // NaN logits give id 0 with a non-finite log-probability, which is rejected before an answer is read.
-    let id = logits.iter().position(|&logit| logit == highest);
-    (
-        id.unwrap_or(0) as u32,
-        f64::from(highest - log_sum_exp(logits)),
-    )
-}
 
 /// The keys and values of every block of a decoder, for a batch that grows by one token per example at a time. Adding a
 /// token copies nothing unless the room is used up.

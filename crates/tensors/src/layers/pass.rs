@@ -80,20 +80,26 @@ impl BlockInputs {
     /// The same values, through which no gradient flows.
     fn detached(self) -> Self {
         let of_prefix = |prefix: KeyValue| KeyValue {
-            key: prefix.key.detach(),
-            value: prefix.value.detach(),
+            key: detached(prefix.key),
+            value: detached(prefix.value),
         };
         BlockInputs {
-            x: self.x.detach(),
-            encoded: self.encoded.map(Tensor::detach),
+            x: detached(self.x),
+            encoded: self.encoded.map(detached),
             bias: self.bias.map(|bias| DistanceBias {
-                values: bias.values.detach(),
+                values: detached(bias.values),
                 ..bias
             }),
             prefix: self.prefix.map(of_prefix),
             cross_prefix: self.cross_prefix.map(of_prefix),
         }
     }
+}
+
+/// The same values, through which no gradient flows. Burn's own `detach` leaves a tensor that requires a gradient
+/// one that does.
+fn detached(x: Tensor<2>) -> Tensor<2> {
+    x.detach().set_require_grad(false)
 }
 
 impl Pass {
