@@ -75,29 +75,6 @@ pub enum DeltaRecipe {
 }
 
 impl DeltaRecipe {
-    /// Its name in messages.
-    pub fn name(&self) -> &'static str {
-        match self {
-            DeltaRecipe::Prompt => "prompt tuning",
-            DeltaRecipe::Model => "model tuning",
-            DeltaRecipe::Lora(_) => "LoRA",
-            DeltaRecipe::AddedBiases => "BitFit",
-            DeltaRecipe::NormGains => "tuning norm gains",
-            DeltaRecipe::OutputHead => "tuning the output head",
-            DeltaRecipe::LastBlocks(_) => "tuning the last blocks",
-            DeltaRecipe::Scales => "(IA)³",
-            DeltaRecipe::Prefix(_) => "prefix tuning",
-            DeltaRecipe::Adapters(_) => "an adapter",
-            DeltaRecipe::PromptPlaces(_) => "a prompt before the decoder's input",
-            DeltaRecipe::PromptNetwork(_) => "P-tuning",
-            DeltaRecipe::PromptAndLabels => "WARP",
-            DeltaRecipe::Subspace(_) => "intrinsic prompt tuning",
-            DeltaRecipe::Ladder(_) => "ladder side tuning",
-            DeltaRecipe::Preamble(_) => "words before the input",
-            DeltaRecipe::RandomWeights => "training from random weights",
-        }
-    }
-
     /// Whether records leave it out, since the recipe's prompt implies it.
     pub(super) fn is_implied(&self) -> bool {
         matches!(self, DeltaRecipe::Prompt | DeltaRecipe::Model)
@@ -290,12 +267,7 @@ mod tests {
             let read: Recipe = serde_json::from_value(written).expect("a recipe");
             assert_eq!(read, recipe);
         }
-        let implied = [DeltaRecipe::Prompt, DeltaRecipe::Model];
-        for named in implied
-            .iter()
-            .map(DeltaRecipe::name)
-            .chain(["prompt", "model"])
-        {
+        for named in ["Prompt", "Model", "prompt", "model"] {
             assert!(serde_json::from_str::<DeltaRecipe>(&format!("\"{named}\"")).is_err());
         }
     }

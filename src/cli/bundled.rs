@@ -1,4 +1,5 @@
-//! `promptshift pretrain`: trains a miniature T5 from its recipe, or continues the training of an existing one.
+//! Commands that make the bundled files again: `promptshift pretrain` trains a miniature T5 from its recipe, or continues the
+//! training of an existing one; `promptshift datasets` generates the miniature domains from their grammars.
 
 use std::path::PathBuf;
 
@@ -8,11 +9,13 @@ use clap::Args;
 use super::progress::Verbosity;
 use promptshift_tensors::device::Device;
 use promptshift_tensors::pretrain::{PretrainRecipe, Pretraining, Start, Text, pretrain};
+use promptshift_text::domain::Split;
 use promptshift_text::domain::parquet::TableFile;
+use promptshift_text::synthetic::{self, MINI_SEED};
 
 /// Flags of `pretrain`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct PretrainArguments {
     /// The recipe [default: the bundled miniature's].
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
@@ -37,7 +40,7 @@ pub struct Arguments {
 const NANO: &str = include_str!("../../models/nano/recipe.toml");
 
 /// Runs the command.
-pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub fn run_pretrain(arguments: PretrainArguments) -> anyhow::Result<()> {
     let (text, name) = match &arguments.recipe {
         Some(path) => (
             std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
@@ -104,4 +107,39 @@ fn documents(files: &[PathBuf], column: &str) -> anyhow::Result<Vec<String>> {
         bail!("--text: wanted documents in column '{column}', found none");
     }
     Ok(all)
+}
+
+/// Flags of `datasets`.
+#[derive(Debug, Args)]
+pub struct DatasetsArguments {
+    /// The folder for `<domain>/<split>.parquet`.
+    #[arg(long, value_name = "DIR", default_value = "datasets/mini")]
+    out: PathBuf,
+    /// The seed; the default made the bundled files.
+    #[arg(long, default_value_t = MINI_SEED)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub fn run_datasets(arguments: DatasetsArguments) -> anyhow::Result<()> {
+    for domain in synthetic::domains() {
+        for split in Split::ALL {
+            let rows = synthetic::rows(
+                domain,
+                split,
+                arguments.seed,
+                synthetic::sizes(domain, split),
+            );
+            let folder = arguments.out.join(domain.name);
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;
+            synthetic::write_parquet(
+                &rows,
+                domain,
+                &folder.join(format!("{}.parquet", split.name())),
+            )?;
+        }
+        Verbosity::of_terminal().say(&format!("{}: {}", domain.name, domain.about()));
+    }
+    Ok(())
 }

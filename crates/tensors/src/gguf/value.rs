@@ -1,6 +1,19 @@
-//! Reads values from the bytes of a header, one after another.
+//! The values of a header, and what reads them from its bytes, one after another.
 
-use super::Value;
+/// A value of the metadata.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// An integer of any width.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A boolean.
+    Truth(bool),
+    /// A text.
+    Text(String),
+    /// A list of values of one type.
+    List(Vec<Value>),
+}
 
 /// Reads from the front, with bounds checks.
 pub(super) struct Reader<'a> {
