@@ -23,7 +23,7 @@ use promptshift::domain::suite::Suite;
 use promptshift::layers::Tokens;
 use promptshift::memory::{allocated, apart, peak_of};
 use promptshift::recipe::{Defaults, Method, Recipe};
-use promptshift::record::memory::{Moment, PeakParts};
+use promptshift::record::{Moment, PeakParts};
 use promptshift::train::{Course, TensorBytes, Trainer, optimizer};
 use promptshift::tuning::{self, MethodInputs};
 

@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use promptshift::recipe::Method;
-use promptshift::record::elsewhere::Form;
+use promptshift::record::Form;
 use promptshift::record::folder::{StoredRecord, find};
 use serde_json::Value;
 

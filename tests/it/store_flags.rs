@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use promptshift::record::Prediction;
-use promptshift::record::checkpoint::Checkpoint;
 use promptshift::record::folder::{StoredRecord, find};
+use promptshift::record::{Checkpoint, Prediction};
 
 use crate::parity::golden;
 

@@ -26,23 +26,6 @@ pub use training::{
     SavedDelta, Stop, Training,
 };
 
-/// The former paths of [`Checkpoint`], [`Form`], [`KShot`] and [`PeakParts`].
-pub mod checkpoint {
-    pub use super::{Checkpoint, CheckpointPredictions, CheckpointScore};
-}
-/// See [`checkpoint`].
-pub mod elsewhere {
-    pub use super::{Form, Found, TunedElsewhere};
-}
-/// See [`checkpoint`].
-pub mod k_shot {
-    pub use super::KShot;
-}
-/// See [`checkpoint`].
-pub mod memory {
-    pub use super::{Moment, PeakParts};
-}
-
 /// The version of the record's schema.
 pub const RECORD_VERSION: u32 = 1;
 

@@ -179,9 +179,7 @@ fn finished(evidence: Evidence, subject: &Verdict) -> String {
         _ if apart.interval.excludes(0.0) => format!(
             "For finished runs, {loses} (95 % CI {range}), which is not significant after adjustment{part}{floored}"
         ),
-        _ => format!(
-            "For finished runs it is inconclusive: {loses} (95 % CI {range}){part}{floored}"
-        ),
+        _ => format!("For finished runs, {loses} (95 % CI {range}; inconclusive){part}{floored}"),
     }
 }
 

@@ -1,7 +1,14 @@
 use super::*;
-use crate::comparison::compare;
+use crate::comparison::{Comparison, compare};
 use crate::fixture::Fixture;
 use crate::study::studies;
+use promptshift_numbers::record::folder::StoredRecord;
+
+/// The analysis of the only study in some records.
+fn compared(records: &[StoredRecord]) -> Comparison {
+    let studies = studies(records, &[]).expect("they belong together");
+    compare(&studies[0]).expect("consistent")
+}
 
 /// The verdicts on prompt tuning: at the same source score, and for finished runs.
 fn said_of(fixture: &Fixture) -> [Says; 2] {
@@ -12,8 +19,7 @@ fn said_of(fixture: &Fixture) -> [Says; 2] {
 /// The verdict on prompt tuning, and the answer.
 fn verdict_of(fixture: &Fixture) -> (Verdict, String) {
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let mut comparison = compare(&studies[0]).expect("consistent");
+    let mut comparison = compared(&records);
     assert_eq!(comparison.verdict.len(), 2);
     assert_eq!(comparison.verdict[0].finished, Says::Reference);
     (comparison.verdict.remove(1), comparison.answer.join(" "))
@@ -50,8 +56,7 @@ fn verdicts_on_finished_runs_depend_on_intervals_and_learning() {
 /// The words of the answer, the verdicts and the cautions.
 fn words_of(fixture: &Fixture) -> String {
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     let cells = comparison.verdict.iter();
     let cells = cells.map(|verdict| words(&comparison.results, verdict, verdict.finished));
     let cautions = comparison.cautions.iter().map(|one| one.seen.clone());
@@ -177,8 +182,7 @@ fn methods_without_a_matching_checkpoint_are_not_compared() {
     {
         training.checkpoints.clear();
     }
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     assert_eq!(comparison.verdict[1].same_source, Says::NotScored);
     assert!(
         comparison.answer[0].contains("have no predictions"),
@@ -193,8 +197,7 @@ fn the_answer_on_a_single_run_is_limited_to_it() {
     assert!(!verdict_of(&fixture).1.contains("For these runs only"));
     let mut records = fixture.records();
     records.retain(|one| one.record.cell.method != Method::Prompt || one.record.cell.seed == 0);
-    let studies = studies(&records, &[]).expect("they belong together");
-    let lent = compare(&studies[0]).expect("consistent").answer.join(" ");
+    let lent = compared(&records).answer.join(" ");
     let means = "With one run of prompt tuning, its seeds are assumed to vary like those of the other methods";
     assert!(
         lent.contains(means) && !lent.contains("For these runs only"),
@@ -236,8 +239,7 @@ fn methods_at_the_floor_on_all_targets_are_not_compared_and_on_some_get_a_note()
 fn cells_without_a_value_have_a_dash() {
     let fixture = Fixture::one_target();
     let records = fixture.records();
-    let studies = studies(&records, &[]).expect("they belong together");
-    let comparison = compare(&studies[0]).expect("consistent");
+    let comparison = compared(&records);
     let table = table(comparison.evidence(), &comparison.verdict);
     assert_eq!(table.rows.len(), 2);
     assert_eq!(table.rows[0][4], UNDEFINED, "model tuning is the reference");
