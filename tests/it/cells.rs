@@ -1,5 +1,4 @@
-//! A study in pieces, which no scheduler but the caller's own knows of: `--list-cells`, `--cell`, `--partition`,
-//! `--report-only`.
+//! Studies computed in pieces by any scheduler: `--list-cells`, `--cell`, `--partition`, `--report-only`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,7 +57,7 @@ fn states(folder: &Path, words: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn cells_one_by_one_come_to_what_the_command_comes_to() {
+fn cells_run_one_by_one_give_the_results_of_the_whole_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     succeeds(folder, &format!("{STUDY} --out whole --store whole-store"));
@@ -71,7 +70,7 @@ fn cells_one_by_one_come_to_what_the_command_comes_to() {
     );
     assert!(cells.values().all(|cell| cell["state"] == "missing"));
 
-    // What a cell waits for has to be there.
+    // The inputs of a cell must exist.
     let (code, said) = fails(folder, "run plan.json --cell training/prompt-seed0");
     assert_eq!(code, Some(1), "{said}");
     assert!(
@@ -138,7 +137,7 @@ fn cells_one_by_one_come_to_what_the_command_comes_to() {
 }
 
 #[test]
-fn slices_are_together_the_whole() {
+fn partitions_together_are_the_whole_study() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut done = Vec::new();
@@ -172,7 +171,7 @@ fn slices_are_together_the_whole() {
 }
 
 #[test]
-fn cells_of_an_ablation_say_their_setting() {
+fn cells_of_an_ablation_name_their_setting() {
     let folder = tempfile::tempdir().expect("a folder");
     let tiny = "--seeds 1 --steps 2 --train-rows 8 --eval-rows 4 --validation-rows 4";
     let line = format!("ablate length squad->race --lengths 1,5 {tiny}");
@@ -194,7 +193,7 @@ fn cells_of_an_ablation_say_their_setting() {
     assert_eq!(said, format!("{training}: done\n{name}: done\n"));
 }
 
-/// The block of docs/clusters-and-gpus.md that has this word, with the study of a test in the place of its own.
+/// The block of docs/clusters-and-gpus.md that contains this word, with a test's study in place of its own.
 fn example(word: &str) -> String {
     let page = include_str!("../../docs/clusters-and-gpus.md");
     let mut blocks = page.split("\n```").skip(1).step_by(2).map(str::to_owned);
@@ -225,7 +224,7 @@ fn shell(folder: &Path, script: &str) {
 
 #[test]
 #[ignore = "needs GNU parallel"]
-fn the_example_of_gnu_parallel_is_right() {
+fn the_example_with_gnu_parallel_works() {
     let folder = tempfile::tempdir().expect("a folder");
     shell(folder.path(), &example("parallel"));
     assert_eq!(
@@ -239,7 +238,7 @@ fn the_example_of_gnu_parallel_is_right() {
 
 #[test]
 #[ignore = "needs Snakemake"]
-fn the_example_of_snakemake_is_right() {
+fn the_example_with_snakemake_works() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("Snakefile"), example("rule cell")).expect("written");
     shell(folder.path(), &example("snakemake --cores"));

@@ -1,5 +1,5 @@
-//! `promptshift slurm` on a cluster that is made of four shell scripts: they write down what they are told, and run
-//! what they are given here. tests/slurm has a real one.
+//! `promptshift slurm` on a cluster simulated by four shell scripts, which log their arguments and run jobs locally.
+//! tests/slurm uses a real Slurm.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -74,13 +74,13 @@ impl Cluster {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
-    /// What a program of the cluster was told, a line a call.
+    /// The arguments that a program of the cluster received, one line per call.
     fn told(&self, program: &str) -> Vec<String> {
         let log = fs::read_to_string(self.path().join(format!("{program}.log")));
         log.unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
-    /// Runs the tasks of a script as Slurm does; their exit codes.
+    /// Runs the tasks of a script as Slurm does; returns their exit codes.
     fn run(&self, script: &Path, restarts: usize) -> Vec<Option<i32>> {
         let cells = fs::read_to_string(script.with_extension("cells"));
         let count = cells.map_or(1, |cells| cells.lines().count());
@@ -98,7 +98,7 @@ impl Cluster {
     }
 }
 
-/// The names of the scripts that sbatch was given, each with the jobs that it waits for.
+/// The names of the scripts submitted to sbatch, each with the jobs that it waits for.
 fn submitted(told: &[String]) -> Vec<(String, String)> {
     let one = |line: &String| {
         let path = PathBuf::from(line.split(' ').next_back().expect("a script"));
@@ -121,7 +121,7 @@ fn slurm(rest: &str) -> String {
 }
 
 #[test]
-fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes_to() {
+fn missing_pieces_are_submitted_in_order_and_give_the_results_of_the_command() {
     let cluster = Cluster::new(3);
     let flags = "--cells-per-task 1 --tasks-at-a-time 2 --submit -- --partition=gpu --gres=gpu:1 --time=4:00:00";
     let said = cluster.says(&slurm(flags));
@@ -157,7 +157,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
         );
     }
 
-    // All is in the queue: nothing is submitted a second time.
+    // Everything is queued: nothing is submitted again.
     let tasks = |job: usize, count: usize| {
         (0..count).map(move |at| format!("{job}|{at}|PENDING|Priority\n"))
     };
@@ -177,7 +177,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
     let said = cluster.says("slurm status out");
     assert!(said.contains("4 waiting"), "{said}");
 
-    // One training is gone: it alone is submitted, and a new report behind all that is still to come.
+    // One training is missing: only it is submitted, and a new report after all pending jobs.
     let queue = queue.replace("103|1|PENDING|Priority\n", "");
     fs::write(cluster.path().join("queue"), &queue).expect("written");
     let said = cluster.says(&slurm(flags));
@@ -219,7 +219,7 @@ fn what_is_missing_is_submitted_in_its_order_and_comes_to_what_the_command_comes
 }
 
 #[test]
-fn a_script_requeues_three_times_and_then_says_why() {
+fn a_script_requeues_three_times_and_then_reports_the_reason() {
     let cluster = Cluster::new(1001);
     let said = cluster.says(&slurm("-- --time=1:00:00"));
     assert!(
@@ -234,7 +234,7 @@ fn a_script_requeues_three_times_and_then_says_why() {
         .lines()
         .find_map(|line| line.strip_prefix("promptshift="))
         .expect("the program");
-    // In its place, what ends as it is told and hands on what the script says of it.
+    // Replaced by a program that ends with a given code and passes on the script's words.
     let fake = cluster.path().join("fake");
     let end = "#!/bin/bash\nif [ \"$1\" = run ]; then exit \"$(cat \"$FAKE/code\")\"; fi\n";
     fs::write(&fake, format!("{end}exec {real} \"$@\"\n")).expect("written");
@@ -273,7 +273,7 @@ fn a_script_requeues_three_times_and_then_says_why() {
         reason.contains("restarted 3 times") && reason.contains("time limit"),
         "{reason}"
     );
-    // The first reason stays until the cell is computed again.
+    // The first reason is kept until the cell is computed again.
     assert_eq!(ends("137", 0), [Some(137)]);
     assert_eq!(states().1, reason);
     let output = cluster.promptshift(&format!("{STUDY} --report-only --out out"));
@@ -282,7 +282,7 @@ fn a_script_requeues_three_times_and_then_says_why() {
 }
 
 #[test]
-fn what_slurm_or_the_scripts_could_not_do_is_refused_before_anything_is_submitted() {
+fn unsupported_requests_are_refused_before_anything_is_submitted() {
     let cluster = Cluster::new(1001);
     for (words, code) in [
         (slurm("--submit -- --array=0-3"), 2),

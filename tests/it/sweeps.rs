@@ -9,7 +9,7 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
-/// The example of the documents.
+/// The example in the documentation.
 fn documented() -> String {
     let page = include_str!("../../docs/sweeps.md");
     let block = page.split("```toml\n").nth(1).expect("an example");
@@ -33,7 +33,7 @@ fn said(assert: &Assert) -> String {
 }
 
 #[test]
-fn the_documented_sweep_is_run() {
+fn the_documented_sweep_runs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut sweep = documented();
     for (much, little) in [
@@ -48,7 +48,7 @@ fn the_documented_sweep_is_run() {
     }
     let planned = run(folder.path(), &sweep, &["--dry-run"]).success();
     let planned = String::from_utf8_lossy(&planned.get_output().stdout).into_owned();
-    // Of squad's two transfers the trainings are the same; qqp has its own two.
+    // The two transfers of squad share their trainings; qqp has two of its own.
     let total = "3 studies: 0 trainings found, 4 to do; 0 evaluations found, 18 to do, about ";
     assert!(planned.contains(total), "{planned}");
     assert!(!folder.path().join("runs").exists(), "nothing is made");
@@ -91,7 +91,7 @@ fn the_documented_sweep_is_run() {
 }
 
 #[test]
-fn a_model_of_a_list_is_a_study_and_what_a_table_says_goes_before_defaults() {
+fn each_model_of_a_list_is_a_study_and_tables_override_defaults() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let sweep = format!(
@@ -119,7 +119,7 @@ fn a_model_of_a_list_is_a_study_and_what_a_table_says_goes_before_defaults() {
 }
 
 #[test]
-fn what_is_not_understood_is_named_with_its_line() {
+fn errors_name_the_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let refused = |sweep: &str, words: &[&str]| {
         let ended = run(folder.path(), sweep, &["--dry-run"]).code(2);
@@ -178,7 +178,7 @@ fn what_is_not_understood_is_named_with_its_line() {
 }
 
 #[test]
-fn a_study_that_fails_does_not_keep_the_next_from_being_run() {
+fn a_failing_study_does_not_prevent_the_next() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let little = "[defaults]\nmethods = \"prompt\"\nseeds = 1\nsteps = 2\ntrain-rows = 8\neval-rows = 4\n\
                   validation-rows = 4\n";

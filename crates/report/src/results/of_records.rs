@@ -1,4 +1,4 @@
-//! Results from the records of a study and their resamples.
+//! Computes results from the records of a study and their resamples.
 
 use std::collections::BTreeSet;
 
@@ -102,7 +102,7 @@ pub fn differences(resamples: &Resamples, domain: usize, of: impl Into<Scored>) 
         .chain(resamples.constants(domain))
         .map(|(baseline, other)| above(score, baseline, other, passages))
         .collect();
-    // Where there are classes, what is recorded is one of the constants, and rarely the best.
+    // With classes, the recorded floor is one of the constants, and rarely the best.
     if resamples.constants(domain).next().is_none() {
         let fact = recorded_floor(resamples.study, domain);
         all.extend(fact.map(|fact| above_fact(score, fact, passages)));
@@ -152,11 +152,7 @@ fn method_result(resamples: &Resamples, method: Method, second: Metric) -> Metho
     }
 }
 
-/// A score's estimate: its interval ends where scores do.
+/// A score's estimate with the interval clamped to [0, 1].
 pub fn clamped(draws: &Draws) -> Estimate {
-    let estimate = draws.estimate();
-    Estimate {
-        interval: estimate.interval.clamp(0.0, 1.0),
-        ..estimate
-    }
+    draws.estimate().clamp()
 }
