@@ -171,7 +171,23 @@ fn what_is_not_understood_is_named_with_its_line() {
         "[[transfer]]\ntransfer = \"squad->rase\"\n",
         &[&at(2), "'rase'", "race"],
     );
-    run(folder.path(), table, &["--json"]).code(2);
+    // A list of transfers times one of models: more studies than anybody means.
+    let many = |name: &str| format!("[{}]", vec![format!("\"{name}\""); 40].join(", "));
+    refused(
+        &format!(
+            "[[transfer]]\ntransfer = {}\nmodel = {}\n",
+            many("squad->race"),
+            many("nano")
+        ),
+        &[&at(2), "wanted at most 1000 studies"],
+    );
+    for flags in [
+        ["--json", "--quiet"],
+        ["--list-cells", "--quiet"],
+        ["--partition", "slice:1/2"],
+    ] {
+        run(folder.path(), table, &flags).code(2);
+    }
     run(folder.path(), table, &["--save-plan", "p.json"])
         .code(2)
         .stderr(contains("--save-plan").and(contains("sweep")));
@@ -191,4 +207,37 @@ fn a_study_that_fails_does_not_keep_the_next_from_being_run() {
     let index = fs::read_to_string(folder.path().join("out/index.md")).expect("written");
     assert_eq!(index.matches("not complete").count(), 1, "{index}");
     assert_eq!(index.matches("/report.md)").count(), 2, "{index}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_signal_keeps_what_is_trained_in_every_study() {
+    use std::io::{BufRead, BufReader};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sweep = "[defaults]\nmethods = \"prompt\"\nseeds = 1\ntrain-rows = 8\neval-rows = 4\nvalidation-rows = 4\n\
+                 [[transfer]]\ntransfer = \"squad->race\"\nsteps = 2\n\
+                 [[transfer]]\ntransfer = \"squad->drop\"\nsteps = 100000\n";
+    fs::write(folder.path().join("sweep.toml"), sweep).expect("written");
+    let mut command = crate::ends::program(folder.path(), "run sweep.toml --jobs 1 --out out");
+    command.env_remove("PROMPTSHIFT_STORE");
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let mut next = |wanted: &str| {
+        let found = (&mut lines).any(|line| line.expect("text").contains(wanted));
+        assert!(found, "{wanted}");
+    };
+    next("report: ");
+    next("source validation");
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(killed.expect("kill").success());
+    next("interrupted");
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }
