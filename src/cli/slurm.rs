@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::values::at_least_one;
-use super::{Failure, help, interrupt, print, run_plan, transfer};
+use super::{Failure, help, interrupt, print, run, run_plan, transfer};
 use crate::study::Study;
 use promptshift_numbers::store::{EndedPiece, PieceEnd, Store};
 use promptshift_text::slurm::Job;
@@ -33,7 +33,7 @@ enum What {
     /// Submit what `promptshift transfer` would compute.
     Transfer(Box<Wanted<transfer::Arguments>>),
     /// Submit what `promptshift run PLAN` would compute: a sweep too.
-    Run(Wanted<run_plan::Arguments>),
+    Run(Wanted<run::PlanArguments>),
     /// What is done, running, waiting and failed of a study that was submitted.
     Status(status::Arguments),
     /// Say in the store why cells are given up. For the scripts.

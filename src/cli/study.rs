@@ -8,13 +8,11 @@ pub use pieces::compute_piece;
 
 use std::path::Path;
 
-use super::Failure;
 use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
-use super::place::default_out;
 use super::progress::Verbosity;
-use super::run::{Extent, Run};
-use super::{interrupt, print};
+use super::run::{Extent, Run, default_out};
+use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
 use crate::experiment::{Cost, ExperimentError, Keep, Outcome, Runner, ToDo};
 use crate::study::{Models, Prepared, ReportKind, Study};
@@ -196,14 +194,7 @@ impl<'a> Session<'a> {
                 let speed = runner
                     .speed(&part.plan, workers)
                     .map_err(ExperimentError::from)?;
-                let mut described = estimate::describe(
-                    &part.plan,
-                    &prepared.datasets,
-                    runner,
-                    &left,
-                    speed,
-                    workers,
-                );
+                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers);
                 if let Some(variant) = &part.variant {
                     let title = format!("{}, {}:\n", variant.place, variant.series);
                     described.text.insert_str(0, &title);

@@ -11,8 +11,7 @@ use super::queue::{Queue, max_array_size, sbatch};
 use super::sbatch::Flags;
 use super::script::{Common, Start, script};
 use super::submission::{About, Chunks, JobArray, REPORT, STUDY, Submission, arrays, begin};
-use crate::cli::place::default_out;
-use crate::cli::run::{Extent, Run, SMALL};
+use crate::cli::run::{Extent, PlanArguments, Run, SMALL, default_out};
 use crate::cli::run_plan::{self, Ended, write_index};
 use crate::cli::study::{Request, Session, prepared};
 use crate::cli::{Failure, command, print, sweep};
@@ -42,7 +41,7 @@ pub fn submit(request: Request, study: Study, how: &How) -> Result<(), Failure> 
 ///
 /// # Errors
 /// As [`submit`], or the sweep can't be read.
-pub fn submit_sweep(arguments: &run_plan::Arguments, how: &How) -> Result<(), Failure> {
+pub fn submit_sweep(arguments: &PlanArguments, how: &How) -> Result<(), Failure> {
     let (flags, command) = (&arguments.run, command::command(None));
     run_plan::check_flags(arguments)?;
     let login = Login::of(flags, &command, how)?;

@@ -1,9 +1,43 @@
-//! The sizes of one call, and what is visible in it.
+//! How the tensors of one call are divided, and what is visible in it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dropped, Heads, Visible};
+use crate::dropout::Mask;
+
+/// Which keys a query may look at.
+#[derive(Clone, Copy, Debug)]
+pub enum Visible<'a> {
+    /// Keys `0..lengths[b]` of example `b`.
+    Lengths(&'a [usize]),
+    /// Keys up to the query's own position (self-attention of the decoder; Tq = Tk).
+    Causal,
+    /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
+    Counts(&'a [usize]),
+}
+
+/// How the tensors of a call are divided, and what each query sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads<'a> {
+    /// Examples, `B`.
+    pub batch: usize,
+    /// Heads of queries, `H`.
+    pub heads: usize,
+    /// Which keys a query may look at.
+    pub visible: Visible<'a>,
+    /// Which weights are dropped.
+    pub dropped: Option<Dropped>,
+}
+
+/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
+/// then query where there is one for each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dropped {
+    /// Every weight by itself, as in BERT.
+    Each(Mask),
+    /// The same keys for every query, as in T5.
+    Keys(Mask),
+}
 
 /// [`Visible`], owned.
 #[derive(Clone, Debug)]

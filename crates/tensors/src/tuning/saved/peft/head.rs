@@ -10,8 +10,7 @@ use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 
 use super::folder::{Config, Task};
-use super::left::{Left, Written, none};
-use super::modules::ROOT;
+use super::modules::{Left, ROOT, Written, none};
 use crate::backbone::Backbone;
 use crate::bert::Head;
 use crate::checkpoint::transposed;
