@@ -105,7 +105,7 @@ fn sweeps() -> Vec<Vec<u8>> {
     let page = String::from_utf8(page).expect("text");
     let block = page.split("```toml\n").nth(1).expect("an example");
     let documented = block.split("```").next().expect("it ends");
-    let own = "[defaults]\nquick = true\nlr = [\"prompt=0.3\", \"model=1e-3\"]\nseeds = [7, 11]\n\
+    let own = "[defaults]\nquick = true\nlearning-rate = [\"prompt=0.3\", \"model=1e-3\"]\nseeds = [7, 11]\n\
                [[transfer]]\ntransfer = [\"squad:race\"]\nmodel = [\"nano\"]\ntrials = 2\ntune-on = [4, 16]\n";
     [documented, own]
         .map(|text| text.as_bytes().to_vec())
