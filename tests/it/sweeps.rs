@@ -145,6 +145,10 @@ fn what_is_not_understood_is_named_with_its_line() {
         &[&at(2), "line 3: ", "wanted a count (3)"],
     );
     refused(
+        &with("seeds = 4294967296"),
+        &["line 3: ", "at most 10000 seeds"],
+    );
+    refused(
         &with("quick = 1"),
         &[&at(3), "quick: wanted true or false, found 1"],
     );
