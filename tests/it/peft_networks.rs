@@ -1,4 +1,4 @@
-//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2 and a BERT to and from PEFT, against PEFT's own outputs
+//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2, a BERT and BERT's relatives to and from PEFT, against PEFT's own outputs
 //! (tests/golden/make_peft_networks.py).
 
 use std::collections::BTreeMap;
@@ -18,7 +18,13 @@ use crate::every_method::Ground;
 use crate::parity::golden;
 use crate::peft::{Golden, assert_shown};
 
-const NETWORKS: [&str; 3] = ["llama_tiny", "gpt2_tiny", "bert_tiny"];
+const NETWORKS: [&str; 5] = [
+    "llama_tiny",
+    "gpt2_tiny",
+    "bert_tiny",
+    "roberta_tiny",
+    "distilbert_tiny",
+];
 
 fn load(network: &str) -> Backbone {
     let choice = BackboneChoice::Folder(golden(network));
@@ -61,15 +67,15 @@ fn what_peft_trained_gives_pefts_outputs_and_goes_back_as_peft_was_shown() {
 /// What promptshift tunes there and PEFT has as well, with numbers that are no start's.
 fn tuned_here(network: &str) -> Vec<(&'static str, Method, Option<HeadForm>)> {
     match network {
-        "bert_tiny" => vec![
-            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
-            ("own_spans", Method::Lora, Some(HeadForm::Span)),
-            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
-        ],
-        _ => vec![
+        "llama_tiny" | "gpt2_tiny" => vec![
             ("own_lora", Method::Lora, None),
             ("own_ia3", Method::Ia3, None),
             ("own_prompt", Method::Prompt, None),
+        ],
+        _ => vec![
+            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
+            ("own_spans", Method::Lora, Some(HeadForm::Span)),
+            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
         ],
     }
 }
@@ -209,7 +215,7 @@ fn ranks_and_blocks_are_what_the_tensors_say() {
 
 #[test]
 fn what_belongs_to_another_network_is_refused_by_name() {
-    let [llama, gpt2, bert] = NETWORKS.map(load);
+    let [llama, gpt2, bert, _, distilbert] = NETWORKS.map(load);
     let open = |path: &Path, backbone: &Backbone| match AdapterFile::open(path) {
         Ok(file) => file.onto(backbone).map(|_| ()),
         Err(error) => Err(error),
@@ -257,6 +263,14 @@ fn what_belongs_to_another_network_is_refused_by_name() {
             json!({"task_type": "QUESTION_ANS"}),
             &bert,
             "drops token_type_ids",
+        ),
+        // A new classifier's first map, which PEFT does not save by itself.
+        (
+            "bert_tiny",
+            "lora",
+            json!({}),
+            &distilbert,
+            "the whole head that was trained with it, of a DistilBERT",
         ),
         (
             "llama_tiny",

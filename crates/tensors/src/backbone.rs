@@ -266,7 +266,10 @@ impl BackboneChoice {
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let model = match Network::load(&config, weights, device)? {
-            Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
+            Network::Bert(bert) => match tokenizer.marks() {
+                Some(marks) => bert.with_marks(marks).into(),
+                None => bert.into(),
+            },
             other => other,
         };
         let (name, mut notes) = (self.name(), Vec::new());

@@ -143,8 +143,8 @@ pub fn tokenizer_json(bytes: &[u8]) -> Outcome {
     let read = [
         (Tokenizer::parse(bytes, "tokenizer.json", &t5), 64),
         (
-            Tokenizer::parse_wordpiece(bytes, "tokenizer.json", &bert),
-            bert.vocab_size,
+            Tokenizer::parse_of_pairs(bytes, "tokenizer.json", &bert),
+            bert.vocabulary,
         ),
         // The tiny Llama's vocabulary is the GPT-2's.
         (Tokenizer::parse_of_lines(bytes, "tokenizer.json", 272), 272),
@@ -173,7 +173,7 @@ pub fn vocab_txt(bytes: &[u8]) -> Outcome {
     Outcome::any([Case::Lower, Case::Kept].map(|case| {
         let read = Tokenizer::parse_vocabulary(bytes, "vocab.txt", case, &config);
         if let Ok(tokenizer) = &read {
-            used(tokenizer, config.vocab_size);
+            used(tokenizer, config.vocabulary);
         }
         Outcome::of(read)
     }))

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::BackboneError;
+use crate::bert::Shape;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
@@ -77,7 +78,7 @@ impl TokenizerFile {
             (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
                 Tokenizer::parse_vocabulary(bytes, path, case, bert)
             }
-            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::Bert(bert), _) => Tokenizer::parse_of_pairs(bytes, path, bert),
             (Config::DecoderOnly(decoder), _) => {
                 Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
             }
@@ -92,7 +93,12 @@ impl TokenizerFile {
         };
         let known = match config {
             Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
-            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::Bert(bert) => match bert.shape {
+                Shape::Bert | Shape::DistilBert => {
+                    [TokenizerFile::Json, TokenizerFile::Vocabulary(case())]
+                }
+                Shape::Roberta => [TokenizerFile::Json; 2],
+            },
             Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
         };
         (known.into_iter())

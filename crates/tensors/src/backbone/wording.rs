@@ -10,8 +10,8 @@ use promptshift_text::domain::wording::{Opening, Wording};
 pub enum WordsError {
     /// The checkpoint has no masked-word head.
     #[error(
-        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or one that \
-         does not share the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
+        "--score-by likelihood: '{model}' has no masked-word head, or one that does not share the embedding: wanted a \
+         checkpoint with the head of its pre-training (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM), or \
          --score-by generation"
     )]
     NoHead {
@@ -64,7 +64,7 @@ impl Backbone {
             return Err(WordsError::NoHead { model });
         }
         let ids = (wording.words(source).iter())
-            .map(|words| match tokenizer.encode(words[0])[..] {
+            .map(|words| match tokenizer.encode_within(words[0])[..] {
                 [id] => Ok(id),
                 ref ids => Err(WordsError::Long {
                     word: words[0].to_string(),

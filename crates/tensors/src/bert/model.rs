@@ -1,14 +1,16 @@
-//! The whole network: embeddings, blocks, pooler, and an optional head.
+//! The whole network: embeddings, blocks, pooler, an optional head, and the hooks for tuning methods.
 
 use burn::module::{Module, Param};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::config::Shape;
 use super::embeddings::Embeddings;
-use super::head::{Encoded, Head};
+use super::head::{Encoded, Head, MaskedWords};
 use super::layers::Block;
-use super::masked::MaskedWords;
 use crate::layers::{
-    Dropout, Generated, HeadForm, Injected, Linear, Packing, Tokens, pick, with_prefix,
+    Adapter, Dropout, Generated, HeadForm, Injected, Linear, Map, Packing, SubLayer, Tokens, pick,
+    with_prefix,
 };
 
 /// The backbone.
@@ -23,10 +25,30 @@ pub struct Bert {
     /// The masked-word head, if the checkpoint has it. No method trains it, and no count includes it.
     #[module(skip)]
     pub(super) masked: Option<MaskedWords>,
-    /// The id of `[SEP]`, which ends each of the two texts.
-    pub(super) separator: usize,
-    /// The id of `[MASK]`.
-    pub(super) mask: usize,
+    #[module(skip)]
+    pub(super) shape: Shape,
+    #[module(skip)]
+    pub(super) marks: Marks,
+}
+
+/// The special tokens that stand around texts and within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// The id that ends each of two texts: `[SEP]`, or `</s>`.
+    pub separator: u32,
+    /// How many of it stand between two texts: one in a BERT, two in a RoBERTa.
+    pub between: usize,
+    /// The id of a masked word, if there is one.
+    pub mask: Option<u32>,
+}
+
+impl Marks {
+    /// Those of BERT's published vocabularies.
+    pub(super) const PUBLISHED: Marks = Marks {
+        separator: 102,
+        between: 1,
+        mask: Some(103),
+    };
 }
 
 impl Bert {
@@ -48,13 +70,14 @@ impl Bert {
         }
     }
 
-    /// Sets the ids of the tokenizer's `[SEP]` and, if it has one, `[MASK]`.
-    pub fn with_tokens(self, separator: u32, mask: Option<u32>) -> Self {
-        Bert {
-            separator: separator as usize,
-            mask: mask.map_or(self.mask, |mask| mask as usize),
-            ..self
-        }
+    /// Sets the tokenizer's special tokens.
+    pub fn with_marks(self, marks: Marks) -> Self {
+        Bert { marks, ..self }
+    }
+
+    /// The family.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Sets the classes' words; `None` without a masked-word head.
@@ -102,8 +125,7 @@ impl Bert {
     pub fn encode(&self, tokens: &Tokens, injected: &Injected, dropout: &mut Dropout) -> Encoded {
         let vectors = injected.prompt.clone();
         let prompt = vectors.as_ref().map_or(0, |vectors| vectors.dims()[0]);
-        let separator = self.separator as u32;
-        let embedded = self.embeddings.forward(tokens, separator, vectors);
+        let embedded = (self.embeddings).forward(tokens, self.marks.separator, vectors);
         let lengths = with_prefix(prompt, &tokens.lengths);
         let packing = Packing::of_width(lengths, prompt + tokens.width);
         let mut x = dropout.each(packing.pack(embedded));
@@ -116,24 +138,31 @@ impl Bert {
                 let places = self.masked_places(tokens, prompt);
                 masked.transformed(pick(x.clone(), &places))
             }
-            _ => dropout.each(self.pooled(&x, tokens.batch())),
+            _ => {
+                let pooled = self.pooled(&x, tokens.batch(), dropout);
+                dropout.each(pooled)
+            }
         };
         Encoded {
             pooled,
             hidden: x,
             prompt,
             tokens: tokens.clone(),
-            separator,
+            marks: self.marks,
         }
     }
 
-    fn pooled(&self, hidden: &Tensor<2>, batch: usize) -> Tensor<2> {
+    /// The first tokens' states `[B, D]`, behind the pooler or the head's first map if there is one.
+    fn pooled(&self, hidden: &Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
         let [all, _] = hidden.dims();
         let first: Vec<usize> = (0..batch).map(|row| row * all / batch).collect();
         let first = pick(hidden.clone(), &first);
-        match &self.pooler {
-            Some(pooler) => pooler.forward(first).tanh(),
-            None => first,
+        let dense = self.head.as_ref().and_then(|head| head.dense.as_ref());
+        match (self.shape, dense.or(self.pooler.as_ref())) {
+            (_, None) => first,
+            (Shape::Bert, Some(map)) => map.forward(first).tanh(),
+            (Shape::Roberta, Some(map)) => map.forward(dropout.each(first)).tanh(),
+            (Shape::DistilBert, Some(map)) => relu(map.forward(first)),
         }
     }
 
@@ -142,7 +171,7 @@ impl Bert {
         let places = tokens.ids.chunks(tokens.width).enumerate();
         places
             .map(|(row, ids)| {
-                let masked = ids.iter().position(|&id| id as usize == self.mask);
+                let masked = ids.iter().position(|&id| Some(id) == self.marks.mask);
                 // A prompt follows the first token.
                 let place = masked.map_or(0, |at| at + prompt);
                 row * (tokens.width + prompt) + place
@@ -176,5 +205,33 @@ impl Bert {
     /// The most probable answer to each example.
     pub fn answers(&self, encoded: &Encoded) -> Vec<Generated> {
         self.required_head().answers(encoded)
+    }
+
+    /// Every linear map of the blocks.
+    pub fn maps_mut(&mut self) -> Vec<(Map, &mut Linear)> {
+        let mut maps = Vec::new();
+        for block in &mut self.blocks {
+            maps.extend([
+                (Map::Q, &mut block.attention.query),
+                (Map::K, &mut block.attention.key),
+                (Map::V, &mut block.attention.value),
+                (Map::O, &mut block.attention.output),
+                (Map::Wi1, &mut block.feed_forward.up),
+                (Map::Wo, &mut block.feed_forward.down),
+            ]);
+        }
+        maps
+    }
+
+    /// The adapter slot of every sub-layer.
+    pub fn adapters_mut(&mut self) -> Vec<(SubLayer, &mut Option<Adapter>)> {
+        let mut places = Vec::new();
+        for block in &mut self.blocks {
+            places.extend([
+                (SubLayer::SelfAttention, &mut block.attention.adapter),
+                (SubLayer::FeedForward, &mut block.feed_forward.adapter),
+            ]);
+        }
+        places
     }
 }

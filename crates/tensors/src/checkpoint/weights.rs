@@ -177,6 +177,11 @@ impl Weights {
         self.tensors.insert(name.to_string(), (shape, values));
     }
 
+    /// Adds all tensors of another set.
+    pub fn put_all(&mut self, other: Weights) {
+        self.tensors.extend(other.tensors);
+    }
+
     /// Removes a prefix from the names that have it.
     pub fn strip_prefix(&mut self, prefix: &str) {
         self.tensors = (std::mem::take(&mut self.tensors).into_iter())

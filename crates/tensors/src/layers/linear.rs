@@ -1,9 +1,9 @@
 //! Linear maps, and what tuning adds to them: a low-rank product, a bias, scales.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
-use crate::checkpoint::{transposed, unfilled};
+use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
 
 /// A linear map `y = x W + b`, `W` `[in, out]`, and what tuning adds.
@@ -50,16 +50,6 @@ impl Linear {
             bias: Some(Param::from_tensor(bias)),
             ..self
         }
-    }
-
-    /// The weight as `[out, in]`.
-    pub(crate) fn rows(&self) -> Tensor<2> {
-        let weight = self.weight.val();
-        let (shape, device) = (weight.dims(), weight.device());
-        let values: Vec<f32> = weight.into_data().try_to_vec().expect("parameters are f32");
-        let [input, output] = shape;
-        let data = TensorData::new(transposed(&values, shape), [output, input]);
-        Tensor::from_data(data, &device)
     }
 
     /// `[N, in]` → `[N, out]`.

@@ -60,13 +60,24 @@ pub enum TokenizerError {
         /// The file.
         path: String,
     },
-    /// A token that BERT requires is absent.
+    /// A token that an encoder requires is absent.
     #[error("{path}: no token '{token}'")]
     Absent {
         /// The file.
         path: String,
         /// The token.
         token: &'static str,
+    },
+    /// It joins two texts in an unknown way.
+    #[error(
+        "{path}: wanted a tokenizer that joins two texts by separators, with one token before them and a separator \
+         after them, found '{found}' for the texts 'a' and 'b'"
+    )]
+    Template {
+        /// The file.
+        path: String,
+        /// The tokens that it gives.
+        found: String,
     },
     /// A token that T5 requires is absent or has another id than in config.json.
     #[error("{path}: token '{token}' has id {found:?}, config.json wants {wanted}")]
@@ -135,16 +146,20 @@ enum Ends {
     },
 }
 
-/// The format of text pairs: a first token, and an end after each text.
+/// The format of text pairs: a first token, separators between the texts, and one after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// `[CLS]`.
     pub first: u32,
+    /// How many separators stand between the texts.
+    pub between: usize,
+    /// `[MASK]`, if there is one.
+    pub mask: Option<u32>,
     /// The gap between the texts, if they have one.
     pub gap: Option<Gap>,
 }
 
-/// A masked word between two texts, `first ? [SEP] [MASK] , second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
+/// A masked word between two texts, `first? [SEP] [MASK], second`: the pattern P₁ of Schick & Schütze 2021 (§4.1,
 /// MNLI) without its quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -335,7 +350,7 @@ impl Tokenizer {
 
     /// `[MASK]`, if there is one.
     pub fn mask(&self) -> Option<u32> {
-        self.model.id("[MASK]")
+        self.pair?.mask
     }
 
     /// Adds a masked word between the two texts of a pair; `None` if the tokenizer is not for pairs or lacks the
@@ -372,6 +387,14 @@ impl Tokenizer {
     /// Token ids of `text`, without end of sequence.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         self.model.encode(text)
+    }
+
+    /// Token ids of `text` within a sentence, where a space precedes it: byte-level BPE has other tokens there.
+    pub fn encode_within(&self, text: &str) -> Vec<u32> {
+        match text.is_empty() {
+            true => Vec::new(),
+            false => self.encode(&format!(" {text}")),
+        }
     }
 
     /// Token ids of `text` with each token's byte range.

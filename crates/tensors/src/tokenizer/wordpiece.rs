@@ -1,12 +1,14 @@
-//! WordPiece, BERT's tokenization: a `tokenizer.json`, or the `vocab.txt` of older checkpoints.
+//! Tokenizers of encoders, which read pairs of texts: a `tokenizer.json` of any kind (WordPiece in a BERT and a
+//! DistilBERT, byte-level BPE in a RoBERTa), or the `vocab.txt` of older BERTs.
 //!
 //! A string in a text that looks like a special token (`[SEP]`) is tokenized as ordinary words: texts have no markup,
 //! and every separator is one that was put between texts.
 
 use serde_json::json;
 
-use super::{Model, Pair, Tokenizer, TokenizerError};
-use crate::bert::BertConfig;
+use super::{Ends, Model, Pair, Tokenizer, TokenizerError};
+use crate::bert::{BertConfig, Marks, Shape};
+use promptshift_text::foreign;
 
 /// The token for unknown words.
 const UNKNOWN: &str = "[UNK]";
@@ -31,49 +33,143 @@ impl Case {
     }
 }
 
+/// A family's special tokens, and how many separators stand between two texts.
+struct Special {
+    pad: &'static str,
+    first: &'static str,
+    end: &'static str,
+    mask: &'static str,
+    between: usize,
+}
+
+impl Special {
+    fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::Bert | Shape::DistilBert => Special {
+                pad: "[PAD]",
+                first: "[CLS]",
+                end: "[SEP]",
+                mask: "[MASK]",
+                between: 1,
+            },
+            Shape::Roberta => Special {
+                pad: "<pad>",
+                first: "<s>",
+                end: "</s>",
+                mask: "<mask>",
+                between: 2,
+            },
+        }
+    }
+}
+
+/// The form in which a tokenizer itself joins two texts: the first token, the separator, and how many separators stand
+/// between the texts. `None` if it adds nothing to texts.
+///
+/// # Errors
+/// It joins them in another way; the tokens that it gives.
+fn template(model: &tokenizers::Tokenizer) -> Result<Option<(u32, u32, usize)>, String> {
+    let encoding = (model.encode(("a", "b"), true)).map_err(|error| error.to_string())?;
+    let (ids, special) = (encoding.get_ids(), encoding.get_special_tokens_mask());
+    if !special.contains(&1) {
+        return Ok(None);
+    }
+    let runs: Vec<(u32, &[u32])> = {
+        let mut rest = ids;
+        (special.chunk_by(|one, other| one == other))
+            .map(|run| {
+                let (own, others) = rest.split_at(run.len());
+                rest = others;
+                (run[0], own)
+            })
+            .collect()
+    };
+    match runs[..] {
+        [(1, [first]), (0, _), (1, between), (0, _), (1, [end])]
+            if between.iter().all(|id| id == end) =>
+        {
+            Ok(Some((*first, *end, between.len())))
+        }
+        _ => Err(encoding.get_tokens().join(" ")),
+    }
+}
+
 impl Tokenizer {
-    /// Parses the bytes of a `tokenizer.json` and checks it against a BERT's configuration; errors call it `name`.
+    /// Parses the bytes of a `tokenizer.json` and checks it against an encoder's configuration; errors call it `name`.
+    /// Texts are joined as the file says; if it does not say, as in the published models of the family.
     ///
     /// # Errors
-    /// It is unreadable, has another vocabulary, or lacks BERT's special tokens.
-    pub fn parse_wordpiece(
+    /// It is unreadable, has another vocabulary, or lacks the family's special tokens.
+    pub fn parse_of_pairs(
         bytes: &[u8],
         name: &str,
         config: &BertConfig,
     ) -> Result<Self, TokenizerError> {
         let mut model = Tokenizer::json(bytes, name)?;
         model.set_encode_special_tokens(true);
-        let model = Model::Json(Box::new(model));
-        Tokenizer::check_size(&model, name, config.vocab_size)?;
+        let own = foreign::read(|| template(&model))
+            .flatten()
+            .map_err(|found| TokenizerError::Template {
+                path: name.to_string(),
+                found,
+            })?;
+        Tokenizer::of_pairs(Model::Json(Box::new(model)), own, name, config)
+    }
+
+    fn of_pairs(
+        model: Model,
+        own: Option<(u32, u32, usize)>,
+        name: &str,
+        config: &BertConfig,
+    ) -> Result<Self, TokenizerError> {
+        Tokenizer::check_size(&model, name, config.vocabulary)?;
+        let tokens = Special::of(config.shape);
         let special = |token: &'static str| {
             model.id(token).ok_or(TokenizerError::Absent {
                 path: name.to_string(),
                 token,
             })
         };
-        let pad = special("[PAD]")?;
-        if pad != config.pad_token_id {
+        let pad = special(tokens.pad)?;
+        if pad != config.pad {
             return Err(TokenizerError::Special {
                 path: name.to_string(),
-                token: "[PAD]",
-                wanted: config.pad_token_id,
+                token: tokens.pad,
+                wanted: config.pad,
                 found: Some(pad),
             });
         }
-        let (first, end) = (special("[CLS]")?, special("[SEP]")?);
+        let (first, end, between) = match own {
+            Some(own) => own,
+            None => (special(tokens.first)?, special(tokens.end)?, tokens.between),
+        };
         Ok(Tokenizer {
-            model,
             pad,
-            ends: super::Ends::Sequence(end),
-            pair: Some(Pair { first, gap: None }),
+            ends: Ends::Sequence(end),
+            pair: Some(Pair {
+                first,
+                between,
+                mask: model.id(tokens.mask),
+                gap: None,
+            }),
             opening: None,
+            model,
         })
     }
 
-    /// Parses the bytes of a `vocab.txt`, one token on each line, like [`Tokenizer::parse_wordpiece`].
+    /// The special tokens of pairs, for an encoder.
+    pub fn marks(&self) -> Option<Marks> {
+        self.pair.map(|pair| Marks {
+            separator: self.end(),
+            between: pair.between,
+            mask: pair.mask,
+        })
+    }
+
+    /// Parses the bytes of a `vocab.txt`, one token on each line, like [`Tokenizer::parse_of_pairs`].
     ///
     /// # Errors
-    /// As for [`Tokenizer::parse_wordpiece`].
+    /// As for [`Tokenizer::parse_of_pairs`].
     pub fn parse_vocabulary(
         bytes: &[u8],
         name: &str,
@@ -116,6 +212,6 @@ impl Tokenizer {
                 "max_input_chars_per_word": 100, "vocab": ids,
             },
         });
-        Tokenizer::parse_wordpiece(whole.to_string().as_bytes(), name, config)
+        Tokenizer::parse_of_pairs(whole.to_string().as_bytes(), name, config)
     }
 }

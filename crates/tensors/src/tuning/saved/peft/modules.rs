@@ -12,10 +12,13 @@ use crate::network::Config as NetworkConfig;
 pub(super) const ROOT: &str = "base_model.model";
 
 /// Linear maps outside the blocks, which no target may match.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 8] = [
     "lm_head",
     "score",
     "classifier",
+    "classifier.dense",
+    "classifier.out_proj",
+    "pre_classifier",
     "qa_outputs",
     "bert.pooler.dense",
 ];
