@@ -18,12 +18,13 @@ use crate::every_method::Ground;
 use crate::parity::golden;
 use crate::peft::{Golden, assert_shown};
 
-const NETWORKS: [&str; 5] = [
+const NETWORKS: [&str; 6] = [
     "llama_tiny",
     "gpt2_tiny",
     "bert_tiny",
     "roberta_tiny",
     "distilbert_tiny",
+    "modernbert_tiny",
 ];
 
 fn load(network: &str) -> Backbone {
@@ -215,7 +216,7 @@ fn ranks_and_blocks_are_what_the_tensors_say() {
 
 #[test]
 fn what_belongs_to_another_network_is_refused_by_name() {
-    let [llama, gpt2, bert, _, distilbert] = NETWORKS.map(load);
+    let [llama, gpt2, bert, _, distilbert, modernbert] = NETWORKS.map(load);
     let open = |path: &Path, backbone: &Backbone| match AdapterFile::open(path) {
         Ok(file) => file.onto(backbone).map(|_| ()),
         Err(error) => Err(error),
@@ -263,6 +264,14 @@ fn what_belongs_to_another_network_is_refused_by_name() {
             json!({"task_type": "QUESTION_ANS"}),
             &bert,
             "drops token_type_ids",
+        ),
+        // A classifier of two classes, or a head of spans.
+        (
+            "modernbert_tiny",
+            "lora",
+            json!({"task_type": null}),
+            &modernbert,
+            "task_type SEQ_CLS or QUESTION_ANS",
         ),
         // A new classifier's first map, which PEFT does not save by itself.
         (

@@ -14,6 +14,8 @@
 //! and `P = exp(scores - logZ)` from them. Both go through the queries in blocks, so that the
 //! scores of a block stay in the cache.
 
+use std::ops::Range;
+
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
@@ -40,6 +42,29 @@ pub enum Visible<'a> {
     Causal,
     /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
     Counts(&'a [usize]),
+    /// A window (self-attention without a bias).
+    Near(Window<'a>),
+}
+
+/// Local attention: query `i` looks at the keys before all tokens, and at those of tokens `i - radius` to `i + radius`.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// The keys of each example, those before the tokens included.
+    pub lengths: &'a [usize],
+    /// Keys before those of the tokens, which every query sees; Tk = Tq + prefix.
+    pub prefix: usize,
+    /// How many tokens to either side a query sees.
+    pub radius: usize,
+}
+
+impl Window<'_> {
+    /// The keys of tokens that a query of an example sees.
+    fn of(&self, example: usize, query: usize) -> Range<usize> {
+        let at = self.prefix + query;
+        let end = (at + self.radius + 1).min(self.lengths[example]);
+        let start = at.saturating_sub(self.radius).max(self.prefix);
+        start.min(end)..end
+    }
 }
 
 /// How the tensors of a call are divided, and what each query sees.
@@ -170,6 +195,15 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
             let row = |&count: &usize| (0..keys).map(move |key| key >= count);
             let hidden = counts.iter().flat_map(row).collect();
             (hidden, [batch, 1, queries, keys])
+        }
+        Visible::Near(window) => {
+            let places =
+                (0..batch).flat_map(|example| (0..queries).map(move |query| (example, query)));
+            let row = |(example, query): (usize, usize)| {
+                let (near, prefix) = (window.of(example, query), window.prefix);
+                (0..keys).map(move |key| key >= prefix && !near.contains(&key))
+            };
+            (places.flat_map(row).collect(), [batch, 1, queries, keys])
         }
     };
     let hidden = Tensor::<4, Bool>::from_data(TensorData::new(hidden, shape), &device)

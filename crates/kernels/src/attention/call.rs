@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Dropped, Heads, Visible};
+use super::{Dropped, Heads, Visible, Window};
 
 /// [`Visible`], owned.
 #[derive(Clone, Debug)]
@@ -11,6 +11,11 @@ enum Keys {
     Lengths(Arc<[usize]>),
     Causal,
     Counts(Arc<[usize]>),
+    Near {
+        lengths: Arc<[usize]>,
+        prefix: usize,
+        radius: usize,
+    },
 }
 
 /// The sizes of one call.
@@ -80,6 +85,23 @@ impl Call {
                 assert!(inside, "attention: counts of at most Tk");
                 Keys::Counts(counts.into())
             }
+            Visible::Near(Window {
+                lengths,
+                prefix,
+                radius,
+            }) => {
+                assert!(
+                    lengths.len() == batch && queries + prefix == keys,
+                    "attention: one length for every example, and a key for every query behind the prefix"
+                );
+                let inside = (lengths.iter()).all(|&length| (prefix..=keys).contains(&length));
+                assert!(inside, "attention: lengths of the prefix and at most Tk");
+                Keys::Near {
+                    lengths: lengths.into(),
+                    prefix,
+                    radius,
+                }
+            }
         };
         Self {
             batch,
@@ -99,12 +121,47 @@ impl Call {
         self.heads / self.shared
     }
 
-    /// How many keys, from the first on, this query of this example looks at.
+    /// Up to which key this query of this example looks, from the first on but for those that are
+    /// [`hidden`](Self::hidden).
     pub(super) fn visible(&self, example: usize, query: usize) -> usize {
         match &self.visible {
             Keys::Lengths(lengths) => lengths[example],
             Keys::Causal => query + 1,
             Keys::Counts(counts) => counts[example * self.queries + query],
+            Keys::Near { prefix, .. } => {
+                let near = self.near(example, query);
+                if near.is_empty() { *prefix } else { near.end }
+            }
+        }
+    }
+
+    /// The keys among these that it does not look at.
+    pub(super) fn hidden(&self, example: usize, query: usize) -> Range<usize> {
+        match &self.visible {
+            Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
+            Keys::Near { prefix, .. } => {
+                let near = self.near(example, query);
+                *prefix..if near.is_empty() { *prefix } else { near.start }
+            }
+        }
+    }
+
+    /// The window of this query of this example; empty without windows.
+    fn near(&self, example: usize, query: usize) -> Range<usize> {
+        match &self.visible {
+            Keys::Lengths(_) | Keys::Causal | Keys::Counts(_) => 0..0,
+            Keys::Near {
+                lengths,
+                prefix,
+                radius,
+            } => {
+                let window = Window {
+                    lengths,
+                    prefix: *prefix,
+                    radius: *radius,
+                };
+                window.of(example, query)
+            }
         }
     }
 
@@ -116,13 +173,22 @@ impl Call {
             .map(move |first| first..queries.min(first + BLOCK))
     }
 
-    /// How many keys any query of this block of this example looks at.
-    pub(super) fn visible_to_block(&self, example: usize, block: &Range<usize>) -> usize {
+    /// The keys from the first to the last one that any query of this block of this example looks at.
+    pub(super) fn visible_to_block(&self, example: usize, block: &Range<usize>) -> Range<usize> {
         match &self.visible {
-            Keys::Lengths(_) | Keys::Causal => self.visible(example, block.end - 1),
+            Keys::Lengths(_) | Keys::Causal => 0..self.visible(example, block.end - 1),
             Keys::Counts(counts) => {
                 let counts = &counts[example * self.queries..][block.clone()];
-                counts.iter().copied().max().unwrap_or(0)
+                0..counts.iter().copied().max().unwrap_or(0)
+            }
+            Keys::Near { prefix, .. } => {
+                let seen = block.clone().map(|query| self.visible(example, query));
+                let end = seen.max().unwrap_or(0);
+                let first = match prefix {
+                    0 => self.near(example, block.start).start,
+                    _ => 0,
+                };
+                first.min(end)..end
             }
         }
     }

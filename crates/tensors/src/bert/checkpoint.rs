@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::config::{BertConfig, Shape};
+use super::config::{BertConfig, Positions, Shape};
 use super::embeddings::{Embeddings, Segments};
 use super::head::{Head, MaskedWords};
-use super::layers::{Attention, Block, FeedForward};
+use super::layers::{Attention, Block, FeedForward, Norms, Reach, Turning};
 use super::model::{Bert, Marks};
 use crate::checkpoint::{CheckpointError, Entry, Names, Part, Weights, unfilled};
 use crate::layers::{HeadForm, Linear, Norm};
@@ -44,6 +44,29 @@ const DISTILBERT: &[Entry] = &[
     ("blocks.*.feed_forward_norm", "transformer.layer.*.output_layer_norm", Part::Norm),
 ];
 
+/// The parts of a ModernBERT with the map and the norm that its heads share, which are outside the bare network.
+#[rustfmt::skip]
+const MODERNBERT: &[Entry] = &[
+    ("embeddings.words", "embeddings.tok_embeddings", Part::Table),
+    ("embeddings.norm", "embeddings.norm", Part::Norm),
+    ("blocks.*.attention.query", "layers.*.attn.Wqkv", Part::LinearShare { index: 0, of: 3 }),
+    ("blocks.*.attention.key", "layers.*.attn.Wqkv", Part::LinearShare { index: 1, of: 3 }),
+    ("blocks.*.attention.value", "layers.*.attn.Wqkv", Part::LinearShare { index: 2, of: 3 }),
+    ("blocks.*.attention.output", "layers.*.attn.Wo", Part::Linear),
+    ("blocks.*.attention_norm", "layers.*.attn_norm", Part::Norm),
+    ("blocks.*.feed_forward.gate", "layers.*.mlp.Wi", Part::LinearShare { index: 0, of: 2 }),
+    ("blocks.*.feed_forward.up", "layers.*.mlp.Wi", Part::LinearShare { index: 1, of: 2 }),
+    ("blocks.*.feed_forward.down", "layers.*.mlp.Wo", Part::Linear),
+    ("blocks.*.feed_forward_norm", "layers.*.mlp_norm", Part::Norm),
+    ("norm", "final_norm", Part::Norm),
+    ("pooler", "head.dense", Part::Linear),
+    ("pooler_norm", "head.norm", Part::Norm),
+];
+
+/// Beginnings of names outside the bare network.
+const SHARED: &str = "head.";
+const SHARED_MAP: &str = "head.dense";
+
 /// What Transformers calls the parts around a bare network of one family.
 pub(crate) struct HeadNames {
     /// The prefix of the network's own names in a network with a head.
@@ -61,8 +84,8 @@ pub(crate) struct HeadNames {
 
 /// The names of the masked-word head.
 struct MaskedNames {
-    map: &'static str,
-    norm: &'static str,
+    /// Its map and norm, unless it shares the pooler's.
+    transform: Option<[&'static str; 2]>,
     bias: &'static str,
     /// Copies of the embedding and of the bias, which may be in the file.
     copies: [&'static str; 2],
@@ -78,8 +101,10 @@ const OF_BERT: HeadNames = HeadNames {
     // For the next sentence, classes and questions.
     ignored: &["cls.seq_relationship.", "classifier.", "qa_outputs."],
     masked: MaskedNames {
-        map: "cls.predictions.transform.dense",
-        norm: "cls.predictions.transform.LayerNorm",
+        transform: Some([
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.LayerNorm",
+        ]),
         bias: "cls.predictions.bias",
         copies: [
             "cls.predictions.decoder.weight",
@@ -97,8 +122,7 @@ const OF_ROBERTA: HeadNames = HeadNames {
     // No head of Transformers reads a RoBERTa's pooler.
     ignored: &["classifier.", "qa_outputs.", "pooler."],
     masked: MaskedNames {
-        map: "lm_head.dense",
-        norm: "lm_head.layer_norm",
+        transform: Some(["lm_head.dense", "lm_head.layer_norm"]),
         bias: "lm_head.bias",
         copies: ["lm_head.decoder.weight", "lm_head.decoder.bias"],
         all: &["lm_head."],
@@ -112,11 +136,24 @@ const OF_DISTILBERT: HeadNames = HeadNames {
     spans: "qa_outputs",
     ignored: &["pre_classifier.", "classifier.", "qa_outputs."],
     masked: MaskedNames {
-        map: "vocab_transform",
-        norm: "vocab_layer_norm",
+        transform: Some(["vocab_transform", "vocab_layer_norm"]),
         bias: "vocab_projector.bias",
         copies: ["vocab_projector.weight", "vocab_projector.bias"],
         all: &["vocab_transform.", "vocab_layer_norm.", "vocab_projector."],
+    },
+};
+
+const OF_MODERNBERT: HeadNames = HeadNames {
+    root: "model.",
+    dense: None,
+    classifier: "classifier",
+    spans: "classifier",
+    ignored: &["classifier."],
+    masked: MaskedNames {
+        transform: None,
+        bias: "decoder.bias",
+        copies: ["decoder.weight", "decoder.bias"],
+        all: &["decoder."],
     },
 };
 
@@ -126,8 +163,12 @@ impl Shape {
         let parts = match self {
             Shape::Bert | Shape::Roberta => BERT,
             Shape::DistilBert => DISTILBERT,
+            Shape::ModernBert => MODERNBERT,
         };
-        Names::new(parts).renamed(|name| format!("{prefix}{name}"))
+        Names::new(parts).renamed(|name| match name.starts_with(SHARED) {
+            true => name.to_string(),
+            false => format!("{prefix}{name}"),
+        })
     }
 
     /// The names around it.
@@ -136,12 +177,16 @@ impl Shape {
             Shape::Bert => &OF_BERT,
             Shape::Roberta => &OF_ROBERTA,
             Shape::DistilBert => &OF_DISTILBERT,
+            Shape::ModernBert => &OF_MODERNBERT,
         }
     }
 
     /// The embedding's name in a bare network.
     pub(crate) fn embedding_name(self) -> &'static str {
-        "embeddings.word_embeddings.weight"
+        match self {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => "embeddings.word_embeddings.weight",
+            Shape::ModernBert => "embeddings.tok_embeddings.weight",
+        }
     }
 
     /// A tensor's name in a bare network of today; `None` if it does not belong to one.
@@ -187,18 +232,31 @@ impl BertConfig {
         names.maps("blocks", self.layers)
     }
 
-    pub(crate) fn unfilled_linear(&self, [input, output]: [usize; 2], device: &Device) -> Linear {
-        Linear::unfilled([input, output], device).with_unfilled_bias(device)
+    fn unfilled_linear(&self, shape: [usize; 2], device: &Device) -> Linear {
+        let linear = Linear::unfilled(shape, device);
+        match self.has_biases() {
+            true => linear.with_unfilled_bias(device),
+            false => linear,
+        }
     }
 
     fn unfilled_norm(&self, device: &Device) -> Norm {
-        Norm::unfilled(self.width, self.epsilon, device).with_unfilled_bias(device)
+        let norm = Norm::unfilled(self.width, self.epsilon, device).centred();
+        match self.has_biases() {
+            true => norm.with_unfilled_bias(device),
+            false => norm,
+        }
     }
 
-    fn unfilled_block(&self, device: &Device) -> Block {
+    fn unfilled_block(&self, block: usize, device: &Device) -> Block {
         let (d, ff) = (self.width, self.feed_forward);
         let linear = |shape| self.unfilled_linear(shape, device);
+        let is_modern = self.shape == Shape::ModernBert;
         Block {
+            norms: match is_modern {
+                true => Norms::Before,
+                false => Norms::After,
+            },
             attention: Attention {
                 query: linear([d, d]),
                 key: linear([d, d]),
@@ -206,9 +264,14 @@ impl BertConfig {
                 output: linear([d, d]),
                 adapter: None,
                 heads: self.heads,
+                reach: match self.positions {
+                    Positions::Rotary { radius, .. } if self.is_local(block) => Reach::Near(radius),
+                    _ => Reach::Whole,
+                },
             },
-            attention_norm: self.unfilled_norm(device),
+            attention_norm: (!is_modern || block > 0).then(|| self.unfilled_norm(device)),
             feed_forward: FeedForward {
+                gate: is_modern.then(|| linear([d, ff])),
                 up: linear([d, ff]),
                 down: linear([ff, d]),
                 adapter: None,
@@ -232,18 +295,28 @@ impl BertConfig {
             && weights.are_equal(words, self.shape.embedding_name())
             && weights.are_equal(bias, names.bias);
         weights.remove(|name| name == words || (name == bias && name != names.bias));
-        let is_there =
-            weights.contains(names.bias) && weights.contains(&format!("{}.weight", names.map));
+        let map = match names.transform {
+            Some([map, _]) => format!("{map}.weight"),
+            None => format!("{}.weight", SHARED_MAP),
+        };
+        let is_there = weights.contains(names.bias) && weights.contains(&map);
         if !is_there || !is_tied {
             weights.remove(|name| names.all.iter().any(|head| name.starts_with(head)));
             return Ok(None);
         }
-        let d = self.width;
-        let map = self.unfilled_linear([d, d], device);
-        let norm = self.unfilled_norm(device);
+        let transform = match names.transform {
+            Some([of_map, of_norm]) => {
+                let map = self.unfilled_linear([self.width; 2], device);
+                let norm = self.unfilled_norm(device);
+                Some((
+                    Names::new(&[("", of_map, Part::Linear)]).load(map, weights)?,
+                    Names::new(&[("", of_norm, Part::Norm)]).load(norm, weights)?,
+                ))
+            }
+            None => None,
+        };
         Ok(Some(MaskedWords {
-            map: Names::new(&[("", names.map, Part::Linear)]).load(map, weights)?,
-            norm: Names::new(&[("", names.norm, Part::Norm)]).load(norm, weights)?,
+            transform,
             bias: weights.take(names.bias, [self.vocabulary], device)?,
             classes: Vec::new(),
         }))
@@ -253,9 +326,11 @@ impl BertConfig {
     fn unfilled_head(&self, form: HeadForm, device: &Device) -> Head {
         let d = self.width;
         let has_dense = matches!(form, HeadForm::Classes(_)) && self.classifier_parameters() > 0;
+        // A head has biases even where the blocks have none.
+        let linear = |shape| Linear::unfilled(shape, device).with_unfilled_bias(device);
         Head {
-            dense: has_dense.then(|| self.unfilled_linear([d, d], device)),
-            map: self.unfilled_linear([d, form.outputs()], device),
+            dense: has_dense.then(|| linear([d, d])),
+            map: linear([d, form.outputs()]),
             form,
         }
     }
@@ -291,26 +366,40 @@ impl Bert {
         let masked = config.masked_words(&mut weights, device)?;
         let (d, names) = (config.width, config.shape.names(""));
         let table = |rows| unfilled([rows, d], device);
+        let is_modern = config.shape == Shape::ModernBert;
+        let has_pooler = match is_modern {
+            true => weights.contains(&format!("{SHARED_MAP}.weight")),
+            false => weights.contains("pooler.dense.weight"),
+        };
         let model = Bert {
             embeddings: Embeddings {
                 words: table(config.vocabulary),
-                positions: table(config.positions),
+                positions: match config.positions {
+                    Positions::Learned { rows, .. } => Some(table(rows)),
+                    Positions::Rotary { .. } => None,
+                },
                 segments: (config.segments > 0).then(|| table(config.segments)),
                 norm: config.unfilled_norm(device),
-                first_position: config.first_position,
+                first_position: match config.positions {
+                    Positions::Learned { first, .. } => first,
+                    Positions::Rotary { .. } => 0,
+                },
                 reads: match config.shape {
                     Shape::Bert => Segments::OfTexts,
-                    Shape::Roberta | Shape::DistilBert => Segments::One,
+                    Shape::Roberta | Shape::DistilBert | Shape::ModernBert => Segments::One,
                 },
             },
             blocks: (0..names.blocks("blocks", config.layers, &weights))
-                .map(|_| config.unfilled_block(device))
+                .map(|block| config.unfilled_block(block, device))
                 .collect(),
-            pooler: (weights.contains("pooler.dense.weight"))
-                .then(|| config.unfilled_linear([d, d], device)),
+            norm: is_modern.then(|| config.unfilled_norm(device)),
+            pooler: has_pooler.then(|| config.unfilled_linear([d, d], device)),
+            pooler_norm: (is_modern && has_pooler).then(|| config.unfilled_norm(device)),
             head: None,
             masked,
             shape: config.shape,
+            pooling: config.pooling,
+            turns: Turning::of(config),
             marks: Marks::PUBLISHED,
         };
         let model = names.load(model, &mut weights)?;
@@ -358,8 +447,12 @@ impl Bert {
         (self.shape.names(if is_bare { "" } else { heads.root })).put(self, &mut out);
         if let Some(masked) = &self.masked {
             let names = &heads.masked;
-            Names::new(&[("", names.map, Part::Linear)]).put(&masked.map, &mut out);
-            Names::new(&[("", names.norm, Part::Norm)]).put(&masked.norm, &mut out);
+            if let (Some((map, norm)), Some([of_map, of_norm])) =
+                (&masked.transform, names.transform)
+            {
+                Names::new(&[("", of_map, Part::Linear)]).put(map, &mut out);
+                Names::new(&[("", of_norm, Part::Norm)]).put(norm, &mut out);
+            }
             out.put_tensor(names.bias, masked.bias.clone());
         }
         if let Some(head) = &self.head {

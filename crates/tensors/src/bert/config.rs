@@ -18,6 +18,49 @@ pub enum Shape {
     Roberta,
     /// `model_type` distilbert.
     DistilBert,
+    /// `model_type` modernbert.
+    ModernBert,
+}
+
+/// How positions are told apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Positions {
+    /// By a learned embedding.
+    Learned {
+        /// The rows of the table.
+        rows: usize,
+        /// The row of the first token: 0, or in a RoBERTa the row after that of the padding.
+        first: usize,
+    },
+    /// Queries and keys are turned. Some blocks look at everything, others at a window.
+    Rotary {
+        /// The base of the wavelengths in blocks that look at everything.
+        global_theta: f64,
+        /// The base in the others.
+        local_theta: f64,
+        /// How many tokens to either side the others look at.
+        radius: usize,
+        /// Which blocks look at everything.
+        global: Global,
+    },
+}
+
+/// Which blocks look at everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Global {
+    /// The first and every so many after it.
+    EveryNth(usize),
+    /// Those whose entry is true.
+    Listed(Vec<bool>),
+}
+
+/// What a classifier reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// The first token's state.
+    First,
+    /// The mean of all states, a prompt's included.
+    Mean,
 }
 
 /// The sizes of an encoder.
@@ -35,10 +78,8 @@ pub struct BertConfig {
     pub heads: usize,
     /// `F`, the width between the feed-forward's maps.
     pub feed_forward: usize,
-    /// The rows of the table of positions.
-    pub positions: usize,
-    /// The row of the first token's position: 0, or in a RoBERTa the row after that of the padding.
-    pub first_position: usize,
+    /// How positions are told apart.
+    pub positions: Positions,
     /// The rows of the table of segments (token types); 0 without one.
     pub segments: usize,
     /// ε of the norms.
@@ -49,9 +90,11 @@ pub struct BertConfig {
     pub head_deviation: f64,
     /// Whether the masked-word head uses the embedding if the weights have no matrix for it.
     pub tied: bool,
-    /// Whether the checkpoint has a map that a classifier reads the first token's state through. `config.json` does
-    /// not say: true for the families that have one, until the weights are known.
+    /// Whether the checkpoint has a map that a classifier reads states through. `config.json` does not say: true for
+    /// the families that have one, until the weights are known.
     pub pooler: bool,
+    /// What a classifier reads.
+    pub pooling: Pooling,
 }
 
 /// The file of a BERT, a RoBERTa or an XLM-R. Keys that are absent have Transformers' defaults.
@@ -95,8 +138,130 @@ struct DistilBertFile {
     tie_word_embeddings: bool,
 }
 
+/// A ModernBERT's file.
+#[derive(Deserialize)]
+struct ModernBertFile {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    #[serde(default = "gelu")]
+    hidden_activation: String,
+    #[serde(default = "gelu")]
+    classifier_activation: String,
+    #[serde(default = "first_token")]
+    classifier_pooling: String,
+    #[serde(default = "modern_epsilon")]
+    norm_eps: f64,
+    pad_token_id: u32,
+    #[serde(default = "window")]
+    local_attention: usize,
+    global_attn_every_n_layers: Option<usize>,
+    /// Newer files list the blocks instead.
+    layer_types: Option<Vec<String>>,
+    global_rope_theta: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    local_rope_theta: Option<Option<f64>>,
+    /// Newer files have both bases in here.
+    rope_parameters: Option<Value>,
+    #[serde(default = "yes")]
+    tie_word_embeddings: bool,
+}
+
+/// A key that may be null, told from an absent one.
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<f64>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// The kinds of blocks in `layer_types` and `rope_parameters`.
+const GLOBAL: &str = "full_attention";
+const LOCAL: &str = "sliding_attention";
+
+impl ModernBertFile {
+    /// The base of rotary positions in one kind of block. Transformers 4.x has it in a key of its own, 5.x in
+    /// `rope_parameters`; a file with both must agree, since each version reads its own.
+    fn theta(&self, kind: &str, own: Option<f64>, default: f64) -> Result<f64, String> {
+        let parameters = self.rope_parameters.as_ref().and_then(|all| all.get(kind));
+        for (key, value) in parameters.and_then(Value::as_object).into_iter().flatten() {
+            let is_known = match key.as_str() {
+                "rope_theta" => true,
+                "rope_type" => value.as_str() == Some("default"),
+                _ => value.is_null(),
+            };
+            if !is_known {
+                return Err(format!("{key} {value} of rotary positions"));
+            }
+        }
+        let within = parameters
+            .and_then(|all| all.get("rope_theta"))
+            .and_then(Value::as_f64);
+        match (own, within) {
+            (Some(own), Some(within)) if own != within => Err(format!(
+                "a base of {own} for rotary positions with rope_parameters of {within}"
+            )),
+            (own, within) => Ok(own.or(within).unwrap_or(default)),
+        }
+    }
+
+    fn positions(&self) -> Result<Positions, String> {
+        let global_theta = self.theta(GLOBAL, self.global_rope_theta, 160_000.0)?;
+        let local_theta = match self.local_rope_theta {
+            // In 4.x null stands for the other base.
+            Some(None) if self.rope_parameters.is_none() => global_theta,
+            own => self.theta(LOCAL, own.flatten(), 10_000.0)?,
+        };
+        let global = match (&self.layer_types, self.global_attn_every_n_layers) {
+            (None, every) => Global::EveryNth(every.unwrap_or(3)),
+            (Some(kinds), every) => {
+                let listed = (kinds.iter()).map(|kind| match kind.as_str() {
+                    GLOBAL => Ok(true),
+                    LOCAL => Ok(false),
+                    other => Err(format!("{other} among layer_types")),
+                });
+                let listed = listed.collect::<Result<Vec<bool>, String>>()?;
+                if listed.len() != self.num_hidden_layers {
+                    let (kinds, layers) = (listed.len(), self.num_hidden_layers);
+                    return Err(format!("{kinds} layer_types of {layers} layers"));
+                }
+                let is_nth = |every: usize| {
+                    let mut blocks = listed.iter().enumerate();
+                    every > 0
+                        && blocks.all(|(block, global)| block.is_multiple_of(every) == *global)
+                };
+                match every {
+                    Some(every) if !is_nth(every) => {
+                        return Err(format!(
+                            "global_attn_every_n_layers {every} with other layer_types"
+                        ));
+                    }
+                    _ => Global::Listed(listed),
+                }
+            }
+        };
+        Ok(Positions::Rotary {
+            global_theta,
+            local_theta,
+            radius: self.local_attention / 2,
+            global,
+        })
+    }
+}
+
 fn epsilon() -> f64 {
     1e-12
+}
+
+fn modern_epsilon() -> f64 {
+    1e-5
+}
+
+fn first_token() -> String {
+    "cls".to_string()
+}
+
+fn window() -> usize {
+    128
 }
 
 fn absolute() -> String {
@@ -117,8 +282,8 @@ fn yes() -> bool {
 
 impl BertConfig {
     /// What errors say was wanted.
-    pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert), RoBERTa (roberta, xlm-roberta) or \
-         DistilBERT (distilbert), with exact gelu and absolute positions";
+    pub(super) const WANTED: &str = "the config.json of a BERT (model_type bert), RoBERTa (roberta, xlm-roberta), \
+         DistilBERT (distilbert) or ModernBERT (modernbert), with exact gelu and absolute or rotary positions";
 
     /// Whether a `model_type` is one of these.
     pub fn knows(model_type: &str) -> bool {
@@ -160,6 +325,9 @@ impl BertConfig {
             Family::DistilBert => {
                 (serde_json::from_value(json).map_err(of)).and_then(BertConfig::distilbert)
             }
+            Family::ModernBert => {
+                (serde_json::from_value(json).map_err(of)).and_then(BertConfig::modernbert)
+            }
             _ => (serde_json::from_value(json).map_err(of))
                 .and_then(|file| BertConfig::bert(family, file)),
         };
@@ -194,10 +362,12 @@ impl BertConfig {
             layers: file.num_hidden_layers,
             heads: file.num_attention_heads,
             feed_forward: file.intermediate_size,
-            positions: file.max_position_embeddings,
-            first_position: match shape {
-                Shape::Bert => 0,
-                _ => pad as usize + 1,
+            positions: Positions::Learned {
+                rows: file.max_position_embeddings,
+                first: match shape {
+                    Shape::Bert => 0,
+                    _ => pad as usize + 1,
+                },
             },
             segments: file.type_vocab_size,
             epsilon: file.layer_norm_eps,
@@ -205,6 +375,7 @@ impl BertConfig {
             head_deviation: file.initializer_range,
             tied: file.tie_word_embeddings,
             pooler: shape == Shape::Bert,
+            pooling: Pooling::First,
         })
     }
 
@@ -217,14 +388,44 @@ impl BertConfig {
             layers: file.n_layers,
             heads: file.n_heads,
             feed_forward: file.hidden_dim,
-            positions: file.max_position_embeddings,
-            first_position: 0,
+            positions: Positions::Learned {
+                rows: file.max_position_embeddings,
+                first: 0,
+            },
             segments: 0,
             epsilon: epsilon(),
             pad: file.pad_token_id.unwrap_or(0),
             head_deviation: file.initializer_range,
             tied: file.tie_word_embeddings,
             pooler: false,
+            pooling: Pooling::First,
+        })
+    }
+
+    fn modernbert(file: ModernBertFile) -> Result<Self, String> {
+        exact_gelu("hidden_activation", &file.hidden_activation)?;
+        exact_gelu("classifier_activation", &file.classifier_activation)?;
+        let positions = file.positions()?;
+        Ok(BertConfig {
+            shape: Shape::ModernBert,
+            vocabulary: file.vocab_size,
+            width: file.hidden_size,
+            layers: file.num_hidden_layers,
+            heads: file.num_attention_heads,
+            feed_forward: file.intermediate_size,
+            positions,
+            segments: 0,
+            epsilon: file.norm_eps,
+            pad: file.pad_token_id,
+            // Transformers' start of a ModernBERT's classifier, without its cut at two or three deviations.
+            head_deviation: (file.hidden_size as f64).powf(-0.5),
+            tied: file.tie_word_embeddings,
+            pooler: true,
+            pooling: match file.classifier_pooling.as_str() {
+                "cls" => Pooling::First,
+                "mean" => Pooling::Mean,
+                other => return Err(format!("classifier_pooling '{other}'")),
+            },
         })
     }
 
@@ -244,13 +445,30 @@ impl BertConfig {
         if !self.width.is_multiple_of(self.heads) {
             return Err(format!("width {} with {} heads", self.width, self.heads));
         }
-        if self.positions <= self.first_position {
-            return Err(format!(
-                "max_position_embeddings {}, of which texts begin at {}",
-                self.positions, self.first_position
-            ));
+        match &self.positions {
+            Positions::Learned { rows, first } if rows <= first => Err(format!(
+                "max_position_embeddings {rows}, of which texts begin at {first}"
+            )),
+            Positions::Rotary { .. } if !self.head_width().is_multiple_of(2) => {
+                Err(format!("rotary heads of width {}", self.head_width()))
+            }
+            Positions::Rotary {
+                global_theta,
+                local_theta,
+                global,
+                ..
+            } => match [*global_theta, *local_theta]
+                .into_iter()
+                .find(|theta| !is_base(*theta))
+            {
+                Some(theta) => Err(format!("a base of {theta} for rotary positions")),
+                None if *global == Global::EveryNth(0) => {
+                    Err("global_attn_every_n_layers 0".to_string())
+                }
+                None => Ok(self),
+            },
+            Positions::Learned { .. } => Ok(self),
         }
-        Ok(self)
     }
 
     /// What messages call it.
@@ -259,12 +477,32 @@ impl BertConfig {
             Shape::Bert => "BERT",
             Shape::Roberta => "RoBERTa",
             Shape::DistilBert => "DistilBERT",
+            Shape::ModernBert => "ModernBERT",
         }
     }
 
-    /// The most tokens of an input.
-    pub fn longest(&self) -> usize {
-        self.positions - self.first_position
+    /// The most tokens of an input; `None` if there is no limit, as for rotary positions.
+    pub fn longest(&self) -> Option<usize> {
+        match self.positions {
+            Positions::Learned { rows, first } => Some(rows - first),
+            Positions::Rotary { .. } => None,
+        }
+    }
+
+    /// Whether a block looks only at the tokens near by.
+    pub(super) fn is_local(&self, block: usize) -> bool {
+        match &self.positions {
+            Positions::Learned { .. } => false,
+            Positions::Rotary { global, .. } => match global {
+                Global::EveryNth(every) => !block.is_multiple_of(*every),
+                Global::Listed(listed) => !listed.get(block).copied().unwrap_or(true),
+            },
+        }
+    }
+
+    /// Whether maps and norms have biases.
+    pub(super) fn has_biases(&self) -> bool {
+        self.shape != Shape::ModernBert
     }
 
     /// `K`, the width of one head.
@@ -273,16 +511,13 @@ impl BertConfig {
     }
 
     /// Every linear map of one block with its `[in, out]`.
-    fn block_maps(&self) -> [(Map, [usize; 2]); 6] {
+    fn block_maps(&self) -> Vec<(Map, [usize; 2])> {
         let (d, ff) = (self.width, self.feed_forward);
-        [
-            (Map::Q, [d, d]),
-            (Map::K, [d, d]),
-            (Map::V, [d, d]),
-            (Map::O, [d, d]),
-            (Map::Wi1, [d, ff]),
-            (Map::Wo, [ff, d]),
-        ]
+        let gate = (self.shape == Shape::ModernBert).then_some((Map::Wi0, [d, ff]));
+        let attention = [Map::Q, Map::K, Map::V, Map::O].map(|map| (map, [d, d]));
+        (attention.into_iter().chain(gate))
+            .chain([(Map::Wi1, [d, ff]), (Map::Wo, [ff, d])])
+            .collect()
     }
 
     /// Every linear map of the blocks with its `[in, out]`, in the order of [`Bert::maps_mut`](super::Bert::maps_mut).
@@ -298,45 +533,81 @@ impl BertConfig {
     /// The number of all parameters in closed form, without heads.
     pub fn parameters(&self) -> usize {
         let d = self.width;
-        let rows = self.vocabulary + self.positions + self.segments;
-        rows * d + 2 * d + self.layers * self.block_parameters() + self.pooler_parameters()
+        let positions = match self.positions {
+            Positions::Learned { rows, .. } => rows,
+            Positions::Rotary { .. } => 0,
+        };
+        let tables = (self.vocabulary + positions + self.segments) * d;
+        let pooler = if self.pooler { d * d } else { 0 };
+        let maps = self.layers * self.block_weights() + pooler;
+        tables + maps + self.norm_gains() + self.biases().unwrap_or(0)
     }
 
-    fn pooler_parameters(&self) -> usize {
-        match self.pooler {
-            true => self.width * self.width + self.width,
+    /// The weights of one block's linear maps.
+    fn block_weights(&self) -> usize {
+        let maps = self.block_maps().into_iter();
+        maps.map(|(_, [input, output])| input * output).sum()
+    }
+
+    /// The biases of one block's linear maps and norms.
+    fn block_biases(&self) -> usize {
+        let maps = self.block_maps().into_iter();
+        match self.has_biases() {
+            true => maps.map(|(_, [_, output])| output).sum::<usize>() + 2 * self.width,
             false => 0,
         }
     }
 
     /// The parameters of one block.
     pub(crate) fn block_parameters(&self) -> usize {
-        let maps = self.block_maps();
-        let maps = maps
-            .iter()
-            .map(|(_, [input, output])| input * output + output);
-        maps.sum::<usize>() + 4 * self.width
+        self.block_weights() + self.block_biases() + 2 * self.width
     }
 
-    /// The size of all biases of linear maps and norms, the pooler's included.
-    pub(crate) fn biases(&self) -> usize {
-        let maps: usize = self
-            .block_maps()
-            .iter()
-            .map(|(_, [_, output])| output)
-            .sum();
+    /// The parameters that the first block lacks: a ModernBERT's has no norm before its attention.
+    pub(crate) fn first_block_lacks(&self) -> usize {
+        match self.shape {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
+            Shape::ModernBert => self.width,
+        }
+    }
+
+    /// The parameters of the norm after the blocks; 0 if there is none.
+    pub(crate) fn norm_parameters(&self) -> usize {
+        match self.shape {
+            Shape::Bert | Shape::Roberta | Shape::DistilBert => 0,
+            Shape::ModernBert => self.width,
+        }
+    }
+
+    /// The size of all norms' gains.
+    pub(crate) fn norm_gains(&self) -> usize {
+        let d = self.width;
+        let pooler = match self.pooler && self.shape == Shape::ModernBert {
+            true => d,
+            false => 0,
+        };
+        d + 2 * self.layers * d + self.norm_parameters() + pooler - self.first_block_lacks()
+    }
+
+    /// The size of all biases of linear maps and norms, the pooler's included; `None` if there are none.
+    pub(crate) fn biases(&self) -> Option<usize> {
         let pooler = if self.pooler { self.width } else { 0 };
-        self.layers * (maps + 2 * self.width) + self.width + pooler
+        (self.has_biases()).then(|| self.layers * self.block_biases() + self.width + pooler)
     }
 
     /// The parameters of a map that a new classifier has before its last one, as a RoBERTa's and a DistilBERT's do in
     /// Transformers; 0 for the others.
     pub(crate) fn classifier_parameters(&self) -> usize {
         match self.shape {
-            Shape::Bert => 0,
+            Shape::Bert | Shape::ModernBert => 0,
             Shape::Roberta | Shape::DistilBert => self.width * self.width + self.width,
         }
     }
+}
+
+/// Whether wavelengths can have this base.
+fn is_base(theta: f64) -> bool {
+    theta.is_finite() && theta > 1.0
 }
 
 fn exact_gelu(key: &str, found: &str) -> Result<(), String> {
@@ -383,20 +654,129 @@ mod tests {
         })
     }
 
+    fn modernbert() -> Value {
+        json!({
+            "model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768, "num_hidden_layers": 22,
+            "num_attention_heads": 12, "intermediate_size": 1152, "hidden_activation": "gelu",
+            "global_attn_every_n_layers": 3, "local_attention": 128, "global_rope_theta": 160000.0,
+            "local_rope_theta": 10000.0, "norm_eps": 1e-5, "pad_token_id": 50283, "classifier_pooling": "mean",
+            "attention_bias": false, "norm_bias": false, "decoder_bias": true,
+        })
+    }
+
     /// The counts of Transformers' bare models; RoBERTa's without its pooler, which no head of it reads.
     #[test]
     fn published_models_have_their_sizes() {
         let config = parse(&minilm()).expect("MiniLM");
         assert_eq!((config.parameters(), config.head_width()), (22_713_216, 32));
         let config = parse(&roberta()).expect("roberta-base");
-        assert_eq!((config.parameters(), config.longest()), (124_055_040, 512));
+        assert_eq!(
+            (config.parameters(), config.longest()),
+            (124_055_040, Some(512))
+        );
         let mut xlm_r = roberta();
         xlm_r["model_type"] = json!("xlm-roberta");
         xlm_r["vocab_size"] = json!(250_002);
         let config = parse(&xlm_r).expect("xlm-roberta-base");
-        assert_eq!((config.parameters(), config.longest()), (277_453_056, 512));
+        assert_eq!(
+            (config.parameters(), config.longest()),
+            (277_453_056, Some(512))
+        );
         let config = parse(&distilbert()).expect("distilbert-base-uncased");
-        assert_eq!((config.parameters(), config.longest()), (66_362_880, 512));
+        assert_eq!(
+            (config.parameters(), config.longest()),
+            (66_362_880, Some(512))
+        );
+        // ModernBERT-base, with the map and norm that its classifier shares with its masked-word head.
+        let config = parse(&modernbert()).expect("ModernBERT-base");
+        assert_eq!(
+            (config.parameters(), config.longest()),
+            (149_014_272 + 590_592, None)
+        );
+        assert_eq!(config.pooling, Pooling::Mean);
+    }
+
+    #[test]
+    fn a_modernberts_windows_and_bases_are_read_in_both_ways() {
+        let old = parse(&modernbert()).expect("of 4.x").positions;
+        let mut new = modernbert();
+        let keys = new.as_object_mut().expect("an object");
+        for key in [
+            "global_attn_every_n_layers",
+            "global_rope_theta",
+            "local_rope_theta",
+        ] {
+            keys.remove(key);
+        }
+        let kinds: Vec<&str> = (0..22)
+            .map(|block| if block % 3 == 0 { GLOBAL } else { LOCAL })
+            .collect();
+        new["layer_types"] = json!(kinds);
+        new["rope_parameters"] = json!({
+            "full_attention": {"rope_theta": 160000.0, "rope_type": "default"},
+            "sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"},
+        });
+        let blocks = |config: &BertConfig| {
+            (0..22)
+                .map(|block| config.is_local(block))
+                .collect::<Vec<_>>()
+        };
+        let [of_old, of_new] = [modernbert(), new.clone()].map(|file| parse(&file).expect("both"));
+        assert_eq!(blocks(&of_old), blocks(&of_new));
+        assert_eq!(of_old.positions, old);
+        for config in [&of_old, &of_new] {
+            let Positions::Rotary {
+                global_theta,
+                local_theta,
+                radius,
+                ..
+            } = config.positions
+            else {
+                panic!("a ModernBERT's are rotary");
+            };
+            assert_eq!(
+                (global_theta, local_theta, radius),
+                (160_000.0, 10_000.0, 64)
+            );
+        }
+        let mut null = modernbert();
+        null["local_rope_theta"] = json!(null);
+        let Positions::Rotary { local_theta, .. } = parse(&null).expect("of 4.x").positions else {
+            panic!("a ModernBERT's are rotary");
+        };
+        assert_eq!(local_theta, 160_000.0);
+        for (key, value, part) in [
+            (
+                "global_rope_theta",
+                json!(5.0),
+                "a base of 5 for rotary positions with rope_parameters of 160000",
+            ),
+            (
+                "global_attn_every_n_layers",
+                json!(2),
+                "global_attn_every_n_layers 2 with other layer_types",
+            ),
+            (
+                "layer_types",
+                json!(["full_attention"]),
+                "1 layer_types of 22 layers",
+            ),
+            (
+                "layer_types",
+                json!(vec!["chunked_attention"; 22]),
+                "chunked_attention among",
+            ),
+            (
+                "rope_parameters",
+                json!({"full_attention": {"rope_theta": 160000.0, "rope_type": "yarn"}}),
+                "rope_type \"yarn\"",
+            ),
+        ] {
+            let mut json = new.clone();
+            json[key] = value;
+            let found = parse(&json).expect_err("must be refused").to_string();
+            assert!(found.contains(part), "{found}");
+        }
     }
 
     #[test]
@@ -450,6 +830,49 @@ mod tests {
                 "max_position_embeddings",
                 json!(0),
                 "max_position_embeddings 0",
+            ),
+            (
+                modernbert(),
+                "hidden_activation",
+                json!("silu"),
+                "hidden_activation 'silu'",
+            ),
+            (
+                modernbert(),
+                "attention_bias",
+                json!(true),
+                "attention_bias true",
+            ),
+            (modernbert(), "norm_bias", json!(true), "norm_bias true"),
+            (
+                modernbert(),
+                "decoder_bias",
+                json!(false),
+                "decoder_bias false",
+            ),
+            (
+                modernbert(),
+                "classifier_pooling",
+                json!("max"),
+                "classifier_pooling 'max'",
+            ),
+            (
+                modernbert(),
+                "global_attn_every_n_layers",
+                json!(0),
+                "global_attn_every_n_layers 0",
+            ),
+            (
+                modernbert(),
+                "local_rope_theta",
+                json!(0.5),
+                "a base of 0.5",
+            ),
+            (
+                modernbert(),
+                "rope_scaling",
+                json!({"rope_type": "linear"}),
+                "rope_scaling",
             ),
         ] {
             let mut json = file;

@@ -10,9 +10,9 @@ use crate::layers::{Norm, Tokens, of_each, pick};
 pub(super) struct Embeddings {
     /// `[V, D]`.
     pub(super) words: Param<Tensor<2>>,
-    /// `[S, D]`, for `S` positions.
-    pub(super) positions: Param<Tensor<2>>,
-    /// `[2, D]` in a BERT, `[1, D]` in a RoBERTa, none in a DistilBERT.
+    /// `[S, D]`, for `S` positions, if they are learned.
+    pub(super) positions: Option<Param<Tensor<2>>>,
+    /// `[2, D]` in a BERT, `[1, D]` in a RoBERTa, none in a DistilBERT and a ModernBERT.
     pub(super) segments: Option<Param<Tensor<2>>>,
     pub(super) norm: Norm,
     /// The row of the first token's position.
@@ -34,9 +34,9 @@ impl Embeddings {
     /// `[B·T]` ids → `[B·(T+P), D]`.
     ///
     /// A soft prompt `[P, D]` is inserted after the first token, as words of the first text. It does not come first
-    /// because classification reads the state of the first token, which was pre-trained at the front. The prompt takes
-    /// no positions: the text keeps the positions that it has without a prompt, up to the maximum length, and a prompt
-    /// vector, whose place is fixed, can learn its own position.
+    /// because classification reads the state of the first token, which was pre-trained at the front. Where positions
+    /// are learned the prompt takes none: the text keeps the positions that it has without a prompt, up to the maximum
+    /// length, and a prompt vector, whose place is fixed, can learn its own position.
     pub(super) fn forward(
         &self,
         tokens: &Tokens,
@@ -57,12 +57,15 @@ impl Embeddings {
                 words + pick(table.val(), &rows)
             }
         };
-        let first = self.first_position;
-        let positions = self
-            .positions
-            .val()
-            .slice([first..first + length, 0..width]);
-        let sum = words.reshape([batch, length, width]) + positions.unsqueeze();
+        let words = words.reshape([batch, length, width]);
+        let sum = match &self.positions {
+            None => words,
+            Some(positions) => {
+                let first = self.first_position;
+                let rows = positions.val().slice([first..first + length, 0..width]);
+                words + rows.unsqueeze()
+            }
+        };
         let sum = match prompt {
             None => sum,
             Some(prompt) => {

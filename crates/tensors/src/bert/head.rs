@@ -21,6 +21,8 @@ pub struct Encoded {
     /// `[B·(T+P), D]`, after the last block; a prompt's `P` positions follow the first token. States at padding are
     /// meaningless.
     pub hidden: Tensor<2>,
+    /// What a span head reads: these states, in a ModernBERT behind the pooler.
+    pub(super) spans: Tensor<2>,
     /// `P`.
     pub prompt: usize,
     /// `[B, D]`, one state for each example: the first token's, passed through the pooler or the head's first map if
@@ -80,7 +82,7 @@ impl Head {
                 let rows = length + encoded.prompt;
                 let logits = self
                     .map
-                    .forward(encoded.hidden.clone())
+                    .forward(encoded.spans.clone())
                     .reshape([batch, rows, 2]);
                 // The first token, which can't be in an answer, and the positions after the prompt.
                 let first = logits.clone().slice([0..batch, 0..1, 0..2]);
@@ -150,11 +152,11 @@ impl Head {
 /// The vectors and biases of the classes' words become the head that every method trains and counts
 /// ([`Bert::head_of_words`](super::Bert::head_of_words)). `W`, `b` and the norm stay frozen with every method, model
 /// tuning included, and are in no count of parameters (trained, stored or total). Fine-tuning a `BertForMaskedLM` with
-/// Transformers does change them.
+/// Transformers does change them. A ModernBERT's are the network's own, which model tuning trains and counts.
 #[derive(Debug, Clone)]
 pub(super) struct MaskedWords {
-    pub(super) map: Linear,
-    pub(super) norm: Norm,
+    /// Its map and norm; `None` in a ModernBERT, where they are those that a classifier reads states through.
+    pub(super) transform: Option<(Linear, Norm)>,
     /// `[V]`.
     pub(super) bias: Tensor<1>,
     /// The word of each class, once known.
@@ -162,12 +164,6 @@ pub(super) struct MaskedWords {
 }
 
 impl MaskedWords {
-    /// States `[N, D]` at masks → the vectors `[N, D]` to multiply by the word embeddings.
-    pub(super) fn transformed(&self, states: Tensor<2>) -> Tensor<2> {
-        let hidden = kernels::gelu(self.map.forward(states));
-        self.norm.forward(hidden)
-    }
-
     /// The vectors `[D, C]` and biases `[C]` of the classes' words.
     pub(super) fn of_classes(&self, embedding: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
         let ids: Vec<i32> = self.classes.iter().map(|&id| id as i32).collect();

@@ -4,14 +4,17 @@
 //!
 //! - RoBERTa (Liu et al. 2019, arXiv 1907.11692) and XLM-R (Conneau et al. 2019, arXiv 1911.02116): positions are counted
 //!   from the padding's id on, there is one segment, and two separators stand between texts;
-//! - DistilBERT (Sanh et al. 2019, arXiv 1910.01108): no segments, no pooler.
+//! - DistilBERT (Sanh et al. 2019, arXiv 1910.01108): no segments, no pooler;
+//! - ModernBERT (Warner et al. 2024, arXiv 2412.13663): rotary positions, blocks that look at everything among blocks
+//!   with a window, gated gelu, norms before the sub-layers, no biases.
 //!
 //! They do not generate. A [`Head`] on their states answers instead: with a class, from the first token, or with a span
 //! of the second text. The head is new, and every tuning method trains it. Before its last map, a classifier has what
-//! Transformers gives it: a BERT's pooler from the checkpoint, or a new map in a RoBERTa or a DistilBERT. A checkpoint
+//! Transformers gives it: a BERT's or a ModernBERT's pooler from the checkpoint, or a new map in a RoBERTa or a
+//! DistilBERT. A checkpoint
 //! with the masked-word head of pre-training can instead answer with the class whose word is most probable at a mask.
 //! The words' vectors and biases of that head are trained and counted with every method; its map and norm stay frozen
-//! with every method, model tuning included, and are never counted.
+//! with every method, model tuning included, and are never counted, but for a ModernBERT's, which are the pooler.
 //!
 //! Hidden states are `[B·T, D]`: every linear map is one matrix product over all positions.
 
@@ -22,6 +25,6 @@ mod head;
 mod layers;
 mod model;
 
-pub use config::{BertConfig, Shape};
+pub use config::{BertConfig, Global, Pooling, Positions, Shape};
 pub use head::{Encoded, Head, LONGEST_ANSWER};
 pub use model::{Bert, Marks};

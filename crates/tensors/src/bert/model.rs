@@ -2,24 +2,29 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::config::Shape;
+use super::config::{Pooling, Shape};
 use super::embeddings::Embeddings;
 use super::head::{Encoded, Head, MaskedWords};
-use super::layers::Block;
+use super::layers::{Block, Pass, Turning};
 use crate::layers::{
-    Adapter, Dropout, Generated, HeadForm, Injected, Linear, Map, Packing, SubLayer, Tokens, pick,
-    with_prefix,
+    Adapter, Dropout, Generated, HeadForm, Injected, Linear, Map, Norm, Packing, SubLayer, Tokens,
+    pick, with_prefix,
 };
+use promptshift_kernels as kernels;
 
 /// The backbone.
 #[derive(Module, Debug)]
 pub struct Bert {
     pub(super) embeddings: Embeddings,
     pub(super) blocks: Vec<Block>,
-    /// The linear map and tanh on the first token's state, if the checkpoint has it.
+    /// The norm after the blocks, in a ModernBERT.
+    pub(super) norm: Option<Norm>,
+    /// The linear map that a classifier reads the first token's state through, if the checkpoint has it. A ModernBERT's
+    /// has a norm behind it, and is what the masked-word head and spans are read through as well.
     pub(super) pooler: Option<Linear>,
+    pub(super) pooler_norm: Option<Norm>,
     /// The output head.
     pub(super) head: Option<Head>,
     /// The masked-word head, if the checkpoint has it. No method trains it, and no count includes it.
@@ -28,7 +33,24 @@ pub struct Bert {
     #[module(skip)]
     pub(super) shape: Shape,
     #[module(skip)]
+    pub(super) pooling: Pooling,
+    #[module(skip)]
+    pub(super) turns: Option<Turning>,
+    #[module(skip)]
     pub(super) marks: Marks,
+}
+
+/// The mean of each example's packed rows, `[B, D]`.
+fn mean(rows: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+    let all: usize = lengths.iter().sum();
+    let mut shares = vec![0.0f32; lengths.len() * all];
+    let mut first = 0;
+    for (example, &length) in lengths.iter().enumerate() {
+        shares[example * all + first..][..length].fill(1.0 / length as f32);
+        first += length;
+    }
+    let shares = TensorData::new(shares, [lengths.len(), all]);
+    Tensor::<2>::from_data(shares, &rows.device()).matmul(rows)
 }
 
 /// The special tokens that stand around texts and within them.
@@ -129,40 +151,71 @@ impl Bert {
         let lengths = with_prefix(prompt, &tokens.lengths);
         let packing = Packing::of_width(lengths, prompt + tokens.width);
         let mut x = dropout.each(packing.pack(embedded));
+        let pass = Pass {
+            packing: &packing,
+            turns: (self.turns.as_ref()).map(|turns| turns.turns(&packing.places())),
+        };
         for (index, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, injected.encoder.get(index), &packing, dropout);
+            x = block.forward(x, injected.encoder.get(index), &pass, dropout);
         }
-        let x = packing.fill(x);
-        let pooled = match (self.head.as_ref().map(Head::form), &self.masked) {
+        if let Some(norm) = &self.norm {
+            x = norm.forward(x);
+        }
+        let hidden = packing.fill(x.clone());
+        let form = self.head.as_ref().map(Head::form);
+        let pooled = match (form, &self.masked) {
             (Some(HeadForm::Words(_)), Some(masked)) => {
                 let places = self.masked_places(tokens, prompt);
-                masked.transformed(pick(x.clone(), &places))
+                self.transformed(masked, pick(hidden.clone(), &places))
             }
             _ => {
-                let pooled = self.pooled(&x, tokens.batch(), dropout);
+                let pooled = self.pooled(x, &packing, dropout);
                 dropout.each(pooled)
             }
         };
+        let spans = match (form, self.shape) {
+            (Some(HeadForm::Span), Shape::ModernBert) => {
+                dropout.each(self.through_pooler(hidden.clone()))
+            }
+            _ => hidden.clone(),
+        };
         Encoded {
             pooled,
-            hidden: x,
+            hidden,
+            spans,
             prompt,
             tokens: tokens.clone(),
             marks: self.marks,
         }
     }
 
-    /// The first tokens' states `[B, D]`, behind the pooler or the head's first map if there is one.
-    fn pooled(&self, hidden: &Tensor<2>, batch: usize, dropout: &mut Dropout) -> Tensor<2> {
-        let [all, _] = hidden.dims();
-        let first: Vec<usize> = (0..batch).map(|row| row * all / batch).collect();
-        let first = pick(hidden.clone(), &first);
-        let dense = self.head.as_ref().and_then(|head| head.dense.as_ref());
-        match (self.shape, dense.or(self.pooler.as_ref())) {
-            (_, None) => first,
-            (Shape::Bert, Some(map)) => map.forward(first).tanh(),
-            (Shape::Roberta, Some(map)) => map.forward(dropout.each(first)).tanh(),
-            (Shape::DistilBert, Some(map)) => relu(map.forward(first)),
+    /// What a classifier reads of packed states, `[B, D]`: behind the pooler, or the head's first map, if there is one.
+    fn pooled(&self, states: Tensor<2>, packing: &Packing, dropout: &mut Dropout) -> Tensor<2> {
+        let read = match self.pooling {
+            Pooling::First => pick(states, &packing.rows_at(&vec![vec![0]; packing.batch()])),
+            Pooling::Mean => mean(states, packing.lengths()),
+        };
+        match self.head.as_ref().and_then(|head| head.dense.as_ref()) {
+            None => self.through_pooler(read),
+            Some(dense) if self.shape == Shape::Roberta => dense.forward(dropout.each(read)).tanh(),
+            Some(dense) => relu(dense.forward(read)),
+        }
+    }
+
+    /// States `[N, D]` behind the pooler, if there is one.
+    fn through_pooler(&self, states: Tensor<2>) -> Tensor<2> {
+        match (&self.pooler, &self.pooler_norm) {
+            (None, _) => states,
+            (Some(map), None) => map.forward(states).tanh(),
+            (Some(map), Some(norm)) => norm.forward(kernels::gelu(map.forward(states))),
+        }
+    }
+
+    /// States `[N, D]` at masks → the vectors `[N, D]` to multiply by the word embeddings.
+    fn transformed(&self, masked: &MaskedWords, states: Tensor<2>) -> Tensor<2> {
+        match &masked.transform {
+            Some((map, norm)) => norm.forward(kernels::gelu(map.forward(states))),
+            None => self.through_pooler(states),
         }
     }
 
@@ -216,8 +269,12 @@ impl Bert {
                 (Map::K, &mut block.attention.key),
                 (Map::V, &mut block.attention.value),
                 (Map::O, &mut block.attention.output),
-                (Map::Wi1, &mut block.feed_forward.up),
-                (Map::Wo, &mut block.feed_forward.down),
+            ]);
+            let feed_forward = &mut block.feed_forward;
+            maps.extend(feed_forward.gate.as_mut().map(|gate| (Map::Wi0, gate)));
+            maps.extend([
+                (Map::Wi1, &mut feed_forward.up),
+                (Map::Wo, &mut feed_forward.down),
             ]);
         }
         maps

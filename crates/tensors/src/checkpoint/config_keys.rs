@@ -10,7 +10,9 @@
 use serde_json::Value;
 
 use Effect::{Nothing, Only, Read};
-use Family::{Bert, DistilBert, Gpt2, Llama, Mistral, Qwen2, Qwen3, Roberta, T5, XlmRoberta};
+use Family::{
+    Bert, DistilBert, Gpt2, Llama, Mistral, ModernBert, Qwen2, Qwen3, Roberta, T5, XlmRoberta,
+};
 
 /// The model family, from `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Family {
     XlmRoberta,
     /// `distilbert`.
     DistilBert,
+    /// `modernbert`.
+    ModernBert,
     /// `llama`.
     Llama,
     /// `mistral`.
@@ -52,6 +56,7 @@ impl Family {
             "roberta" => Some(Roberta),
             "xlm-roberta" => Some(XlmRoberta),
             "distilbert" => Some(DistilBert),
+            "modernbert" => Some(ModernBert),
             _ => None,
         }
     }
@@ -76,6 +81,7 @@ impl Family {
             Roberta => "RoBERTa",
             XlmRoberta => "XLM-R",
             DistilBert => "DistilBERT",
+            ModernBert => "ModernBERT",
             Llama => "Llama",
             Mistral => "Mistral",
             Qwen2 => "Qwen2",
@@ -107,10 +113,10 @@ struct Row {
 }
 
 const ALL: &[Family] = &[
-    T5, Bert, Roberta, XlmRoberta, DistilBert, Llama, Mistral, Qwen2, Qwen3, Gpt2,
+    T5, Bert, Roberta, XlmRoberta, DistilBert, ModernBert, Llama, Mistral, Qwen2, Qwen3, Gpt2,
 ];
 const BERTS: &[Family] = &[Bert, Roberta, XlmRoberta];
-const ENCODERS: &[Family] = &[Bert, Roberta, XlmRoberta, DistilBert];
+const ENCODERS: &[Family] = &[Bert, Roberta, XlmRoberta, DistilBert, ModernBert];
 const DECODERS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3, Gpt2];
 const LLAMAS: &[Family] = &[Llama, Mistral, Qwen2, Qwen3];
 
@@ -202,6 +208,21 @@ const TABLE: &[Row] = &[
     row(&["sinusoidal_pos_embds"], &[DistilBert], Nothing, "how new positions start; a checkpoint has its own"),
     row(&["dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"], &[DistilBert], Nothing,
         "training settings; the recipe has its own"),
+    row(&["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_activation", "norm_eps",
+          "global_attn_every_n_layers", "layer_types", "local_attention", "classifier_pooling", "classifier_activation"],
+        &[ModernBert], Read, "sizes, windows, and what a classifier reads"),
+    row(&["global_rope_theta", "local_rope_theta"], &[ModernBert], Read, "4.x: the bases of rotary positions"),
+    row(&["rope_parameters"], &[ModernBert], Read, "5.x: both in one; stretched positions are refused"),
+    row(&["rope_scaling"], &[ModernBert], Only("null"), "4.x: stretched positions"),
+    row(&["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"], &[ModernBert], Only("false"), "biases"),
+    row(&["decoder_bias"], &[ModernBert], Only("true"), "the biases of masked words"),
+    row(&["max_position_embeddings"], &[ModernBert], Nothing, "rotary positions are unlimited"),
+    row(&["initializer_range", "initializer_cutoff_factor"], &[ModernBert], Nothing, "the start of new weights"),
+    row(&["attention_dropout", "embedding_dropout", "mlp_dropout", "classifier_dropout"], &[ModernBert], Nothing,
+        "training settings; the recipe has its own"),
+    row(&["cls_token_id"], &[ModernBert], Nothing, "a special token: the tokenizer's file has it"),
+    row(&["deterministic_flash_attn", "sparse_prediction", "sparse_pred_ignore_index", "reference_compile",
+          "repad_logits_with_grad"], &[ModernBert], Nothing, "kernels, memory and labels: the same results up to rounding"),
     row(&["tie_weights_"], &[DistilBert], Nothing, "in old files: no version reads it"),
     row(&["directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
           "pooler_size_per_head", "pooler_type"], &[Bert], Nothing, "in Google's files: no version reads them"),

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::rotary::Scaling;
 use crate::checkpoint::config_keys::{self, Family};
 use crate::checkpoint::{CheckpointError, Weights};
 use crate::layers::Map;
+use crate::layers::rotary::Scaling;
 
 /// The family whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,7 @@ mod checkpoint;
 mod config;
 mod hooks;
 mod model;
-mod rotary;
 
+pub use crate::layers::rotary::Scaling;
 pub use config::{DecoderConfig, Positions, Shape};
 pub use model::{Cache, DecoderOnly, Read};
-pub use rotary::Scaling;

@@ -9,6 +9,7 @@ mod kv_cache;
 mod linear;
 mod norm;
 mod packing;
+pub(crate) mod rotary;
 mod tokens;
 
 pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};

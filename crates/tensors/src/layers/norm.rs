@@ -6,12 +6,24 @@ use burn::tensor::{Device, Tensor};
 use crate::checkpoint::unfilled;
 use promptshift_kernels as kernels;
 
-/// A norm of rows: root-mean-square norm without a bias (T5, Llama), layer norm with one (GPT-2, BERT).
+/// A norm of rows: root-mean-square norm (T5, Llama), or layer norm with a bias (GPT-2, BERT) or without one
+/// (ModernBERT).
 #[derive(Module, Debug)]
 pub struct Norm {
     pub(crate) gain: Param<Tensor<1>>,
     pub(crate) bias: Option<Param<Tensor<1>>>,
     epsilon: f64,
+    #[module(skip)]
+    scaled: Scaled,
+}
+
+/// What a norm scales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scaled {
+    /// The values of a row.
+    Values,
+    /// Their differences from the row's mean.
+    Differences,
 }
 
 impl Norm {
@@ -21,6 +33,15 @@ impl Norm {
             gain: unfilled([width], device),
             bias: None,
             epsilon,
+            scaled: Scaled::Values,
+        }
+    }
+
+    /// Makes it `(x - mean(x)) / deviation(x) ⊙ gain`.
+    pub(crate) fn centred(self) -> Self {
+        Norm {
+            scaled: Scaled::Differences,
+            ..self
         }
     }
 
@@ -29,7 +50,7 @@ impl Norm {
         let [width] = self.gain.lazy_shape().dims();
         Norm {
             bias: Some(unfilled([width], device)),
-            ..self
+            ..self.centred()
         }
     }
 
@@ -40,9 +61,14 @@ impl Norm {
 
     /// `[N, D]` → `[N, D]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        match &self.bias {
-            None => kernels::rms_norm(x, self.gain.val(), self.epsilon),
-            Some(bias) => kernels::layer_norm(x, self.gain.val(), bias.val(), self.epsilon),
+        let gain = self.gain.val();
+        match (&self.bias, self.scaled) {
+            (Some(bias), _) => kernels::layer_norm(x, gain, bias.val(), self.epsilon),
+            (None, Scaled::Values) => kernels::rms_norm(x, gain, self.epsilon),
+            (None, Scaled::Differences) => {
+                let none = Tensor::zeros(gain.dims(), &gain.device().without_autodiff());
+                kernels::layer_norm(x, gain, none, self.epsilon)
+            }
         }
     }
 }

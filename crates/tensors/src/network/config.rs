@@ -79,12 +79,14 @@ pub struct Stack {
     pub blocks: usize,
     /// Parameters of each block.
     pub block_parameters: usize,
+    /// Parameters that the first block has fewer than the others.
+    pub first_block_lacks: usize,
     /// Parameters of the final norm.
     pub norm_parameters: usize,
 }
 
 /// The kinds of config.json that are known.
-const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta) or DistilBERT (distilbert)";
+const WANTED: &str = "the config.json of a T5 (model_type t5; feed_forward_proj relu, as in v1.0, or gated-gelu, as in v1.1), a Llama (llama), Mistral (mistral), Qwen (qwen2, qwen3), GPT-2 (gpt2), BERT (bert), RoBERTa (roberta, xlm-roberta), DistilBERT (distilbert) or ModernBERT (modernbert)";
 
 impl Config {
     /// Reads and checks `config.json`.
@@ -224,7 +226,7 @@ impl Config {
         match self {
             Config::T5(t5) => (2 * t5.num_layers + 3 * t5.decoder_layers() + 2) * self.width(),
             Config::DecoderOnly(decoder) => decoder.norm_gains(),
-            Config::Bert(bert) => (2 * bert.layers + 1) * self.width(),
+            Config::Bert(bert) => bert.norm_gains(),
         }
     }
 
@@ -233,7 +235,7 @@ impl Config {
         match self {
             Config::T5(_) => None,
             Config::DecoderOnly(decoder) => decoder.biases(),
-            Config::Bert(bert) => Some(bert.biases()),
+            Config::Bert(bert) => bert.biases(),
         }
     }
 
@@ -262,20 +264,23 @@ impl Config {
                 path: "backbone.decoder",
                 blocks: t5.decoder_layers(),
                 block_parameters: t5.decoder_block_parameters(),
+                first_block_lacks: 0,
                 norm_parameters: t5.d_model,
             },
             Config::DecoderOnly(decoder) => Stack {
                 path: "backbone",
                 blocks: decoder.layers,
                 block_parameters: decoder.block_parameters(),
+                first_block_lacks: 0,
                 norm_parameters: decoder.norm_parameters(),
             },
-            // The norms are part of the blocks.
+            // The norms are part of the blocks, but for a ModernBERT's last one.
             Config::Bert(bert) => Stack {
                 path: "backbone",
                 blocks: bert.layers,
                 block_parameters: bert.block_parameters(),
-                norm_parameters: 0,
+                first_block_lacks: bert.first_block_lacks(),
+                norm_parameters: bert.norm_parameters(),
             },
         }
     }
@@ -299,7 +304,7 @@ impl Config {
                 Positions::Learned(count) => Some(PositionsEnd::OfAll(count)),
                 Positions::Rotary { .. } => None,
             },
-            Config::Bert(bert) => Some(PositionsEnd::OfInput(bert.longest())),
+            Config::Bert(bert) => bert.longest().map(PositionsEnd::OfInput),
         }
     }
 

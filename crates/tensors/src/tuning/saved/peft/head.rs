@@ -6,6 +6,8 @@
 //! BERT never does here, and an adapter trained here would answer differently in it. Without a `task_type` PEFT passes
 //! everything on. The other families have no token types.
 //!
+//! A ModernBERT's head of spans is called `classifier` as well, and read through its pooler.
+//!
 //! PEFT saves only `classifier` of a DistilBERT by itself, not `pre_classifier` before it, which is new as well: a
 //! folder must have both (`modules_to_save`).
 
@@ -29,7 +31,8 @@ pub(super) fn names(form: Option<HeadForm>) -> &'static [&'static str] {
         Some(HeadForm::Classes(_) | HeadForm::Words(_)) => {
             &["classifier", "score", "pre_classifier"]
         }
-        Some(HeadForm::Span) => &["qa_outputs"],
+        // PEFT lists `qa_outputs` even where the module has another name, as in a ModernBERT.
+        Some(HeadForm::Span) => &["qa_outputs", "classifier"],
         None => &[],
     }
 }
@@ -57,6 +60,12 @@ pub(super) fn read(
     let module = match config.task {
         Some(Task::SeqCls) => heads.classifier,
         Some(Task::QuestionAns) => heads.spans,
+        None if heads.spans == heads.classifier => {
+            return Err(config.wrong(
+                "task_type SEQ_CLS or QUESTION_ANS, as both have a classifier in a ModernBERT",
+                "none",
+            ));
+        }
         _ if left.shape(&weight(heads.spans)).is_some() => heads.spans,
         _ => heads.classifier,
     };
@@ -71,7 +80,8 @@ pub(super) fn read(
             .map_or_else(none, |shape| format!("{shape:?}"));
         return Err(left.wrong(wanted, found));
     };
-    let form = match module == heads.spans {
+    let is_of_spans = module == heads.spans && config.task != Some(Task::SeqCls);
+    let form = match is_of_spans {
         true => HeadForm::Span,
         false if heads.dense.is_none() && !bert.has_pooler() => {
             let wanted = format!("an adapter for '{}'", backbone.name);
