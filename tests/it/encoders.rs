@@ -5,7 +5,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
-use promptshift::bert::{Bert, Encoded, Head};
+use promptshift::bert::{Bert, BertConfig, Encoded, Head};
+use promptshift::checkpoint::Weights;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
 use promptshift::layers::{Dropout, HeadForm, Injected, Tokens};
 use promptshift::network::Network;
@@ -14,7 +15,12 @@ use promptshift::recipe::Limits;
 use super::parity::{Reference, assert_close, golden, real, values, with_gradients};
 
 /// The families.
-pub const FAMILIES: [&str; 2] = ["roberta_tiny", "distilbert_tiny"];
+pub const FAMILIES: [&str; 4] = [
+    "roberta_tiny",
+    "distilbert_tiny",
+    "modernbert_tiny",
+    "xlm_roberta_tiny",
+];
 
 const WIDTH: usize = 32;
 
@@ -268,6 +274,116 @@ fn tokens_of_texts_pairs_and_pairs_with_a_mask_agree() {
             assert_eq!(cut.input.last(), Some(&with_gap.end()), "{name}");
         }
     }
+}
+
+/// From XLM-R's own file, and where special tokens are written in a text.
+#[test]
+fn an_xlm_r_reads_the_same_from_either_file_and_finds_no_separators_in_texts() {
+    let from = golden("xlm_roberta_tiny");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in [
+        "config.json",
+        "model.safetensors",
+        "sentencepiece.bpe.model",
+    ] {
+        std::fs::copy(from.join(name), folder.path().join(name)).expect("copied");
+    }
+    let choice = BackboneChoice::Folder(folder.path().to_owned());
+    let own = choice
+        .load(&Device::flex())
+        .expect("without a tokenizer.json");
+    let of_json = backbone("xlm_roberta_tiny").tokenizer;
+    assert_eq!(own.tokenizer.marks(), of_json.marks());
+    assert_eq!(own.tokenizer.size(), of_json.size());
+    let pairs: Vec<[String; 2]> = Reference::of(&from).list("pairs");
+    for text in pairs.iter().flatten() {
+        assert_eq!(own.tokenizer.encode(text), of_json.encode(text), "{text:?}");
+    }
+    let marks = of_json.marks().expect("of pairs");
+    for tokenizer in [&own.tokenizer, &of_json] {
+        let ids = tokenizer.encode("<s> a</s> the <mask> <pad>");
+        let special = [Some(0), Some(1), Some(marks.separator), marks.mask];
+        assert!(
+            !ids.iter().any(|&id| special.contains(&Some(id))),
+            "{ids:?}"
+        );
+    }
+
+    let path = folder.path().join("sentencepiece.bpe.model");
+    std::fs::copy(golden("sentencepiece_tiny/unigram.model"), path).expect("copied");
+    let error = choice
+        .load(&Device::flex())
+        .expect_err("a T5's")
+        .to_string();
+    assert!(
+        error.contains("wanted <unk>, <s> and </s> as the first pieces"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_span_of_an_encoder_is_said_without_the_space_before_it() {
+    let context = "the cat sat by the red mill, by the town.";
+    for name in FAMILIES {
+        let tokenizer = backbone(name).tokenizer;
+        for answer in ["red mill", "the town", "the cat sat by", "mill"] {
+            let asked = Example {
+                target: answer.to_string(),
+                gold: Gold::Answers(vec![answer.to_string()]),
+                ..example("where was it ?", context)
+            };
+            let limits = Limits::default_for(Task::ExtractiveQa);
+            let encoding = &encode(&[asked], &tokenizer, &limits)[0];
+            let [first, last] = encoding.target[..] else {
+                panic!("{name}: two places for {answer}")
+            };
+            let second = encoding.second.as_ref().expect("a question");
+            assert_eq!(second.between(first, last), answer, "{name}");
+        }
+    }
+}
+
+/// What the configuration says of windows and bases is in the states.
+#[test]
+fn a_modernberts_windows_and_bases_matter() {
+    let folder = golden("modernbert_tiny");
+    let reference = Reference::of(&folder);
+    let text = std::fs::read_to_string(folder.join("config.json")).expect("a script's");
+    let states = |key: &str, value: serde_json::Value| {
+        let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        json[key] = value;
+        let config = BertConfig::parse(json.to_string().as_bytes(), "config.json").expect(key);
+        let weights = Weights::read(&folder.join("model.safetensors")).expect("a script's");
+        let model = Bert::load(&config, weights, &Device::flex()).expect("the same tensors");
+        let tokens = reference.inputs();
+        let hidden = values(read(&model, &tokens, None).hidden);
+        real(&hidden, &tokens.lengths, tokens.width)
+    };
+    let own = states("local_attention", 8.into());
+    for (key, value) in [
+        ("local_attention", 10),
+        ("global_attn_every_n_layers", 2),
+        ("global_rope_theta", 10_000),
+        ("local_rope_theta", 160_000),
+    ] {
+        let other = states(key, value.into());
+        let apart = (own.iter().zip(&other)).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) > 0.01, "{key}");
+    }
+    // Half of an odd number is cut.
+    assert_eq!(own, states("local_attention", 9.into()));
+}
+
+#[test]
+fn a_modernbert_reads_more_tokens_than_any_table_has_positions() {
+    let backbone = backbone("modernbert_tiny");
+    assert_eq!(backbone.config.positions(), None);
+    let long: Vec<u32> = (0..700).map(|at| 10 + at % 50).collect();
+    let model = bert(backbone);
+    let tokens = Tokens::padded(&[long.clone(), long[..9].to_vec()], 3);
+    let together = values(read(&model, &tokens, None).hidden);
+    let alone = values(read(&model, &Tokens::padded(&[long], 3), None).hidden);
+    assert_close("alone", &together[..alone.len()], &alone, 1e-4);
 }
 
 #[test]

@@ -52,6 +52,8 @@ impl Beginning {
 pub(super) enum TokenizerFile {
     Json,
     SentencePiece,
+    /// XLM-R's.
+    Fairseq,
     Vocabulary(Case),
 }
 
@@ -60,6 +62,7 @@ impl TokenizerFile {
         match self {
             TokenizerFile::Json => "tokenizer.json",
             TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Fairseq => "sentencepiece.bpe.model",
             TokenizerFile::Vocabulary(_) => "vocab.txt",
         }
     }
@@ -77,6 +80,9 @@ impl TokenizerFile {
             (Config::T5(t5), _) => Tokenizer::parse(bytes, path, t5),
             (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
                 Tokenizer::parse_vocabulary(bytes, path, case, bert)
+            }
+            (Config::Bert(bert), TokenizerFile::Fairseq) => {
+                Tokenizer::parse_fairseq(bytes, path, bert)
             }
             (Config::Bert(bert), _) => Tokenizer::parse_of_pairs(bytes, path, bert),
             (Config::DecoderOnly(decoder), _) => {
@@ -97,7 +103,8 @@ impl TokenizerFile {
                 Shape::Bert | Shape::DistilBert => {
                     [TokenizerFile::Json, TokenizerFile::Vocabulary(case())]
                 }
-                Shape::Roberta => [TokenizerFile::Json; 2],
+                Shape::Roberta => [TokenizerFile::Json, TokenizerFile::Fairseq],
+                Shape::ModernBert => [TokenizerFile::Json; 2],
             },
             Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
         };

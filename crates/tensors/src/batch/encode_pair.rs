@@ -19,11 +19,12 @@ pub struct Second {
 }
 
 impl Second {
-    /// The text from one input position through another, both included; empty if either is not one of its tokens.
+    /// The text from one input position through another, both included, without the space that some tokenizers count
+    /// to a word; empty if either is not one of its tokens.
     pub fn between(&self, first: u32, last: u32) -> &str {
         let token = |place: u32| self.offsets.get((place as usize).checked_sub(self.first)?);
         match (token(first), token(last)) {
-            (Some((start, _)), Some((_, end))) => self.text.get(*start..*end).unwrap_or(""),
+            (Some((start, _)), Some((_, end))) => self.text.get(*start..*end).unwrap_or("").trim(),
             _ => "",
         }
     }

@@ -130,6 +130,16 @@ pub struct Tokenizer {
     pair: Option<Pair>,
     /// The token before an output's text, if any.
     opening: Option<u32>,
+    /// Special tokens that the model finds in texts.
+    found: Option<Found>,
+}
+
+/// Special tokens that a model finds in texts, as XLM-R's unigram model does, of which they are pieces. Separators and
+/// masks are put between texts here, so within a text they are unknown words.
+#[derive(Debug, Clone)]
+struct Found {
+    special: Vec<u32>,
+    unknown: u32,
 }
 
 /// What ends an output, and how text is prepared for a network.
@@ -284,6 +294,7 @@ impl Tokenizer {
             ends: Ends::Sequence(end),
             pair: None,
             opening: None,
+            found: None,
         })
     }
 
@@ -319,6 +330,7 @@ impl Tokenizer {
                 ends: Ends::Line { newline, any },
                 pair: None,
                 opening: None,
+                found: None,
             }),
             None => Err(TokenizerError::NoLine {
                 path: name.to_string(),
@@ -386,7 +398,17 @@ impl Tokenizer {
 
     /// Token ids of `text`, without end of sequence.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        self.model.encode(text)
+        self.without_special(self.model.encode(text))
+    }
+
+    /// Ids of a text, without special tokens that were found in it.
+    fn without_special(&self, mut ids: Vec<u32>) -> Vec<u32> {
+        if let Some(found) = &self.found {
+            for id in ids.iter_mut().filter(|id| found.special.contains(id)) {
+                *id = found.unknown;
+            }
+        }
+        ids
     }
 
     /// Token ids of `text` within a sentence, where a space precedes it: byte-level BPE has other tokens there.
@@ -399,7 +421,7 @@ impl Tokenizer {
 
     /// Token ids of `text` with each token's byte range.
     pub fn encode_with_offsets(&self, text: &str) -> (Vec<u32>, Vec<(usize, usize)>) {
-        match &self.model {
+        let (ids, offsets) = match &self.model {
             Model::Json(model) => {
                 let encoding = model
                     .encode(text, false)
@@ -407,7 +429,8 @@ impl Tokenizer {
                 (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec())
             }
             Model::SentencePiece(model) => model.encode(text).into_iter().unzip(),
-        }
+        };
+        (self.without_special(ids), offsets)
     }
 
     /// The text of `ids` without special tokens; only its first line if a newline ends an output.

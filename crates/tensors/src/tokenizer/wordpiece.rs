@@ -1,12 +1,14 @@
 //! Tokenizers of encoders, which read pairs of texts: a `tokenizer.json` of any kind (WordPiece in a BERT and a
-//! DistilBERT, byte-level BPE in a RoBERTa), or the `vocab.txt` of older BERTs.
+//! DistilBERT, byte-level BPE in a RoBERTa and a ModernBERT, a unigram model in an XLM-R), the `vocab.txt` of older BERTs,
+//! or XLM-R's `sentencepiece.bpe.model`.
 //!
 //! A string in a text that looks like a special token (`[SEP]`) is tokenized as ordinary words: texts have no markup,
 //! and every separator is one that was put between texts.
 
 use serde_json::json;
 
-use super::{Ends, Model, Pair, Tokenizer, TokenizerError};
+use super::sentencepiece::SentencePiece;
+use super::{Ends, Found, Model, Pair, Tokenizer, TokenizerError};
 use crate::bert::{BertConfig, Marks, Shape};
 use promptshift_text::foreign;
 
@@ -45,7 +47,7 @@ struct Special {
 impl Special {
     fn of(shape: Shape) -> Self {
         match shape {
-            Shape::Bert | Shape::DistilBert => Special {
+            Shape::Bert | Shape::DistilBert | Shape::ModernBert => Special {
                 pad: "[PAD]",
                 first: "[CLS]",
                 end: "[SEP]",
@@ -94,7 +96,48 @@ fn template(model: &tokenizers::Tokenizer) -> Result<Option<(u32, u32, usize)>, 
     }
 }
 
+impl Found {
+    /// What stands for special tokens in texts.
+    const UNKNOWN: &'static str = "<unk>";
+
+    /// Those of these tokens that the model finds where they are written; `None` if there are none.
+    ///
+    /// # Errors
+    /// There are some, but no unknown token.
+    fn of(model: &Model, tokens: [&str; 4]) -> Result<Option<Self>, ()> {
+        let ids = tokens
+            .iter()
+            .filter_map(|token| Some((token, model.id(token)?)));
+        let special: Vec<u32> = ids
+            .filter(|(token, id)| model.encode(token).contains(id))
+            .map(|(_, id)| id)
+            .collect();
+        if special.is_empty() {
+            return Ok(None);
+        }
+        let unknown = model.id(Found::UNKNOWN).ok_or(())?;
+        Ok(Some(Found { special, unknown }))
+    }
+}
+
 impl Tokenizer {
+    /// Parses the bytes of XLM-R's `sentencepiece.bpe.model`, like [`Tokenizer::parse_of_pairs`].
+    ///
+    /// # Errors
+    /// As for [`Tokenizer::parse_of_pairs`], or it is not a unigram model with XLM-R's first pieces.
+    pub fn parse_fairseq(
+        bytes: &[u8],
+        name: &str,
+        config: &BertConfig,
+    ) -> Result<Self, TokenizerError> {
+        let model = SentencePiece::parse_fairseq(bytes);
+        let model = model.map_err(|reason| TokenizerError::SentencePiece {
+            path: name.to_string(),
+            reason,
+        })?;
+        Tokenizer::of_pairs(Model::SentencePiece(Box::new(model)), None, name, config)
+    }
+
     /// Parses the bytes of a `tokenizer.json` and checks it against an encoder's configuration; errors call it `name`.
     /// Texts are joined as the file says; if it does not say, as in the published models of the family.
     ///
@@ -143,13 +186,20 @@ impl Tokenizer {
             Some(own) => own,
             None => (special(tokens.first)?, special(tokens.end)?, tokens.between),
         };
+        let mask = model.id(tokens.mask);
+        let found = Found::of(&model, [tokens.pad, tokens.first, tokens.end, tokens.mask]);
+        let found = found.map_err(|()| TokenizerError::Absent {
+            path: name.to_string(),
+            token: Found::UNKNOWN,
+        })?;
         Ok(Tokenizer {
+            found,
             pad,
             ends: Ends::Sequence(end),
             pair: Some(Pair {
                 first,
                 between,
-                mask: model.id(tokens.mask),
+                mask,
                 gap: None,
             }),
             opening: None,
