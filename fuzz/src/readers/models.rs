@@ -12,21 +12,25 @@ use super::place::{Place, committed};
 use super::tuned::answered;
 
 /// The folders of committed models, with the name of their weights.
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 8] = [
     ("t5_v1_1_tiny", "model.safetensors"),
     ("t5_v1_0_tiny", "pytorch_model.bin"),
     ("bert_tiny", "model.safetensors"),
     ("bert_words_tiny", "model.safetensors"),
+    ("distilbert_tiny", "pytorch_model.bin"),
+    ("modernbert_tiny", "model.safetensors"),
     ("llama_tiny", "model.safetensors"),
     ("gpt2_tiny", "model.safetensors"),
 ];
 
 /// The configurations of those models.
-pub const CONFIGS: [&str; 6] = [
+pub const CONFIGS: [&str; 8] = [
     "tests/golden/t5_v1_1_tiny/config.json",
     "tests/golden/t5_v1_0_tiny/config.json",
     "tests/golden/bert_tiny/config.json",
     "tests/golden/bert_words_tiny/config.json",
+    "tests/golden/distilbert_tiny/config.json",
+    "tests/golden/modernbert_tiny/config.json",
     "tests/golden/llama_tiny/config.json",
     "tests/golden/gpt2_tiny/config.json",
 ];
