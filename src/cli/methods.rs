@@ -6,10 +6,8 @@ use clap::Args;
 use comfy_table::{ColumnConstraint, Table, Width};
 use serde::Serialize;
 
-use super::Failure;
-use super::{print, table};
-use promptshift_numbers::recipe::HeadForm;
-use promptshift_numbers::recipe::{Method, Recipe};
+use super::{Failure, print};
+use promptshift_numbers::recipe::{HeadForm, Method, Recipe};
 use promptshift_report::shares::{Shares, figure};
 use promptshift_tensors::backbone::BackboneChoice;
 use promptshift_tensors::network::{Config, Writes};
@@ -144,7 +142,7 @@ fn shares(name: &str, config: &Config) -> anyhow::Result<Shares> {
 }
 
 fn of_lines(lines: &[Line]) -> Table {
-    let mut table = table::new(&[
+    let mut table = print::table(&[
         "method",
         "family",
         "what is tuned",
@@ -177,7 +175,7 @@ fn of_lines(lines: &[Line]) -> Table {
             line.paper.replace("arXiv ", "arXiv:"),
         ]);
     }
-    table::right_align(&mut table, 3..6);
+    print::right_align(&mut table, 3..6);
     // Do not break identifiers or family names across lines.
     for (column, width) in [(1, 18), (6, 20)] {
         if let Some(column) = table.column_mut(column) {

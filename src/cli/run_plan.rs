@@ -5,36 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use clap::Args;
 
 use super::command::command;
 use super::estimate::Estimate;
 use super::output::Form;
-use super::run::Run;
+use super::run::PlanArguments;
 use super::study::{Request, estimated};
 use super::sweep::{self, Swept};
-use super::{Failure, help, print};
+use super::{Failure, print};
 use crate::study::Study;
 use promptshift_text::atomic_file;
 
-/// Flags of `run`.
-#[derive(Debug, Args)]
-pub struct Arguments {
-    /// A sweep (.toml), or the file that --save-plan wrote. Paths in it are as they were typed.
-    ///
-    /// A sweep has a table [[transfer]] for each transfer, whose keys are the flags of `promptshift transfer`, and a table
-    /// [defaults] for what they share. Each transfer and model has a folder with a report of its own.
-    #[arg(value_name = "PLAN")]
-    plan: PathBuf,
-    #[command(flatten)]
-    run: Run,
-    /// Print the comparison as JSON instead of the report of a transfer.
-    #[arg(long, help_heading = help::OUTPUT)]
-    json: bool,
-}
-
 /// Runs it.
-pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(arguments: &PlanArguments) -> Result<(), Failure> {
     if is_sweep(&arguments.plan) {
         return run_sweep(arguments);
     }
@@ -51,7 +34,7 @@ fn is_sweep(plan: &Path) -> bool {
 ///
 /// # Errors
 /// It can't be read, or is a sweep.
-pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
+pub fn read(arguments: &PlanArguments) -> Result<(Request<'_>, Study), Failure> {
     if is_sweep(&arguments.plan) {
         return Err(Failure::Usage(anyhow!(
             "{}: wanted one study, as --save-plan writes it; found a sweep of several: submit its transfers one by one",
@@ -71,7 +54,7 @@ pub fn read(arguments: &Arguments) -> Result<(Request<'_>, Study), Failure> {
 }
 
 /// Runs the studies of a sweep one after another. One that fails does not keep the others from being run.
-fn run_sweep(arguments: &Arguments) -> Result<(), Failure> {
+fn run_sweep(arguments: &PlanArguments) -> Result<(), Failure> {
     let flags = &arguments.run;
     let one_study = [
         (arguments.json, "--json"),

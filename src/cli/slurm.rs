@@ -13,7 +13,7 @@ mod submit;
 use clap::{Args, Subcommand};
 
 use super::values::at_least_one;
-use super::{Failure, help, run_plan, transfer};
+use super::{Failure, help, run, run_plan, transfer};
 use submit::submit;
 
 /// Flags of `slurm`.
@@ -28,7 +28,7 @@ enum What {
     /// Submit what `promptshift transfer` would compute.
     Transfer(Box<Wanted<transfer::Arguments>>),
     /// Submit what `promptshift run PLAN` would compute.
-    Run(Wanted<run_plan::Arguments>),
+    Run(Wanted<run::PlanArguments>),
     /// What is done, running, waiting and failed of a study that was submitted.
     Status(status::Arguments),
     /// Say in the store why cells are given up. For the scripts.

@@ -7,16 +7,14 @@ pub use pieces::compute_piece;
 
 use std::path::Path;
 
-use super::Failure;
 use super::cell_progress::CellProgress;
 use super::estimate::{self, Estimate, Left};
 use super::output::{self, Form};
-use super::place::default_out;
 use super::progress::Verbosity;
-use super::run::{Extent, Run};
+use super::run::{Extent, Run, default_out};
 use super::workers::message::{Assignment, Job, Task};
 use super::workers::{Ended, Workers};
-use super::{interrupt, print};
+use super::{Failure, interrupt, print};
 use crate::datasets::Datasets;
 use crate::experiment::{
     Cost, Event, ExperimentError, Keep, Outcome, Runner, Searched, ToDo, relative_length,
@@ -193,14 +191,7 @@ impl<'a> Session<'a> {
                 let speed = runner
                     .speed(&part.plan, workers)
                     .map_err(ExperimentError::from)?;
-                let mut described = estimate::describe(
-                    &part.plan,
-                    &prepared.datasets,
-                    runner,
-                    &left,
-                    speed,
-                    workers,
-                );
+                let mut described = estimate::describe(&part.plan, runner, &left, speed, workers);
                 if let Some(variant) = &part.variant {
                     let title = format!("{}, {}:\n", variant.place, variant.series);
                     described.text.insert_str(0, &title);

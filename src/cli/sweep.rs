@@ -12,9 +12,9 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::place::default_out;
 use super::progress::Verbosity;
-use super::{Failure, run_plan, transfer};
+use super::run::default_out;
+use super::{Failure, run, transfer};
 use crate::study::Study;
 use promptshift_text::domain::catalogue::did_you_mean;
 
@@ -151,7 +151,7 @@ impl SweepFile<'_> {
         let known = known(&command);
         let Some(argument) = known.get(key) else {
             let names: Vec<&str> = known.keys().copied().chain([TRANSFER]).collect();
-            let given = run_plan::Arguments::augment_args(Command::new("run"));
+            let given = run::PlanArguments::augment_args(Command::new("run"));
             if given.get_arguments().any(|one| one.get_long() == Some(key)) {
                 return Err(anyhow!(
                     "{}: --{key} holds for the whole sweep: wanted it on the command line of `promptshift run`, found it \
@@ -312,7 +312,7 @@ impl Words {
 
 /// The flags of a transfer that a file may have, by their names: all but those of the command that runs it.
 fn known(command: &Command) -> BTreeMap<&str, &Arg> {
-    let given = run_plan::Arguments::augment_args(Command::new("run"));
+    let given = run::PlanArguments::augment_args(Command::new("run"));
     let given: BTreeSet<&str> = given.get_arguments().filter_map(Arg::get_long).collect();
     let flags = command.get_arguments();
     let named = flags.filter_map(|flag| Some((flag.get_long()?, flag)));

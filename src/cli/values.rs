@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 
-use super::adapter::warn_of_unknown;
+use super::print;
 use promptshift_numbers::recipe::{Method, PromptInit, PromptStart, Recipe};
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_tensors::tuning::saved::PromptFile;
@@ -57,7 +57,7 @@ impl FromStr for Init {
                 (Some(words), _) => PromptInit::Text(words.to_string()),
                 (None, Some(path)) => {
                     let file = PromptFile::open(Path::new(path)).map_err(|e| e.to_string())?;
-                    warn_of_unknown(&file.path, file.origin.unknown());
+                    print::warn(&file.origin.notes(&file.path));
                     PromptInit::File(PromptStart {
                         path: path.to_string(),
                         sha256: file.vectors.sha256(),

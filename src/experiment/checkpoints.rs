@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use super::answer::predictions;
-use super::context::{CellContext, at_step};
+use super::context::{CellContext, ToAnswer, at_step};
 use super::runner::{Keep, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
@@ -213,7 +213,13 @@ impl Runner<'_> {
                 }),
                 other => watch(other),
             };
-            self.answer(context, asked, tuned, (rows, &places), None, watch)?;
+            let to_answer = ToAnswer {
+                asked,
+                rows,
+                places: &places,
+                few_shot_seconds: None,
+            };
+            self.answer(context, tuned, to_answer, watch)?;
         }
         Ok(())
     }

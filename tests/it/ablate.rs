@@ -1,5 +1,4 @@
-//! Ablations as a user runs them, with plans so short that nothing is learnt, and prompts in one
-//! batch beside prompts by themselves.
+//! Ablations as a user runs them, with plans so short that nothing is learnt.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,18 +6,13 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
-use promptshift::batch::encode;
 use promptshift::checkpoint::Weights;
-use promptshift::domain::Task;
-use promptshift::eval::predict::predict;
-use promptshift::layers::Tokens;
 use promptshift::pretrain::PretrainRecipe;
-use promptshift::recipe::{Limits, PromptInit, PromptRecipe, PromptStart};
-use promptshift::tuning::bank::{BankError, PromptBank};
+use promptshift::recipe::{PromptInit, PromptRecipe, PromptStart};
 use promptshift::tuning::saved::Vectors;
-use promptshift::tuning::{MethodInputs, PromptError, Tuned, prompt_tuning};
+use promptshift::tuning::{MethodInputs, PromptError, prompt_tuning};
 
-use crate::tuning::{nano, squad};
+use crate::tuning::nano;
 
 fn start(seed: u64, length: usize) -> Vectors {
     let recipe = PromptRecipe {
@@ -29,45 +23,6 @@ fn start(seed: u64, length: usize) -> Vectors {
         .expect("a valid recipe")
         .vectors()
         .expect("a prompt")
-}
-
-#[test]
-fn prompts_in_one_batch_answer_as_each_by_itself() {
-    let backbone = nano();
-    let examples = squad(12);
-    let limits = Limits::default_for(Task::ExtractiveQa);
-    let encodings = encode(&examples, &backbone.tokenizer, &limits);
-    let prompts: Vec<Vectors> = (0..3).map(|seed| start(seed, 7)).collect();
-    let bank = PromptBank::new(backbone.model.clone(), &prompts.iter().collect::<Vec<_>>());
-    let bank = bank.expect("one shape");
-    let inputs: Vec<&[u32]> = encodings.iter().map(|one| one.input.as_slice()).collect();
-    let encoded = bank.encode(&Tokens::padded(&inputs, backbone.tokenizer.pad()));
-    let found = (bank.backbone).generate(&encoded, &[backbone.tokenizer.end()], limits.answer);
-    // Rows are prompt by prompt, and of a prompt in the batch's order.
-    for (found, prompt) in found.chunks(encodings.len()).zip(&prompts) {
-        let alone = Tuned::prompted(backbone.model.clone(), prompt);
-        let wanted = predict(&alone, &encodings, &backbone.tokenizer, &[], &limits)
-            .finish()
-            .expect("numbers");
-        for (found, wanted) in found.iter().zip(&wanted) {
-            assert_eq!(found.ids, wanted.token_ids);
-            assert!((found.log_prob - wanted.log_prob).abs() < 1e-3);
-        }
-    }
-}
-
-#[test]
-fn prompts_of_different_shapes_are_no_ensemble() {
-    let model = nano().model;
-    let found = PromptBank::new(model.clone(), &[&start(0, 4), &start(1, 5)]);
-    assert!(matches!(
-        found,
-        Err(BankError::Shape {
-            wanted: [4, 128],
-            found: [5, 128]
-        })
-    ));
-    assert!(matches!(PromptBank::new(model, &[]), Err(BankError::Empty)));
 }
 
 #[test]

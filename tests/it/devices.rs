@@ -53,7 +53,7 @@ fn trained(method: Method, device: &Device) -> (Vec<f64>, Vec<Answer>) {
             loss.sum / loss.tokens as f64
         })
         .collect();
-    let tuned = trainer.into_tuned().valid().into_inference();
+    let tuned = trainer.tuned().valid().into_inference();
     let answering = predict(&tuned, &encodings, &backbone.tokenizer, &[], &limits);
     (losses, answering.finish().expect("numbers"))
 }

@@ -14,15 +14,13 @@
 //! and `P = exp(scores - logZ)` from them. Both go through the queries in blocks, so that the
 //! scores of a block stay in the cache.
 
-use std::ops::Range;
-
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 
-use super::dropout::Mask;
 use super::flex;
 pub use bias::DistanceBias;
 use call::Call;
+pub use call::{Dropped, Heads, Visible, Window};
 use graph::Attention as _;
 
 mod bias;
@@ -32,63 +30,6 @@ mod head;
 mod inputs;
 #[cfg(test)]
 mod tests;
-
-/// Which keys a query may look at.
-#[derive(Clone, Copy, Debug)]
-pub enum Visible<'a> {
-    /// Keys `0..lengths[b]` of example `b`.
-    Lengths(&'a [usize]),
-    /// Keys up to the query's own position (self-attention of the decoder; Tq = Tk).
-    Causal,
-    /// Keys `0..counts[b * Tq + i]` for query `i` of example `b`.
-    Counts(&'a [usize]),
-    /// A window (self-attention without a bias).
-    Near(Window<'a>),
-}
-
-/// Local attention: query `i` looks at the keys before all tokens, and at those of tokens `i - radius` to `i + radius`.
-#[derive(Clone, Copy, Debug)]
-pub struct Window<'a> {
-    /// The keys of each example, those before the tokens included.
-    pub lengths: &'a [usize],
-    /// Keys before those of the tokens, which every query sees; Tk = Tq + prefix.
-    pub prefix: usize,
-    /// How many tokens to either side a query sees.
-    pub radius: usize,
-}
-
-impl Window<'_> {
-    /// The keys of tokens that a query of an example sees.
-    fn of(&self, example: usize, query: usize) -> Range<usize> {
-        let at = self.prefix + query;
-        let end = (at + self.radius + 1).min(self.lengths[example]);
-        let start = at.saturating_sub(self.radius).max(self.prefix);
-        start.min(end)..end
-    }
-}
-
-/// How the tensors of a call are divided, and what each query sees.
-#[derive(Clone, Copy, Debug)]
-pub struct Heads<'a> {
-    /// Examples, `B`.
-    pub batch: usize,
-    /// Heads of queries, `H`.
-    pub heads: usize,
-    /// Which keys a query may look at.
-    pub visible: Visible<'a>,
-    /// Which weights are dropped.
-    pub dropped: Option<Dropped>,
-}
-
-/// Weights of attention that are dropped, and by what mask. Its rows are counted by example, then head,
-/// then query where there is one for each.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Dropped {
-    /// Every weight by itself, as in BERT.
-    Each(Mask),
-    /// The same keys for every query, as in T5.
-    Keys(Mask),
-}
 
 /// The tensors that attention reads.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
-//! Numbers: recipes, records, scores and the statistics of shift. No tensors.
+//! Recipes, records, scores and the statistics of domain shift. No tensors.
 
 mod error;
-pub mod excerpts;
+/// Former place of [`record::excerpts`].
+pub mod excerpts {
+    pub use crate::record::excerpts as of;
+}
 pub mod inspect;
 pub mod leakage;
 pub mod predictions;

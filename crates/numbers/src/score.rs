@@ -1,8 +1,6 @@
 //! What predictions are worth, as sums that can be added up and resampled.
 
 pub mod answer;
-mod python_chars;
-pub mod referent;
 pub mod vote;
 
 use std::collections::BTreeMap;
@@ -30,7 +28,7 @@ pub fn score(prediction: &str, gold: &Gold, labels: &[String]) -> Score {
         },
         Gold::Referent { text, label } => Score::Label {
             gold: usize::from(*label),
-            predicted: referent::names(prediction, text).map(usize::from),
+            predicted: answer::names_referent(prediction, text).map(usize::from),
         },
     }
 }

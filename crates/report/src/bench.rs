@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 pub use criterion::{BenchError, Benchmarks, FILE, Measured};
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
-use super::document::{Block, Document, Figure, Table};
-use super::number::{bytes, whole};
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Scale, Shape, Stroke};
+use crate::document::{Block, Document, Figure, Table};
+use crate::number::{bytes, whole};
 
 /// Peaks of memory rather than times stand in this group.
 const MEMORY: &str = "peak_memory/train_step";

@@ -9,7 +9,7 @@ mod svg;
 pub use axis::{Axis, Scale};
 pub use style::{Colour, Shape};
 
-use super::document::Figure;
+use crate::document::Figure;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::{Estimate, Interval};
 

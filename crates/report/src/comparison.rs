@@ -13,24 +13,23 @@
 
 use serde::Serialize;
 
-use super::error::ReportError;
-use super::resamples::Resamples;
-use super::results::Results;
-use super::sections::calibration::{self, MethodCalibration};
-use super::sections::cautions::{self, Caution};
-use super::sections::differences::{self, AgainstModel, Difference};
-use super::sections::groups::{self, DomainGroups};
-use super::sections::k_shot::{self, KShots};
-use super::sections::matched::{self, Matched, Unmatched};
-use super::sections::paths::{self, Path};
-use super::sections::ranking::{self, MethodRanking};
-use super::sections::retention::{self, Retention};
-use super::sections::robustness::{self, Robustness};
-use super::sections::runs::{self, RightAnswers, Spread};
-use super::sections::scales::{self, OnScale};
-use super::sections::search::{self, MethodSearch};
-use super::sections::verdict::{self, Evidence, Verdict};
-use super::study::Study;
+use crate::error::ReportError;
+use crate::resamples::Resamples;
+use crate::results::Results;
+use crate::sections::calibration::{self, MethodCalibration};
+use crate::sections::cautions::{self, Caution};
+use crate::sections::differences::{self, AgainstModel, Difference};
+use crate::sections::groups::{self, DomainGroups};
+use crate::sections::k_shot::{self, KShots};
+use crate::sections::matched::{self, Matched, Unmatched};
+use crate::sections::paths::{self, Path};
+use crate::sections::ranking::{self, MethodRanking};
+use crate::sections::robustness::{self, Retention, Robustness};
+use crate::sections::runs::{self, RightAnswers, Spread};
+use crate::sections::scales::{self, OnScale};
+use crate::sections::search::{self, MethodSearch};
+use crate::sections::verdict::{self, Evidence, Verdict};
+use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 
 /// The analysis of one study. Scores are in [0, 1].
@@ -121,7 +120,7 @@ pub fn compare(study: &Study) -> Result<Comparison, ReportError> {
         scales: scales::scales(&resamples, &results, &compared),
         paths: paths::paths(&resamples),
         runs: runs::right_answers(study),
-        retention: retention::retention(&resamples),
+        retention: robustness::retention(&resamples),
         spreads: runs::spreads(&resamples),
         calibration: calibration::calibrations(&resamples),
         ranking: ranking::rankings(&resamples),

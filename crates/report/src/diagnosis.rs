@@ -138,7 +138,7 @@ pub fn knob(method: Method) -> &'static str {
 }
 
 /// Whether a backbone's name is that of a T5 v1.1 without further training as a language model.
-/// Prompt tuning needs that (Lester et al. 2021, §3.3): after span corruption alone, a frozen model
+/// Prompt tuning needs that (Lester et al. 2021, 3.3): after span corruption alone, a frozen model
 /// has only ever ended its answers in sentinels. Names tell; a renamed folder does not.
 pub fn span_corruption_alone(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model).to_lowercase();

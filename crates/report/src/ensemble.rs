@@ -3,20 +3,20 @@
 
 mod votes;
 
-use super::document::{Block, Document, Figure, Table, or_dash};
-use super::error::ReportError;
-use super::findings::{self, Finding, Population, generated};
-use super::number::{
+use crate::document::{Block, Document, Figure, Table, or_dash};
+use crate::error::ReportError;
+use crate::findings::{self, Finding, Population, generated};
+use crate::number::{
     bytes, difference, interval, list, metric_title, percent, share, spread, whole,
 };
-use super::settings::{self, Order, Scores, Series, Varied};
+use crate::settings::{self, Order, Scores, Series, Varied};
 use promptshift_numbers::record::ensemble::{EnsembleLine, StoredEnsemble};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::score::vote::Vote;
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::calibration::{Outcome, calibration};
 use promptshift_numbers::stats::estimate::{mean, standard_deviation};
-use promptshift_numbers::stats::proportion::wilson;
+use promptshift_numbers::stats::intervals::wilson;
 use votes::{DomainResult, Rule, domain_result, is_right, votes};
 
 /// The report.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::number::count;
+use crate::number::count;
 
 use promptshift_numbers::recipe::Method;
 

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use ::parquet::errors::ParquetError;
 use serde::Serialize;
 
-use super::error::ReportError;
-use super::study::check_record;
+use crate::error::ReportError;
+use crate::study::check_record;
 use column::Column;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Cell, Setting};

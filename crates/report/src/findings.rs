@@ -1,7 +1,7 @@
 //! The paper's conclusions beside what is measured here, as reports of ablations show them.
 
-use super::document::{Block, Table};
-use super::number::{difference, percent};
+use crate::document::{Block, Table};
+use crate::number::{difference, percent};
 use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::Estimate;
 

@@ -1,23 +1,20 @@
 //! Synthetic records for tests: numbers from a formula, no model behind them.
 
-use std::collections::BTreeMap;
+mod run;
+
 use std::path::PathBuf;
 
-use promptshift_numbers::recipe::{
-    AdafactorRecipe, Budget, DeltaRecipe, Limits, Method, Objective, ParameterScaling, PromptInit,
-    PromptRecipe, Recipe, Reduction, Schedule, SecondMoment,
-};
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
+use promptshift_numbers::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
+use promptshift_numbers::recipe::{Limits, Method};
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::leakage::{AnswerPlaces, Leakage, Lengths, Shared};
-use promptshift_numbers::record::memory::{Moment, PeakParts};
 use promptshift_numbers::record::{
-    Cell, CurvePoint, Evaluation, Excerpt, Movement, Prediction, Provenance, RECORD_VERSION,
-    Record, Role, SavedDelta, Score, Setting, Stop, Texts, Training, Traits, ValidationAnswers,
+    Cell, Checkpoint, CheckpointPredictions, CheckpointScore, Evaluation, Excerpt, Prediction,
+    RECORD_VERSION, Record, Role, Score, Setting, Texts, Training, Traits, ValidationAnswers,
 };
 use promptshift_numbers::score;
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
+use run::{bend, noise, provenance, recipe, training};
 
 /// Where model tuning is looked at.
 const STEPS: [usize; 5] = [12, 25, 50, 100, 200];
@@ -364,156 +361,5 @@ impl Fixture {
                 })
                 .collect(),
         }
-    }
-}
-
-/// A number in [-1, 1) that depends on nothing but the key (the mixing steps of SplitMix64).
-fn noise(key: &[u64]) -> f64 {
-    let mixed = key.iter().fold(0x9E37_79B9_7F4A_7C15_u64, |state, part| {
-        let mut z = state
-            .wrapping_add(part.wrapping_mul(0xBF58_476D_1CE4_E5B9))
-            .wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    });
-    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
-
-/// The threshold under which `0.4 a + 0.6 b` of uniform a and b falls with about this chance.
-fn bend(chance: f64) -> f64 {
-    let centred = chance - 0.5;
-    0.5 + 0.78 * centred + 0.9 * centred.powi(3)
-}
-
-fn recipe(method: Method) -> Recipe {
-    let prompt = method == Method::Prompt;
-    Recipe {
-        prompt: prompt.then_some(PromptRecipe {
-            length: 20,
-            init: PromptInit::Vocab,
-        }),
-        delta: match prompt {
-            true => DeltaRecipe::Prompt,
-            false => DeltaRecipe::Model,
-        },
-        label_ids: Vec::new(),
-        head: None,
-        optimizer: AdafactorRecipe {
-            learning_rate: if prompt { 0.3 } else { 0.01 },
-            parameter_scaling: if prompt {
-                ParameterScaling::Absolute
-            } else {
-                ParameterScaling::Relative
-            },
-            second_moment: if prompt {
-                SecondMoment::Full
-            } else {
-                SecondMoment::Factored
-            },
-            weight_decay: 0.0,
-            start_step: 0,
-        }
-        .into(),
-        schedule: Schedule::Constant,
-        objective: Objective {
-            reduction: Reduction::Mean,
-            z_loss: 0.0,
-            dropout: 0.0,
-            clip_norm: Some(1.0),
-        },
-        budget: Budget {
-            steps: 400,
-            batch_size: 16,
-            evaluate_every: 50,
-            patience: None,
-        },
-    }
-}
-
-fn training(method: Method, seed: u64, height: f64) -> Training {
-    let prompt = method == Method::Prompt;
-    let curve = (0..=8)
-        .map(|point| {
-            let share = f64::from(point) / 8.0;
-            let rise = if point == 8 {
-                0.97
-            } else {
-                1.0 - (-4.0 * share).exp()
-            };
-            let wobble = 0.02 * noise(&[seed, method as u64, point as u64]);
-            CurvePoint {
-                step: 50 * point as usize,
-                train_loss: (point > 0).then_some(3.0 * (1.0 - share) + 0.5),
-                validation_score: (0.08 + (height - 0.08) * rise + wobble).clamp(0.0, 1.0),
-            }
-        })
-        .collect::<Vec<_>>();
-    let best = curve
-        .iter()
-        .max_by(|a, b| a.validation_score.total_cmp(&b.validation_score))
-        .expect("the curve has points");
-    Training {
-        trainable_parameters: if prompt { 2_560 } else { 1_459_200 },
-        total_parameters: if prompt { 1_461_760 } else { 1_459_200 },
-        examples: 2_400,
-        cut_inputs: 0,
-        steps: 400,
-        best_step: best.step,
-        stop: Stop::Budget,
-        curve: curve.clone(),
-        tokens: 412_000 + 500 * seed,
-        train_seconds: if prompt { 31.0 } else { 40.0 },
-        validation_seconds: 6.0,
-        peak_bytes: if prompt { 320_000_000 } else { 410_000_000 },
-        peak_parts: Some(PeakParts {
-            moment: Moment::Backward,
-            weights: if prompt { 5_847_040 } else { 5_836_800 },
-            gradients: if prompt { 10_240 } else { 5_836_800 },
-            optimizer_state: if prompt { 10_240 } else { 61_440 },
-            activations: if prompt { 300_000_000 } else { 380_000_000 },
-        }),
-        movement: Some(Movement {
-            start_norm: if prompt { 40.0 } else { 600.0 },
-            end_norm: if prompt { 90.0 } else { 610.0 },
-            change_norm: if prompt { 75.0 } else { 80.0 },
-        }),
-        checkpoints: Vec::new(),
-        saved: SavedDelta {
-            file: format!("{}.safetensors", method.name()),
-            bytes: if prompt { 10_480 } else { 5_852_320 },
-            sha256: "e".repeat(64),
-        },
-        stored_as: None,
-    }
-}
-
-fn provenance(domains: &[String]) -> Provenance {
-    let hash = |letter: char| letter.to_string().repeat(64);
-    Provenance {
-        version: "0.1.0".to_owned(),
-        revision: "0123456789ab".to_owned(),
-        command: format!(
-            "promptshift transfer '{}->{}'",
-            domains[0],
-            domains[1..].join(",")
-        ),
-        data_sha256: domains
-            .iter()
-            .map(|name| (format!("{name}/test"), hash('d')))
-            .collect(),
-        model_sha256: hash('a'),
-        tokenizer_sha256: hash('b'),
-        device: "cpu".to_owned(),
-        processor: "Synthetic CPU".to_owned(),
-        gpu: None,
-        node: None,
-        threads: 2,
-        side_by_side: 1,
-        software: BTreeMap::from([
-            ("burn".to_owned(), "0.22.1".to_owned()),
-            ("rustc".to_owned(), "1.95.0".to_owned()),
-        ]),
-        started_unix_seconds: 1_795_348_800,
     }
 }

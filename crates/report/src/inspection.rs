@@ -4,9 +4,9 @@ mod transfer;
 
 pub use transfer::Scored;
 
-use super::chart::matrix;
-use super::document::{Block, Document, Table, UNDEFINED, or_dash, quoted};
-use super::number::{count, share};
+use crate::chart::matrix;
+use crate::document::{Block, Document, Table, UNDEFINED, or_dash, quoted};
+use crate::number::{count, share};
 use promptshift_numbers::inspect::{
     Neighbour, Rows, clusters, cosine, drift, effective_rank, likeness, nearest, similarities,
     tightness,
@@ -102,7 +102,7 @@ pub fn document(prompts: &[Inspected], vocabulary: &Vocabulary, neighbours: usiz
 }
 
 const READING: [&str; 5] = [
-    "**Nearest entries**: the rows of the frozen input embedding with the highest cosine, as in the paper (§7). \
+    "**Nearest entries**: the rows of the frozen input embedding with the highest cosine, as in the paper (7). \
      It reports that the five nearest entries of a vector form clusters of similar words, that class labels \
      used for initialisation stay among the nearest neighbours, and that several vectors of a long prompt \
      share neighbours. The columns show whether this holds here; nothing is tested.",

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::document::html::{Tables, page};
-use super::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
-use super::error::ReportError;
-use super::hardware;
-use super::number::{gap, list, metric_title, spread, whole};
-use super::resamples::Resamples;
-use super::results::{MethodResult, Results};
-use super::study::{Study, studies_by_recipe};
+use crate::cost;
+use crate::document::html::{Tables, page};
+use crate::document::{Block, Document, Table, UNDEFINED, or_dash, plain};
+use crate::error::ReportError;
+use crate::number::{gap, list, metric_title, spread, whole};
+use crate::resamples::Resamples;
+use crate::results::{MethodResult, Results};
+use crate::study::{Study, studies_by_recipe};
 use promptshift_numbers::recipe::{Method, Recipe};
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{End, StoredRecord, Unfinished};
@@ -232,7 +232,7 @@ fn row(study: &Study, results: &Results, result: &MethodResult) -> Row {
         train_seconds: training.map(|cost| cost.train_seconds),
         train_peak_bytes: training.map(|cost| cost.peak_bytes),
         processors,
-        hardware: hardware::kinds(records.iter().copied()),
+        hardware: cost::hardware(records.iter().copied()),
         records: records
             .iter()
             .map(|stored| stored.folder.display().to_string())

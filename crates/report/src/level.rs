@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::holm::holm;
+use promptshift_numbers::stats::significance::holm;
 
 /// The level of all tests, after adjustment.
 pub const LEVEL: f64 = 0.05;

@@ -8,13 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::Bootstrap;
-use promptshift_numbers::stats::estimate::Estimate;
-use promptshift_numbers::stats::holm::holm;
-use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
 use promptshift_numbers::stats::panel::{Panel, Sample};
-use promptshift_numbers::stats::permutation::SignFlip;
-
-use self::sets::{Run, Set};
+use promptshift_numbers::stats::significance::{McNemar, SignFlip, holm, mcnemar};
+use sets::{Run, Set};
+pub use verdict::Row;
 
 /// Why two sets cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -67,51 +64,6 @@ pub enum PairedError {
         /// The metrics that can be had.
         known: String,
     },
-}
-
-/// One domain of one method.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// The method, where the sets have several.
-    pub method: Option<String>,
-    /// The domain.
-    pub domain: String,
-    /// The metric's name.
-    pub metric: &'static str,
-    /// Examples paired.
-    pub examples: usize,
-    /// Passages that they are about.
-    pub passages: usize,
-    /// Runs of the first set and of the second.
-    pub runs: [usize; 2],
-    /// The first set's score.
-    pub first: f64,
-    /// The second set's score.
-    pub second: f64,
-    /// Second minus first, with its 95 % interval over seeds and passages.
-    pub difference: Estimate,
-    /// That there is no difference, adjusted for the number of rows (Holm). Where the difference is
-    /// the same on every passage, resampling shows no spread, and it is `runs_p_value`; absent for a
-    /// single passage, which says nothing of others.
-    pub p_value: Option<f64>,
-    /// The same of these runs, by sign flips, adjusted; absent for a single passage.
-    pub runs_p_value: Option<f64>,
-    /// Right answers that one of two runs has alone, with their p value adjusted; absent with
-    /// several runs.
-    pub discordant: Option<McNemar>,
-    /// The least difference that four of five such comparisons would tell from none.
-    pub detectable: f64,
-    /// Whether both sets score the same in every run and on every passage, so that nothing varies.
-    pub is_identical: bool,
-    /// Whether the first set and the second have one run of what varies with its seed, as the untuned model does not.
-    pub is_single: [bool; 2],
-}
-
-impl Row {
-    /// Whether the second set scores lower, at significance level `alpha`.
-    pub fn is_loss(&self, alpha: f64) -> bool {
-        self.difference.value < 0.0 && self.p_value.is_some_and(|p| p < alpha)
-    }
 }
 
 /// Compares the second set with the first.
@@ -307,7 +259,7 @@ fn row(
     let metric = choose(metric, domain, &reference[0].score)?;
     let samples = |runs: &[&Run]| -> Vec<Sample> {
         runs.iter()
-            .flat_map(|run| super::study::samples(metric, run.seed, &run.answers[domain]))
+            .flat_map(|run| crate::study::samples(metric, run.seed, &run.answers[domain]))
             .collect()
     };
     let panel = Panel::new(&[samples(first), samples(second)]);

@@ -1,10 +1,10 @@
 //! How many seeds and scored rows another study needs to find a wanted difference of gaps, from a pilot's records.
 
-use super::document::{Block, Document, Table};
-use super::error::ReportError;
-use super::number::{capital, count, list, percent};
-use super::resamples::Resamples;
-use super::study::{Study, studies};
+use crate::document::{Block, Document, Table};
+use crate::error::ReportError;
+use crate::number::{capital, count, list, percent};
+use crate::resamples::Resamples;
+use crate::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::stats::power::{MOST_SEEDS, Pilot, Size};

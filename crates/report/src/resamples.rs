@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::baselines::{Baseline, constant_run, constants};
-use super::study::{Study, samples};
+use crate::baselines::{Baseline, constant_run, constants};
+use crate::study::{Study, samples};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Cell;
-use promptshift_numbers::record::checkpoint::Checkpoint;
+use promptshift_numbers::record::Checkpoint;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws, lend};

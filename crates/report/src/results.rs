@@ -9,10 +9,10 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use super::baselines::{Above, Baseline, Standing, floor_standing};
-use super::cost::Cost;
-use super::document::MISSING;
-use super::number::count;
+use crate::baselines::{Above, Baseline, Standing, floor_standing};
+use crate::cost::Cost;
+use crate::document::MISSING;
+use crate::number::count;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Role;
 use promptshift_numbers::record::folder::End;

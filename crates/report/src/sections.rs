@@ -17,7 +17,6 @@ pub mod provenance;
 pub mod published;
 pub mod ranking;
 pub mod reading;
-pub mod retention;
 pub mod robustness;
 pub mod runs;
 pub mod scales;

@@ -1,9 +1,9 @@
 //! A figure of scores against what was varied: one panel above the other, a line or a row of points
 //! for each series, with their intervals.
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use super::document::Figure;
-use super::number::percent;
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::document::Figure;
+use crate::number::percent;
 use promptshift_numbers::stats::estimate::Estimate;
 
 /// What was varied.

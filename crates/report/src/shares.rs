@@ -1,9 +1,9 @@
 //! The share of a model's parameters that each method trains, a row a method and a point a model:
 //! figure 4 of Lester et al. 2021, turned so that twenty methods have room for their names.
 
-use super::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use super::document::Figure;
-use super::number::list;
+use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
+use crate::document::Figure;
+use crate::number::list;
 
 /// What is drawn.
 pub struct Shares {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::error::ReportError;
+use crate::error::ReportError;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::difference;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};

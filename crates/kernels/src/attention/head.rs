@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::Dropped;
-use super::call::Call;
+use super::call::{Call, Dropped};
 use crate::flex;
 use crate::matrix::{Matrix, MatrixMut};
 use crate::vector::{dot, exp_shifted, largest, multiply_by, vectorised};

@@ -20,9 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{self, StoreError, StoredRecord};
 use super::seal::opened_as;
-use super::{
-    Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference, packed,
-};
+use super::{Evaluation, Prediction, Provenance, Record, Role, Score, Training, difference};
 use promptshift_text::atomic_file::{self, AtomicFileError};
 use promptshift_text::domain::{Split, Task};
 use promptshift_text::hash::sha256;
@@ -433,5 +431,5 @@ fn read_version_1(folder: &Path) -> Result<StoredEnsemble, EnsembleError> {
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, EnsembleError> {
-    packed::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
+    folder::contents(path).map_err(|(path, source)| EnsembleError::Io { path, source })
 }

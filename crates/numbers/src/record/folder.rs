@@ -20,7 +20,7 @@ mod read;
 mod unfinished;
 
 pub use crate::error::StoreError;
-pub(crate) use read::{STORE_MARKER, read_predictions};
+pub(crate) use read::{STORE_MARKER, contents, read_predictions};
 pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 

@@ -26,17 +26,14 @@
 
 mod draws;
 mod interval;
-mod lend;
 mod power;
 mod strata;
-mod weakness;
 
 pub use draws::Draws;
-pub use lend::lend;
+pub use interval::Weakness;
 pub(super) use power::Expected;
 pub(super) use strata::SeedVariance;
-pub use strata::Variance;
-pub use weakness::Weakness;
+pub use strata::{Variance, lend};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -26,7 +26,7 @@
 
 use super::calibration::{BINS, Outcome, groups};
 use super::estimate::{Estimate, Interval, mean, standard_deviation};
-use super::quantile::{normal, student};
+use super::estimate::{normal_quantile, student_quantile};
 
 /// As many answers as a bin's mean needs to be nearly normal.
 pub const ANSWERS_A_BIN: usize = 25;
@@ -123,13 +123,13 @@ pub fn squared_error(runs: &[Vec<Answer>]) -> Option<Estimate> {
 fn critical(parts: [(f64, usize); 2]) -> f64 {
     let known = parts.into_iter().filter(|(_, count)| *count > 1);
     let (sum, weights) = known.fold((0.0, 0.0), |(sum, weights), (variance, count)| {
-        let quantile = student(0.975, count as f64 - 1.0);
+        let quantile = student_quantile(0.975, count as f64 - 1.0);
         (sum + variance * quantile, weights + variance)
     });
     if weights > 0.0 {
         sum / weights
     } else {
-        normal(0.975)
+        normal_quantile(0.975)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Means, standard deviations and percentile intervals.
 
 use serde::Serialize;
-
-use super::quantile::student;
+use statrs::distribution::{Beta, ChiSquared, ContinuousCDF, Normal, StudentsT};
 
 /// A range of plausible values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -55,7 +54,7 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
 pub fn prediction_interval(values: &[f64]) -> Option<Interval> {
     let (centre, deviation) = (mean(values)?, standard_deviation(values)?);
     let count = values.len() as f64;
-    let half = student(0.975, count - 1.0) * deviation * (1.0 + 1.0 / count).sqrt();
+    let half = student_quantile(0.975, count - 1.0) * deviation * (1.0 + 1.0 / count).sqrt();
     Some(Interval {
         low: centre - half,
         high: centre + half,
@@ -85,6 +84,45 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// The standard normal quantile: `normal_quantile(0.975)` is 1.96.
+pub fn normal_quantile(share: f64) -> f64 {
+    Normal::standard().inverse_cdf(share)
+}
+
+/// The share of a standard normal below a quantile: `normal_cdf(1.96)` is 0.975.
+pub fn normal_cdf(quantile: f64) -> f64 {
+    Normal::standard().cdf(quantile)
+}
+
+/// The standard logistic quantile, `ln(share / (1 - share))`.
+pub fn logit(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
+/// Student's t quantile with `freedom` > 0 degrees of freedom: `student_quantile(0.975, 2.0)` is 4.30.
+pub fn student_quantile(share: f64, freedom: f64) -> f64 {
+    if share == 0.5 {
+        return 0.0;
+    }
+    StudentsT::new(0.0, 1.0, freedom)
+        .expect("degrees of freedom are positive")
+        .inverse_cdf(share)
+}
+
+/// The quantile of χ² with `freedom` > 0 degrees of freedom: `chi_squared_quantile(0.95, 1.0)` is 3.84.
+pub fn chi_squared_quantile(share: f64, freedom: f64) -> f64 {
+    ChiSquared::new(freedom)
+        .expect("degrees of freedom are positive")
+        .inverse_cdf(share)
+}
+
+/// The quantile of the beta distribution with shapes `a`, `b` > 0: `beta_quantile(0.95, 1.0, 1.0)` is 0.95.
+pub fn beta_quantile(share: f64, a: f64, b: f64) -> f64 {
+    Beta::new(a, b)
+        .expect("shapes are positive")
+        .inverse_cdf(share)
 }
 
 #[cfg(test)]

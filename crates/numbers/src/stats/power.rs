@@ -16,7 +16,7 @@
 
 use super::bootstrap::{Draws, Expected, SeedVariance, Weakness};
 use super::estimate::Interval;
-use super::quantile::{chi_squared, student};
+use super::estimate::{chi_squared_quantile, student_quantile};
 
 /// The share of studies that are to find the difference.
 pub const POWER: f64 = 0.8;
@@ -78,7 +78,7 @@ impl Pilot {
                 interaction,
             },
             seed_freedom: Some(freedom),
-            seed_quantile: student(0.975, freedom),
+            seed_quantile: student_quantile(0.975, freedom),
         };
         expected.studies().detectable()
     }
@@ -93,7 +93,8 @@ impl Pilot {
     /// standard deviation, from χ² with one degree of freedom less than there are seeds.
     pub fn seed_error(self) -> Interval {
         let freedom = self.seeds as f64 - 1.0;
-        let times = |quantile: f64| (freedom / chi_squared(quantile, freedom.max(1.0))).sqrt();
+        let times =
+            |quantile: f64| (freedom / chi_squared_quantile(quantile, freedom.max(1.0))).sqrt();
         Interval {
             low: times(0.975),
             high: times(0.025),
@@ -107,9 +108,9 @@ mod tests {
 
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
-    use crate::stats::draw;
     use crate::stats::estimate::standard_deviation;
     use crate::stats::panel::{Panel, Sample};
+    use crate::stats::tests::Normal;
 
     /// Standard deviations between seeds, and between passages of each run by itself.
     #[derive(Clone, Copy)]
@@ -120,7 +121,7 @@ mod tests {
 
     /// The difference of two methods with the same seeds, by so much, on passages that are equally hard for both.
     fn study(world: World, difference: f64, seeds: u64, passages: usize, number: u64) -> Draws {
-        let mut normal = draw::Normal::new(5_000_000 + number);
+        let mut normal = Normal::new(5_000_000 + number);
         let ease: Vec<f64> = (0..passages).map(|_| 0.2 * normal.next()).collect();
         let methods = [0.5 + difference, 0.5].map(|score| {
             let mut samples = Vec::new();

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use super::bootstrap::Draws;
 use super::estimate::{Estimate, Interval};
-use super::quantile::{logit, student};
+use super::estimate::{logit, student_quantile};
 
 /// The least number of points that a line is fitted to.
 pub const FEWEST_POINTS: usize = 6;
@@ -245,7 +245,7 @@ impl Line {
         let squares: f64 = (self.without.iter())
             .map(|line| (line.at(x) - y).powi(2))
             .sum();
-        let half = student(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
+        let half = student_quantile(0.975, runs - 1.0) * ((runs - 1.0) / runs * squares).sqrt();
         Ok(Estimate {
             value: sigmoid(y),
             interval: Interval {
@@ -347,9 +347,9 @@ impl Scores<'_> {
 mod tests {
     use super::*;
     use crate::stats::bootstrap::Bootstrap;
-    use crate::stats::draw::Normal;
+    use crate::stats::estimate::normal_quantile;
     use crate::stats::panel::{Panel, Sample};
-    use crate::stats::quantile::normal as normal_quantile;
+    use crate::stats::tests::Normal;
 
     fn on_line(sources: &[f64]) -> Vec<Point> {
         sources

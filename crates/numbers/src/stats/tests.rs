@@ -14,13 +14,29 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::bootstrap::{Bootstrap, Draws, lend};
-use super::draw::Normal;
-use super::holm::holm;
-use super::mcnemar::mcnemar;
+use super::intervals::wilson;
 use super::panel::{Panel, Sample, Sum};
-use super::permutation::SignFlip;
-use super::proportion::wilson;
 use super::robustness::{self, Point};
+use super::significance::{SignFlip, holm, mcnemar};
+
+/// Normal deviates with mean 0 and variance 1 (Box & Muller 1958), which never change with a library.
+pub(super) struct Normal(ChaCha8Rng);
+
+/// The random stream of normal deviates; resamples use another.
+const STREAM: u64 = u64::MAX;
+
+impl Normal {
+    pub(super) fn new(seed: u64) -> Normal {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(STREAM);
+        Normal(rng)
+    }
+
+    pub(super) fn next(&mut self) -> f64 {
+        let mut uniform = || (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0;
+        (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
+    }
+}
 
 /// How variable a simulated study is: a score is 0.5 plus normal deviates.
 #[derive(Debug, Clone, Copy)]

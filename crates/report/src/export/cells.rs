@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use super::column::Column;
 use super::{setting, word};
 use promptshift_numbers::recipe::Recipe;
+use promptshift_numbers::record::KShot;
 use promptshift_numbers::record::TunedElsewhere;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{Cell, Evaluation, Provenance, Record, Training};
 
 /// One evaluation of a record.

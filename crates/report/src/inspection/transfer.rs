@@ -1,5 +1,5 @@
 //! Whether similar prompts score alike on each other's domains, as Vu et al. 2022 (SPoT, arXiv
-//! 2110.07904, §5) found of tasks.
+//! 2110.07904, 5) found of tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 

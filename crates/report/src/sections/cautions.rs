@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::differences::Difference;
 use super::search::{MethodSearch, trials};
+use crate::cost;
 use crate::diagnosis;
 use crate::document::{Block, Table, UNDEFINED, plain};
-use crate::hardware;
 use crate::number::{capital, count, difference, list, percent, share};
 use crate::results::Results;
 use crate::study::Study;
@@ -197,7 +197,7 @@ fn not_adapted(results: &Results) -> Option<Caution> {
     diagnosis::span_corruption_alone(&results.model).then(|| {
         let seen = format!(
             "{} is, by its name, a T5 v1.1 without LM adaptation, pre-trained by span corruption alone. Prompt tuning \
-             of such a frozen model is known to fail (Lester et al. 2021, §3.3), so the comparison may be about \
+             of such a frozen model is known to fail (Lester et al. 2021, 3.3), so the comparison may be about \
              pre-training rather than tuning.",
             plain(&results.model)
         );
@@ -317,7 +317,7 @@ fn programs(study: &Study) -> Vec<Caution> {
         values.into_iter().collect()
     };
     let revisions = of(|origin| origin.revision.clone());
-    let machines = hardware::kinds(study.records().iter().copied());
+    let machines = cost::hardware(study.records().iter().copied());
     let mut cautions = Vec::new();
     if revisions.len() > 1 {
         let seen = format!(

@@ -5,8 +5,8 @@ use crate::number::{interval, percent, whole};
 use crate::results::{MethodResult, Results};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::End;
-use promptshift_numbers::stats::collapse::{Collapse, interquartile_mean};
 use promptshift_numbers::stats::estimate::{mean, median};
+use promptshift_numbers::stats::runs::{Collapse, interquartile_mean};
 
 /// A run has collapsed below this share of the way from the floor to its method's best source score.
 const COLLAPSED: f64 = 0.5;

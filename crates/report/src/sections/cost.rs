@@ -1,19 +1,18 @@
 //! What did each method cost, and what does that buy on the targets?
 
 use crate::chart::{Axis, Chart, Colour, Key, Mark, Panel, Shape, Stroke};
-use crate::cost::{Cost, Sizes, TrainingCost};
+use crate::cost::{self, Cost, Sizes, TrainingCost};
 use crate::document::{Block, Figure, Table, or_dash};
-use crate::hardware;
 use crate::number::{bytes, capital, list, metric_title, percent, share, whole};
 use crate::results::{MethodResult, Results};
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::memory::PeakParts;
+use promptshift_numbers::record::PeakParts;
 use promptshift_numbers::stats::estimate::Estimate;
 
 /// The table and the figure.
 pub fn blocks(study: &Study, results: &Results, suffix: &str) -> Vec<Block> {
-    let unlike = hardware::unlike(study.records().iter().copied());
+    let unlike = cost::unlike_hardware(study.records().iter().copied());
     let (shown, words) = match unlike {
         Some(why) => (Shown::Counts, format!("Means over seeds. {why}")),
         None => (Shown::All, measured(study)),
@@ -48,7 +47,7 @@ fn measured(study: &Study) -> String {
          forward pass has no gradients yet); activations are everything else allocated by the step, working memory of \
          operations included; the remainder was there before: the loaded model, the copy of the best step, the \
          rows.{}",
-        hardware::shared(study.records().iter().copied())
+        cost::shared_machines(study.records().iter().copied())
     )
 }
 

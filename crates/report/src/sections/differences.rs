@@ -12,9 +12,8 @@ use crate::resamples::Resamples;
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::stats::estimate::{Estimate, prediction_interval};
-use promptshift_numbers::stats::holm;
-use promptshift_numbers::stats::permutation::SignFlip;
-use promptshift_numbers::stats::winning;
+use promptshift_numbers::stats::runs;
+use promptshift_numbers::stats::significance::{self, SignFlip};
 
 /// One method against model tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -175,7 +174,7 @@ fn tests(resamples: &Resamples, method: Method) -> Option<AgainstModel> {
             runs_p_value,
             runs_adjusted: None,
             detectable: difference.detectable(),
-            wins: winning::probability(one, other),
+            wins: runs::probability(one, other),
         })
     };
     let domains = (0..resamples.panels.len()).filter_map(test).collect();
@@ -340,7 +339,7 @@ fn tally(results: &Results, tests: &AgainstModel) -> String {
                 false => 1.0 - 0.5 * p,
             }
         });
-        holm::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
+        significance::at_least(&one_sided.collect::<Vec<_>>(), 0.5 * LEVEL)
     };
     let score = |test: &DomainTest| Some((test.difference.value, test.p_value?));
     let mut words = format!(

@@ -13,8 +13,8 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::Prediction;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::score::Metric;
-use promptshift_numbers::stats::cluster::ratio_estimate;
 use promptshift_numbers::stats::estimate::Estimate;
+use promptshift_numbers::stats::intervals::ratio_estimate;
 use promptshift_numbers::stats::panel::Sum;
 
 /// A group with fewer examples has no score of its own: its interval would be as wide as the scale.

@@ -3,7 +3,7 @@
 use crate::document::{Block, Table, or_dash};
 use crate::number::{share, whole};
 use crate::study::Study;
-use promptshift_numbers::record::leakage::Leakage;
+use promptshift_numbers::leakage::Leakage;
 
 /// The section; empty for records from before rows were counted.
 pub fn blocks(study: &Study) -> Vec<Block> {

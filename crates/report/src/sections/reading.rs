@@ -125,7 +125,7 @@ fn mixture(results: &Results, mixing: Mixing) -> String {
         ),
     };
     format!(
-        "**Mixture.** One model or prompt is trained on {} together, {rates} (Raffel et al. 2020, §3.5.2). Source \
+        "**Mixture.** One model or prompt is trained on {} together, {rates} (Raffel et al. 2020, 3.5.2). Source \
          validation and source test have as many rows of each domain, so that all of them weigh the same in the source \
          score; \"Every group of examples\" has it domain by domain.",
         list(&members)

@@ -1,17 +1,87 @@
-//! Effective robustness: does prompt tuning score higher on a target than model tuning with the same
-//! source score would?
+//! How far do target scores fall below source scores? The share that each method retains, and effective robustness:
+//! does prompt tuning score higher on a target than model tuning with the same source score would?
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::document::{Block, Table, or_dash};
-use crate::number::{count, difference, percent};
+use crate::number::{count, difference, gap, percent};
 use crate::resamples::{Resamples, Scored};
 use crate::results::Results;
 use promptshift_numbers::recipe::Method;
+use promptshift_numbers::stats::bootstrap::Draws;
 use promptshift_numbers::stats::estimate::Estimate;
 use promptshift_numbers::stats::robustness::{Line, Point, Scores, fit};
+
+/// Target score over source score: 1 where nothing is lost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Retention {
+    /// The method.
+    pub method: Method,
+    /// On each target; absent where the source score is zero.
+    pub targets: Vec<Option<Estimate>>,
+    /// The mean target score over the source score.
+    pub mean: Option<Estimate>,
+}
+
+/// Of every method.
+pub fn retention(resamples: &Resamples) -> Vec<Retention> {
+    let of_method = |method: Method| {
+        let retained = |target: Option<&Draws>| {
+            let ratio = target?.over(resamples.score(0, method)?)?;
+            Some(ratio.estimate())
+        };
+        Retention {
+            method,
+            targets: (resamples.targets())
+                .map(|domain| retained(resamples.score(domain, method)))
+                .collect(),
+            mean: retained(resamples.mean_target(method).as_ref()),
+        }
+    };
+    resamples.methods().map(of_method).collect()
+}
+
+/// Both sections.
+pub fn blocks(results: &Results, retained: &[Retention], lines: &[Robustness]) -> Vec<Block> {
+    let mut blocks = retained_blocks(results, retained);
+    blocks.extend(line_blocks(results, lines));
+    blocks
+}
+
+/// The retained shares; empty without tuned methods.
+fn retained_blocks(results: &Results, retained: &[Retention]) -> Vec<Block> {
+    let retained: Vec<&Retention> = (results.tuned())
+        .filter_map(|result| retained.iter().find(|one| one.method == result.method))
+        .collect();
+    if retained.is_empty() {
+        return Vec::new();
+    }
+    Block::section(
+        "Retained share of the source score",
+        retained_table(results, &retained),
+        "Target score over source score in percent, with its 95 % interval: 100 means that nothing is lost.",
+    )
+    .to_vec()
+}
+
+fn retained_table(results: &Results, retained: &[&Retention]) -> Table {
+    let titles = retained.iter().map(|one| results.title(one.method));
+    let header = std::iter::once("retained [95 %]").chain(titles);
+    let row = |name: &str, of: &dyn Fn(&Retention) -> Option<Estimate>| -> Vec<String> {
+        let cells = retained.iter().map(|one| or_dash(of(one), gap));
+        std::iter::once(name.to_owned()).chain(cells).collect()
+    };
+    let targets = results.targets.iter().enumerate();
+    let mut rows: Vec<Vec<String>> = targets
+        .map(|(target, name)| row(name, &|one| one.targets[target]))
+        .collect();
+    if results.targets.len() > 1 {
+        rows.push(row("**mean of targets**", &|one| one.mean));
+    }
+    Table::new(header).rows(rows)
+}
 
 /// Prompt tuning against the line of model tuning on one target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,7 +137,7 @@ fn on(resamples: &Resamples, target: usize) -> Option<Robustness> {
 }
 
 /// Prompt tuning against the line of model tuning; empty where one of them has no records.
-pub fn blocks(results: &Results, all: &[Robustness]) -> Vec<Block> {
+fn line_blocks(results: &Results, all: &[Robustness]) -> Vec<Block> {
     let Some(first) = all.first() else {
         return Vec::new();
     };
@@ -90,7 +160,7 @@ pub fn blocks(results: &Results, all: &[Robustness]) -> Vec<Block> {
     vec![
         heading,
         Block::text(question),
-        table(results, all).into(),
+        line_table(results, all).into(),
         Block::text(format!(
             "Expected: the line at prompt tuning's source score. Above: prompt tuning's target score − expected, in \
              points; passages, source score and line are resampled together.{reasons}{about}"
@@ -110,7 +180,7 @@ fn about(found: &Robustness) -> String {
     )
 }
 
-fn table(results: &Results, all: &[Robustness]) -> Table {
+fn line_table(results: &Results, all: &[Robustness]) -> Table {
     let header = [
         "",
         "points",

@@ -12,9 +12,8 @@ use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::StoredRecord;
 use promptshift_numbers::record::{Stop, Training};
 use promptshift_numbers::stats::estimate::Interval;
-use promptshift_numbers::stats::holm::holm;
-use promptshift_numbers::stats::mcnemar::{McNemar, mcnemar};
-use promptshift_numbers::stats::proportion::wilson;
+use promptshift_numbers::stats::intervals::wilson;
+use promptshift_numbers::stats::significance::{McNemar, holm, mcnemar};
 use promptshift_text::domain::Task;
 
 /// Right answers of single runs: exact matches, or right labels.

@@ -9,7 +9,7 @@ use crate::results::Results;
 use crate::study::Study;
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::search::{Search, Trial};
-use promptshift_numbers::stats::budget::expected_best;
+use promptshift_numbers::stats::runs::expected_best;
 
 /// The search for one method's recipe. Scores are on source validation, in [0, 1].
 #[derive(Debug, Clone, PartialEq, Serialize)]

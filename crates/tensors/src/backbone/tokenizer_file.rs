@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::BackboneError;
 use crate::bert::Shape;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
@@ -92,7 +91,10 @@ impl TokenizerFile {
     }
 
     /// The tokenizer file in a folder for such a network; if there are two, the one that other libraries also read.
-    pub fn find(folder: &Path, config: &Config) -> Result<Self, BackboneError> {
+    ///
+    /// # Errors
+    /// There is none: the names of those that could be there.
+    pub fn find(folder: &Path, config: &Config) -> Result<Self, String> {
         let case = || match std::fs::read(folder.join("tokenizer_config.json")) {
             Ok(bytes) => Case::of_config(&bytes),
             Err(_) => Case::Lower,
@@ -110,13 +112,10 @@ impl TokenizerFile {
         };
         (known.into_iter())
             .find(|file| folder.join(file.name()).exists())
-            .ok_or_else(|| BackboneError::NoTokenizer {
-                path: folder.display().to_string(),
-                wanted: {
-                    let mut names = known.map(TokenizerFile::name).to_vec();
-                    names.dedup();
-                    names.join(" or ")
-                },
+            .ok_or_else(|| {
+                let mut names = known.map(TokenizerFile::name).to_vec();
+                names.dedup();
+                names.join(" or ")
             })
     }
 }

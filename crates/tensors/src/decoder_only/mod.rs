@@ -9,6 +9,7 @@
 mod blocks;
 mod checkpoint;
 mod config;
+mod config_file;
 mod hooks;
 mod model;
 

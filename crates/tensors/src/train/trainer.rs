@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use super::peak::Peak;
+use super::measured::Peak;
 use crate::batch::Batch;
 use crate::layers::Dropout;
 use crate::memory;
@@ -198,11 +198,6 @@ impl Trainer {
             Reduction::Mean => value * tokens as f64,
         };
         Ok(StepLoss { sum, tokens })
-    }
-
-    /// Ends the training.
-    pub fn into_tuned(self) -> Tuned {
-        self.tuned.expect("no step is under way")
     }
 }
 

@@ -47,8 +47,9 @@ pub enum TuningError {
 /// # Errors
 /// [`TuningError::Unfit`] if it does not.
 pub fn supports(recipe: &Recipe, kind: Kind) -> Result<(), TuningError> {
-    (methods::delta(&recipe.delta).supports(kind)).map_err(|why| TuningError::Unfit {
-        what: recipe.delta.name(),
+    let delta = methods::delta(&recipe.delta);
+    delta.supports(kind).map_err(|why| TuningError::Unfit {
+        what: delta.about().name,
         kind,
         why,
     })

@@ -1,18 +1,19 @@
 //! Reading records back, with every check that needs no metric.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::{PLAN, RECORD};
 use crate::error::{IoContext, StoreError};
-use crate::record::checkpoint::Checkpoint;
 use crate::record::seal::opened;
 use crate::record::{
-    Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
-    ValidationAnswers, difference, packed,
+    Checkpoint, Evaluation, Prediction, Provenance, RECORD_VERSION, Record, Role, SavedDelta,
+    ValidationAnswers, difference,
 };
 use promptshift_text::claim::PARTIAL;
 use promptshift_text::hash::sha256;
@@ -320,7 +321,7 @@ pub(crate) fn read_predictions(
         wanted,
         found,
     };
-    let bytes = packed::contents(&path).map_err(|(path, source)| StoreError::Io {
+    let bytes = contents(&path).map_err(|(path, source)| StoreError::Io {
         action: "read",
         path,
         source,
@@ -368,4 +369,24 @@ fn beside(record: &Path, name: &str) -> Result<PathBuf, StoreError> {
             found: format!("'{name}'"),
         }),
     }
+}
+
+/// The content of a file, or of `FILE.gz` (from `gzip FILE`) if the file is missing.
+///
+/// # Errors
+/// Neither can be read; the path is that of the file that was tried.
+pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, (PathBuf, io::Error)> {
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let packed = PathBuf::from(packed);
+    match path.exists() || !packed.exists() {
+        true => fs::read(path).map_err(|error| (path.to_owned(), error)),
+        false => unpacked(&packed).map_err(|error| (packed, error)),
+    }
+}
+
+fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(BufReader::new(File::open(path)?)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -2,9 +2,9 @@
 
 use super::interval::{Score, Spread};
 use super::strata::{Run, SeedVariance, Stratum, Variance, add};
+use crate::stats::estimate::logit;
 use crate::stats::estimate::{Estimate, mean, standard_deviation};
 use crate::stats::panel::Runs;
-use crate::stats::quantile::logit;
 
 /// A variance below this, relative to the squares that it is made of, is rounding.
 const ROUNDING: f64 = 1e-18;
@@ -24,7 +24,7 @@ pub struct Draws {
     pub(super) passages: f64,
 }
 
-/// One method's runs: what [`winning`](crate::stats::winning) is made of.
+/// One method's runs: what [`runs`](crate::stats::runs) is made of.
 pub(in crate::stats) struct RunDraws<'a> {
     pub values: Vec<f64>,
     /// `[seed][resample]`.

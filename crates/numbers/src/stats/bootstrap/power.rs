@@ -3,8 +3,8 @@
 use super::draws::Draws;
 use super::interval::{Spread, mixed};
 use super::strata::SeedVariance;
+use crate::stats::estimate::{chi_squared_quantile, normal_cdf, student_quantile};
 use crate::stats::power::POWER;
-use crate::stats::quantile::{chi_squared, normal_share, student};
 
 /// How many studies a power is the mean of: a power of two.
 const STUDIES: u32 = 128;
@@ -36,8 +36,11 @@ impl Expected {
     /// A study's own estimate of its variance varies, and Student's quantile with it: the studies are spread evenly
     /// over the variances that they may find, χ² with the degrees of freedom, by the points of Hammersley (1960).
     pub fn studies(self) -> Studies {
-        let quantiles = [self.seed_quantile, student(0.975, self.passage_freedom)];
-        let drawn = |share, freedom| chi_squared(share, freedom) / freedom;
+        let quantiles = [
+            self.seed_quantile,
+            student_quantile(0.975, self.passage_freedom),
+        ];
+        let drawn = |share, freedom| chi_squared_quantile(share, freedom) / freedom;
         let reach = |study: u32| {
             let first = (f64::from(study) + 0.5) / f64::from(STUDIES);
             let second = (f64::from(study.reverse_bits()) + 0.5) / 4_294_967_296.0;
@@ -63,8 +66,8 @@ impl Studies {
     /// The share of studies whose interval excludes zero where this is the difference.
     fn power(&self, difference: f64) -> f64 {
         let found = self.reaches.iter().map(|reach| {
-            let above = normal_share((difference - reach) / self.error);
-            above + normal_share((-difference - reach) / self.error)
+            let above = normal_cdf((difference - reach) / self.error);
+            above + normal_cdf((-difference - reach) / self.error)
         });
         found.sum::<f64>() / self.reaches.len() as f64
     }
@@ -98,9 +101,9 @@ impl Draws {
         let spread = Spread::of(self);
         if spread.variance.total() == 0.0 {
             let interval = spread.interval(0.05);
-            let critical = student(0.975, self.freedom());
+            let critical = student_quantile(0.975, self.freedom());
             let error = (interval.high - self.value()).max(self.value() - interval.low) / critical;
-            return error * (critical + student(POWER, self.freedom()));
+            return error * (critical + student_quantile(POWER, self.freedom()));
         }
         let expected = Expected {
             passages: spread.variance.passages,

@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::stats::draw::Normal;
 use crate::stats::estimate::standard_deviation;
+use crate::stats::intervals::wilson;
 use crate::stats::panel::Sample;
-use crate::stats::proportion::wilson;
+use crate::stats::tests::Normal;
 
 const FAST: Bootstrap = Bootstrap {
     resamples: 2_000,

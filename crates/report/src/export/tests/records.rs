@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use promptshift_numbers::record::KShot;
 use promptshift_numbers::record::folder::StoredRecord;
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{Evaluation, Prediction, Score, Texts, Traits};
 use promptshift_numbers::score;
 use promptshift_text::domain::Task;

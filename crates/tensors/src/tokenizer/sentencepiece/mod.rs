@@ -8,23 +8,20 @@
 //! Control pieces (`</s>`, `<pad>`) never match in a text: written there, they are split like other words. A
 //! `tokenizer.json` does match them.
 
-mod charsmap;
 mod normalizer;
 mod proto;
-mod trie;
 mod unigram;
 
 use std::collections::HashMap;
 
 use prost::Message;
 
-pub use charsmap::CharsMapError;
+pub use normalizer::CharsMapError;
 
-use charsmap::CharsMap;
-use normalizer::{Normalizer, SPACE};
-use proto::{ModelProto, ModelType, NormalizerSpec, Piece, PieceKind, TrainerSpec};
-use trie::Trie;
-use unigram::{Score, Unigram};
+use normalizer::{CharsMap, Normalizer, SPACE};
+pub use proto::SentencePieceError;
+use proto::{ModelProto, Piece, PieceKind};
+use unigram::{Score, Trie, Unigram};
 
 /// Sentinels that T5 adds to a vocabulary without any.
 const SENTINELS: usize = 100;
@@ -36,47 +33,13 @@ const END: &str = "</s>";
 const UNKNOWN: &str = "<unk>";
 const MASK: &str = "<mask>";
 
-/// Why bytes are not a usable unigram model.
-#[derive(Debug, thiserror::Error)]
-pub enum SentencePieceError {
-    /// Not a `ModelProto`, or truncated within a field.
-    #[error("not a SentencePiece model: {0}")]
-    Unreadable(prost::DecodeError),
-    /// A part is absent: truncated between two fields, or another protobuf.
-    #[error("not a whole SentencePiece model: wanted {wanted}, found none")]
-    Absent {
-        /// The part.
-        wanted: &'static str,
-    },
-    /// Another type of model.
-    #[error("wanted a unigram model, found model_type {found}")]
-    ModelType {
-        /// The type's name, or its number if it has none.
-        found: String,
-    },
-    /// A setting that no T5 has.
-    #[error("wanted {setting} {wanted}, found {found}")]
-    Setting {
-        /// Its name.
-        setting: &'static str,
-        /// T5's value.
-        wanted: bool,
-        /// This model's value.
-        found: bool,
-    },
-    /// An invalid piece.
-    #[error("piece {id} '{piece}': {reason}")]
-    Piece {
-        /// Its id.
-        id: usize,
-        /// Its text.
-        piece: String,
-        /// Why it is invalid.
-        reason: &'static str,
-    },
-    /// The normaliser's rules are damaged.
-    #[error("normalizer_spec.precompiled_charsmap: {0}")]
-    Rules(#[from] CharsMapError),
+/// How text that no piece covers is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UnknownText {
+    /// As its bytes (`byte_fallback`).
+    Bytes,
+    /// As the unknown piece.
+    OnePiece,
 }
 
 /// Text ↔ ids with a unigram model.
@@ -156,16 +119,20 @@ impl SentencePiece {
         }
         let trainer = trainer_spec.ok_or(absent("trainer_spec"))?;
         let normalizer = normalizer_spec.ok_or(absent("normalizer_spec"))?;
-        check(&trainer, &normalizer)?;
+        proto::check(&trainer, &normalizer)?;
         let rules = CharsMap::parse(normalizer.precompiled_charsmap())?;
 
-        Self::build(arrange(pieces)?, rules, trainer.byte_fallback())
+        let unknown_text = match trainer.byte_fallback() {
+            true => UnknownText::Bytes,
+            false => UnknownText::OnePiece,
+        };
+        Self::build(arrange(pieces)?, rules, unknown_text)
     }
 
     fn build(
         pieces: Vec<Piece>,
         rules: CharsMap,
-        byte_fallback: bool,
+        unknown_text: UnknownText,
     ) -> Result<Self, SentencePieceError> {
         let mut ids = HashMap::with_capacity(pieces.len());
         let mut verbatim = Trie::new();
@@ -206,11 +173,12 @@ impl SentencePiece {
         if !pieces.iter().any(|piece| piece.kind() == PieceKind::Normal) {
             return Err(absent("pieces of text"));
         }
-        let bytes = match byte_fallback {
-            true => Some(bytes.into_iter().collect::<Option<Vec<u32>>>())
-                .map(|bytes| bytes.ok_or(absent("a piece for each byte")))
-                .transpose()?,
-            false => None,
+        let bytes = match unknown_text {
+            UnknownText::Bytes => {
+                let bytes = bytes.into_iter().collect::<Option<Vec<u32>>>();
+                Some(bytes.ok_or(absent("a piece for each byte"))?)
+            }
+            UnknownText::OnePiece => None,
         };
         let scores = pieces.iter().map(|piece| {
             let score = match piece.kind() {
@@ -296,57 +264,6 @@ impl SentencePiece {
     /// The number of ids.
     pub fn size(&self) -> usize {
         self.pieces.len()
-    }
-}
-
-/// Rejects settings that would give other ids than SentencePiece.
-fn check(trainer: &TrainerSpec, normalizer: &NormalizerSpec) -> Result<(), SentencePieceError> {
-    let number = trainer.model_type.unwrap_or(ModelType::Unigram as i32);
-    match ModelType::try_from(number) {
-        Ok(ModelType::Unigram) => {}
-        Ok(other) => {
-            return Err(SentencePieceError::ModelType {
-                found: format!("{other:?}"),
-            });
-        }
-        Err(_) => {
-            return Err(SentencePieceError::ModelType {
-                found: number.to_string(),
-            });
-        }
-    }
-    let settings = [
-        (
-            "trainer_spec.treat_whitespace_as_suffix",
-            false,
-            trainer.treat_whitespace_as_suffix.unwrap_or(false),
-        ),
-        (
-            "normalizer_spec.add_dummy_prefix",
-            true,
-            normalizer.add_dummy_prefix.unwrap_or(true),
-        ),
-        (
-            "normalizer_spec.remove_extra_whitespaces",
-            true,
-            normalizer.remove_extra_whitespaces.unwrap_or(true),
-        ),
-        (
-            "normalizer_spec.escape_whitespaces",
-            true,
-            normalizer.escape_whitespaces.unwrap_or(true),
-        ),
-    ];
-    match settings
-        .into_iter()
-        .find(|(_, wanted, found)| wanted != found)
-    {
-        Some((setting, wanted, found)) => Err(SentencePieceError::Setting {
-            setting,
-            wanted,
-            found,
-        }),
-        None => Ok(()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Rows as a text that a decoder-only model continues: named lines, the last of which is `Answer:`. Nothing is padded.
 //! The model completes that line, or writes the label.
 
-use super::t5::{Writer, cloze, labelled, name, pronoun, stated, without_highlights};
+use super::t5::{cloze, labelled, pronoun};
+use super::writer::{Writer, name, stated, without_highlights};
 use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
 use crate::domain::row::{QuestionRow, Row};
 use crate::domain::splits::Split;

@@ -14,8 +14,7 @@
 use promptshift_numbers::recipe::HeadForm;
 
 use super::folder::{Config, Task};
-use super::left::{Left, Written, none};
-use super::modules::ROOT;
+use super::modules::{Left, ROOT, Written, none};
 use crate::backbone::Backbone;
 use crate::bert::Shape;
 use crate::checkpoint::Weights;

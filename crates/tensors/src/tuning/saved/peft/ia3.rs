@@ -13,8 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 
 use super::folder::Config;
-use super::left::{Left, Placed, Written, none};
-use super::modules::{Module, is_target, modules, targets};
+use super::modules::{Left, Module, Placed, Written, is_target, modules, none, targets};
 use crate::backbone::Backbone;
 use crate::bert;
 use crate::checkpoint::Weights;
@@ -207,6 +206,6 @@ pub(super) fn write(tuned: &mut Tuned, config: &NetworkConfig) -> Written {
         ("feedforward_modules", feed_forward.into()),
         ("target_modules", every.into()),
     ];
-    keys.extend(super::left::transposed_weights(config));
+    keys.extend(super::modules::transposed_weights(config));
     Written { keys, tensors }
 }
