@@ -20,6 +20,7 @@
 
 mod checkpoint;
 mod config;
+mod config_file;
 mod embeddings;
 mod head;
 mod layers;

@@ -1,11 +1,11 @@
-//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, SentencePiece's `spiece.model`, or BERT's
+//! Text ↔ token ids: a `tokenizer.json` through the `tokenizers` crate, the models of SentencePiece, or BERT's
 //! `vocab.txt`, with checks of the model's special tokens.
 
+mod pairs;
 mod sentencepiece;
-mod wordpiece;
 
+pub use pairs::Case;
 pub use sentencepiece::{CharsMapError, SentencePieceError};
-pub use wordpiece::Case;
 
 use promptshift_text::foreign;
 use sentencepiece::SentencePiece;
