@@ -399,12 +399,16 @@ impl Bert {
             masked,
             shape: config.shape,
             pooling: config.pooling,
-            turns: Turning::of(config),
+            turns: None,
             marks: Marks::PUBLISHED,
         };
         let model = names.load(model, &mut weights)?;
         weights.finish(&[])?;
-        Ok(model)
+        // Only now the configuration's sizes are known to be those of the weights.
+        Ok(Bert {
+            turns: Turning::of(config),
+            ..model
+        })
     }
 
     /// The configuration that it was loaded with, corrected by its weights, which decide whether there is a pooler.
