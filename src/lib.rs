@@ -50,7 +50,7 @@ pub mod experiment;
 
 pub use promptshift_kernels as kernels;
 pub use promptshift_numbers::{
-    excerpts, inspect, leakage, predictions, provenance, recipe, record, score, stats, store,
+    inspect, leakage, predictions, provenance, recipe, record, score, stats, store,
 };
 pub use promptshift_report as report;
 pub use promptshift_tensors::{

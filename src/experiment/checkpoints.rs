@@ -15,9 +15,10 @@ use super::runner::{Keep, Runner};
 use super::{Event, ExperimentError, Watch};
 use crate::datasets::{Rows, TestSet};
 use promptshift_numbers::recipe::Method;
-use promptshift_numbers::record::checkpoint::{Checkpoint, CheckpointPredictions, CheckpointScore};
 use promptshift_numbers::record::folder::{Draft, write_predictions};
-use promptshift_numbers::record::{Prediction, Score};
+use promptshift_numbers::record::{
+    Checkpoint, CheckpointPredictions, CheckpointScore, Prediction, Score,
+};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::store::{Asked, Of, StoredTraining, Subject};
 use promptshift_tensors::memory;

@@ -12,12 +12,12 @@ use crate::datasets::TestSet;
 use promptshift_numbers::record::folder::{
     Draft, RunFolder, StoreError, StoredRecord, write_predictions,
 };
-use promptshift_numbers::record::k_shot::KShot;
 use promptshift_numbers::record::{
-    Cell, Evaluation, Provenance, RECORD_VERSION, Record, Score, Texts, Training, ValidationAnswers,
+    Cell, Evaluation, KShot, Provenance, RECORD_VERSION, Record, Score, Texts, Training,
+    ValidationAnswers, excerpts,
 };
 use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
-use promptshift_numbers::{excerpts, provenance, score};
+use promptshift_numbers::{provenance, score};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
 
@@ -226,7 +226,7 @@ impl Runner<'_> {
             peak_bytes: given.peak_bytes,
             predictions: file.file,
             predictions_sha256: file.sha256,
-            excerpts: excerpts::of(examples),
+            excerpts: excerpts(examples),
         };
         Ok(Some((evaluation, given.few_shot_seconds)))
     }

@@ -104,9 +104,9 @@ const FORBIDDEN: [(Option<&str>, &str, &[&str]); 14] = [
 
 /// The modules of `crates/report/src`, bottom layer first: each may refer only to those before it.
 const REPORT: &[&str] = &[
-    // Blocks, figures and numbers as text.
-    "document",
+    // Numbers as text, blocks and figures.
     "number",
+    "document",
     "error",
     "chart",
     "settings",

@@ -122,7 +122,7 @@ fn gradients_of_weights_agree() {
     let encoded = read(&model, &reference.inputs(), None);
     let losses = model.token_losses(&encoded, &targets(&reference), 0.0);
     let gradients = losses.sum().backward();
-    // The model with each gradient in its parameter's place, under Transformers' names.
+    // The model with each parameter replaced by its gradient, under Transformers' names.
     let mut left = super::parity::with_gradients(model, &gradients).weights();
     let device = Device::flex();
     for name in [
@@ -186,7 +186,7 @@ fn spans_agree() {
     let place = |which: usize| theirs.iter().skip(which).step_by(2).copied();
     let theirs: Vec<f32> = place(0).chain(place(1)).collect();
     let ours = values(model.logits(&encoded));
-    // Places that no answer can be at are about -1e9 on both sides.
+    // Positions that no answer can have are about -1e9 on both sides.
     assert_close("logits", &ours, &theirs, 1e-4);
     let spans = Tokens::padded(&reference.ids("spans"), 0);
     let loss = model.token_losses(&encoded, &spans, 0.0).sum();
@@ -196,7 +196,7 @@ fn spans_agree() {
         &reference.floats("span.loss_sum"),
         1e-4,
     );
-    // A prompt shifts no place, and an example without a span has no loss.
+    // A prompt does not shift positions, and an example without a span has no loss.
     let prompt = matrix(reference.floats("prompt"), [5, 32], &Device::flex());
     let prompted = read(&model, &tokens, Some(prompt));
     let batch = tokens.batch();
@@ -230,7 +230,7 @@ fn an_answer_does_not_depend_on_its_neighbours() {
 }
 
 #[test]
-fn what_is_saved_is_what_was_loaded() {
+fn saving_inverts_loading() {
     let model = classifier();
     let tokens = Reference::of(&folder()).inputs();
     let (config, _) = tiny();
@@ -249,7 +249,7 @@ fn backbone(folder: &Path) -> Backbone {
     choice.load(&Device::flex()).expect("a BERT")
 }
 
-/// An example of two texts, as a model of pairs reads it.
+/// An example with two texts, as a model for pairs reads it.
 fn example(first: &str, second: &str, target: &str, gold: Gold) -> Example {
     let start = "question: ".len();
     let middle = start + first.len() + " context: ".len();
@@ -309,7 +309,7 @@ fn tokens_of_pairs_agree_from_either_kind_of_file() {
         assert_eq!(ids, reference.ids("input_ids"));
         for ([_, second], theirs) in pairs.iter().zip(&offsets) {
             let (_, ours) = tokenizer.encode_with_offsets(second);
-            // Theirs count characters.
+            // Transformers' offsets count characters.
             let byte = |at: usize| second.char_indices().nth(at).map_or(second.len(), |c| c.0);
             let behind = &theirs[theirs.len() - 1 - ours.len()..theirs.len() - 1];
             let theirs: Vec<_> = behind
@@ -322,7 +322,7 @@ fn tokens_of_pairs_agree_from_either_kind_of_file() {
 }
 
 #[test]
-fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
+fn questions_are_trained_on_positions_of_answers_and_answered_by_them() {
     let tokenizer = backbone(&folder()).tokenizer;
     let context = "the cat sat un able by the red mill , 19 02 .";
     for answer in ["red mill", "the", ".", "un able", context] {
@@ -337,14 +337,15 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
         assert_eq!(second.between(first, last), answer);
         assert!(!encoding.cut);
     }
-    // The file says which of two places is meant.
+    // The file says which of two occurrences is meant.
     let mut second_the = asked("was ?", context, "the");
     second_the.pair.answer = context.rfind("the");
     let encoding = &encode(&[second_the], &tokenizer, &limits(512))[0];
     let before = &encode(&[asked("was ?", context, "by")], &tokenizer, &limits(512))[0];
     assert_eq!(encoding.target, [before.target[1] + 1; 2]);
 
-    // Cut from the context's end: an answer behind the cut has no places, and a training set leaves it.
+    // Truncated at the context's end: an answer in the removed part has no positions, and a training set leaves the
+    // example out.
     let rows = [
         asked("was ?", context, "02"),
         asked("was ?", context, "cat"),
@@ -363,7 +364,7 @@ fn a_question_learns_the_places_of_its_answer_and_says_them_again() {
 }
 
 #[test]
-fn the_longer_of_two_texts_is_cut() {
+fn the_longer_of_two_texts_is_truncated() {
     let tokenizer = backbone(&folder()).tokenizer;
     let long = "the the the the the the the the the the";
     for (first, second, lengths) in [
@@ -449,15 +450,15 @@ fn methods_that_do_not_fit_are_refused_with_a_reason() {
             .expect_err("refused")
             .to_string();
         assert!(error.contains("a BERT"), "{error}");
-        // What might be there one day is told from what makes no sense.
+        // Methods that are not implemented are distinguished from those that make no sense.
         let unwritten = matches!(method, Method::Ladder | Method::Scratch | Method::Warp);
         assert_eq!(error.contains("not implemented"), unwritten, "{error}");
     }
 }
 
-/// A method that finds no place on a BERT trains the head alone, under another name.
+/// A method that changed nothing in a BERT would train only the head, under another name.
 #[test]
-fn every_method_trains_more_than_the_head_alone() {
+fn every_method_trains_more_than_the_head() {
     let config = Config::from(tiny().0);
     let trained = |method| {
         let recipe = recipe(method, HeadForm::Classes(2));
@@ -482,7 +483,7 @@ fn ground() -> Ground {
 }
 
 #[test]
-fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
+fn every_method_trains_its_parameters_and_the_head_and_answers_the_same_when_reloaded() {
     let (ground, examples) = (ground(), classes());
     for method in methods() {
         let recipe = recipe(method, HeadForm::Classes(2));
@@ -490,7 +491,7 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
         let start = ground.apply(&recipe);
         let counted = Parameters::of(&recipe, &ground.backbone.config);
         assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
-        // Rows of tables that no text needs do not move, but some of them do.
+        // Rows of embeddings that no text uses do not change, but others do.
         let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
         let tuned = tuned.into_inference();
         for answer in ground.answers(&tuned, &examples) {
@@ -498,7 +499,7 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
             assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
         }
         if method == Method::Model {
-            // A checkpoint is read without the head that it brings.
+            // A checkpoint is read without its own head.
             let folder = tempfile::tempdir().expect("a temporary folder");
             let saved = ground.save(&tuned, method, &recipe, folder.path());
             assert_eq!(saved.file, "model.safetensors");
@@ -510,14 +511,14 @@ fn every_method_trains_its_own_and_the_head_and_answers_the_same_once_saved() {
 }
 
 #[test]
-fn what_training_left_is_restored_to_the_bit() {
+fn trained_models_are_restored_bit_for_bit() {
     let (ground, examples) = (ground(), classes());
     let anew = backbone(&folder());
     for method in methods() {
         let recipe = recipe(method, HeadForm::Classes(2));
         ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
     }
-    // Files have another name for a head of places.
+    // Files have another name for a head for spans.
     let context = "the cat sat un able by the red mill , 19 02 .";
     let questions = ["red mill", "the cat", "19 02"].map(|answer| asked("was ?", context, answer));
     for method in [Method::Model, Method::Lora] {
@@ -527,7 +528,7 @@ fn what_training_left_is_restored_to_the_bit() {
 }
 
 #[test]
-fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
+fn an_interrupted_training_with_adamw_ends_like_an_uninterrupted_one() {
     let ground = ground();
     for method in methods() {
         let mut recipe = recipe(method, HeadForm::Classes(2));
@@ -539,7 +540,7 @@ fn a_training_by_adamw_that_is_broken_off_ends_as_if_it_had_not_been() {
 }
 
 #[test]
-fn a_seed_draws_one_head_for_every_method() {
+fn every_method_has_the_same_initial_head_for_a_seed() {
     let backbone = backbone(&folder());
     let head = |method, seed| {
         let recipe = recipe(method, HeadForm::Span);

@@ -1,10 +1,6 @@
 //! Recipes, records, scores and the statistics of domain shift. No tensors.
 
 mod error;
-/// Former place of [`record::excerpts`].
-pub mod excerpts {
-    pub use crate::record::excerpts as of;
-}
 pub mod inspect;
 pub mod leakage;
 pub mod predictions;

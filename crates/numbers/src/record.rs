@@ -1,5 +1,5 @@
-//! The record of one cell (a method with a seed on one transfer): everything that the report
-//! prints, with where it came from. Written once, atomically, and never overwritten: see [`folder`].
+//! The record of one cell (a method with a seed on one transfer): everything that the report prints, and where it
+//! came from. It is written once, atomically, and never overwritten: see [`folder`].
 
 pub mod ablation;
 mod cell;
@@ -26,23 +26,6 @@ pub use training::{
     SavedDelta, Stop, Training,
 };
 
-/// Former places of [`Checkpoint`], of [`Form`], of [`KShot`] and of [`PeakParts`].
-pub mod checkpoint {
-    pub use super::{Checkpoint, CheckpointPredictions, CheckpointScore};
-}
-/// See [`checkpoint`].
-pub mod elsewhere {
-    pub use super::{Form, Found, TunedElsewhere};
-}
-/// See [`checkpoint`].
-pub mod k_shot {
-    pub use super::KShot;
-}
-/// See [`checkpoint`].
-pub mod memory {
-    pub use super::{Moment, PeakParts};
-}
-
 /// The version of the record's schema.
 pub const RECORD_VERSION: u32 = 1;
 
@@ -51,53 +34,51 @@ pub const RECORD_VERSION: u32 = 1;
 pub struct Record {
     /// [`RECORD_VERSION`].
     pub version: u32,
-    /// What was asked for.
+    /// The cell that was run.
     pub cell: Cell,
     /// Where every number comes from.
     pub provenance: Provenance,
-    /// What has to be said about the choice of rows: files that serve as more than one split.
+    /// Remarks about the rows, such as files that serve as more than one split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What has to be said of the model: what its files hold that is not known here, where its inputs end.
-    /// Empty in records from before it was said.
+    /// Remarks about the model: unknown contents of its files, the limit of its inputs. Empty in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub model_notes: Vec<String>,
-    /// What the rows are like: source training, source validation, then the evaluated splits. Empty
-    /// in records from before they were counted.
+    /// Counts over rows: of source training, source validation, then the evaluated splits. Empty in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "hygiene")]
     pub leakage: Vec<leakage::Leakage>,
     /// How training went; absent for the untuned backbone and for what was tuned elsewhere.
     pub training: Option<Training>,
-    /// The search that chose the recipe; absent where it was taken as it was asked for.
+    /// The search that chose the recipe; absent without a search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<search::Search>,
     /// Source first, then targets in the order asked for.
     pub evaluations: Vec<Evaluation>,
-    /// Target by target and K by K, what came of tuning on with K examples. Empty where the cell asks
-    /// for none, and for what trains nothing.
+    /// Scores after few-shot tuning, for each target and each K. Empty if the cell does not ask for it or its method
+    /// does not train.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub k_shots: Vec<KShot>,
-    /// Source validation, as the kept step answers it: what temperatures are fitted on. Absent for
-    /// the untuned backbone, and in records from before it was kept.
+    /// Predictions of the kept step on source validation, on which temperatures are fitted. Absent for the untuned
+    /// backbone and in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<ValidationAnswers>,
-    /// Where answers come from that were computed apart from the training: another command, another machine.
+    /// The provenance of answers that were not computed together with the training, by another command or machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered: Vec<Provenance>,
-    /// Whether the texts of rows and answers are in it.
+    /// Whether it contains the texts of rows and answers.
     #[serde(default, skip_serializing_if = "Texts::are_kept")]
     pub texts: Texts,
 }
 
-/// What a record holds of the texts of its rows.
+/// What a record contains of the texts of its rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Texts {
-    /// Answers, predictions and some excerpts.
+    /// Answers, predictions and some excerpts of inputs.
     #[default]
     Kept,
-    /// Hashes of answers and predictions ([`redaction`]).
+    /// Only hashes of answers and predictions ([`redaction`]).
     Hashed,
 }
 
@@ -112,9 +93,9 @@ impl Texts {
 pub struct Provenance {
     /// promptshift's version.
     pub version: String,
-    /// The git revision that it was built from, with `-dirty` where the tree had changes.
+    /// The git revision that it was built from, with `-dirty` for uncommitted changes.
     pub revision: String,
-    /// The command that asked for it.
+    /// The command that computed it.
     pub command: String,
     /// SHA-256 of each data file read, by `domain/split`, and of users' cards, by `domain/card`.
     pub data_sha256: BTreeMap<String, String>,
@@ -126,26 +107,26 @@ pub struct Provenance {
     pub device: String,
     /// The processor's name.
     pub processor: String,
-    /// The GPU's name; absent where none was used or nothing tells, and in records from before it was asked for.
+    /// The GPU's name; absent without a GPU, if the name is not available, and in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
-    /// The machine's name; absent in records from before it was kept, and in [redacted](redaction) ones.
+    /// The machine's name; absent in older and in [redacted](redaction) records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// Threads used.
     pub threads: usize,
-    /// How many runs went on side by side on the machine, this one among them, each with threads of its
-    /// own: what times and rates were measured beside.
+    /// Concurrent runs on the machine, including this one, each with its own threads. They affect times and rates.
     #[serde(default = "alone")]
     pub side_by_side: usize,
-    /// Versions of what the numbers depend on: burn, rustc, tokenizers.
+    /// Versions of software that the numbers depend on: burn, rustc, tokenizers.
     pub software: BTreeMap<String, String>,
-    /// Start of the cell, seconds since 1970.
+    /// When the cell was started, in seconds since 1970.
     pub started_unix_seconds: u64,
 }
 
 impl Provenance {
-    /// What times and memory depend on, in words: two runs whose words differ do not compare in them.
+    /// The hardware that times and memory depend on, in words: times and memory of two runs compare only if it is
+    /// equal.
     pub fn hardware(&self) -> String {
         let Provenance {
             device,
@@ -154,14 +135,14 @@ impl Provenance {
             ..
         } = self;
         match gpu {
-            // Which of several equal ones is all the same.
+            // Which of several equal GPUs does not matter.
             Some(gpu) => format!("{gpu} with {processor}"),
             None => format!("{processor} ({device})"),
         }
     }
 }
 
-/// Before cells were run side by side, none was.
+/// Older records are of runs that had the machine to themselves.
 fn alone() -> usize {
     1
 }

@@ -1,4 +1,4 @@
-//! The report of an ablation: settings that differ in one thing, scored on the same examples.
+//! The report on an ablation: settings that differ in one respect, scored on the same examples.
 
 mod kinds;
 mod table;
@@ -9,7 +9,7 @@ use crate::baselines::Standing;
 use crate::document::{Block, Document, plain};
 use crate::error::ReportError;
 use crate::findings::{self, generated};
-use crate::number::{list, metric_title, whole};
+use crate::number::{joined, list, metric_title, whole};
 use crate::settings;
 use crate::study::{Study, studies};
 use kinds::{question, title, varied};
@@ -23,7 +23,7 @@ use table::{Row, Settings};
 /// The report.
 ///
 /// # Errors
-/// No setting has records, or records that belong together do not fit together.
+/// No setting has records, or the records of a setting contradict each other.
 pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
     let settings = &stored.ablation.settings;
     let kind = stored.ablation.kind;
@@ -70,22 +70,21 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
     let mut reading = vec![
         format!(
             "**{metric}** is in percent, mean ± standard deviation over seeds. Intervals are over seeds and \
-             passages: Student's t with the variance of {} resamples of whole passages, the same for every setting, and \
-             of seeds.",
+             passages: Student's t with the variance over {} resamples of whole passages, the same for every \
+             setting, plus the variance between seeds.",
             whole(Bootstrap::default().resamples as f64)
         ),
-        "**Verdicts** are on the interval of the named difference on the source: the finding agrees where the \
-         whole interval is on the paper's side of zero (or of the size that counts as small), disagrees where \
-         it is on the other side, and is inconclusive otherwise."
+        "**Verdicts** depend on the interval of the named difference on the source: agreement if the whole interval \
+         is on the paper's side of zero (or of the margin that counts as small), disagreement if it is on the other \
+         side, inconclusive otherwise."
             .to_owned(),
-        "Every setting is tuned on the source's training rows and its best step chosen on source \
-         validation; targets are only scored."
+        "Every setting is tuned on the source's training rows, and its best step is chosen on source validation; \
+         targets are only scored."
             .to_owned(),
     ];
     if kind == Kind::Scale {
         reading.push(
-            "**Models** differ by more than their size where they were pre-trained on other text or for \
-             longer."
+            "**Models** may differ in more than their size, for instance in pre-training text or duration."
                 .to_owned(),
         );
     }
@@ -97,8 +96,8 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
         ),
         (
             Standing::Open,
-            "Learning open",
-            "not shown to have learned the source, nor not to have",
+            "Learning inconclusive",
+            "neither shown to have learned the source nor shown not to have",
         ),
     ] {
         let settings = table.standing(standing);
@@ -133,7 +132,7 @@ pub fn document(stored: &StoredAblation) -> Result<Document, ReportError> {
     Ok(Document { title, blocks })
 }
 
-/// A run that the table lacks, and why.
+/// A run without a record, and why.
 fn without_record(setting: &Variant, unfinished: &Unfinished) -> String {
     let Cell { method, seed, .. } = &unfinished.cell;
     let end = match &unfinished.end {
@@ -144,7 +143,7 @@ fn without_record(setting: &Variant, unfinished: &Unfinished) -> String {
     format!("{folder}, {method}, seed {seed}: {end}")
 }
 
-/// That two studies scored the same examples.
+/// Checks that two studies scored the same examples.
 fn same_examples(first: &Study, second: &Study) -> Result<(), ReportError> {
     let [one, other] = [first, second].map(|study| study.records()[0]);
     let ids = |stored: &StoredRecord| -> Vec<(String, Vec<String>)> {
@@ -159,10 +158,9 @@ fn same_examples(first: &Study, second: &Study) -> Result<(), ReportError> {
         return Ok(());
     }
     let described = |stored: &StoredRecord| {
-        let sizes: Vec<String> = (stored.record.evaluations.iter())
-            .map(|evaluation| format!("{} of {}", evaluation.examples, evaluation.domain))
-            .collect();
-        sizes.join(", ")
+        let sizes = (stored.record.evaluations.iter())
+            .map(|evaluation| format!("{} of {}", evaluation.examples, evaluation.domain));
+        joined(", ", sizes)
     };
     Err(ReportError::Mixed {
         first: one.folder.clone(),

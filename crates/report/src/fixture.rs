@@ -1,4 +1,4 @@
-//! Synthetic records for tests: numbers from a formula, no model behind them.
+//! Synthetic records for tests, with numbers from a formula instead of a model.
 
 mod run;
 
@@ -16,25 +16,25 @@ use promptshift_text::domain::{Split, Task};
 use promptshift_text::transfer::Transfer;
 use run::{bend, noise, provenance, recipe, training};
 
-/// Where model tuning is looked at.
+/// The checkpoints of model tuning.
 const STEPS: [usize; 5] = [12, 25, 50, 100, 200];
 
-/// Groups of questions.
+/// Question words.
 const WORDS: [&str; 3] = ["who", "what", "when"];
 
 /// One study's worth of records.
 #[derive(Debug, Clone)]
 pub struct Fixture {
-    /// Source first, with the chance of a right answer for untuned, prompt and model.
+    /// The domains, source first, with the probabilities of a right answer of untuned, prompt and model.
     pub domains: Vec<(&'static str, [f64; 3])>,
     /// Seeds of each tuned method.
     pub seeds: Vec<u64>,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// Passages of each domain, with three examples each.
     pub passages: usize,
-    /// How targets go along with the source while model tuning learns: at a share s of its source score their scores
-    /// are those of the end times s to this power.
+    /// How target scores follow the source score during model tuning: at a fraction s of the final source score,
+    /// target scores are their final values times s to this power.
     pub together: f64,
 }
 
@@ -147,7 +147,7 @@ impl Fixture {
             answered: Vec::new(),
             texts: Texts::Kept,
         };
-        // As good as the test split of the source, answered by another run.
+        // With the accuracy of the source's test split, but other answers.
         let validation = match method {
             Method::Untuned => Vec::new(),
             _ => self.predictions(0, method, 1_000 + seed),
@@ -172,7 +172,7 @@ impl Fixture {
         }
     }
 
-    /// What model tuning answers at a checkpoint: a share of the right answers of the end.
+    /// The answers of model tuning at a checkpoint: a fraction of the final right answers.
     fn answered_at(&self, place: u32, domain: usize, seed: u64) -> Vec<Prediction> {
         let share = 0.25 + 0.14 * f64::from(place);
         let share = match domain {
@@ -269,7 +269,7 @@ impl Fixture {
         )
     }
 
-    /// Answers of which each is right with this chance.
+    /// Answers with this probability of being right.
     fn answers(&self, domain: usize, method: Method, seed: u64, chance: f64) -> Vec<Prediction> {
         let (name, _) = self.domains[domain];
         let qa = self.task == Task::ExtractiveQa;
@@ -277,7 +277,7 @@ impl Fixture {
             .map(|example| {
                 let passage = example / 3;
                 let key = [domain as u64, passage as u64];
-                // A passage is as hard for every method; the rest is the example's and the run's.
+                // A passage is equally hard for every method; the rest is specific to example and run.
                 let ease = 0.5 + 0.5 * noise(&key);
                 let own = 0.5 + 0.5 * noise(&[key[0], example as u64, method as u64, seed, 5]);
                 let right = 0.4 * ease + 0.6 * own < bend(chance);

@@ -1,11 +1,10 @@
-//! Records into reports: a pure function; no model, no data, no device.
+//! Reports from records: a pure function that needs no model, data or device.
 //!
-//! [`study`] puts records that belong together side by side and checks them against their
-//! predictions, [`resamples`] and [`results`] are what every section reads, [`sections`] has a file
-//! for each question, [`comparison`] is the analysis of a study and [`report`] its document. A
-//! [`document`] is rendered to Markdown, HTML and the terminal; figures are [`chart`]s.
-//! [`ablation`], [`ensemble`], [`inspection`], [`mod@bench`] and [`leaderboard`] are other documents, and
-//! [`export`] has the records themselves as tables for other programs.
+//! [`study`] groups the records that are comparable and checks them against their predictions. [`resamples`] and
+//! [`results`] are the numbers that all sections use, [`sections`] has a file for each question, [`comparison`] is
+//! the analysis of a study and [`report`] the document. A [`document`] is rendered to Markdown, HTML and the
+//! terminal; figures are [`chart`]s. [`ablation`], [`ensemble`], [`inspection`], [`mod@bench`] and [`leaderboard`]
+//! are other documents, and [`export`] writes the records as tables for other programs.
 
 pub mod ablation;
 pub mod baselines;

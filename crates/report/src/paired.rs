@@ -1,10 +1,11 @@
-//! Two sets of predictions, paired by example: does the second lose against the first?
+//! Compares two sets of predictions, paired by example: does the second score lower?
 
 pub mod sets;
 pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::number::joined;
 use promptshift_numbers::record::{Prediction, Score};
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::Bootstrap;
@@ -16,23 +17,23 @@ pub use verdict::Row;
 /// Why two sets cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum PairedError {
-    /// They are about different things.
+    /// They differ in something that must be equal.
     #[error(
         "{first} and {second} cannot be compared: {what} is {found} in the first and {other} in the second"
     )]
     Differ {
-        /// A run of the first set, or the set.
+        /// A run of the first set, or the set's name.
         first: String,
-        /// A run of the second set, or of the first.
+        /// A run of the second set, another run of the first, or the second set's name.
         second: String,
-        /// What differs.
+        /// The difference.
         what: String,
-        /// In the first.
+        /// The value in the first.
         found: String,
-        /// In the second.
+        /// The value in the second.
         other: String,
     },
-    /// An example stands twice in one run.
+    /// A run has an example twice.
     #[error("{run}: wanted each example once, found '{id}' of {domain} twice")]
     Twice {
         /// The run.
@@ -42,7 +43,7 @@ pub enum PairedError {
         /// The example.
         id: String,
     },
-    /// Two runs of one method and seed in one set.
+    /// A set has two runs with the same method and seed.
     #[error("{first} and {second} are both {method} with seed {seed}: compare one of them")]
     TwoRuns {
         /// A run.
@@ -54,14 +55,14 @@ pub enum PairedError {
         /// Their seed.
         seed: u64,
     },
-    /// The metric is not one of the predictions'.
-    #[error("no metric '{wanted}' on {domain}: known there: {known}")]
+    /// The predictions do not have this metric.
+    #[error("wanted a metric of {domain} ({known}), found '{wanted}'")]
     Metric {
-        /// What was asked for.
+        /// The requested metric.
         wanted: String,
-        /// Where.
+        /// The domain.
         domain: String,
-        /// The metrics that can be had.
+        /// The available metrics.
         known: String,
     },
 }
@@ -69,8 +70,8 @@ pub enum PairedError {
 /// Compares the second set with the first.
 ///
 /// # Errors
-/// A set has two runs of one method and seed, or the sets are of different domains, data, cuts or templates, hold an example twice, or have no
-/// such metric.
+/// A set has two runs with the same method and seed or an example twice, the sets have different domains, data,
+/// limits or templates, or do not have the metric.
 pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Row>, PairedError> {
     let mut rows = Vec::new();
     for set in [first, second] {
@@ -86,7 +87,7 @@ pub fn compare(first: &Set, second: &Set, metric: Option<&str>) -> Result<Vec<Ro
     Ok(rows)
 }
 
-/// Each run stands in a set once.
+/// Checks that each method and seed occurs once in a set.
 fn once(set: &Set) -> Result<(), PairedError> {
     let mut found: BTreeMap<(&str, u64), &Run> = BTreeMap::new();
     for run in &set.runs {
@@ -102,10 +103,10 @@ fn once(set: &Set) -> Result<(), PairedError> {
     Ok(())
 }
 
-/// A method's name, where there are several, with both sets' runs of it.
+/// A method's name, if there are several, with its runs in both sets.
 type Pairing<'a> = (Option<String>, Vec<&'a Run>, Vec<&'a Run>);
 
-/// Sets of one method each are compared as they are; others method by method.
+/// If each set has one method, the sets are compared as they are, otherwise method by method.
 fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, PairedError> {
     let names = |set: &'a Set| -> BTreeSet<&'a str> {
         set.runs.iter().map(|run| run.method.as_str()).collect()
@@ -116,7 +117,7 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
         return Ok(vec![(None, all(first), all(second))]);
     }
     if one != other {
-        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        let list = |names: &BTreeSet<&str>| joined(", ", names);
         return Err(PairedError::Differ {
             first: first.name.clone(),
             second: second.name.clone(),
@@ -140,7 +141,7 @@ fn methods<'a>(first: &'a Set, second: &'a Set) -> Result<Vec<Pairing<'a>>, Pair
         .collect())
 }
 
-/// The domains, which must be the same in every run, after every check of what they were made from.
+/// The domains of the runs, after checking that all runs have the same domains and were made from the same data.
 fn domains(first: &[&Run], second: &[&Run]) -> Result<Vec<String>, PairedError> {
     let reference = first[0];
     for run in first[1..].iter().chain(second) {
@@ -157,7 +158,7 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
         found,
         other: second,
     };
-    let names = |run: &Run| run.answers.keys().cloned().collect::<Vec<_>>().join(", ");
+    let names = |run: &Run| joined(", ", run.answers.keys());
     if names(one) != names(other) {
         return Err(differ(
             "the list of domains".to_owned(),
@@ -220,7 +221,7 @@ fn alike(one: &Run, other: &Run) -> Result<(), PairedError> {
     Ok(())
 }
 
-/// What would be right, in words or as a class.
+/// The right answers, and the right class.
 fn right(prediction: &Prediction) -> String {
     let class = match prediction.score {
         Score::Span { .. } => String::new(),
@@ -303,7 +304,7 @@ fn is_identical(panel: &Panel) -> bool {
     scores(0) == scores(1)
 }
 
-/// The metric asked for, or the main one of such predictions.
+/// The requested metric, or the main metric of such predictions.
 fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, PairedError> {
     let known: [Metric; 2] = match score {
         Score::Span { .. } => [Metric::F1, Metric::ExactMatch],
@@ -321,7 +322,7 @@ fn choose(wanted: Option<&str>, domain: &str, score: &Score) -> Result<Metric, P
     })
 }
 
-/// Right answers of one of two runs alone, paired by example.
+/// Examples that only one of two runs answered correctly, paired by example.
 fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
     let theirs: BTreeMap<&str, &Score> = second
         .iter()
@@ -337,7 +338,7 @@ fn discordant(first: &[Prediction], second: &[Prediction]) -> Option<McNemar> {
     Some(mcnemar(pairs?))
 }
 
-/// Holm over all rows.
+/// Adjusts p values over all rows (Holm).
 fn adjust(rows: &mut [Row]) {
     let each: [fn(&mut Row) -> Option<&mut f64>; 3] = [
         |row| row.p_value.as_mut(),

@@ -12,15 +12,15 @@ use crate::study::{Study, studies};
 use promptshift_numbers::recipe::Method;
 use promptshift_numbers::record::folder::{StoredRecord, Unfinished};
 
-/// The analysis of records, which takes most of a report's time, and the report on them.
+/// The analysis of records, which takes most of a report's time, and the report.
 pub struct Analysis {
-    /// One for each study.
+    /// The analysis of each study.
     pub comparisons: Vec<Comparison>,
-    /// The report on all of them.
+    /// The report on all studies.
     pub document: Document,
 }
 
-/// Analyses records and writes the report; cells that were begun and have no record are listed.
+/// Analyses records and writes the report. Unfinished cells, which were started and have no record, are listed in it.
 ///
 /// # Errors
 /// There are no records, or some contradict each other.
@@ -55,7 +55,7 @@ pub fn json(comparisons: &[Comparison]) -> String {
     serde_json::to_string_pretty(comparisons).expect("a comparison is plain data")
 }
 
-/// A study's part of a report; `suffix` keeps the names of several studies' figures apart.
+/// The part of a report on one study; `suffix` distinguishes the names of its figures from those of other studies.
 fn part(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
     let Comparison {
         results,
@@ -111,7 +111,7 @@ fn part(study: &Study, comparison: &Comparison, suffix: &str) -> Vec<Block> {
     blocks
 }
 
-/// The verdict alone, for a screen.
+/// The verdict only, for the terminal.
 pub fn summary(comparison: &Comparison) -> Document {
     let (results, verdicts) = (&comparison.results, &comparison.verdict);
     let title = format!("{} ({})", results.transfer(), results.model);

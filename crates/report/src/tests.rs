@@ -36,8 +36,8 @@ fn render_with(
     })
 }
 
-/// Compares a report with its golden file byte for byte. `PROMPTSHIFT_BLESS=FOLDER cargo test
-/// report` writes reports and figures there, to be looked at and copied to `crates/report/src/golden`.
+/// Compares a report with its golden file byte for byte. With `PROMPTSHIFT_BLESS=FOLDER` it writes reports and
+/// figures into that folder instead, to be checked and copied to `crates/report/src/golden`.
 fn golden(name: &str, wanted: &str) {
     let fixture = match name {
         "one_target" => Fixture::one_target(),
@@ -89,13 +89,13 @@ fn report(records: &[StoredRecord]) -> Report {
     render(records, "figures").expect("the records are consistent")
 }
 
-/// What the cautions of the first study are about.
+/// The subjects of the first study's cautions.
 fn cautioned(report: &Report) -> Vec<&'static str> {
     let cautions = report.comparisons[0].cautions.iter();
     cautions.map(|caution| caution.about).collect()
 }
 
-/// What the first study says of a method.
+/// The first study's verdict on a method's finished runs.
 fn says(report: &Report, method: Method) -> Option<Says> {
     let mut verdicts = report.comparisons[0].verdict.iter();
     verdicts
@@ -104,7 +104,7 @@ fn says(report: &Report, method: Method) -> Option<Says> {
 }
 
 #[test]
-fn a_seed_more_or_less_is_what_intervals_are_made_of() {
+fn more_seeds_narrow_the_intervals() {
     let width = |seeds: u64| {
         let fixture = Fixture {
             seeds: (0..seeds).collect(),
@@ -119,7 +119,7 @@ fn a_seed_more_or_less_is_what_intervals_are_made_of() {
 }
 
 #[test]
-fn one_seed_is_said_to_be_one() {
+fn one_seed_gets_a_caution() {
     let fixture = Fixture {
         seeds: vec![4],
         ..Fixture::one_target()
@@ -133,7 +133,7 @@ fn one_seed_is_said_to_be_one() {
 }
 
 #[test]
-fn a_choice_by_few_validation_rows_is_cautioned_and_what_intervals_cover_is_said() {
+fn few_validation_rows_get_a_caution_and_the_report_says_what_intervals_cover() {
     let with = |rows: usize| {
         let mut records = records();
         for stored in &mut records {
@@ -147,7 +147,7 @@ fn a_choice_by_few_validation_rows_is_cautioned_and_what_intervals_cover_is_said
     let few = with(199);
     assert!(cautioned(&few).contains(&"validation rows"));
     assert!(few.markdown.contains(
-        "chosen on 199 rows of squad validation, where a score of 50 % has a standard error of 3.5"
+        "chosen by 199 rows of squad validation, on which a score of 50 % has a standard error of 3.5"
     ));
     assert!(
         few.markdown
@@ -156,7 +156,7 @@ fn a_choice_by_few_validation_rows_is_cautioned_and_what_intervals_cover_is_said
 }
 
 #[test]
-fn several_studies_have_a_section_and_figures_each() {
+fn each_study_has_its_own_part_and_figures() {
     let mut all = records();
     let pairs = Fixture {
         passages: 20,
@@ -195,7 +195,7 @@ fn the_order_of_records_does_not_matter() {
 }
 
 #[test]
-fn records_that_do_not_belong_together_are_an_error() {
+fn records_that_are_not_comparable_are_an_error() {
     let error = |change: &dyn Fn(&mut Vec<StoredRecord>)| {
         let mut records = records();
         change(&mut records);
@@ -238,7 +238,7 @@ fn records_that_do_not_belong_together_are_an_error() {
 }
 
 #[test]
-fn a_metric_that_its_predictions_do_not_give_is_an_error() {
+fn a_metric_that_differs_from_its_predictions_is_an_error() {
     let mut records = records();
     records[1].record.evaluations[1]
         .metrics
@@ -253,7 +253,7 @@ fn a_metric_that_its_predictions_do_not_give_is_an_error() {
 }
 
 #[test]
-fn the_same_numbers_are_in_words_and_in_json() {
+fn words_and_json_have_the_same_numbers() {
     let report = report(&records());
     let value: serde_json::Value = serde_json::from_str(&json(&report.comparisons)).expect("JSON");
     assert_eq!(value[0]["source"], "squad");

@@ -13,7 +13,7 @@ use promptshift_text::hash::sha256;
 pub enum Role {
     /// The domain that was trained on.
     Source,
-    /// A domain that was not.
+    /// A domain that was not trained on.
     Target,
 }
 
@@ -24,7 +24,7 @@ pub struct Evaluation {
     pub domain: String,
     /// Source or target.
     pub role: Role,
-    /// What is asked.
+    /// The task.
     pub task: Task,
     /// The split that was scored.
     pub split: Split,
@@ -32,13 +32,13 @@ pub struct Evaluation {
     pub examples: usize,
     /// Inputs that were longer than the limit.
     pub cut_inputs: usize,
-    /// Metric → value in [0, 1]: the two of its task (`f1` and `exact_match`, `accuracy` and `f1`,
+    /// Metric → value in [0, 1], for both metrics of its task (`f1` and `exact_match`, `accuracy` and `f1`,
     /// `accuracy` and `macro_f1`).
     pub metrics: BTreeMap<String, f64>,
-    /// The expected main metric of a random fact of the passage, or of the constant answer that is
-    /// most common in source training; absent where neither is defined.
+    /// The expected main metric of a random fact of the passage, or of the answer that is most common in source
+    /// training; absent if neither is defined.
     pub floor: Option<f64>,
-    /// Seconds from tokens to text, for all examples.
+    /// Seconds for all examples, from tokens to text.
     pub seconds: f64,
     /// Tokens generated, end of sequence included.
     pub generated_tokens: u64,
@@ -48,76 +48,74 @@ pub struct Evaluation {
     pub predictions: String,
     /// Its SHA-256.
     pub predictions_sha256: String,
-    /// What the model was given for a handful of the examples, drawn without looking at any answer,
-    /// so that a report can show some. Empty in records from before they were kept.
+    /// Inputs of a few examples for the report, chosen independently of the answers. Empty in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excerpts: Vec<Excerpt>,
 }
 
-/// The text of one example, shortened where it is long.
+/// The input of one example, shortened if it is long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt {
     /// The example.
     pub id: String,
-    /// Its input; ` … ` stands for what was left out.
+    /// The input; ` … ` marks omissions.
     pub input: String,
 }
 
-/// One example's prediction and what it is worth.
+/// The prediction for one example and its score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The example.
     pub id: String,
-    /// Its passage: the cluster in the statistics.
+    /// Its passage, the cluster in the statistics.
     pub passage: String,
-    /// The generated text; the class's label where classes were ranked, or where a verbalizer's
-    /// word for it was written.
+    /// The generated text; the class's label if classes were ranked or a verbalizer's word for the class was
+    /// generated.
     pub prediction: String,
-    /// The right answers, or the one right label's string, or a pronoun's candidate.
+    /// The right answers, the right label's string, or a pronoun's candidate.
     pub answers: Vec<String>,
-    /// What it is worth.
+    /// Its score.
     pub score: Score,
-    /// Sum of the generated tokens' log-probabilities (natural), end of sequence included; where
-    /// classes were ranked, the logarithm of the class's share among all classes.
+    /// Sum of the natural log-probabilities of the generated tokens, end of sequence included; if classes were
+    /// ranked, the log of the class's probability relative to all classes.
     pub log_prob: f64,
-    /// Where classes were ranked, the logarithm of each one's share, in the order of the source's
-    /// labels.
+    /// If classes were ranked, the log of each class's probability relative to all classes, in the order of the
+    /// source's labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_log_probs: Option<Vec<f64>>,
-    /// Input tokens, end of sequence included, after the cut; a soft prompt's vectors not counted.
+    /// Input tokens after truncation, end of sequence included, soft prompt not included.
     pub input_tokens: usize,
-    /// Generated tokens, end of sequence included; where classes were ranked, those of the
-    /// predicted class's word.
+    /// Generated tokens, end of sequence included; if classes were ranked, the tokens of the predicted class's word.
     pub output_tokens: usize,
     /// Whether the input was longer than the limit.
     pub cut: bool,
-    /// What the example is like; absent in predictions from before it was kept.
+    /// Properties of the example; absent in older predictions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traits: Option<Traits>,
 }
 
-/// What an example is like: groups that a report breaks scores down by.
+/// Properties of an example by which a report groups scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Traits {
-    /// Its domain, in a source of several.
+    /// Its domain, if the source is a mixture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// The first question word of its question, or `other`; absent where nothing is asked in words.
+    /// The first question word of its question, or `other`; absent without a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_word: Option<String>,
-    /// Where in the whole input, before any cut, the first right answer ends, as a share of its
-    /// bytes in (0, 1]; absent where no answer is stated in the passage.
+    /// Where the first right answer ends in the input before truncation, as a fraction of its bytes in (0, 1]; absent
+    /// if the passage does not contain an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_position: Option<f64>,
 }
 
-/// What one prediction is worth.
+/// The score of one prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
     /// Extractive question answering, each in [0, 1].
     Span {
-        /// Equal to a gold answer after normalisation.
+        /// 1 if equal to a gold answer after normalisation, else 0.
         exact_match: f64,
         /// Word overlap with the best gold answer.
         f1: f64,
@@ -126,7 +124,7 @@ pub enum Score {
     Label {
         /// The right class.
         gold: usize,
-        /// The class whose string was generated; `None` for any other string, counted wrong.
+        /// The class whose string was generated; `None` for any other string, which counts as wrong.
         predicted: Option<usize>,
     },
     /// One of several answers to a question, judged by generated label (MultiRC).
@@ -135,13 +133,13 @@ pub enum Score {
         question: u64,
         /// The right class.
         gold: usize,
-        /// The class whose string was generated; `None` for any other string, counted wrong.
+        /// The class whose string was generated; `None` for any other string, which counts as wrong.
         predicted: Option<usize>,
     },
 }
 
 impl Score {
-    /// Whether it is right: equal to a right answer after normalisation, or the right label.
+    /// Whether the prediction is right: equal to a right answer after normalisation, or the right label.
     pub fn is_right(&self) -> bool {
         match *self {
             Score::Span { exact_match, .. } => exact_match == 1.0,
@@ -153,7 +151,7 @@ impl Score {
     }
 }
 
-/// The predictions on source validation of the step that was kept.
+/// The predictions of the kept step on source validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidationAnswers {
     /// Examples answered.
@@ -164,34 +162,34 @@ pub struct ValidationAnswers {
     pub predictions_sha256: String,
 }
 
-/// One target with one number of examples.
+/// The score on one target after few-shot tuning on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KShot {
-    /// `K`, the examples that were tuned on.
+    /// `K`, the number of examples.
     pub examples: usize,
-    /// Which rows of the target's training split they are: those of a smaller K are in a larger one.
+    /// Their ids in the target's training split. The examples of a smaller K are a subset of those of a larger K.
     pub ids: Vec<String>,
     /// Optimiser steps.
     pub steps: usize,
-    /// Examples a step.
+    /// Examples per step.
     pub batch_size: usize,
-    /// Seconds spent in them.
+    /// Seconds spent in training steps.
     pub train_seconds: f64,
-    /// On the target's test rows, the same as without any example.
+    /// The evaluation on the same test rows as in the zero-shot case.
     pub evaluation: Evaluation,
 }
 
-/// Examples of a split that a record keeps the text of.
+/// Examples of each split whose text a record contains.
 const EXAMPLES: usize = 24;
 
-/// Bytes of an input that are kept from its start: the question stands there.
+/// Bytes kept from the start of an input, where the question is.
 const START: usize = 240;
 
-/// Bytes that are kept on each side of the right answer.
+/// Bytes kept on each side of the right answer.
 const AROUND: usize = 220;
 
-/// Excerpts of the examples whose ids have the smallest hashes: a sample that no answer has a part
-/// in, the same for every method, seed and machine.
+/// Excerpts of the examples whose ids have the smallest hashes: a sample that is independent of the answers and the
+/// same for every method, seed and machine.
 pub fn excerpts(examples: &[Example]) -> Vec<Excerpt> {
     let mut drawn: Vec<(String, &Example)> = examples
         .iter()
@@ -208,8 +206,7 @@ pub fn excerpts(examples: &[Example]) -> Vec<Excerpt> {
         .collect()
 }
 
-/// The start of an input and what stands around the right answer, or the whole where that is not
-/// much more.
+/// The start of an input and the text around the right answer; the whole input if it is not much longer.
 fn shortened(input: &str, answer_location: AnswerLocation) -> String {
     if input.len() <= START + 2 * AROUND {
         return input.to_owned();
@@ -233,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_inputs_keep_their_start_and_their_answer() {
+    fn an_excerpt_has_the_start_of_the_input_and_its_answer() {
         let input = format!(
             "question: who? context: {}ANSWER{}",
             "ä ".repeat(900),

@@ -4,8 +4,8 @@
 //! T5's `t5/evaluation/qa_utils.py` and in `mrqa_official_eval.py`). A referent is compared as T5 does for WSC
 //! (`wsc_simple` in google-research/text-to-text-transfer-transformer, `t5/data/postprocessors.py`).
 //!
-//! The right answers are compared as the template padded them, as T5 does: both sides of
-//! `U . S .` become `u s`.
+//! Right answers are compared in the form that the template padded them to, as in T5: `U . S .` becomes `u s` on both
+//! sides.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,15 +23,15 @@ pub fn normalize(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// 1 if the prediction equals a right answer after [`normalize`], else 0.
+/// 1 if the prediction equals a right answer after [`normalize`], otherwise 0.
 pub fn exact_match(prediction: &str, golds: &[String]) -> f64 {
     let prediction = normalize(prediction);
     let equal = golds.iter().any(|gold| normalize(gold) == prediction);
     f64::from(u8::from(equal))
 }
 
-/// The greatest F1 with a right answer: the harmonic mean of precision and recall of the words,
-/// repeats counted, after [`normalize`]; 0 without a common word, even if both are empty.
+/// The highest F1 with any right answer: the harmonic mean of precision and recall over the multisets of words after
+/// [`normalize`]; 0 without a common word, even if both are empty.
 pub fn f1(prediction: &str, golds: &[String]) -> f64 {
     let prediction = normalize(prediction);
     golds
@@ -62,7 +62,7 @@ fn count_words(text: &str) -> HashMap<&str, usize> {
     counts
 }
 
-/// Replaces each `\b(a|an|the)\b` by a space: an article that is all of a run of word characters.
+/// Replaces each `\b(a|an|the)\b` by a space: an article that is a whole run of word characters.
 fn without_articles(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -77,20 +77,20 @@ fn without_articles(text: &str) -> String {
     kept
 }
 
-/// What Python's `str.split()` splits at: white space and the separators U+001C to U+001F.
+/// The characters at which Python's `str.split()` splits: white space and the separators U+001C to U+001F.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// Words that do not tell one thing from another.
+/// Words that are ignored when referents are compared.
 const DETERMINERS: [&str; 21] = [
     "a", "an", "few", "her", "his", "each", "every", "many", "much", "my", "our", "some", "that",
     "the", "their", "these", "this", "those", "which", "whose", "your",
 ];
 
-/// Whether the prediction names the referent: the words of one are among those of the other,
-/// without regard to case and determiners. "Ola" does not name "Ola's hat": both or neither have an
-/// apostrophe. `None` where the prediction has no word.
+/// Whether the prediction names the referent: the words of one are a subset of those of the other, ignoring case and
+/// determiners. "Ola" does not name "Ola's hat": both or neither must have an apostrophe. `None` if the prediction
+/// has no words.
 pub fn names_referent(prediction: &str, referent: &str) -> Option<bool> {
     let (prediction, referent) = (clean(prediction), clean(referent));
     if prediction.is_empty() {
@@ -112,8 +112,8 @@ fn clean(text: &str) -> String {
 
 /// Whether `c` is matched by Python's `\w`: `str.isalnum()` or `_`.
 ///
-/// Python counts letters and numbers by their category; Rust's [`char::is_alphanumeric`] goes by
-/// the property Alphabetic, which some combining marks and circled letters have too.
+/// Python decides by the general category; Rust's [`char::is_alphanumeric`] by the property Alphabetic, which some
+/// combining marks and circled letters have as well.
 fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
@@ -124,9 +124,9 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() && !is_mark
 }
 
-/// Ranges that hold every character that Rust calls alphanumeric and CPython 3.11 (Unicode 14.0)
-/// does not, and none that both do: marks (Mn, Mc) and symbols (So) with the property Alphabetic.
-/// Made by comparing both over all characters.
+/// Ranges that contain every character that is alphanumeric in Rust but not in CPython 3.11 (Unicode 14.0), and none
+/// that is in both: marks (Mn, Mc) and symbols (So) with the property Alphabetic. Obtained by comparing both for all
+/// characters.
 #[rustfmt::skip]
 const MARKS: &[(u32, u32)] = &[
     (0x0345, 0x036f), (0x05b0, 0x05c7), (0x0610, 0x061a), (0x064b, 0x065f),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn normalisation_goes_case_punctuation_articles_space() {
+    fn normalisation_handles_case_punctuation_articles_and_space_in_this_order() {
         for (text, normal) in [
             ("The Old  Mill.", "old mill"),
             ("U . S .", "u s"),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn f1_is_of_word_multisets_and_the_best_gold() {
+    fn f1_compares_word_multisets_with_the_best_gold_answer() {
         for (prediction, right, em, score) in [
             ("red barn", &["red barn"][..], 1.0, 1.0),
             ("red barn", &["barn red"], 0.0, 1.0),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_python_s() {
+    fn word_characters_are_those_of_python() {
         for c in [
             'a', 'Z', '0', '_', 'é', 'я', '山', '\u{b2}', '\u{bd}', '\u{663}', 'ª', 'Ⅷ',
         ] {

@@ -4,9 +4,8 @@
 use super::estimate::{Estimate, Interval, beta_quantile, normal_quantile, student_quantile};
 use super::panel::{Sum, ratio};
 
-/// Wilson's 95 % score interval (1927) of `successes` of `trials` independent yes-or-no outcomes.
-/// It stays inside [0, 1] and does not shrink to a point where all or none succeed. `None` of no
-/// trials.
+/// Wilson's 95 % score interval (1927) of `successes` of `trials` independent yes-or-no outcomes. It stays inside [0,
+/// 1] and does not shrink to a point if all or none succeed. `None` for no trials.
 ///
 /// Outcomes must be independent: for questions that share a passage, use the bootstrap.
 pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
@@ -18,7 +17,7 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
     let shrunk = 1.0 + z * z / n;
     let centre = (share + z * z / (2.0 * n)) / shrunk;
     let half = z / shrunk * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    // All or none: the end is the bound itself, which rounding may miss by a last bit.
+    // For all or none the end is the bound itself, which rounding may miss by a last bit.
     Some(Interval {
         low: if successes == 0 { 0.0 } else { centre - half },
         high: if successes == trials {
@@ -29,9 +28,10 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Interval> {
     })
 }
 
-/// Clopper and Pearson's 95 % interval (1934) of `successes` of `trials` independent yes-or-no outcomes: every chance
-/// that makes neither so many nor so few less likely than 2.5 %. It holds the chance in 95 of 100 cases at least, however
-/// few trials, for which it is wider than [`wilson`]'s. `None` of no trials.
+/// Clopper and Pearson's 95 % interval (1934) of `successes` of `trials` independent yes-or-no outcomes: all
+/// probabilities for which neither as many successes or more, nor as few or fewer, have less than 2.5 % probability.
+/// It covers the probability in at least 95 of 100 cases for any number of trials, so it is wider than [`wilson`]'s
+/// interval. `None` for no trials.
 pub fn clopper_pearson(successes: usize, trials: usize) -> Option<Interval> {
     if trials == 0 || successes > trials {
         return None;
@@ -49,13 +49,12 @@ pub fn clopper_pearson(successes: usize, trials: usize) -> Option<Interval> {
     })
 }
 
-/// `Σ numerator / Σ denominator` with the 95 % interval that whole passages give: the linearised
-/// ratio's standard error by cluster, `sqrt(C/(C - 1) Σ_c (n_c - M d_c)²) / Σ d` (Liang & Zeger
-/// 1986; for evaluations Miller 2024, arXiv:2411.00640), with Student's quantile of C - 1 degrees
-/// of freedom. For groups, where a bootstrap of each would cost more than it tells. Shares that are
-/// all right or all wrong show no error, which is not to say that there is none: theirs is Wilson's
-/// interval, with one independent answer for each passage. `None` of fewer than two passages, or
-/// nothing below the line.
+/// `Σ numerator / Σ denominator` with its 95 % interval over whole passages: the linearised ratio's standard error by
+/// cluster, `sqrt(C/(C - 1) Σ_c (n_c - M d_c)²) / Σ d` (Liang & Zeger 1986; for evaluations Miller 2024,
+/// arXiv:2411.00640), with Student's quantile of C - 1 degrees of freedom. It is used for groups of examples, for
+/// which a bootstrap would cost too much. If all answers are right or all wrong, the standard error is zero although
+/// the uncertainty is not: then the interval is Wilson's with one independent answer per passage. `None` for fewer
+/// than two passages, or if the denominator is zero.
 pub fn ratio_estimate(passages: &[Sum]) -> Option<Estimate> {
     let total = passages
         .iter()

@@ -1,5 +1,5 @@
-//! What a set of runs shows about the next one: how often a run of one method beats a run of another, how often training
-//! fails or collapses, and the best score that a search of k trials is expected to find.
+//! What runs show about further runs: how often a run of one method beats a run of another, how often training fails
+//! or collapses, and the best score that a search of k trials is expected to find.
 
 use serde::Serialize;
 
@@ -7,9 +7,8 @@ use super::bootstrap::Draws;
 use super::estimate::{Estimate, Interval, mean, median, normal_quantile, standard_deviation};
 use super::intervals::clopper_pearson;
 
-/// The share of pairs of runs, one of each method, in which the first has the higher score; half
-/// of those that tie (the probability of improvement of Agarwal et al. 2021, without its
-/// stratification).
+/// The share of pairs of runs, one of each method, in which the first has the higher score; ties count half (the
+/// probability of improvement of Agarwal et al. 2021, without stratification).
 pub fn share_of_wins(first: &[f64], second: &[f64]) -> Option<f64> {
     let pairs = first.len() * second.len();
     let wins: f64 = first
@@ -24,11 +23,11 @@ pub fn share_of_wins(first: &[f64], second: &[f64]) -> Option<f64> {
     (pairs > 0).then(|| wins / pairs as f64)
 }
 
-/// The 95 % interval of the chance that a run of one method beats one of another, of whose pairs it won such a share:
-/// the chances whose standard error would put them within 1.96 of it (Newcombe 2006, method 5, after Hanley & McNeil
-/// 1982). As Wilson's, it stays inside [0, 1] and is no point where one method won every time: 25 of 25 pairs of
-/// five runs each are [0.64, 1]. `other` is the variance that the share has for another reason than that runs are
-/// few.
+/// The 95 % interval of the probability that a run of one method beats a run of another, given its share of wins: all
+/// probabilities that are within 1.96 of their own standard errors from the share (Newcombe 2006, method 5, after
+/// Hanley & McNeil 1982). Like Wilson's interval it stays inside [0, 1] and is not a point if one method wins every
+/// time: for 25 wins in 25 pairs of five runs each it is [0.64, 1]. `other` is the variance of the share from other
+/// sources than the number of runs.
 fn interval(share: f64, first: usize, second: usize, other: f64) -> Interval {
     let (m, n) = (first as f64, second as f64);
     let fellow = 0.5 * (m + n) - 1.0;
@@ -43,7 +42,7 @@ fn interval(share: f64, first: usize, second: usize, other: f64) -> Interval {
         if is_near(bound) {
             return bound;
         }
-        // Near at `inside`, not at `outside`.
+        // Within the limit at `inside`, not at `outside`.
         let (mut inside, mut outside) = (share, bound);
         for _ in 0..60 {
             let middle = 0.5 * (inside + outside);
@@ -61,11 +60,11 @@ fn interval(share: f64, first: usize, second: usize, other: f64) -> Interval {
     }
 }
 
-/// The share of wins with the 95 % interval of its chance, for other runs and other passages: what the share varies by
-/// when passages are drawn, the same for both methods, is added to what the number of runs makes of it. Runs with the
-/// same seed are compared as if they were any two.
+/// The share of wins with its 95 % interval over runs and passages: the variance of the share when passages are
+/// drawn, the same for both methods, is added to the variance from the number of runs. Pairs with the same seed are
+/// treated like any others.
 ///
-/// `None` for quantities that are not one method's score.
+/// `None` if a quantity is not one method's score.
 pub fn probability(first: &Draws, second: &Draws) -> Option<Estimate> {
     let (first, second) = (first.runs()?, second.runs()?);
     let value = share_of_wins(&first.values, &second.values)?;
@@ -83,17 +82,17 @@ pub fn probability(first: &Draws, second: &Draws) -> Option<Estimate> {
     })
 }
 
-/// What one method's runs came to.
+/// The outcomes of one method's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Collapse {
-    /// Runs begun, those without a score among them.
+    /// Number of runs, including those without a score.
     pub runs: usize,
-    /// Runs that failed, and have no score.
+    /// Runs that failed and have no score.
     pub failed: usize,
-    /// Runs that have a score, and collapsed.
+    /// Runs that have a score and collapsed.
     pub collapsed: usize,
-    /// The share of runs that failed or collapsed, with Clopper and Pearson's 95 % interval of its chance: none of five
-    /// is [0, 0.52].
+    /// The share of runs that failed or collapsed, with Clopper and Pearson's 95 % interval: [0, 0.52] for none of
+    /// five.
     pub chance: Estimate,
     /// The mean of the runs that have a score.
     pub mean: Option<f64>,
@@ -104,7 +103,8 @@ pub struct Collapse {
 }
 
 impl Collapse {
-    /// Of runs with a score each, of which those below `bar` collapsed, and of runs that failed; `None` of no runs.
+    /// The outcomes of runs with these scores, which collapsed if they are below `bar`, and of runs that failed.
+    /// `None` without runs.
     pub fn of(scores: &[f64], bar: f64, failed: usize) -> Option<Collapse> {
         let runs = scores.len() + failed;
         let collapsed = scores.iter().filter(|score| **score < bar).count();
@@ -124,15 +124,15 @@ impl Collapse {
     }
 }
 
-/// The mean of the middle half: a quarter of the values is left out at either end, of a value that lies across the
-/// border the part that lies outside (Agarwal et al. 2021, arXiv:2108.13264, for whole numbers of values). Less moved by
-/// one run than the mean, less wasteful than the median. `None` of nothing.
+/// The interquartile mean: a quarter of the values is left out at either end, with fractional weight for a value
+/// across the border (Agarwal et al. 2021, arXiv:2108.13264, for whole numbers of values). It is more robust to a
+/// single run than the mean and more efficient than the median. `None` for no values.
 pub fn interquartile_mean(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let count = sorted.len() as f64;
     let (low, high) = (0.25 * count, 0.75 * count);
-    // Value i covers i to i + 1.
+    // Value i covers the range from i to i + 1.
     let inside = |place: usize| (high.min(place as f64 + 1.0) - low.max(place as f64)).max(0.0);
     let sum: f64 = sorted
         .iter()
@@ -142,11 +142,10 @@ pub fn interquartile_mean(values: &[f64]) -> Option<f64> {
     (!sorted.is_empty()).then(|| sum / (high - low))
 }
 
-/// The expected best of k trials, for k = 1, 2, ..., n, from the scores of n (Dodge et al. 2019,
-/// *Show your work*, §3.2): `Σ_i v_(i) ((i/n)^k - ((i-1)/n)^k)` over the sorted scores, the mean of the
-/// highest of k scores drawn with replacement. At k = 1 it is the mean; at k = n it stays a little
-/// below the highest, which such draws may miss. Trials of a grid are taken as if they came in a
-/// random order.
+/// The expected best of k trials, for k = 1, 2, ..., n, from the scores of n trials (Dodge et al. 2019,
+/// *Show your work*, §3.2): `Σ_i v_(i) ((i/n)^k - ((i-1)/n)^k)` over the sorted scores, the expected maximum of k
+/// scores drawn with replacement. At k = 1 it is the mean; at k = n it is slightly below the maximum, which such
+/// draws may miss. Trials of a grid are treated as if they were in random order.
 pub fn expected_best(scores: &[f64]) -> Vec<f64> {
     let mut sorted = scores.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_won_is_no_certainty() {
+    fn winning_every_pair_still_has_an_interval() {
         // One of each: (1 - p)² = z² p (1 - p), so p = 1 / (1 + z²), as Wilson's interval of one trial has it.
         let one = interval(1.0, 1, 1, 0.0);
         assert!(
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_five_runs_a_side_hold_the_truth() {
+    fn intervals_of_five_runs_a_side_cover_the_truth() {
         // Normal runs that lie `apart` standard deviations from each other: the chance is Φ(apart / √2).
         let studies = 2_000;
         for apart in [0.0, 0.5, 1.0, 2.0, 3.0] {
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_runs_count_among_those_lost() {
+    fn failed_runs_count_as_lost() {
         let found = Collapse::of(&[0.7, 0.1, 0.8], 0.4, 1).expect("four runs");
         assert_eq!((found.runs, found.failed, found.collapsed), (4, 1, 1));
         assert_eq!(found.chance.value, 0.5);
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn none_of_five_promises_little() {
+    fn no_collapse_in_five_runs_leaves_a_wide_interval() {
         let found = Collapse::of(&[0.7, 0.71, 0.72, 0.7, 0.69], 0.4, 0).expect("five runs");
         assert!((found.chance.interval.high - 0.521_823_750_1).abs() < 1e-9);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::panel::{Sum, ratio};
 
-/// How often and from which seed to flip.
+/// The number of permutations and the seed of the flips.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignFlip {
     /// Number of permutations.
@@ -25,17 +25,17 @@ impl Default for SignFlip {
     }
 }
 
-/// Flips as they come out of one random word.
+/// The number of flips from one random word.
 const WORD: usize = 64;
 
 impl SignFlip {
-    /// The two-sided p value of "it does not matter which method is which", given the sums of both
-    /// on each passage: each permutation swaps the two on about half of the passages, whole, and
-    /// computes both scores again. `p = (1 + #{|swapped difference| ≥ |difference|}) / (R + 1)`
-    /// (Phipson & Smyth 2010), which is never 0. `None` of fewer than two passages.
+    /// The two-sided p value of the hypothesis that the two methods are exchangeable, given the sums of both on each
+    /// passage: each permutation swaps the methods on a random half of the passages and computes both scores again.
+    /// `p = (1 + #{|swapped difference| ≥ |difference|}) / (R + 1)` (Phipson & Smyth 2010), which is never 0. `None`
+    /// for fewer than two passages.
     ///
-    /// Runs are taken as given: it answers whether *these* runs differ on passages like these, not
-    /// whether another seed would.
+    /// Runs are held fixed: the test is whether *these* runs differ on passages like these, not whether runs with
+    /// other seeds would.
     pub fn p_value(self, passages: &[[Sum; 2]]) -> Option<f64> {
         if passages.len() < 2 {
             return None;
@@ -49,7 +49,7 @@ impl SignFlip {
             .map(|[first, second]| *first - *second)
             .collect();
         let observed = difference(total, apart.iter().fold(Sum::default(), |a, b| a + *b)).abs();
-        // What rounding may do to a sum of so many numbers: equal differences must count as equal.
+        // Equal differences must count as equal despite rounding.
         let rounding = 1e-12 * (1.0 + observed);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut extreme = 0_usize;
@@ -72,7 +72,7 @@ impl SignFlip {
     }
 }
 
-/// First score minus second, from their total and what the first has more than the second.
+/// First score minus second, from the sum and the difference of both methods' sums.
 fn difference(total: Sum, apart: Sum) -> f64 {
     let score = |sign: f64| {
         ratio(
@@ -83,16 +83,15 @@ fn difference(total: Sum, apart: Sum) -> f64 {
     score(1.0) - score(-1.0)
 }
 
-/// Examples by which of two runs answered them rightly, and whether that can be chance.
+/// Examples that only one of two runs answered correctly, and McNemar's test of whether that may be chance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct McNemar {
-    /// Right by the first run alone.
+    /// Examples that only the first run answered correctly.
     pub first_only: usize,
-    /// Right by the second run alone.
+    /// Examples that only the second run answered correctly.
     pub second_only: usize,
-    /// The exact two-sided p value (McNemar 1947): twice the binomial tail of the rarer kind among
-    /// the discordant examples, at most 1. It takes examples for independent, and the runs for
-    /// given: another seed is another test.
+    /// The exact two-sided p value (McNemar 1947): twice the binomial tail of the rarer kind among the discordant
+    /// examples, at most 1. It assumes independent examples and holds the runs fixed: it does not cover other seeds.
     pub p_value: f64,
 }
 
@@ -113,12 +112,12 @@ pub fn mcnemar(pairs: impl IntoIterator<Item = (bool, bool)>) -> McNemar {
     }
 }
 
-/// `min(1, 2 P(X ≤ fewer))` for X binomial with n trials of chance 1/2.
+/// `min(1, 2 P(X ≤ fewer))` for X binomial with n trials of probability 1/2.
 fn two_sided(fewer: usize, n: usize) -> f64 {
     if 2 * fewer == n {
         return 1.0;
     }
-    // Terms are ratios to C(n, fewer), the largest of the tail: none overflows and none is lost.
+    // Terms are relative to C(n, fewer), the largest of the tail, so that none overflows or underflows.
     let mut term = 1.0;
     let mut tail = 1.0;
     for k in (1..=fewer).rev() {
@@ -130,9 +129,9 @@ fn two_sided(fewer: usize, n: usize) -> f64 {
     (2.0 * tail * logarithm.exp()).min(1.0)
 }
 
-/// Holm's step-down adjustment (1979): with adjusted p values below α rejected, the chance of even
-/// one false rejection among all is at most α, however the tests depend on each other. In the
-/// order given; each is at least the p value that it was made of and at most 1.
+/// Holm's step-down adjustment (1979): if adjusted p values below α are rejected, the probability of any false
+/// rejection is at most α, whatever the dependence between tests. In the given order; each is at least the original p
+/// value and at most 1.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
@@ -146,10 +145,10 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// The greatest u for which "the hypothesis is false for at least u of all" holds with confidence `1 - level`: partial
-/// conjunction by Bonferroni (Benjamini & Heller 2008; for evaluations on several data sets Dror et al. 2017,
-/// doi 10.1162/tacl_a_00074), `p^(u/n) = max_{v ≤ u} (n - v + 1) p_(v)` over the sorted p values, however the tests
-/// depend on each other. To say which of them, use [`holm`].
+/// The greatest u for which the claim that at least u of the hypotheses are false holds with confidence `1 - level`:
+/// partial conjunction by Bonferroni (Benjamini & Heller 2008; for evaluations on several data sets Dror et al. 2017,
+/// doi 10.1162/tacl_a_00074), `p^(u/n) = max_{v ≤ u} (n - v + 1) p_(v)` over the sorted p values, whatever the
+/// dependence between tests. [`holm`] says which hypotheses are false.
 pub fn at_least(p_values: &[f64], level: f64) -> usize {
     let mut sorted = p_values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,6 +1,6 @@
-//! What each kind of ablation varies, what it asks, and what the paper concluded (Lester et al. 2021, §3.2 and §3.3):
-//! each conclusion as a difference that it found above zero, or small. The conclusions are taken from notes on the
-//! paper; [MEM] marks what is from memory alone.
+//! The kinds of ablations: the varied setting, the question, and the paper's conclusions (Lester et al. 2021, §3.2
+//! and §3.3), each as a difference that the paper found above zero or small. The conclusions are from notes on the
+//! paper; [MEM] marks those quoted from memory.
 
 use super::table::{On, Settings};
 use crate::findings::{Finding, Population};
@@ -52,7 +52,7 @@ pub(super) fn question(kind: Kind) -> &'static str {
     }
 }
 
-/// The names of the starts that the paper compares.
+/// The names of the initialisations that the paper compares.
 pub const VOCAB: &str = "sampled vocabulary";
 /// See [`VOCAB`].
 pub const LABELS: &str = "class labels";
@@ -65,7 +65,7 @@ pub const SENTINEL: &str = "span corruption, sentinel";
 /// See [`SPANS`].
 pub const ADAPTED: &str = "adapted as a language model";
 
-/// What counts as small: below two points. The paper says "marginal" and gives no number.
+/// A difference below two points counts as small. The paper says "marginal" without a number.
 const SMALL: f64 = 0.02;
 
 pub(super) fn findings(kind: Kind, table: &Settings, varied: &Varied) -> Vec<Finding> {

@@ -1,4 +1,4 @@
-//! The settings of an ablation, scored on the same examples: a row for each method in each setting.
+//! The settings of an ablation, scored on the same examples, with a row for each method in each setting.
 
 use crate::baselines::{Above, Baseline, Standing, above, above_fact, constant_run, constants};
 use crate::cost;
@@ -15,14 +15,14 @@ use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{mean, standard_deviation};
 use promptshift_numbers::stats::panel::Panel;
 
-/// One method in one setting.
+/// A method in a setting.
 pub(super) struct Row<'a> {
     pub setting: &'a Variant,
     pub method: Method,
     pub records: Vec<&'a StoredRecord>,
 }
 
-/// All rows with their scores, from the same resamples of the same passages.
+/// All rows and their scores, from the same resamples of passages.
 pub(super) struct Settings<'a> {
     rows: Vec<Row<'a>>,
     pub metric: Metric,
@@ -31,7 +31,7 @@ pub(super) struct Settings<'a> {
     floors: Vec<Option<f64>>,
     /// The classes of the source's constant answers.
     constants: Vec<usize>,
-    /// `[domain][row]`, behind the rows the constant answers.
+    /// `[domain][row]`, followed by the constant answers.
     panels: Vec<Panel>,
     draws: Vec<Vec<Option<Draws>>>,
 }
@@ -78,7 +78,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The score of a row on the source, or its mean over targets.
+    /// The score of a row on the source, or averaged over targets.
     pub fn draws(&self, row: usize, on: On) -> Option<Draws> {
         match on {
             On::Source => self.draws[0][row].clone(),
@@ -91,7 +91,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The row of a place and series.
+    /// The row with this place and series.
     pub fn find(&self, place: &str, series: Option<&str>, method: Method) -> Option<usize> {
         self.rows.iter().position(|row| {
             row.setting.place == place
@@ -100,7 +100,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// What tells lines apart: series, method or both.
+    /// The name of a row's line: series, method or both, whichever varies.
     fn line(&self, row: &Row) -> String {
         let several_series = (self.rows.iter()).any(|r| r.setting.series != row.setting.series);
         let several_methods = self.rows.iter().any(|r| r.method != row.method);
@@ -156,7 +156,7 @@ impl<'a> Settings<'a> {
         frames
     }
 
-    /// The tuned rows whose source score stands so to the baselines, where any is known.
+    /// The names of tuned rows whose source score has this standing to the baselines.
     pub fn standing(&self, wanted: Standing) -> Vec<String> {
         (self.rows.iter().enumerate())
             .filter(|(_, row)| row.method != Method::Untuned)
@@ -168,8 +168,8 @@ impl<'a> Settings<'a> {
             .collect()
     }
 
-    /// A row's source score minus that of each baseline: the untuned backbone of its setting, constant answers or a
-    /// random fact.
+    /// A row's source score minus that of each baseline: the untuned backbone in the same setting, constant answers
+    /// or a random fact.
     fn above(&self, row: usize) -> Vec<Above> {
         let (source, passages) = (&self.draws[0], self.panels[0].clusters());
         let Some(score) = &source[row] else {

@@ -1,4 +1,4 @@
-//! Reports on records that lack something: runs, methods, fields of older records, comparable hardware.
+//! Reports on incomplete records: missing runs and methods, older records, and different kinds of hardware.
 
 use super::*;
 use promptshift_numbers::record::Texts;
@@ -17,7 +17,7 @@ fn a_missing_cell_is_missing_and_not_zero() {
     assert!(cautioned(&report).contains(&"seeds"));
 }
 
-/// The section on costs, and the number of panels of its figure.
+/// The section on cost, and the number of panels in its figure.
 fn costs(report: &Report) -> (String, usize) {
     let from = report.markdown.find("## Cost").expect("a section");
     let section = &report.markdown[from..];
@@ -30,7 +30,7 @@ fn costs(report: &Report) -> (String, usize) {
 }
 
 #[test]
-fn times_of_unlike_hardware_are_not_compared() {
+fn times_on_different_hardware_are_not_compared() {
     let mut records = records();
     let (like, panels) = costs(&report(&records));
     assert!(like.contains("training seconds") && like.contains("peak memory"));
@@ -53,7 +53,7 @@ fn times_of_unlike_hardware_are_not_compared() {
 }
 
 #[test]
-fn how_many_runs_shared_the_machine_is_said() {
+fn the_number_of_runs_that_shared_the_machine_is_reported() {
     let mut records = records();
     assert!(!costs(&report(&records)).0.contains("shared the machine"));
     for stored in &mut records {
@@ -69,7 +69,7 @@ fn how_many_runs_shared_the_machine_is_said() {
     assert!(section.contains("(2 and 4 at a time)"), "{section}");
 }
 
-/// The records without those of some cells, and these cells as unfinished.
+/// The records without those of the given cells, and these cells as unfinished.
 fn without(wanted: impl Fn(Method, u64) -> bool, end: End) -> (Vec<StoredRecord>, Vec<Unfinished>) {
     let (gone, kept): (Vec<_>, Vec<_>) = records().into_iter().partition(|stored| {
         let cell = &stored.record.cell;
@@ -99,7 +99,7 @@ fn a_failed_run_is_failed_and_not_zero() {
     );
     assert!(cautioned(&report).contains(&"failed runs"));
     assert!(text.contains("the loss at step 7 is NaN"), "{text}");
-    // A record of the same cell says more than the failure of an earlier try.
+    // A record takes precedence over the failure of an earlier attempt.
     let whole = self::records();
     assert_eq!(
         render_with(&whole, &failed, "figures").expect("consistent"),
@@ -108,7 +108,7 @@ fn a_failed_run_is_failed_and_not_zero() {
 }
 
 #[test]
-fn a_method_of_which_every_run_failed_is_failed() {
+fn a_method_with_only_failed_runs_is_failed() {
     let reason = "the loss at step 0 is NaN".to_owned();
     let (records, failed) = without(|method, _| method == Method::Model, End::Failed { reason });
     let text = render_with(&records, &failed, "figures")
@@ -128,7 +128,7 @@ fn a_method_of_which_every_run_failed_is_failed() {
 }
 
 #[test]
-fn a_run_that_was_begun_is_unfinished() {
+fn a_run_that_was_started_is_unfinished() {
     let (records, begun) = without(
         |method, seed| (method, seed) == (Method::Prompt, 2),
         End::Missing,
@@ -139,7 +139,7 @@ fn a_run_that_was_begun_is_unfinished() {
     assert!(cautioned(&report).contains(&"unfinished runs"));
 }
 
-/// The records with a search of so many trials behind each method.
+/// The records, with a search with this number of trials for each method.
 fn searched(trials: impl Fn(Method) -> usize) -> Vec<StoredRecord> {
     let mut records = records();
     for stored in &mut records {
@@ -168,13 +168,13 @@ fn searched(trials: impl Fn(Method) -> usize) -> Vec<StoredRecord> {
 }
 
 #[test]
-fn a_search_is_told_of_trial_by_trial() {
+fn every_trial_of_a_search_is_reported() {
     let report = report(&searched(|_| 3));
     let text = &report.markdown;
     // .5, .6 and a failure: 36.7 for one; (.5 · 3 + .6 · 5)/9 for two; (.5 · 7 + .6 · 19)/27 for three.
     let row = "| prompt tuning | 0.25: 50.0; 0.5: 60.0; 0.75: failed | 0.5 | 36.7 | 50.0 | 55.2 |";
     assert!(text.contains(row), "{text}");
-    assert!(text.contains("had 3 trials"), "{text}");
+    assert!(text.contains("the best of 3 trials"), "{text}");
     assert!(
         report
             .figures
@@ -202,7 +202,7 @@ fn a_missing_method_is_missing_and_not_zero() {
 }
 
 #[test]
-fn older_records_say_what_they_do_not_hold() {
+fn fields_missing_from_older_records_are_reported_as_missing() {
     let mut records = records();
     for stored in &mut records {
         stored.validation.clear();
@@ -216,7 +216,7 @@ fn older_records_say_what_they_do_not_hold() {
     assert!(!markdown.contains("question word: who"), "{markdown}");
 }
 
-/// The records as they were before predictions at checkpoints were kept.
+/// Older records, without predictions at checkpoints.
 fn without_checkpoints(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
     for stored in &mut records {
         stored.checkpoints.clear();
@@ -228,7 +228,7 @@ fn without_checkpoints(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
 }
 
 #[test]
-fn runs_of_model_tuning_and_their_checkpoints_make_a_line() {
+fn a_line_is_fitted_to_runs_of_model_tuning_and_their_checkpoints() {
     let found = |records: &[StoredRecord]| {
         let mut report = report(records);
         (
@@ -240,7 +240,7 @@ fn runs_of_model_tuning_and_their_checkpoints_make_a_line() {
     let line = with.line.as_ref().expect("three runs at six steps");
     assert_eq!((line.points, line.runs), (18, 3));
     assert!(with.above.is_some(), "{:?}", with.reason);
-    assert!(markdown.contains("limited by those"), "{markdown}");
+    assert!(markdown.contains("which limits the line"), "{markdown}");
     let (few, markdown) = found(&without_checkpoints(Fixture::one_target().records()));
     assert_eq!(few.line, None);
     assert!(markdown.contains("found 3"), "{markdown}");
@@ -254,7 +254,7 @@ fn runs_of_model_tuning_and_their_checkpoints_make_a_line() {
 }
 
 #[test]
-fn checkpoints_that_are_not_of_the_same_rows_are_refused() {
+fn checkpoints_on_other_rows_are_refused() {
     let mut records = records();
     let model = records.iter_mut().find(|one| !one.checkpoints.is_empty());
     model.expect("model tuning has some").checkpoints[1][1].swap(0, 1);
@@ -276,7 +276,7 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
     let markdown = report(&records).markdown;
     let gradients = "| – gradients | 10.2 kB | 5.8 MB | – |";
     assert!(markdown.contains(gradients), "{markdown}");
-    // 320 MB less what is told.
+    // 320 MB minus the other parts.
     assert!(
         markdown.contains("| – remainder | 14.1 MB | 18.3 MB | – |"),
         "{markdown}"
@@ -304,7 +304,7 @@ fn peaks_are_shown_by_parts_or_as_not_recorded() {
 }
 
 #[test]
-fn what_has_no_text_or_no_examples_is_said_in_words() {
+fn missing_texts_and_small_groups_are_explained() {
     let mut records = Fixture {
         passages: 10,
         ..Fixture::one_target()

@@ -1,5 +1,5 @@
-//! What reports say of methods that learned nothing, are many, were initialised from another prompt, or were tuned
-//! elsewhere.
+//! Reports on methods that learned nothing, on many methods, on methods initialised from another prompt, and on
+//! methods tuned elsewhere.
 
 use super::*;
 use crate::sections::differences;
@@ -16,7 +16,7 @@ fn the_untuned_backbone_alone_is_a_report() {
 }
 
 #[test]
-fn a_method_that_did_not_learn_has_no_gap_worth_comparing() {
+fn a_method_that_did_not_learn_is_not_compared() {
     let mut fixture = Fixture::one_target();
     fixture.domains[0].1[Method::Prompt as usize] = 0.1;
     let report = report(&fixture.records());
@@ -27,7 +27,7 @@ fn a_method_that_did_not_learn_has_no_gap_worth_comparing() {
 }
 
 #[test]
-fn what_another_method_did_not_learn_is_no_loss_of_it() {
+fn a_method_is_judged_by_its_own_learning() {
     let mut unlearned = Fixture::one_target();
     unlearned.domains[0].1[Method::Prompt as usize] = 0.1;
     let bitfit = (unlearned.records().into_iter())
@@ -46,7 +46,7 @@ fn what_another_method_did_not_learn_is_no_loss_of_it() {
 }
 
 #[test]
-fn what_takes_no_steps_neither_stalls_nor_learns() {
+fn methods_without_steps_have_no_curves_and_no_symptoms() {
     let mut records = records();
     let told = |report: &Report| {
         let about = cautioned(report);
@@ -70,7 +70,7 @@ fn what_takes_no_steps_neither_stalls_nor_learns() {
 }
 
 #[test]
-fn a_ranking_is_told_beside_the_labels_that_were_said() {
+fn rankings_are_reported_in_addition_to_labels() {
     let mut records = Fixture::pairs().records();
     assert!(!report(&records).markdown.contains("AUROC"));
     for prediction in records
@@ -95,7 +95,7 @@ fn a_ranking_is_told_beside_the_labels_that_were_said() {
 }
 
 #[test]
-fn nothing_is_lost_at_the_floor() {
+fn a_method_at_the_floor_gets_a_caution() {
     let mut fixture = Fixture::one_target();
     fixture.domains[1].1 = [0.05, 0.1, 0.6];
     let report = report(&fixture.records());
@@ -104,7 +104,7 @@ fn nothing_is_lost_at_the_floor() {
 }
 
 #[test]
-fn many_methods_have_a_row_each_and_the_same_three_sentences() {
+fn many_methods_have_a_row_each_and_three_sentences() {
     let mut records = Fixture::one_target().records();
     let prompts: Vec<StoredRecord> = (records.iter())
         .filter(|stored| stored.record.cell.method == Method::Prompt)
@@ -132,7 +132,7 @@ fn many_methods_have_a_row_each_and_the_same_three_sentences() {
         }));
     }
     let many = render(&records, "many").expect("consistent");
-    // The verdict is as short for many methods as for two: a row more for each, and the same three sentences.
+    // The verdict on many methods is as short as on two: one more row for each, and three sentences.
     let answers = [&few, &many].map(|report| report.comparisons[0].answer.len());
     assert_eq!(answers, [3, 3]);
     assert_eq!(many.comparisons[0].verdict.len(), 2 + others.len());
@@ -143,7 +143,7 @@ fn many_methods_have_a_row_each_and_the_same_three_sentences() {
         found.expect("drawn").svg.clone()
     };
     assert!(figure("methods.svg").contains("Houlsby adapters"));
-    // Of the others, as many as a panel has room for.
+    // Only two of the other methods are shown in the figure.
     let told = |svg: &str| {
         others
             .iter()
@@ -154,7 +154,7 @@ fn many_methods_have_a_row_each_and_the_same_three_sentences() {
 }
 
 #[test]
-fn a_start_that_has_seen_a_target_is_told() {
+fn an_initialisation_tuned_on_a_target_is_reported() {
     let started = |tuned_on: Option<&str>| {
         let mut records = Fixture::one_target().records();
         for stored in &mut records {
@@ -177,11 +177,11 @@ fn a_start_that_has_seen_a_target_is_told() {
     let elsewhere = started(Some("race"));
     assert!(zero_shot(&elsewhere));
     assert_eq!(before(&elsewhere), ["race"]);
-    assert!(elsewhere.markdown.contains("tuned on race before"));
+    assert!(elsewhere.markdown.contains("had been tuned on race"));
     assert!(!zero_shot(&started(None)), "it may have seen a target");
 }
 
-/// The prompt's runs, as if someone else had tuned them.
+/// Adds the runs of prompt tuning once more, as a method tuned elsewhere.
 fn with_elsewhere(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
     let mut theirs: Vec<StoredRecord> = (records.iter())
         .filter(|stored| stored.record.cell.method == Method::Prompt)
@@ -209,7 +209,7 @@ fn with_elsewhere(mut records: Vec<StoredRecord>) -> Vec<StoredRecord> {
 }
 
 #[test]
-fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
+fn a_method_tuned_elsewhere_is_reported_and_does_not_change_others() {
     let without = Fixture::one_target().records();
     let before = render(&without, "figures").expect("consistent");
     let after = render(&with_elsewhere(without), "figures").expect("consistent");
@@ -231,7 +231,7 @@ fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
     let tests = |method| differences::of(&other.statistics.against_model, method);
     let against = tests(Method::Elsewhere).expect("model tuning");
     assert!(against.mean.score_p_value.is_some());
-    // Runs of others share no seeds with those that were trained here.
+    // Runs tuned elsewhere are not paired with runs trained here.
     let paired = tests(Method::Prompt).expect("model tuning");
     let width = |estimate: Estimate| estimate.interval.high - estimate.interval.low;
     assert_ne!(
@@ -257,7 +257,7 @@ fn what_was_tuned_elsewhere_is_a_row_as_any_and_changes_no_other() {
 }
 
 #[test]
-fn runs_of_two_names_are_not_one_method() {
+fn runs_with_two_names_are_not_one_method() {
     let mut records = with_elsewhere(Fixture::one_target().records());
     let last = records.last_mut().expect("some");
     let given = last.record.cell.elsewhere.as_mut().expect("a run of mine");

@@ -14,8 +14,7 @@ use crate::batch::Batches;
 use crate::tuning::Tuned;
 use crate::{eval, memory};
 use promptshift_numbers::recipe::{Budget, Recipe};
-use promptshift_numbers::record::memory::{Moment, PeakParts};
-use promptshift_numbers::record::{CurvePoint, Movement, Stop};
+use promptshift_numbers::record::{CurvePoint, Moment, Movement, PeakParts, Stop};
 
 /// Why training could not be finished.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,7 @@ use super::optimizer::state_bytes;
 use crate::memory;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::OptimizerRecipe;
-use promptshift_numbers::record::Movement;
-use promptshift_numbers::record::memory::{Moment, PeakParts};
+use promptshift_numbers::record::{Moment, Movement, PeakParts};
 
 /// A peak of the host's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

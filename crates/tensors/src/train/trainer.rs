@@ -10,7 +10,7 @@ use crate::layers::Dropout;
 use crate::memory;
 use crate::tuning::Tuned;
 use promptshift_numbers::recipe::{Objective, Reduction, Schedule};
-use promptshift_numbers::record::memory::Moment;
+use promptshift_numbers::record::Moment;
 
 /// A step whose loss is not finite; the parameters are as before it.
 #[derive(Debug, thiserror::Error)]
