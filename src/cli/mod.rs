@@ -38,6 +38,7 @@ mod wording;
 mod workers;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -131,6 +132,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// Checks a sweep's file as `promptshift run` does before it loads a model; how many studies it has.
+///
+/// # Errors
+/// It can't be read, or something in it is not understood.
+pub fn check_sweep(file: &Path) -> Result<usize, Failure> {
+    Ok(sweep::read(file, progress::Verbosity::Quiet)?.len())
 }
 
 /// Prints help, version or a usage error.

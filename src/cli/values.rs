@@ -16,6 +16,9 @@ use promptshift_text::domain::catalogue::did_you_mean;
 #[derive(Debug, Clone)]
 pub(super) struct Seeds(pub(super) Vec<u64>);
 
+/// More seeds than any study has: a count beyond it is a slip, for which no list is made.
+const MOST_SEEDS: u64 = 10_000;
+
 impl FromStr for Seeds {
     type Err = String;
 
@@ -28,6 +31,9 @@ impl FromStr for Seeds {
             .map(|seed| seed.trim().parse::<u64>().map_err(|_| wanted()))
             .collect::<Result<Vec<u64>, String>>()?;
         if !text.contains(',') {
+            if numbers[0] > MOST_SEEDS {
+                return Err(format!("wanted at most {MOST_SEEDS} seeds, found '{text}'"));
+            }
             numbers = (0..numbers[0]).collect();
         }
         let mut distinct = numbers.clone();

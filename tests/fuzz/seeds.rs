@@ -32,6 +32,7 @@ pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
         "card" => cards(),
         "template" => named("datasets/templates", "toml"),
         "verbalizer" => verbalizers(),
+        "sweep" => sweeps(),
         "safetensors" => golden(&[
             "t5_v1_1_tiny/model.safetensors",
             "bert_tiny/model.safetensors",
@@ -96,6 +97,19 @@ fn named(folder: &str, ending: &str) -> Vec<Vec<u8>> {
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// The example of the documents, and one with most kinds of values.
+fn sweeps() -> Vec<Vec<u8>> {
+    let page = committed("docs/sweeps.md");
+    let page = String::from_utf8(page).expect("text");
+    let block = page.split("```toml\n").nth(1).expect("an example");
+    let documented = block.split("```").next().expect("it ends");
+    let own = "[defaults]\nquick = true\nlearning-rate = [\"prompt=0.3\", \"model=1e-3\"]\nseeds = [7, 11]\n\
+               [[transfer]]\ntransfer = [\"squad:race\"]\nmodel = [\"nano\"]\ntrials = 2\ntune-on = [4, 16]\n";
+    [documented, own]
+        .map(|text| text.as_bytes().to_vec())
+        .into()
 }
 
 /// A few rows in each of the layouts.

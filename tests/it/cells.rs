@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -168,6 +170,70 @@ fn partitions_together_are_the_whole_study() {
             "{words}"
         );
     }
+}
+
+/// Kills a worker of this process as soon as there is one.
+#[cfg(target_os = "linux")]
+fn kill_a_worker(of: u32) {
+    let parent = format!("\nPPid:\t{of}\n");
+    let started = Instant::now();
+    loop {
+        assert!(started.elapsed() < Duration::from_secs(120), "no worker");
+        for process in fs::read_dir("/proc").expect("listed").flatten() {
+            let told = |file: &str| fs::read_to_string(process.path().join(file));
+            let is_child = told("status").is_ok_and(|status| status.contains(&parent));
+            if is_child && told("cmdline").is_ok_and(|words| words.ends_with("worker\0")) {
+                let pid = process.file_name();
+                let killed = Command::new("kill").arg("-KILL").arg(pid).status();
+                assert!(killed.expect("kill").success());
+                return;
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_is_killed_is_a_failed_cell_and_the_others_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let study = STUDY.replace(" --trials 2", "");
+    let start = |words: &str| {
+        let mut command = program(folder, words);
+        command.env_remove("PROMPTSHIFT_STORE");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it runs");
+        kill_a_worker(child.id());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    };
+    let names =
+        ["prompt-seed0", "prompt-seed1", "model-seed0"].map(|name| format!("training/{name}"));
+    let said = start(&format!("{study} --jobs 2 --cell {}", names.join(",")));
+    assert!(said.contains("1 of 3 cells failed"), "{said}");
+    let list: Value =
+        serde_json::from_str(&succeeds(folder, &format!("{study} --list-cells"))).expect("JSON");
+    let failed: Vec<&Value> = (list["cells"].as_array().expect("a list").iter())
+        .filter(|cell| cell["state"] == "failed")
+        .collect();
+    assert_eq!(failed.len(), 1, "{list}");
+    let reason = failed[0]["reason"].as_str().expect("a reason");
+    let name = failed[0]["name"].as_str().expect("a name");
+    for fact in [name, "signal 9 (SIGKILL)", "memory"] {
+        assert!(reason.contains(fact), "{fact}: {reason}");
+    }
+
+    // Without cells as well: the report says why, and the same command makes what is missing.
+    let study = study.replace("--seeds 2", "--seeds 1");
+    let line = format!("{study} --jobs 2 --out out --store other");
+    let said = start(&line);
+    assert!(said.contains("signal 9 (SIGKILL)"), "{said}");
+    let report = fs::read_to_string(folder.join("out/report.md")).expect("written");
+    assert!(report.contains("signal 9 (SIGKILL)"), "{report}");
+    succeeds(folder, &line);
 }
 
 #[test]

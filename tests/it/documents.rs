@@ -426,7 +426,7 @@ fn flags(command: &clap::Command, found: &mut BTreeSet<String>) {
 }
 
 /// Flags of other programs, and those that clap adds.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
     "--help",
     "--features",
     "--profile",
@@ -436,6 +436,8 @@ const OTHERS: [&str; 13] = [
     "--array",
     "--constraint",
     "--dependency",
+    "--mem",
+    "--mem-per-cpu",
     "--output",
     "--requeue",
     "--signal",

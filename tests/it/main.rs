@@ -45,6 +45,8 @@ mod slurm;
 mod store_flags;
 mod subspace;
 mod sweeps;
+#[cfg(unix)]
+mod thousand_cells;
 mod tokenizer;
 mod tuning;
 mod wording;

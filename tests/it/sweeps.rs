@@ -145,6 +145,10 @@ fn errors_name_the_line() {
         &[&at(2), "line 3: ", "wanted a count (3)"],
     );
     refused(
+        &with("seeds = 4294967296"),
+        &["line 3: ", "at most 10000 seeds"],
+    );
+    refused(
         &with("quick = 1"),
         &[&at(3), "quick: wanted true or false, found 1"],
     );
@@ -171,7 +175,23 @@ fn errors_name_the_line() {
         "[[transfer]]\ntransfer = \"squad->rase\"\n",
         &[&at(2), "'rase'", "race"],
     );
-    run(folder.path(), table, &["--json"]).code(2);
+    // A list of transfers times one of models: more studies than anybody means.
+    let many = |name: &str| format!("[{}]", vec![format!("\"{name}\""); 40].join(", "));
+    refused(
+        &format!(
+            "[[transfer]]\ntransfer = {}\nmodel = {}\n",
+            many("squad->race"),
+            many("nano")
+        ),
+        &[&at(2), "wanted at most 1000 studies"],
+    );
+    for flags in [
+        ["--json", "--quiet"],
+        ["--list-cells", "--quiet"],
+        ["--partition", "slice:1/2"],
+    ] {
+        run(folder.path(), table, &flags).code(2);
+    }
     run(folder.path(), table, &["--save-plan", "p.json"])
         .code(2)
         .stderr(contains("--save-plan").and(contains("sweep")));
@@ -191,4 +211,37 @@ fn a_failing_study_does_not_prevent_the_next() {
     let index = fs::read_to_string(folder.path().join("out/index.md")).expect("written");
     assert_eq!(index.matches("not complete").count(), 1, "{index}");
     assert_eq!(index.matches("/report.md)").count(), 2, "{index}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_signal_keeps_what_is_trained_in_every_study() {
+    use std::io::{BufRead, BufReader};
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sweep = "[defaults]\nmethods = \"prompt\"\nseeds = 1\ntrain-rows = 8\neval-rows = 4\nvalidation-rows = 4\n\
+                 [[transfer]]\ntransfer = \"squad->race\"\nsteps = 2\n\
+                 [[transfer]]\ntransfer = \"squad->drop\"\nsteps = 100000\n";
+    fs::write(folder.path().join("sweep.toml"), sweep).expect("written");
+    let mut command = crate::ends::program(folder.path(), "run sweep.toml --jobs 1 --out out");
+    command.env_remove("PROMPTSHIFT_STORE");
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let mut next = |wanted: &str| {
+        let found = (&mut lines).any(|line| line.expect("text").contains(wanted));
+        assert!(found, "{wanted}");
+    };
+    next("report: ");
+    next("source validation");
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(killed.expect("kill").success());
+    next("interrupted");
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }

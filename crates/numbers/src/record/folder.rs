@@ -25,7 +25,7 @@ pub use read::{StoredRecord, find, is_record, read, record_folders};
 pub use unfinished::{End, Unfinished, unfinished};
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -241,7 +241,7 @@ impl Draft<'_> {
         );
         let json = sealed(record);
         let path = self.path().join(RECORD);
-        write_synced(&path, &json).at("write", &path)?;
+        write_in_draft(&path, &json).at("write", &path)?;
         let mut stored = read(self.path())?;
         sync_files(self.path())?;
         self.store.claim.check()?;
@@ -259,7 +259,7 @@ impl Draft<'_> {
     }
 }
 
-/// Writes predictions into a folder as JSON lines, in a file with the given name.
+/// Writes predictions into the folder of a draft as JSON lines, in a file named after the domain that they answer.
 ///
 /// # Errors
 /// The file can't be written.
@@ -271,7 +271,7 @@ pub fn write_predictions(
     let lines = prediction_lines(predictions);
     let file = format!("{domain}.jsonl");
     let path = folder.join(&file);
-    write_synced(&path, &lines).at("write", &path)?;
+    write_in_draft(&path, &lines).at("write", &path)?;
     Ok(PredictionsFile {
         file,
         sha256: sha256(&lines),
@@ -365,6 +365,11 @@ fn clear_leftovers(out: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Writes a new file that is synced with all others of its folder, when the draft is finished.
+pub(crate) fn write_in_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create_new(path)?.write_all(bytes)
 }
 
 /// Syncs a folder's files and the folder itself.

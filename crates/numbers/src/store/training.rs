@@ -15,10 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::{Store, TRAININGS, Work, folders, is_same};
 use crate::error::{IoContext, StoreError};
 use crate::recipe::{Limits, Method, Recipe};
-use crate::record::folder::{read_predictions, sync, sync_files};
+use crate::record::folder::{read_predictions, sync, sync_files, write_in_draft};
 use crate::record::seal::{opened_as, sealed};
 use crate::record::{Prediction, Provenance, SavedDelta, Training, ValidationAnswers};
-use promptshift_text::atomic_file::write_synced;
 use promptshift_text::claim::PARTIAL;
 use promptshift_text::domain::Task;
 use promptshift_text::domain::mixture::Mixing;
@@ -239,7 +238,7 @@ impl Work {
     pub fn finish(self, record: &TrainingRecord) -> Result<StoredTraining, StoreError> {
         let draft = self.draft();
         let path = draft.join(RECORD);
-        write_synced(&path, &sealed(record)).at("write", &path)?;
+        write_in_draft(&path, &sealed(record)).at("write", &path)?;
         let mut stored = read(&draft)?;
         sync_files(&draft)?;
         self.claim.check()?;

@@ -9,6 +9,7 @@ use crate::resamples::{Resamples, Scored};
 use crate::study::Study;
 use promptshift_numbers::recipe::{Before, Method};
 use promptshift_numbers::record::Evaluation;
+use promptshift_numbers::record::folder::End;
 use promptshift_numbers::score::Metric;
 use promptshift_numbers::stats::bootstrap::{Bootstrap, Draws};
 use promptshift_numbers::stats::estimate::{Estimate, mean, standard_deviation};
@@ -53,7 +54,7 @@ impl Results {
                 .collect(),
             without_checkpoints: resamples.without_checkpoints(),
             unfinished: (study.unfinished().iter())
-                .filter(|one| one.cell.method != Method::Untuned)
+                .filter(|one| one.cell.method != Method::Untuned || one.end != End::Missing)
                 .map(|one| UnfinishedRun {
                     method: one.cell.method,
                     seed: one.cell.seed,

@@ -1,5 +1,5 @@
-//! What a method starts from besides its recipe: tokenized texts of the source, results of earlier tunings, and values
-//! drawn from a seed.
+//! What a method may need besides its recipe and a seed (tokenized texts of the source, results of earlier tunings), and
+//! a soft prompt's initial values, which are made from them.
 
 use burn::tensor::{Tensor, TensorData};
 use rand::seq::index;

@@ -171,8 +171,14 @@ pub(super) fn without_record(results: &Results) -> Vec<Caution> {
                 End::Failed { reason } => Some(format!("seed {} ({})", run.seed, plain(reason))),
                 End::Missing => None,
             });
-        let knob = diagnosis::knob(method);
-        about(failed.collect(), "failed runs", knob, |failed| {
+        let failed: Vec<String> = failed.collect();
+        // No learning rate helps a process that was killed: its reason says what does.
+        let is_killed = failed.iter().all(|run| run.contains("killed by signal"));
+        let remedy = match diagnosis::knob(method) {
+            knob if !is_killed && !knob.is_empty() => knob,
+            _ => "what the reasons say, then the same command again",
+        };
+        about(failed, "failed runs", remedy, |failed| {
             format!(
                 "**{} failed** with {failed}. Failed runs are excluded from means and intervals, which favours \
                  methods that fail.",
