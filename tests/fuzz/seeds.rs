@@ -37,6 +37,7 @@ pub fn seeds(kind: &str) -> Vec<Vec<u8>> {
             "t5_v1_1_tiny/model.safetensors",
             "bert_tiny/model.safetensors",
             "bert_words_tiny/model.safetensors",
+            "modernbert_tiny/model.safetensors",
             "llama_tiny/model.safetensors",
             "gpt2_tiny/model.safetensors",
         ]),

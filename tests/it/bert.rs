@@ -7,16 +7,17 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use promptshift::backbone::{Backbone, BackboneChoice};
 use promptshift::batch::encode;
-use promptshift::bert::{self, Bert, BertConfig, Head};
+use promptshift::bert::{self, Bert, BertConfig, Head, Marks};
 use promptshift::checkpoint::WeightFiles;
 use promptshift::domain::{AnswerLocation, Example, Gold, Pair, Task, TextNames};
 use promptshift::layers::{HeadForm, Injected, Pass, Tokens};
-use promptshift::network::{Config, Encoded, Kind, Network};
+use promptshift::network::{Encoded, Kind, Network};
 use promptshift::recipe::{Defaults, DeltaRecipe, Limits, Method, Recipe};
 use promptshift::train::TrainingSet;
 use promptshift::tuning::saved;
 use promptshift::tuning::{self, MethodInputs, Parameters};
 
+use super::encoders::FAMILIES;
 use super::every_method::Ground;
 use super::parity::{Reference, assert_close, golden, real, values};
 
@@ -33,7 +34,15 @@ fn tiny() -> (BertConfig, Bert) {
     let (weights, _) = files.read().expect("weights");
     let model = Bert::load(&config, weights, &Device::flex());
     let model = model.expect("every tensor has its place");
-    (config, model.with_tokens(SEPARATOR, None))
+    (config, marked(model))
+}
+
+fn marked(model: Bert) -> Bert {
+    model.with_marks(Marks {
+        separator: SEPARATOR,
+        between: 1,
+        mask: None,
+    })
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
@@ -235,7 +244,7 @@ fn saving_inverts_loading() {
     let tokens = Reference::of(&folder()).inputs();
     let (config, _) = tiny();
     let again = Bert::load(&config, model.weights(), &Device::flex());
-    let again = again.expect("the same names").with_tokens(SEPARATOR, None);
+    let again = marked(again.expect("the same names"));
     let states = |model: &Bert| values(read(model, &tokens, None).hidden);
     assert_eq!(states(&model), states(&again));
     assert_eq!(
@@ -459,54 +468,64 @@ fn methods_that_do_not_fit_are_refused_with_a_reason() {
 /// A method that changed nothing in a BERT would train only the head, under another name.
 #[test]
 fn every_method_trains_more_than_the_head() {
-    let config = Config::from(tiny().0);
-    let trained = |method| {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        Parameters::of(&recipe, &config).trainable
-    };
-    let head = trained(Method::Head);
-    assert_eq!(head, 2 * config.width() + 2);
-    for method in methods() {
-        let name = method.name();
-        assert!(method == Method::Head || trained(method) > head, "{name}");
+    for ground in grounds() {
+        let config = &ground.backbone.config;
+        let trained = |method| {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            Parameters::of(&recipe, config).trainable
+        };
+        let head = trained(Method::Head);
+        assert_eq!(head, config.head_parameters(HeadForm::Classes(2)));
+        for method in methods() {
+            let name = method.name();
+            assert!(method == Method::Head || trained(method) > head, "{name}");
+        }
     }
 }
 
-/// The tiny BERT with two classes.
-fn ground() -> Ground {
-    Ground {
+/// The tiny BERT and its relatives, each with two classes.
+fn grounds() -> Vec<Ground> {
+    let ground = |name: &str| Ground {
         limits: limits(48),
         labels: vec!["no".to_string(), "yes".to_string()],
         seed: 3,
-        ..Ground::of(backbone(&folder()))
-    }
+        ..Ground::of(backbone(&golden(name)))
+    };
+    ["bert_tiny"]
+        .into_iter()
+        .chain(FAMILIES)
+        .map(ground)
+        .collect()
 }
 
 #[test]
 fn every_method_trains_its_parameters_and_the_head_and_answers_the_same_when_reloaded() {
-    let (ground, examples) = (ground(), classes());
-    for method in methods() {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        let name = method.name();
-        let start = ground.apply(&recipe);
-        let counted = Parameters::of(&recipe, &ground.backbone.config);
-        assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
-        // Rows of embeddings that no text uses do not change, but others do.
-        let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
-        let tuned = tuned.into_inference();
-        for answer in ground.answers(&tuned, &examples) {
-            assert!(ground.labels.contains(&answer.text));
-            assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
+    let examples = classes();
+    for ground in grounds() {
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            let name = format!("{} of {}", method.name(), ground.backbone.name);
+            let start = ground.apply(&recipe);
+            let counted = Parameters::of(&recipe, &ground.backbone.config);
+            assert_eq!(start.trainable_parameters(), counted.trainable, "{name}");
+            assert_eq!(start.parameter_count(), counted.total, "{name}");
+            // Rows of embeddings that no text uses do not change, but others do.
+            let tuned = ground.moves_what_is_trained_alone(method, &recipe, &examples);
+            let tuned = tuned.into_inference();
+            for answer in ground.answers(&tuned, &examples) {
+                assert!(ground.labels.contains(&answer.text));
+                assert!(answer.log_prob < 0.0 && answer.log_prob >= 0.5f64.ln() - 1e-6);
+            }
+            if method == Method::Model {
+                // A checkpoint is read without its own head.
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let saved = ground.save(&tuned, method, &recipe, folder.path());
+                assert_eq!(saved.file, "model.safetensors");
+                continue;
+            }
+            let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
+            assert_eq!(saved.file, saved::ADAPTER_FILE, "{name}");
         }
-        if method == Method::Model {
-            // A checkpoint is read without its own head.
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let saved = ground.save(&tuned, method, &recipe, folder.path());
-            assert_eq!(saved.file, "model.safetensors");
-            continue;
-        }
-        let saved = ground.is_the_same_once_saved(method, &recipe, &tuned, &examples);
-        assert_eq!(saved.file, saved::ADAPTER_FILE, "{name}");
     }
 }
 
@@ -521,30 +540,33 @@ fn saving_memory_changes_no_gradient() {
 
 #[test]
 fn trained_models_are_restored_bit_for_bit() {
-    let (ground, examples) = (ground(), classes());
-    let anew = backbone(&folder());
-    for method in methods() {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
-    }
+    let examples = classes();
     // Files have another name for a head for spans.
     let context = "the cat sat un able by the red mill , 19 02 .";
     let questions = ["red mill", "the cat", "19 02"].map(|answer| asked("was ?", context, answer));
-    for method in [Method::Model, Method::Lora] {
-        let recipe = recipe(method, HeadForm::Span);
-        ground.is_the_same_once_restored(method, &recipe, &questions, &anew);
+    for ground in grounds() {
+        let anew = backbone(&golden(&ground.backbone.name));
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            ground.is_the_same_once_restored(method, &recipe, &examples, &anew);
+        }
+        for method in [Method::Model, Method::Lora] {
+            let recipe = recipe(method, HeadForm::Span);
+            ground.is_the_same_once_restored(method, &recipe, &questions, &anew);
+        }
     }
 }
 
 #[test]
 fn an_interrupted_training_with_adamw_ends_like_an_uninterrupted_one() {
-    let ground = ground();
-    for method in methods() {
-        let mut recipe = recipe(method, HeadForm::Classes(2));
-        // Batches that differ.
-        recipe.budget.batch_size = 2;
-        assert_eq!(recipe.optimizer.name(), "AdamW");
-        ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &classes());
+    for ground in grounds() {
+        for method in methods() {
+            let mut recipe = recipe(method, HeadForm::Classes(2));
+            // Batches that differ.
+            recipe.budget.batch_size = 2;
+            assert_eq!(recipe.optimizer.name(), "AdamW");
+            ground.goes_on_as_if_it_had_not_been_broken_off(method, recipe, &classes());
+        }
     }
 }
 

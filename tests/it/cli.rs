@@ -314,7 +314,7 @@ fn a_plan_run_twice_is_trained_once_and_gives_the_same_record_in_another_folder(
         other["cell"]["seed"] = 0.into();
         assert_ne!(one, other, "{method}: another seed gives another record");
     }
-    holds_what_training_was_like(&first.path().join("out"));
+    has_details_of_training(&first.path().join("out"));
 }
 
 /// Parts of the peak, movement and checkpoints in the records of [`tiny`].

@@ -62,7 +62,7 @@ fn a_truncated_file_is_named() {
     let (_folder, home) = copy();
     let half = |text: String| text[..text.len() / 2].to_owned();
     edit(&home.join("prompt-seed1/textbookqa.jsonl"), half);
-    refused(&home, &["prompt-seed1", "textbookqa.jsonl", "cut off"]);
+    refused(&home, &["prompt-seed1", "textbookqa.jsonl", "truncated"]);
     let (_folder, home) = copy();
     edit(&home.join("model-seed0/record.json"), half);
     refused(&home, &["model-seed0", "record.json"]);

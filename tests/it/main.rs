@@ -16,6 +16,7 @@ mod decoder_only;
 mod devices;
 mod documents;
 mod elsewhere;
+mod encoders;
 #[cfg(unix)]
 mod ends;
 mod every_method;

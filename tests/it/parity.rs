@@ -67,6 +67,17 @@ impl Reference {
         file.tensor(name).expect(name).shape().to_vec()
     }
 
+    /// The tensors whose names begin so, without that beginning.
+    pub fn names(&self, beginning: &str) -> Vec<String> {
+        let file = SafeTensors::deserialize(&self.bytes).expect("safetensors");
+        let names = file.names().into_iter();
+        let mut names: Vec<String> = names
+            .filter_map(|name| Some(name.strip_prefix(beginning)?.to_owned()))
+            .collect();
+        names.sort();
+        names
+    }
+
     pub fn list<T: serde::de::DeserializeOwned>(&self, name: &str) -> Vec<T> {
         serde_json::from_value(self.json[name].clone()).expect(name)
     }

@@ -1,4 +1,4 @@
-//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2 and a BERT to and from PEFT, against PEFT's own outputs
+//! Prompts, LoRA and (IA)³ of a Llama, a GPT-2, a BERT and BERT's relatives to and from PEFT, against PEFT's own outputs
 //! (tests/golden/make_peft_networks.py).
 
 use std::collections::BTreeMap;
@@ -18,7 +18,14 @@ use crate::every_method::Ground;
 use crate::parity::golden;
 use crate::peft::{Golden, assert_shown};
 
-const NETWORKS: [&str; 3] = ["llama_tiny", "gpt2_tiny", "bert_tiny"];
+const NETWORKS: [&str; 6] = [
+    "llama_tiny",
+    "gpt2_tiny",
+    "bert_tiny",
+    "roberta_tiny",
+    "distilbert_tiny",
+    "modernbert_tiny",
+];
 
 fn load(network: &str) -> Backbone {
     let choice = BackboneChoice::Folder(golden(network));
@@ -61,15 +68,15 @@ fn adapters_trained_by_peft_give_pefts_outputs_and_are_exported_again() {
 /// The methods that both promptshift and PEFT have on this network, with non-initial values.
 fn tuned_here(network: &str) -> Vec<(&'static str, Method, Option<HeadForm>)> {
     match network {
-        "bert_tiny" => vec![
-            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
-            ("own_spans", Method::Lora, Some(HeadForm::Span)),
-            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
-        ],
-        _ => vec![
+        "llama_tiny" | "gpt2_tiny" => vec![
             ("own_lora", Method::Lora, None),
             ("own_ia3", Method::Ia3, None),
             ("own_prompt", Method::Prompt, None),
+        ],
+        _ => vec![
+            ("own_lora", Method::Lora, Some(HeadForm::Classes(3))),
+            ("own_spans", Method::Lora, Some(HeadForm::Span)),
+            ("own_ia3", Method::Ia3, Some(HeadForm::Classes(3))),
         ],
     }
 }
@@ -209,7 +216,7 @@ fn ranks_and_blocks_are_read_from_the_tensors() {
 
 #[test]
 fn adapters_for_another_network_are_refused_with_a_reason() {
-    let [llama, gpt2, bert] = NETWORKS.map(load);
+    let [llama, gpt2, bert, _, distilbert, modernbert] = NETWORKS.map(load);
     let open = |path: &Path, backbone: &Backbone| match AdapterFile::open(path) {
         Ok(file) => file.onto(backbone).map(|_| ()),
         Err(error) => Err(error),
@@ -257,6 +264,22 @@ fn adapters_for_another_network_are_refused_with_a_reason() {
             json!({"task_type": "QUESTION_ANS"}),
             &bert,
             "drops token_type_ids",
+        ),
+        // A classifier of two classes, or a head of spans.
+        (
+            "modernbert_tiny",
+            "lora",
+            json!({"task_type": null}),
+            &modernbert,
+            "task_type SEQ_CLS or QUESTION_ANS",
+        ),
+        // A new classifier's first map, which PEFT does not save by itself.
+        (
+            "bert_tiny",
+            "lora",
+            json!({}),
+            &distilbert,
+            "the whole head that was trained with it, of a DistilBERT",
         ),
         (
             "llama_tiny",

@@ -232,7 +232,7 @@ fn the_first_signal_keeps_what_is_trained_in_every_study() {
         .expect("it runs");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let mut next = |wanted: &str| {
-        let found = (&mut lines).any(|line| line.expect("text").contains(wanted));
+        let found = lines.any(|line| line.expect("text").contains(wanted));
         assert!(found, "{wanted}");
     };
     next("report: ");

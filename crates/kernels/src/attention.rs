@@ -20,7 +20,7 @@ use burn::tensor::{Bool, Tensor, TensorData, activation::softmax};
 use super::flex;
 pub use bias::DistanceBias;
 use call::Call;
-pub use call::{Dropped, Heads, Visible};
+pub use call::{Dropped, Heads, Visible, Window};
 use graph::Attention as _;
 
 mod bias;
@@ -136,6 +136,15 @@ pub fn reference(inputs: AttentionInputs, how: Heads) -> Tensor<2> {
             let row = |&count: &usize| (0..keys).map(move |key| key >= count);
             let hidden = counts.iter().flat_map(row).collect();
             (hidden, [batch, 1, queries, keys])
+        }
+        Visible::Near(window) => {
+            let places =
+                (0..batch).flat_map(|example| (0..queries).map(move |query| (example, query)));
+            let row = |(example, query): (usize, usize)| {
+                let (near, prefix) = (window.of(example, query), window.prefix);
+                (0..keys).map(move |key| key >= prefix && !near.contains(&key))
+            };
+            (places.flat_map(row).collect(), [batch, 1, queries, keys])
         }
     };
     let hidden = Tensor::<4, Bool>::from_data(TensorData::new(hidden, shape), &device)

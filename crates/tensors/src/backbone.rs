@@ -265,7 +265,10 @@ impl BackboneChoice {
         device: &Device,
     ) -> Result<Backbone, BackboneError> {
         let model = match Network::load(&config, weights, device)? {
-            Network::Bert(bert) => bert.with_tokens(tokenizer.end(), tokenizer.mask()).into(),
+            Network::Bert(bert) => match tokenizer.marks() {
+                Some(marks) => bert.with_marks(marks).into(),
+                None => bert.into(),
+            },
             other => other,
         };
         let (name, mut notes) = (self.name(), Vec::new());
@@ -334,8 +337,8 @@ mod nano {
 pub enum WordsError {
     /// The checkpoint has no masked-word head.
     #[error(
-        "--score-by likelihood: '{model}' has no masked-word head (cls.predictions in its weights), or one that \
-         does not share the embedding: wanted a checkpoint of BertForMaskedLM or BertForPreTraining, or \
+        "--score-by likelihood: '{model}' has no masked-word head, or one that does not share the embedding: wanted a \
+         checkpoint with the head of its pre-training (BertForMaskedLM, RobertaForMaskedLM, DistilBertForMaskedLM, …), or \
          --score-by generation"
     )]
     NoHead {
@@ -388,7 +391,7 @@ impl Backbone {
             return Err(WordsError::NoHead { model });
         }
         let ids = (wording.words(source).iter())
-            .map(|words| match tokenizer.encode(words[0])[..] {
+            .map(|words| match tokenizer.encode_within(words[0])[..] {
                 [id] => Ok(id),
                 ref ids => Err(WordsError::Long {
                     word: words[0].to_string(),

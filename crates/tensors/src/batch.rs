@@ -236,11 +236,12 @@ pub struct Second {
 }
 
 impl Second {
-    /// The text from one input position through another, both included; empty if either is not one of its tokens.
+    /// The text from one input position through another, both included, without the space that some tokenizers count
+    /// to a word; empty if either is not one of its tokens.
     pub fn between(&self, first: u32, last: u32) -> &str {
         let token = |place: u32| self.offsets.get((place as usize).checked_sub(self.first)?);
         match (token(first), token(last)) {
-            (Some((start, _)), Some((_, end))) => self.text.get(*start..*end).unwrap_or(""),
+            (Some((start, _)), Some((_, end))) => self.text.get(*start..*end).unwrap_or("").trim(),
             _ => "",
         }
     }
@@ -259,20 +260,30 @@ impl Second {
 }
 
 impl Encoding {
-    /// `[CLS] first [SEP] second [SEP]`, with a [gap](crate::tokenizer::Gap) between the texts if classes are words.
+    /// `[CLS] first [SEP] second [SEP]`, with as many separators between the texts as the tokenizer has there, and a
+    /// [gap](crate::tokenizer::Gap) if classes are words.
     /// Too long a pair is truncated at the end of the longer text; for a question with its context, always of the
     /// context. The target is a class, or the positions of the training answer, empty if it was truncated.
     fn of_pair(example: &Example, tokenizer: &Tokenizer, pair: Pair, limits: &Limits) -> Self {
         let text = |range: &Range<usize>| &example.input[range.clone()];
         let second_text = text(&example.pair.second);
         let mut first = tokenizer.encode(text(&example.pair.first));
-        let (mut second, mut offsets) = tokenizer.encode_with_offsets(second_text);
-        let (ends, marks) = match pair.gap {
-            Some(_) => (2, 3),
-            None if second_text.is_empty() => (1, 0),
-            None => (2, 0),
+        let (mut second, mut offsets) = match pair.gap {
+            // Only classes have a gap, and their texts' byte ranges are not needed.
+            Some(_) => (tokenizer.encode_within(second_text), Vec::new()),
+            None => tokenizer.encode_with_offsets(second_text),
         };
-        let room = limits.input.saturating_sub(1 + ends + marks);
+        let end = tokenizer.end();
+        // What stands between the texts.
+        let middle = match pair.gap {
+            Some(gap) => {
+                let separators = vec![end; pair.between];
+                [vec![gap.question], separators, vec![gap.mask, gap.comma]].concat()
+            }
+            None if second_text.is_empty() => Vec::new(),
+            None => vec![end; pair.between],
+        };
+        let room = limits.input.saturating_sub(2 + middle.len());
         let cut = first.len() + second.len() > room;
         let answers = matches!(example.gold, Gold::Answers(_) | Gold::Referent { .. });
         let (kept_first, kept_second) = match answers {
@@ -284,16 +295,10 @@ impl Encoding {
         offsets.truncate(second.len());
         let mut input = vec![pair.first];
         input.append(&mut first);
-        if let Some(gap) = pair.gap {
-            input.extend([gap.question, tokenizer.end(), gap.mask, gap.comma]);
-        } else {
-            input.push(tokenizer.end());
-        }
+        input.extend(middle);
         let start = input.len();
-        if ends == 2 {
-            input.append(&mut second);
-            input.push(tokenizer.end());
-        }
+        input.append(&mut second);
+        input.push(end);
         let reading = Second {
             text: if answers { second_text } else { "" }.to_string(),
             first: start,

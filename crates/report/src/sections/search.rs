@@ -117,7 +117,6 @@ pub fn budget(results: &Results, searches: &[MethodSearch]) -> String {
         _ => {
             let each = trials.iter();
             let each = each.map(|(method, count)| format!("{} {count}", results.title(*method)));
-            let each = each;
             format!("**Not the same for all methods.** Trials: {}.", list(each))
         }
     }

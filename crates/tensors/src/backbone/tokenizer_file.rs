@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::bert::Shape;
 use crate::network::Config;
 use crate::tokenizer::{Case, Tokenizer, TokenizerError};
 
@@ -50,6 +51,8 @@ impl Beginning {
 pub(super) enum TokenizerFile {
     Json,
     SentencePiece,
+    /// XLM-R's.
+    Fairseq,
     Vocabulary(Case),
 }
 
@@ -58,6 +61,7 @@ impl TokenizerFile {
         match self {
             TokenizerFile::Json => "tokenizer.json",
             TokenizerFile::SentencePiece => "spiece.model",
+            TokenizerFile::Fairseq => "sentencepiece.bpe.model",
             TokenizerFile::Vocabulary(_) => "vocab.txt",
         }
     }
@@ -76,7 +80,10 @@ impl TokenizerFile {
             (Config::Bert(bert), TokenizerFile::Vocabulary(case)) => {
                 Tokenizer::parse_vocabulary(bytes, path, case, bert)
             }
-            (Config::Bert(bert), _) => Tokenizer::parse_wordpiece(bytes, path, bert),
+            (Config::Bert(bert), TokenizerFile::Fairseq) => {
+                Tokenizer::parse_fairseq(bytes, path, bert)
+            }
+            (Config::Bert(bert), _) => Tokenizer::parse_of_pairs(bytes, path, bert),
             (Config::DecoderOnly(decoder), _) => {
                 Tokenizer::parse_of_lines(bytes, path, decoder.vocabulary)
             }
@@ -94,7 +101,13 @@ impl TokenizerFile {
         };
         let known = match config {
             Config::T5(_) => [TokenizerFile::Json, TokenizerFile::SentencePiece],
-            Config::Bert(_) => [TokenizerFile::Json, TokenizerFile::Vocabulary(case())],
+            Config::Bert(bert) => match bert.shape {
+                Shape::Bert | Shape::DistilBert => {
+                    [TokenizerFile::Json, TokenizerFile::Vocabulary(case())]
+                }
+                Shape::Roberta => [TokenizerFile::Json, TokenizerFile::Fairseq],
+                Shape::ModernBert => [TokenizerFile::Json; 2],
+            },
             Config::DecoderOnly(_) => [TokenizerFile::Json; 2],
         };
         (known.into_iter())

@@ -1,8 +1,8 @@
 //! The sizes of a decoder-only network, and what is counted from them.
 
-use super::rotary::Scaling;
 use crate::checkpoint::Weights;
 use crate::layers::Map;
+use crate::layers::rotary::Scaling;
 
 /// The family whose layout and names a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::{DecoderConfig, Positions, Shape};
-use super::rotary::Scaling;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::config_keys::{self, Family};
+use crate::layers::rotary::Scaling;
 
 /// The file of a Llama, Mistral, Qwen2 or Qwen3. Keys that are absent have Transformers' defaults.
 #[derive(Deserialize)]

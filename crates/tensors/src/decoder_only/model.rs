@@ -6,8 +6,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Asked, Block, Rows, View};
-use super::rotary::{Turns, frequencies};
 use super::{DecoderConfig, Positions};
+use crate::layers::rotary::{Turns, frequencies};
 use crate::layers::{
     BlockInputs, Decoding, Dropout, Generated, Injected, KeyValue, KvCache, Linear, Norm, Packing,
     Pass, Tokens, greedy, pick, prefix_len, with_prefix,

@@ -7,6 +7,7 @@ mod dropout;
 mod injected;
 mod linear;
 mod pass;
+pub(crate) mod rotary;
 mod tokens;
 
 pub use adapter::{Adapter, Nonlinearity, Side, SubLayer};

@@ -147,9 +147,7 @@ pub struct Parameters {
 impl Parameters {
     /// The counts for a recipe on a model of this configuration.
     pub fn of(recipe: &Recipe, config: &Config) -> Self {
-        let head = recipe
-            .head
-            .map_or(0, |head| head.parameters(config.width()));
+        let head = recipe.head.map_or(0, |head| config.head_parameters(head));
         let delta = methods::delta(&recipe.delta);
         Parameters {
             trainable: head + delta.trainable(recipe, config),

@@ -26,6 +26,13 @@ use unigram::{Score, Trie, Unigram};
 /// Sentinels that T5 adds to a vocabulary without any.
 const SENTINELS: usize = 100;
 
+/// XLM-R's special tokens.
+const FIRST: &str = "<s>";
+const PAD: &str = "<pad>";
+const END: &str = "</s>";
+const UNKNOWN: &str = "<unk>";
+const MASK: &str = "<mask>";
+
 /// How text that no piece covers is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum UnknownText {
@@ -57,6 +64,50 @@ impl SentencePiece {
     /// # Errors
     /// Not a complete unigram model, or one with settings that no T5 has.
     pub fn parse(bytes: &[u8]) -> Result<Self, SentencePieceError> {
+        Self::of_pieces(bytes, |mut pieces| {
+            if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
+                pieces.extend((0..SENTINELS).rev().map(sentinel));
+            }
+            Ok(pieces)
+        })
+    }
+
+    /// Parses the bytes of XLM-R's `sentencepiece.bpe.model`, a unigram model in spite of its name. The ids are
+    /// fairseq's, as in Transformers' `XLMRobertaTokenizer`: `<s>`, `<pad>`, `</s>` and `<unk>` come first, all other
+    /// pieces move up by one, and `<mask>` comes last.
+    ///
+    /// # Errors
+    /// As [`SentencePiece::parse`], or its first pieces are not `<unk>`, `<s>` and `</s>`.
+    pub fn parse_fairseq(bytes: &[u8]) -> Result<Self, SentencePieceError> {
+        Self::of_pieces(bytes, |pieces| {
+            let own = pieces.iter().take(3);
+            for (id, (piece, wanted)) in own.zip([UNKNOWN, FIRST, END]).enumerate() {
+                if piece.piece() != wanted {
+                    return Err(SentencePieceError::Piece {
+                        id,
+                        piece: piece.piece().to_string(),
+                        reason: "wanted <unk>, <s> and </s> as the first pieces, as in XLM-R",
+                    });
+                }
+            }
+            let special = [
+                (FIRST, PieceKind::Control),
+                (PAD, PieceKind::Control),
+                (END, PieceKind::Control),
+                (UNKNOWN, PieceKind::Unknown),
+            ];
+            let special = special.map(|(text, kind)| of_kind(text.to_string(), kind));
+            let mask = of_kind(MASK.to_string(), PieceKind::Control);
+            let pieces = pieces.into_iter().skip(3);
+            Ok(special.into_iter().chain(pieces).chain([mask]).collect())
+        })
+    }
+
+    /// Parses a model whose pieces are arranged anew.
+    fn of_pieces(
+        bytes: &[u8],
+        arrange: impl FnOnce(Vec<Piece>) -> Result<Vec<Piece>, SentencePieceError>,
+    ) -> Result<Self, SentencePieceError> {
         let ModelProto {
             pieces,
             trainer_spec,
@@ -71,15 +122,11 @@ impl SentencePiece {
         proto::check(&trainer, &normalizer)?;
         let rules = CharsMap::parse(normalizer.precompiled_charsmap())?;
 
-        let mut pieces = pieces;
-        if !pieces.iter().any(|piece| is_sentinel(piece.piece())) {
-            pieces.extend((0..SENTINELS).rev().map(sentinel));
-        }
         let unknown_text = match trainer.byte_fallback() {
             true => UnknownText::Bytes,
             false => UnknownText::OnePiece,
         };
-        Self::build(pieces, rules, unknown_text)
+        Self::build(arrange(pieces)?, rules, unknown_text)
     }
 
     fn build(
@@ -222,10 +269,14 @@ impl SentencePiece {
 
 /// `▁<extra_id_k>`, as added by seqio.
 fn sentinel(k: usize) -> Piece {
+    of_kind(format!("{SPACE}<extra_id_{k}>"), PieceKind::UserDefined)
+}
+
+fn of_kind(text: String, kind: PieceKind) -> Piece {
     Piece {
-        piece: Some(format!("{SPACE}<extra_id_{k}>")),
+        piece: Some(text),
         score: Some(0.0),
-        kind: Some(PieceKind::UserDefined as i32),
+        kind: Some(kind as i32),
     }
 }
 

@@ -163,7 +163,12 @@ impl Delta for LastBlocksRecipe {
 
     fn trainable(&self, _: &Recipe, config: &Config) -> usize {
         let stack = config.last_stack();
-        blocks(self, config) * stack.block_parameters + stack.norm_parameters
+        let blocks = blocks(self, config);
+        let lacking = match blocks == stack.blocks {
+            true => stack.first_block_lacks,
+            false => 0,
+        };
+        blocks * stack.block_parameters + stack.norm_parameters - lacking
     }
 
     fn added_parameters(&self, _: &Recipe, _: &Config) -> usize {

@@ -220,7 +220,7 @@ impl PromptFile {
     }
 }
 
-/// Reads the vectors of [`PromptInit::File`].
+/// Reads the vectors of [`PromptInit::File`](promptshift_numbers::recipe::PromptInit::File).
 ///
 /// # Errors
 /// They can't be read, belong to another backbone, or have changed since the recipe was made.

@@ -166,11 +166,17 @@ fn end(
             .strip_prefix(ROOT)
             .unwrap_or(name)
             .trim_start_matches('.');
-        let plain = (["transformer.", "bert."].into_iter())
-            .find_map(|root| module.strip_prefix(root))
-            .unwrap_or(module);
+        let root = match &backbone.config {
+            NetworkConfig::Bert(bert) => bert.shape.heads().root,
+            NetworkConfig::T5(_) | NetworkConfig::DecoderOnly(_) => "transformer.",
+        };
+        let plain = module.strip_prefix(root).unwrap_or(module);
         // A network is saved without its head, with one, or with one that is the embedding.
-        let names = [module.to_owned(), plain.to_owned(), format!("bert.{plain}")];
+        let names = [
+            module.to_owned(),
+            plain.to_owned(),
+            format!("{root}{plain}"),
+        ];
         let tied = (plain == "lm_head.weight").then(|| backbone.config.embedding_name().to_owned());
         let known = names
             .into_iter()

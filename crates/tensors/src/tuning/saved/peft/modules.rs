@@ -85,19 +85,23 @@ pub(super) fn none() -> String {
 pub(super) const ROOT: &str = "base_model.model";
 
 /// Linear maps outside the blocks, which no target may match.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 9] = [
     "lm_head",
     "score",
     "classifier",
+    "classifier.dense",
+    "classifier.out_proj",
+    "pre_classifier",
     "qa_outputs",
     "bert.pooler.dense",
+    "head.dense",
 ];
 
 /// A linear map of Transformers' network.
 pub(super) struct Module {
     /// `model.layers.0.self_attn.q_proj`.
     pub(super) name: String,
-    /// Its indices among the network's maps: one, or the three of GPT-2's `c_attn`.
+    /// Its indices among the network's maps: one, or the several of GPT-2's `c_attn` or a ModernBERT's `Wqkv`.
     pub(super) places: Range<usize>,
     /// The kinds of these maps.
     pub(super) maps: Vec<Map>,

@@ -107,7 +107,7 @@ impl Scaling {
 }
 
 /// Radians per position for each pair of coordinates, `[K/2]`.
-pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Vec<f64> {
+pub(crate) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Vec<f64> {
     (0..head_width / 2)
         .map(|pair| theta.powf(-2.0 * pair as f64 / head_width as f64))
         .map(|frequency| scaling.frequency(frequency))
@@ -115,15 +115,15 @@ pub(super) fn frequencies(head_width: usize, theta: f64, scaling: Scaling) -> Ve
 }
 
 /// The rotations of a pass.
-pub(super) struct Turns {
-    pub(super) keys: Rotation,
+pub(crate) struct Turns {
+    pub(crate) keys: Rotation,
     /// Includes the `1/√K` of attention.
-    pub(super) queries: Rotation,
+    pub(crate) queries: Rotation,
 }
 
 impl Turns {
     /// The rotations of rows at these positions; `frequencies` are the `K/2` of [`frequencies`].
-    pub(super) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
+    pub(crate) fn new(positions: &[usize], frequencies: &[f64]) -> Self {
         let keys = Rotation::new(positions, frequencies);
         let head_width = 2.0 * frequencies.len() as f32;
         Turns {
