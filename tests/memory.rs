@@ -333,6 +333,7 @@ fn micro_batches_and_checkpointing_take_a_part_of_the_activations() {
         let [micro, blocks, both] = shares;
         assert!(micro < 0.4, "{micro} of the activations");
         assert!(blocks < 0.4, "{blocks} of the activations");
-        assert!(both < micro && both < blocks, "{both} of the activations");
+        // With micro-batches the gradients so far are there beside a part's own, which model tuning has many of.
+        assert!(both < 0.7 * micro, "{both} of the activations");
     }
 }

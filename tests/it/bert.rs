@@ -531,10 +531,12 @@ fn every_method_trains_its_parameters_and_the_head_and_answers_the_same_when_rel
 
 #[test]
 fn saving_memory_changes_no_gradient() {
-    let (ground, examples) = (ground(), [classes(), classes()].concat());
-    for method in methods() {
-        let recipe = recipe(method, HeadForm::Classes(2));
-        ground.saves_memory_without_other_gradients(method, &recipe, &examples);
+    let examples = [classes(), classes()].concat();
+    for ground in grounds() {
+        for method in methods() {
+            let recipe = recipe(method, HeadForm::Classes(2));
+            ground.saves_memory_without_other_gradients(method, &recipe, &examples);
+        }
     }
 }
 

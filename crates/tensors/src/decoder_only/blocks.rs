@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::rotary::Turns;
+use crate::layers::rotary::Turns;
 use crate::layers::{
     Adapter, BlockInputs, Dropout, KeyValue, Linear, Norm, Packing, adapted, adapted_output, pick,
     prepend_prefix,
