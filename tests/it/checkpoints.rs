@@ -319,7 +319,7 @@ fn an_unknown_key_is_reported_to_the_user_and_in_record_and_report() {
     }
     let report = fs::read_to_string(model.path().join("o/report.md")).expect("written");
     assert!(
-        report.contains("logits") && report.contains("not known here"),
+        report.contains("logits") && report.contains("unknown keys"),
         "{report}"
     );
 }

@@ -116,7 +116,7 @@ fn a_folder_with_other_content_is_left_alone() {
             .args(more)
             .assert()
             .code(1)
-            .stderr(contains("no store of promptshift's"));
+            .stderr(contains("not a promptshift store"));
     }
     assert!(trainings.exists());
     promptshift(folder.path(), &["runs", "--yes"])
