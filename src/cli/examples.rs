@@ -41,6 +41,10 @@ pub fn read(
     }
     Ok(Examples {
         examples,
-        note: reader.repeats_note(),
+        note: {
+            let notes = [reader.repeats_note(), reader.unlabelled_note()];
+            let notes: Vec<String> = notes.into_iter().flatten().collect();
+            (!notes.is_empty()).then(|| notes.join("; "))
+        },
     })
 }

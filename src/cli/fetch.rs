@@ -84,7 +84,7 @@ fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
             Source::model(name).map_err(|error| usage(error.into()))?
         } else {
             let card = catalogue.get(name).map_err(|error| usage(error.into()))?;
-            remote::source_of(card)?
+            remote::source_of(&card)?
         });
     }
     for name in &arguments.models {

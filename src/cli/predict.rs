@@ -28,6 +28,7 @@ use promptshift_text::atomic_file;
 use promptshift_text::domain::Example;
 use promptshift_text::domain::card::Card;
 use promptshift_text::domain::catalogue::Catalogue;
+use promptshift_text::domain::labels::LabelMap;
 
 /// Flags of `predict`.
 #[derive(Debug, Args)]
@@ -77,7 +78,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Verbosity::of_terminal()
     };
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
     let choice = arguments.model.choice()?;
     let form =
         transfer::answer_form(arguments.answers, &choice.config()?).map_err(Failure::Usage)?;
@@ -114,6 +115,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let source = source(tuned_on, card, &catalogue);
     let asked = source.as_ref().unwrap_or(card);
+    let labels = LabelMap::between(asked, card).map_err(|e| Failure::Usage(e.into()))?;
     let wording = (arguments.wording)
         .wording(known.cloned().unwrap_or_default(), asked, &[card])
         .map_err(Failure::Usage)?;
@@ -123,7 +125,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         verbosity.say(&format!("{}: {note}", arguments.data.display()));
     }
     let backbone = model::load(&choice, &device, verbosity)?;
-    wording::check_kind(&wording, &backbone.config).map_err(Failure::Usage)?;
+    wording::check_kind(&wording, &[card], &backbone.config).map_err(Failure::Usage)?;
     let backbone =
         (backbone.with_wording(&wording, asked)).map_err(|e| Failure::Usage(e.into()))?;
     // A newly drawn head answers by chance; a head of words is pre-trained.
@@ -187,8 +189,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             prediction: experiment::prediction(
                 example,
                 &experiment::stored(String::new(), &answer),
-                asked,
-                card,
+                &labels,
             ),
             token_ids: answer.token_ids,
         })

@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         false => Verbosity::of_terminal(),
     };
     let catalogue = arguments.data.catalogue()?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
     let suite = arguments.data.suite(&catalogue).map_err(Failure::Usage)?;
     let choice = BackboneChoice::parse(&arguments.model).map_err(|e| Failure::Usage(e.into()))?;
     let config = choice.config()?;
@@ -208,7 +208,7 @@ fn scored(
     go_through(&mut answering)?;
     let answers = answering.finish()?;
     let scores: Vec<Score> = (examples.iter().zip(&answers))
-        .map(|(example, answer)| score(&answer.text, &example.gold, &card.labels))
+        .map(|(example, answer)| score(&answer.text, &example.gold, card))
         .collect();
     Ok(Metric::main(card.task).value(&scores))
 }

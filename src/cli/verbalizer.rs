@@ -40,7 +40,7 @@ pub struct Arguments {
 /// Runs the command: prints a verbalizer file, for the user to select from.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let catalogue = Catalogue::with(&arguments.domains).map_err(|e| Failure::Usage(e.into()))?;
-    let card = (catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
+    let card = &(catalogue.get(&arguments.domain)).map_err(|e| Failure::Usage(e.into()))?;
     let verbalizer = arguments.verbalizer.as_deref();
     let verbalizer = verbalizer
         .map(|text| Verbalizer::find(text, card))

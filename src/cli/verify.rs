@@ -29,7 +29,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut table = table::new(&["domain", "split", "check", "wanted", "found", ""]);
     let (mut failed, mut all) = (0, 0);
     for card in cards {
-        for check in verify(&suite, card)? {
+        for check in verify(&suite, &card)? {
             all += 1;
             failed += usize::from(check.outcome == Outcome::Fails);
             table.add_row([

@@ -22,6 +22,7 @@ use promptshift_numbers::score;
 use promptshift_numbers::store::{Asked, Given, Reuse, StoredTraining};
 use promptshift_text::atomic_file;
 use promptshift_text::domain::Split;
+use promptshift_text::domain::labels::LabelMap;
 
 impl Runner<'_> {
     /// The record of a cell in a folder, if it exists and has the same inputs.
@@ -207,7 +208,8 @@ impl Runner<'_> {
             return Ok(None);
         };
         sources.add(&given);
-        let predictions = predictions(&test.rows, &given.answers, &source.card, &test.card);
+        let labels = LabelMap::between(&source.card, &test.card)?;
+        let predictions = predictions(&test.rows, &given.answers, &labels);
         let scores: Vec<Score> = predictions.iter().map(|p| p.score).collect();
         let file = write_predictions(draft.path(), name, &predictions)?;
         let evaluation = Evaluation {
@@ -218,7 +220,7 @@ impl Runner<'_> {
             examples: predictions.len(),
             cut_inputs: predictions.iter().filter(|p| p.cut).count(),
             metrics: score::metrics(test.card.task, &scores),
-            floor: score::floor(&source.train.examples, examples),
+            floor: score::floor(&source.train.examples, examples, &labels),
             seconds: given.seconds,
             generated_tokens: predictions.iter().map(|p| p.output_tokens as u64).sum(),
             peak_bytes: given.peak_bytes,

@@ -360,8 +360,8 @@ pub struct Prediction {
     /// Sum of the generated tokens' log-probabilities (natural), end of sequence included; where
     /// classes were ranked, the logarithm of the class's share among all classes.
     pub log_prob: f64,
-    /// Where classes were ranked, the logarithm of each one's share, in the order of the source's
-    /// labels.
+    /// Where classes were ranked, the logarithm of each one's share, in the order of the domain's
+    /// labels; shares of the source's classes that are read as one of these are added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_log_probs: Option<Vec<f64>>,
     /// Input tokens, end of sequence included, after the cut; a soft prompt's vectors not counted.
@@ -382,6 +382,9 @@ pub struct Traits {
     /// Its domain, in a source of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// Its group, if its domain's card names a column of groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The first question word of its question, or `other`; absent where nothing is asked in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question_word: Option<String>,

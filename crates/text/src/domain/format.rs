@@ -13,9 +13,10 @@ mod continued;
 mod t5;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::card::Card;
-use super::example::Example;
+use super::example::{Example, TextNames};
 use super::row::{LabelledRow, Row};
 use super::splits::Split;
 use super::wording::Wording;
@@ -66,17 +67,85 @@ pub fn examples(
     answers: AnswerForm,
     wording: &Wording,
 ) -> Vec<Example> {
-    let passage = row.passage();
+    let names = RowNames::of(&row);
+    let group = row.group().map(str::to_string);
+    let row = match &card.variant {
+        Some(variant) => variant.applied(row),
+        None => row,
+    };
     let writer = Writer::of(card, wording);
-    if answers == AnswerForm::Continued {
-        return continued::examples(&writer, passage, row, split);
+    let mut examples = match row {
+        row if answers == AnswerForm::Continued => continued::examples(&writer, names, row, split),
+        Row::Question(row) => vec![t5::question(&writer, names, row, answers)],
+        Row::Labelled(row) => vec![t5::labelled(&writer, names, row)],
+        Row::Cloze(row) => t5::cloze(&writer, names, row, split),
+        Row::Pronoun(row) => t5::pronoun(&writer, names, row, split),
+    };
+    for example in &mut examples {
+        example.group.clone_from(&group);
     }
-    match row {
-        Row::Question(row) => vec![t5::question(&writer, passage, row, answers)],
-        Row::Labelled(row) => vec![t5::labelled(&writer, passage, row)],
-        Row::Cloze(row) => t5::cloze(&writer, passage, row, split),
-        Row::Pronoun(row) => t5::pronoun(&writer, passage, row, split),
+    examples
+}
+
+/// Hashes of a row's texts, by which it is known in another domain or variant.
+struct RowNames {
+    passage: String,
+    texts: TextNames,
+}
+
+impl RowNames {
+    fn of(row: &Row) -> RowNames {
+        RowNames {
+            passage: row.passage(),
+            texts: match row {
+                Row::Question(row) => TextNames {
+                    context: name(&row.context),
+                    questions: vec![name(&row.question)],
+                },
+                Row::Labelled(row) => labelled_names(&row.texts, row.passage),
+                Row::Cloze(row) => TextNames {
+                    context: name(&row.passage),
+                    questions: vec![name(&row.query)],
+                },
+                Row::Pronoun(row) => TextNames {
+                    context: name(&row.text),
+                    questions: Vec::new(),
+                },
+            },
+        }
     }
+}
+
+/// Hashes of the passage, or of all texts in any order, and of each of the other texts.
+fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
+    let names: Vec<u64> = texts.iter().map(|text| name(text)).collect();
+    match passage {
+        Some(at) => TextNames {
+            context: names[at],
+            questions: (names.iter().enumerate())
+                .filter(|(text, _)| *text != at)
+                .map(|(_, name)| *name)
+                .collect(),
+        },
+        None => {
+            let mut sorted = names.clone();
+            sorted.sort_unstable();
+            let all: Vec<String> = sorted.iter().map(u64::to_string).collect();
+            TextNames {
+                context: name(&all.join(" ")),
+                questions: names,
+            }
+        }
+    }
+}
+
+/// A text's hash: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
+fn name(text: &str) -> u64 {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
 }
 
 /// What contextual calibration puts in place of an example's texts (Zhao et al. 2021, §5).
@@ -85,6 +154,7 @@ const NO_CONTENT: [&str; 3] = ["N/A", "[MASK]", ""];
 /// Inputs without content, in the wording of a domain's labelled texts; empty for other domains.
 pub fn without_content(card: &Card, wording: &Wording) -> Vec<Example> {
     let row = |text: &str| LabelledRow {
+        group: None,
         id: text.to_string(),
         question: None,
         texts: vec![text.to_string(); card.texts.len()],

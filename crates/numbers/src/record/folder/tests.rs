@@ -153,6 +153,7 @@ fn what_newer_records_hold_is_read_and_guarded() {
     let mut record = record(&cell(1), &draft);
     let mut answers = predictions("squad");
     answers[0].traits = Some(Traits {
+        group: None,
         domain: None,
         question_word: Some("who".to_owned()),
         answer_position: Some(0.25),

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use sha2::{Digest, Sha256};
-
 use crate::domain::card::{Card, Schema};
-use crate::domain::example::{AnswerLocation, Example, Gold, Pair, TextNames};
-use crate::domain::format::AnswerForm;
+use crate::domain::example::{AnswerLocation, Example, Gold, Pair};
+use crate::domain::format::{AnswerForm, RowNames};
 use crate::domain::row::{ClozeRow, LabelledRow, PronounRow, QuestionRow};
 use crate::domain::splits::Split;
+use crate::domain::variant::Variant;
 use crate::domain::wording::{Filled, Template, Wording};
 
 /// Fills a domain's template with the fields of its rows.
@@ -23,9 +22,10 @@ impl<'a> Writer<'a> {
         Writer {
             card,
             wording,
-            template: match &wording.template {
-                Some(template) => Cow::Borrowed(template),
-                None => Cow::Owned(Template::of_t5(card)),
+            template: match (&card.variant, &wording.template) {
+                (Some(Variant::Template(template)), _) => Cow::Borrowed(&**template),
+                (_, Some(template)) => Cow::Borrowed(template),
+                (_, None) => Cow::Owned(Template::of_t5(card)),
             },
         }
     }
@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
 /// `form`, so by default a prediction is compared with a string that the model could have learnt to write.
 pub(super) fn question(
     writer: &Writer,
-    passage: String,
+    names: RowNames,
     row: QuestionRow,
     form: AnswerForm,
 ) -> Example {
@@ -70,8 +70,9 @@ pub(super) fn question(
     let filled = writer.write(&fields);
     let answer = answer_place(&row, &context, &padded[0]);
     Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         target: padded
             .first()
             .cloned()
@@ -88,10 +89,7 @@ pub(super) fn question(
         input: filled.text,
         soft: filled.soft,
         facts: row.facts.iter().map(|text| pad_punctuation(text)).collect(),
-        texts: TextNames {
-            context: name(&row.context),
-            questions: vec![name(&row.question)],
-        },
+        texts: names.texts,
     }
 }
 
@@ -104,7 +102,7 @@ fn answer_place(row: &QuestionRow, padded: &str, answer: &str) -> Option<usize> 
 }
 
 /// `sentence1: {s1} sentence2: {s2}` → the class string. No punctuation is padded.
-pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Example {
+pub(super) fn labelled(writer: &Writer, names: RowNames, row: LabelledRow) -> Example {
     let Writer { card, wording, .. } = writer;
     let texts: Vec<Cow<str>> = (row.texts.iter())
         .map(|text| match card.schema {
@@ -120,8 +118,9 @@ pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Ex
     let filled = writer.write(&fields);
     let pair = filled.texts(&card.texts);
     Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         input: filled.text,
         soft: filled.soft,
         pair,
@@ -135,7 +134,7 @@ pub(super) fn labelled(writer: &Writer, passage: String, row: LabelledRow) -> Ex
         },
         facts: Vec::new(),
         answer_location: AnswerLocation::NotExpected,
-        texts: labelled_names(&row.texts, row.passage),
+        texts: names.texts,
     }
 }
 
@@ -148,7 +147,7 @@ fn without_markup(text: &str) -> String {
 
 /// `query: {q} entities: {e}, {f} passage: {p}` → an entity. Training has one example for each right entity; scoring
 /// has one example for which any of them is right.
-pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Split) -> Vec<Example> {
+pub(super) fn cloze(writer: &Writer, names: RowNames, row: ClozeRow, split: Split) -> Vec<Example> {
     let text = without_highlights(&row.passage);
     let entities = row.entities.join(", ");
     let fields = [
@@ -158,8 +157,9 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
     ];
     let filled = writer.write(&fields);
     let whole = Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         target: row
             .answers
             .first()
@@ -169,10 +169,7 @@ pub(super) fn cloze(writer: &Writer, passage: String, row: ClozeRow, split: Spli
         pair: filled.pair("query", "passage"),
         input: filled.text,
         soft: filled.soft,
-        texts: TextNames {
-            context: name(&row.passage),
-            questions: vec![name(&row.query)],
-        },
+        texts: names.texts,
         gold: Gold::Answers(row.answers.clone()),
         facts: row.entities,
     };
@@ -208,7 +205,7 @@ pub(super) fn without_highlights(passage: &str) -> String {
 /// compared with the prediction.
 pub(super) fn pronoun(
     writer: &Writer,
-    passage: String,
+    names: RowNames,
     row: PronounRow,
     split: Split,
 ) -> Vec<Example> {
@@ -218,8 +215,9 @@ pub(super) fn pronoun(
     let referent = std::slice::from_ref(&row.referent);
     let filled = writer.write(&[("text", row.text.as_str())]);
     vec![Example {
+        group: None,
         id: row.id,
-        passage,
+        passage: names.passage,
         answer_location: locate(&filled, "text", &row.text, referent),
         pair: filled.pair("text", ""),
         input: filled.text,
@@ -230,10 +228,7 @@ pub(super) fn pronoun(
             label: row.label,
         },
         facts: Vec::new(),
-        texts: TextNames {
-            context: name(&row.text),
-            questions: Vec::new(),
-        },
+        texts: names.texts,
     }]
 }
 
@@ -256,38 +251,6 @@ pub(super) fn stated(before: usize, context: &str, answers: &[String]) -> Answer
         .map_or(AnswerLocation::Absent, |end| {
             AnswerLocation::EndsAt(before + end)
         })
-}
-
-/// Hashes of the passage, or of all texts in any order, and of each of the other texts.
-fn labelled_names(texts: &[String], passage: Option<usize>) -> TextNames {
-    let names: Vec<u64> = texts.iter().map(|text| name(text)).collect();
-    match passage {
-        Some(at) => TextNames {
-            context: names[at],
-            questions: (names.iter().enumerate())
-                .filter(|(text, _)| *text != at)
-                .map(|(_, name)| *name)
-                .collect(),
-        },
-        None => {
-            let mut sorted = names.clone();
-            sorted.sort_unstable();
-            let all: Vec<String> = sorted.iter().map(u64::to_string).collect();
-            TextNames {
-                context: name(&all.join(" ")),
-                questions: names,
-            }
-        }
-    }
-}
-
-/// A text's hash: 64 bits of the SHA-256 of the text in lower case with white space collapsed.
-pub(super) fn name(text: &str) -> u64 {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let digest = Sha256::digest(words.join(" ").to_lowercase().as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    u64::from_be_bytes(first)
 }
 
 /// Puts spaces around every ASCII punctuation character and collapses white space: T5's `_pad_punctuation`,
@@ -328,6 +291,7 @@ mod tests {
 
     fn mill() -> Row {
         Row::Question(QuestionRow {
+            group: None,
             id: "q7".to_string(),
             context: "Orla's mill (built c. 1902)\nstands.".to_string(),
             question: "When was it built?".to_string(),
@@ -381,6 +345,7 @@ mod tests {
 
     fn texts(texts: &[&str], label: usize) -> Row {
         Row::Labelled(LabelledRow {
+            group: None,
             id: "3".to_string(),
             question: None,
             texts: strings(texts),
@@ -459,6 +424,36 @@ mod tests {
                 "not_entailment",
             ),
             (
+                "sst2",
+                &["a dull film "],
+                0,
+                "sentence: a dull film ",
+                "negative",
+            ),
+            ("imdb", &["Good."], 1, "text: Good.", "positive"),
+            (
+                "amazon_polarity",
+                &["It works.", "Good"],
+                1,
+                "content: It works. title: Good",
+                "positive",
+            ),
+            ("civil_comments", &["a"], 1, "text: a", "toxic"),
+            (
+                "mnli",
+                &["h", "p"],
+                1,
+                "hypothesis: h premise: p",
+                "neutral",
+            ),
+            (
+                "hans",
+                &["h", "p"],
+                1,
+                "hypothesis: h premise: p",
+                "non-entailment",
+            ),
+            (
                 "copa",
                 &["It rained.", "It snowed.", "The road was wet.", "cause"],
                 0,
@@ -486,6 +481,7 @@ mod tests {
     #[test]
     fn multirc_loses_its_markup() {
         let row = Row::Labelled(LabelledRow {
+            group: None,
             id: "0-1-2".to_string(),
             question: Some(9),
             texts: strings(&[
@@ -587,6 +583,7 @@ mod tests {
         let context = "In 1902, (1902!) it was\nbuilt: 1902.";
         for (nth, (start, _)) in context.match_indices("1902").enumerate() {
             let row = Row::Question(QuestionRow {
+                group: None,
                 id: "1".to_string(),
                 context: context.to_string(),
                 question: "When?".to_string(),
@@ -605,6 +602,7 @@ mod tests {
     fn an_answer_outside_the_passage_is_absent() {
         let row = |answer: &str| {
             Row::Question(QuestionRow {
+                group: None,
                 id: "1".to_string(),
                 context: "The mill stands.".to_string(),
                 question: "Is there a barn?".to_string(),
